@@ -1,0 +1,151 @@
+//! Where the service is.
+
+use std::fmt;
+use std::str::FromStr;
+
+use url::{Host, Url};
+
+/// The root of the API: `https`, a host, perhaps a port and a path before the service's own.
+///
+/// Plain `http` is taken for the loopback addresses only (127.0.0.0/8, `[::1]`, `localhost`): patients'
+/// records and tokens do not travel in the clear. For a test network there is
+/// [`BaseUrl::allowing_plain_http`].
+///
+/// ```
+/// use carium_api::BaseUrl;
+///
+/// assert!("https://api.carium.com".parse::<BaseUrl>().is_ok());
+/// assert!("http://127.0.0.1:8080".parse::<BaseUrl>().is_ok());
+/// assert!("http://api.carium.com".parse::<BaseUrl>().is_err());
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct BaseUrl {
+    url: Url,
+    // Without its last slash: paths of the API begin with one.
+    text: String,
+}
+
+/// Why a text is not a base URL. Does not hold the text, in which there may be a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InvalidBaseUrl {
+    /// It is not a URL, or not one of `http` or `https`.
+    NotHttp,
+    /// It has a user or a password in it.
+    HasCredentials,
+    /// It has a query or a fragment.
+    HasQuery,
+    /// It is plain `http` to a host that is not this machine.
+    PlainHttp,
+}
+
+impl fmt::Display for InvalidBaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotHttp => "the base URL is not a URL of http or https: write it like https://api.carium.com",
+            Self::HasCredentials => "the base URL has a user or a password in it: give credentials apart from it",
+            Self::HasQuery => "the base URL has a query or a fragment: leave out what follows `?` or `#`",
+            Self::PlainHttp => "the base URL is plain http to another machine: use https, or allow plain http by name",
+        })
+    }
+}
+
+impl std::error::Error for InvalidBaseUrl {}
+
+impl BaseUrl {
+    /// Reads a base URL and takes plain `http` to any host. Patients' records and the token can be read on
+    /// the way then: for test networks, with invented patients.
+    pub fn allowing_plain_http(text: &str) -> Result<Self, InvalidBaseUrl> {
+        let url = Url::parse(text).map_err(|_| InvalidBaseUrl::NotHttp)?;
+        if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+            return Err(InvalidBaseUrl::NotHttp);
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(InvalidBaseUrl::HasCredentials);
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(InvalidBaseUrl::HasQuery);
+        }
+        let text = url.as_str().trim_end_matches('/').to_owned();
+        Ok(Self { url, text })
+    }
+
+    /// The URL, without a slash at its end.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether a URL has this one's scheme, host and port: whether a token may go there.
+    pub fn is_origin_of(&self, other: &str) -> bool {
+        Url::parse(other).is_ok_and(|other| other.origin() == self.url.origin())
+    }
+
+    fn is_loopback(&self) -> bool {
+        match self.url.host() {
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+            None => false,
+        }
+    }
+}
+
+impl FromStr for BaseUrl {
+    type Err = InvalidBaseUrl;
+
+    fn from_str(text: &str) -> Result<Self, InvalidBaseUrl> {
+        let base = Self::allowing_plain_http(text)?;
+        if base.url.scheme() == "http" && !base.is_loopback() {
+            return Err(InvalidBaseUrl::PlainHttp);
+        }
+        Ok(base)
+    }
+}
+
+impl fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_stays_on_this_machine() {
+        for text in ["http://127.0.0.1:1", "http://127.9.9.9/", "http://[::1]:80", "http://LOCALHOST"] {
+            assert!(text.parse::<BaseUrl>().is_ok(), "{text}");
+        }
+        for text in ["http://api.carium.com", "http://10.0.0.1", "http://localhost.example.com", "http://127.0.0.1.example.com"] {
+            assert_eq!(text.parse::<BaseUrl>(), Err(InvalidBaseUrl::PlainHttp), "{text}");
+            assert!(BaseUrl::allowing_plain_http(text).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_belong_in_it_is_named_and_not_repeated() {
+        let refused = |text: &str| text.parse::<BaseUrl>().unwrap_err();
+        assert_eq!(refused("api.carium.com"), InvalidBaseUrl::NotHttp);
+        assert_eq!(refused("ftp://example.com"), InvalidBaseUrl::NotHttp);
+        assert_eq!(refused("https://me:hunter2@example.com"), InvalidBaseUrl::HasCredentials);
+        assert_eq!(refused("https://example.com?a=b"), InvalidBaseUrl::HasQuery);
+        assert!(!refused("https://me:hunter2@example.com").to_string().contains("hunter2"));
+    }
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port() {
+        let base: BaseUrl = "https://api.example.com/v/".parse().unwrap();
+        assert_eq!(base.as_str(), "https://api.example.com/v");
+        assert!(base.is_origin_of("https://API.example.com:443/other"));
+        for other in ["http://api.example.com", "https://api.example.com:444", "https://example.com", "/relative"] {
+            assert!(!base.is_origin_of(other), "{other}");
+        }
+    }
+}

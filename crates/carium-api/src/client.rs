@@ -1,0 +1,81 @@
+//! The client whose methods are generated.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Request;
+
+use crate::request::Requests;
+use crate::response::Response;
+use crate::{BaseUrl, Operation, Transport, TransportError};
+
+/// A client of the Carium API: a method for each operation of the spec.
+///
+/// The methods come from the traits that are named after the services, [`ClientIdentityExt`],
+/// [`ClientShowboatExt`] and [`ClientCaredbExt`]; all of them send through one [`Transport`]. Cheap to
+/// clone: the clones share it.
+///
+/// ```no_run
+/// use carium_api::{BaseUrl, Client, ClientCaredbExt as _, ClientIdentityExt as _, HttpTransport};
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let base_url: BaseUrl = "https://api.carium.com".parse()?;
+/// let plain = HttpTransport::new()?;
+///
+/// let answer = Client::new(base_url.clone(), plain.clone())
+///     .login()
+///     .body_map(|body| body.username("username").password("password"))
+///     .send()
+///     .await?;
+/// let client = Client::new(base_url.clone(), plain.with_token(&base_url, &answer.access_token)?);
+///
+/// for practitioner in &client.list_practitioners().send().await?.data {
+///     println!("{}", practitioner.id);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// [`ClientIdentityExt`]: crate::ClientIdentityExt
+/// [`ClientShowboatExt`]: crate::ClientShowboatExt
+/// [`ClientCaredbExt`]: crate::ClientCaredbExt
+#[derive(Clone)]
+pub struct Client {
+    // The names that the generated methods use.
+    pub(crate) baseurl: BaseUrl,
+    pub(crate) client: Requests,
+    transport: Arc<dyn Transport>,
+}
+
+impl Client {
+    /// A client of the API at a base URL, over a transport.
+    pub fn new(base_url: BaseUrl, transport: impl Transport) -> Self {
+        Self::over(base_url, Arc::new(transport))
+    }
+
+    /// The same, over a transport that is shared already.
+    pub fn over(base_url: BaseUrl, transport: Arc<dyn Transport>) -> Self {
+        Self { baseurl: base_url, client: Requests, transport }
+    }
+
+    /// Where the API is.
+    pub fn base_url(&self) -> &BaseUrl {
+        &self.baseurl
+    }
+
+    /// Sends the request of an operation: what each generated method ends with.
+    pub(crate) async fn call(
+        &self,
+        operation: &'static Operation,
+        request: Request<Bytes>,
+    ) -> Result<Response, TransportError> {
+        self.transport.send(operation, request).await.map(Response::from)
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("base_url", &self.baseurl).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,121 @@
+//! The fields of a presigned form.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::Value;
+
+/// The fields of a form for an upload, in the order in which the service gave them, which is the order in
+/// which they are to be posted.
+///
+/// Together they are the right to upload: `Debug` shows their names only.
+#[derive(Clone, Default, PartialEq)]
+pub struct FormFields(Vec<(String, Value)>);
+
+impl FormFields {
+    /// The names and the texts to post, in order. Numbers and booleans are posted as their text.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, String)> {
+        self.0.iter().map(|(name, value)| {
+            let text = match value {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            (name.as_str(), text)
+        })
+    }
+
+    /// How many fields there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for FormFields {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(fields: I) -> Self {
+        Self(fields.into_iter().map(|(name, value)| (name.into(), Value::String(value.into()))).collect())
+    }
+}
+
+impl fmt::Debug for FormFields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FormFields ")?;
+        f.debug_set().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+impl Serialize for FormFields {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, value) in &self.0 {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for FormFields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(InOrder)
+    }
+}
+
+struct InOrder;
+
+impl<'de> Visitor<'de> for InOrder {
+    type Value = FormFields;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map of form fields")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<FormFields, A::Error> {
+        let mut fields = Vec::new();
+        while let Some((name, value)) = members.next_entry::<String, Value>()? {
+            match value {
+                Value::String(_) | Value::Number(_) | Value::Bool(_) => fields.push((name, value)),
+                Value::Null | Value::Array(_) | Value::Object(_) => {
+                    return Err(A::Error::custom("a form field is neither text nor a number nor a boolean"));
+                }
+            }
+        }
+        Ok(FormFields(fields))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Attribute;
+
+    const FORM: &str = r#"{"z":"canary","a":"","size":10485760,"public":false}"#;
+
+    #[test]
+    fn keeps_the_order_and_posts_texts() {
+        // As an answer holds it: inside an attribute.
+        let read: Attribute<FormFields> = serde_json::from_str(FORM).unwrap();
+        let form = read.known().unwrap();
+        let fields: Vec<_> = form.iter().collect();
+        let texts = [("z", "canary"), ("a", ""), ("size", "10485760"), ("public", "false")];
+        assert_eq!(fields, texts.map(|(name, text)| (name, text.to_owned())));
+        assert_eq!(serde_json::to_string(form).unwrap(), FORM);
+    }
+
+    #[test]
+    fn shows_names_only() {
+        let form: FormFields = serde_json::from_str(FORM).unwrap();
+        let shown = format!("{form:?} {form:#?}");
+        assert!(shown.contains("size") && !shown.contains("canary") && !shown.contains("10485760"), "{shown}");
+    }
+
+    #[test]
+    fn a_form_with_a_field_that_cannot_be_posted_is_unknown() {
+        let read: Attribute<FormFields> = serde_json::from_str(r#"{"a":[1]}"#).unwrap();
+        assert!(read.unknown().is_some());
+    }
+}

@@ -1,0 +1,38 @@
+//! What tests of programs that use Carium depend on.
+//!
+//! So far this is the feature `wire` (on by default): a method on `httpmock`'s server for each operation of
+//! the API, with types for what is expected and what is answered, generated from the spec. A field that is
+//! misspelt, or an answer that the spec does not know, does not compile.
+//!
+//! ```
+//! use carium_api::{Client, ClientCaredbExt as _, HttpTransport, types::PractitionerList};
+//! use carium_mock::wire::MockServerExt as _;
+//! use httpmock::MockServer;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let server = MockServer::start_async().await;
+//! let page: PractitionerList = PractitionerList::builder().data(Vec::new()).try_into()?;
+//! let mock = server.list_practitioners(|_when, then| {
+//!     then.ok(&page);
+//! });
+//!
+//! let client = Client::new(server.base_url().parse()?, HttpTransport::new()?);
+//! assert!(client.list_practitioners().send().await?.data.is_empty());
+//! mock.assert_async().await;
+//! # Ok(())
+//! # }
+//! ```
+
+#[cfg(feature = "wire")]
+#[rustfmt::skip]
+mod generated;
+
+/// The spec that everything here was generated from, as YAML: `specs/carium.yaml` of the workspace.
+pub const SPEC: &str = include_str!("generated/carium.yaml");
+
+/// A method on `httpmock`'s server for each operation of the API.
+#[cfg(feature = "wire")]
+pub mod wire {
+    pub use crate::generated::wire::{MockServerExt, operations};
+}

@@ -1,0 +1,90 @@
+//! What CI runs: everything that must hold before a change lands, in the order in which it fails fastest.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::generate::{self, Sources};
+use crate::process::{self, Command};
+use crate::{finding, interop, workspace};
+
+/// Runs every step, the longer ones too where they are asked for, and stops at the first that fails.
+pub(crate) fn run(full: bool) -> Result<(), String> {
+    let root = workspace::root(None);
+    let mut times = Vec::new();
+    let mut step = |name: &'static str, run: &dyn Fn(&Path) -> Result<(), String>| {
+        workspace::say(&format!("\n== {name}"));
+        let start = Instant::now();
+        run(&root).map_err(|error| format!("{name}: {error}"))?;
+        times.push((name, start.elapsed()));
+        Ok::<(), String>(())
+    };
+    step("format", &|root| cargo(root, &["fmt", "--all", "--check"]))?;
+    step("specs", &specs)?;
+    step("generated code is fresh", &fresh)?;
+    step("lints", &|root| {
+        cargo(root, &["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"])
+    })?;
+    // The command of the README, to the letter.
+    step("tests", &|root| cargo(root, &["test", "--workspace"]))?;
+    step("docs", &docs)?;
+    if full {
+        step("features", &features)?;
+        step("licences and sources", &deny)?;
+        step("other people's tools", &interop::run)?;
+    }
+    workspace::say(&summary(&times));
+    Ok(())
+}
+
+fn cargo(root: &Path, arguments: &[&str]) -> Result<(), String> {
+    Command::new("cargo", arguments).within(root).run()
+}
+
+fn specs(root: &Path) -> Result<(), String> {
+    let findings = Sources::read(root)?.lint();
+    if findings.is_empty() { Ok(()) } else { Err(finding::report(&findings)) }
+}
+
+fn fresh(root: &Path) -> Result<(), String> {
+    let outputs = generate::outputs(&Sources::read(root)?)?;
+    let report = generate::check(root, &outputs).map_err(|error| error.to_string())?;
+    report.map_or(Ok(()), Err)
+}
+
+fn docs(root: &Path) -> Result<(), String> {
+    Command::new("cargo", &["doc", "--workspace", "--no-deps", "--locked"])
+        .within(root)
+        .with("RUSTDOCFLAGS", "--deny warnings")
+        .run()
+}
+
+/// Each crate by itself, with the features that a build of the whole workspace would hide.
+fn features(root: &Path) -> Result<(), String> {
+    for (package, features) in
+        [("carium-api", ""), ("carium-api", "rustls"), ("carium", ""), ("carium-mock", ""), ("carium-mock", "wire")]
+    {
+        cargo(root, &["check", "--locked", "--package", package, "--no-default-features", "--features", features])?;
+    }
+    Ok(())
+}
+
+/// `deny.toml`, less the advisories, whose database is not in a package registry.
+fn deny(root: &Path) -> Result<(), String> {
+    let tools = root.join("target/tools");
+    let deny = tools.join("bin/cargo-deny");
+    if !deny.exists() {
+        let tools = tools.display().to_string();
+        cargo(root, &["install", "--locked", "--quiet", "--root", &tools, "cargo-deny"])?;
+    }
+    Command::new(&deny.display().to_string(), &["check", "bans", "licenses", "sources"]).within(root).run()
+}
+
+fn summary(times: &[(&str, Duration)]) -> String {
+    let mut text = String::from("\n");
+    for (name, time) in times {
+        text.push_str(&format!("{:>6.1} s  {name}\n", time.as_secs_f64()));
+    }
+    let total: Duration = times.iter().map(|(_, time)| *time).sum();
+    text.push_str(&format!("{:>6.1} s  in all; {}", total.as_secs_f64(), process::ALL_IS_WELL));
+    text
+}

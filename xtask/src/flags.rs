@@ -1,0 +1,29 @@
+//! The command line, typed.
+
+use std::path::PathBuf;
+
+xflags::xflags! {
+    /// What a maintainer of this workspace does.
+    cmd xtask {
+        /// Write everything that follows from the files in `specs/`.
+        cmd generate {
+            /// Write nothing; fail, with a diff, where something is stale or was edited by hand.
+            optional --check
+            /// The folder of the workspace, where it is not this one.
+            optional --root root: PathBuf
+        }
+        /// Check the files in `specs/` against the rules of this workspace.
+        cmd lint {
+            /// The folder of the workspace, where it is not this one.
+            optional --root root: PathBuf
+        }
+        /// What CI runs: format, lint, freshness, tests, docs.
+        cmd ci {
+            /// Also what takes longer: the spec through other people's tools.
+            optional --full
+        }
+        /// Put the spec through other people's tools: validators, client generators, a mock server.
+        cmd interop {
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! What the mock crate gets: typed helpers for `httpmock`, and the spec itself.
+
+use syn::File;
+
+use super::header::Header;
+use super::{Output, client, without_panic};
+use crate::rust;
+use crate::spec::Spec;
+
+const FOLDER: &str = "crates/carium-mock/src/generated";
+
+const ROOT: &str = "\
+//! Generated from `specs/carium.yaml`. See `ARCHITECTURE.md` for how.
+
+// The generators' style is theirs; `httpmock`'s types, which these wrap, have no Debug.
+#![allow(clippy::all, clippy::pedantic, clippy::unwrap_used, missing_debug_implementations, unused_qualifications)]
+
+pub(crate) mod wire;
+";
+
+pub(super) fn outputs(spec: &Spec, header: &Header) -> Result<Vec<Output>, String> {
+    let openapi = client::lowered(spec)?;
+    let mut file: File = without_panic("the helpers for httpmock could not be generated", || {
+        let mut generator = client::generator();
+        // The helpers name the types that this call makes.
+        generator.generate_tokens(&openapi).map_err(|error| error.to_string())?;
+        let tokens = generator.httpmock(&openapi, "carium_api").map_err(|error| error.to_string())?;
+        syn::parse2(tokens).map_err(|error| format!("progenitor wrote what is not Rust: {error}"))
+    })?;
+    rust::mocks::complete(&mut file);
+    let operations = rust::modules::take(&mut file.items, "operations").ok_or("progenitor wrote no helpers")?;
+    let code = |path: &str, file: &File| Output {
+        path: format!("{FOLDER}/{path}"),
+        text: format!("{}\n{}", header.api("//"), rust::print(file)),
+    };
+    Ok(vec![
+        Output { path: format!("{FOLDER}/mod.rs"), text: format!("{}\n{ROOT}", header.api("//")) },
+        code("wire.rs", &file),
+        code("wire/operations.rs", &operations),
+        Output {
+            path: format!("{FOLDER}/carium.yaml"),
+            text: format!("{}\n{}", header.api("#"), spec.document.text),
+        },
+    ])
+}

@@ -1,0 +1,60 @@
+//! Generated files onto the disk.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{FOLDERS, Output};
+
+/// Writes what differs, removes what is no longer generated; returns the paths of both.
+pub(crate) fn write(root: &Path, outputs: &[Output]) -> io::Result<Vec<String>> {
+    let mut changed = Vec::new();
+    for output in outputs {
+        let path = root.join(&output.path);
+        // A file that is as it should be keeps its time, and cargo does not build it again.
+        if fs::read_to_string(&path).is_ok_and(|text| text == output.text) {
+            continue;
+        }
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write(&path, &output.text)?;
+        changed.push(output.path.clone());
+    }
+    for path in left_over(root, outputs)? {
+        fs::remove_file(root.join(&path))?;
+        changed.push(path);
+    }
+    Ok(changed)
+}
+
+/// The files in the folders of generated files that nothing generates.
+pub(super) fn left_over(root: &Path, outputs: &[Output]) -> io::Result<Vec<String>> {
+    let wanted: BTreeSet<_> = outputs.iter().map(|output| root.join(&output.path)).collect();
+    let mut found = Vec::new();
+    for folder in FOLDERS {
+        files_below(&root.join(folder), &mut found)?;
+    }
+    found.sort();
+    found.retain(|path| !wanted.contains(path));
+    Ok(found
+        .into_iter()
+        .map(|path| path.strip_prefix(root).unwrap_or(&path).display().to_string())
+        .collect())
+}
+
+fn files_below(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
+    if !folder.exists() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            files_below(&path, found)?;
+        } else {
+            found.push(path);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,70 @@
+//! What a maintainer of this workspace does. `cargo xtask help` lists it.
+//!
+//! `main` only dispatches; each command has a module of its own.
+
+mod ci;
+mod document;
+mod finding;
+mod flags;
+mod generate;
+mod interop;
+mod lint;
+mod lower;
+mod process;
+mod rust;
+mod spec;
+mod workspace;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use flags::{Generate, XtaskCmd};
+use generate::Sources;
+
+fn main() -> ExitCode {
+    let flags = flags::Xtask::from_env_or_exit();
+    let result = match flags.subcommand {
+        XtaskCmd::Generate(flags) => run_generate(&flags),
+        XtaskCmd::Lint(flags) => run_lint(&workspace::root(flags.root)),
+        XtaskCmd::Ci(flags) => ci::run(flags.full),
+        XtaskCmd::Interop(_) => interop::run(&workspace::root(None)),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            workspace::complain(&message);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_generate(flags: &Generate) -> Result<(), String> {
+    let root = workspace::root(flags.root.clone());
+    let start = Instant::now();
+    let outputs = generate::outputs(&Sources::read(&root)?)?;
+    let disk = |error: std::io::Error| format!("the generated files cannot be read or written: {error}");
+    let done = if flags.check {
+        if let Some(report) = generate::check(&root, &outputs).map_err(disk)? {
+            return Err(report);
+        }
+        "fresh".to_owned()
+    } else {
+        let changed = generate::write(&root, &outputs).map_err(disk)?;
+        for path in &changed {
+            workspace::say(path);
+        }
+        format!("{} changed", changed.len())
+    };
+    workspace::say(&format!("{} files, {done}, in {:.2} s", outputs.len(), start.elapsed().as_secs_f64()));
+    Ok(())
+}
+
+fn run_lint(root: &Path) -> Result<(), String> {
+    let findings = Sources::read(root)?.lint();
+    if !findings.is_empty() {
+        return Err(finding::report(&findings));
+    }
+    workspace::say("no findings");
+    Ok(())
+}

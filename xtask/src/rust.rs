@@ -1,0 +1,117 @@
+//! What is done to generated Rust before it is written down, on its syntax tree.
+//!
+//! The generators write code that works; these passes make it code that a hospital can log and a person
+//! can read. Each pass is a file, and says in its docs why it is there.
+//!
+//! The order matters in one place only: [`options`] comes before [`privacy`], which reads the types that
+//! it leaves.
+
+pub(crate) mod calls;
+pub(crate) mod derives;
+pub(crate) mod docs;
+pub(crate) mod modules;
+pub(crate) mod mocks;
+pub(crate) mod options;
+pub(crate) mod paths;
+pub(crate) mod privacy;
+
+use syn::{Attribute, Expr, ExprLit, Fields, GenericArgument, Ident, Item, Lit, Meta, Path, PathArguments, Type};
+
+/// The code as text, with a blank line between items. No formatter needs to be installed for it.
+pub(crate) fn print(file: &syn::File) -> String {
+    let mut parts = Vec::new();
+    if !file.attrs.is_empty() {
+        parts.push(prettyplease::unparse(&syn::File { items: Vec::new(), ..file.clone() }));
+    }
+    // Imports and declarations of modules stand together.
+    let is_line = |item: &Item| match item {
+        Item::Use(_) => true,
+        Item::Mod(module) => module.content.is_none(),
+        _ => false,
+    };
+    for items in file.items.chunk_by(|one, next| is_line(one) && is_line(next)) {
+        let items = items.to_vec();
+        parts.push(prettyplease::unparse(&syn::File {
+            shebang: None,
+            frontmatter: None,
+            attrs: Vec::new(),
+            items,
+        }));
+    }
+    parts.join("\n")
+}
+
+/// The name that a field has on the wire.
+fn wire_name(field: &syn::Field) -> String {
+    let renamed = field.attrs.iter().filter(|attribute| attribute.path().is_ident("serde")).find_map(|attribute| {
+        let mut name = None;
+        // Other things that serde is told are passed over; what cannot be read names nothing.
+        let _ = attribute.parse_nested_meta(|meta| {
+            if meta.path.is_ident("rename") {
+                name = Some(meta.value()?.parse::<syn::LitStr>()?.value());
+            } else if meta.input.peek(syn::Token![=]) {
+                meta.value()?.parse::<Lit>()?;
+            }
+            Ok(())
+        });
+        name
+    });
+    renamed.unwrap_or_else(|| field.ident.as_ref().map(ToString::to_string).unwrap_or_default())
+}
+
+/// Whether serde is told a word about a field, such as `flatten`.
+fn serde_says(field: &syn::Field, word: &str) -> bool {
+    field.attrs.iter().any(|attribute| {
+        attribute.path().is_ident("serde")
+            && matches!(&attribute.meta, Meta::List(list) if list.tokens.to_string().contains(word))
+    })
+}
+
+/// The named fields of a struct.
+fn named_fields(item: &syn::ItemStruct) -> Option<&syn::FieldsNamed> {
+    match &item.fields {
+        Fields::Named(fields) => Some(fields),
+        Fields::Unnamed(_) | Fields::Unit => None,
+    }
+}
+
+/// The last name of a path, with its one type parameter where it has one.
+fn outermost(ty: &Type) -> Option<(&Ident, Option<&Type>)> {
+    let Type::Path(path) = ty else { return None };
+    let last = path.path.segments.last()?;
+    let parameter = match &last.arguments {
+        PathArguments::AngleBracketed(arguments) => match arguments.args.first() {
+            Some(GenericArgument::Type(ty)) if arguments.args.len() == 1 => Some(ty),
+            _ => None,
+        },
+        _ => None,
+    };
+    Some((&last.ident, parameter))
+}
+
+/// What a `#[doc = "…"]` says.
+fn doc_text(attribute: &Attribute) -> Option<String> {
+    match &attribute.meta {
+        Meta::NameValue(pair) if pair.path.is_ident("doc") => match &pair.value {
+            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Takes a trait out of a `derive`; says whether it was there.
+fn remove_derive(attributes: &mut [Attribute], name: &str) -> bool {
+    let mut found = false;
+    for attribute in attributes.iter_mut().filter(|attribute| attribute.path().is_ident("derive")) {
+        let Ok(paths) = attribute.parse_args_with(
+            syn::punctuated::Punctuated::<Path, syn::Token![,]>::parse_terminated,
+        ) else {
+            continue;
+        };
+        let kept: Vec<_> = paths.iter().filter(|path| !path.is_ident(name)).cloned().collect();
+        found |= kept.len() < paths.len();
+        *attribute = syn::parse_quote!(#[derive(#(#kept),*)]);
+    }
+    found
+}

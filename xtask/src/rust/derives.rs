@@ -1,0 +1,114 @@
+//! Traits and accessors that values of the API should have and the generators do not give.
+//!
+//! Ids are keys of maps and are copied about; documents are compared in tests; text is asked for its text,
+//! all the more where `Display` hides it.
+
+use quote::quote;
+use syn::{Attribute, Expr, ExprMatch, File, ImplItem, Item, ItemStruct, Stmt, Type};
+
+use super::outermost;
+
+/// What a newtype over one of these can derive beside `Clone` and `Debug`.
+const PLAIN_VALUES: [&str; 3] = ["Uuid", "NaiveDate", "NonZeroU64"];
+
+pub(crate) fn complete(file: &mut File) {
+    for mut item in std::mem::take(&mut file.items) {
+        let mut accessor = None;
+        match &mut item {
+            Item::Struct(newtype) if is_newtype_over(newtype, &PLAIN_VALUES) => {
+                derive(&mut newtype.attrs, &["Copy", "Eq", "Hash", "Ord", "PartialEq", "PartialOrd"]);
+            }
+            Item::Struct(newtype) if is_newtype_over(newtype, &["String"]) => {
+                let name = &newtype.ident;
+                accessor = Some(syn::parse_quote! {
+                    impl #name {
+                        /// The text.
+                        pub fn as_str(&self) -> &str { &self.0 }
+                    }
+                });
+            }
+            Item::Struct(document) if super::named_fields(document).is_some() => {
+                derive(&mut document.attrs, &["PartialEq"]);
+            }
+            Item::Impl(implementation) => accessor = text_of_enum(implementation),
+            _ => {}
+        }
+        file.items.push(item);
+        file.items.extend(accessor);
+    }
+}
+
+fn is_newtype_over(item: &ItemStruct, names: &[&str]) -> bool {
+    let syn::Fields::Unnamed(fields) = &item.fields else { return false };
+    fields.unnamed.len() == 1
+        && fields.unnamed.first().is_some_and(|field| {
+            outermost(&field.ty).is_some_and(|(name, _)| names.iter().any(|known| name == known))
+        })
+}
+
+/// The generators write an enum's text into its `Display`; the same match serves `as_str`, which says it
+/// even where [`super::privacy`] hides the `Display`.
+fn text_of_enum(implementation: &syn::ItemImpl) -> Option<Item> {
+    let (path, _) = implementation.trait_.as_ref()?;
+    if path.segments.last()?.ident != "Display" {
+        return None;
+    }
+    let ImplItem::Fn(function) = implementation.items.first()? else { return None };
+    let [Stmt::Expr(Expr::Match(ExprMatch { arms, .. }), None)] = function.block.stmts.as_slice() else {
+        return None;
+    };
+    let arms = arms
+        .iter()
+        .map(|arm| match &*arm.body {
+            Expr::MethodCall(call) => call.args.first().map(|text| {
+                let pattern = &arm.pat;
+                quote!(#pattern => #text)
+            }),
+            _ => None,
+        })
+        .collect::<Option<Vec<_>>>()?;
+    let name: &Type = &implementation.self_ty;
+    Some(syn::parse_quote! {
+        impl #name {
+            /// The text that stands for this on the wire.
+            pub fn as_str(&self) -> &'static str {
+                match *self { #(#arms),* }
+            }
+        }
+    })
+}
+
+/// Adds traits to the derive that an item has.
+fn derive(attributes: &mut [Attribute], traits: &[&str]) {
+    for name in traits {
+        super::remove_derive(attributes, name);
+    }
+    let traits: Vec<_> = traits.iter().map(|name| quote::format_ident!("{name}")).collect();
+    if let Some(derive) = attributes.iter_mut().find(|attribute| attribute.path().is_ident("derive"))
+        && let syn::Meta::List(list) = &mut derive.meta
+    {
+        list.tokens.extend(quote!(, #(#traits),*));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_can_be_copied_and_enums_say_their_text() {
+        let mut file = syn::parse_quote! {
+            #[derive(Clone, Debug)]
+            pub struct Id(pub ::uuid::Uuid);
+            impl ::std::fmt::Display for Kind {
+                fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                    match *self { Self::A => f.write_str("a") }
+                }
+            }
+        };
+        complete(&mut file);
+        let text = super::super::print(&file);
+        assert!(text.contains("Copy"), "{text}");
+        assert!(text.contains(r#"Self::A => "a""#), "{text}");
+    }
+}
