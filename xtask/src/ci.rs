@@ -60,10 +60,17 @@ fn docs(root: &Path) -> Result<(), String> {
 
 /// Each crate by itself, with the features that a build of the whole workspace would hide.
 fn features(root: &Path) -> Result<(), String> {
-    for (package, features) in
-        [("carium-api", ""), ("carium-api", "rustls"), ("carium", ""), ("carium-mock", ""), ("carium-mock", "wire")]
-    {
-        cargo(root, &["check", "--locked", "--package", package, "--no-default-features", "--features", features])?;
+    for (package, features) in [
+        ("carium-api", ""),
+        ("carium-api", "rustls"),
+        ("carium", ""),
+        ("carium-mock", ""),
+        ("carium-mock", "wire"),
+    ] {
+        cargo(
+            root,
+            &["check", "--locked", "--package", package, "--no-default-features", "--features", features],
+        )?;
     }
     Ok(())
 }

@@ -51,7 +51,11 @@ impl Document {
         };
         let mut lines = HashMap::new();
         let value = convert(root, "", &mut lines).map_err(|(line, what)| {
-            refuse(line, what, "use what JSON knows: strings, numbers, booleans, null, lists, and maps with text for keys")
+            refuse(
+                line,
+                what,
+                "use what JSON knows: strings, numbers, booleans, null, lists, and maps with text for keys",
+            )
         })?;
         Ok(Self { file: file.to_owned(), text: text.to_owned(), value, lines })
     }

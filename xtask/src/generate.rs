@@ -71,7 +71,8 @@ impl Sources {
     /// What the linter finds in both.
     pub(crate) fn lint(&self) -> Vec<Finding> {
         let mut findings = lint::run(&self.api);
-        // findings.extend(lint::run_json_schema(&self.onboarding));
+        findings.extend(lint::run_json_schema(&self.onboarding));
+        findings.extend(lint::run_shared(&self.api, &self.onboarding));
         findings
     }
 }

@@ -73,15 +73,20 @@ impl Bench {
             self.command("python3", &["-m", "venv", "venv"]).output()?;
         }
         let recipe = self.recipes.join("requirements.txt").display().to_string();
-        self.command("venv/bin/pip", &["install", "--quiet", "--disable-pip-version-check", "--requirement", &recipe])
-            .output()
-            .map(drop)
+        self.command(
+            "venv/bin/pip",
+            &["install", "--quiet", "--disable-pip-version-check", "--requirement", &recipe],
+        )
+        .output()
+        .map(drop)
     }
 
     fn install_node(&self) -> Result<(), String> {
         let recipe = self.folder.join("package.json");
         fs::copy(self.recipes.join("package.json"), recipe).map_err(|error| error.to_string())?;
-        self.command("npm", &["install", "--silent", "--no-audit", "--no-fund", "--no-package-lock"]).output().map(drop)
+        self.command("npm", &["install", "--silent", "--no-audit", "--no-fund", "--no-package-lock"])
+            .output()
+            .map(drop)
     }
 
     fn spec_validator(&self) -> Result<(), String> {
@@ -90,9 +95,11 @@ impl Bench {
 
     fn python_client(&self) -> Result<(), String> {
         let spec = self.spec();
-        let generate = ["generate", "--path", &spec, "--output-path", "python", "--overwrite", "--fail-on-warning"];
+        let generate =
+            ["generate", "--path", &spec, "--output-path", "python", "--overwrite", "--fail-on-warning"];
         self.quiet("venv/bin/openapi-python-client", &generate, &["warning", "skipping"])?;
-        self.command("venv/bin/python", &["-W", "error", "-m", "compileall", "-q", "-f", "python"]).output()?;
+        self.command("venv/bin/python", &["-W", "error", "-m", "compileall", "-q", "-f", "python"])
+            .output()?;
         // The generator gives up on a type in silence.
         self.expect_in("python/carium_client/models/new_patient.py", "mobile_phone")
     }
@@ -109,7 +116,11 @@ impl Bench {
     }
 
     fn typescript_client(&self) -> Result<(), String> {
-        self.quiet("node_modules/.bin/openapi-ts", &["-i", &self.spec(), "-o", "client", "--no-log-file"], &["warn"])?;
+        self.quiet(
+            "node_modules/.bin/openapi-ts",
+            &["-i", &self.spec(), "-o", "client", "--no-log-file"],
+            &["warn"],
+        )?;
         let flags = ["--noEmit", "--strict", "--target", "es2022", "--module", "nodenext", "client/index.ts"];
         self.command("node_modules/.bin/tsc", &flags).output()?;
         self.expect_in("client/sdk.gen.ts", "createPatient")
@@ -119,7 +130,10 @@ impl Bench {
         let port = free_port().map_err(|error| error.to_string())?.to_string();
         let log = self.folder.join("prism.log");
         let mut server = self
-            .command("node_modules/.bin/prism", &["mock", "--host", "127.0.0.1", "--port", &port, &self.spec()])
+            .command(
+                "node_modules/.bin/prism",
+                &["mock", "--host", "127.0.0.1", "--port", &port, &self.spec()],
+            )
             .start(&log)?;
         let ask = self.recipes.join("ask.mjs").display().to_string();
         let asked = self.command("node", &[&ask, &port, &self.requests.display().to_string()]).output();
@@ -129,7 +143,10 @@ impl Bench {
         asked?;
         let said = fs::read_to_string(&log).map_err(|error| error.to_string())?;
         // The question whether it listens is for a path that the spec does not have.
-        let said: Vec<_> = said.lines().filter(|line| !line.contains("NO_PATH_MATCHED") && !line.contains("Route not resolved")).collect();
+        let said: Vec<_> = said
+            .lines()
+            .filter(|line| !line.contains("NO_PATH_MATCHED") && !line.contains("Route not resolved"))
+            .collect();
         complains(&said.join("\n"), &["violat", "warning"])
     }
 
@@ -153,7 +170,11 @@ impl Bench {
 
     fn expect_in(&self, path: &str, text: &str) -> Result<(), String> {
         let said = fs::read_to_string(self.folder.join(path)).map_err(|error| format!("{path}: {error}"))?;
-        if said.contains(text) { Ok(()) } else { Err(format!("{path} has no {text}: the type was given up in silence")) }
+        if said.contains(text) {
+            Ok(())
+        } else {
+            Err(format!("{path} has no {text}: the type was given up in silence"))
+        }
     }
 }
 

@@ -16,10 +16,10 @@
 //! | `openapi-version` | OpenAPI 3.0 | the generator refuses 3.1 |
 //! | `operation-id` | each operation has one of its own, in snake_case | it becomes the name of a method |
 //! | `path-parameter` | paths and their parameters agree | the generator panics, or writes what does not compile |
-//! | `path-slash` | paths end with a slash | without it the service answers a redirect, which is never followed |
+//! | `path-slash` | paths end with a slash | the slash is a part of the service's paths |
 //! | `reference` | references, and nothing beside them, lead to what they are to | what stands beside them is ignored; what leads nowhere is a panic |
-//! | `request-strictness` | objects of requests refuse unknown members | the service ignores a misspelt one without a sound |
-//! | `response-leniency` | answers may hold what the spec does not know | the service changes with every release; one odd value must not fail the rest |
+//! | `request-strictness` | objects of requests refuse unknown members | a misspelt one is to fail before it is sent |
+//! | `response-leniency` | answers may hold what the spec does not know | the service may change with every release; one odd value must not fail the rest |
 //! | `retry` | each operation says when it may be repeated, in accord with its method | a wrong class books twice, or gives up too early |
 //! | `schema-name` | names of schemas are in PascalCase and not taken | they become the names of types |
 //! | `security` | it is said of each operation whether it wants a token | without a word it is sent without one |
@@ -29,6 +29,9 @@
 //! | `unknown-keyword` | no word that OpenAPI does not know at its place | tools ignore a misspelt word, a misspelt mark among them |
 //! | `unmarked` | what sounds like health information or a secret, or is marked elsewhere, says whether it is | the generated types print what is not marked |
 //! | `unused-schema` | each named schema is reached by an operation | a type that nothing uses is a promise that nothing keeps |
+//!
+//! One more looks at two files: `shared-definition`, that a definition of `specs/onboarding.schema.json` with
+//! the name of a schema of the API says the same as that schema, because the two become one type.
 
 mod context;
 mod descriptions;
@@ -46,6 +49,7 @@ mod privacy;
 mod references;
 mod security;
 mod shape;
+mod shared;
 #[cfg(test)]
 mod tests;
 mod versions;
@@ -155,6 +159,13 @@ pub(crate) fn run_json_schema(document: &Document) -> Vec<Finding> {
     // Not a spec, but a document whose references are resolved the same way.
     let spec = Spec { document: document.clone() };
     check(&Context::new(&spec, Kind::JsonSchema), JSON_SCHEMA_RULES)
+}
+
+/// Checks what a JSON Schema and the spec of the API both define.
+pub(crate) fn run_shared(api: &Spec, document: &Document) -> Vec<Finding> {
+    let mut found = Vec::new();
+    shared::shared_definition(api, document, &mut found);
+    found
 }
 
 fn check(context: &Context<'_>, rules: &[Rule]) -> Vec<Finding> {

@@ -66,7 +66,7 @@ pub(crate) fn lower_json_schema(schema: &Spec, api: &Spec) -> Value {
 }
 
 /// A schema that stands for a type of `carium-api` written by hand, with its parameters.
-fn rust_type(name: &str, parameters: Vec<Value>) -> Value {
+fn rust_type(name: &str, parameters: &[Value]) -> Value {
     json!({
         "crate": CRATE,
         "version": "*",
@@ -76,7 +76,7 @@ fn rust_type(name: &str, parameters: Vec<Value>) -> Value {
 }
 
 /// Replaces a schema by a type written by hand, keeping what is said about it for people.
-fn become_rust_type(schema: &mut Map<String, Value>, name: &str, parameters: Vec<Value>) {
+fn become_rust_type(schema: &mut Map<String, Value>, name: &str, parameters: &[Value]) {
     let description = schema.remove("description");
     schema.clear();
     if let Some(description) = description {
@@ -95,7 +95,7 @@ fn replace_references(root: &mut Value, rust: impl Fn(&str) -> Option<String>) {
         let target = map.get("$ref").and_then(Value::as_str);
         if let Some(rust) = target.and_then(|target| target.strip_prefix(SCHEMA_REF)).and_then(&rust) {
             map.remove("$ref");
-            become_rust_type(map, &rust, Vec::new());
+            become_rust_type(map, &rust, &[]);
         }
     });
 }

@@ -42,7 +42,8 @@ impl Command {
     /// Runs the program and returns all that it said; an error, with that, where it fails.
     pub(crate) fn output(&self) -> Result<String, String> {
         let output = self.prepared().output().map_err(|error| self.not_started(&error))?;
-        let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+        let said =
+            [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
         if output.status.success() {
             Ok(said)
         } else {

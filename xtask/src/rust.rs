@@ -9,13 +9,15 @@
 pub(crate) mod calls;
 pub(crate) mod derives;
 pub(crate) mod docs;
-pub(crate) mod modules;
 pub(crate) mod mocks;
+pub(crate) mod modules;
 pub(crate) mod options;
 pub(crate) mod paths;
 pub(crate) mod privacy;
 
-use syn::{Attribute, Expr, ExprLit, Fields, GenericArgument, Ident, Item, Lit, Meta, Path, PathArguments, Type};
+use syn::{
+    Attribute, Expr, ExprLit, Fields, GenericArgument, Ident, Item, Lit, Meta, Path, PathArguments, Type,
+};
 
 /// The code as text, with a blank line between items. No formatter needs to be installed for it.
 pub(crate) fn print(file: &syn::File) -> String {
@@ -43,19 +45,20 @@ pub(crate) fn print(file: &syn::File) -> String {
 
 /// The name that a field has on the wire.
 fn wire_name(field: &syn::Field) -> String {
-    let renamed = field.attrs.iter().filter(|attribute| attribute.path().is_ident("serde")).find_map(|attribute| {
-        let mut name = None;
-        // Other things that serde is told are passed over; what cannot be read names nothing.
-        let _ = attribute.parse_nested_meta(|meta| {
-            if meta.path.is_ident("rename") {
-                name = Some(meta.value()?.parse::<syn::LitStr>()?.value());
-            } else if meta.input.peek(syn::Token![=]) {
-                meta.value()?.parse::<Lit>()?;
-            }
-            Ok(())
+    let renamed =
+        field.attrs.iter().filter(|attribute| attribute.path().is_ident("serde")).find_map(|attribute| {
+            let mut name = None;
+            // Other things that serde is told are passed over; what cannot be read names nothing.
+            let _ = attribute.parse_nested_meta(|meta| {
+                if meta.path.is_ident("rename") {
+                    name = Some(meta.value()?.parse::<syn::LitStr>()?.value());
+                } else if meta.input.peek(syn::Token![=]) {
+                    meta.value()?.parse::<Lit>()?;
+                }
+                Ok(())
+            });
+            name
         });
-        name
-    });
     renamed.unwrap_or_else(|| field.ident.as_ref().map(ToString::to_string).unwrap_or_default())
 }
 
@@ -104,9 +107,9 @@ fn doc_text(attribute: &Attribute) -> Option<String> {
 fn remove_derive(attributes: &mut [Attribute], name: &str) -> bool {
     let mut found = false;
     for attribute in attributes.iter_mut().filter(|attribute| attribute.path().is_ident("derive")) {
-        let Ok(paths) = attribute.parse_args_with(
-            syn::punctuated::Punctuated::<Path, syn::Token![,]>::parse_terminated,
-        ) else {
+        let Ok(paths) =
+            attribute.parse_args_with(syn::punctuated::Punctuated::<Path, syn::Token![,]>::parse_terminated)
+        else {
             continue;
         };
         let kept: Vec<_> = paths.iter().filter(|path| !path.is_ident(name)).cloned().collect();

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 pub(crate) use json_schema::json_schema;
 pub(crate) use marks::Mark;
-pub(crate) use operations::{METHODS, Operation};
+pub(crate) use operations::Operation;
 pub(crate) use sides::Sides;
 
 use crate::document::{Document, join};

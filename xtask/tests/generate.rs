@@ -1,5 +1,7 @@
 //! What a maintainer sees of `generate`, `generate --check` and `lint`.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::fs;
@@ -19,7 +21,11 @@ fn the_workspace_is_fresh_and_says_how_long_it_took() {
 #[test]
 fn generating_twice_changes_nothing() {
     let copy = Copy::new();
-    for folder in ["crates/carium-api/src/generated", "crates/carium-api/tests/generated", "crates/carium-mock/src/generated"] {
+    for folder in [
+        "crates/carium-api/src/generated",
+        "crates/carium-api/tests/generated",
+        "crates/carium-mock/src/generated",
+    ] {
         fs::remove_dir_all(copy.path(folder)).unwrap();
     }
     let said = copy.xtask(&["generate"]);
@@ -38,7 +44,11 @@ fn a_hand_edit_is_shown_with_the_command_that_mends_it() {
     copy.write(TYPES, &edited);
     let said = copy.xtask(&["generate", "--check"]);
     assert!(!said.success);
-    assert!(said.err.contains("-pub struct Appointments {") && said.err.contains("+pub struct Appointment {"), "{}", said.err);
+    assert!(
+        said.err.contains("-pub struct Appointments {") && said.err.contains("+pub struct Appointment {"),
+        "{}",
+        said.err
+    );
     assert!(said.err.contains("Run `cargo xtask generate`"), "{}", said.err);
     assert_eq!(copy.read(TYPES), edited, "checking writes nothing");
 }

@@ -42,10 +42,16 @@ pub enum InvalidBaseUrl {
 impl fmt::Display for InvalidBaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NotHttp => "the base URL is not a URL of http or https: write it like https://api.carium.com",
-            Self::HasCredentials => "the base URL has a user or a password in it: give credentials apart from it",
+            Self::NotHttp => {
+                "the base URL is not a URL of http or https: write it like https://api.carium.com"
+            }
+            Self::HasCredentials => {
+                "the base URL has a user or a password in it: give credentials apart from it"
+            }
             Self::HasQuery => "the base URL has a query or a fragment: leave out what follows `?` or `#`",
-            Self::PlainHttp => "the base URL is plain http to another machine: use https, or allow plain http by name",
+            Self::PlainHttp => {
+                "the base URL is plain http to another machine: use https, or allow plain http by name"
+            }
         })
     }
 }
@@ -123,7 +129,12 @@ mod tests {
         for text in ["http://127.0.0.1:1", "http://127.9.9.9/", "http://[::1]:80", "http://LOCALHOST"] {
             assert!(text.parse::<BaseUrl>().is_ok(), "{text}");
         }
-        for text in ["http://api.carium.com", "http://10.0.0.1", "http://localhost.example.com", "http://127.0.0.1.example.com"] {
+        for text in [
+            "http://api.carium.com",
+            "http://10.0.0.1",
+            "http://localhost.example.com",
+            "http://127.0.0.1.example.com",
+        ] {
             assert_eq!(text.parse::<BaseUrl>(), Err(InvalidBaseUrl::PlainHttp), "{text}");
             assert!(BaseUrl::allowing_plain_http(text).is_ok(), "{text}");
         }
@@ -144,7 +155,9 @@ mod tests {
         let base: BaseUrl = "https://api.example.com/v/".parse().unwrap();
         assert_eq!(base.as_str(), "https://api.example.com/v");
         assert!(base.is_origin_of("https://API.example.com:443/other"));
-        for other in ["http://api.example.com", "https://api.example.com:444", "https://example.com", "/relative"] {
+        for other in
+            ["http://api.example.com", "https://api.example.com:444", "https://example.com", "/relative"]
+        {
             assert!(!base.is_origin_of(other), "{other}");
         }
     }

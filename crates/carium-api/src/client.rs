@@ -6,7 +6,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Request;
 
-use crate::request::Requests;
 use crate::response::Response;
 use crate::{BaseUrl, Operation, Transport, TransportError};
 
@@ -42,9 +41,8 @@ use crate::{BaseUrl, Operation, Transport, TransportError};
 /// [`ClientCaredbExt`]: crate::ClientCaredbExt
 #[derive(Clone)]
 pub struct Client {
-    // The names that the generated methods use.
+    // The name that the generated methods use.
     pub(crate) baseurl: BaseUrl,
-    pub(crate) client: Requests,
     transport: Arc<dyn Transport>,
 }
 
@@ -56,7 +54,7 @@ impl Client {
 
     /// The same, over a transport that is shared already.
     pub fn over(base_url: BaseUrl, transport: Arc<dyn Transport>) -> Self {
-        Self { baseurl: base_url, client: Requests, transport }
+        Self { baseurl: base_url, transport }
     }
 
     /// Where the API is.

@@ -178,7 +178,14 @@ mod tests {
 
     #[test]
     fn refuses_what_is_neither_form_and_does_not_repeat_it() {
-        for text in ["", "2022-01-01", "2022-01-01 9am", "2022-13-01 09:00:00", "2022-01-01T09:00:00", "+10000-01-01T00:00:00Z"] {
+        for text in [
+            "",
+            "2022-01-01",
+            "2022-01-01 9am",
+            "2022-13-01 09:00:00",
+            "2022-01-01T09:00:00",
+            "+10000-01-01T00:00:00Z",
+        ] {
             let error = text.parse::<DateTime>().unwrap_err();
             assert!(text.is_empty() || !error.to_string().contains(text), "{error}");
         }

@@ -49,7 +49,11 @@ impl<E> fmt::Display for Error<E> {
             Self::Transport(error) => error.fmt(f),
             Self::ErrorResponse(value) => write!(f, "the service answered {}", value.status()),
             Self::UnexpectedResponse(response) => {
-                write!(f, "the service answered {}, which its description does not know in this form", response.status())
+                write!(
+                    f,
+                    "the service answered {}, which its description does not know in this form",
+                    response.status()
+                )
             }
             Self::Undecodable(undecodable) => undecodable.fmt(f),
         }
@@ -120,7 +124,11 @@ impl Undecodable {
 impl fmt::Display for Undecodable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { response, line, column, problem } = self;
-        write!(f, "the service answered {}, and the body {problem} (line {line}, column {column})", response.status())
+        write!(
+            f,
+            "the service answered {}, and the body {problem} (line {line}, column {column})",
+            response.status()
+        )
     }
 }
 

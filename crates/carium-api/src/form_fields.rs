@@ -110,7 +110,10 @@ mod tests {
     fn shows_names_only() {
         let form: FormFields = serde_json::from_str(FORM).unwrap();
         let shown = format!("{form:?} {form:#?}");
-        assert!(shown.contains("size") && !shown.contains("canary") && !shown.contains("10485760"), "{shown}");
+        assert!(
+            shown.contains("size") && !shown.contains("canary") && !shown.contains("10485760"),
+            "{shown}"
+        );
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::{BaseUrl, Operation, Secret, Transport, TransportError};
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long one try may take, from connecting to the last byte of the answer.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 /// How large an answer may be, in bytes. A page of a list is some 60 KB.
 const BODY_LIMIT: usize = 32 * 1024 * 1024;
 

@@ -10,38 +10,6 @@ use serde::Serialize;
 
 use crate::error::Unbuildable;
 
-/// Makes requests.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Requests;
-
-// Each method that the spec could use, whether it does today or not: a new operation edits nothing here.
-#[allow(dead_code, reason = "which of them are called follows from the spec")]
-impl Requests {
-    pub(crate) fn get(self, url: String) -> RequestBuilder {
-        RequestBuilder::new(Method::GET, url)
-    }
-
-    pub(crate) fn put(self, url: String) -> RequestBuilder {
-        RequestBuilder::new(Method::PUT, url)
-    }
-
-    pub(crate) fn post(self, url: String) -> RequestBuilder {
-        RequestBuilder::new(Method::POST, url)
-    }
-
-    pub(crate) fn patch(self, url: String) -> RequestBuilder {
-        RequestBuilder::new(Method::PATCH, url)
-    }
-
-    pub(crate) fn delete(self, url: String) -> RequestBuilder {
-        RequestBuilder::new(Method::DELETE, url)
-    }
-
-    pub(crate) fn head(self, url: String) -> RequestBuilder {
-        RequestBuilder::new(Method::HEAD, url)
-    }
-}
-
 /// A request that is being put together. The first thing that goes wrong is kept until [`build`](Self::build).
 #[derive(Debug)]
 pub(crate) struct RequestBuilder {
@@ -54,7 +22,7 @@ pub(crate) struct RequestBuilder {
 
 #[allow(dead_code, reason = "which of them are called follows from the spec")]
 impl RequestBuilder {
-    fn new(method: Method, url: String) -> Self {
+    pub(crate) fn new(method: Method, url: String) -> Self {
         Self { method, url, query: String::new(), headers: HeaderMap::new(), body: Ok(None) }
     }
 

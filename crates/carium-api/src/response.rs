@@ -14,7 +14,8 @@ use crate::error::{Error, Undecodable};
 #[derive(Clone, PartialEq, Eq)]
 pub struct Response {
     status: StatusCode,
-    headers: HeaderMap,
+    // Boxed: errors hold one of these, and a `Result` is as large as its error.
+    headers: Box<HeaderMap>,
     body: Bytes,
 }
 
@@ -38,7 +39,7 @@ impl Response {
 impl From<http::Response<Bytes>> for Response {
     fn from(response: http::Response<Bytes>) -> Self {
         let (parts, body) = response.into_parts();
-        Self { status: parts.status, headers: parts.headers, body }
+        Self { status: parts.status, headers: Box::new(parts.headers), body }
     }
 }
 
@@ -58,13 +59,13 @@ impl fmt::Debug for Response {
 pub struct ResponseValue<T> {
     value: T,
     status: StatusCode,
-    headers: HeaderMap,
+    headers: Box<HeaderMap>,
 }
 
 impl<T> ResponseValue<T> {
     /// A value as if it had been answered, for tests.
     pub fn new(value: T, status: StatusCode, headers: HeaderMap) -> Self {
-        Self { value, status, headers }
+        Self { value, status, headers: Box::new(headers) }
     }
 
     /// The value.

@@ -4,6 +4,8 @@
 //! `requests` running them with their typos mended; the three lookups, which the page only names, by analogy
 //! with the classes of documents. `generated/examples.json` holds the spec's own example answers.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 #[path = "wire/server.rs"]
 mod server;
 
@@ -11,8 +13,8 @@ use std::collections::BTreeMap;
 
 use carium_api::types::{self, builder};
 use carium_api::{
-    Client, ClientCaredbExt as _, ClientIdentityExt as _, ClientShowboatExt as _, Error, HttpTransport, ResponseValue,
-    operations,
+    Client, ClientCaredbExt as _, ClientIdentityExt as _, ClientShowboatExt as _, Error, HttpTransport,
+    ResponseValue, operations,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -54,7 +56,9 @@ async fn call(client: &Client, operation: &str, nth: usize) -> Outcome {
                 .notifications([types::NotificationChannel::Email]);
             outcome(client.resend_invitation().body_map(|body| body.data(data(invitation))).send().await)
         }
-        "create_patient" => outcome(client.create_patient().body_map(|body| body.data(new_patient())).send().await),
+        "create_patient" => {
+            outcome(client.create_patient().body_map(|body| body.data(new_patient())).send().await)
+        }
         "create_appointment" => {
             outcome(client.create_appointment().body_map(|body| body.data(new_appointment())).send().await)
         }
@@ -67,24 +71,31 @@ async fn call(client: &Client, operation: &str, nth: usize) -> Outcome {
             outcome(client.update_appointment().id(APPOINTMENT).body_map(|body| body.data(data)).send().await)
         }
         "delete_appointment" => outcome(client.delete_appointment().id(APPOINTMENT).send().await),
-        "list_practitioners" => outcome(client.list_practitioners().organization_id(ORGANIZATION).send().await),
+        "list_practitioners" => {
+            outcome(client.list_practitioners().organization_id(ORGANIZATION).send().await)
+        }
         "list_appointment_statuses" => {
             outcome(client.list_appointment_statuses().organization_id(ORGANIZATION).send().await)
         }
         "list_appointment_types" => {
             outcome(client.list_appointment_types().organization_id(ORGANIZATION).send().await)
         }
-        "list_document_classes" => outcome(client.list_document_classes().organization_id(ORGANIZATION).send().await),
-        "create_document_reference" => {
-            outcome(client.create_document_reference().body_map(|body| body.data(new_document())).send().await)
+        "list_document_classes" => {
+            outcome(client.list_document_classes().organization_id(ORGANIZATION).send().await)
         }
+        "create_document_reference" => outcome(
+            client.create_document_reference().body_map(|body| body.data(new_document())).send().await,
+        ),
         "list_document_references" => {
-            let list = client.list_document_references().filter_individual_id(PATIENT).organization_id(ORGANIZATION);
+            let list =
+                client.list_document_references().filter_individual_id(PATIENT).organization_id(ORGANIZATION);
             outcome(list.send().await)
         }
         "process_upload" => outcome(client.process_upload().id(DOCUMENT).send().await),
         "get_download_info" => outcome(client.get_download_info().id(DOCUMENT).send().await),
-        other => panic!("{other} is in the spec and not in this test: add what the page's program sends for it"),
+        other => {
+            panic!("{other} is in the spec and not in this test: add what the page's program sends for it")
+        }
     }
 }
 
@@ -166,7 +177,8 @@ fn as_recorded(operation: &str, received: &Received) -> Value {
         let length = headers.insert("content-length".to_owned(), "(length of the body)".to_owned());
         assert_eq!(length, Some(received.body.len().to_string()));
     }
-    let body: Value = if received.body.is_empty() { Value::Null } else { serde_json::from_slice(&received.body).unwrap() };
+    let body: Value =
+        if received.body.is_empty() { Value::Null } else { serde_json::from_slice(&received.body).unwrap() };
     json!({
         "operation": operation, "method": received.method, "path": path, "query": query, "headers": headers, "body": body,
     })
@@ -175,7 +187,9 @@ fn as_recorded(operation: &str, received: &Received) -> Value {
 /// An answer of the service, its times in the form that this crate writes.
 fn as_written(answer: &Value) -> Value {
     match answer {
-        Value::String(text) if text.len() == 19 && text.as_bytes()[10] == b' ' => json!(text.replace(' ', "T") + "Z"),
+        Value::String(text) if text.len() == 19 && text.as_bytes()[10] == b' ' => {
+            json!(text.replace(' ', "T") + "Z")
+        }
         Value::Array(items) => items.iter().map(as_written).collect(),
         Value::Object(map) => map.iter().map(|(name, value)| (name.clone(), as_written(value))).collect(),
         other => other.clone(),
@@ -190,7 +204,8 @@ async fn each_operation_sends_what_the_vendors_program_sends() -> Result<()> {
         let operation = expected["operation"].as_str().unwrap();
         let nth = called.entry(operation.to_owned()).or_default();
         let status = if example_exists(operation, 201) { 201 } else { 200 };
-        let server = Server::answering(Answer::json_api(status, example(operation, status).to_string())).await;
+        let server =
+            Server::answering(Answer::json_api(status, example(operation, status).to_string())).await;
         let client = client_of(&server);
         call(&client, operation, *nth).await?;
         assert_eq!(as_recorded(operation, &server.received().await), expected, "{operation}");
@@ -252,7 +267,11 @@ async fn a_proxys_page_keeps_its_status_and_is_not_printed() {
 
 #[tokio::test]
 async fn a_success_that_cannot_be_read_says_where_and_not_what() {
-    for (body, place) in [("{\"data\": \"canary\"}", "column 17"), ("{\"data\": {\"id\": \"canary", "ends too early"), ("canary", "not JSON")] {
+    for (body, place) in [
+        ("{\"data\": \"canary\"}", "column 17"),
+        ("{\"data\": {\"id\": \"canary", "ends too early"),
+        ("canary", "not JSON"),
+    ] {
         let server = Server::answering(Answer::json_api(200, body)).await;
         let error = call(&client_of(&server), "get_appointment", 0).await.unwrap_err();
         assert!(matches!(error, Error::Undecodable(_)), "{error:?}");
@@ -276,8 +295,12 @@ async fn a_redirect_is_not_followed() {
 
 #[tokio::test]
 async fn a_token_does_not_go_to_another_origin() {
-    let (home, other) = (Server::answering(Answer::json_api(200, "{}")).await, Server::answering(Answer::json_api(200, "{}")).await);
-    let transport = HttpTransport::new().unwrap().with_token(&home.base_url, &"example-access-token".into()).unwrap();
+    let (home, other) = (
+        Server::answering(Answer::json_api(200, "{}")).await,
+        Server::answering(Answer::json_api(200, "{}")).await,
+    );
+    let transport =
+        HttpTransport::new().unwrap().with_token(&home.base_url, &"example-access-token".into()).unwrap();
     let client = Client::new(other.base_url.clone(), transport);
     let error = call(&client, "list_practitioners", 0).await.unwrap_err();
     assert!(matches!(error, Error::Transport(_)), "{error:?}");
@@ -297,7 +320,12 @@ async fn a_call_that_lacks_a_part_says_which_and_sends_nothing() {
 #[tokio::test]
 async fn no_answer_is_an_error_without_a_url() {
     let client = Client::new("http://127.0.0.1:9".parse().unwrap(), HttpTransport::new().unwrap());
-    let error = client.list_document_references().organization_id(ORGANIZATION).filter_individual_id(PATIENT).send().await;
+    let error = client
+        .list_document_references()
+        .organization_id(ORGANIZATION)
+        .filter_individual_id(PATIENT)
+        .send()
+        .await;
     let error = error.unwrap_err();
     let mut text = format!("{error} {error:?}");
     let mut source = std::error::Error::source(&error);

@@ -28,6 +28,7 @@ pub(super) fn output(sources: &Sources, header: &Header) -> Output {
 
         use carium_api::{ClientCaredbExt as _, ClientIdentityExt as _, ClientShowboatExt as _, onboarding, types};
 
+        #[allow(clippy::too_many_lines)]
         pub(crate) fn check_all() {
             #(#checks)*
         }
@@ -63,22 +64,19 @@ fn trait_name(tag: &str) -> String {
     format!("Client{first}{}Ext", letters.as_str())
 }
 
-fn of_types(
-    spec: &Spec,
-    module: &str,
-    wanted: impl Fn(&str) -> bool,
-) -> Vec<proc_macro2::TokenStream> {
+fn of_types(spec: &Spec, module: &str, wanted: impl Fn(&str) -> bool) -> Vec<proc_macro2::TokenStream> {
     let (module, sides) = (format_ident!("{module}"), spec.sides());
     let mut checks = Vec::new();
-    for (name, schema) in spec.schemas().filter(|(name, _)| wanted(name) && has_type_by_hand(name).is_none()) {
+    for (name, schema) in spec.schemas().filter(|(name, _)| wanted(name) && has_type_by_hand(name).is_none())
+    {
         let ident = format_ident!("{name}");
         let is_document = schema.get("properties").is_some();
         let check = if is_document { quote!(crate::document!) } else { quote!(crate::value!) };
-        for filling in [Filling::Expected, Filling::Odd] {
+        for filling in [Filling::Expected, Filling::Odd, Filling::Null, Filling::Missing] {
             let Sample { value, canaries } = sample(spec, name, filling);
-            // Only answers are read leniently, and many have nothing in them that could be odd.
+            // Only answers are read leniently, and many have nothing in them that could be otherwise.
             let is_same = || value == sample(spec, name, Filling::Expected).value;
-            if filling == Filling::Odd && (!sides.in_response(name) || is_same()) {
+            if filling != Filling::Expected && (!sides.in_response(name) || is_same()) {
                 continue;
             }
             let text = value.to_string();
@@ -97,7 +95,8 @@ fn of_calls(spec: &Spec) -> Vec<proc_macro2::TokenStream> {
             let schema = operation.request_content().next()?.2.get("schema")?;
             let name = referred_schema(schema)?;
             let Sample { value, canaries } = sample(spec, name, Filling::Expected);
-            let (text, method, ident) = (value.to_string(), format_ident!("{}", operation.id()), format_ident!("{name}"));
+            let (text, method, ident) =
+                (value.to_string(), format_ident!("{}", operation.id()), format_ident!("{name}"));
             Some(quote!(crate::call!(#method, types::#ident, #text, [#(#canaries),*]);))
         })
         .collect()

@@ -32,21 +32,35 @@ pub(super) fn outputs(spec: &Spec, header: &Header) -> Result<Vec<Output>, Strin
     rust::derives::complete(&mut types);
     rust::privacy::hide_types(&mut types, spec);
     rust::docs::document_types(&mut types, spec);
-    types.attrs.insert(0, syn::parse_quote!(#![doc = " The types of requests and answers, one for each schema of the spec."]));
+    types.attrs.insert(
+        0,
+        syn::parse_quote!(#![doc = " The types of requests and answers, one for each schema of the spec."]),
+    );
 
     keep_calls(&mut file);
     rust::paths::redirect(&mut file);
     rust::calls::through_the_seam(&mut file)?;
     rust::docs::document_calls(&mut file, spec);
-    let mut builder = rust::modules::take(&mut file.items, "builder").ok_or("progenitor wrote no builders")?;
+    let mut builder =
+        rust::modules::take(&mut file.items, "builder").ok_or("progenitor wrote no builders")?;
     rust::privacy::hide_builders(&mut builder.items);
     // The same names that the generator imports, from here.
     builder.items.retain(|item| !matches!(item, Item::Use(_)));
-    builder.items.insert(0, syn::parse_quote!(use crate::response::ResponseValue;));
-    builder.items.insert(0, syn::parse_quote!(use crate::error::Error;));
-    builder.items.insert(0, syn::parse_quote!(use crate::generated::types;));
-    builder.items.insert(0, syn::parse_quote!(use progenitor_client::encode_path;));
-    file.items.insert(0, syn::parse_quote!(use crate::client::Client;));
+    let imports: File = syn::parse_quote! {
+        #[allow(unused_imports)]
+        use progenitor_client::encode_path;
+        use crate::error::Error;
+        use crate::generated::types;
+        use crate::request::RequestBuilder;
+        use crate::response::ResponseValue;
+    };
+    builder.items.splice(0..0, imports.items);
+    file.items.insert(
+        0,
+        syn::parse_quote!(
+            use crate::client::Client;
+        ),
+    );
 
     let code = |path: &str, file: &File| Output {
         path: format!("{FOLDER}/{path}"),
@@ -116,11 +130,9 @@ fn keep_calls(file: &mut File) {
     file.items.retain(|item| match item {
         Item::Trait(_) => true,
         Item::Mod(module) => module.ident == "builder",
-        Item::Impl(item) => {
-            item.trait_.as_ref().is_some_and(|(path, _)| {
-                path.segments.last().is_some_and(|name| name.ident.to_string().ends_with("Ext"))
-            })
-        }
+        Item::Impl(item) => item.trait_.as_ref().is_some_and(|(path, _)| {
+            path.segments.last().is_some_and(|name| name.ident.to_string().ends_with("Ext"))
+        }),
         _ => false,
     });
 }

@@ -28,7 +28,8 @@ pub(super) fn outputs(spec: &Spec, header: &Header) -> Result<Vec<Output>, Strin
         syn::parse2(tokens).map_err(|error| format!("progenitor wrote what is not Rust: {error}"))
     })?;
     rust::mocks::complete(&mut file);
-    let operations = rust::modules::take(&mut file.items, "operations").ok_or("progenitor wrote no helpers")?;
+    let operations =
+        rust::modules::take(&mut file.items, "operations").ok_or("progenitor wrote no helpers")?;
     let code = |path: &str, file: &File| Output {
         path: format!("{FOLDER}/{path}"),
         text: format!("{}\n{}", header.api("//"), rust::print(file)),

@@ -9,7 +9,8 @@ use crate::rust;
 use crate::spec::Spec;
 
 pub(super) fn output(spec: &Spec, header: &Header) -> Output {
-    let version = spec.root().pointer("/info/version").and_then(serde_json::Value::as_str).unwrap_or_default();
+    let version =
+        spec.root().pointer("/info/version").and_then(serde_json::Value::as_str).unwrap_or_default();
     let operations = spec.operations();
     let names: Vec<_> = operations.iter().map(|operation| rust::calls::row_name(operation.id())).collect();
     let rows = operations.iter().zip(&names).map(|(operation, name)| {

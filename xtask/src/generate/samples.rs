@@ -13,6 +13,10 @@ pub(super) enum Filling {
     Expected,
     /// With what the spec does not expect, which counts as PHI whatever its mark says.
     Odd,
+    /// With `null`.
+    Null,
+    /// Not at all.
+    Missing,
 }
 
 /// A value, and the canaries in it.
@@ -57,12 +61,16 @@ impl Sampler<'_> {
     fn object(&mut self, schema: &Value, mark: Mark) -> Value {
         let mut object = Map::new();
         for (name, property) in crate::spec::members(schema.get("properties")) {
-            let value = if self.filling == Filling::Odd && self.is_lenient(property) {
-                // A map where a scalar is expected; where a map may be, any map would do, so a text.
-                let is_map = self.spec.resolve_schema(property).get("type").is_some_and(|kind| kind == "object");
-                if is_map { json!(self.canary()) } else { json!({ "odd": self.canary() }) }
-            } else {
-                self.value(property, mark)
+            let value = match self.filling {
+                Filling::Odd if self.is_lenient(property) => {
+                    // A map where a scalar is expected; where a map may be, any map would do, so a text.
+                    let kind = self.spec.resolve_schema(property).get("type");
+                    let is_map = kind.is_some_and(|kind| kind == "object");
+                    if is_map { json!(self.canary()) } else { json!({ "odd": self.canary() }) }
+                }
+                Filling::Null if self.is_lenient(property) => Value::Null,
+                Filling::Missing if self.is_lenient(property) => continue,
+                _ => self.value(property, mark),
             };
             object.insert(name.to_owned(), value);
         }
@@ -83,7 +91,9 @@ impl Sampler<'_> {
         if let Some(values) = schema.get("enum").and_then(Value::as_array) {
             // The value itself is the canary, with the name that the generators make of it.
             let value = values.first().cloned().unwrap_or_default();
-            if mark.is_hidden() && let Some(text) = value.as_str() {
+            if mark.is_hidden()
+                && let Some(text) = value.as_str()
+            {
                 self.canaries.push(text.to_owned());
                 self.canaries.push(capitalized(text));
             }
@@ -128,8 +138,9 @@ impl Sampler<'_> {
     }
 
     fn keep(&mut self, text: String) -> Value {
-        self.canaries.push(text.clone());
-        json!(text)
+        let value = json!(text);
+        self.canaries.push(text);
+        value
     }
 }
 

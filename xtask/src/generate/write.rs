@@ -38,10 +38,7 @@ pub(super) fn left_over(root: &Path, outputs: &[Output]) -> io::Result<Vec<Strin
     }
     found.sort();
     found.retain(|path| !wanted.contains(path));
-    Ok(found
-        .into_iter()
-        .map(|path| path.strip_prefix(root).unwrap_or(&path).display().to_string())
-        .collect())
+    Ok(found.into_iter().map(|path| path.strip_prefix(root).unwrap_or(&path).display().to_string()).collect())
 }
 
 fn files_below(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {

@@ -81,10 +81,7 @@ impl<'a> Context<'a> {
 
     /// From which side of a call a named schema can be reached.
     pub(super) fn reach_of(&self, schema: &str) -> Reach {
-        Reach {
-            request: self.sides.in_request(schema),
-            response: self.sides.in_response(schema),
-        }
+        Reach { request: self.sides.in_request(schema), response: self.sides.in_response(schema) }
     }
 
     /// What the document says of printing the values of a schema, wherever its reference leads.

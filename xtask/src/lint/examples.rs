@@ -1,9 +1,10 @@
 //! Examples: that they are there, and that they are examples of what they stand beside.
 
-use std::collections::HashMap;
+mod validators;
 
-use jsonschema::{Draft, Registry, Validator};
 use serde_json::{Value, json};
+
+use validators::Validators;
 
 use super::context::{Context, operation_name};
 use super::outline::Node;
@@ -46,36 +47,23 @@ pub(super) fn missing(context: &Context<'_>, out: &mut Vec<Finding>) {
 /// The message never shows a value: examples are where real data slips in.
 pub(super) fn refused(context: &Context<'_>, out: &mut Vec<Finding>) {
     let samples = samples(context);
-    let document = document(context, &samples);
-    let Ok(registry) = Registry::new().draft(DRAFT).add(URI, &document).and_then(|it| it.prepare())
-    else {
-        return;
-    };
-    let mut validators: HashMap<String, Option<Validator>> = HashMap::new();
+    let document = translated(context, &samples);
+    let mut validators = Validators::over(&document);
     let mut unread = Vec::new();
     for (index, sample) in samples.iter().enumerate() {
-        let fragment = sample.place(index);
-        let validator =
-            validators.entry(fragment).or_insert_with_key(|fragment| compile(&registry, fragment));
-        let Some(validator) = validator else {
+        let Some(validator) = validators.get(&sample.place(index)) else {
             unread.push(sample);
             continue;
         };
         for error in validator.iter_errors(sample.value) {
             let at = error.instance_path().to_string();
-            let place = if at.is_empty() { String::new() } else { format!(" at `{at}`") };
-            context.report(
-                out,
-                "example-refused",
-                &format!("{}{at}", sample.pointer),
-                format!(
-                    "the {} of {} is refused{place}: {}",
-                    sample.word,
-                    context.name(sample.node),
-                    error.masked_with("it")
-                ),
-                "make it one that the schema accepts, or mend the schema",
-            );
+            let of = context.name(sample.node);
+            let place = if at.is_empty() { at.clone() } else { format!(" at `{at}`") };
+            let why = error.masked_with("it");
+            let what = format!("the {} of {of} is refused{place}: {why}", sample.word);
+            let pointer = format!("{}{at}", sample.pointer);
+            let mend = "make it one that the schema accepts, or mend the schema";
+            context.report(out, "example-refused", &pointer, what, mend);
         }
     }
     // A schema that cannot be compiled has been reported already, as a matter of its words, its types or
@@ -88,13 +76,6 @@ pub(super) fn refused(context: &Context<'_>, out: &mut Vec<Finding>) {
         }
     }
 }
-
-/// The draft that the schemas are read as: the first that knows the formats `uuid` and `duration`. Those of
-/// draft 7, which the translated words are of, mean the same in it.
-const DRAFT: Draft = Draft::Draft201909;
-
-/// What the registry calls the document.
-const URI: &str = "urn:spec";
 
 /// A value that a schema is to accept.
 struct Sample<'c, 'a> {
@@ -110,15 +91,14 @@ struct Sample<'c, 'a> {
 }
 
 impl Sample<'_, '_> {
-    /// Where the translated document holds the schema, as the fragment of a URI.
+    /// Where the translated document holds the schema, as a JSON pointer.
     fn place(&self, index: usize) -> String {
         let referred = self.schema.get("$ref").and_then(Value::as_str).and_then(|it| it.strip_prefix('#'));
-        let pointer = match referred {
+        match referred {
             Some(pointer) => pointer.to_owned(),
             None if self.is_inline() => format!("/anyOf/{index}"),
             None => self.schema_pointer.clone(),
-        };
-        percent_encoded(&pointer)
+        }
     }
 
     /// Whether the schema stands outside the named ones.
@@ -131,7 +111,9 @@ impl Sample<'_, '_> {
 fn samples<'c, 'a>(context: &'c Context<'a>) -> Vec<Sample<'c, 'a>> {
     let mut samples = Vec::new();
     for node in context.nodes.iter().filter(|node| !node.is_reference()) {
-        let Some((schema, schema_pointer)) = schema_of(node) else { continue };
+        let Some((schema, schema_pointer)) = schema_of(node) else {
+            continue;
+        };
         let mut add = |word, pointer, value| {
             let schema_pointer = schema_pointer.clone();
             samples.push(Sample { word, node, pointer, value, schema, schema_pointer });
@@ -175,64 +157,16 @@ fn schema_of<'c>(node: &'c Node<'_>) -> Option<(&'c Value, String)> {
 }
 
 /// The document in JSON Schema, with the schemas of the samples that stand outside the named ones.
-fn document(context: &Context<'_>, samples: &[Sample<'_, '_>]) -> Value {
-    let is_json_schema = context.nodes.first().is_some_and(|node| node.kind == Kind::JsonSchema);
-    let mut document = if is_json_schema {
-        context.spec.root().clone()
-    } else {
-        // A sample finds its schema by its own place, so those without one hold it free for them.
-        let inline = samples.iter().map(|sample| match sample.is_inline() {
-            true => sample.schema.clone(),
-            false => json!({}),
-        });
-        json_schema(context.spec, &json!({ "anyOf": inline.collect::<Vec<_>>() }))
+fn translated(context: &Context<'_>, samples: &[Sample<'_, '_>]) -> Value {
+    if context.nodes.first().is_some_and(|node| node.kind == Kind::JsonSchema) {
+        return context.spec.root().clone();
+    }
+    // A sample finds its schema by its own place, so those without one hold it free for them.
+    let inline = |sample: &Sample<'_, '_>| {
+        if sample.is_inline() { sample.schema.clone() } else { json!({}) }
     };
-    // The document is known by one name, and read as one draft, whatever it says of itself.
-    if let Some(map) = document.as_object_mut() {
-        map.remove("$schema");
-        map.remove("$id");
-    }
-    let whole = document.clone();
-    disarm(&mut document, &whole);
-    document
-}
-
-/// Takes out the references that a validator would stumble over: those that lead nowhere and those that
-/// lead in a circle. They are reported as such, and the rest of the examples must still be judged.
-fn disarm(value: &mut Value, whole: &Value) {
-    match value {
-        Value::Array(items) => items.iter_mut().for_each(|item| disarm(item, whole)),
-        Value::Object(map) => {
-            if map.get("$ref").is_some_and(|reference| !leads_somewhere(reference, whole)) {
-                map.remove("$ref");
-            }
-            map.values_mut().for_each(|member| disarm(member, whole));
-        }
-        _ => {}
-    }
-}
-
-fn leads_somewhere(reference: &Value, whole: &Value) -> bool {
-    let mut reference = reference;
-    for _ in 0..32 {
-        let pointer = reference.as_str().and_then(|it| it.strip_prefix('#'));
-        let Some(target) = pointer.and_then(|it| whole.pointer(it)) else { return false };
-        match target.get("$ref") {
-            Some(next) => reference = next,
-            None => return true,
-        }
-    }
-    false
-}
-
-fn compile(registry: &Registry<'_>, fragment: &str) -> Option<Validator> {
-    jsonschema::options()
-        .with_draft(DRAFT)
-        .with_registry(registry)
-        .should_validate_formats(true)
-        .offline()
-        .build(&json!({ "$ref": format!("{URI}#{fragment}") }))
-        .ok()
+    let inline: Vec<_> = samples.iter().map(inline).collect();
+    json_schema(context.spec, &json!({ "anyOf": inline }))
 }
 
 /// A value, or what its `$ref` leads to, with its pointer.
@@ -242,14 +176,4 @@ fn followed<'v>(context: &'v Context<'_>, pointer: String, value: &'v Value) -> 
         Some((target, found)) => (target.to_owned(), found),
         None => (pointer, value),
     }
-}
-
-fn percent_encoded(pointer: &str) -> String {
-    pointer.bytes().fold(String::new(), |mut text, byte| {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => text.push(byte.into()),
-            _ => text.push_str(&format!("%{byte:02X}")),
-        }
-        text
-    })
 }

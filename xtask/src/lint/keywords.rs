@@ -36,7 +36,9 @@ const FORMATS: &[&str] = &[
 /// prints a patient's name.
 pub(super) fn unknown_keyword(context: &Context<'_>, out: &mut Vec<Finding>) {
     for node in context.nodes.iter().filter(|node| !node.is_reference()) {
-        let Some(map) = node.value.as_object() else { continue };
+        let Some(map) = node.value.as_object() else {
+            continue;
+        };
         for word in map.keys() {
             let known = node.kind.words().iter().any(|(known, _)| known == word);
             if !known && !node.kind.later_words().contains(&word.as_str()) {
@@ -51,10 +53,8 @@ pub(super) fn unknown_keyword(context: &Context<'_>, out: &mut Vec<Finding>) {
 /// checked against its schema before it is sent; there is nothing to expect of it beyond that.
 pub(super) fn misplaced_expect(context: &Context<'_>, out: &mut Vec<Finding>) {
     for node in context.each(Kind::Schema).filter(|node| node.has("x-expect")) {
-        let of_property = context
-            .ancestors(node)
-            .find(|around| around.via != "items")
-            .is_some_and(Node::is_property);
+        let of_property =
+            context.ancestors(node).find(|around| around.via != "items").is_some_and(Node::is_property);
         if !of_property || context.reach(node).request {
             context.report(
                 out,
@@ -101,9 +101,7 @@ pub(super) fn formats(context: &Context<'_>, out: &mut Vec<Finding>) {
 
 fn is_status(key: &str) -> bool {
     match key.as_bytes() {
-        [b'1'..=b'5', rest @ ..] => {
-            rest == b"XX" || (rest.len() == 2 && rest.iter().all(u8::is_ascii_digit))
-        }
+        [b'1'..=b'5', rest @ ..] => rest == b"XX" || (rest.len() == 2 && rest.iter().all(u8::is_ascii_digit)),
         _ => key == "default",
     }
 }
@@ -170,8 +168,15 @@ mod tests {
     #[test]
     fn knows_a_status() {
         for (key, expected) in [
-            ("200", true), ("4XX", true), ("default", true), ("4xx", false), ("600", false),
-            ("20", false), ("2000", false), ("", false), ("2X0", false),
+            ("200", true),
+            ("4XX", true),
+            ("default", true),
+            ("4xx", false),
+            ("600", false),
+            ("20", false),
+            ("2000", false),
+            ("", false),
+            ("2X0", false),
         ] {
             assert_eq!(is_status(key), expected, "{key}");
         }

@@ -40,8 +40,8 @@ pub(super) fn shared(context: &Context<'_>, out: &mut Vec<Finding>) {
     }
 }
 
-/// `response-leniency`: no object of an answer refuses members that it does not know. The service adds
-/// members with every release; a strict reader fails the whole answer.
+/// `response-leniency`: no object of an answer refuses members that it does not know. The service may
+/// add members with every release; a strict reader fails the whole answer.
 pub(super) fn closed(context: &Context<'_>, out: &mut Vec<Finding>) {
     for node in object_schemas(context, Reach::RESPONSE) {
         if node.value.get("additionalProperties") == Some(&Value::Bool(false)) {
@@ -56,11 +56,12 @@ pub(super) fn closed(context: &Context<'_>, out: &mut Vec<Finding>) {
 /// choice, another form of a date, an id that is no UUID; one odd value must not fail the others.
 pub(super) fn strict(context: &Context<'_>, out: &mut Vec<Finding>) {
     for node in context.each(Kind::Schema) {
-        let Some(property) = context.ancestors(node).find(|around| around.via != "items") else { continue };
+        let Some(property) = context.ancestors(node).find(|around| around.via != "items") else {
+            continue;
+        };
         let owner = context.parent(property);
-        let lenient = owner.is_some_and(|owner| {
-            owner.is_named_schema() && context.reach_of(&owner.key) == Reach::RESPONSE
-        });
+        let lenient = owner
+            .is_some_and(|owner| owner.is_named_schema() && context.reach_of(&owner.key) == Reach::RESPONSE);
         if !(property.is_property() && lenient) {
             continue;
         }
@@ -80,7 +81,9 @@ pub(super) fn strict(context: &Context<'_>, out: &mut Vec<Finding>) {
 /// service that stops sending a value does the one or the other.
 pub(super) fn nullable(context: &Context<'_>, out: &mut Vec<Finding>) {
     for node in context.properties().filter(|node| node.kind == Kind::Schema) {
-        let Some(owner) = context.parent(node) else { continue };
+        let Some(owner) = context.parent(node) else {
+            continue;
+        };
         let in_response = owner.is_named_schema() && context.reach_of(&owner.key) == Reach::RESPONSE;
         if !in_response || strings(owner.value.get("required")).any(|name| name == node.key) {
             continue;
@@ -103,8 +106,12 @@ pub(super) fn nullable(context: &Context<'_>, out: &mut Vec<Finding>) {
 pub(super) fn attributes(context: &Context<'_>, out: &mut Vec<Finding>) {
     let mut seen = Vec::new();
     for node in context.properties().filter(|node| node.key == "attributes") {
-        let Some(name) = referred_schema(node.value) else { continue };
-        let Some(schema) = context.spec.schema(name).filter(|schema| schema.is_object()) else { continue };
+        let Some(name) = referred_schema(node.value) else {
+            continue;
+        };
+        let Some(schema) = context.spec.schema(name).filter(|schema| schema.is_object()) else {
+            continue;
+        };
         if context.reach_of(name) != Reach::RESPONSE || seen.contains(&name) {
             continue;
         }
@@ -123,7 +130,7 @@ pub(super) fn attributes(context: &Context<'_>, out: &mut Vec<Finding>) {
 }
 
 /// `request-strictness`: an object of a request refuses members that it does not know. What the service
-/// does not know it ignores, so a misspelt member would be lost without a sound.
+/// does with a misspelt member nobody says; it is to fail before it is sent.
 pub(super) fn open_request(context: &Context<'_>, out: &mut Vec<Finding>) {
     for node in object_schemas(context, Reach::REQUEST) {
         let at = match node.value.get("additionalProperties") {
@@ -137,10 +144,7 @@ pub(super) fn open_request(context: &Context<'_>, out: &mut Vec<Finding>) {
 }
 
 /// The named schemas of objects that are reached from these sides.
-fn object_schemas<'c, 'a>(
-    context: &'c Context<'a>,
-    reach: Reach,
-) -> impl Iterator<Item = &'c Node<'a>> {
+fn object_schemas<'c, 'a>(context: &'c Context<'a>, reach: Reach) -> impl Iterator<Item = &'c Node<'a>> {
     context.each(Kind::Schema).filter(move |node| {
         node.is_named_schema() && is_object(node.value) && context.reach_of(&node.key) == reach
     })

@@ -88,9 +88,9 @@ pub(super) fn inline(context: &Context<'_>, out: &mut Vec<Finding>) {
 /// that the id of a class cannot stand where that of an appointment belongs. In an answer `x-expect` names
 /// it, for there an odd value must not fail the whole.
 pub(super) fn ids(context: &Context<'_>, out: &mut Vec<Finding>) {
-    let parameters = context.each(Kind::Parameter).filter_map(|node| {
-        Some((node, super::context::text(node, "name")?, node.value.get("schema")?))
-    });
+    let parameters = context
+        .each(Kind::Parameter)
+        .filter_map(|node| Some((node, super::context::text(node, "name")?, node.value.get("schema")?)));
     let properties = context
         .properties()
         .filter(|node| node.kind == Kind::Schema)

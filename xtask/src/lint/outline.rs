@@ -74,7 +74,9 @@ fn visit<'a>(nodes: &mut Vec<Node<'a>>, step: Step, value: &'a Value) {
         return;
     }
     for (word, member) in map {
-        let Some(&(via, holds)) = kind.words().iter().find(|(known, _)| known == word) else { continue };
+        let Some(&(via, holds)) = kind.words().iter().find(|(known, _)| known == word) else {
+            continue;
+        };
         let at = join(&pointer, word);
         let mut enter = |kind, key: &str, pointer, value| {
             let key = key.to_owned();

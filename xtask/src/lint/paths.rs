@@ -11,8 +11,9 @@ use crate::spec::Operation;
 
 const RULE: &str = "path-parameter";
 
-/// `path-slash`: every path ends with a slash and has none twice in a row. The service knows its paths with
-/// the slash at the end; without it, it answers a redirect, which is never followed.
+/// `path-slash`: every path ends with a slash and has none twice in a row. The slash is a part of the paths
+/// of the service; without it the answer is a 404 or a redirect, and no redirect is followed. The generator
+/// makes one slash of two.
 pub(super) fn path_slash(context: &Context<'_>, out: &mut Vec<Finding>) {
     for item in context.each(Kind::PathItem) {
         let path = &item.key;
@@ -47,9 +48,9 @@ pub(super) fn templates(context: &Context<'_>, out: &mut Vec<Finding>) {
                 context.report(out, RULE, &item.pointer, what, "write each parameter as `{name}`");
             }
             Ok(names) => {
-                let shape = names.iter().fold(path.clone(), |shape, name| {
-                    shape.replace(&format!("{{{name}}}"), "{}")
-                });
+                let shape = names
+                    .iter()
+                    .fold(path.clone(), |shape, name| shape.replace(&format!("{{{name}}}"), "{}"));
                 if let Some(other) = shapes.insert(shape, path) {
                     let what = format!("paths `{other}` and `{path}` answer to the same requests");
                     context.report(out, RULE, &item.pointer, what, "make one path of the two");
@@ -64,7 +65,9 @@ pub(super) fn templates(context: &Context<'_>, out: &mut Vec<Finding>) {
 /// named only.
 pub(super) fn agreement(context: &Context<'_>, out: &mut Vec<Finding>) {
     for operation in &context.operations {
-        let Ok(named) = names(operation.path) else { continue };
+        let Ok(named) = names(operation.path) else {
+            continue;
+        };
         let declared = declared(context, operation);
         for name in named.iter().filter(|name| !declared.iter().any(|(_, it)| it == *name)) {
             context.report(

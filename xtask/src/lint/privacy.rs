@@ -77,7 +77,9 @@ const SECRET: &[&str] = &[
 pub(super) fn unmarked(context: &Context<'_>, out: &mut Vec<Finding>) {
     for node in &context.nodes {
         let Some(name) = own_name(node) else { continue };
-        let Some((mark, sounds)) = sound(name) else { continue };
+        let Some((mark, sounds)) = sound(name) else {
+            continue;
+        };
         // A mark with another value than a flag is reported as such, once.
         if is_marked(context, node) || has_bad_mark(context, node) {
             continue;
@@ -102,8 +104,12 @@ pub(super) fn unlike_others(context: &Context<'_>, out: &mut Vec<Finding>) {
         }
     }
     for node in &context.nodes {
-        let Some(name) = own_name(node).filter(|name| sound(name).is_none()) else { continue };
-        let Some(other) = hidden.get(name).filter(|_| !is_marked(context, node)) else { continue };
+        let Some(name) = own_name(node).filter(|name| sound(name).is_none()) else {
+            continue;
+        };
+        let Some(other) = hidden.get(name).filter(|_| !is_marked(context, node)) else {
+            continue;
+        };
         if !has_bad_mark(context, node) {
             context.report(
                 out,

@@ -36,7 +36,9 @@ pub(super) fn targets(context: &Context<'_>, out: &mut Vec<Finding>) {
 pub(super) fn siblings(context: &Context<'_>, out: &mut Vec<Finding>) {
     for node in context.nodes.iter().filter(|node| node.is_reference()) {
         let mut ignored = members(Some(node.value)).map(|(word, _)| word).filter(|word| *word != "$ref");
-        let Some(first) = ignored.next() else { continue };
+        let Some(first) = ignored.next() else {
+            continue;
+        };
         let words = listed(std::iter::once(first).chain(ignored));
         let mend = match node.kind {
             kind if kind.is_schema() => "write `allOf: [{ $ref: … }]`, with the rest beside it",
@@ -50,7 +52,9 @@ pub(super) fn siblings(context: &Context<'_>, out: &mut Vec<Finding>) {
 /// `reference`: `x-expect` names a schema. What it names is what the generated type reads the values as.
 pub(super) fn expectations(context: &Context<'_>, out: &mut Vec<Finding>) {
     for node in context.each(Kind::Schema) {
-        let Some(expected) = node.value.get("x-expect") else { continue };
+        let Some(expected) = node.value.get("x-expect") else {
+            continue;
+        };
         if expected.as_str().is_none_or(|name| context.spec.schema(name).is_none()) {
             context.report(
                 out,

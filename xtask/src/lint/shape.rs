@@ -51,11 +51,10 @@ pub(super) fn shape(context: &Context<'_>, out: &mut Vec<Finding>) {
 pub(super) fn types(context: &Context<'_>, out: &mut Vec<Finding>) {
     for node in context.schemas() {
         let wrong = match node.value.get("type") {
-            None => None,
+            // A list of types is JSON Schema's; in OpenAPI 3.0 it is a matter of its version.
+            None | Some(Value::Array(_)) => None,
             Some(Value::String(kind)) if TYPES.contains(&kind.as_str()) => None,
             Some(Value::String(kind)) if node.kind == Kind::JsonSchema && kind == "null" => None,
-            // A list of types is JSON Schema's; in OpenAPI 3.0 it is a matter of its version.
-            Some(Value::Array(_)) => None,
             Some(Value::String(kind)) => Some(format!("the type `{kind}`, which is none")),
             Some(other) => Some(format!("{} for its type", called(other))),
         };
@@ -92,7 +91,9 @@ pub(super) fn places(context: &Context<'_>, out: &mut Vec<Finding>) {
 /// generator stops at it.
 pub(super) fn patterns(context: &Context<'_>, out: &mut Vec<Finding>) {
     for node in context.schemas() {
-        let Some(pattern) = text(node, "pattern") else { continue };
+        let Some(pattern) = text(node, "pattern") else {
+            continue;
+        };
         if !is_pattern(pattern) {
             context.report(
                 out,
@@ -109,7 +110,9 @@ pub(super) fn patterns(context: &Context<'_>, out: &mut Vec<Finding>) {
 /// other people's tools refuse it.
 pub(super) fn required_lists(context: &Context<'_>, out: &mut Vec<Finding>) {
     for node in context.schemas() {
-        let Some(names) = node.value.get("required").and_then(Value::as_array) else { continue };
+        let Some(names) = node.value.get("required").and_then(Value::as_array) else {
+            continue;
+        };
         let twice = names.iter().enumerate().find(|(index, name)| names[..*index].contains(name));
         let wrong = match twice {
             Some(_) => "names something twice",
@@ -126,20 +129,15 @@ fn is_pattern(pattern: &str) -> bool {
 }
 
 /// The places where a member is not what it is to be, with what it is to be.
-fn mismatches<'v>(
-    holds: Holds,
-    pointer: &str,
-    value: &'v Value,
-) -> Vec<(String, &'static str, &'v Value)> {
-    let one = |fits: bool, wanted| match fits {
-        true => Vec::new(),
-        false => vec![(pointer.to_owned(), wanted, value)],
+fn mismatches<'v>(holds: Holds, pointer: &str, value: &'v Value) -> Vec<(String, &'static str, &'v Value)> {
+    let one = |fits: bool, wanted| {
+        if fits { Vec::new() } else { vec![(pointer.to_owned(), wanted, value)] }
     };
     let each_map = |members: Vec<(String, &'v Value)>| {
         let wrong = members.into_iter().filter(|(_, member)| !member.is_object());
         wrong.map(|(key, member)| (join(pointer, &key), "a map", member)).collect()
     };
-    let listed = |items: &'v [Value]| {
+    let numbered = |items: &'v [Value]| {
         items.iter().enumerate().map(|(index, item)| (index.to_string(), item)).collect()
     };
     match (holds, value) {
@@ -157,10 +155,8 @@ fn mismatches<'v>(
             .collect(),
         (Holds::Texts, _) => one(false, "a list of texts"),
         (Holds::One(_), _) => one(value.is_object(), "a map"),
-        (Holds::FlagOr(_), _) => {
-            one(value.is_object() || value.is_boolean(), "`true`, `false` or a map")
-        }
-        (Holds::Many(_) | Holds::OneOrMany(_), Value::Array(items)) => each_map(listed(items)),
+        (Holds::FlagOr(_), _) => one(value.is_object() || value.is_boolean(), "`true`, `false` or a map"),
+        (Holds::Many(_) | Holds::OneOrMany(_), Value::Array(items)) => each_map(numbered(items)),
         (Holds::Many(_), _) => one(false, "a list of maps"),
         (Holds::OneOrMany(_), _) => one(value.is_object(), "a map or a list of maps"),
         (Holds::Map(_), Value::Object(members)) => {

@@ -21,7 +21,7 @@ pub(super) fn openapi_version(context: &Context<'_>, out: &mut Vec<Finding>) {
 }
 
 /// `info-version`: the spec names the release of the service that it was written against, as the vendor
-/// names releases. It is sent with every request, and is what a reader compares with the vendor's notes.
+/// names releases. It is what a reader compares with the vendor's notes.
 pub(super) fn info_version(context: &Context<'_>, out: &mut Vec<Finding>) {
     for info in context.each(Kind::Info) {
         let version = info.value.get("version");

@@ -72,13 +72,9 @@ impl Kind {
             Self::Info => INFO,
             Self::Contact => &[("name", Text), ("url", Text), ("email", Text)],
             Self::License => &[("name", Text), ("url", Text)],
-            Self::Server => {
-                &[("url", Text), ("description", Text), ("variables", Map(Kind::ServerVariable))]
-            }
+            Self::Server => &[("url", Text), ("description", Text), ("variables", Map(Kind::ServerVariable))],
             Self::ServerVariable => &[("enum", Texts), ("default", Text), ("description", Text)],
-            Self::Tag => {
-                &[("name", Text), ("description", Text), ("externalDocs", One(Kind::ExternalDocs))]
-            }
+            Self::Tag => &[("name", Text), ("description", Text), ("externalDocs", One(Kind::ExternalDocs))],
             Self::ExternalDocs => &[("description", Text), ("url", Text)],
             Self::PathItem => PATH_ITEM,
             Self::Operation => OPERATION,
@@ -89,12 +85,9 @@ impl Kind {
             Self::MediaType => MEDIA_TYPE,
             Self::Response => RESPONSE,
             Self::Header => HEADER,
-            Self::Example => &[
-                ("summary", Text),
-                ("description", Text),
-                ("value", Anything),
-                ("externalValue", Text),
-            ],
+            Self::Example => {
+                &[("summary", Text), ("description", Text), ("value", Anything), ("externalValue", Text)]
+            }
             Self::Components => COMPONENTS,
             Self::SecurityScheme => SECURITY_SCHEME,
             Self::OAuthFlows => &[
@@ -103,12 +96,9 @@ impl Kind {
                 ("clientCredentials", One(Kind::OAuthFlow)),
                 ("authorizationCode", One(Kind::OAuthFlow)),
             ],
-            Self::OAuthFlow => &[
-                ("authorizationUrl", Text),
-                ("tokenUrl", Text),
-                ("refreshUrl", Text),
-                ("scopes", Anything),
-            ],
+            Self::OAuthFlow => {
+                &[("authorizationUrl", Text), ("tokenUrl", Text), ("refreshUrl", Text), ("scopes", Anything)]
+            }
             Self::Schema => SCHEMA,
             Self::Discriminator => &[("propertyName", Text), ("mapping", Anything)],
             Self::Xml => &[

@@ -19,7 +19,7 @@ pub(super) fn lower(spec: &Spec, root: &mut Value) {
                     && let Some(property) = property.as_object_mut()
                 {
                     let expected = expected(property);
-                    become_rust_type(property, "Attribute", vec![expected]);
+                    become_rust_type(property, "Attribute", &[expected]);
                 }
             }
         }
@@ -30,9 +30,7 @@ pub(super) fn lower(spec: &Spec, root: &mut Value) {
 /// Whether answers may hold anything where this property stands.
 fn is_lenient(spec: &Spec, property: &Value) -> bool {
     let nullable = |schema: &Value| schema.get("nullable") == Some(&Value::Bool(true));
-    nullable(property)
-        || property.get("x-expect").is_some()
-        || nullable(spec.resolve_schema(property))
+    nullable(property) || property.get("x-expect").is_some() || nullable(spec.resolve_schema(property))
 }
 
 /// The schema that the values of a lenient property are expected to satisfy.

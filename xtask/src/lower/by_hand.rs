@@ -17,7 +17,7 @@ pub(super) fn lower(root: &mut Value) {
     each_map(root, &mut |map| {
         let is_secret = map.get("x-secret") == Some(&Value::Bool(true));
         if is_secret && map.get("type").and_then(Value::as_str) == Some("string") {
-            become_rust_type(map, "Secret", Vec::new());
+            become_rust_type(map, "Secret", &[]);
         }
     });
 }
@@ -38,7 +38,11 @@ mod tests {
         }}});
         super::lower(&mut root);
         let schemas = &root["components"]["schemas"];
-        assert_eq!(schemas["DateTime"], serde_json::Value::Null, "it would be a type beside the one written by hand");
+        assert_eq!(
+            schemas["DateTime"],
+            serde_json::Value::Null,
+            "it would be a type beside the one written by hand"
+        );
         assert_eq!(schemas["Login"]["properties"]["at"]["x-rust-type"]["path"], "carium_api::DateTime");
         assert_eq!(schemas["Login"]["properties"]["password"]["x-rust-type"]["path"], "carium_api::Secret");
         assert_eq!(schemas["Login"]["properties"]["name"], json!({"type": "string"}));

@@ -19,7 +19,7 @@ pub(super) fn lower(spec: &Spec, root: &mut Value) {
                 for word in ["nullable", "description", "example", "x-phi"] {
                     set.remove(word);
                 }
-                become_rust_type(property, "Change", vec![json!(set)]);
+                become_rust_type(property, "Change", &[json!(set)]);
             }
         }
     }

@@ -24,9 +24,7 @@ pub(super) fn lower(root: &mut Value) {
 }
 
 fn all_have_only(parts: &Value, word: &str) -> bool {
-    let has_only = |part: &Value| {
-        part.as_object().is_some_and(|part| part.keys().all(|found| found == word))
-    };
+    let has_only = |part: &Value| part.as_object().is_some_and(|part| part.keys().all(|found| found == word));
     parts.as_array().is_some_and(|parts| parts.iter().all(has_only))
 }
 

@@ -9,7 +9,7 @@ pub(super) fn lower(root: &mut Value) {
         if let Some(extra) = schema.get_mut("additionalProperties")
             && *extra == Value::Bool(true)
         {
-            *extra = json!({ "x-rust-type": rust_type("Unknown", Vec::new()) });
+            *extra = json!({ "x-rust-type": rust_type("Unknown", &[]) });
         }
     });
 }

@@ -24,6 +24,9 @@ mod tests {
     fn the_vendors_media_type_becomes_plain_json_and_others_stay() {
         let mut root = json!({"a": {"content": {"application/vnd.api+json": {"schema": 1}}}, "b": {"content": {"text/html": 2}}});
         super::lower(&mut root);
-        assert_eq!(root, json!({"a": {"content": {"application/json": {"schema": 1}}}, "b": {"content": {"text/html": 2}}}));
+        assert_eq!(
+            root,
+            json!({"a": {"content": {"application/json": {"schema": 1}}}, "b": {"content": {"text/html": 2}}})
+        );
     }
 }

@@ -43,6 +43,18 @@ impl VisitMut for Rewrite {
         }
     }
 
+    /// `client.client.post(url)`, on `reqwest`'s client, becomes a builder of requests that needs none.
+    fn visit_expr_mut(&mut self, expression: &mut Expr) {
+        visit_mut::visit_expr_mut(self, expression);
+        if let Expr::MethodCall(call) = expression
+            && matches!(&*call.receiver, Expr::Field(field) if is_named(&field.member, "client"))
+        {
+            let method = format_ident!("{}", call.method.to_string().to_uppercase());
+            let url = &call.args;
+            *expression = syn::parse_quote!(RequestBuilder::new(::http::Method::#method, #url));
+        }
+    }
+
     fn visit_lit_str_mut(&mut self, literal: &mut LitStr) {
         if literal.value() == "application/json" {
             *literal = LitStr::new("application/vnd.api+json", literal.span());
@@ -75,15 +87,15 @@ fn rewrite(block: &mut Block) -> Option<()> {
 
 /// Where the header that went was the only one, the map that held it goes too.
 fn without_idle_headers(statements: &mut Vec<Stmt>) {
-    let is_map = |statement: &Stmt| {
-        matches!(statement, Stmt::Local(local) if matches!(&local.pat, syn::Pat::Ident(name) if name.ident == "header_map"))
-    };
+    let is_map = |statement: &Stmt| matches!(statement, Stmt::Local(local) if matches!(&local.pat, syn::Pat::Ident(name) if name.ident == "header_map"));
     let is_filled = statements.iter().any(|statement| {
         matches!(statement, Stmt::Expr(..)) && quote::quote!(#statement).to_string().contains("header_map")
     });
     if !is_filled {
         statements.retain(|statement| !is_map(statement));
-        statements.iter_mut().for_each(|statement| WithoutHeaders.visit_stmt_mut(statement));
+        for statement in statements {
+            WithoutHeaders.visit_stmt_mut(statement);
+        }
     }
 }
 
@@ -136,7 +148,9 @@ fn kind(statement: &Stmt) -> Kind {
             }
         }
         Stmt::Expr(Expr::Try(tried), _) => match &*tried.expr {
-            Expr::Await(awaited) if is_call(&awaited.base, "pre") || is_call(&awaited.base, "post") => Kind::Hook,
+            Expr::Await(awaited) if is_call(&awaited.base, "pre") || is_call(&awaited.base, "post") => {
+                Kind::Hook
+            }
             _ => Kind::Other,
         },
         Stmt::Expr(call @ Expr::MethodCall(_), _) if is_call(call, "append") && names_api_version(call) => {
@@ -144,6 +158,10 @@ fn kind(statement: &Stmt) -> Kind {
         }
         _ => Kind::Other,
     }
+}
+
+fn is_named(member: &syn::Member, name: &str) -> bool {
+    matches!(member, syn::Member::Named(member) if member == name)
 }
 
 fn is_call(expression: &Expr, method: &str) -> bool {

@@ -47,7 +47,10 @@ pub(crate) fn document_calls(file: &mut File, spec: &Spec) {
                 }
             }
             Item::Mod(module) if module.ident == "builder" => {
-                describe(&mut module.attrs, "Calls that are being put together: parameters and a body, then `send`.");
+                describe(
+                    &mut module.attrs,
+                    "Calls that are being put together: parameters and a body, then `send`.",
+                );
                 let items = module.content.iter_mut().flat_map(|(_, items)| items);
                 items.for_each(|item| document_builder(item, "A call that is being put together: a"));
             }
@@ -127,7 +130,10 @@ fn document_builder(item: &mut Item, beginning: &str) {
             let name = item.ident.to_string();
             if !item.attrs.iter().any(|attribute| doc_text(attribute).is_some()) {
                 let beginning = beginning.trim_end_matches(" a");
-                describe(&mut item.attrs, &format!("{beginning} {} [`{name}`](super::{name}).", article(&name)));
+                describe(
+                    &mut item.attrs,
+                    &format!("{beginning} {} [`{name}`](super::{name}).", article(&name)),
+                );
             }
         }
         Item::Impl(item) if item.trait_.is_none() => {
@@ -196,7 +202,11 @@ impl VisitMut for Tidy {
             text.trim_end()
                 .lines()
                 .map(|line| {
-                    let line = if line.is_empty() || line.starts_with(' ') { line.to_owned() } else { format!(" {line}") };
+                    let line = if line.is_empty() || line.starts_with(' ') {
+                        line.to_owned()
+                    } else {
+                        format!(" {line}")
+                    };
                     Attribute { style, ..syn::parse_quote!(#[doc = #line]) }
                 })
                 .collect()

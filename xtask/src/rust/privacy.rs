@@ -129,7 +129,11 @@ fn shown(field: &Field, mark: Mark) -> TokenStream {
 }
 
 fn hidden(mark: Mark) -> TokenStream {
-    if mark == Mark::Secret { quote!(::carium_api::Hidden::Secret) } else { quote!(::carium_api::Hidden::Phi) }
+    if mark == Mark::Secret {
+        quote!(::carium_api::Hidden::Secret)
+    } else {
+        quote!(::carium_api::Hidden::Phi)
+    }
 }
 
 fn debug_opaque(ident: &syn::Ident, mark: Mark) -> ItemImpl {

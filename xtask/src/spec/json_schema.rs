@@ -7,18 +7,17 @@ use serde_json::{Map, Value, json};
 
 use super::Spec;
 
+/// The oldest dialect in which `uuid` is a format, and the siblings of a reference count.
+const DIALECT: &str = "https://json-schema.org/draft/2019-09/schema";
+
 /// The schema, closed over the named schemas of the spec.
 pub(crate) fn json_schema(spec: &Spec, schema: &Value) -> Value {
     let mut translated = translate(schema);
     let components: Map<String, Value> =
         spec.schemas().map(|(name, schema)| (name.to_owned(), translate(schema))).collect();
     if let Some(map) = translated.as_object_mut() {
-        // A `$ref` at the top would hide its siblings in the older drafts.
-        if let Some(reference) = map.remove("$ref") {
-            map.insert("allOf".to_owned(), json!([{ "$ref": reference }]));
-        }
         map.insert("components".to_owned(), json!({ "schemas": components }));
-        map.insert("$schema".to_owned(), "http://json-schema.org/draft-07/schema#".into());
+        map.insert("$schema".to_owned(), DIALECT.into());
     }
     translated
 }
@@ -47,7 +46,9 @@ fn translate_map(map: &Map<String, Value>) -> Value {
             }
             "exclusiveMinimum" | "exclusiveMaximum" if value.is_boolean() => {
                 let bound = if word == "exclusiveMinimum" { "minimum" } else { "maximum" };
-                if value == &Value::Bool(true) && let Some(limit) = map.get(bound) {
+                if value == &Value::Bool(true)
+                    && let Some(limit) = map.get(bound)
+                {
                     out.insert(word.clone(), limit.clone());
                 }
             }
@@ -57,8 +58,11 @@ fn translate_map(map: &Map<String, Value>) -> Value {
         }
     }
     if map.get("nullable") == Some(&Value::Bool(true)) {
-        if let Some(Value::String(kind)) = map.get("type") {
-            out.insert("type".to_owned(), json!([kind, "null"]));
+        match map.get("type") {
+            Some(Value::String(kind)) => {
+                out.insert("type".to_owned(), json!([kind, "null"]));
+            }
+            _ => return json!({ "anyOf": [{ "type": "null" }, out] }),
         }
         if let Some(Value::Array(values)) = out.get_mut("enum") {
             values.push(Value::Null);
@@ -72,7 +76,8 @@ mod tests {
     use super::*;
 
     fn accepts(schema: &Value, instance: &Value) -> bool {
-        let spec = Spec::parse("t.yaml", "components: {schemas: {Id: {type: string, format: uuid}}}").unwrap();
+        let spec =
+            Spec::parse("t.yaml", "components: {schemas: {Id: {type: string, format: uuid}}}").unwrap();
         jsonschema::options()
             .should_validate_formats(true)
             .build(&json_schema(&spec, schema))
@@ -85,6 +90,8 @@ mod tests {
         assert!(accepts(&json!({"type": "string", "nullable": true}), &Value::Null));
         assert!(!accepts(&json!({"type": "string"}), &Value::Null));
         assert!(accepts(&json!({"type": "string", "enum": ["a"], "nullable": true}), &Value::Null));
+        let id = json!({"allOf": [{"$ref": "#/components/schemas/Id"}], "nullable": true});
+        assert!(accepts(&id, &Value::Null) && !accepts(&id, &json!("james")));
     }
 
     #[test]

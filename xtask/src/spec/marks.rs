@@ -32,9 +32,7 @@ pub(super) fn of(spec: &Spec, schema: &Value) -> Mark {
     let items = schema.get("items").map(|items| of(spec, items));
     let all = [Some(own), target, items];
     let known = |wanted: fn(&Mark) -> bool| all.into_iter().flatten().find(wanted);
-    known(|mark| mark.is_hidden())
-        .or_else(|| known(|mark| *mark != Mark::Silent))
-        .unwrap_or(Mark::Silent)
+    known(|mark| mark.is_hidden()).or_else(|| known(|mark| *mark != Mark::Silent)).unwrap_or(Mark::Silent)
 }
 
 fn own(schema: &Value) -> Mark {

@@ -6,8 +6,7 @@ use super::{Spec, members};
 use crate::document::join;
 
 /// The HTTP methods that OpenAPI 3.0 knows, as it writes them.
-pub(crate) const METHODS: [&str; 8] =
-    ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 
 /// One operation.
 #[derive(Debug, Clone)]
@@ -71,9 +70,7 @@ impl<'a> Operation<'a> {
     }
 
     /// The media types of the request's body, each with its pointer; a referred body is not followed.
-    pub(crate) fn request_content(
-        &self,
-    ) -> impl Iterator<Item = (&'a str, String, &'a Value)> + use<'a> {
+    pub(crate) fn request_content(&self) -> impl Iterator<Item = (&'a str, String, &'a Value)> + use<'a> {
         let at = join(&join(&self.pointer, "requestBody"), "content");
         members(self.value.get("requestBody").and_then(|body| body.get("content")))
             .map(move |(media_type, content)| (media_type, join(&at, media_type), content))

@@ -60,6 +60,14 @@ fn reach(spec: &Spec, value: &Value, found: &mut BTreeSet<String>) {
                         }
                     }
                     ("x-expect", Some(name)) => visit(spec, name, found),
+                    // The names of properties are not words of the language.
+                    ("properties", _) => {
+                        value
+                            .as_object()
+                            .into_iter()
+                            .flatten()
+                            .for_each(|(_, schema)| reach(spec, schema, found));
+                    }
                     // Examples hold data, not schemas.
                     ("example" | "examples", _) => {}
                     _ => reach(spec, value, found),

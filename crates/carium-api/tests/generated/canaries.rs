@@ -9,6 +9,7 @@ use carium_api::{
     types,
 };
 
+#[allow(clippy::too_many_lines)]
 pub(crate) fn check_all() {
     crate::value!(types::IndividualId, "\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\"", []);
     crate::value!(
@@ -100,6 +101,15 @@ pub(crate) fn check_all() {
         ["canary-0000", "canary-0001"]
     );
     crate::document!(
+        types::PatientDocument,
+        "{\"data\":{\"id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\",\"type\":null,\"attributes\":null}}",
+        []
+    );
+    crate::document!(
+        types::PatientDocument,
+        "{\"data\":{\"id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\"}}", []
+    );
+    crate::document!(
         types::Patient,
         "{\"id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\",\"type\":\"ui-patients\",\"attributes\":{\"first-name\":\"canary-0000\",\"last-name\":\"canary-0001\",\"birth-date\":\"1802-07-04\",\"gender\":\"male\",\"email\":\"canary-0005\",\"mobile-phone\":\"canary-0006\",\"locale\":\"en_US\",\"individual-group-ids\":[\"2097e072-92f6-4333-99d6-9693d63be652\"],\"username\":\"canary-0007\",\"organization-id\":\"8d25a2a6-8219-40d1-a34f-c24ec69f4f72\",\"x-beyond-the-spec\":\"canary-0008\"}}",
         ["canary-0000", "canary-0001", "1802-07-04", "male", "Male", "canary-0005",
@@ -109,6 +119,14 @@ pub(crate) fn check_all() {
         types::Patient,
         "{\"id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\",\"type\":{\"odd\":\"canary-0000\"},\"attributes\":\"canary-0001\"}",
         ["canary-0000", "canary-0001"]
+    );
+    crate::document!(
+        types::Patient,
+        "{\"id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\",\"type\":null,\"attributes\":null}",
+        []
+    );
+    crate::document!(
+        types::Patient, "{\"id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\"}", []
     );
     crate::document!(
         types::PatientAttributes,
@@ -122,6 +140,15 @@ pub(crate) fn check_all() {
         ["canary-0000", "canary-0001", "canary-0002", "canary-0003", "canary-0004",
         "canary-0005", "canary-0006", "canary-0007", "canary-0008", "canary-0009",
         "canary-0010"]
+    );
+    crate::document!(
+        types::PatientAttributes,
+        "{\"first-name\":null,\"last-name\":null,\"birth-date\":null,\"gender\":null,\"email\":null,\"mobile-phone\":null,\"locale\":null,\"individual-group-ids\":null,\"username\":null,\"organization-id\":null,\"x-beyond-the-spec\":\"canary-0000\"}",
+        ["canary-0000"]
+    );
+    crate::document!(
+        types::PatientAttributes, "{\"x-beyond-the-spec\":\"canary-0000\"}",
+        ["canary-0000"]
     );
     crate::document!(
         types::CreateAppointmentRequest,
@@ -172,6 +199,15 @@ pub(crate) fn check_all() {
         ["canary-0000", "canary-0001"]
     );
     crate::document!(
+        types::AppointmentDocument,
+        "{\"data\":{\"id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\",\"type\":null,\"attributes\":null}}",
+        []
+    );
+    crate::document!(
+        types::AppointmentDocument,
+        "{\"data\":{\"id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\"}}", []
+    );
+    crate::document!(
         types::Appointment,
         "{\"id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\",\"type\":\"org-appointments\",\"attributes\":{\"organization-id\":\"8d25a2a6-8219-40d1-a34f-c24ec69f4f72\",\"individual-id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\",\"practitioner-id\":\"2097e072-92f6-4333-99d6-9693d63be652\",\"start-time\":\"1800-07-04T09:00:00Z\",\"end-time\":\"1801-07-04T09:00:00Z\",\"status-id\":\"8d25a2a6-8219-40d1-a34f-c24ec69f4f72\",\"type-id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\",\"add-video-channel\":true,\"guest-url\":\"canary-0002\",\"host-url\":\"canary-0003\",\"description\":\"canary-0004\",\"patient-instruction\":\"canary-0005\",\"location\":\"canary-0006\",\"x-beyond-the-spec\":\"canary-0007\"}}",
         ["1800-07-04", "1801-07-04", "canary-0002", "canary-0003", "canary-0004",
@@ -181,6 +217,14 @@ pub(crate) fn check_all() {
         types::Appointment,
         "{\"id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\",\"type\":{\"odd\":\"canary-0000\"},\"attributes\":\"canary-0001\"}",
         ["canary-0000", "canary-0001"]
+    );
+    crate::document!(
+        types::Appointment,
+        "{\"id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\",\"type\":null,\"attributes\":null}",
+        []
+    );
+    crate::document!(
+        types::Appointment, "{\"id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\"}", []
     );
     crate::document!(
         types::AppointmentAttributes,
@@ -196,6 +240,15 @@ pub(crate) fn check_all() {
         "canary-0010", "canary-0011", "canary-0012", "canary-0013"]
     );
     crate::document!(
+        types::AppointmentAttributes,
+        "{\"organization-id\":null,\"individual-id\":null,\"practitioner-id\":null,\"start-time\":null,\"end-time\":null,\"status-id\":null,\"type-id\":null,\"add-video-channel\":null,\"guest-url\":null,\"host-url\":null,\"description\":null,\"patient-instruction\":null,\"location\":null,\"x-beyond-the-spec\":\"canary-0000\"}",
+        ["canary-0000"]
+    );
+    crate::document!(
+        types::AppointmentAttributes, "{\"x-beyond-the-spec\":\"canary-0000\"}",
+        ["canary-0000"]
+    );
+    crate::document!(
         types::PractitionerList,
         "{\"data\":[{\"id\":\"2097e072-92f6-4333-99d6-9693d63be652\",\"type\":\"org-practitioners\",\"attributes\":{\"name\":\"canary-0000\",\"x-beyond-the-spec\":\"canary-0001\"}}],\"links\":{\"self\":\"canary-0002\",\"first\":\"canary-0003\",\"prev\":\"canary-0004\",\"next\":\"canary-0005\",\"last\":\"canary-0006\",\"x-beyond-the-spec\":\"canary-0007\"}}",
         ["canary-0000", "canary-0001", "canary-0002", "canary-0003", "canary-0004",
@@ -205,6 +258,15 @@ pub(crate) fn check_all() {
         types::PractitionerList,
         "{\"data\":[{\"id\":\"2097e072-92f6-4333-99d6-9693d63be652\",\"type\":{\"odd\":\"canary-0000\"},\"attributes\":\"canary-0001\"}],\"links\":\"canary-0002\"}",
         ["canary-0000", "canary-0001", "canary-0002"]
+    );
+    crate::document!(
+        types::PractitionerList,
+        "{\"data\":[{\"id\":\"2097e072-92f6-4333-99d6-9693d63be652\",\"type\":null,\"attributes\":null}],\"links\":null}",
+        []
+    );
+    crate::document!(
+        types::PractitionerList,
+        "{\"data\":[{\"id\":\"2097e072-92f6-4333-99d6-9693d63be652\"}]}", []
     );
     crate::document!(
         types::Practitioner,
@@ -217,6 +279,14 @@ pub(crate) fn check_all() {
         ["canary-0000", "canary-0001"]
     );
     crate::document!(
+        types::Practitioner,
+        "{\"id\":\"2097e072-92f6-4333-99d6-9693d63be652\",\"type\":null,\"attributes\":null}",
+        []
+    );
+    crate::document!(
+        types::Practitioner, "{\"id\":\"2097e072-92f6-4333-99d6-9693d63be652\"}", []
+    );
+    crate::document!(
         types::PractitionerAttributes,
         "{\"name\":\"canary-0000\",\"x-beyond-the-spec\":\"canary-0001\"}",
         ["canary-0000", "canary-0001"]
@@ -225,6 +295,14 @@ pub(crate) fn check_all() {
         types::PractitionerAttributes,
         "{\"name\":{\"odd\":\"canary-0000\"},\"x-beyond-the-spec\":\"canary-0001\"}",
         ["canary-0000", "canary-0001"]
+    );
+    crate::document!(
+        types::PractitionerAttributes,
+        "{\"name\":null,\"x-beyond-the-spec\":\"canary-0000\"}", ["canary-0000"]
+    );
+    crate::document!(
+        types::PractitionerAttributes, "{\"x-beyond-the-spec\":\"canary-0000\"}",
+        ["canary-0000"]
     );
     crate::document!(
         types::AppointmentStatusList,
@@ -238,6 +316,15 @@ pub(crate) fn check_all() {
         ["canary-0000", "canary-0001", "canary-0002"]
     );
     crate::document!(
+        types::AppointmentStatusList,
+        "{\"data\":[{\"id\":\"8d25a2a6-8219-40d1-a34f-c24ec69f4f72\",\"type\":null,\"attributes\":null}],\"links\":null}",
+        []
+    );
+    crate::document!(
+        types::AppointmentStatusList,
+        "{\"data\":[{\"id\":\"8d25a2a6-8219-40d1-a34f-c24ec69f4f72\"}]}", []
+    );
+    crate::document!(
         types::AppointmentStatus,
         "{\"id\":\"8d25a2a6-8219-40d1-a34f-c24ec69f4f72\",\"type\":\"org-appointment-statuses\",\"attributes\":{\"name\":\"Booked\",\"x-beyond-the-spec\":\"canary-0000\"}}",
         ["canary-0000"]
@@ -248,6 +335,14 @@ pub(crate) fn check_all() {
         ["canary-0000", "canary-0001"]
     );
     crate::document!(
+        types::AppointmentStatus,
+        "{\"id\":\"8d25a2a6-8219-40d1-a34f-c24ec69f4f72\",\"type\":null,\"attributes\":null}",
+        []
+    );
+    crate::document!(
+        types::AppointmentStatus, "{\"id\":\"8d25a2a6-8219-40d1-a34f-c24ec69f4f72\"}", []
+    );
+    crate::document!(
         types::AppointmentStatusAttributes,
         "{\"name\":\"Booked\",\"x-beyond-the-spec\":\"canary-0000\"}", ["canary-0000"]
     );
@@ -255,6 +350,14 @@ pub(crate) fn check_all() {
         types::AppointmentStatusAttributes,
         "{\"name\":{\"odd\":\"canary-0000\"},\"x-beyond-the-spec\":\"canary-0001\"}",
         ["canary-0000", "canary-0001"]
+    );
+    crate::document!(
+        types::AppointmentStatusAttributes,
+        "{\"name\":null,\"x-beyond-the-spec\":\"canary-0000\"}", ["canary-0000"]
+    );
+    crate::document!(
+        types::AppointmentStatusAttributes, "{\"x-beyond-the-spec\":\"canary-0000\"}",
+        ["canary-0000"]
     );
     crate::document!(
         types::AppointmentTypeList,
@@ -268,6 +371,15 @@ pub(crate) fn check_all() {
         ["canary-0000", "canary-0001", "canary-0002"]
     );
     crate::document!(
+        types::AppointmentTypeList,
+        "{\"data\":[{\"id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\",\"type\":null,\"attributes\":null}],\"links\":null}",
+        []
+    );
+    crate::document!(
+        types::AppointmentTypeList,
+        "{\"data\":[{\"id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\"}]}", []
+    );
+    crate::document!(
         types::AppointmentType,
         "{\"id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\",\"type\":\"org-appointment-types\",\"attributes\":{\"name\":\"First visit\",\"x-beyond-the-spec\":\"canary-0000\"}}",
         ["canary-0000"]
@@ -278,6 +390,14 @@ pub(crate) fn check_all() {
         ["canary-0000", "canary-0001"]
     );
     crate::document!(
+        types::AppointmentType,
+        "{\"id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\",\"type\":null,\"attributes\":null}",
+        []
+    );
+    crate::document!(
+        types::AppointmentType, "{\"id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\"}", []
+    );
+    crate::document!(
         types::AppointmentTypeAttributes,
         "{\"name\":\"First visit\",\"x-beyond-the-spec\":\"canary-0000\"}",
         ["canary-0000"]
@@ -286,6 +406,14 @@ pub(crate) fn check_all() {
         types::AppointmentTypeAttributes,
         "{\"name\":{\"odd\":\"canary-0000\"},\"x-beyond-the-spec\":\"canary-0001\"}",
         ["canary-0000", "canary-0001"]
+    );
+    crate::document!(
+        types::AppointmentTypeAttributes,
+        "{\"name\":null,\"x-beyond-the-spec\":\"canary-0000\"}", ["canary-0000"]
+    );
+    crate::document!(
+        types::AppointmentTypeAttributes, "{\"x-beyond-the-spec\":\"canary-0000\"}",
+        ["canary-0000"]
     );
     crate::document!(
         types::DocumentClassList,
@@ -299,6 +427,15 @@ pub(crate) fn check_all() {
         ["canary-0000", "canary-0001", "canary-0002"]
     );
     crate::document!(
+        types::DocumentClassList,
+        "{\"data\":[{\"id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\",\"type\":null,\"attributes\":null}],\"links\":null}",
+        []
+    );
+    crate::document!(
+        types::DocumentClassList,
+        "{\"data\":[{\"id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\"}]}", []
+    );
+    crate::document!(
         types::DocumentClass,
         "{\"id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\",\"type\":\"org-document-classes\",\"attributes\":{\"name\":\"Referral letter\",\"x-beyond-the-spec\":\"canary-0000\"}}",
         ["canary-0000"]
@@ -309,6 +446,14 @@ pub(crate) fn check_all() {
         ["canary-0000", "canary-0001"]
     );
     crate::document!(
+        types::DocumentClass,
+        "{\"id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\",\"type\":null,\"attributes\":null}",
+        []
+    );
+    crate::document!(
+        types::DocumentClass, "{\"id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\"}", []
+    );
+    crate::document!(
         types::DocumentClassAttributes,
         "{\"name\":\"Referral letter\",\"x-beyond-the-spec\":\"canary-0000\"}",
         ["canary-0000"]
@@ -317,6 +462,14 @@ pub(crate) fn check_all() {
         types::DocumentClassAttributes,
         "{\"name\":{\"odd\":\"canary-0000\"},\"x-beyond-the-spec\":\"canary-0001\"}",
         ["canary-0000", "canary-0001"]
+    );
+    crate::document!(
+        types::DocumentClassAttributes,
+        "{\"name\":null,\"x-beyond-the-spec\":\"canary-0000\"}", ["canary-0000"]
+    );
+    crate::document!(
+        types::DocumentClassAttributes, "{\"x-beyond-the-spec\":\"canary-0000\"}",
+        ["canary-0000"]
     );
     crate::document!(
         types::CreateDocumentReferenceRequest,
@@ -348,6 +501,15 @@ pub(crate) fn check_all() {
         ["canary-0000", "canary-0001"]
     );
     crate::document!(
+        types::DocumentReferenceDocument,
+        "{\"data\":{\"id\":\"2097e072-92f6-4333-99d6-9693d63be652\",\"type\":null,\"attributes\":null}}",
+        []
+    );
+    crate::document!(
+        types::DocumentReferenceDocument,
+        "{\"data\":{\"id\":\"2097e072-92f6-4333-99d6-9693d63be652\"}}", []
+    );
+    crate::document!(
         types::DocumentReferenceList,
         "{\"data\":[{\"id\":\"2097e072-92f6-4333-99d6-9693d63be652\",\"type\":\"org-document-references\",\"attributes\":{\"attachment-content-type\":\"application/pdf\",\"attachment-filename\":\"canary-0000\",\"class-id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\",\"name\":\"canary-0001\",\"description\":\"canary-0002\",\"individual-id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\",\"organization-id\":\"8d25a2a6-8219-40d1-a34f-c24ec69f4f72\",\"upload-info\":{\"upload-url\":\"canary-0003\",\"upload-data\":{\"x-beyond-the-spec\":\"canary-0004\"},\"x-beyond-the-spec\":\"canary-0005\"},\"x-beyond-the-spec\":\"canary-0006\"}}],\"links\":{\"self\":\"canary-0007\",\"first\":\"canary-0008\",\"prev\":\"canary-0009\",\"next\":\"canary-0010\",\"last\":\"canary-0011\",\"x-beyond-the-spec\":\"canary-0012\"}}",
         ["canary-0000", "canary-0001", "canary-0002", "canary-0003", "canary-0004",
@@ -360,6 +522,15 @@ pub(crate) fn check_all() {
         ["canary-0000", "canary-0001", "canary-0002"]
     );
     crate::document!(
+        types::DocumentReferenceList,
+        "{\"data\":[{\"id\":\"2097e072-92f6-4333-99d6-9693d63be652\",\"type\":null,\"attributes\":null}],\"links\":null}",
+        []
+    );
+    crate::document!(
+        types::DocumentReferenceList,
+        "{\"data\":[{\"id\":\"2097e072-92f6-4333-99d6-9693d63be652\"}]}", []
+    );
+    crate::document!(
         types::DocumentReference,
         "{\"id\":\"2097e072-92f6-4333-99d6-9693d63be652\",\"type\":\"org-document-references\",\"attributes\":{\"attachment-content-type\":\"application/pdf\",\"attachment-filename\":\"canary-0000\",\"class-id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\",\"name\":\"canary-0001\",\"description\":\"canary-0002\",\"individual-id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\",\"organization-id\":\"8d25a2a6-8219-40d1-a34f-c24ec69f4f72\",\"upload-info\":{\"upload-url\":\"canary-0003\",\"upload-data\":{\"x-beyond-the-spec\":\"canary-0004\"},\"x-beyond-the-spec\":\"canary-0005\"},\"x-beyond-the-spec\":\"canary-0006\"}}",
         ["canary-0000", "canary-0001", "canary-0002", "canary-0003", "canary-0004",
@@ -369,6 +540,14 @@ pub(crate) fn check_all() {
         types::DocumentReference,
         "{\"id\":\"2097e072-92f6-4333-99d6-9693d63be652\",\"type\":{\"odd\":\"canary-0000\"},\"attributes\":\"canary-0001\"}",
         ["canary-0000", "canary-0001"]
+    );
+    crate::document!(
+        types::DocumentReference,
+        "{\"id\":\"2097e072-92f6-4333-99d6-9693d63be652\",\"type\":null,\"attributes\":null}",
+        []
+    );
+    crate::document!(
+        types::DocumentReference, "{\"id\":\"2097e072-92f6-4333-99d6-9693d63be652\"}", []
     );
     crate::document!(
         types::DocumentReferenceAttributes,
@@ -383,6 +562,15 @@ pub(crate) fn check_all() {
         "canary-0005", "canary-0006", "canary-0007", "canary-0008"]
     );
     crate::document!(
+        types::DocumentReferenceAttributes,
+        "{\"attachment-content-type\":null,\"attachment-filename\":null,\"class-id\":null,\"name\":null,\"description\":null,\"individual-id\":null,\"organization-id\":null,\"upload-info\":null,\"x-beyond-the-spec\":\"canary-0000\"}",
+        ["canary-0000"]
+    );
+    crate::document!(
+        types::DocumentReferenceAttributes, "{\"x-beyond-the-spec\":\"canary-0000\"}",
+        ["canary-0000"]
+    );
+    crate::document!(
         types::UploadInfo,
         "{\"upload-url\":\"canary-0000\",\"upload-data\":{\"x-beyond-the-spec\":\"canary-0001\"},\"x-beyond-the-spec\":\"canary-0002\"}",
         ["canary-0000", "canary-0001", "canary-0002"]
@@ -391,6 +579,14 @@ pub(crate) fn check_all() {
         types::UploadInfo,
         "{\"upload-url\":{\"odd\":\"canary-0000\"},\"upload-data\":\"canary-0001\",\"x-beyond-the-spec\":\"canary-0002\"}",
         ["canary-0000", "canary-0001", "canary-0002"]
+    );
+    crate::document!(
+        types::UploadInfo,
+        "{\"upload-url\":null,\"upload-data\":null,\"x-beyond-the-spec\":\"canary-0000\"}",
+        ["canary-0000"]
+    );
+    crate::document!(
+        types::UploadInfo, "{\"x-beyond-the-spec\":\"canary-0000\"}", ["canary-0000"]
     );
     crate::document!(
         types::DownloadInfoDocument,
@@ -403,6 +599,11 @@ pub(crate) fn check_all() {
         ["canary-0000", "canary-0001", "canary-0002"]
     );
     crate::document!(
+        types::DownloadInfoDocument,
+        "{\"data\":{\"id\":null,\"type\":null,\"attributes\":null}}", []
+    );
+    crate::document!(types::DownloadInfoDocument, "{\"data\":{}}", []);
+    crate::document!(
         types::DownloadInfo,
         "{\"id\":\"2097e072-92f6-4333-99d6-9693d63be652\",\"type\":\"org-document-references\",\"attributes\":{\"download-url\":\"canary-0000\",\"download-info\":{\"download-url\":\"canary-0001\",\"x-beyond-the-spec\":\"canary-0002\"},\"url\":\"canary-0003\",\"x-beyond-the-spec\":\"canary-0004\"}}",
         ["canary-0000", "canary-0001", "canary-0002", "canary-0003", "canary-0004"]
@@ -412,6 +613,10 @@ pub(crate) fn check_all() {
         "{\"id\":{\"odd\":\"canary-0000\"},\"type\":{\"odd\":\"canary-0001\"},\"attributes\":\"canary-0002\"}",
         ["canary-0000", "canary-0001", "canary-0002"]
     );
+    crate::document!(
+        types::DownloadInfo, "{\"id\":null,\"type\":null,\"attributes\":null}", []
+    );
+    crate::document!(types::DownloadInfo, "{}", []);
     crate::document!(
         types::DownloadInfoAttributes,
         "{\"download-url\":\"canary-0000\",\"download-info\":{\"download-url\":\"canary-0001\",\"x-beyond-the-spec\":\"canary-0002\"},\"url\":\"canary-0003\",\"x-beyond-the-spec\":\"canary-0004\"}",
@@ -423,6 +628,15 @@ pub(crate) fn check_all() {
         ["canary-0000", "canary-0001", "canary-0002", "canary-0003"]
     );
     crate::document!(
+        types::DownloadInfoAttributes,
+        "{\"download-url\":null,\"download-info\":null,\"url\":null,\"x-beyond-the-spec\":\"canary-0000\"}",
+        ["canary-0000"]
+    );
+    crate::document!(
+        types::DownloadInfoAttributes, "{\"x-beyond-the-spec\":\"canary-0000\"}",
+        ["canary-0000"]
+    );
+    crate::document!(
         types::DownloadLocation,
         "{\"download-url\":\"canary-0000\",\"x-beyond-the-spec\":\"canary-0001\"}",
         ["canary-0000", "canary-0001"]
@@ -431,6 +645,14 @@ pub(crate) fn check_all() {
         types::DownloadLocation,
         "{\"download-url\":{\"odd\":\"canary-0000\"},\"x-beyond-the-spec\":\"canary-0001\"}",
         ["canary-0000", "canary-0001"]
+    );
+    crate::document!(
+        types::DownloadLocation,
+        "{\"download-url\":null,\"x-beyond-the-spec\":\"canary-0000\"}", ["canary-0000"]
+    );
+    crate::document!(
+        types::DownloadLocation, "{\"x-beyond-the-spec\":\"canary-0000\"}",
+        ["canary-0000"]
     );
     crate::document!(
         types::PageLinks,
@@ -445,6 +667,14 @@ pub(crate) fn check_all() {
         "canary-0005"]
     );
     crate::document!(
+        types::PageLinks,
+        "{\"self\":null,\"first\":null,\"prev\":null,\"next\":null,\"last\":null,\"x-beyond-the-spec\":\"canary-0000\"}",
+        ["canary-0000"]
+    );
+    crate::document!(
+        types::PageLinks, "{\"x-beyond-the-spec\":\"canary-0000\"}", ["canary-0000"]
+    );
+    crate::document!(
         types::ErrorDocument,
         "{\"errors\":[{\"id\":\"8d25a2a6-8219-40d1-a34f-c24ec69f4f72\",\"status\":\"422\",\"code\":\"invalid\",\"title\":\"canary-0000\",\"detail\":\"canary-0001\",\"source\":{\"pointer\":\"/data/attributes/birth-date\",\"parameter\":\"organization-id\",\"header\":\"authorization\",\"x-beyond-the-spec\":\"canary-0002\"},\"x-beyond-the-spec\":\"canary-0003\"}],\"x-beyond-the-spec\":\"canary-0004\"}",
         ["canary-0000", "canary-0001", "canary-0002", "canary-0003", "canary-0004"]
@@ -453,6 +683,13 @@ pub(crate) fn check_all() {
         types::ErrorDocument,
         "{\"errors\":{\"odd\":\"canary-0000\"},\"x-beyond-the-spec\":\"canary-0001\"}",
         ["canary-0000", "canary-0001"]
+    );
+    crate::document!(
+        types::ErrorDocument, "{\"errors\":null,\"x-beyond-the-spec\":\"canary-0000\"}",
+        ["canary-0000"]
+    );
+    crate::document!(
+        types::ErrorDocument, "{\"x-beyond-the-spec\":\"canary-0000\"}", ["canary-0000"]
     );
     crate::document!(
         types::ErrorObject,
@@ -466,6 +703,14 @@ pub(crate) fn check_all() {
         "canary-0005", "canary-0006"]
     );
     crate::document!(
+        types::ErrorObject,
+        "{\"id\":null,\"status\":null,\"code\":null,\"title\":null,\"detail\":null,\"source\":null,\"x-beyond-the-spec\":\"canary-0000\"}",
+        ["canary-0000"]
+    );
+    crate::document!(
+        types::ErrorObject, "{\"x-beyond-the-spec\":\"canary-0000\"}", ["canary-0000"]
+    );
+    crate::document!(
         types::ErrorSource,
         "{\"pointer\":\"/data/attributes/birth-date\",\"parameter\":\"organization-id\",\"header\":\"authorization\",\"x-beyond-the-spec\":\"canary-0000\"}",
         ["canary-0000"]
@@ -474,6 +719,14 @@ pub(crate) fn check_all() {
         types::ErrorSource,
         "{\"pointer\":{\"odd\":\"canary-0000\"},\"parameter\":{\"odd\":\"canary-0001\"},\"header\":{\"odd\":\"canary-0002\"},\"x-beyond-the-spec\":\"canary-0003\"}",
         ["canary-0000", "canary-0001", "canary-0002", "canary-0003"]
+    );
+    crate::document!(
+        types::ErrorSource,
+        "{\"pointer\":null,\"parameter\":null,\"header\":null,\"x-beyond-the-spec\":\"canary-0000\"}",
+        ["canary-0000"]
+    );
+    crate::document!(
+        types::ErrorSource, "{\"x-beyond-the-spec\":\"canary-0000\"}", ["canary-0000"]
     );
     crate::value!(onboarding::DocumentPath, "\"canary-0000\"", ["canary-0000"]);
     crate::value!(onboarding::IdOrName, "\"plain\"", []);

@@ -88,7 +88,8 @@ async fn serve(mut stream: TcpStream, answer: Answer) -> Received {
     let body = bytes.split_off(head_len);
 
     let Answer { status, content_type, headers: more, body: text } = answer;
-    let more: String = more.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let more: Vec<_> = more.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let more = more.concat();
     let head = format!(
         "HTTP/1.1 {status} Status\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\n{more}connection: close\r\n\r\n",
         text.len()

@@ -1,6 +1,6 @@
 //! Operations, apart from their parameters and responses.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::RULE;
 use crate::document::join;
@@ -8,8 +8,8 @@ use crate::finding::Finding;
 use crate::lint::context::{Context, operation_name};
 use crate::lint::words::Kind;
 
-/// `generator-limit`: an operation is a GET, PUT, POST, PATCH or DELETE. The client generated for others
-/// reads their answers as if they had bodies.
+/// `generator-limit`: an operation is a GET, PUT, POST, PATCH or DELETE. The generated
+/// client has no call for OPTIONS and TRACE, and reads the answer to a HEAD as if it had a body.
 pub(in crate::lint) fn methods(context: &Context<'_>, out: &mut Vec<Finding>) {
     for operation in &context.operations {
         if !matches!(operation.method, "get" | "put" | "post" | "patch" | "delete") {
@@ -62,9 +62,4 @@ pub(in crate::lint) fn bodies(context: &Context<'_>, out: &mut Vec<Finding>) {
             context.report(out, RULE, &node.pointer, what, mend);
         }
     }
-}
-
-/// Whether a member is a map with something in it.
-pub(super) fn is_filled(member: Option<&Value>) -> bool {
-    member.and_then(Value::as_object).is_some_and(|map: &Map<_, _>| !map.is_empty())
 }

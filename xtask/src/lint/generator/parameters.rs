@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{RULE, folded};
 use crate::finding::Finding;
 use crate::lint::context::{Context, operation_name, text};
+use crate::lint::outline::Node;
 use crate::lint::words::Kind;
 
 /// `generator-limit`: a parameter is in the path, the query or a header, is written in the plain style of
@@ -14,37 +15,42 @@ use crate::lint::words::Kind;
 /// `explode`, `allowReserved` and `allowEmptyValue`, and sends what they say it is not to.
 pub(in crate::lint) fn parameters(context: &Context<'_>, out: &mut Vec<Finding>) {
     for node in context.each(Kind::Parameter) {
-        let name = context.name(node);
-        let place = text(node, "in").unwrap_or_default();
-        let mut refuse = |word: &str, what: String, mend: String| {
-            context.report(out, RULE, &node.at(word), what, mend);
-        };
-        if place == "cookie" {
-            let mend = "send it as a header or in the query, or leave it out".to_owned();
-            refuse("in", format!("{name} is in a cookie, which the generator refuses"), mend);
-        }
-        let plain = if place == "query" { "form" } else { "simple" };
-        if let Some(style) = text(node, "style").filter(|style| place != "cookie" && *style != plain) {
-            let what = format!("{name} has the style `{style}`, which the generator refuses");
-            refuse("style", what, format!("remove `style`; it is `{plain}` by itself"));
-        }
-        if node.has("content") {
-            let what = format!("{name} has `content`, which the generator refuses");
-            refuse("content", what, "write `schema:` instead".to_owned());
-        } else if !node.has("schema") {
-            let what = format!("{name} has no schema");
-            context.report(out, RULE, &node.pointer, what, "write `schema:` with its type");
-        }
-        for (word, odd) in [("explode", place != "query"), ("allowReserved", true), ("allowEmptyValue", true)]
-        {
-            let mut refuse = |word: &str, what: String, mend: String| {
-                context.report(out, RULE, &node.at(word), what, mend);
-            };
-            if node.value.get(word) == Some(&Value::Bool(odd)) {
-                refuse(word, format!("`{word}` of {name} is ignored"), format!("remove `{word}`"));
-            }
+        for (word, what, mend) in limits(node) {
+            let pointer = word.map_or_else(|| node.pointer.clone(), |word| node.at(word));
+            let what = format!("{} {what}", context.name(node));
+            context.report(out, RULE, &pointer, what, mend);
         }
     }
+}
+
+/// What the generator cannot take of a parameter: the word at fault, where it is one, what is wrong with the
+/// parameter, and how to mend it.
+fn limits<'n>(node: &'n Node<'_>) -> Vec<(Option<&'n str>, String, String)> {
+    let place = text(node, "in").unwrap_or_default();
+    let plain = if place == "query" { "form" } else { "simple" };
+    let mut limits = Vec::new();
+    let mut add = |word, what: &str, mend: &str| limits.push((word, what.to_owned(), mend.to_owned()));
+    if place == "cookie" {
+        let what = "is in a cookie, which the generator refuses";
+        add(Some("in"), what, "send it as a header or in the query, or leave it out");
+    } else if let Some(style) = text(node, "style").filter(|style| *style != plain) {
+        let what = format!("has the style `{style}`, which the generator refuses");
+        add(Some("style"), &what, &format!("remove `style`; it is `{plain}` by itself"));
+    }
+    if node.has("content") {
+        let what = "has `content`, which the generator refuses";
+        add(Some("content"), what, "write `schema:` instead");
+    } else if !node.has("schema") {
+        add(None, "has no schema", "write `schema:` with its type");
+    }
+    // In the query lists are exploded by themselves, elsewhere they are not.
+    let odd = [("explode", place != "query"), ("allowReserved", true), ("allowEmptyValue", true)];
+    for (word, odd) in odd {
+        if node.value.get(word) == Some(&Value::Bool(odd)) {
+            add(Some(word), &format!("has `{word}`, which is ignored"), &format!("remove `{word}`"));
+        }
+    }
+    limits
 }
 
 /// `generator-limit`: the parameters of an operation become arguments of one method, each with a name of
@@ -58,7 +64,9 @@ pub(in crate::lint) fn collisions(context: &Context<'_>, out: &mut Vec<Finding>)
         for (pointer, parameter) in operation.parameters() {
             let parameter = context.spec.resolve(parameter);
             let member = |word: &str| parameter.get(word).and_then(Value::as_str);
-            let (Some(name), Some(place)) = (member("name"), member("in")) else { continue };
+            let (Some(name), Some(place)) = (member("name"), member("in")) else {
+                continue;
+            };
             match seen.insert(folded(name), (name, place)) {
                 // The same one again overrides that of the path; twice in a list is reported elsewhere.
                 None => {}

@@ -9,8 +9,8 @@ use crate::finding::Finding;
 use crate::lint::context::Context;
 use crate::spec::{SCHEMA_REF, schema_pointer};
 
-/// `generator-limit`: no schema holds itself, directly or through others. The generator boxes such a type;
-/// what is written by hand over the generated types (clearing, comparing, hiding) does not follow boxes.
+/// `generator-limit`: no schema holds itself, directly or through others. The generator boxes such a
+/// type, so that it reads otherwise than the schema, and data that is made up for it has no end.
 pub(in crate::lint) fn recursion(context: &Context<'_>, out: &mut Vec<Finding>) {
     let graph: BTreeMap<&str, Vec<&str>> = context
         .spec

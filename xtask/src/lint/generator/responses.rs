@@ -3,45 +3,48 @@
 use serde_json::Value;
 
 use super::RULE;
-use super::operations::is_filled;
 use crate::document::join;
 use crate::finding::Finding;
 use crate::lint::context::{Context, listed, operation_name};
+use crate::lint::words::Kind;
 use crate::spec::{Operation, members};
 
 /// `generator-limit`: an operation has a success; all its successes have one body, or none; so have its
 /// errors; none is a `default`. A generated method returns one type or fails with one other: a
 /// second type is an `assert!` in the generator, and a `default` counts as both.
 pub(in crate::lint) fn responses(context: &Context<'_>, out: &mut Vec<Finding>) {
-    for operation in &context.operations {
-        if !is_filled(operation.value.get("responses")) {
-            // Missing, or of the wrong type: a matter of its shape.
-            if operation.value.get("responses").is_some_and(Value::is_object) {
-                no_success(context, operation, out);
-            }
-            continue;
-        }
-        for (_, pointer, _) in operation.responses().filter(|(status, _, _)| *status == "default") {
-            let name = operation_name(operation);
-            let what = format!("{name} has a `default` response, which is success and error at once");
-            context.report(out, RULE, &pointer, what, "write `4XX` and `5XX` instead");
-        }
-        for (_, pointer, _) in operation.responses().filter(|(status, _, _)| *status == "101") {
-            let what = format!("{} switches protocols, which is not generated", operation_name(operation));
-            context.report(out, RULE, &pointer, what, "leave the operation out");
+    // What is missing, or is no map, is a matter of its shape.
+    let has_map = |it: &&Operation<'_>| it.value.get("responses").is_some_and(Value::is_object);
+    for operation in context.operations.iter().filter(has_map) {
+        let name = operation_name(operation);
+        for (status, pointer, _) in operation.responses() {
+            let (what, mend) = match status {
+                "default" => (
+                    format!("{name} has a `default` response, which is success and error at once"),
+                    "write `4XX` and `5XX` instead",
+                ),
+                "101" => {
+                    (format!("{name} switches protocols, which is not generated"), "leave the operation out")
+                }
+                _ => continue,
+            };
+            context.report(out, RULE, &pointer, what, mend);
         }
         let successes = bodies(context, operation, &['2']);
         if successes.is_empty() {
-            no_success(context, operation, out);
+            let at = join(&operation.pointer, "responses");
+            let what = format!("{name} has no response that is a success");
+            let mend = "write a response under `200`, or under `2XX` where any will do";
+            context.report(out, RULE, &at, what, mend);
         }
         one_type(context, operation, &successes, "a success", out);
-        one_type(context, operation, &bodies(context, operation, &['4', '5']), "an error", out);
+        let errors = bodies(context, operation, &['4', '5']);
+        one_type(context, operation, &errors, "an error", out);
     }
 }
 
 /// `generator-limit`: a response has no links. The generator ignores them.
 pub(in crate::lint) fn links(context: &Context<'_>, out: &mut Vec<Finding>) {
-    use crate::lint::words::Kind;
     for node in context.nodes.iter().filter(|node| node.has("links") && !node.is_reference()) {
         if matches!(node.kind, Kind::Response | Kind::Components) {
             let what = format!("{} has `links`, which the generator ignores", context.name(node));
@@ -64,12 +67,6 @@ fn bodies<'a>(context: &'a Context<'_>, operation: &Operation<'a>, classes: &[ch
         .collect()
 }
 
-fn no_success(context: &Context<'_>, operation: &Operation<'_>, out: &mut Vec<Finding>) {
-    let what = format!("{} has no response that is a success", operation_name(operation));
-    let mend = "write a response under `200`, or under `2XX` where any will do";
-    context.report(out, RULE, &join(&operation.pointer, "responses"), what, mend);
-}
-
 fn one_type(
     context: &Context<'_>,
     operation: &Operation<'_>,
@@ -77,7 +74,9 @@ fn one_type(
     kind: &str,
     out: &mut Vec<Finding>,
 ) {
-    let Some(((_, first), rest)) = bodies.split_first() else { return };
+    let Some(((_, first), rest)) = bodies.split_first() else {
+        return;
+    };
     if rest.iter().all(|(_, other)| other == first) {
         return;
     }

@@ -110,7 +110,9 @@ pub(in crate::lint) fn arrays(context: &Context<'_>, out: &mut Vec<Finding>) {
 /// numbers a struct, and at two with one name it panics.
 pub(in crate::lint) fn enums(context: &Context<'_>, out: &mut Vec<Finding>) {
     for node in context.each(Kind::Schema) {
-        let Some(choices) = node.value.get("enum").and_then(Value::as_array) else { continue };
+        let Some(choices) = node.value.get("enum").and_then(Value::as_array) else {
+            continue;
+        };
         let name = context.name(node);
         let nullable = node.value.get("nullable") == Some(&Value::Bool(true));
         let is_odd = |choice: &&Value| !(choice.is_string() || (nullable && choice.is_null()));
@@ -137,8 +139,10 @@ pub(in crate::lint) fn foreign_words(context: &Context<'_>, out: &mut Vec<Findin
         let Some(kind) = type_of(node) else { continue };
         for (word, kinds) in WORDS_OF_TYPES.iter().filter(|(word, _)| node.has(word)) {
             if !kinds.contains(&kind) {
-                let what = format!("{} is of type `{kind}`, for which `{word}` means nothing", context.name(node));
-                let mend = format!("remove `{word}`, or write {} for the type", listed(kinds.iter().copied()));
+                let what =
+                    format!("{} is of type `{kind}`, for which `{word}` means nothing", context.name(node));
+                let mend =
+                    format!("remove `{word}`, or write {} for the type", listed(kinds.iter().copied()));
                 context.report(out, RULE, &node.at(word), what, mend);
             }
         }
@@ -151,7 +155,8 @@ pub(in crate::lint) fn untyped(context: &Context<'_>, out: &mut Vec<Finding>) {
     for node in context.each(Kind::Schema) {
         let combines = ["allOf", "anyOf", "oneOf", "not"];
         let is_part = combines.contains(&node.via);
-        if !node.has("type") && !is_part && !combines.iter().any(|word| node.has(word)) {
+        let is_combined = combines.iter().any(|word| node.has(word)) && !node.has("properties");
+        if !node.has("type") && !is_part && !is_combined {
             let what = format!("{} has no type", context.name(node));
             context.report(out, RULE, &node.pointer, what, "write `type:`, or a `$ref` to a named schema");
         }

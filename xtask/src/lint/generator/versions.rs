@@ -21,7 +21,9 @@ pub(in crate::lint) fn later_words(context: &Context<'_>, out: &mut Vec<Finding>
             context.report(out, RULE, &node.at("type"), what, mend);
         }
         for (word, bound) in [("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")] {
-            let Some(value) = node.value.get(word) else { continue };
+            let Some(value) = node.value.get(word) else {
+                continue;
+            };
             let name = context.name(node);
             if !value.is_boolean() {
                 let what = format!("`{word}` of {name} is not a flag, which it is in OpenAPI 3.0");

@@ -7,7 +7,8 @@ use crate::finding::{Finding, report};
 const ONBOARDING: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../specs/onboarding.schema.json"));
 
-const SMALL: &str = r##"{
+/// A schema with one of each thing that a rule looks at.
+pub(super) const SMALL: &str = r##"{
   "$schema": "http://json-schema.org/draft-07/schema#",
   "description": "A row.",
   "type": "object",
@@ -36,21 +37,7 @@ fn the_schema_of_onboarding_has_no_findings() {
 
 #[test]
 fn each_broken_schema_has_its_finding_and_no_other() {
-    for (from, to, rule, pointer, says) in [
-        ("\"description\": \"A row.\",", "", "description", "", "the schema of the document has no description"),
-        (", \"description\": \"A kind.\"", "", "description", "/properties/kind", "property `kind`"),
-        (", \"x-phi\": true", "", "unmarked", "/properties/email", "property `email`"),
-        ("\"x-phi\": true", "\"x-phi\": 1", "unmarked", "/definitions/Email/x-phi", "neither `true` nor `false`"),
-        ("\"enum\"", "\"enums\"", "unknown-keyword", "/properties/kind/enums", "write `enum`"),
-        ("\"format\": \"email\"", "\"format\": \"e-mail\"", "unknown-keyword", "/definitions/Email/format", "write `email`"),
-        ("#/definitions/Email", "#/definitions/Mail", "reference", "/properties/email/$ref", "leads nowhere"),
-        ("#/definitions/Email", "mail.json", "reference", "/properties/email/$ref", "leads out of this document"),
-        ("\"default\": \"a\"", "\"default\": \"canary\"", "example-refused", "/properties/kind/default", "the default of property `kind`"),
-        ("[\"ada@example.com\"]", "[\"canary\"]", "example-refused", "/definitions/Email/examples/0", "it is not a \"email\""),
-        ("[{\"email\": \"ada@example.com\"}]", "[{\"email\": \"canary\"}]", "example-refused", "/examples/0/email", "at `/email`"),
-        ("[\"email\"]", "\"email\"", "shape", "/required", "holds text where a list of texts belongs"),
-        ("\"object\"", "\"thing\"", "shape", "/type", "the type `thing`, which is none"),
-    ] {
+    for (from, to, rule, pointer, says) in ROWS.iter().copied() {
         assert!(SMALL.contains(from), "{from}");
         let findings = lint(&SMALL.replace(from, to));
         let printed = report(&findings);
@@ -61,3 +48,23 @@ fn each_broken_schema_has_its_finding_and_no_other() {
         assert!(!printed.contains("canary"), "{printed}");
     }
 }
+
+/// An edit of the small schema, then the rule, the pointer and a part of the finding that it leads to.
+type Row = (&'static str, &'static str, &'static str, &'static str, &'static str);
+
+#[rustfmt::skip]
+const ROWS: &[Row] = &[
+    ("\"description\": \"A row.\",", "", "description", "", "the schema of the document has no description"),
+    (", \"description\": \"A kind.\"", "", "description", "/properties/kind", "property `kind`"),
+    (", \"x-phi\": true", "", "unmarked", "/properties/email", "property `email`"),
+    ("\"x-phi\": true", "\"x-phi\": 1", "unmarked", "/definitions/Email/x-phi", "neither `true` nor `false`"),
+    ("\"enum\"", "\"enums\"", "unknown-keyword", "/properties/kind/enums", "write `enum`"),
+    ("\"format\": \"email\"", "\"format\": \"e-mail\"", "unknown-keyword", "/definitions/Email/format", "write `email`"),
+    ("#/definitions/Email", "#/definitions/Mail", "reference", "/properties/email/$ref", "leads nowhere"),
+    ("#/definitions/Email", "mail.json", "reference", "/properties/email/$ref", "leads out of this document"),
+    ("\"default\": \"a\"", "\"default\": \"canary\"", "example-refused", "/properties/kind/default", "the default of property `kind`"),
+    ("[\"ada@example.com\"]", "[\"canary\"]", "example-refused", "/definitions/Email/examples/0", "it is not a \"email\""),
+    ("[{\"email\": \"ada@example.com\"}]", "[{\"email\": \"canary\"}]", "example-refused", "/examples/0/email", "at `/email`"),
+    ("[\"email\"]", "\"email\"", "shape", "/required", "holds text where a list of texts belongs"),
+    ("\"object\"", "\"thing\"", "shape", "/type", "the type `thing`, which is none"),
+];

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{SPEC, change, spec};
-use crate::document::join;
+use crate::document::{Document, join};
+use crate::finding::Finding;
 use crate::spec::Spec;
 
 /// A spec with one of everything that the real one does without, small enough to try every edit.
@@ -78,19 +79,37 @@ components:
 
 /// Values of every type, none of which fits everywhere; `None` takes the value out.
 fn intruders() -> [Option<Value>; 7] {
-    [Some(Value::Null), Some(json!(3)), Some(json!(-0.5)), Some(json!("x")), Some(json!([])), Some(json!({})), None]
+    [
+        Some(Value::Null),
+        Some(json!(3)),
+        Some(json!(-0.5)),
+        Some(json!("x")),
+        Some(json!([])),
+        Some(json!({})),
+        None,
+    ]
 }
 
 #[test]
 fn no_value_at_any_place_of_a_small_spec_stops_it() {
-    assert_every_edit(&spec(SMALL), 1);
+    assert_every_edit(&spec(SMALL).document, 1, check);
 }
 
 /// The stride keeps this to seconds: a run over the real spec takes some 50 ms where nothing is optimized.
 /// It shares no factor with the number of intruders, so each of them meets places of every sort.
 #[test]
 fn no_value_at_many_places_of_the_real_spec_stops_it() {
-    assert_every_edit(&spec(SPEC), 53);
+    assert_every_edit(&spec(SPEC).document, 53, check);
+}
+
+#[test]
+fn no_value_at_any_place_of_a_json_schema_stops_it() {
+    let document = Document::parse("row.schema.json", super::json_schema::SMALL).unwrap();
+    assert_every_edit(&document, 1, |document| crate::lint::run_json_schema(&document));
+}
+
+fn check(document: Document) -> Vec<Finding> {
+    crate::lint::run(&Spec { document })
 }
 
 #[test]
@@ -114,25 +133,24 @@ fn references_in_circles_of_every_sort_end() {
 }
 
 #[test]
-fn a_document_that_is_no_map_is_a_finding() {
-    let mut empty = spec("{}");
-    assert!(!crate::lint::run(&empty).is_empty());
-    for (_, intruder) in intruders().into_iter().enumerate().filter(|(_, it)| it.is_some()) {
-        empty.document.value = intruder.unwrap();
-        assert!(!crate::lint::run(&empty).is_empty(), "{}", empty.document.value);
-        assert!(!crate::lint::run_json_schema(&empty.document).is_empty() || empty.root().is_object());
+fn a_document_that_holds_nothing_is_a_finding() {
+    let mut document = spec("{}").document;
+    for intruder in intruders().into_iter().flatten() {
+        document.value = intruder;
+        assert!(!crate::lint::run_json_schema(&document).is_empty(), "{}", document.value);
+        assert!(!check(document.clone()).is_empty(), "{}", document.value);
     }
 }
 
-fn assert_every_edit(original: &Spec, stride: usize) {
+fn assert_every_edit(original: &Document, stride: usize, run: impl Fn(Document) -> Vec<Finding>) {
     let mut pointers = Vec::new();
-    collect(original.root(), "", &mut pointers);
+    collect(&original.value, "", &mut pointers);
     let edits = pointers.iter().flat_map(|pointer| intruders().map(|intruder| (pointer, intruder)));
     for (pointer, intruder) in edits.step_by(stride) {
         let mut edited = original.clone();
-        change(&mut edited.document.value, pointer, intruder);
+        change(&mut edited.value, pointer, intruder);
         // Not to panic is all that is asked for.
-        let _ = crate::lint::run(&edited);
+        let _ = run(edited);
     }
 }
 
