@@ -55,11 +55,12 @@ impl Copy {
         Said::from(output)
     }
 
-    /// Runs cargo in the copy, with what this workspace has built already.
+    /// Runs cargo in the copy. What it builds is kept for the next run, but apart from what this workspace
+    /// builds: cargo takes a crate at the same place in two workspaces for the same crate.
     #[allow(dead_code, reason = "not every test builds")]
     pub(crate) fn cargo(&self, arguments: &[&str]) -> Said {
-        // The target folder of the running test: three folders above the program.
-        let target = Path::new(env!("CARGO_BIN_EXE_xtask")).ancestors().nth(2).unwrap();
+        // The target folder of the running test is two folders above the program.
+        let target = Path::new(env!("CARGO_BIN_EXE_xtask")).ancestors().nth(2).unwrap().join("drill");
         let output = Command::new(env!("CARGO"))
             .args(arguments)
             .env("CARGO_TARGET_DIR", target)
