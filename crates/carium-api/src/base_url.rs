@@ -81,6 +81,21 @@ impl BaseUrl {
         &self.text
     }
 
+    /// The host, without scheme and port.
+    pub fn host(&self) -> &str {
+        // A base URL without a host is refused.
+        self.url.host_str().unwrap_or_default()
+    }
+
+    /// The URL that a link leads to which stands in the answer to a path of the API: absolute, or relative to
+    /// that path. `None` where it leads to another origin, or nowhere.
+    pub fn resolve(&self, path: &str, link: &str) -> Option<String> {
+        let place = Url::parse(&format!("{}{path}", self.text)).ok()?;
+        let target = place.join(link).ok()?;
+        let is_plain = target.username().is_empty() && target.password().is_none();
+        (is_plain && target.origin() == self.url.origin()).then(|| target.into())
+    }
+
     /// Whether a URL has this one's scheme, host and port: whether a token may go there.
     pub fn is_origin_of(&self, other: &str) -> bool {
         Url::parse(other).is_ok_and(|other| other.origin() == self.url.origin())
@@ -148,6 +163,19 @@ mod tests {
         assert_eq!(refused("https://me:hunter2@example.com"), InvalidBaseUrl::HasCredentials);
         assert_eq!(refused("https://example.com?a=b"), InvalidBaseUrl::HasQuery);
         assert!(!refused("https://me:hunter2@example.com").to_string().contains("hunter2"));
+    }
+
+    #[test]
+    fn links_are_followed_within_the_origin() {
+        let base: BaseUrl = "https://api.example.com/v".parse().unwrap();
+        let resolve = |link: &str| base.resolve("/caredb/v1/org-practitioners/", link);
+        let second = Some("https://api.example.com/v/caredb/v1/org-practitioners/?page[number]=2".to_owned());
+        assert_eq!(resolve("?page[number]=2"), second);
+        assert_eq!(resolve("/v/caredb/v1/org-practitioners/?page[number]=2"), second);
+        assert_eq!(resolve("https://api.example.com/v/caredb/v1/org-practitioners/?page[number]=2"), second);
+        for link in ["https://example.com/", "//example.com/", "http://api.example.com/", "https://me@api.example.com/"] {
+            assert_eq!(resolve(link), None, "{link}");
+        }
     }
 
     #[test]

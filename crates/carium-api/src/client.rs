@@ -4,9 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::Request;
+use http::header::ACCEPT;
+use http::{HeaderValue, Method, Request};
+use serde::de::DeserializeOwned;
 
-use crate::response::Response;
+use crate::error::Error;
+use crate::request::RequestBuilder;
+use crate::response::{Response, ResponseValue};
+use crate::types::ErrorDocument;
 use crate::{BaseUrl, Operation, Transport, TransportError};
 
 /// A client of the Carium API: a method for each operation of the spec.
@@ -60,6 +65,29 @@ impl Client {
     /// Where the API is.
     pub fn base_url(&self) -> &BaseUrl {
         &self.baseurl
+    }
+
+    /// Reads the page of a list that a link in another page of it leads to, such as `links.next`.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] where the link leads to another origin, which nothing is sent to; else as for
+    /// the call of the list itself.
+    pub async fn follow<T: DeserializeOwned>(
+        &self,
+        operation: &'static Operation,
+        link: &str,
+    ) -> Result<ResponseValue<T>, Error<ErrorDocument>> {
+        let Some(url) = self.baseurl.resolve(operation.path, link) else {
+            return Err(Error::InvalidRequest("the link to a page leads to another origin".to_owned()));
+        };
+        let request = RequestBuilder::new(Method::GET, url)
+            .header(ACCEPT, HeaderValue::from_static("application/vnd.api+json"))
+            .build()?;
+        let response = self.call(operation, request).await?;
+        if response.status().is_success() {
+            return ResponseValue::from_response(response).await;
+        }
+        Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
     }
 
     /// Sends the request of an operation: what each generated method ends with.

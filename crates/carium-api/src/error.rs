@@ -96,7 +96,7 @@ impl<E> From<Unbuildable> for Error<E> {
 }
 
 /// A body that is not what the spec says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Undecodable {
     response: Response,
     line: usize,

@@ -4,19 +4,26 @@ use std::fmt;
 use std::ops::Deref;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{Extensions, HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Undecodable};
 
 /// An answer of the service, read whole. `Debug` shows its status and how long it is: headers and body may
 /// hold anything.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Response {
     status: StatusCode,
     // Boxed: errors hold one of these, and a `Result` is as large as its error.
-    headers: Box<HeaderMap>,
+    beside: Box<Beside>,
     body: Bytes,
+}
+
+/// What comes with an answer beside its status and its body.
+#[derive(Clone, Default)]
+struct Beside {
+    headers: HeaderMap,
+    extensions: Extensions,
 }
 
 impl Response {
@@ -27,7 +34,12 @@ impl Response {
 
     /// The headers.
     pub fn headers(&self) -> &HeaderMap {
-        &self.headers
+        &self.beside.headers
+    }
+
+    /// What the transport has to say of the call, such as how often it was tried.
+    pub fn extensions(&self) -> &Extensions {
+        &self.beside.extensions
     }
 
     /// The body, as it came. Counts as PHI.
@@ -39,7 +51,8 @@ impl Response {
 impl From<http::Response<Bytes>> for Response {
     fn from(response: http::Response<Bytes>) -> Self {
         let (parts, body) = response.into_parts();
-        Self { status: parts.status, headers: Box::new(parts.headers), body }
+        let beside = Box::new(Beside { headers: parts.headers, extensions: parts.extensions });
+        Self { status: parts.status, beside, body }
     }
 }
 
@@ -55,17 +68,17 @@ impl fmt::Debug for Response {
 /// A value that the service answered with, and what came with it. Dereferences to the value.
 ///
 /// `Debug` shows the status and the value, by the value's own `Debug`; headers may hold anything.
-#[derive(Clone, PartialEq)]
+#[derive(Clone)]
 pub struct ResponseValue<T> {
     value: T,
     status: StatusCode,
-    headers: Box<HeaderMap>,
+    beside: Box<Beside>,
 }
 
 impl<T> ResponseValue<T> {
     /// A value as if it had been answered, for tests.
     pub fn new(value: T, status: StatusCode, headers: HeaderMap) -> Self {
-        Self { value, status, headers: Box::new(headers) }
+        Self { value, status, beside: Box::new(Beside { headers, ..Beside::default() }) }
     }
 
     /// The value.
@@ -80,7 +93,12 @@ impl<T> ResponseValue<T> {
 
     /// The headers.
     pub fn headers(&self) -> &HeaderMap {
-        &self.headers
+        &self.beside.headers
+    }
+
+    /// What the transport has to say of the call, such as how often it was tried.
+    pub fn extensions(&self) -> &Extensions {
+        &self.beside.extensions
     }
 }
 
@@ -89,7 +107,7 @@ impl<T: DeserializeOwned> ResponseValue<T> {
     #[expect(clippy::unused_async, reason = "the generated methods await it")]
     pub(crate) async fn from_response<E>(response: Response) -> Result<Self, Error<E>> {
         match serde_json::from_slice(&response.body) {
-            Ok(value) => Ok(Self { value, status: response.status, headers: response.headers }),
+            Ok(value) => Ok(Self { value, status: response.status, beside: response.beside }),
             // What a proxy says in HTML is still a 503.
             Err(_) if !response.status.is_success() => Err(Error::UnexpectedResponse(response)),
             Err(error) => Err(Error::Undecodable(Undecodable::new(response, &error))),
@@ -100,7 +118,7 @@ impl<T: DeserializeOwned> ResponseValue<T> {
 impl ResponseValue<()> {
     /// Passes over a body that the spec gives no meaning to.
     pub(crate) fn empty(response: Response) -> Self {
-        Self { value: (), status: response.status, headers: response.headers }
+        Self { value: (), status: response.status, beside: response.beside }
     }
 }
 

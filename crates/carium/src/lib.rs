@@ -1,9 +1,63 @@
-//! The crate that programs depend on.
+//! A client of the Carium virtual-care platform.
 //!
-//! So far it gives out the low-level crate and the types of an onboarding file; the client that signs in by
-//! itself, repeats what may be repeated and checks what is sent is being built on them.
+//! ```no_run
+//! use carium::patients::Gender;
+//! use carium::{Carium, NewInvitation};
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let carium = Carium::from_env()?;
+//! let patient = carium
+//!     .new_patient()
+//!     .first_name("James")
+//!     .last_name("Reece")
+//!     .birth_date("1980-07-04")
+//!     .gender(Gender::Male)
+//!     .email("james.reece@example.com")
+//!     .build()?;
+//! let invitation = NewInvitation::by_email(patient.username())?;
+//! let id = carium.patients().create(patient).await?;
+//! carium.invitations().send(invitation).await?;
+//! println!("{id} is invited");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it takes care of
+//! - It signs in when it must, with a one-time code where the account asks for one, and renews the token
+//!   before it ends, once for any number of tasks.
+//! - It repeats what may be repeated, and nothing else. A patient whose creation was not answered is not
+//!   created again: the error [says so](Error::may_have_happened).
+//! - It checks what it sends, and names every field that is wrong at once.
+//! - It prints nothing that a hospital must not log: not in `Debug`, not in an error, not in a trace.
+//!
+//! # How a team's own code takes it
+//! By the traits [`Patients`], [`Invitations`] and [`Appointments`]: a function that takes `&dyn Patients` can
+//! be tested without a network.
 
 /// The low-level crate: one type for each schema of the API, one method for each operation.
 pub use carium_api as api;
 /// One row of a bulk onboarding file, and its parts.
 pub use carium_api::onboarding;
+
+pub mod appointments;
+mod client;
+mod error;
+pub mod invitations;
+mod outcome;
+mod page;
+pub mod patients;
+mod problem;
+mod request_id;
+mod session;
+mod transport;
+
+pub use appointments::Appointments;
+pub use carium_api::{Change, DateTime, Secret};
+pub use client::{Builder, Carium};
+pub use error::{Error, ErrorKind};
+pub use invitations::{Invitations, NewInvitation};
+pub use page::{Items, ListOptions, Page};
+pub use patients::{NewPatient, Patients};
+pub use problem::Problem;
+pub use session::{Credentials, OneTimeCode};
+pub use transport::{Failure, RetryPolicy};

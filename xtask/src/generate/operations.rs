@@ -1,5 +1,7 @@
 //! The table of operations.
 
+use std::collections::BTreeSet;
+
 use quote::{format_ident, quote};
 use syn::File;
 
@@ -7,6 +9,15 @@ use super::Output;
 use super::header::Header;
 use crate::rust;
 use crate::spec::Spec;
+
+/// The names of the properties of whatever a request can hold.
+fn fields_of_requests(spec: &Spec) -> BTreeSet<&str> {
+    let sides = spec.sides();
+    spec.schemas()
+        .filter(|(name, _)| sides.in_request(name))
+        .flat_map(|(_, schema)| crate::spec::members(schema.get("properties")).map(|(name, _)| name))
+        .collect()
+}
 
 pub(super) fn output(spec: &Spec, header: &Header) -> Output {
     let version =
@@ -38,6 +49,8 @@ pub(super) fn output(spec: &Spec, header: &Header) -> Output {
         }
     });
     let count = names.len();
+    let fields = fields_of_requests(spec);
+    let field_count = fields.len();
     let mut file: File = syn::parse_quote! {
         //! The table of operations: a row for each, which travels with every request.
 
@@ -50,6 +63,10 @@ pub(super) fn output(spec: &Spec, header: &Header) -> Output {
 
         /// Every operation, in the order of the spec.
         pub static ALL: [&Operation; #count] = [#(&#names),*];
+
+        /// The names of all attributes that a request can have, in order. A name that the service mentions is
+        /// safe to print when it is one of these.
+        pub static FIELDS: [&str; #field_count] = [#(#fields),*];
 
         #(#rows)*
     };

@@ -28,6 +28,48 @@ pub static ALL: [&Operation; 15usize] = [
     &GET_DOWNLOAD_INFO,
 ];
 
+/// The names of all attributes that a request can have, in order. A name that the service mentions is
+/// safe to print when it is one of these.
+pub static FIELDS: [&str; 37usize] = [
+    "access-token-expiration-seconds",
+    "add-video-channel",
+    "attachment-content-type",
+    "attachment-filename",
+    "attributes",
+    "birth-date",
+    "class-id",
+    "data",
+    "description",
+    "email",
+    "end-time",
+    "first-name",
+    "gender",
+    "guest-url",
+    "host-url",
+    "individual-group-ids",
+    "individual-id",
+    "interactive",
+    "last-name",
+    "locale",
+    "location",
+    "mobile-phone",
+    "name",
+    "notifications",
+    "organization-id",
+    "password",
+    "patient-instruction",
+    "practitioner-id",
+    "refresh-token-expiration-seconds",
+    "service-document-agreements",
+    "start-time",
+    "status-id",
+    "sticky-access-token-expiration",
+    "totp-code",
+    "type",
+    "type-id",
+    "username",
+];
+
 /// Sign in: `POST /identity/v1/login/`.
 pub static LOGIN: Operation = Operation {
     id: "login",

@@ -1,0 +1,112 @@
+//! The front door: a client, and what it is set to.
+
+mod builder;
+mod env;
+
+use std::fmt;
+use std::sync::Arc;
+
+use carium_api::Client;
+use carium_api::types::OrganizationId;
+
+pub use builder::Builder;
+
+use crate::appointments::{ApiAppointments, Appointments, NewAppointment, NewAppointmentBuilder};
+use crate::error::Error;
+use crate::invitations::{ApiInvitations, Invitations};
+use crate::patients::{ApiPatients, NewPatient, NewPatientBuilder, Patients};
+
+/// A client of Carium: signs in by itself, repeats what may be repeated, and says what it cannot know.
+///
+/// Cheap to clone and to send about; the clones share one session, one pool of connections, one limit and one
+/// budget of repetitions.
+#[derive(Clone)]
+pub struct Carium(Arc<Parts>);
+
+struct Parts {
+    api: Client,
+    organization: Option<OrganizationId>,
+    patients: Arc<dyn Patients>,
+    invitations: Arc<dyn Invitations>,
+    appointments: Arc<dyn Appointments>,
+}
+
+impl Carium {
+    /// Begins to set up a client.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// A client that is set up by the environment: `CARIUM_USERNAME` and `CARIUM_PASSWORD`, and as needed
+    /// `CARIUM_BASE_URL` (left out, `https://api.carium.com`), `CARIUM_TOTP_SECRET` and
+    /// `CARIUM_ORGANIZATION_ID`.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput): every variable that is missing or bad is named.
+    pub fn from_env() -> Result<Self, Error> {
+        env::builder(|name| std::env::var(name).ok())?.build()
+    }
+
+    pub(crate) fn new(api: Client, organization: Option<OrganizationId>) -> Self {
+        let appointments = ApiAppointments { client: api.clone(), organization };
+        Self(Arc::new(Parts {
+            organization,
+            patients: Arc::new(ApiPatients(api.clone())),
+            invitations: Arc::new(ApiInvitations(api.clone())),
+            appointments: Arc::new(appointments),
+            api,
+        }))
+    }
+
+    /// Patients, as what a team's own code takes: `&dyn Patients`, or a clone of the `Arc`.
+    pub fn patients(&self) -> &Arc<dyn Patients> {
+        &self.0.patients
+    }
+
+    /// Invitations.
+    pub fn invitations(&self) -> &Arc<dyn Invitations> {
+        &self.0.invitations
+    }
+
+    /// Appointments.
+    pub fn appointments(&self) -> &Arc<dyn Appointments> {
+        &self.0.appointments
+    }
+
+    /// The low-level client, which sends through the same parts.
+    pub fn api(&self) -> &Client {
+        &self.0.api
+    }
+
+    /// The organization that the client was set up for.
+    pub fn organization(&self) -> Option<OrganizationId> {
+        self.0.organization
+    }
+
+    /// Begins to describe a patient of the client's organization.
+    pub fn new_patient(&self) -> NewPatientBuilder {
+        let patient = NewPatient::builder();
+        match self.organization() {
+            Some(organization) => patient.organization(organization),
+            None => patient,
+        }
+    }
+
+    /// Begins to describe an appointment in the client's organization.
+    pub fn new_appointment(&self) -> NewAppointmentBuilder {
+        let appointment = NewAppointment::builder();
+        match self.organization() {
+            Some(organization) => appointment.organization(organization),
+            None => appointment,
+        }
+    }
+}
+
+impl fmt::Debug for Carium {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Carium")
+            .field("base_url", self.0.api.base_url())
+            .field("organization", &self.0.organization)
+            .finish_non_exhaustive()
+    }
+}

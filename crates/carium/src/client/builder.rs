@@ -1,0 +1,252 @@
+//! What a client is set to.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use carium_api::types::OrganizationId;
+use carium_api::{BaseUrl, Client, Transport};
+
+use super::Carium;
+use crate::error::{Error, ErrorKind};
+use crate::problem::Problem;
+use crate::session::{Credentials, Session};
+use crate::transport::{self, RetryPolicy, Settings, Wire};
+
+/// Where the service is, unless told otherwise.
+const BASE_URL: &str = "https://api.carium.com";
+/// The lifetimes of a token that can be asked for, in seconds (reference pages).
+const LIFETIMES: std::ops::RangeInclusive<u64> = 1..=3600;
+
+/// Sets up a [`Carium`].
+///
+/// ```
+/// use carium::{Carium, Credentials};
+///
+/// let carium = Carium::builder()
+///     .credentials(Credentials::new("username", "password")?)
+///     .organization("8d25a2a6-8219-40d1-a34f-c24ec69f4f72".parse()?)
+///     .build()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use]
+pub struct Builder {
+    base_url: String,
+    allow_plain_http: bool,
+    credentials: Option<Credentials>,
+    token_lifetime: Option<Duration>,
+    organization: Option<OrganizationId>,
+    call_deadline: Duration,
+    try_timeout: Duration,
+    connect_timeout: Duration,
+    retry: RetryPolicy,
+    in_flight: usize,
+    answer_limit: usize,
+    user_agent: String,
+    http: Option<reqwest::ClientBuilder>,
+    transport: Option<Arc<dyn Transport>>,
+    random: Arc<dyn Fn() -> f64 + Send + Sync>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            base_url: BASE_URL.to_owned(),
+            allow_plain_http: false,
+            credentials: None,
+            token_lifetime: None,
+            organization: None,
+            call_deadline: Duration::from_mins(1),
+            try_timeout: Duration::from_secs(20),
+            connect_timeout: Duration::from_secs(5),
+            retry: RetryPolicy::default(),
+            in_flight: 64,
+            answer_limit: 16 * 1024 * 1024,
+            user_agent: concat!("carium-rust/", env!("CARGO_PKG_VERSION")).to_owned(),
+            http: None,
+            transport: None,
+            random: Arc::new(fastrand::f64),
+        }
+    }
+}
+
+impl Builder {
+    /// The root of the API. Left out, `https://api.carium.com`. Plain http is refused, loopback aside.
+    pub fn base_url(mut self, url: impl Into<String>) -> Self {
+        self.base_url = url.into();
+        self
+    }
+
+    /// Takes a base URL of plain http to another machine: patients' records and the token can be read on the
+    /// way. For test networks, with invented patients.
+    pub fn dangerously_allow_plain_http(mut self) -> Self {
+        self.allow_plain_http = true;
+        self
+    }
+
+    /// Who signs in. Required.
+    pub fn credentials(mut self, credentials: Credentials) -> Self {
+        self.credentials = Some(credentials);
+        self
+    }
+
+    /// How long an access token is asked to last: 1 second to 1 hour. Left out, nothing is asked for, and an
+    /// hour is assumed. A token is renewed before it ends, so this need not fit the length of a job.
+    pub fn token_lifetime(mut self, lifetime: Duration) -> Self {
+        self.token_lifetime = Some(lifetime);
+        self
+    }
+
+    /// The organization whose vocabularies are listed, and that new patients and appointments begin with.
+    pub fn organization(mut self, organization: OrganizationId) -> Self {
+        self.organization = Some(organization);
+        self
+    }
+
+    /// How long a call may take in all, with every wait and repetition. Left out, 1 minute.
+    pub fn call_deadline(mut self, deadline: Duration) -> Self {
+        self.call_deadline = deadline;
+        self
+    }
+
+    /// How long one try may take, from connecting to the last byte. Left out, 20 seconds.
+    pub fn try_timeout(mut self, timeout: Duration) -> Self {
+        self.try_timeout = timeout;
+        self
+    }
+
+    /// How long connecting may take. Left out, 5 seconds.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// How often and how soon a call is repeated.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
+        self
+    }
+
+    /// How many requests may be in flight at a time. Left out, 64.
+    pub fn concurrency_limit(mut self, requests: usize) -> Self {
+        self.in_flight = requests;
+        self
+    }
+
+    /// How large an answer may be, in bytes. Left out, 16 MiB.
+    pub fn answer_limit(mut self, bytes: usize) -> Self {
+        self.answer_limit = bytes;
+        self
+    }
+
+    /// What the program calls itself.
+    pub fn user_agent(mut self, name: impl Into<String>) -> Self {
+        self.user_agent = name.into();
+        self
+    }
+
+    /// An HTTP client of one's own making, for proxies, certificates and the like. Redirects and repetitions
+    /// are switched off on it, and timeouts set, whatever it says of them; this crate is built without cookies.
+    pub fn http(mut self, http: reqwest::ClientBuilder) -> Self {
+        self.http = Some(http);
+        self
+    }
+
+    /// A transport of one's own, in place of the HTTP client. Every other part stays around it.
+    pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
+        self.transport = Some(transport);
+        self
+    }
+
+    /// Where the jitter comes from: a number from 0 to 1. For tests that must be exact.
+    #[doc(hidden)]
+    pub fn random(mut self, random: impl Fn() -> f64 + Send + Sync + 'static) -> Self {
+        self.random = Arc::new(random);
+        self
+    }
+
+    /// The client. Sends nothing yet.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](ErrorKind::InvalidInput): what is missing or cannot be; all of it is named.
+    pub fn build(self) -> Result<Carium, Error> {
+        let mut problems = Vec::new();
+        let base_url = self.checked_base_url(&mut problems);
+        if self.credentials.is_none() {
+            problems.push(Problem::new("credentials", "are missing: give a username and a password"));
+        }
+        if self.token_lifetime.is_some_and(|lifetime| !LIFETIMES.contains(&lifetime.as_secs())) {
+            problems.push(Problem::new("token-lifetime", "is not from 1 second to 1 hour"));
+        }
+        if self.in_flight == 0 {
+            problems.push(Problem::new("concurrency-limit", "is 0, which nothing would get through"));
+        }
+        let (Some(base_url), Some(credentials), []) = (base_url, self.credentials, problems.as_slice()) else {
+            return Err(Error::invalid("the client cannot be set up as given", problems));
+        };
+        let settings = Settings {
+            call_deadline: self.call_deadline,
+            try_timeout: self.try_timeout,
+            in_flight: self.in_flight,
+            retry: self.retry,
+            random: self.random,
+            server: base_url.host().into(),
+        };
+        let innermost = if let Some(transport) = self.transport {
+            transport
+        } else {
+            let http = self
+                .http
+                .unwrap_or_default()
+                .redirect(reqwest::redirect::Policy::none())
+                .retry(reqwest::retry::never())
+                .connect_timeout(self.connect_timeout)
+                .user_agent(&self.user_agent)
+                .build()
+                .map_err(|error| {
+                    Error::new(ErrorKind::InvalidInput, "the HTTP client cannot be set up as given")
+                        .with(|inner| inner.source = Some(Box::new(error.without_url())))
+                })?;
+            Arc::new(Wire::new(http, self.answer_limit))
+        };
+        let inner = transport::without_session(innermost, &settings);
+        let session = Session::new(
+            credentials,
+            base_url.clone(),
+            Arc::clone(&inner),
+            settings.call_deadline,
+            self.token_lifetime,
+        );
+        let transport = transport::with_session(inner, Arc::new(session), &settings);
+        Ok(Carium::new(Client::over(base_url, transport), self.organization))
+    }
+
+    fn checked_base_url(&self, problems: &mut Vec<Problem>) -> Option<BaseUrl> {
+        use carium_api::InvalidBaseUrl as Invalid;
+        let read = if self.allow_plain_http {
+            BaseUrl::allowing_plain_http(&self.base_url)
+        } else {
+            self.base_url.parse()
+        };
+        read.map_err(|error| {
+            let what = match error {
+                Invalid::HasCredentials => "has a user or a password in it: give credentials apart from it",
+                Invalid::HasQuery => "has a query or a fragment: leave out what follows `?` or `#`",
+                Invalid::PlainHttp => "is plain http to another machine: use https, or allow plain http by name",
+                _ => "is not a URL of http or https: write it like https://api.carium.com",
+            };
+            problems.push(Problem::new("base-url", what));
+        })
+        .ok()
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("credentials", &self.credentials)
+            .field("organization", &self.organization)
+            .field("retry", &self.retry)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,229 @@
+//! The one error of this crate.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use carium_api::Operation;
+use http::StatusCode;
+
+use crate::problem::Problem;
+
+/// Why something was not done, or may have been.
+///
+/// One opaque type with questions to ask of it, rather than an enum to match on: what a program does next
+/// depends on [`kind`](Self::kind), [`may_have_happened`](Self::may_have_happened) and
+/// [`retry_after`](Self::retry_after), and on little else.
+///
+/// Neither `Display` nor `Debug` shows what was sent or answered: no value, no URL, no header, no body.
+///
+/// ```
+/// use carium::{Error, ErrorKind};
+///
+/// fn what_next(error: &Error) -> &'static str {
+///     match error.kind() {
+///         _ if error.may_have_happened() => "look before doing it again: it may be there",
+///         ErrorKind::InvalidInput | ErrorKind::Rejected => "mend what `problems` names",
+///         ErrorKind::RateLimited | ErrorKind::Unavailable | ErrorKind::TimedOut => "try again later",
+///         _ => "ask a person",
+///     }
+/// }
+/// ```
+pub struct Error(Box<Inner>);
+
+/// What a failure comes down to, and with that what to do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// Something given is wrong, and nothing was sent. [`Error::problems`] names every field that is wrong.
+    /// Mend it.
+    InvalidInput,
+    /// The credentials were refused, or the session cannot sign in again. Mend the credentials.
+    Unauthenticated,
+    /// The account may not do this (403). Ask who manages it.
+    Forbidden,
+    /// What was asked for is not there (404, 410).
+    NotFound,
+    /// It contradicts what is there (409), such as a username that is taken.
+    Conflict,
+    /// The service refused what was sent (other 4xx). [`Error::problems`] says what of it, as far as it said.
+    Rejected,
+    /// Too many requests (429), and repeating did not help within the deadline. Wait for
+    /// [`Error::retry_after`], or some minutes.
+    RateLimited,
+    /// The service, or the way to it, does not work (connection failures, 5xx). Try again later.
+    Unavailable,
+    /// The deadline of the call passed. Try again later, or with a longer one.
+    TimedOut,
+    /// The service answered what its description does not know: a redirect, an unreadable body, one that is
+    /// too large.
+    Undecodable,
+}
+
+pub(crate) struct Inner {
+    pub(crate) kind: ErrorKind,
+    pub(crate) what: Cow<'static, str>,
+    pub(crate) operation: Option<&'static Operation>,
+    pub(crate) status: Option<StatusCode>,
+    pub(crate) request_id: Option<String>,
+    pub(crate) attempts: u32,
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) problems: Vec<Problem>,
+    pub(crate) may_have_happened: bool,
+    pub(crate) page: Option<crate::page::Page>,
+    pub(crate) source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, what: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            what: what.into(),
+            operation: None,
+            status: None,
+            request_id: None,
+            attempts: 0,
+            retry_after: None,
+            problems: Vec::new(),
+            may_have_happened: false,
+            page: None,
+            source: None,
+        }))
+    }
+
+    /// Something given is wrong, in these ways.
+    pub(crate) fn invalid(what: &'static str, problems: Vec<Problem>) -> Self {
+        Self::new(ErrorKind::InvalidInput, what).with(|inner| inner.problems = problems)
+    }
+
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {
+        change(&mut self.0);
+        self
+    }
+
+    /// The same error for one more of those who waited for the same thing. The source stays with the first.
+    pub(crate) fn again(&self) -> Self {
+        let inner = &self.0;
+        Self(Box::new(Inner {
+            kind: inner.kind,
+            what: inner.what.clone(),
+            operation: inner.operation,
+            status: inner.status,
+            request_id: inner.request_id.clone(),
+            attempts: inner.attempts,
+            retry_after: inner.retry_after,
+            problems: inner.problems.clone(),
+            may_have_happened: inner.may_have_happened,
+            page: inner.page.clone(),
+            source: None,
+        }))
+    }
+
+    /// What it comes down to.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The id of the operation that failed, such as `create_patient`. `None` where nothing was called.
+    pub fn operation(&self) -> Option<&'static str> {
+        self.0.operation.map(|operation| operation.id)
+    }
+
+    /// The HTTP status of the last answer, where there was one.
+    pub fn status(&self) -> Option<u16> {
+        self.0.status.map(|status| status.as_u16())
+    }
+
+    /// The service's own id of the last request, to quote to the vendor, where it gave one.
+    pub fn request_id(&self) -> Option<&str> {
+        self.0.request_id.as_deref()
+    }
+
+    /// How many requests were sent, or tried to be, for this call. 0 where nothing was called.
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts
+    }
+
+    /// How long the service asked to wait before the next try, where it did.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// What is wrong with what was given, or what the service said was. As many as are known.
+    pub fn problems(&self) -> &[Problem] {
+        &self.0.problems
+    }
+
+    /// Whether the service may have done what was asked although there is no answer that says so.
+    ///
+    /// A creation whose answer was lost is not repeated, because that could create twice. Where this is true,
+    /// look whether it is there, or let a person look, before doing it again.
+    pub fn may_have_happened(&self) -> bool {
+        self.0.may_have_happened
+    }
+
+    /// The page of a list that could not be read, from which the list can be resumed.
+    pub fn page(&self) -> Option<&crate::page::Page> {
+        self.0.page.as_ref()
+    }
+
+    /// Whether the same call, unchanged, may well succeed later. Not, where it may have happened.
+    pub fn is_transient(&self) -> bool {
+        let passes = matches!(
+            self.kind(),
+            ErrorKind::RateLimited | ErrorKind::Unavailable | ErrorKind::TimedOut
+        );
+        passes && !self.may_have_happened()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &self.0;
+        if let Some(operation) = inner.operation {
+            write!(f, "{}: ", operation.id)?;
+        }
+        f.write_str(&inner.what)?;
+        if let Some(status) = inner.status {
+            write!(f, " (status {}", status.as_u16())?;
+            if inner.attempts > 1 {
+                write!(f, ", {} attempts", inner.attempts)?;
+            }
+            f.write_str(")")?;
+        } else if inner.attempts > 1 {
+            write!(f, " ({} attempts)", inner.attempts)?;
+        }
+        for (index, problem) in inner.problems.iter().enumerate() {
+            write!(f, "{} {problem}", if index == 0 { ":" } else { ";" })?;
+        }
+        if inner.may_have_happened {
+            f.write_str("; it may have happened all the same: look before doing it again")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &self.0;
+        f.debug_struct("Error")
+            .field("kind", &inner.kind)
+            .field("what", &self.to_string())
+            .field("operation", &inner.operation)
+            .field("status", &self.status())
+            .field("request_id", &inner.request_id)
+            .field("attempts", &inner.attempts)
+            .field("retry_after", &inner.retry_after)
+            .field("problems", &inner.problems)
+            .field("may_have_happened", &inner.may_have_happened)
+            .field("source", &inner.source)
+            .finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}

@@ -1,0 +1,175 @@
+//! Lists, page by page.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::future::Future;
+use std::num::NonZeroU64;
+
+use carium_api::types::{ErrorDocument, PageLinks};
+use carium_api::{Attribute, Client, Hidden, Operation, ResponseValue};
+use futures_util::stream::{self, BoxStream, StreamExt as _};
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, ErrorKind};
+use crate::outcome;
+
+/// The items of a list, which are fetched a page at a time when they are asked for. The stream ends after its
+/// first error; [`Error::page`] says where to resume.
+pub type Items<T> = BoxStream<'static, Result<T, Error>>;
+
+/// A page of a list: where to begin, and where to resume.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Page(Place);
+
+#[derive(Clone, PartialEq, Eq)]
+enum Place {
+    First,
+    Number(NonZeroU64),
+    Link(String),
+}
+
+impl Page {
+    /// The first page.
+    pub fn first() -> Self {
+        Self(Place::First)
+    }
+
+    /// The page of this number, counted from 1.
+    pub fn number(number: NonZeroU64) -> Self {
+        Self(Place::Number(number))
+    }
+
+    pub(crate) fn as_number(&self) -> Option<NonZeroU64> {
+        match &self.0 {
+            Place::Number(number) => Some(*number),
+            Place::First | Place::Link(_) => None,
+        }
+    }
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self::first()
+    }
+}
+
+impl fmt::Debug for Page {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Place::First => f.write_str("Page(first)"),
+            Place::Number(number) => write!(f, "Page({number})"),
+            // Its query may name a patient.
+            Place::Link(_) => write!(f, "Page({})", Hidden::Phi),
+        }
+    }
+}
+
+/// Where a list begins, and how much of it a page holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListOptions {
+    pub(crate) page: Page,
+    pub(crate) page_size: Option<NonZeroU64>,
+}
+
+impl ListOptions {
+    /// From this page on: [`Page::number`], or what [`Error::page`] gave.
+    #[must_use]
+    pub fn from(mut self, page: Page) -> Self {
+        self.page = page;
+        self
+    }
+
+    /// So many items a page, at the most. The service may give fewer.
+    #[must_use]
+    pub fn page_size(mut self, items: NonZeroU64) -> Self {
+        self.page_size = Some(items);
+        self
+    }
+}
+
+/// A page as the service gives it, of whatever list.
+pub(crate) trait Paged: DeserializeOwned + Send + 'static {
+    type Item: Send + 'static;
+
+    fn into_parts(self) -> (Vec<Self::Item>, Attribute<PageLinks>);
+}
+
+type Answered<P> = Result<ResponseValue<P>, carium_api::Error<ErrorDocument>>;
+
+/// The items of a list from a page on. `begin` calls the list itself, for a page that is not a link.
+pub(crate) fn items<P, B, F>(
+    client: Client,
+    operation: &'static Operation,
+    from: Page,
+    begin: B,
+) -> Items<P::Item>
+where
+    P: Paged,
+    B: Fn(Client, Page) -> F + Send + Sync + 'static,
+    F: Future<Output = Answered<P>> + Send + 'static,
+{
+    let reader = Reader { client, operation, begin, next: Some(from), seen: HashSet::new() };
+    stream::unfold(reader, |mut reader| async {
+        let page = reader.next.take()?;
+        let (items, error) = match reader.read(&page).await {
+            Ok((items, error)) => (items, error),
+            Err(error) => (Vec::new(), Some(error)),
+        };
+        let error = error.map(|error| Err(error.with(|inner| inner.page = Some(page))));
+        Some((stream::iter(items.into_iter().map(Ok).chain(error)), reader))
+    })
+    .flatten()
+    .boxed()
+}
+
+struct Reader<B> {
+    client: Client,
+    operation: &'static Operation,
+    begin: B,
+    next: Option<Page>,
+    /// The links that were followed: one that comes again would lead in a circle.
+    seen: HashSet<String>,
+}
+
+impl<B> Reader<B> {
+    /// The items of a page, and what is wrong with its link to the next one.
+    async fn read<P, F>(&mut self, page: &Page) -> Result<(Vec<P::Item>, Option<Error>), Error>
+    where
+        P: Paged,
+        B: Fn(Client, Page) -> F,
+        F: Future<Output = Answered<P>>,
+    {
+        let answered = match &page.0 {
+            Place::Link(link) => self.client.follow(self.operation, link).await,
+            Place::First | Place::Number(_) => (self.begin)(self.client.clone(), page.clone()).await,
+        };
+        let (page, _) = outcome::of(self.operation, answered)?;
+        let (items, links) = page.into_parts();
+        // A page may be empty and have a next one.
+        match self.next_after(links) {
+            Ok(next) => {
+                self.next = next;
+                Ok((items, None))
+            }
+            Err(error) => Ok((items, Some(error))),
+        }
+    }
+
+    fn next_after(&mut self, links: Attribute<PageLinks>) -> Result<Option<Page>, Error> {
+        let wrong = |what: &'static str| {
+            Error::new(ErrorKind::Undecodable, what).with(|inner| inner.operation = Some(self.operation))
+        };
+        let link = match links.into_known().map(|links| links.next) {
+            Some(Attribute::Known(link)) if !link.is_empty() => link,
+            Some(Attribute::Unknown(_)) => return Err(wrong("the link to the next page is not a text")),
+            _ => return Ok(None),
+        };
+        if self.client.base_url().resolve(self.operation.path, &link).is_none() {
+            return Err(wrong("the link to the next page leads to another origin, where nothing was sent"));
+        }
+        if !self.seen.insert(link.clone()) {
+            return Err(wrong("the pages of the list lead in a circle"));
+        }
+        Ok(Some(Page(Place::Link(link))))
+    }
+}

@@ -1,0 +1,87 @@
+//! One thing that is wrong with what was given.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use carium_api::{Hidden, operations, types};
+
+/// One thing that is wrong with what was given: found here before sending, or by the service.
+///
+/// What the service says in words may quote what was sent, so it is asked for by name
+/// ([`detail`](Self::detail)) and never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Problem {
+    field: Option<Cow<'static, str>>,
+    what: Option<&'static str>,
+    code: Option<String>,
+    detail: Option<String>,
+}
+
+impl Problem {
+    pub(crate) fn new(field: &'static str, what: &'static str) -> Self {
+        Self { field: Some(field.into()), what: Some(what), code: None, detail: None }
+    }
+
+    /// The name of the field, as the vendor's page writes it, such as `birth-date`.
+    pub fn field(&self) -> Option<&str> {
+        self.field.as_deref()
+    }
+
+    /// What is wrong, where it was found here: what to write instead.
+    pub fn what(&self) -> Option<&'static str> {
+        self.what
+    }
+
+    /// The service's own code of the problem, where it gave one. May be anything: not to be logged.
+    pub fn code(&self) -> Option<&str> {
+        self.code.as_deref()
+    }
+
+    /// What the service says of the problem, for a person to read. May quote what was sent, so it counts as
+    /// health information.
+    pub fn detail(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+
+    /// The problems in an error document of the service.
+    pub(crate) fn of_document(document: &types::ErrorDocument) -> Vec<Self> {
+        let errors = document.errors.known().map(Vec::as_slice).unwrap_or_default();
+        errors.iter().map(Self::of_error).collect()
+    }
+
+    fn of_error(error: &types::ErrorObject) -> Self {
+        let source = error.source.known();
+        let pointer = source.and_then(|source| source.pointer.known()).and_then(|pointer| pointer.rsplit('/').next());
+        let parameter = source.and_then(|source| source.parameter.known()).map(String::as_str);
+        // Only a name that the spec knows: anything else might be a value.
+        let known = |name: &str| operations::FIELDS.iter().find(|field| **field == name).copied();
+        let text = error.detail.known().or_else(|| error.title.known());
+        Self {
+            field: pointer.or(parameter).and_then(known).map(Cow::Borrowed),
+            what: None,
+            code: error.code.known().cloned(),
+            detail: text.cloned(),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.field, self.what) {
+            (Some(field), Some(what)) => write!(f, "`{field}` {what}"),
+            (Some(field), None) => write!(f, "`{field}` was refused"),
+            (None, _) => f.write_str("something that the service names in `detail`"),
+        }
+    }
+}
+
+impl fmt::Debug for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Problem")
+            .field("field", &self.field)
+            .field("what", &self.what)
+            .field("code", &self.code.as_ref().map(|_| Hidden::Unknown))
+            .field("detail", &self.detail.as_ref().map(|_| Hidden::Phi))
+            .finish()
+    }
+}

@@ -1,0 +1,60 @@
+//! The access token onto every request that wants one.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use carium_api::{Operation, Transport, TransportError};
+use http::header::AUTHORIZATION;
+use http::{Request, Response, StatusCode};
+
+use super::failure::{Cause, Failure};
+use crate::session::{Session, Token};
+
+/// Puts the session's token on, and renews it once when it is refused.
+pub(crate) struct SignedIn {
+    inner: Arc<dyn Transport>,
+    session: Arc<Session>,
+}
+
+impl SignedIn {
+    pub(crate) fn new(inner: Arc<dyn Transport>, session: Arc<Session>) -> Self {
+        Self { inner, session }
+    }
+
+    async fn send_with(
+        &self,
+        token: &Token,
+        operation: &'static Operation,
+        mut request: Request<Bytes>,
+    ) -> Result<Response<Bytes>, TransportError> {
+        request.headers_mut().insert(AUTHORIZATION, token.header());
+        self.inner.send(operation, request).await
+    }
+}
+
+#[async_trait]
+impl Transport for SignedIn {
+    async fn send(
+        &self,
+        operation: &'static Operation,
+        request: Request<Bytes>,
+    ) -> Result<Response<Bytes>, TransportError> {
+        if !operation.needs_token {
+            return self.inner.send(operation, request).await;
+        }
+        // The token leaves for the origin that it is from, and for no other.
+        if !self.session.base_url().is_origin_of(&request.uri().to_string()) {
+            return Err(Failure::not_sent("the request is for another origin than the API's").into());
+        }
+        let no_token = |error| Failure::new(Cause::SignIn(error));
+        let token = self.session.token().await.map_err(no_token)?;
+        let response = self.send_with(&token, operation, request.clone()).await?;
+        if response.status() != StatusCode::UNAUTHORIZED {
+            return Ok(response);
+        }
+        // What is answered 401 was not done, so even a creation is sent again.
+        let token = self.session.token_instead_of(&token).await.map_err(no_token)?;
+        self.send_with(&token, operation, request).await
+    }
+}

@@ -1,0 +1,62 @@
+//! The innermost part: one request over `reqwest`, and the whole answer.
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use carium_api::{Operation, Transport, TransportError};
+use http::{Request, Response};
+
+use super::failure::{Cause, Failure};
+
+/// Sends a request and reads the answer, under a limit on its size.
+pub(crate) struct Wire {
+    client: reqwest::Client,
+    answer_limit: usize,
+}
+
+impl Wire {
+    pub(crate) fn new(client: reqwest::Client, answer_limit: usize) -> Self {
+        Self { client, answer_limit }
+    }
+}
+
+#[async_trait]
+impl Transport for Wire {
+    async fn send(
+        &self,
+        _operation: &'static Operation,
+        request: Request<Bytes>,
+    ) -> Result<Response<Bytes>, TransportError> {
+        let request = reqwest::Request::try_from(request).map_err(|error| Failure::not_sent(error.without_url()))?;
+        let mut answer = self.client.execute(request).await.map_err(failed)?;
+        let too_large = |length: usize| length > self.answer_limit;
+        // A length that is announced need not be waited for.
+        let announced = answer.content_length().and_then(|length| usize::try_from(length).ok());
+        if announced.is_some_and(too_large) {
+            return Err(Failure::new(Cause::TooLarge).into());
+        }
+        let mut body = BytesMut::new();
+        while let Some(chunk) = answer.chunk().await.map_err(failed)? {
+            if too_large(body.len() + chunk.len()) {
+                return Err(Failure::new(Cause::TooLarge).into());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let mut response = Response::new(body.freeze());
+        *response.status_mut() = answer.status();
+        *response.headers_mut() = std::mem::take(answer.headers_mut());
+        Ok(response)
+    }
+}
+
+/// Only a connection that was never made has certainly carried nothing. `reqwest` puts the URL into its
+/// errors, and ids into the URL.
+fn failed(error: reqwest::Error) -> Failure {
+    let cause = if error.is_connect() {
+        Cause::NotSent
+    } else if error.is_timeout() {
+        Cause::TimedOut
+    } else {
+        Cause::Lost
+    };
+    Failure::new(cause).with_source(error.without_url())
+}

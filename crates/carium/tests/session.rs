@@ -1,0 +1,216 @@
+//! One sign-in for any number of calls.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use carium::{Credentials, ErrorKind, OneTimeCode, Secret};
+use serde_json::{Value, json};
+use support::{Service, Step, call};
+use tokio::time::{Instant, sleep};
+
+fn credentials() -> Credentials {
+    Credentials::new("username", "password").unwrap()
+}
+
+/// A service whose tokens are refused when they are older than they may be.
+fn strict(lifetime: Duration) -> Arc<Service> {
+    let issued = Mutex::new(Vec::<Instant>::new());
+    Service::new(move |seen, before| {
+        let mut issued = issued.lock().unwrap();
+        if seen.operation == "login" {
+            issued.push(Instant::now());
+            return Step::body(json!({"access-token": format!("token-{before}")}));
+        }
+        let number: usize = seen.token.as_deref().unwrap().trim_start_matches("token-").parse().unwrap();
+        if issued[number].elapsed() < lifetime { Step::success(seen.operation) } else { Step::status(401) }
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_tasks_over_an_expiring_token_sign_in_once_a_lifetime() {
+    let lifetime = Duration::from_mins(5);
+    let service = strict(lifetime);
+    let client = service.builder().token_lifetime(lifetime).concurrency_limit(1_000).build().unwrap();
+    let lifetimes = 4;
+    let calls: Vec<_> = (0..1_000)
+        .map(|number| {
+            let client = client.clone();
+            tokio::spawn(async move {
+                // All at once, and a little apart: over every moment of the lifetimes.
+                for _ in 0..lifetimes * 10 {
+                    call(&client, "get_appointment").await.unwrap();
+                    sleep(Duration::from_secs(30) + Duration::from_millis(number % 7)).await;
+                }
+            })
+        })
+        .collect();
+    for call in calls {
+        call.await.unwrap();
+    }
+    assert_eq!(service.count("get_appointment"), 1_000 * lifetimes * 10, "no call was refused and sent again");
+    // A token is renewed ahead of its end, by 30 seconds here: five in twenty minutes.
+    assert_eq!(service.count("login"), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_tasks_that_wake_after_the_end_sign_in_once() {
+    let service = strict(Duration::from_hours(1));
+    let client = service.builder().concurrency_limit(1_000).build().unwrap();
+    for wake in 1..=3_usize {
+        let calls: Vec<_> = (0..1_000)
+            .map(|_| {
+                let client = client.clone();
+                tokio::spawn(async move { call(&client, "get_appointment").await })
+            })
+            .collect();
+        for call in calls {
+            call.await.unwrap().unwrap();
+        }
+        assert_eq!(service.count("login"), wake);
+        sleep(Duration::from_hours(2)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_the_service_ends_sooner_is_replaced_once() {
+    // The service says nothing of it: an hour is assumed, and a minute is true.
+    let service = strict(Duration::from_mins(1));
+    let client = service.builder().concurrency_limit(100).build().unwrap();
+    call(&client, "get_appointment").await.unwrap();
+    sleep(Duration::from_mins(2)).await;
+    let calls: Vec<_> = (0..100)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move { call(&client, "create_patient").await })
+        })
+        .collect();
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+    assert_eq!(service.count("login"), 2);
+    assert!(service.count("create_patient") <= 200, "each was sent once with either token at the most");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_401_renews_once_and_repeats_once() {
+    let service = Service::script([Step::status(401)]);
+    let error = call(&service.client(), "create_patient").await.unwrap_err();
+    assert_eq!((service.count("login"), service.count("create_patient")), (2, 2));
+    assert_eq!(error.kind(), ErrorKind::Unauthenticated);
+    assert!(!error.may_have_happened());
+    let tokens: BTreeSet<_> = service.seen().into_iter().filter_map(|seen| seen.token).collect();
+    assert_eq!(tokens.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_good_token_is_kept_while_renewing_fails() {
+    let lifetime = Duration::from_mins(10);
+    let service = Service::new(|seen, before| match (seen.operation, before) {
+        ("login", 0) => Step::body(json!({"access-token": "token-0"})),
+        ("login", _) => Step::status(500),
+        _ => Step::success(seen.operation),
+    });
+    let client = service.builder().token_lifetime(lifetime).build().unwrap();
+    for _ in 0..59 {
+        call(&client, "get_appointment").await.unwrap();
+        sleep(Duration::from_secs(10)).await;
+    }
+    assert!(service.count("login") > 1, "it was tried");
+    sleep(Duration::from_secs(20)).await;
+    let error = call(&client, "get_appointment").await.unwrap_err();
+    assert_eq!((error.kind(), error.operation()), (ErrorKind::Unavailable, Some("login")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_credentials_are_not_tried_again_by_themselves() {
+    let service = Service::new(|_, _| Step::status(401));
+    let error = call(&service.client(), "get_appointment").await.unwrap_err();
+    assert_eq!((error.kind(), error.operation(), error.status()), (ErrorKind::Unauthenticated, Some("login"), Some(401)));
+    assert_eq!((service.count("login"), service.count("get_appointment")), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_who_gives_up_does_not_make_the_others_begin_again() {
+    let service = Service::new(|seen, _| match seen.operation {
+        "login" => Step::Silent,
+        _ => Step::success(seen.operation),
+    });
+    let client = service.client();
+    let impatient = tokio::time::timeout(Duration::from_secs(1), call(&client, "get_appointment"));
+    let (gave_up, waited) = tokio::join!(impatient, call(&client, "get_appointment"));
+    assert!(gave_up.is_err() && waited.is_err());
+    assert_eq!(service.count("login"), 1);
+}
+
+fn code_of(body: &[u8]) -> Option<String> {
+    let body: Value = serde_json::from_slice(body).unwrap();
+    body["totp-code"].as_str().map(str::to_owned)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_single_code_signs_in_once_and_the_session_says_so() {
+    let service = Service::script([Step::success("get_appointment"), Step::status(401)]);
+    let client = service.builder().credentials(credentials().with_code(OneTimeCode::once("123456"))).build().unwrap();
+    call(&client, "get_appointment").await.unwrap();
+    let error = call(&client, "get_appointment").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unauthenticated);
+    assert!(error.to_string().contains("single one-time code"), "{error}");
+    assert_eq!(service.count("login"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn codes_made_from_a_secret_are_never_sent_twice() {
+    let secret = Secret::from("JBSW Y3DP EHPK 3PXP");
+    // Every token is refused, so each call signs in, more often than codes change.
+    let service = Service::script([Step::status(401)]);
+    let code = OneTimeCode::from_secret(&secret).unwrap();
+    let client = service.builder().credentials(credentials().with_code(code)).build().unwrap();
+    for _ in 0..3 {
+        call(&client, "get_appointment").await.unwrap_err();
+    }
+    let logins: Vec<_> = service.seen().into_iter().filter(|seen| seen.operation == "login").collect();
+    let codes: Vec<_> = logins.iter().map(|seen| code_of(&seen.body).unwrap()).collect();
+    assert!(codes.len() >= 4);
+    assert!(codes.iter().all(|code| code.len() == 6 && code.bytes().all(|digit| digit.is_ascii_digit())));
+    // Each in a step of its own: the next was waited for.
+    for pair in logins.windows(2) {
+        assert!(pair[1].after > pair[0].after);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_callback_is_asked_each_time() {
+    let service = Service::script([Step::status(401)]);
+    let asked = Arc::new(Mutex::new(0));
+    let counter = Arc::clone(&asked);
+    let code = OneTimeCode::asked(move || {
+        let mut asked = counter.lock().unwrap();
+        *asked += 1;
+        let code = Secret::from(format!("code-{asked}"));
+        async move { code }
+    });
+    let client = service.builder().credentials(credentials().with_code(code)).build().unwrap();
+    call(&client, "get_appointment").await.unwrap_err();
+    let codes: Vec<_> = service.seen().iter().filter_map(|seen| (seen.operation == "login").then(|| code_of(&seen.body))).collect();
+    assert_eq!(codes, [Some("code-1".to_owned()), Some("code-2".to_owned())]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lifetime_is_asked_for_only_when_the_builder_did() {
+    let member = "access-token-expiration-seconds";
+    for (lifetime, expected) in [(None, Value::Null), (Some(Duration::from_mins(10)), json!(600))] {
+        let service = Service::script([Step::success("get_appointment")]);
+        let mut builder = service.builder();
+        if let Some(lifetime) = lifetime {
+            builder = builder.token_lifetime(lifetime);
+        }
+        call(&builder.build().unwrap(), "get_appointment").await.unwrap();
+        let login: Value = serde_json::from_slice(&service.seen()[0].body).unwrap();
+        assert_eq!(login[member], expected);
+    }
+}
