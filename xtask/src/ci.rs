@@ -18,7 +18,10 @@ pub(crate) fn run(full: bool) -> Result<(), String> {
         times.push((name, start.elapsed()));
         Ok::<(), String>(())
     };
-    step("format", &|root| cargo(root, &["fmt", "--all", "--check"]))?;
+    step("format", &|root| {
+        let mend = |error| format!("{error}; run `cargo fmt --all`");
+        cargo(root, &["fmt", "--all", "--check"]).map_err(mend)
+    })?;
     step("specs", &specs)?;
     step("generated code is fresh", &fresh)?;
     step("lints", &|root| {

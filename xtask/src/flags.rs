@@ -19,7 +19,7 @@ xflags::xflags! {
         }
         /// What CI runs: format, lint, freshness, tests, docs.
         cmd ci {
-            /// Also what takes longer: the spec through other people's tools.
+            /// Also what takes longer: single features, licences, the spec through other people's tools.
             optional --full
         }
         /// Put the spec through other people's tools: validators, client generators, a mock server.

@@ -59,7 +59,8 @@ impl Sources {
     /// Reads the files of a workspace, or says why they cannot be read.
     pub(crate) fn read(root: &Path) -> Result<Self, String> {
         let text = |path: &str| {
-            fs::read_to_string(root.join(path)).map_err(|error| format!("{path} cannot be read: {error}"))
+            fs::read_to_string(root.join(path))
+                .map_err(|error| format!("{path} cannot be read in {}: {error}", root.display()))
         };
         let refused = |finding: Finding| finding::report(&[finding]);
         Ok(Self {

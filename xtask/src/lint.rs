@@ -18,6 +18,7 @@
 //! | `path-parameter` | paths and their parameters agree | the generator panics, or writes what does not compile |
 //! | `path-slash` | paths end with a slash | the slash is a part of the service's paths |
 //! | `reference` | references, and nothing beside them, lead to what they are to | what stands beside them is ignored; what leads nowhere is a panic |
+//! | `refusal` | each operation has responses for `4XX` and `5XX` | the generated method takes a refusal for something unexpected otherwise |
 //! | `request-strictness` | objects of requests refuse unknown members | a misspelt one is to fail before it is sent |
 //! | `response-leniency` | answers may hold what the spec does not know | the service may change with every release; one odd value must not fail the rest |
 //! | `retry` | each operation says when it may be repeated, in accord with its method | a wrong class books twice, or gives up too early |
@@ -86,6 +87,7 @@ const RULES: &[Rule] = &[
     references::expectations,
     operations::operation_id,
     operations::retry,
+    operations::refusal,
     operations::source,
     operations::tag,
     paths::path_slash,

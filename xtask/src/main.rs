@@ -23,7 +23,19 @@ use flags::{Generate, XtaskCmd};
 use generate::Sources;
 
 fn main() -> ExitCode {
-    let flags = flags::Xtask::from_env_or_exit();
+    // Whoever does not know the commands yet asks for them in one of these ways.
+    let mut arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    if arguments.first().is_none_or(|first| first == "help") {
+        arguments = vec!["--help".into()];
+    }
+    let flags = match flags::Xtask::from_vec(arguments) {
+        Ok(flags) => flags,
+        Err(error) if error.is_help() => error.exit(),
+        Err(error) => {
+            workspace::complain(&format!("{error}; `cargo xtask help` lists the commands"));
+            return ExitCode::from(2);
+        }
+    };
     let result = match flags.subcommand {
         XtaskCmd::Generate(flags) => run_generate(&flags),
         XtaskCmd::Lint(flags) => run_lint(&workspace::root(flags.root)),

@@ -14,6 +14,7 @@ pub(crate) mod modules;
 pub(crate) mod options;
 pub(crate) mod paths;
 pub(crate) mod privacy;
+pub(crate) mod setters;
 
 use syn::{
     Attribute, Expr, ExprLit, Fields, GenericArgument, Ident, Item, Lit, Meta, Path, PathArguments, Type,

@@ -100,5 +100,5 @@ fn a_file_that_is_not_there_or_not_yaml_is_told_plainly() {
     assert!(!said.success && said.err.contains("specs/carium.yaml:"), "{}", said.err);
     fs::remove_file(copy.path("specs/carium.yaml")).unwrap();
     let said = copy.xtask(&["lint"]);
-    assert!(!said.success && said.err.contains("specs/carium.yaml cannot be read"), "{}", said.err);
+    assert!(!said.success && said.err.contains("specs/carium.yaml cannot be read in "), "{}", said.err);
 }

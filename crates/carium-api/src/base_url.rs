@@ -173,7 +173,12 @@ mod tests {
         assert_eq!(resolve("?page[number]=2"), second);
         assert_eq!(resolve("/v/caredb/v1/org-practitioners/?page[number]=2"), second);
         assert_eq!(resolve("https://api.example.com/v/caredb/v1/org-practitioners/?page[number]=2"), second);
-        for link in ["https://example.com/", "//example.com/", "http://api.example.com/", "https://me@api.example.com/"] {
+        for link in [
+            "https://example.com/",
+            "//example.com/",
+            "http://api.example.com/",
+            "https://me@api.example.com/",
+        ] {
             assert_eq!(resolve(link), None, "{link}");
         }
     }

@@ -10,6 +10,16 @@ use crate::transport::TransportError;
 
 /// Why a call has no answer to give. `E` is what the service says of refusals, `types::ErrorDocument`.
 ///
+/// ```
+/// use carium_api::{Error, types::ErrorDocument};
+///
+/// fn codes(error: &Error<ErrorDocument>) -> Vec<&str> {
+///     let Error::ErrorResponse(said) = error else { return Vec::new() };
+///     let problems = said.errors.known().into_iter().flatten();
+///     problems.filter_map(|problem| problem.code.known().map(String::as_str)).collect()
+/// }
+/// ```
+///
 /// Neither `Debug` nor `Display` shows a body, a header or a URL; what the caller wants of them is in the
 /// variants. None of these says whether a call may be repeated: that follows from the operation's
 /// [`RetryClass`](crate::RetryClass) and is a matter of the layer above.
@@ -69,7 +79,12 @@ impl<E> fmt::Debug for Error<E> {
             Self::UnexpectedResponse(_) => "UnexpectedResponse",
             Self::Undecodable(_) => "Undecodable",
         };
-        write!(f, "{name}({self})")
+        write!(f, "{name}({self}")?;
+        // What kept the request from being answered is what one wants to see of it.
+        if let Self::Transport(error) = self {
+            write!(f, ": {:?}", error.get_ref())?;
+        }
+        f.write_str(")")
     }
 }
 

@@ -1,8 +1,8 @@
 //! The Carium API as Rust: one type for each schema, one method for each operation.
 //!
 //! This is the low-level crate. It says what the API is and adds nothing to it: no signing in by itself, no
-//! repeating, no rules beyond the types. Most programs want the crate `carium`, which adds those and gives
-//! this one out as `carium.api()`.
+//! repeating, no rules beyond the types. Most programs want the crate `carium`, which adds those, and whose
+//! `Carium::api` gives out the [`Client`] of this one.
 //!
 //! # What is generated
 //! [`types`], [`onboarding`], [`operations`], [`builder`] and the methods of [`Client`] follow from
@@ -49,11 +49,16 @@ mod generated;
 mod hidden;
 mod http_transport;
 mod operation;
+mod optional;
 mod request;
 mod response;
 mod secret;
 mod transport;
 mod unknown;
+
+// What stands in this crate's signatures, for those who write a `Transport` or look into a value.
+pub use async_trait::async_trait;
+pub use {bytes, chrono, http, uuid};
 
 pub use attribute::Attribute;
 pub use base_url::{BaseUrl, InvalidBaseUrl};
@@ -67,6 +72,7 @@ pub use generated::{onboarding, operations, types};
 pub use hidden::Hidden;
 pub use http_transport::HttpTransport;
 pub use operation::{Operation, RetryClass};
+pub use optional::{FromText, IntoOptional};
 pub use response::{Response, ResponseValue};
 pub use secret::Secret;
 pub use transport::{Transport, TransportError};

@@ -65,7 +65,8 @@ impl fmt::Debug for Response {
     }
 }
 
-/// A value that the service answered with, and what came with it. Dereferences to the value.
+/// A value that the service answered with, and what came with it. Dereferences to the value; to take fields out
+/// of it, [`into_inner`](Self::into_inner).
 ///
 /// `Debug` shows the status and the value, by the value's own `Debug`; headers may hold anything.
 #[derive(Clone)]

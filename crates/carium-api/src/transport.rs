@@ -86,7 +86,7 @@ impl TransportError {
 
 impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("there is no answer from the service")
+        f.write_str("there is no answer from the service; the source of this error says why")
     }
 }
 

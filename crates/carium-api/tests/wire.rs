@@ -94,7 +94,7 @@ async fn call(client: &Client, operation: &str, nth: usize) -> Outcome {
         "process_upload" => outcome(client.process_upload().id(DOCUMENT).send().await),
         "get_download_info" => outcome(client.get_download_info().id(DOCUMENT).send().await),
         other => {
-            panic!("{other} is in the spec and not in this test: add what the page's program sends for it")
+            panic!("{other} is in requests.json and not here: add an arm to `call` that makes its request")
         }
     }
 }

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use carium_api::types::{self, AppointmentStatusList, AppointmentTypeList, PractitionerList};
 pub use carium_api::types::{
     AppointmentId, AppointmentStatusId, AppointmentTypeId, IndividualId, OrganizationId, PractitionerId,
 };
-use carium_api::types::{self, AppointmentStatusList, AppointmentTypeList, PractitionerList};
 use carium_api::{Attribute, Change, Client, ClientCaredbExt as _, DateTime, operations};
 use url::Url;
 
@@ -289,7 +289,8 @@ impl NewAppointmentBuilder {
         let status_id = required("status-id", self.status, &mut problems);
         let type_id = required("type-id", self.kind, &mut problems);
         in_order(start_time, end_time, &mut problems);
-        for (field, url) in [("guest-url", self.guest_url.as_deref()), ("host-url", self.host_url.as_deref())] {
+        for (field, url) in [("guest-url", self.guest_url.as_deref()), ("host-url", self.host_url.as_deref())]
+        {
             check_url(field, url, self.with_video_channel, &mut problems);
         }
         let (
@@ -593,7 +594,8 @@ impl Appointments for ApiAppointments {
             attributes: appointment.0,
             type_: types::AppointmentResourceType::OrgAppointments,
         };
-        let answered = self.client.create_appointment().body(types::CreateAppointmentRequest { data }).send().await;
+        let answered =
+            self.client.create_appointment().body(types::CreateAppointmentRequest { data }).send().await;
         outcome::of(&operations::CREATE_APPOINTMENT, answered).map(|(document, _)| document.data.id)
     }
 
@@ -609,7 +611,8 @@ impl Appointments for ApiAppointments {
             type_: types::AppointmentResourceType::OrgAppointments,
         };
         let call = self.client.update_appointment().id(id).body(types::UpdateAppointmentRequest { data });
-        outcome::of(&operations::UPDATE_APPOINTMENT, call.send().await).map(|(document, _)| document.data.into())
+        outcome::of(&operations::UPDATE_APPOINTMENT, call.send().await)
+            .map(|(document, _)| document.data.into())
     }
 
     async fn delete(&self, id: AppointmentId) -> Result<(), Error> {

@@ -170,10 +170,8 @@ impl Error {
 
     /// Whether the same call, unchanged, may well succeed later. Not, where it may have happened.
     pub fn is_transient(&self) -> bool {
-        let passes = matches!(
-            self.kind(),
-            ErrorKind::RateLimited | ErrorKind::Unavailable | ErrorKind::TimedOut
-        );
+        let passes =
+            matches!(self.kind(), ErrorKind::RateLimited | ErrorKind::Unavailable | ErrorKind::TimedOut);
         passes && !self.may_have_happened()
     }
 }

@@ -9,8 +9,8 @@ use http::{Extensions, HeaderMap, StatusCode};
 use crate::error::{Error, ErrorKind};
 use crate::problem::Problem;
 use crate::request_id::request_id;
-use crate::transport::{CallReport, Cause, Failure};
 use crate::transport::retry_after;
+use crate::transport::{CallReport, Cause, Failure};
 
 type Answered<T> = Result<ResponseValue<T>, carium_api::Error<ErrorDocument>>;
 
@@ -60,7 +60,9 @@ fn of_failure(operation: &'static Operation, failure: Failure) -> Error {
         Cause::NotSent => (ErrorKind::Unavailable, "the service cannot be reached; try again later"),
         Cause::Lost => (ErrorKind::Unavailable, "the connection ended before the whole answer was there"),
         Cause::TimedOut => (ErrorKind::TimedOut, "there was no answer in time; try again later"),
-        Cause::TooLarge => (ErrorKind::Undecodable, "the answer is larger than the limit that the client was given"),
+        Cause::TooLarge => {
+            (ErrorKind::Undecodable, "the answer is larger than the limit that the client was given")
+        }
         Cause::Deadline { .. } => {
             (ErrorKind::TimedOut, "the deadline of the call passed; try again later, or with a longer one")
         }
@@ -87,16 +89,31 @@ fn of_unexpected(operation: &'static Operation, response: &Response) -> Error {
         .with(|inner| inner.may_have_happened = operation.retry != RetryClass::Safe)
 }
 
-fn answered_with(operation: &'static Operation, kind: ErrorKind, what: &'static str, response: &Response) -> Error {
+fn answered_with(
+    operation: &'static Operation,
+    kind: ErrorKind,
+    what: &'static str,
+    response: &Response,
+) -> Error {
     let base = of_status(operation, response.status(), response.headers(), report(response.extensions()));
     base.with(|inner| (inner.kind, inner.what) = (kind, what.into()))
 }
 
-fn of_status(operation: &'static Operation, status: StatusCode, headers: &HeaderMap, report: CallReport) -> Error {
+fn of_status(
+    operation: &'static Operation,
+    status: StatusCode,
+    headers: &HeaderMap,
+    report: CallReport,
+) -> Error {
     use ErrorKind as Kind;
     let (kind, what) = match status.as_u16() {
-        401 if operation.needs_token => (Kind::Unauthenticated, "the service refuses the access token, a new one too"),
-        401 => (Kind::Unauthenticated, "the service refuses the credentials; check username, password and one-time code"),
+        401 if operation.needs_token => {
+            (Kind::Unauthenticated, "the service refuses the access token, a new one too")
+        }
+        401 => (
+            Kind::Unauthenticated,
+            "the service refuses the credentials; check username, password and one-time code",
+        ),
         403 => (Kind::Forbidden, "the account may not do this; ask who manages it"),
         404 | 410 => (Kind::NotFound, "it is not there"),
         409 => (Kind::Conflict, "it contradicts what is there already"),

@@ -177,12 +177,22 @@ impl NewPatientBuilder {
         let email = self.email.as_deref().map(|text| email(text, &mut problems));
         let mobile_phone = self.mobile_phone.as_deref().map(|text| phone(text, &mut problems));
         if email.is_none() && mobile_phone.is_none() {
-            problems.push(Problem::new("email", "is missing, and so is `mobile-phone`: give one of them or both"));
+            problems.push(Problem::new(
+                "email",
+                "is missing, and so is `mobile-phone`: give one of them or both",
+            ));
         }
         let username = self.checked_username(&mut problems);
         let organization_id = required("organization-id", self.organization, &mut problems);
-        let (Some(first_name), Some(last_name), Some(birth_date), Some(gender), Some(username), Some(organization_id), []) =
-            (first_name, last_name, birth_date, gender, username, organization_id, problems.as_slice())
+        let (
+            Some(first_name),
+            Some(last_name),
+            Some(birth_date),
+            Some(gender),
+            Some(username),
+            Some(organization_id),
+            [],
+        ) = (first_name, last_name, birth_date, gender, username, organization_id, problems.as_slice())
         else {
             return Err(Error::invalid("the patient cannot be created as given", problems));
         };
@@ -209,7 +219,8 @@ impl NewPatientBuilder {
             return Username::try_from(default.as_str()).ok();
         };
         if !contact.contains(&&Some(given.clone())) {
-            problems.push(Problem::new("username", "is neither the `email` nor the `mobile-phone` given here"));
+            problems
+                .push(Problem::new("username", "is neither the `email` nor the `mobile-phone` given here"));
         }
         Username::try_from(given.as_str()).ok()
     }
@@ -240,7 +251,8 @@ fn name(field: &'static str, text: Option<&str>, problems: &mut Vec<Problem>) ->
 fn birth_date(text: Option<&str>, problems: &mut Vec<Problem>) -> Option<BirthDate> {
     let text = required("birth-date", text, problems)?;
     // Chrono also takes `1980-7-4` and years of five digits; the page has one form.
-    let in_form = text.len() == "YYYY-MM-DD".len() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    let in_form =
+        text.len() == "YYYY-MM-DD".len() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
     let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|_| in_form);
     let Some(date) = date else {
         problems.push(Problem::new("birth-date", "is not a day of the calendar, written YYYY-MM-DD"));
@@ -265,7 +277,8 @@ fn email(text: &str, problems: &mut Vec<Problem>) -> Option<EmailAddress> {
 fn phone(text: &str, problems: &mut Vec<Problem>) -> Option<PhoneNumber> {
     let phone = PhoneNumber::try_from(text).ok();
     if phone.is_none() {
-        problems.push(Problem::new("mobile-phone", "is not in the form of E.164: write it like +15551234567"));
+        problems
+            .push(Problem::new("mobile-phone", "is not in the form of E.164: write it like +15551234567"));
     }
     phone
 }

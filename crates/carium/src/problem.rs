@@ -51,7 +51,8 @@ impl Problem {
 
     fn of_error(error: &types::ErrorObject) -> Self {
         let source = error.source.known();
-        let pointer = source.and_then(|source| source.pointer.known()).and_then(|pointer| pointer.rsplit('/').next());
+        let pointer =
+            source.and_then(|source| source.pointer.known()).and_then(|pointer| pointer.rsplit('/').next());
         let parameter = source.and_then(|source| source.parameter.known()).map(String::as_str);
         // Only a name that the spec knows: anything else might be a value.
         let known = |name: &str| operations::FIELDS.iter().find(|field| **field == name).copied();

@@ -12,7 +12,8 @@ const LONGEST: usize = 64;
 /// It is logged, so anything else is passed over.
 pub(crate) fn request_id(headers: &HeaderMap) -> Option<&str> {
     let looks_like_one = |text: &str| {
-        (1..=LONGEST).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        (1..=LONGEST).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
     NAMES.iter().filter_map(|name| headers.get(*name)?.to_str().ok()).find(|text| looks_like_one(text))
 }

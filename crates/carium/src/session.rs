@@ -156,7 +156,8 @@ impl Session {
     async fn renew(&self) -> Result<Token, Arc<Error>> {
         let _over = WhenOver(self);
         let signed_in = tokio::time::timeout(self.deadline, self.sign_in()).await;
-        let timed_out = || Error::new(ErrorKind::TimedOut, "signing in took longer than the deadline of a call");
+        let timed_out =
+            || Error::new(ErrorKind::TimedOut, "signing in took longer than the deadline of a call");
         let result = signed_in.unwrap_or_else(|_| Err(timed_out()));
         let mut state = self.state();
         match result {
@@ -193,8 +194,8 @@ impl Session {
         let operation = &carium_api::operations::LOGIN;
         let answer = self.client.login().body_map(|_| request).send().await;
         // A sign-in that may have happened leaves nothing behind that anyone would have to look for.
-        let (answer, _) =
-            outcome::of(operation, answer).map_err(|error| error.with(|inner| inner.may_have_happened = false))?;
+        let (answer, _) = outcome::of(operation, answer)
+            .map_err(|error| error.with(|inner| inner.may_have_happened = false))?;
         Ok(answer.access_token)
     }
 

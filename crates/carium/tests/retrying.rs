@@ -138,7 +138,9 @@ async fn signing_in_is_repeated_only_after_what_was_certainly_not_done_and_a_cod
 #[tokio::test(start_paused = true)]
 async fn an_answer_of_success_that_cannot_be_read_may_have_happened() {
     for operation in ["create_patient", "create_appointment"] {
-        for body in [serde_json::json!("canary"), serde_json::json!({}), serde_json::json!({"data": {"id": 7}})] {
+        for body in
+            [serde_json::json!("canary"), serde_json::json!({}), serde_json::json!({"data": {"id": 7}})]
+        {
             let service = Service::script([Step::body(body)]);
             let error = call(&service.client(), operation).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Undecodable);

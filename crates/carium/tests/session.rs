@@ -52,7 +52,11 @@ async fn a_thousand_tasks_over_an_expiring_token_sign_in_once_a_lifetime() {
     for call in calls {
         call.await.unwrap();
     }
-    assert_eq!(service.count("get_appointment"), 1_000 * lifetimes * 10, "no call was refused and sent again");
+    assert_eq!(
+        service.count("get_appointment"),
+        1_000 * lifetimes * 10,
+        "no call was refused and sent again"
+    );
     // A token is renewed ahead of its end, by 30 seconds here: five in twenty minutes.
     assert_eq!(service.count("login"), 5);
 }
@@ -130,7 +134,10 @@ async fn a_good_token_is_kept_while_renewing_fails() {
 async fn refused_credentials_are_not_tried_again_by_themselves() {
     let service = Service::new(|_, _| Step::status(401));
     let error = call(&service.client(), "get_appointment").await.unwrap_err();
-    assert_eq!((error.kind(), error.operation(), error.status()), (ErrorKind::Unauthenticated, Some("login"), Some(401)));
+    assert_eq!(
+        (error.kind(), error.operation(), error.status()),
+        (ErrorKind::Unauthenticated, Some("login"), Some(401))
+    );
     assert_eq!((service.count("login"), service.count("get_appointment")), (1, 0));
 }
 
@@ -155,7 +162,8 @@ fn code_of(body: &[u8]) -> Option<String> {
 #[tokio::test(start_paused = true)]
 async fn a_single_code_signs_in_once_and_the_session_says_so() {
     let service = Service::script([Step::success("get_appointment"), Step::status(401)]);
-    let client = service.builder().credentials(credentials().with_code(OneTimeCode::once("123456"))).build().unwrap();
+    let client =
+        service.builder().credentials(credentials().with_code(OneTimeCode::once("123456"))).build().unwrap();
     call(&client, "get_appointment").await.unwrap();
     let error = call(&client, "get_appointment").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unauthenticated);
@@ -196,7 +204,11 @@ async fn a_callback_is_asked_each_time() {
     });
     let client = service.builder().credentials(credentials().with_code(code)).build().unwrap();
     call(&client, "get_appointment").await.unwrap_err();
-    let codes: Vec<_> = service.seen().iter().filter_map(|seen| (seen.operation == "login").then(|| code_of(&seen.body))).collect();
+    let codes: Vec<_> = service
+        .seen()
+        .iter()
+        .filter_map(|seen| (seen.operation == "login").then(|| code_of(&seen.body)))
+        .collect();
     assert_eq!(codes, [Some("code-1".to_owned()), Some("code-2".to_owned())]);
 }
 

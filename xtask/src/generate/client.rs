@@ -44,6 +44,7 @@ pub(super) fn outputs(spec: &Spec, header: &Header) -> Result<Vec<Output>, Strin
     let mut builder =
         rust::modules::take(&mut file.items, "builder").ok_or("progenitor wrote no builders")?;
     rust::privacy::hide_builders(&mut builder.items);
+    finish_builders(&mut builder);
     // The same names that the generator imports, from here.
     builder.items.retain(|item| !matches!(item, Item::Use(_)));
     let imports: File = syn::parse_quote! {
@@ -71,11 +72,18 @@ pub(super) fn outputs(spec: &Spec, header: &Header) -> Result<Vec<Output>, Strin
         code("client.rs", &file),
         code("client/builder.rs", &builder),
     ];
-    for (name, part) in parts_of_types(&mut types) {
+    for (name, mut part) in parts_of_types(&mut types) {
+        finish_builders(&mut part);
         outputs.push(code(&format!("types/{name}.rs"), &part));
     }
     outputs.push(code("types.rs", &types));
     Ok(outputs)
+}
+
+/// What builders get beside what the generators give them.
+pub(super) fn finish_builders(file: &mut File) {
+    rust::setters::take_options(&mut file.items);
+    rust::setters::default_extras(&mut file.items);
 }
 
 /// The modules inside the module of types, as files of their own.

@@ -25,7 +25,8 @@ pub(super) fn outputs(sources: &Sources, header: &Header) -> Result<Vec<Output>,
         text: format!("{}\n{}", header.both("//"), rust::print(file)),
     };
     let mut outputs = Vec::new();
-    for (name, part) in client::parts_of_types(&mut types) {
+    for (name, mut part) in client::parts_of_types(&mut types) {
+        client::finish_builders(&mut part);
         outputs.push(code(&format!("onboarding/{name}.rs"), &part));
     }
     outputs.push(code("onboarding.rs", &types));

@@ -8,7 +8,7 @@ use super::context::{Context, listed, operation_name, text};
 use super::words::Kind;
 use crate::document::join;
 use crate::finding::Finding;
-use crate::spec::strings;
+use crate::spec::{Operation, strings};
 
 /// The classes of operations, by when a call may be repeated.
 const RETRY: [&str; 3] = ["safe", "idempotent", "create"];
@@ -85,6 +85,25 @@ pub(super) fn retry(context: &Context<'_>, out: &mut Vec<Finding>) {
         if let Some(mend) = wrong {
             let what = format!("{name} is a {method}, and `{class}` is no class for that");
             context.report(out, "retry", &at, what, mend);
+        }
+    }
+}
+
+/// `refusal`: every operation says what a refusal and a failure look like, as `4XX` and `5XX`. Without them the
+/// generated method takes both for something unexpected, and its callers' handling of errors passes them by.
+pub(super) fn refusal(context: &Context<'_>, out: &mut Vec<Finding>) {
+    // Where there are none at all, another rule says so.
+    let with_responses =
+        |operation: &&Operation<'_>| operation.value.get("responses").is_some_and(Value::is_object);
+    for operation in context.operations.iter().filter(with_responses) {
+        let missing: Vec<_> = ["4XX", "5XX"]
+            .into_iter()
+            .filter(|range| !operation.responses().any(|(status, _, _)| status == *range))
+            .collect();
+        if !missing.is_empty() {
+            let what = format!("{} has no response for {}", operation_name(operation), listed(missing));
+            let mend = "write it as a reference to `#/components/responses/Refused` or `…/Failed`";
+            context.report(out, "refusal", &join(&operation.pointer, "responses"), what, mend);
         }
     }
 }

@@ -30,7 +30,9 @@ pub(crate) fn complete(file: &mut File) {
             Item::Struct(document) if super::named_fields(document).is_some() => {
                 derive(&mut document.attrs, &["PartialEq"]);
             }
-            Item::Impl(implementation) => accessor = text_of_enum(implementation),
+            Item::Impl(implementation) => {
+                accessor = text_of_enum(implementation).or_else(|| text_form(implementation));
+            }
             _ => {}
         }
         file.items.push(item);
@@ -76,6 +78,14 @@ fn text_of_enum(implementation: &syn::ItemImpl) -> Option<Item> {
             }
         }
     })
+}
+
+/// What can be read from its text says so, for the setters of optional fields.
+fn text_form(implementation: &syn::ItemImpl) -> Option<Item> {
+    let (path, _) = implementation.trait_.as_ref()?;
+    let name = &implementation.self_ty;
+    (path.segments.last()?.ident == "FromStr")
+        .then(|| syn::parse_quote!(impl ::carium_api::FromText for #name {}))
 }
 
 /// Adds traits to the derive that an item has.

@@ -181,7 +181,8 @@ impl Builder {
         if self.in_flight == 0 {
             problems.push(Problem::new("concurrency-limit", "is 0, which nothing would get through"));
         }
-        let (Some(base_url), Some(credentials), []) = (base_url, self.credentials, problems.as_slice()) else {
+        let (Some(base_url), Some(credentials), []) = (base_url, self.credentials, problems.as_slice())
+        else {
             return Err(Error::invalid("the client cannot be set up as given", problems));
         };
         let settings = Settings {
@@ -232,7 +233,9 @@ impl Builder {
             let what = match error {
                 Invalid::HasCredentials => "has a user or a password in it: give credentials apart from it",
                 Invalid::HasQuery => "has a query or a fragment: leave out what follows `?` or `#`",
-                Invalid::PlainHttp => "is plain http to another machine: use https, or allow plain http by name",
+                Invalid::PlainHttp => {
+                    "is plain http to another machine: use https, or allow plain http by name"
+                }
                 _ => "is not a URL of http or https: write it like https://api.carium.com",
             };
             problems.push(Problem::new("base-url", what));

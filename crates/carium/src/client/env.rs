@@ -35,7 +35,8 @@ pub(super) fn builder(variable: impl Fn(&str) -> Option<String>) -> Result<Build
     let (username, password) = (required(USERNAME), required(PASSWORD).map(Secret::from));
     let code = given(TOTP_SECRET).map(|secret| OneTimeCode::from_secret(&Secret::from(secret)));
     if let Some(Err(_)) = &code {
-        problems.push(Problem::new(TOTP_SECRET, "is not base32: copy the letters and digits of the set-up key"));
+        problems
+            .push(Problem::new(TOTP_SECRET, "is not base32: copy the letters and digits of the set-up key"));
     }
     if let Some(id) = given(ORGANIZATION_ID) {
         match id.parse::<OrganizationId>() {

@@ -63,7 +63,8 @@ impl OneTimeCode {
         let letters: String = secret.expose().split_whitespace().collect();
         let bytes = totp_rs::Secret::try_from_base32(letters.to_uppercase().trim_end_matches('='));
         let Some(bytes) = bytes.ok().filter(|bytes| !bytes.is_empty()) else {
-            let problem = Problem::new("totp-secret", "is not base32: copy the letters and digits of the set-up key");
+            let problem =
+                Problem::new("totp-secret", "is not base32: copy the letters and digits of the set-up key");
             return Err(Error::invalid("the secret of the one-time codes cannot be used", vec![problem]));
         };
         // Accounts with shorter secrets than the RFC recommends exist, and work.

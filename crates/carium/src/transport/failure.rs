@@ -112,7 +112,10 @@ impl fmt::Display for Failure {
 
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Failure").field("cause", &self.cause).field("source", &self.source).finish_non_exhaustive()
+        f.debug_struct("Failure")
+            .field("cause", &self.cause)
+            .field("source", &self.source)
+            .finish_non_exhaustive()
     }
 }
 

@@ -33,7 +33,11 @@ pub struct RetryPolicy {
 impl Default for RetryPolicy {
     /// 5 tries; the first wait is up to 200 ms, the longest up to 10 s.
     fn default() -> Self {
-        Self { max_attempts: 5, first_delay: Duration::from_millis(200), longest_delay: Duration::from_secs(10) }
+        Self {
+            max_attempts: 5,
+            first_delay: Duration::from_millis(200),
+            longest_delay: Duration::from_secs(10),
+        }
     }
 }
 

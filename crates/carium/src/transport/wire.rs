@@ -26,7 +26,8 @@ impl Transport for Wire {
         _operation: &'static Operation,
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportError> {
-        let request = reqwest::Request::try_from(request).map_err(|error| Failure::not_sent(error.without_url()))?;
+        let request =
+            reqwest::Request::try_from(request).map_err(|error| Failure::not_sent(error.without_url()))?;
         let mut answer = self.client.execute(request).await.map_err(failed)?;
         let too_large = |length: usize| length > self.answer_limit;
         // A length that is announced need not be waited for.

@@ -1,6 +1,11 @@
 //! A service that does as it is told, in memory, under tokio's paused clock.
 
-#![allow(dead_code, clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, and uses what it needs")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking, and uses what it needs"
+)]
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -41,7 +46,11 @@ impl Step {
 
     /// What the spec has as the answer of success.
     pub(crate) fn success(operation: &str) -> Self {
-        if operation.starts_with("list") { Self::body(json!({"data": []})) } else { Self::body(json!({"data": {"id": ID}})) }
+        if operation.starts_with("list") {
+            Self::body(json!({"data": []}))
+        } else {
+            Self::body(json!({"data": {"id": ID}}))
+        }
     }
 
     pub(crate) fn with_header(self, name: &'static str, value: impl Into<String>) -> Self {
@@ -77,7 +86,12 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) fn new(decide: impl Fn(&Seen, usize) -> Step + Send + Sync + 'static) -> Arc<Self> {
-        Arc::new(Self { start: Instant::now(), decide: Box::new(decide), seen: Mutex::default(), counts: Mutex::default() })
+        Arc::new(Self {
+            start: Instant::now(),
+            decide: Box::new(decide),
+            seen: Mutex::default(),
+            counts: Mutex::default(),
+        })
     }
 
     /// Signs everyone in, and does these things with what is asked after that, the last of them for ever.
@@ -130,7 +144,8 @@ impl Transport for Service {
             operation: operation.id,
             after: self.start.elapsed(),
             uri: request.uri().to_string(),
-            token: authorization.map(|value| value.to_str().unwrap().trim_start_matches("Bearer ").to_owned()),
+            token: authorization
+                .map(|value| value.to_str().unwrap().trim_start_matches("Bearer ").to_owned()),
             body: request.into_body(),
         };
         let before = {
@@ -188,7 +203,12 @@ pub(crate) async fn call(carium: &Carium, operation: &str) -> Result<(), carium:
         "delete_appointment" => carium.appointments().delete(ID.parse().unwrap()).await,
         "list_practitioners" => {
             use futures_util::TryStreamExt as _;
-            carium.appointments().practitioners(carium::ListOptions::default()).try_collect::<Vec<_>>().await.map(drop)
+            carium
+                .appointments()
+                .practitioners(carium::ListOptions::default())
+                .try_collect::<Vec<_>>()
+                .await
+                .map(drop)
         }
         other => panic!("{other} is not called here"),
     }

@@ -449,6 +449,9 @@ pub(super) const ROWS: &[Row] = &[
     row("attributes that cannot be null", Remove("/components/schemas/PatientAttributes/nullable"),
         ("response-leniency", "/components/schemas/Patient/properties/attributes"), "",
         "property `attributes` of schema `Patient`", &[]),
+    // refusal
+    row("no response for refusals", Remove("/paths/~1identity~1v1~1login~1/post/responses/4XX"),
+        ("refusal", "/paths/~1identity~1v1~1login~1/post/responses"), "", "operation `login` has no response for `4XX`", &[]),
     // retry
     row("no class of repetition", Remove("/paths/~1identity~1v1~1login~1/post/x-retry"),
         ("retry", "/paths/~1identity~1v1~1login~1/post"), "    post:", "operation `login` does not say when", &[]),
@@ -548,7 +551,7 @@ pub(super) const ROWS: &[Row] = &[
         ("unknown-keyword", "/components/schemas/LoginRequest/properties/interactive/x-expect"), "",
         "belongs on a property of a response", &[]),
     row("a status that is none", Text("        4XX:", "        4xx:"),
-        ("unknown-keyword", "/paths/~1identity~1v1~1login~1/post/responses/4xx"), "        4xx:", "not a status", &[]),
+        ("unknown-keyword", "/paths/~1identity~1v1~1login~1/post/responses/4xx"), "        4xx:", "not a status", &["refusal"]),
     // unmarked
     row("free text without a mark", Remove("/components/schemas/NewAppointment/properties/patient-instruction/x-phi"),
         ("unmarked", "/components/schemas/NewAppointment/properties/patient-instruction"), "",
