@@ -34,26 +34,33 @@ const LONGEST_MARGIN: Duration = Duration::from_mins(1);
 /// How long a failed renewal is left alone while the token still lasts.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(5);
 
-/// An access token, ready to be sent.
-#[derive(Clone)]
+/// An access token.
+#[derive(Clone, Debug)]
 pub(crate) struct Token {
-    header: HeaderValue,
+    secret: Secret,
+    /// Which sign-in it is from.
     number: u64,
     renew_at: Instant,
     ends_at: Instant,
 }
 
 impl Token {
-    /// The value of `Authorization`, marked as sensitive.
-    pub(crate) fn header(&self) -> HeaderValue {
-        self.header.clone()
+    /// The value of `Authorization`, marked as sensitive. Made for each request, so that what is kept is kept
+    /// where it is wiped.
+    ///
+    /// # Errors
+    /// The token has characters that no header can hold.
+    pub(crate) fn header(&self) -> Result<HeaderValue, Error> {
+        header_of(&self.secret)
     }
 }
 
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Token").field("number", &self.number).finish_non_exhaustive()
-    }
+fn header_of(secret: &Secret) -> Result<HeaderValue, Error> {
+    let mut header = HeaderValue::try_from(format!("Bearer {}", secret.expose())).map_err(|_| {
+        Error::new(ErrorKind::Undecodable, "the service answered with a token that no header can hold")
+    })?;
+    header.set_sensitive(true);
+    Ok(header)
 }
 
 type Renewal = Shared<BoxFuture<'static, Result<Token, Arc<Error>>>>;
@@ -163,7 +170,7 @@ impl Session {
         match result {
             Ok(secret) => {
                 state.logins += 1;
-                let token = self.token_of(&secret, state.logins).map_err(Arc::new)?;
+                let token = self.token_of(secret, state.logins);
                 state.token = Some(token.clone());
                 state.not_before = None;
                 Ok(token)
@@ -196,17 +203,14 @@ impl Session {
         // A sign-in that may have happened leaves nothing behind that anyone would have to look for.
         let (answer, _) = outcome::of(operation, answer)
             .map_err(|error| error.with(|inner| inner.may_have_happened = false))?;
+        header_of(&answer.access_token)?;
         Ok(answer.access_token)
     }
 
-    fn token_of(&self, secret: &Secret, number: u64) -> Result<Token, Error> {
-        let mut header = HeaderValue::try_from(format!("Bearer {}", secret.expose())).map_err(|_| {
-            Error::new(ErrorKind::Undecodable, "the service answered with a token that no header can hold")
-        })?;
-        header.set_sensitive(true);
+    fn token_of(&self, secret: Secret, number: u64) -> Token {
         let lifetime = self.lifetime.unwrap_or(ASSUMED_LIFETIME);
         let ends_at = Instant::now() + lifetime;
-        Ok(Token { header, number, renew_at: ends_at - LONGEST_MARGIN.min(lifetime / 10), ends_at })
+        Token { secret, number, renew_at: ends_at - LONGEST_MARGIN.min(lifetime / 10), ends_at }
     }
 }
 

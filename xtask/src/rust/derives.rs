@@ -14,9 +14,11 @@ const PLAIN_VALUES: [&str; 3] = ["Uuid", "NaiveDate", "NonZeroU64"];
 pub(crate) fn complete(file: &mut File) {
     for mut item in std::mem::take(&mut file.items) {
         let mut accessor = None;
+        let mut more = Vec::new();
         match &mut item {
             Item::Struct(newtype) if is_newtype_over(newtype, &PLAIN_VALUES) => {
                 derive(&mut newtype.attrs, &["Copy", "Eq", "Hash", "Ord", "PartialEq", "PartialOrd"]);
+                more.extend(from_inside(newtype));
             }
             Item::Struct(newtype) if is_newtype_over(newtype, &["String"]) => {
                 let name = &newtype.ident;
@@ -37,6 +39,7 @@ pub(crate) fn complete(file: &mut File) {
         }
         file.items.push(item);
         file.items.extend(accessor);
+        file.items.extend(more);
     }
 }
 
@@ -78,6 +81,29 @@ fn text_of_enum(implementation: &syn::ItemImpl) -> Option<Item> {
             }
         }
     })
+}
+
+/// The setters of optional fields take what the newtype is made of, too; of what counts from 1, a plain number.
+fn from_inside(newtype: &ItemStruct) -> Vec<Item> {
+    let name = &newtype.ident;
+    let Some(inner) = newtype.fields.iter().next().map(|field| &field.ty) else { return Vec::new() };
+    let mut items: Vec<Item> = vec![syn::parse_quote! {
+        impl ::carium_api::IntoOptional<#name> for #inner {
+            fn into_optional(self) -> ::std::result::Result<::std::option::Option<#name>, ::std::string::String> {
+                Ok(Some(#name(self)))
+            }
+        }
+    }];
+    if is_newtype_over(newtype, &["NonZeroU64"]) {
+        items.push(syn::parse_quote! {
+            impl ::carium_api::IntoOptional<#name> for u64 {
+                fn into_optional(self) -> ::std::result::Result<::std::option::Option<#name>, ::std::string::String> {
+                    ::carium_api::IntoOptional::<#inner>::into_optional(self).map(|inner| inner.map(#name))
+                }
+            }
+        });
+    }
+    items
 }
 
 /// What can be read from its text says so, for the setters of optional fields.

@@ -25,7 +25,7 @@ pub(crate) fn take_options(items: &mut [Item]) {
         let Type::Path(owner) = &*item.self_ty else { continue };
         let Some(owner) = owner.path.segments.last() else { continue };
         let Some(fields) = optional.get(&owner.ident.to_string()) else { continue };
-        for member in item.items.iter_mut() {
+        for member in &mut item.items {
             let ImplItem::Fn(setter) = member else { continue };
             let field = fields.iter().find(|(name, _)| setter.sig.ident == name);
             let Some((_, ty)) = field.filter(|_| setter.sig.inputs.len() == 2) else { continue };

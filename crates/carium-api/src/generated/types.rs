@@ -301,6 +301,17 @@ impl AppointmentDocument {
 #[serde(transparent)]
 pub struct AppointmentId(pub ::uuid::Uuid);
 
+impl ::carium_api::IntoOptional<AppointmentId> for ::uuid::Uuid {
+    fn into_optional(
+        self,
+    ) -> ::std::result::Result<
+        ::std::option::Option<AppointmentId>,
+        ::std::string::String,
+    > {
+        Ok(Some(AppointmentId(self)))
+    }
+}
+
 impl ::std::ops::Deref for AppointmentId {
     type Target = ::uuid::Uuid;
     fn deref(&self) -> &::uuid::Uuid {
@@ -486,6 +497,17 @@ impl AppointmentStatusAttributes {
 #[serde(transparent)]
 pub struct AppointmentStatusId(pub ::uuid::Uuid);
 
+impl ::carium_api::IntoOptional<AppointmentStatusId> for ::uuid::Uuid {
+    fn into_optional(
+        self,
+    ) -> ::std::result::Result<
+        ::std::option::Option<AppointmentStatusId>,
+        ::std::string::String,
+    > {
+        Ok(Some(AppointmentStatusId(self)))
+    }
+}
+
 impl ::std::ops::Deref for AppointmentStatusId {
     type Target = ::uuid::Uuid;
     fn deref(&self) -> &::uuid::Uuid {
@@ -625,6 +647,17 @@ impl AppointmentTypeAttributes {
 #[serde(transparent)]
 pub struct AppointmentTypeId(pub ::uuid::Uuid);
 
+impl ::carium_api::IntoOptional<AppointmentTypeId> for ::uuid::Uuid {
+    fn into_optional(
+        self,
+    ) -> ::std::result::Result<
+        ::std::option::Option<AppointmentTypeId>,
+        ::std::string::String,
+    > {
+        Ok(Some(AppointmentTypeId(self)))
+    }
+}
+
 impl ::std::ops::Deref for AppointmentTypeId {
     type Target = ::uuid::Uuid;
     fn deref(&self) -> &::uuid::Uuid {
@@ -713,6 +746,14 @@ pub struct BirthDate(pub ::chrono::naive::NaiveDate);
 impl ::std::fmt::Debug for BirthDate {
     fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
         f.debug_tuple("BirthDate").field(&::carium_api::Hidden::Phi).finish()
+    }
+}
+
+impl ::carium_api::IntoOptional<BirthDate> for ::chrono::naive::NaiveDate {
+    fn into_optional(
+        self,
+    ) -> ::std::result::Result<::std::option::Option<BirthDate>, ::std::string::String> {
+        Ok(Some(BirthDate(self)))
     }
 }
 
@@ -934,6 +975,17 @@ impl DocumentClassAttributes {
 )]
 #[serde(transparent)]
 pub struct DocumentClassId(pub ::uuid::Uuid);
+
+impl ::carium_api::IntoOptional<DocumentClassId> for ::uuid::Uuid {
+    fn into_optional(
+        self,
+    ) -> ::std::result::Result<
+        ::std::option::Option<DocumentClassId>,
+        ::std::string::String,
+    > {
+        Ok(Some(DocumentClassId(self)))
+    }
+}
 
 impl ::std::ops::Deref for DocumentClassId {
     type Target = ::uuid::Uuid;
@@ -1233,6 +1285,17 @@ impl DocumentReferenceDocument {
 )]
 #[serde(transparent)]
 pub struct DocumentReferenceId(pub ::uuid::Uuid);
+
+impl ::carium_api::IntoOptional<DocumentReferenceId> for ::uuid::Uuid {
+    fn into_optional(
+        self,
+    ) -> ::std::result::Result<
+        ::std::option::Option<DocumentReferenceId>,
+        ::std::string::String,
+    > {
+        Ok(Some(DocumentReferenceId(self)))
+    }
+}
 
 impl ::std::ops::Deref for DocumentReferenceId {
     type Target = ::uuid::Uuid;
@@ -1903,6 +1966,17 @@ impl ::std::convert::TryFrom<::std::string::String> for Gender {
 #[serde(transparent)]
 pub struct IndividualGroupId(pub ::uuid::Uuid);
 
+impl ::carium_api::IntoOptional<IndividualGroupId> for ::uuid::Uuid {
+    fn into_optional(
+        self,
+    ) -> ::std::result::Result<
+        ::std::option::Option<IndividualGroupId>,
+        ::std::string::String,
+    > {
+        Ok(Some(IndividualGroupId(self)))
+    }
+}
+
 impl ::std::ops::Deref for IndividualGroupId {
     type Target = ::uuid::Uuid;
     fn deref(&self) -> &::uuid::Uuid {
@@ -1967,6 +2041,17 @@ impl ::std::convert::TryFrom<String> for IndividualGroupId {
 )]
 #[serde(transparent)]
 pub struct IndividualId(pub ::uuid::Uuid);
+
+impl ::carium_api::IntoOptional<IndividualId> for ::uuid::Uuid {
+    fn into_optional(
+        self,
+    ) -> ::std::result::Result<
+        ::std::option::Option<IndividualId>,
+        ::std::string::String,
+    > {
+        Ok(Some(IndividualId(self)))
+    }
+}
 
 impl ::std::ops::Deref for IndividualId {
     type Target = ::uuid::Uuid;
@@ -2640,6 +2725,17 @@ impl ::std::convert::TryFrom<::std::string::String> for NotificationChannel {
 #[serde(transparent)]
 pub struct OrganizationId(pub ::uuid::Uuid);
 
+impl ::carium_api::IntoOptional<OrganizationId> for ::uuid::Uuid {
+    fn into_optional(
+        self,
+    ) -> ::std::result::Result<
+        ::std::option::Option<OrganizationId>,
+        ::std::string::String,
+    > {
+        Ok(Some(OrganizationId(self)))
+    }
+}
+
 impl ::std::ops::Deref for OrganizationId {
     type Target = ::uuid::Uuid;
     fn deref(&self) -> &::uuid::Uuid {
@@ -2771,6 +2867,29 @@ impl PageLinks {
 #[serde(transparent)]
 pub struct PageNumber(pub ::std::num::NonZeroU64);
 
+impl ::carium_api::IntoOptional<PageNumber> for ::std::num::NonZeroU64 {
+    fn into_optional(
+        self,
+    ) -> ::std::result::Result<
+        ::std::option::Option<PageNumber>,
+        ::std::string::String,
+    > {
+        Ok(Some(PageNumber(self)))
+    }
+}
+
+impl ::carium_api::IntoOptional<PageNumber> for u64 {
+    fn into_optional(
+        self,
+    ) -> ::std::result::Result<
+        ::std::option::Option<PageNumber>,
+        ::std::string::String,
+    > {
+        ::carium_api::IntoOptional::<::std::num::NonZeroU64>::into_optional(self)
+            .map(|inner| inner.map(PageNumber))
+    }
+}
+
 impl ::std::ops::Deref for PageNumber {
     type Target = ::std::num::NonZeroU64;
     fn deref(&self) -> &::std::num::NonZeroU64 {
@@ -2834,6 +2953,23 @@ impl ::std::convert::TryFrom<String> for PageNumber {
 )]
 #[serde(transparent)]
 pub struct PageSize(pub ::std::num::NonZeroU64);
+
+impl ::carium_api::IntoOptional<PageSize> for ::std::num::NonZeroU64 {
+    fn into_optional(
+        self,
+    ) -> ::std::result::Result<::std::option::Option<PageSize>, ::std::string::String> {
+        Ok(Some(PageSize(self)))
+    }
+}
+
+impl ::carium_api::IntoOptional<PageSize> for u64 {
+    fn into_optional(
+        self,
+    ) -> ::std::result::Result<::std::option::Option<PageSize>, ::std::string::String> {
+        ::carium_api::IntoOptional::<::std::num::NonZeroU64>::into_optional(self)
+            .map(|inner| inner.map(PageSize))
+    }
+}
 
 impl ::std::ops::Deref for PageSize {
     type Target = ::std::num::NonZeroU64;
@@ -3334,6 +3470,17 @@ impl PractitionerAttributes {
 #[serde(transparent)]
 pub struct PractitionerId(pub ::uuid::Uuid);
 
+impl ::carium_api::IntoOptional<PractitionerId> for ::uuid::Uuid {
+    fn into_optional(
+        self,
+    ) -> ::std::result::Result<
+        ::std::option::Option<PractitionerId>,
+        ::std::string::String,
+    > {
+        Ok(Some(PractitionerId(self)))
+    }
+}
+
 impl ::std::ops::Deref for PractitionerId {
     type Target = ::uuid::Uuid;
     fn deref(&self) -> &::uuid::Uuid {
@@ -3419,6 +3566,17 @@ impl PractitionerList {
 )]
 #[serde(transparent)]
 pub struct ServiceDocumentAgreementId(pub ::uuid::Uuid);
+
+impl ::carium_api::IntoOptional<ServiceDocumentAgreementId> for ::uuid::Uuid {
+    fn into_optional(
+        self,
+    ) -> ::std::result::Result<
+        ::std::option::Option<ServiceDocumentAgreementId>,
+        ::std::string::String,
+    > {
+        Ok(Some(ServiceDocumentAgreementId(self)))
+    }
+}
 
 impl ::std::ops::Deref for ServiceDocumentAgreementId {
     type Target = ::uuid::Uuid;

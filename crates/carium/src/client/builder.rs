@@ -145,8 +145,9 @@ impl Builder {
         self
     }
 
-    /// An HTTP client of one's own making, for proxies, certificates and the like. Redirects and repetitions
-    /// are switched off on it, and timeouts set, whatever it says of them; this crate is built without cookies.
+    /// An HTTP client of one's own making, for proxies, certificates and the like. Redirects, cookies and
+    /// repetitions are switched off on it, and the timeout of connecting and the user agent are set, whatever
+    /// it says of them.
     pub fn http(mut self, http: reqwest::ClientBuilder) -> Self {
         self.http = Some(http);
         self
@@ -201,6 +202,7 @@ impl Builder {
                 .unwrap_or_default()
                 .redirect(reqwest::redirect::Policy::none())
                 .retry(reqwest::retry::never())
+                .cookie_store(false)
                 .connect_timeout(self.connect_timeout)
                 .user_agent(&self.user_agent)
                 .build()

@@ -28,7 +28,8 @@ impl SignedIn {
         operation: &'static Operation,
         mut request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportError> {
-        request.headers_mut().insert(AUTHORIZATION, token.header());
+        let header = token.header().map_err(|error| Failure::new(Cause::SignIn(error)))?;
+        request.headers_mut().insert(AUTHORIZATION, header);
         self.inner.send(operation, request).await
     }
 }

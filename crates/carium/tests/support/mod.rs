@@ -7,6 +7,8 @@
     reason = "a test fails by panicking, and uses what it needs"
 )]
 
+pub(crate) mod http_service;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,0 +1,126 @@
+//! Lists are fetched page by page, when they are asked for.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::num::NonZeroU64;
+
+use carium::{Error, ErrorKind, ListOptions, Page};
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use serde_json::{Value, json};
+use support::{Service, Step};
+
+fn page(names: &[&str], next: impl Into<Value>) -> Step {
+    let items: Vec<_> =
+        names.iter().map(|name| json!({"id": support::ID, "attributes": {"name": name}})).collect();
+    Step::body(json!({"data": items, "links": {"next": next.into()}}))
+}
+
+async fn names(service: &std::sync::Arc<Service>, options: ListOptions) -> (Vec<String>, Option<Error>) {
+    let mut items = service.client().appointments().practitioners(options);
+    let mut names = Vec::new();
+    while let Some(item) = items.next().await {
+        match item {
+            Ok(practitioner) => names.push(practitioner.name.unwrap()),
+            Err(error) => {
+                assert!(items.next().await.is_none(), "a stream ends after its first error");
+                return (names, Some(error));
+            }
+        }
+    }
+    (names, None)
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_page_is_read_an_empty_one_in_the_middle_too() {
+    let base = "https://api.example.com/caredb/v1/org-practitioners/";
+    let service = Service::script([
+        page(&["a", "b"], json!(format!("{base}?page[number]=2"))),
+        page(&[], json!("?page[number]=3")),
+        page(&["c"], json!("/caredb/v1/org-practitioners/?page[number]=4")),
+        page(&["d"], Value::Null),
+    ]);
+    let (names, error) = names(&service, ListOptions::default()).await;
+    assert!(error.is_none(), "{error:?}");
+    assert_eq!(names, ["a", "b", "c", "d"]);
+    let uris: Vec<_> = service.seen().into_iter().skip(1).map(|seen| seen.uri).collect();
+    assert_eq!(
+        uris[0],
+        format!("{base}?organization-id={}", support::ORGANIZATION),
+        "pages are not asked for"
+    );
+    assert_eq!(uris[1..], [2, 3, 4].map(|number| format!("{base}?page[number]={number}")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_page_is_fetched_only_when_it_is_needed() {
+    let service = Service::script([page(&["a", "b"], json!("?page[number]=2")), page(&["c"], Value::Null)]);
+    let client = service.client();
+    let mut items = client.appointments().practitioners(ListOptions::default());
+    assert_eq!(service.count("list_practitioners"), 0);
+    items.try_next().await.unwrap();
+    items.try_next().await.unwrap();
+    assert_eq!(service.count("list_practitioners"), 1);
+    items.try_next().await.unwrap();
+    assert_eq!(service.count("list_practitioners"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_in_a_circle_are_an_error_and_not_an_endless_list() {
+    for script in [
+        vec![page(&["a"], json!("?page[number]=1"))],
+        vec![page(&["a"], json!("?page[number]=2")), page(&["a"], json!("?page[number]=1"))],
+    ] {
+        let service = Service::script(script);
+        let (_, error) = names(&service, ListOptions::default()).await;
+        assert_eq!(error.unwrap().kind(), ErrorKind::Undecodable);
+        assert!(service.count("list_practitioners") <= 3);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_to_another_origin_is_not_followed() {
+    for link in [
+        "https://example.com/?page=2",
+        "http://api.example.com/?page=2",
+        "//evil.example/",
+        "https://me:pw@api.example.com/",
+    ] {
+        let service = Service::script([page(&["a"], json!(link))]);
+        let (names, error) = names(&service, ListOptions::default()).await;
+        assert_eq!(names, ["a"], "what was read is not lost");
+        let error = error.unwrap();
+        assert_eq!(error.kind(), ErrorKind::Undecodable);
+        assert!(!format!("{error} {error:?}").contains(link));
+        assert_eq!(service.count("list_practitioners"), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_is_resumed_from_the_page_that_failed() {
+    let service = Service::script([
+        page(&["a"], json!("?page[number]=2&token=canary")),
+        Step::status(403),
+        page(&["b"], Value::Null),
+    ]);
+    let (read, error) = names(&service, ListOptions::default()).await;
+    assert_eq!(read, ["a"]);
+    let error = error.unwrap();
+    assert_eq!(error.kind(), ErrorKind::Forbidden);
+    let resume = error.page().unwrap().clone();
+    assert!(!format!("{resume:?}").contains("canary"));
+    // A page is of the list, not of the client: another one takes it.
+    let (read, error) = names(&service, ListOptions::default().from(resume)).await;
+    assert!(error.is_none());
+    assert_eq!(read, ["b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_are_asked_for_by_number_and_size_only_when_the_caller_does() {
+    let service = Service::script([page(&[], Value::Null)]);
+    let two = NonZeroU64::new(2).unwrap();
+    names(&service, ListOptions::default().from(Page::number(two)).page_size(two)).await;
+    let uri = service.seen()[1].uri.clone();
+    assert!(uri.contains("page%5Bnumber%5D=2") && uri.contains("page%5Bsize%5D=2"), "{uri}");
+}

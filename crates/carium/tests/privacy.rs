@@ -1,0 +1,174 @@
+//! Canaries in every private field, and in everything that the service says: not one of them is in what the
+//! program emits, at TRACE, our crates' and the HTTP stack's, nor in any `Debug`, `Display` or chain of errors.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::error::Error as _;
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use carium::api::ClientCaredbExt as _;
+use carium::appointments::{AppointmentUpdate, NewAppointment};
+use carium::patients::Gender;
+use carium::{Credentials, ListOptions, NewInvitation, NewPatient, OneTimeCode};
+use futures_util::StreamExt as _;
+use serde_json::json;
+use support::http_service::{HttpService, Reply};
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What a program would print of an error, in every way.
+fn printed(error: &carium::Error) -> String {
+    let mut text = format!("{error} {error:?} {error:#?} {:?}", error.problems());
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(&format!(" {cause} {cause:?}"));
+        source = cause.source();
+    }
+    text
+}
+
+fn replies() -> Vec<Reply> {
+    let canaries = json!({"errors": [{
+        "id": "canary-id", "code": "canary-code", "title": "canary-title", "detail": "canary-detail",
+        "source": {"pointer": "/data/attributes/canary-pointer", "parameter": "canary-parameter"},
+        "meta": {"canary-meta": "canary-meta"},
+    }]});
+    let item = json!({"id": support::ID, "attributes": {
+        "name": "canary-name", "description": "canary-description", "start-time": "canary-time", "x": "canary-unknown",
+    }});
+    let next = "/caredb/v1/org-practitioners/?canary=canary-link";
+    vec![
+        Reply::json(200, &json!({"data": item}).to_string()),
+        Reply::json(200, &json!({"data": [item], "links": {"next": next}}).to_string()),
+        Reply::json(422, &canaries.to_string()),
+        Reply::json(500, &canaries.to_string()),
+        Reply::with(503, "text/html", &[("x-request-id", "canary{id}")], "<html>canary-html</html>"),
+        Reply::with(307, "text/html", &[("location", "http://127.0.0.1/canary-location")], "canary-redirect"),
+        Reply::json(200, "canary-body"),
+        Reply::json(200, r#"{"data": {"id": "canary-id"}}"#),
+        Reply::Bytes(b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\ncanary-cut".to_vec()),
+        Reply::Bytes(b"canary-not-http\r\n\r\n".to_vec()),
+        Reply::json(401, &canaries.to_string()),
+    ]
+}
+
+#[tokio::test]
+async fn nothing_private_is_printed_anywhere() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber =
+        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone());
+    subscriber.with_ansi(false).with_span_events(tracing_subscriber::fmt::format::FmtSpan::FULL).init();
+    let mut said = String::new();
+
+    for reply in replies() {
+        let service = HttpService::start(move |path| {
+            if path.contains("login") {
+                Reply::json(200, r#"{"access-token": "canary-token"}"#)
+            } else {
+                reply.clone()
+            }
+        })
+        .await;
+        let code = OneTimeCode::once("canary-code");
+        let credentials = Credentials::new("canary-username", "canary-password").unwrap().with_code(code);
+        said.push_str(&format!("{credentials:?} {credentials:#?}"));
+        let builder = service.builder().credentials(credentials).call_deadline(Duration::from_secs(1));
+        said.push_str(&format!("{builder:?}"));
+        let client = builder.build().unwrap();
+        said.push_str(&format!("{client:?}"));
+
+        let patient = NewPatient::builder()
+            .first_name("canary-first")
+            .last_name("canary-last")
+            .birth_date("1811-02-03")
+            .gender(Gender::Female)
+            .email("canary@example.com")
+            .mobile_phone("+15559990000")
+            .organization(support::ORGANIZATION.parse().unwrap());
+        said.push_str(&format!("{patient:?}"));
+        let patient = patient.build().unwrap();
+        said.push_str(&format!("{patient:?} {patient:#?}"));
+        let invitation = NewInvitation::by_email("canary@example.com").unwrap();
+        said.push_str(&format!("{invitation:?}"));
+        let (start, end) = ("1812-01-01T09:00:00Z".parse().unwrap(), "1812-01-01T10:00:00Z".parse().unwrap());
+        let appointment = NewAppointment::builder()
+            .organization(support::ORGANIZATION.parse().unwrap())
+            .patient(support::ID.parse().unwrap())
+            .practitioner(support::ID.parse().unwrap())
+            .status(support::ID.parse().unwrap())
+            .kind(support::ID.parse().unwrap())
+            .between(start, end)
+            .guest_url("https://canary.example.com/guest")
+            .description("canary-description")
+            .patient_instruction("canary-instruction")
+            .location("canary-location")
+            .build()
+            .unwrap();
+        let update = AppointmentUpdate::default().between(start, end).description("canary-description");
+        said.push_str(&format!("{appointment:?} {update:?}"));
+
+        let id = support::ID.parse().unwrap();
+        let appointments = client.appointments();
+        let mut errors = vec![
+            client.patients().create(patient).await.err(),
+            client.invitations().send(invitation).await.err(),
+            appointments.create(appointment).await.err(),
+            appointments.update(id, update).await.err(),
+            appointments.delete(id).await.err(),
+        ];
+        match appointments.get(id).await {
+            Ok(appointment) => said.push_str(&format!("{appointment:?}")),
+            Err(error) => errors.push(Some(error)),
+        }
+        let mut practitioners = appointments.practitioners(ListOptions::default());
+        while let Some(item) = practitioners.next().await {
+            match item {
+                Ok(practitioner) => said.push_str(&format!("{practitioner:?}")),
+                Err(error) => errors.push(Some(error)),
+            }
+        }
+        errors.iter().flatten().for_each(|error| said.push_str(&printed(error)));
+        // The same through the low-level client, whose errors hold the answers.
+        if let Err(error) = client.api().get_appointment().id(support::ID).send().await {
+            said.push_str(&format!("{error} {error:?} {error:#?}"));
+        }
+    }
+    let rejected = [
+        NewPatient::builder()
+            .first_name("")
+            .email("canary")
+            .birth_date("canary")
+            .username("canary")
+            .build()
+            .err(),
+        NewInvitation::new(" ", []).err(),
+    ];
+    rejected.iter().flatten().for_each(|error| said.push_str(&printed(error)));
+
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("TRACE") && log.contains("hyper"), "the HTTP stack is heard: {} bytes", log.len());
+    assert!(log.contains("carium.operation=\"create_patient\""), "and so are our crates");
+    for text in [said, log] {
+        for canary in ["canary", "1811", "1812", "5559990000", "Female", "female"] {
+            let at = text.find(canary).map(|at| &text[at.saturating_sub(300)..(at + 100).min(text.len())]);
+            assert!(at.is_none(), "{canary} is printed: {}", at.unwrap_or_default());
+        }
+    }
+}

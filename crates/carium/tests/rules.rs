@@ -1,0 +1,295 @@
+//! Whatever can be made satisfies the table of the vendor's page; whatever breaks a rule is refused by name.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod support;
+
+use carium::appointments::{AppointmentUpdate, NewAppointment};
+use carium::patients::{Gender, Locale, NewPatientBuilder};
+use carium::{Change, DateTime, Error, ErrorKind, NewInvitation, NewPatient};
+use chrono::{Days, NaiveDate, Utc};
+use proptest::option;
+use proptest::prelude::*;
+
+fn fields(error: &Error) -> Vec<&str> {
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    error.problems().iter().filter_map(|problem| problem.field()).collect()
+}
+
+fn today() -> NaiveDate {
+    Utc::now().date_naive()
+}
+
+/// Everything that a patient can be given, good or bad.
+#[derive(Clone, Debug)]
+struct Given {
+    first_name: Option<String>,
+    last_name: Option<String>,
+    birth_date: Option<String>,
+    gender: Option<Gender>,
+    email: Option<String>,
+    mobile_phone: Option<String>,
+    username: Option<String>,
+    with_organization: bool,
+}
+
+fn names() -> impl Strategy<Value = String> {
+    prop_oneof!["[A-Za-zéñŁ王' -]{1,12}", Just(String::new()), Just("  ".to_owned())]
+}
+
+fn dates() -> impl Strategy<Value = String> {
+    let real = (0_u64..45_000).prop_map(|days| (today() - Days::new(days)).to_string());
+    let future = (3_u64..900).prop_map(|days| (today() + Days::new(days)).to_string());
+    let odd =
+        ["1980-02-30", "1900-02-29", "80-01-01", "1980-7-4", "1980/07/04", "", "+1980-07-04", "19800-07-04"];
+    prop_oneof![4 => real, 1 => future, 1 => prop::sample::select(odd.to_vec()).prop_map(str::to_owned), 1 => ".*"]
+}
+
+fn emails() -> impl Strategy<Value = String> {
+    let odd = ["", "a", "@example.com", "a@", "a b@example.com", "a@b@c"];
+    prop_oneof![4 => "[a-z0-9.]{1,8}[a-z]@example\\.com", 1 => prop::sample::select(odd.to_vec()).prop_map(str::to_owned), 1 => ".*"]
+}
+
+fn phones() -> impl Strategy<Value = String> {
+    let odd = ["", "+", "+0555", "5551234567", "+1 555 123", "+12345678901234567"];
+    prop_oneof![4 => "\\+1555[0-9]{7}", 1 => prop::sample::select(odd.to_vec()).prop_map(str::to_owned), 1 => ".*"]
+}
+
+fn given() -> impl Strategy<Value = Given> {
+    let gender = prop::sample::select(vec![
+        Gender::Male,
+        Gender::Female,
+        Gender::Pnta,
+        Gender::Other,
+        Gender::Unknown,
+    ]);
+    let optional = |strategy: BoxedStrategy<String>| option::weighted(0.8, strategy);
+    (
+        optional(names().boxed()),
+        optional(names().boxed()),
+        optional(dates().boxed()),
+        option::weighted(0.9, gender),
+        optional(emails().boxed()),
+        optional(phones().boxed()),
+        0_u8..4,
+        any::<bool>(),
+    )
+        .prop_map(
+            |(
+                first_name,
+                last_name,
+                birth_date,
+                gender,
+                email,
+                mobile_phone,
+                username,
+                with_organization,
+            )| {
+                let username = match username {
+                    0 => None,
+                    1 => email.clone(),
+                    2 => mobile_phone.clone(),
+                    _ => Some("somebody-else".to_owned()),
+                };
+                Given {
+                    first_name,
+                    last_name,
+                    birth_date,
+                    gender,
+                    email,
+                    mobile_phone,
+                    username,
+                    with_organization,
+                }
+            },
+        )
+}
+
+fn build(given: &Given) -> Result<NewPatient, Error> {
+    type Set = fn(NewPatientBuilder, String) -> NewPatientBuilder;
+    let mut builder = NewPatient::builder();
+    let texts: [(Set, &Option<String>); 6] = [
+        (|builder, text| builder.first_name(text), &given.first_name),
+        (|builder, text| builder.last_name(text), &given.last_name),
+        (|builder, text| builder.birth_date(text), &given.birth_date),
+        (|builder, text| builder.email(text), &given.email),
+        (|builder, text| builder.mobile_phone(text), &given.mobile_phone),
+        (|builder, text| builder.username(text), &given.username),
+    ];
+    for (set, text) in texts {
+        if let Some(text) = text {
+            builder = set(builder, text.clone());
+        }
+    }
+    if let Some(gender) = given.gender {
+        builder = builder.gender(gender);
+    }
+    if given.with_organization {
+        builder = builder.organization(support::ORGANIZATION.parse().unwrap());
+    }
+    builder.build()
+}
+
+/// The rules of the page's table, said once more, in another way than the code says them.
+fn broken(given: &Given) -> Vec<&'static str> {
+    let blank = |text: &Option<String>| text.as_ref().is_none_or(|text| text.trim().is_empty());
+    let mut broken = Vec::new();
+    let mut rule = |field, holds: bool| {
+        if !holds {
+            broken.push(field);
+        }
+    };
+    rule("first-name", !blank(&given.first_name));
+    rule("last-name", !blank(&given.last_name));
+    let date = given.birth_date.as_deref().unwrap_or_default();
+    let real = NaiveDate::parse_from_str(date, "%Y-%m-%d").ok().filter(|real| real.to_string() == date);
+    rule("birth-date", real.is_some_and(|real| real <= today() + Days::new(1)));
+    rule("gender", given.gender.is_some());
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if let Some(phone) = &given.mobile_phone {
+        let number = phone.strip_prefix('+').unwrap_or("x");
+        rule("mobile-phone", digits(number) && (2..=15).contains(&number.len()) && !number.starts_with('0'));
+    }
+    rule("organization-id", given.with_organization);
+    let contact = [&given.email, &given.mobile_phone];
+    rule("username", given.username.is_none() || contact.contains(&&given.username));
+    broken
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn a_patient_is_made_exactly_when_no_rule_is_broken(given in given()) {
+        let result = build(&given);
+        let broken = broken(&given);
+        let no_contact = given.email.is_none() && given.mobile_phone.is_none();
+        match result {
+            Ok(patient) => {
+                prop_assert!(broken.is_empty() && !no_contact, "{broken:?}");
+                let sent = serde_json::to_value(patient.attributes()).unwrap();
+                prop_assert!(sent["username"] == sent["email"] || sent["username"] == sent["mobile-phone"]);
+                if given.username.is_none() {
+                    let default = given.email.as_ref().or(given.mobile_phone.as_ref());
+                    prop_assert_eq!(sent["username"].as_str(), default.map(String::as_str));
+                }
+                prop_assert_eq!(&sent["locale"], "en_US");
+                if let Some(email) = &given.email {
+                    let (local, domain) = email.rsplit_once('@').unwrap();
+                    prop_assert!(!local.is_empty() && !domain.is_empty());
+                }
+            }
+            Err(error) => {
+                let named = fields(&error);
+                for field in &broken {
+                    prop_assert!(named.contains(field), "{field} is not among {named:?}");
+                }
+                for field in &named {
+                    prop_assert!(broken.contains(field) || *field == "email", "{field} is not broken");
+                }
+                prop_assert_eq!(no_contact && broken.is_empty(), named == ["email"] && given.email.is_none() && broken.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn an_appointment_ends_after_it_starts_and_has_urls_only_without_a_channel(
+        start in 0_i64..4_000_000_000,
+        length in -7_200_i64..7_200,
+        with_channel in any::<bool>(),
+        guest in option::of(prop::sample::select(vec!["https://example.com/guest", "not a url", "mailto:a@example.com"])),
+        host in option::of(prop::sample::select(vec!["https://example.com/host", ""])),
+    ) {
+        let id = support::ID;
+        let time = |seconds| DateTime::try_from(chrono::DateTime::from_timestamp(seconds, 0).unwrap()).unwrap();
+        let mut builder = NewAppointment::builder()
+            .organization(id.parse().unwrap())
+            .patient(id.parse().unwrap())
+            .practitioner(id.parse().unwrap())
+            .status(id.parse().unwrap())
+            .kind(id.parse().unwrap())
+            .between(time(start), time(start + length));
+        if with_channel {
+            builder = builder.with_video_channel();
+        }
+        if let Some(url) = guest {
+            builder = builder.guest_url(url);
+        }
+        if let Some(url) = host {
+            builder = builder.host_url(url);
+        }
+        let good = |url: Option<&str>| url.is_none_or(|url| !with_channel && url.starts_with("https://"));
+        let mut expected = Vec::new();
+        if length <= 0 {
+            expected.push("end-time");
+        }
+        if !good(guest) {
+            expected.push("guest-url");
+        }
+        if !good(host) {
+            expected.push("host-url");
+        }
+        match builder.build() {
+            Ok(appointment) => {
+                prop_assert!(expected.is_empty());
+                let sent = serde_json::to_value(appointment.attributes()).unwrap();
+                prop_assert_eq!(&sent["add-video-channel"], with_channel);
+                prop_assert_eq!(sent["start-time"].as_str().unwrap().len(), "2022-01-01T09:00:00Z".len());
+            }
+            Err(error) => prop_assert_eq!(fields(&error), expected),
+        }
+    }
+}
+
+#[test]
+fn everything_that_is_missing_is_named_at_once() {
+    let error = NewPatient::builder().build().unwrap_err();
+    assert_eq!(
+        fields(&error),
+        ["first-name", "last-name", "birth-date", "gender", "email", "organization-id"]
+    );
+    let error = NewAppointment::builder().build().unwrap_err();
+    let all = [
+        "organization-id",
+        "individual-id",
+        "practitioner-id",
+        "start-time",
+        "end-time",
+        "status-id",
+        "type-id",
+    ];
+    assert_eq!(fields(&error), all);
+    let error = NewInvitation::new("", []).unwrap_err();
+    assert_eq!(fields(&error), ["notifications", "username"]);
+}
+
+#[test]
+fn locale_and_groups_are_sent_as_given() {
+    let patient = NewPatient::builder()
+        .first_name("Zoë")
+        .last_name("O'Hara")
+        .birth_date("1984-02-29")
+        .gender(Gender::Pnta)
+        .mobile_phone("+15551234567")
+        .locale(Locale::EsUs)
+        .groups([support::ID.parse().unwrap()])
+        .organization(support::ORGANIZATION.parse().unwrap())
+        .build()
+        .unwrap();
+    let sent = serde_json::to_value(patient.attributes()).unwrap();
+    assert_eq!((sent["locale"].as_str(), sent["username"].as_str()), (Some("es_US"), Some("+15551234567")));
+    assert_eq!(sent["individual-group-ids"][0], support::ID);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_that_changes_nothing_is_refused_before_it_is_sent() {
+    let service = support::Service::script([support::Step::success("update_appointment")]);
+    let client = service.client();
+    let update = |update| client.appointments().update(support::ID.parse().unwrap(), update);
+    assert_eq!(update(AppointmentUpdate::default()).await.unwrap_err().kind(), ErrorKind::InvalidInput);
+    assert_eq!(service.seen().len(), 0);
+    update(AppointmentUpdate::default().description(Change::Clear).location("Room 4")).await.unwrap();
+    let sent: serde_json::Value = serde_json::from_slice(&service.seen()[1].body).unwrap();
+    let expected = serde_json::json!({"data": {"attributes": {"description": null, "location": "Room 4"}, "type": "org-appointments"}});
+    assert_eq!(sent, expected);
+}
