@@ -77,8 +77,3 @@ pub use response::{Response, ResponseValue};
 pub use secret::Secret;
 pub use transport::{Transport, TransportError};
 pub use unknown::Unknown;
-
-/// The programs of the README, so that they compile.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;

@@ -61,3 +61,8 @@ pub use patients::{NewPatient, Patients};
 pub use problem::Problem;
 pub use session::{Credentials, OneTimeCode};
 pub use transport::{Failure, RetryPolicy};
+
+/// The program of the README, so that it compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
