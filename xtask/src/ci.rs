@@ -63,19 +63,27 @@ fn docs(root: &Path) -> Result<(), String> {
 
 /// Each crate by itself, with the features that a build of the whole workspace would hide.
 fn features(root: &Path) -> Result<(), String> {
+    let check = |package: &str, features: &str| {
+        cargo(
+            root,
+            &["check", "--locked", "--package", package, "--no-default-features", "--features", features],
+        )
+    };
     for (package, features) in [
         ("carium-api", ""),
         ("carium-api", "rustls"),
         ("carium", ""),
+        ("carium", "rustls"),
         ("carium-mock", ""),
         ("carium-mock", "wire"),
     ] {
-        cargo(
-            root,
-            &["check", "--locked", "--package", package, "--no-default-features", "--features", features],
-        )?;
+        check(package, features)?;
     }
-    Ok(())
+    if let Err(why) = Command::new("pkg-config", &["--exists", "openssl"]).output() {
+        workspace::say(&format!("SKIPPED native-tls: {why}"));
+        return Ok(());
+    }
+    check("carium", "native-tls")
 }
 
 /// `deny.toml`, less the advisories, whose database is not in a package registry.
