@@ -10,7 +10,7 @@ use chrono::{NaiveDate, Utc};
 
 use crate::error::Error;
 use crate::outcome;
-use crate::problem::Problem;
+use crate::problem::{Problem, required};
 
 /// Creating patients.
 #[async_trait]
@@ -230,13 +230,6 @@ impl fmt::Debug for NewPatientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NewPatientBuilder").finish_non_exhaustive()
     }
-}
-
-fn required<T>(field: &'static str, value: Option<T>, problems: &mut Vec<Problem>) -> Option<T> {
-    if value.is_none() {
-        problems.push(Problem::new(field, "is missing"));
-    }
-    value
 }
 
 fn name(field: &'static str, text: Option<&str>, problems: &mut Vec<Problem>) -> Option<PersonName> {

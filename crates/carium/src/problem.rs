@@ -66,6 +66,14 @@ impl Problem {
     }
 }
 
+/// A value that must be there, or the problem that it is not.
+pub(crate) fn required<T>(field: &'static str, value: Option<T>, problems: &mut Vec<Problem>) -> Option<T> {
+    if value.is_none() {
+        problems.push(Problem::new(field, "is missing"));
+    }
+    value
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.field, self.what) {

@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use bytes::Bytes;
-use http::Request;
+use carium_api::TransportError;
+use http::{Request, Response};
 use tokio::time::Instant;
+
+use super::failure::Failure;
 
 /// Travels with a request, in its extensions, and with each repetition of it.
 #[derive(Clone, Debug)]
@@ -29,6 +32,29 @@ impl CallState {
         request.extensions().get()
     }
 
+    /// What is known of the call now.
+    pub(crate) fn report(&self) -> CallReport {
+        CallReport { attempts: self.attempts(), in_doubt: self.is_in_doubt() }
+    }
+
+    /// Sends what is known of the call along with what came of it.
+    pub(crate) fn reported(
+        &self,
+        result: Result<Response<Bytes>, Failure>,
+    ) -> Result<Response<Bytes>, TransportError> {
+        let report = self.report();
+        match result {
+            Ok(mut response) => {
+                response.extensions_mut().insert(report);
+                Ok(response)
+            }
+            Err(mut failure) => {
+                failure.report = report;
+                Err(failure.into())
+            }
+        }
+    }
+
     /// When the call must be over.
     pub(crate) fn deadline(&self) -> Instant {
         self.0.deadline
@@ -39,8 +65,7 @@ impl CallState {
         self.0.attempts.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// How many tries there were.
-    pub(crate) fn attempts(&self) -> u32 {
+    fn attempts(&self) -> u32 {
         self.0.attempts.load(Ordering::Relaxed)
     }
 

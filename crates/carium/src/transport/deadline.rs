@@ -62,18 +62,8 @@ impl<T: Transport> Transport for Deadline<T> {
                 |_| Err(Failure::new(Cause::Deadline { in_flight: state.is_in_doubt() })),
                 |result| result.map_err(Failure::of),
             );
-        let report = CallReport { attempts: state.attempts(), in_doubt: state.is_in_doubt() };
-        tell(&span, &result, report, start.elapsed());
-        match result {
-            Ok(mut response) => {
-                response.extensions_mut().insert(report);
-                Ok(response)
-            }
-            Err(mut failure) => {
-                failure.report = report;
-                Err(failure.into())
-            }
-        }
+        tell(&span, &result, state.report(), start.elapsed());
+        state.reported(result)
     }
 }
 

@@ -9,7 +9,7 @@ use carium_api::{Operation, Transport, TransportError};
 use http::{Request, Response};
 use tokio::time::Instant;
 
-use super::call::{CallReport, CallState};
+use super::call::CallState;
 use super::failure::Failure;
 use super::retry::NeverTwice;
 
@@ -39,17 +39,6 @@ impl Transport for OnceTransport {
             request.extensions_mut().insert(NeverTwice);
         }
         let result = self.inner.send(operation, request).await;
-        let report = CallReport { attempts: state.attempts(), in_doubt: state.is_in_doubt() };
-        match result {
-            Ok(mut response) => {
-                response.extensions_mut().insert(report);
-                Ok(response)
-            }
-            Err(error) => {
-                let mut failure = Failure::of(error);
-                failure.report = report;
-                Err(failure.into())
-            }
-        }
+        state.reported(result.map_err(Failure::of))
     }
 }

@@ -1,0 +1,202 @@
+//! Appointments that can be booked.
+
+use std::fmt;
+
+use carium_api::DateTime;
+use carium_api::types::{
+    self, AppointmentStatusId, AppointmentTypeId, IndividualId, OrganizationId, PractitionerId,
+};
+
+use super::rules::{check_url, in_order};
+use crate::error::Error;
+use crate::problem::required;
+
+/// An appointment that can be booked.
+#[derive(Clone, PartialEq)]
+pub struct NewAppointment(pub(super) types::NewAppointment);
+
+impl NewAppointment {
+    /// Begins to describe an appointment.
+    pub fn builder() -> NewAppointmentBuilder {
+        NewAppointmentBuilder::default()
+    }
+
+    /// All of it, as it is sent.
+    pub fn attributes(&self) -> &types::NewAppointment {
+        &self.0
+    }
+}
+
+impl fmt::Debug for NewAppointment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What is known so far of an appointment that is to be booked. Source of the rules: the table of the vendor's
+/// Examples page.
+#[derive(Clone, Default)]
+pub struct NewAppointmentBuilder {
+    organization: Option<OrganizationId>,
+    patient: Option<IndividualId>,
+    practitioner: Option<PractitionerId>,
+    status: Option<AppointmentStatusId>,
+    kind: Option<AppointmentTypeId>,
+    start: Option<DateTime>,
+    end: Option<DateTime>,
+    with_video_channel: bool,
+    guest_url: Option<String>,
+    host_url: Option<String>,
+    description: Option<String>,
+    patient_instruction: Option<String>,
+    location: Option<String>,
+}
+
+impl NewAppointmentBuilder {
+    /// The organization. Required.
+    #[must_use]
+    pub fn organization(mut self, organization: OrganizationId) -> Self {
+        self.organization = Some(organization);
+        self
+    }
+
+    /// The patient. Required.
+    #[must_use]
+    pub fn patient(mut self, patient: IndividualId) -> Self {
+        self.patient = Some(patient);
+        self
+    }
+
+    /// The practitioner, from [`Appointments::practitioners`]. Required.
+    #[must_use]
+    pub fn practitioner(mut self, practitioner: PractitionerId) -> Self {
+        self.practitioner = Some(practitioner);
+        self
+    }
+
+    /// The status, from [`Appointments::statuses`]. Required.
+    #[must_use]
+    pub fn status(mut self, status: AppointmentStatusId) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    /// The type, from [`Appointments::types`]. Required.
+    #[must_use]
+    pub fn kind(mut self, kind: AppointmentTypeId) -> Self {
+        self.kind = Some(kind);
+        self
+    }
+
+    /// When it starts and when it ends, which is later. Required.
+    #[must_use]
+    pub fn between(mut self, start: DateTime, end: DateTime) -> Self {
+        (self.start, self.end) = (Some(start), Some(end));
+        self
+    }
+
+    /// With a video channel of the platform. The two URLs have no place then.
+    #[must_use]
+    pub fn with_video_channel(mut self) -> Self {
+        self.with_video_channel = true;
+        self
+    }
+
+    /// Where the patient joins the call, when the platform's video channel is not used.
+    #[must_use]
+    pub fn guest_url(mut self, url: impl Into<String>) -> Self {
+        self.guest_url = Some(url.into());
+        self
+    }
+
+    /// Where the practitioner joins the call, when the platform's video channel is not used.
+    #[must_use]
+    pub fn host_url(mut self, url: impl Into<String>) -> Self {
+        self.host_url = Some(url.into());
+        self
+    }
+
+    /// What it is about.
+    #[must_use]
+    pub fn description(mut self, text: impl Into<String>) -> Self {
+        self.description = Some(text.into());
+        self
+    }
+
+    /// Instructions for the patient, often a link for rescheduling.
+    #[must_use]
+    pub fn patient_instruction(mut self, text: impl Into<String>) -> Self {
+        self.patient_instruction = Some(text.into());
+        self
+    }
+
+    /// Where it takes place.
+    #[must_use]
+    pub fn location(mut self, text: impl Into<String>) -> Self {
+        self.location = Some(text.into());
+        self
+    }
+
+    /// The appointment, if it can be booked.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput): [`Error::problems`] names every field that is wrong.
+    pub fn build(self) -> Result<NewAppointment, Error> {
+        let mut problems = Vec::new();
+        let organization_id = required("organization-id", self.organization, &mut problems);
+        let individual_id = required("individual-id", self.patient, &mut problems);
+        let practitioner_id = required("practitioner-id", self.practitioner, &mut problems);
+        let start_time = required("start-time", self.start, &mut problems);
+        let end_time = required("end-time", self.end, &mut problems);
+        let status_id = required("status-id", self.status, &mut problems);
+        let type_id = required("type-id", self.kind, &mut problems);
+        in_order(start_time, end_time, &mut problems);
+        for (field, url) in [("guest-url", self.guest_url.as_deref()), ("host-url", self.host_url.as_deref())]
+        {
+            check_url(field, url, self.with_video_channel, &mut problems);
+        }
+        let (
+            Some(organization_id),
+            Some(individual_id),
+            Some(practitioner_id),
+            Some(start_time),
+            Some(end_time),
+            Some(status_id),
+            Some(type_id),
+            [],
+        ) = (
+            organization_id,
+            individual_id,
+            practitioner_id,
+            start_time,
+            end_time,
+            status_id,
+            type_id,
+            problems.as_slice(),
+        )
+        else {
+            return Err(Error::invalid("the appointment cannot be booked as given", problems));
+        };
+        Ok(NewAppointment(types::NewAppointment {
+            organization_id,
+            individual_id,
+            practitioner_id,
+            start_time,
+            end_time,
+            status_id,
+            type_id,
+            add_video_channel: self.with_video_channel,
+            guest_url: self.guest_url,
+            host_url: self.host_url,
+            description: self.description,
+            patient_instruction: self.patient_instruction,
+            location: self.location,
+        }))
+    }
+}
+
+impl fmt::Debug for NewAppointmentBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewAppointmentBuilder").finish_non_exhaustive()
+    }
+}
