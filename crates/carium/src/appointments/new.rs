@@ -67,21 +67,21 @@ impl NewAppointmentBuilder {
         self
     }
 
-    /// The practitioner, from [`Appointments::practitioners`]. Required.
+    /// The practitioner, from [`Appointments::practitioners`](super::Appointments::practitioners). Required.
     #[must_use]
     pub fn practitioner(mut self, practitioner: PractitionerId) -> Self {
         self.practitioner = Some(practitioner);
         self
     }
 
-    /// The status, from [`Appointments::statuses`]. Required.
+    /// The status, from [`Appointments::statuses`](super::Appointments::statuses). Required.
     #[must_use]
     pub fn status(mut self, status: AppointmentStatusId) -> Self {
         self.status = Some(status);
         self
     }
 
-    /// The type, from [`Appointments::types`]. Required.
+    /// The type, from [`Appointments::types`](super::Appointments::types). Required.
     #[must_use]
     pub fn kind(mut self, kind: AppointmentTypeId) -> Self {
         self.kind = Some(kind);
