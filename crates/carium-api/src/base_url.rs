@@ -81,6 +81,11 @@ impl BaseUrl {
         &self.text
     }
 
+    /// Whether it is plain `http`: to this machine, or allowed by name.
+    pub fn is_plain_http(&self) -> bool {
+        self.url.scheme() == "http"
+    }
+
     /// The host, without scheme and port.
     pub fn host(&self) -> &str {
         // A base URL without a host is refused.

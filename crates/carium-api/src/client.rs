@@ -84,10 +84,14 @@ impl Client {
             .header(ACCEPT, HeaderValue::from_static("application/vnd.api+json"))
             .build()?;
         let response = self.call(operation, request).await?;
-        if response.status().is_success() {
-            return ResponseValue::from_response(response).await;
+        let status = response.status();
+        if status.is_success() {
+            ResponseValue::from_response(response).await
+        } else if status.is_client_error() || status.is_server_error() {
+            Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+        } else {
+            Err(Error::UnexpectedResponse(response))
         }
-        Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
     }
 
     /// Sends the request of an operation: what each generated method ends with.

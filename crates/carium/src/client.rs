@@ -44,7 +44,7 @@ impl Carium {
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput): every variable that is missing or bad is named.
     pub fn from_env() -> Result<Self, Error> {
-        env::builder(|name| std::env::var(name).ok())?.build()
+        env::builder(|name| std::env::var_os(name))?.build()
     }
 
     pub(crate) fn new(api: Client, organization: Option<OrganizationId>) -> Self {

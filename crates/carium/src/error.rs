@@ -71,6 +71,8 @@ pub(crate) struct Inner {
     pub(crate) retry_after: Option<Duration>,
     pub(crate) problems: Vec<Problem>,
     pub(crate) may_have_happened: bool,
+    /// Whether certainly nothing reached the service.
+    pub(crate) not_sent: bool,
     pub(crate) page: Option<crate::page::Page>,
     pub(crate) source: Option<Box<dyn StdError + Send + Sync>>,
 }
@@ -87,6 +89,7 @@ impl Error {
             retry_after: None,
             problems: Vec::new(),
             may_have_happened: false,
+            not_sent: false,
             page: None,
             source: None,
         }))
@@ -115,6 +118,7 @@ impl Error {
             retry_after: inner.retry_after,
             problems: inner.problems.clone(),
             may_have_happened: inner.may_have_happened,
+            not_sent: inner.not_sent,
             page: inner.page.clone(),
             source: None,
         }))
@@ -166,6 +170,11 @@ impl Error {
     /// The page of a list that could not be read, from which the list can be resumed.
     pub fn page(&self) -> Option<&crate::page::Page> {
         self.0.page.as_ref()
+    }
+
+    /// Whether certainly nothing reached the service.
+    pub(crate) fn was_not_sent(&self) -> bool {
+        self.0.not_sent
     }
 
     /// Whether the same call, unchanged, may well succeed later. Not, where it may have happened.

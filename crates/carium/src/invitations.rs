@@ -43,7 +43,7 @@ impl NewInvitation {
         if notifications.is_empty() {
             problems.push(Problem::new("notifications", "is empty: give `email`, `sms` or both"));
         }
-        let username = Username::try_from(username.trim());
+        let username = Username::try_from(username);
         if username.is_err() {
             problems.push(Problem::new("username", "is empty"));
         }

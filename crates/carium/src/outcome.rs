@@ -10,16 +10,19 @@ use crate::error::{Error, ErrorKind};
 use crate::problem::Problem;
 use crate::request_id::request_id;
 use crate::transport::retry_after;
-use crate::transport::{CallReport, Cause, Failure};
+use crate::transport::{CallReport, Cause, Failure, SentTo};
 
 type Answered<T> = Result<ResponseValue<T>, carium_api::Error<ErrorDocument>>;
 
-/// The value of an answer with what is known of its call, or the error that it comes down to.
-pub(crate) fn of<T>(operation: &'static Operation, answered: Answered<T>) -> Result<(T, CallReport), Error> {
+/// The value of an answer with where it came from, or the error that it comes down to.
+pub(crate) fn of<T>(
+    operation: &'static Operation,
+    answered: Answered<T>,
+) -> Result<(T, Option<SentTo>), Error> {
     let error = match answered {
         Ok(value) => {
-            let report = report(value.extensions());
-            return Ok((value.into_inner(), report));
+            let sent_to = value.extensions().get().cloned();
+            return Ok((value.into_inner(), sent_to));
         }
         Err(error) => error,
     };
@@ -55,8 +58,11 @@ fn of_failure(operation: &'static Operation, failure: Failure) -> Error {
     let report = failure.report;
     let in_doubt = report.in_doubt || failure.may_have_happened();
     let (kind, what) = match failure.cause {
-        // Signing in has its own operation and its own story.
-        Cause::SignIn(error) => return error,
+        // Signing in has its own operation and its own story; what an earlier try left in doubt stays so.
+        Cause::SignIn(error) => {
+            let in_doubt = report.in_doubt && operation.retry != RetryClass::Safe;
+            return error.with(|inner| inner.may_have_happened = in_doubt);
+        }
         Cause::NotSent => (ErrorKind::Unavailable, "the service cannot be reached; try again later"),
         Cause::Lost => (ErrorKind::Unavailable, "the connection ended before the whole answer was there"),
         Cause::TimedOut => (ErrorKind::TimedOut, "there was no answer in time; try again later"),
@@ -67,9 +73,11 @@ fn of_failure(operation: &'static Operation, failure: Failure) -> Error {
             (ErrorKind::TimedOut, "the deadline of the call passed; try again later, or with a longer one")
         }
     };
+    let not_sent = matches!(failure.cause, Cause::NotSent) && !report.in_doubt;
     let source: Box<dyn StdError + Send + Sync> = Box::new(failure);
     Error::new(kind, what).with(|inner| {
         inner.attempts = report.attempts;
+        inner.not_sent = not_sent;
         inner.may_have_happened = in_doubt && operation.retry != RetryClass::Safe;
         inner.source = Some(source);
     })

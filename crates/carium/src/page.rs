@@ -3,15 +3,18 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::future::Future;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::num::NonZeroU64;
 
 use carium_api::types::{ErrorDocument, PageLinks};
 use carium_api::{Attribute, Client, Hidden, Operation, ResponseValue};
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use serde::de::DeserializeOwned;
+use url::Url;
 
 use crate::error::{Error, ErrorKind};
 use crate::outcome;
+use crate::transport::SentTo;
 
 /// The items of a list, which are fetched a page at a time when they are asked for. The stream ends after its
 /// first error; [`Error::page`] says where to resume.
@@ -25,7 +28,8 @@ pub struct Page(Place);
 enum Place {
     First,
     Number(NonZeroU64),
-    Link(String),
+    /// A link, of the list of this operation.
+    Link(&'static str, String),
 }
 
 impl Page {
@@ -42,7 +46,7 @@ impl Page {
     pub(crate) fn as_number(&self) -> Option<NonZeroU64> {
         match &self.0 {
             Place::Number(number) => Some(*number),
-            Place::First | Place::Link(_) => None,
+            Place::First | Place::Link(..) => None,
         }
     }
 }
@@ -59,7 +63,7 @@ impl fmt::Debug for Page {
             Place::First => f.write_str("Page(first)"),
             Place::Number(number) => write!(f, "Page({number})"),
             // Its query may name a patient.
-            Place::Link(_) => write!(f, "Page({})", Hidden::Phi),
+            Place::Link(..) => write!(f, "Page({})", Hidden::Phi),
         }
     }
 }
@@ -79,7 +83,8 @@ impl ListOptions {
         self
     }
 
-    /// So many items a page, at the most. The service may give fewer.
+    /// So many items a page, at the most. The service may give fewer. A page that is resumed has the size that
+    /// it had.
     #[must_use]
     pub fn page_size(mut self, items: NonZeroU64) -> Self {
         self.page_size = Some(items);
@@ -113,10 +118,9 @@ where
         let page = reader.next.take()?;
         let (items, error) = match reader.read(&page).await {
             Ok((items, error)) => (items, error),
-            Err(error) => (Vec::new(), Some(error)),
+            Err(error) => (Vec::new(), Some(error.with(|inner| inner.page = Some(page)))),
         };
-        let error = error.map(|error| Err(error.with(|inner| inner.page = Some(page))));
-        Some((stream::iter(items.into_iter().map(Ok).chain(error)), reader))
+        Some((stream::iter(items.into_iter().map(Ok).chain(error.map(Err))), reader))
     })
     .flatten()
     .boxed()
@@ -127,8 +131,8 @@ struct Reader<B> {
     operation: &'static Operation,
     begin: B,
     next: Option<Page>,
-    /// The links that were followed: one that comes again would lead in a circle.
-    seen: HashSet<String>,
+    /// The pages that were read, each by what it is asked with: one that comes again would lead in a circle.
+    seen: HashSet<u64>,
 }
 
 impl<B> Reader<B> {
@@ -140,10 +144,19 @@ impl<B> Reader<B> {
         F: Future<Output = Answered<P>>,
     {
         let answered = match &page.0 {
-            Place::Link(link) => self.client.follow(self.operation, link).await,
+            Place::Link(operation, link) => {
+                if *operation != self.operation.id {
+                    let what = "the page to resume from is one of another list";
+                    return Err(Error::new(ErrorKind::InvalidInput, what));
+                }
+                self.client.follow(self.operation, link).await
+            }
             Place::First | Place::Number(_) => (self.begin)(self.client.clone(), page.clone()).await,
         };
-        let (page, _) = outcome::of(self.operation, answered)?;
+        let (page, sent_to) = outcome::of(self.operation, answered)?;
+        if let Some(SentTo(url)) = sent_to {
+            self.seen.insert(identity(&url));
+        }
         let (items, links) = page.into_parts();
         // A page may be empty and have a next one.
         match self.next_after(links) {
@@ -164,12 +177,23 @@ impl<B> Reader<B> {
             Some(Attribute::Unknown(_)) => return Err(wrong("the link to the next page is not a text")),
             _ => return Ok(None),
         };
-        if self.client.base_url().resolve(self.operation.path, &link).is_none() {
+        let Some(url) = self.client.base_url().resolve(self.operation.path, &link) else {
             return Err(wrong("the link to the next page leads to another origin, where nothing was sent"));
-        }
-        if !self.seen.insert(link.clone()) {
+        };
+        if self.seen.contains(&identity(&url)) {
             return Err(wrong("the pages of the list lead in a circle"));
         }
-        Ok(Some(Page(Place::Link(link))))
+        Ok(Some(Page(Place::Link(self.operation.id, link))))
     }
+}
+
+/// What tells a page from others, however its URL is written: the path, and the query's pairs in any order.
+fn identity(url: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    if let Ok(url) = Url::parse(url) {
+        let mut pairs: Vec<_> = url.query_pairs().into_owned().collect();
+        pairs.sort_unstable();
+        (url.path().trim_end_matches('/'), pairs).hash(&mut hasher);
+    }
+    hasher.finish()
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use carium_api::types::{self, BirthDate, EmailAddress, PersonName, PhoneNumber, Username};
 pub use carium_api::types::{Gender, IndividualGroupId, IndividualId, Locale, OrganizationId};
 use carium_api::{Client, ClientShowboatExt as _, operations};
-use chrono::{NaiveDate, Utc};
+use chrono::{Datelike as _, NaiveDate, Utc};
 
 use crate::error::Error;
 use crate::outcome;
@@ -232,9 +232,16 @@ impl fmt::Debug for NewPatientBuilder {
     }
 }
 
+/// Letters that a name may have in it and cannot consist of: joiners, spaces without a width, the byte order mark.
+const INVISIBLE: [char; 5] = ['\u{200b}', '\u{200c}', '\u{200d}', '\u{2060}', '\u{feff}'];
+
 fn name(field: &'static str, text: Option<&str>, problems: &mut Vec<Problem>) -> Option<PersonName> {
     let text = required(field, text, problems)?;
-    if text.trim().is_empty() {
+    if text.chars().any(char::is_control) {
+        problems.push(Problem::new(field, "has control characters in it"));
+        return None;
+    }
+    if text.chars().all(|letter| letter.is_whitespace() || INVISIBLE.contains(&letter)) {
         problems.push(Problem::new(field, "is empty"));
         return None;
     }
@@ -243,10 +250,13 @@ fn name(field: &'static str, text: Option<&str>, problems: &mut Vec<Problem>) ->
 
 fn birth_date(text: Option<&str>, problems: &mut Vec<Problem>) -> Option<BirthDate> {
     let text = required("birth-date", text, problems)?;
-    // Chrono also takes `1980-7-4` and years of five digits; the page has one form.
-    let in_form =
-        text.len() == "YYYY-MM-DD".len() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
-    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|_| in_form);
+    // Chrono also takes `1980-7-4` and signs; the page has one form, and nobody was born in the year 0.
+    let in_form = text.len() == "YYYY-MM-DD".len()
+        && text
+            .bytes()
+            .enumerate()
+            .all(|(at, byte)| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() });
+    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|date| in_form && date.year() > 0);
     let Some(date) = date else {
         problems.push(Problem::new("birth-date", "is not a day of the calendar, written YYYY-MM-DD"));
         return None;

@@ -50,15 +50,18 @@ impl Problem {
     }
 
     fn of_error(error: &types::ErrorObject) -> Self {
-        let source = error.source.known();
-        let pointer =
-            source.and_then(|source| source.pointer.known()).and_then(|pointer| pointer.rsplit('/').next());
-        let parameter = source.and_then(|source| source.parameter.known()).map(String::as_str);
         // Only a name that the spec knows: anything else might be a value.
         let known = |name: &str| operations::FIELDS.iter().find(|field| **field == name).copied();
+        let source = error.source.known();
+        let pointer = source.and_then(|source| source.pointer.known());
+        // The last one that is a name: a pointer may go on into a list.
+        let of_pointer = pointer.and_then(|pointer| pointer.rsplit('/').find_map(known));
+        let parameter = || source.and_then(|source| source.parameter.known()).and_then(|name| known(name));
+        // The members around the attributes are not fields that anyone gave.
+        let field = of_pointer.filter(|field| !["data", "attributes"].contains(field)).or_else(parameter);
         let text = error.detail.known().or_else(|| error.title.known());
         Self {
-            field: pointer.or(parameter).and_then(known).map(Cow::Borrowed),
+            field: field.map(Cow::Borrowed),
             what: None,
             code: error.code.known().cloned(),
             detail: text.cloned(),

@@ -5,7 +5,6 @@
 //! done so already. Signing in runs in a task of its own, so that a caller who gives up does not make the
 //! others begin again.
 
-mod clock;
 mod code;
 mod credentials;
 
@@ -13,25 +12,26 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use carium_api::{BaseUrl, Client, ClientIdentityExt as _, Secret, Transport, types};
+use carium_api::{BaseUrl, Client, ClientIdentityExt as _, Secret, Transport, operations, types};
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
 use http::HeaderValue;
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-pub(crate) use clock::WallClock;
 pub use code::OneTimeCode;
 pub use credentials::Credentials;
 
 use crate::error::{Error, ErrorKind};
 use crate::outcome;
-use crate::transport::OnceTransport;
 
 /// How long a token lasts when nothing was asked for: the most that the reference allows.
 const ASSUMED_LIFETIME: Duration = Duration::from_hours(1);
 /// How long before its end a token is renewed, at the most; a tenth of its lifetime where that is less.
 const LONGEST_MARGIN: Duration = Duration::from_mins(1);
-/// How long a failed renewal is left alone while the token still lasts.
+/// How long a person who is asked for a code may take, and the next code of a secret be waited for.
+const LONGEST_WAIT_FOR_CODE: Duration = Duration::from_mins(5);
+/// How long a failed renewal is left alone while the token still lasts, and a refusal of the credentials.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(5);
 
 /// An access token.
@@ -63,23 +63,27 @@ fn header_of(secret: &Secret) -> Result<HeaderValue, Error> {
     Ok(header)
 }
 
+/// Seconds since 1970. Asked for each code: a clock is put right, and a machine sleeps.
+pub(crate) type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
+
 type Renewal = Shared<BoxFuture<'static, Result<Token, Arc<Error>>>>;
 
 /// The credentials and the token that they gave.
 pub(crate) struct Session {
     credentials: Credentials,
     client: Client,
-    deadline: Duration,
     lifetime: Option<Duration>,
-    clock: WallClock,
+    clock: Clock,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
     token: Option<Token>,
-    renewal: Option<Renewal>,
+    renewal: Option<(AbortHandle, Renewal)>,
     not_before: Option<Instant>,
+    /// The service's refusal of the credentials, which is not asked for again at once: accounts get locked.
+    refusal: Option<(Instant, Arc<Error>)>,
     logins: u64,
 }
 
@@ -88,18 +92,11 @@ impl Session {
         credentials: Credentials,
         base_url: BaseUrl,
         transport: Arc<dyn Transport>,
-        deadline: Duration,
         lifetime: Option<Duration>,
+        clock: Clock,
     ) -> Self {
-        let transport = OnceTransport::new(transport, credentials.code.is_some(), deadline);
-        Self {
-            credentials,
-            client: Client::new(base_url, transport),
-            deadline,
-            lifetime,
-            clock: WallClock::start(),
-            state: Mutex::new(State::default()),
-        }
+        let client = Client::over(base_url, transport);
+        Self { credentials, client, lifetime, clock, state: Mutex::new(State::default()) }
     }
 
     pub(crate) fn base_url(&self) -> &BaseUrl {
@@ -121,7 +118,14 @@ impl Session {
                     }
                     return Ok(token);
                 }
-                _ => self.renewal(&mut state),
+                _ => {
+                    if let Some((until, error)) = &state.refusal
+                        && now < *until
+                    {
+                        return Err(error.again());
+                    }
+                    self.renewal(&mut state)
+                }
             }
         };
         renewal.await.map_err(|error| error.again())
@@ -133,6 +137,8 @@ impl Session {
             let mut state = self.state();
             match &state.token {
                 Some(token) if token.number != refused.number => return Ok(token.clone()),
+                // It cannot be replaced, and may be good for other calls: one odd answer does not end it.
+                Some(_) if !self.credentials.can_sign_in_again() => return Err(code::used_up()),
                 _ => {
                     state.token = None;
                     self.renewal(&mut state)
@@ -149,78 +155,94 @@ impl Session {
 
     /// The sign-in that is under way, or a new one.
     fn renewal(self: &Arc<Self>, state: &mut State) -> Renewal {
-        if let Some(renewal) = &state.renewal {
+        // Asked of the task itself: one that panicked, or whose runtime was shut down before it began, is over too.
+        if let Some((task, renewal)) = &state.renewal
+            && !task.is_finished()
+        {
             return renewal.clone();
         }
         let session = Arc::clone(self);
         let task = tokio::spawn(async move { session.renew().await });
-        let ended = |_| Err(Arc::new(Error::new(ErrorKind::Unauthenticated, "signing in was interrupted")));
+        let handle = task.abort_handle();
+        let interrupted = "signing in was interrupted; try again";
+        let ended = move |_| Err(Arc::new(Error::new(ErrorKind::Unavailable, interrupted)));
         let renewal = task.map(move |result| result.unwrap_or_else(ended)).boxed().shared();
-        state.renewal = Some(renewal.clone());
+        state.renewal = Some((handle, renewal.clone()));
         renewal
     }
 
     async fn renew(&self) -> Result<Token, Arc<Error>> {
-        let _over = WhenOver(self);
-        let signed_in = tokio::time::timeout(self.deadline, self.sign_in()).await;
-        let timed_out =
-            || Error::new(ErrorKind::TimedOut, "signing in took longer than the deadline of a call");
-        let result = signed_in.unwrap_or_else(|_| Err(timed_out()));
+        let result = self.sign_in().await;
         let mut state = self.state();
         match result {
             Ok(secret) => {
                 state.logins += 1;
                 let token = self.token_of(secret, state.logins);
                 state.token = Some(token.clone());
-                state.not_before = None;
+                (state.not_before, state.refusal) = (None, None);
                 Ok(token)
             }
             Err(error) => {
                 tracing::warn!(error.r#type = ?error.kind(), "signing in failed");
-                state.not_before = Some(Instant::now() + PAUSE_AFTER_FAILURE);
-                Err(Arc::new(error))
+                let (until, error) = (Instant::now() + PAUSE_AFTER_FAILURE, Arc::new(error));
+                state.not_before = Some(until);
+                if error.kind() == ErrorKind::Unauthenticated {
+                    state.refusal = Some((until, Arc::clone(&error)));
+                }
+                Err(error)
             }
         }
     }
 
     async fn sign_in(&self) -> Result<Secret, Error> {
         let code = match &self.credentials.code {
-            Some(code) => Some(code.next(&self.clock).await?),
+            Some(code) => Some(
+                tokio::time::timeout(LONGEST_WAIT_FOR_CODE, code.next(&self.clock))
+                    .await
+                    .map_err(|_| Error::new(ErrorKind::TimedOut, "there was no one-time code in time"))??,
+            ),
             None => None,
         };
         let mut request = types::LoginRequest::builder()
             .username(self.credentials.username.clone())
-            .password(self.credentials.password.clone());
-        if let Some(code) = code {
-            request = request.totp_code(code);
-        }
+            .password(self.credentials.password.clone())
+            .totp_code(code.clone());
         let asked_for = self.lifetime.and_then(|lifetime| std::num::NonZeroU64::new(lifetime.as_secs()));
         if let Some(seconds) = asked_for {
             request = request.access_token_expiration_seconds(seconds);
         }
-        let operation = &carium_api::operations::LOGIN;
         let answer = self.client.login().body_map(|_| request).send().await;
-        // A sign-in that may have happened leaves nothing behind that anyone would have to look for.
-        let (answer, _) = outcome::of(operation, answer)
-            .map_err(|error| error.with(|inner| inner.may_have_happened = false))?;
+        let (answer, _) =
+            outcome::of(&operations::LOGIN, answer).map_err(|error| self.refused(error, code))?;
+        if answer.access_token.expose().is_empty() {
+            return Err(Error::new(ErrorKind::Undecodable, "the service answered with an empty token"));
+        }
         header_of(&answer.access_token)?;
         Ok(answer.access_token)
+    }
+
+    /// A failure of signing in, as those who wait for a token are to see it.
+    fn refused(&self, error: Error, code: Option<Secret>) -> Error {
+        if let (Some(source), Some(code), true) = (&self.credentials.code, code, error.was_not_sent()) {
+            source.give_back(code);
+        }
+        error.with(|inner| {
+            // It leaves nothing behind that anyone would have to look for.
+            inner.may_have_happened = false;
+            // Whatever the service has against a sign-in, to the call that waits for it there is no token. Its
+            // own 404 or 409 would say something of a patient.
+            let refused =
+                [ErrorKind::Forbidden, ErrorKind::NotFound, ErrorKind::Conflict, ErrorKind::Rejected];
+            if refused.contains(&inner.kind) {
+                inner.kind = ErrorKind::Unauthenticated;
+            }
+        })
     }
 
     fn token_of(&self, secret: Secret, number: u64) -> Token {
         let lifetime = self.lifetime.unwrap_or(ASSUMED_LIFETIME);
         let ends_at = Instant::now() + lifetime;
         Token { secret, number, renew_at: ends_at - LONGEST_MARGIN.min(lifetime / 10), ends_at }
-    }
-}
-
-/// Lets the next sign-in begin when this one is over, however it ends: a callback of the caller's may panic,
-/// and a runtime may be shut down.
-struct WhenOver<'a>(&'a Session);
-
-impl Drop for WhenOver<'_> {
-    fn drop(&mut self) {
-        self.0.state().renewal = None;
     }
 }
 

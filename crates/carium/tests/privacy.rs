@@ -118,6 +118,7 @@ async fn nothing_private_is_printed_anywhere() {
             .kind(support::ID.parse().unwrap())
             .between(start, end)
             .guest_url("https://canary.example.com/guest")
+            .host_url("https://canary.example.com/host")
             .description("canary-description")
             .patient_instruction("canary-instruction")
             .location("canary-location")
@@ -152,6 +153,28 @@ async fn nothing_private_is_printed_anywhere() {
             said.push_str(&format!("{error} {error:?} {error:#?}"));
         }
     }
+    // A login that is refused in words, an HTTP client that was told to talk, and a URL with an id in it that
+    // leads nowhere.
+    for status in [200, 401, 500] {
+        let service = HttpService::start(move |_| Reply::json(status, r#"{"canary-login": "canary"}"#)).await;
+        let talkative = reqwest::Client::builder().connection_verbose(true);
+        let secret = OneTimeCode::from_secret(&"JBSWY3DPEHPK3PXP".into()).unwrap();
+        let credentials = Credentials::new("canary-username", "canary-password").unwrap().with_code(secret);
+        said.push_str(&format!("{credentials:?}"));
+        let client = service.builder().credentials(credentials).http(talkative).build().unwrap();
+        let error = client.appointments().get(support::ID.parse().unwrap()).await.unwrap_err();
+        said.push_str(&printed(&error));
+    }
+    let service = HttpService::start(|path| match path {
+        path if path.contains("login") => Reply::json(200, r#"{"access-token": "canary-token"}"#),
+        path if path.contains("canary-link") => Reply::Bytes(Vec::new()),
+        _ => Reply::json(200, r#"{"data": [], "links": {"next": "?canary=canary-link"}}"#),
+    })
+    .await;
+    let client = service.builder().build().unwrap();
+    let mut practitioners = client.appointments().practitioners(ListOptions::default());
+    said.push_str(&printed(&practitioners.next().await.unwrap().unwrap_err()));
+
     let rejected = [
         NewPatient::builder()
             .first_name("")
@@ -168,7 +191,7 @@ async fn nothing_private_is_printed_anywhere() {
     assert!(log.contains("TRACE") && log.contains("hyper"), "the HTTP stack is heard: {} bytes", log.len());
     assert!(log.contains("carium.operation=\"create_patient\""), "and so are our crates");
     for text in [said, log] {
-        for canary in ["canary", "1811-02", "1812-01", "5559990000", "Female", "female"] {
+        for canary in ["canary", "1811-02", "1812-01", "5559990000", "JBSWY3DP", "Female", "female"] {
             let at = text.find(canary).map(|at| &text[at.saturating_sub(300)..(at + 100).min(text.len())]);
             assert!(at.is_none(), "{canary} is printed: {}", at.unwrap_or_default());
         }

@@ -218,6 +218,81 @@ async fn a_call_ends_at_its_deadline_wherever_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_never_sent_is_not_in_doubt_when_the_deadline_passes_in_the_queue() {
+    let service = Service::script([Step::Silent]);
+    let client =
+        service.builder().concurrency_limit(4).call_deadline(Duration::from_secs(10)).build().unwrap();
+    let calls: Vec<_> = (0..100)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move { call(&client, "create_patient").await.unwrap_err() })
+        })
+        .collect();
+    let mut in_doubt = 0;
+    for call in calls {
+        let error = call.await.unwrap();
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        in_doubt += usize::from(error.may_have_happened());
+    }
+    assert_eq!((in_doubt, service.count("create_patient")), (4, 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn doubt_outlives_the_tries_after_it_and_reading_is_never_in_doubt() {
+    for first in [Step::Lost, Step::status(500), Step::status(504), Step::Silent] {
+        let service = Service::script([first, Step::status(422)]);
+        let error = call(&service.client(), "update_appointment").await.unwrap_err();
+        assert!(error.may_have_happened(), "{error:?}");
+    }
+    for last in [Step::Lost, Step::status(500), Step::Silent] {
+        let service = Service::script([last]);
+        let error = call(&service.client(), "get_appointment").await.unwrap_err();
+        assert!(!error.may_have_happened(), "{error:?}");
+    }
+    // A token that cannot be had does not hide what an earlier try left behind.
+    let service = Service::new(|seen, before| match (seen.operation, before) {
+        ("login", 0) => Step::body(serde_json::json!({"access-token": "token"})),
+        ("update_appointment", 0) => Step::Lost,
+        _ => Step::status(401),
+    });
+    let error = call(&service.client(), "update_appointment").await.unwrap_err();
+    assert_eq!((error.operation(), error.may_have_happened()), (Some("login"), true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn settings_past_any_sense_do_no_harm() {
+    let service = Service::script([Step::status(503), Step::success("get_appointment")]);
+    let policy = RetryPolicy::default().with_delays(Duration::MAX, Duration::MAX);
+    let client = service
+        .builder()
+        .call_deadline(Duration::MAX)
+        .try_timeout(Duration::MAX)
+        .concurrency_limit(usize::MAX)
+        .retry(policy)
+        .random(|| f64::NAN)
+        .build()
+        .unwrap();
+    call(&client, "get_appointment").await.unwrap();
+    let forever = Step::status(503).with_header("retry-after", "99999999999");
+    let service = Service::script([forever]);
+    let error = call(&service.client(), "get_appointment").await.unwrap_err();
+    assert_eq!(error.attempts(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttled_client_that_waits_as_it_is_told_does_not_run_out() {
+    let service = Service::new(|seen, before| match (seen.operation, before % 2) {
+        ("login", _) => Step::body(serde_json::json!({"access-token": "token"})),
+        (_, 0) => Step::status(429).with_header("retry-after", "1"),
+        _ => Step::success(seen.operation),
+    });
+    let client = service.client();
+    for _ in 0..1_000 {
+        call(&client, "get_appointment").await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_budget_for_the_whole_client() {
     let service = Service::script([Step::status(503)]);
     let client = service.client();

@@ -40,14 +40,26 @@ fn names() -> impl Strategy<Value = String> {
 fn dates() -> impl Strategy<Value = String> {
     let real = (0_u64..45_000).prop_map(|days| (today() - Days::new(days)).to_string());
     let future = (3_u64..900).prop_map(|days| (today() + Days::new(days)).to_string());
-    let odd =
-        ["1980-02-30", "1900-02-29", "80-01-01", "1980-7-4", "1980/07/04", "", "+1980-07-04", "19800-07-04"];
+    let odd = [
+        "1980-02-30",
+        "1900-02-29",
+        "80-01-01",
+        "1980-7-4",
+        "1980/07/04",
+        "",
+        "+1980-07-04",
+        "19800-07-04",
+        "-999-01-01",
+        "0000-01-01",
+        "1980-07-4x",
+    ];
     prop_oneof![4 => real, 1 => future, 1 => prop::sample::select(odd.to_vec()).prop_map(str::to_owned), 1 => ".*"]
 }
 
 fn emails() -> impl Strategy<Value = String> {
-    let odd = ["", "a", "@example.com", "a@", "a b@example.com", "a@b@c"];
-    prop_oneof![4 => "[a-z0-9.]{1,8}[a-z]@example\\.com", 1 => prop::sample::select(odd.to_vec()).prop_map(str::to_owned), 1 => ".*"]
+    let odd =
+        ["", "a", "@example.com", "a@", "a b@example.com", "a@b@c", "a@example..com", "<a@example.com>"];
+    prop_oneof![4 => "[a-z0-9.]{1,8}[a-z]@example\\.com", 1 => prop::sample::select(odd.to_vec()).prop_map(str::to_owned)]
 }
 
 fn phones() -> impl Strategy<Value = String> {
@@ -142,7 +154,9 @@ fn broken(given: &Given) -> Vec<&'static str> {
     rule("first-name", !blank(&given.first_name));
     rule("last-name", !blank(&given.last_name));
     let date = given.birth_date.as_deref().unwrap_or_default();
-    let real = NaiveDate::parse_from_str(date, "%Y-%m-%d").ok().filter(|real| real.to_string() == date);
+    let real = NaiveDate::parse_from_str(date, "%Y-%m-%d")
+        .ok()
+        .filter(|real| real.to_string() == date && !date.starts_with("0000"));
     rule("birth-date", real.is_some_and(|real| real <= today() + Days::new(1)));
     rule("gender", given.gender.is_some());
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
@@ -151,6 +165,18 @@ fn broken(given: &Given) -> Vec<&'static str> {
         rule("mobile-phone", digits(number) && (2..=15).contains(&number.len()) && !number.starts_with('0'));
     }
     rule("organization-id", given.with_organization);
+    if let Some(email) = &given.email {
+        let good = email.strip_suffix("@example.com").is_some_and(|local| {
+            let letters =
+                local.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'.');
+            letters
+                && !local.is_empty()
+                && !local.starts_with('.')
+                && !local.ends_with('.')
+                && !local.contains("..")
+        });
+        rule("email", good);
+    }
     let contact = [&given.email, &given.mobile_phone];
     rule("username", given.username.is_none() || contact.contains(&&given.username));
     broken
@@ -261,6 +287,65 @@ fn everything_that_is_missing_is_named_at_once() {
     assert_eq!(fields(&error), all);
     let error = NewInvitation::new("", []).unwrap_err();
     assert_eq!(fields(&error), ["notifications", "username"]);
+}
+
+#[test]
+fn what_only_looks_good_is_refused() {
+    let base = || {
+        NewPatient::builder()
+            .last_name("Reece")
+            .birth_date("1980-07-04")
+            .gender(Gender::Male)
+            .email("a@example.com")
+    };
+    let organization = || support::ORGANIZATION.parse().unwrap();
+    for name in ["\0", "\u{200b}", "\u{feff} ", "a\nb"] {
+        let error = base().organization(organization()).first_name(name).build().unwrap_err();
+        assert_eq!(fields(&error), ["first-name"], "{name:?}");
+    }
+    let at = |text: &str| text.parse::<DateTime>().unwrap();
+    let update = || AppointmentUpdate::default();
+    for url in [
+        "javascript://x/%0aalert(1)",
+        "file://host/etc",
+        "ssh://x",
+        " https://example.com",
+        "https://exa\nmple.com",
+    ] {
+        assert_eq!(fields(&update().guest_url(url).check().unwrap_err()), ["guest-url"], "{url}");
+    }
+    let with_fraction = update().between(at("2030-01-01T09:00:00.5Z"), at("2030-01-01T10:00:00Z"));
+    assert_eq!(fields(&with_fraction.check().unwrap_err()), ["start-time"]);
+    let beside_a_channel = update().video_channel(true).host_url("https://example.com/host");
+    assert_eq!(fields(&beside_a_channel.check().unwrap_err()), ["host-url"]);
+    let cleared = update().video_channel(true).host_url(Change::Clear).guest_url(Change::Clear);
+    assert!(cleared.check().is_ok());
+    // Days are counted where they begin first.
+    let tomorrow = (Utc::now() + chrono::TimeDelta::hours(14) + chrono::TimeDelta::days(1)).date_naive();
+    let error =
+        base().organization(organization()).first_name("James").birth_date(tomorrow.to_string()).build();
+    assert_eq!(fields(&error.unwrap_err()), ["birth-date"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn problems_of_the_service_name_the_field() {
+    let of = |source: serde_json::Value| async move {
+        let body = serde_json::json!({"errors": [{"source": source}]});
+        let service = support::Service::script([support::Step::Answer(422, Vec::new(), body)]);
+        let error = support::call(&service.client(), "create_patient").await.unwrap_err();
+        error.problems()[0].field().map(str::to_owned)
+    };
+    for (pointer, field) in [
+        ("/data/attributes/birth-date", Some("birth-date")),
+        ("/data/attributes/individual-group-ids/0", Some("individual-group-ids")),
+        ("/data/attributes/email/", Some("email")),
+        ("/data", None),
+        ("/data/attributes/canary", None),
+    ] {
+        assert_eq!(of(serde_json::json!({"pointer": pointer})).await.as_deref(), field, "{pointer}");
+    }
+    let source = serde_json::json!({"pointer": "/x", "parameter": "email"});
+    assert_eq!(of(source).await.as_deref(), Some("email"));
 }
 
 #[test]

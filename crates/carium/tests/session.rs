@@ -19,6 +19,10 @@ fn credentials() -> Credentials {
 
 /// A service whose tokens are refused when they are older than they may be.
 fn strict(lifetime: Duration) -> Arc<Service> {
+    strict_and_slow(lifetime, Duration::ZERO)
+}
+
+fn strict_and_slow(lifetime: Duration, takes: Duration) -> Arc<Service> {
     let issued = Mutex::new(Vec::<Instant>::new());
     Service::new(move |seen, before| {
         let mut issued = issued.lock().unwrap();
@@ -27,7 +31,11 @@ fn strict(lifetime: Duration) -> Arc<Service> {
             return Step::body(json!({"access-token": format!("token-{before}")}));
         }
         let number: usize = seen.token.as_deref().unwrap().trim_start_matches("token-").parse().unwrap();
-        if issued[number].elapsed() < lifetime { Step::success(seen.operation) } else { Step::status(401) }
+        if issued[number].elapsed() < lifetime {
+            Step::Later(takes, Box::new(Step::success(seen.operation)))
+        } else {
+            Step::status(401)
+        }
     })
 }
 
@@ -59,6 +67,43 @@ async fn a_thousand_tasks_over_an_expiring_token_sign_in_once_a_lifetime() {
     );
     // A token is renewed ahead of its end, by 30 seconds here: five in twenty minutes.
     assert_eq!(service.count("login"), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_longer_than_a_token_lasts_fails_no_call() {
+    // Four at a time, a second each, and tokens of a minute: most wait past the end of several.
+    let lifetime = Duration::from_mins(1);
+    let service = strict_and_slow(lifetime, Duration::from_secs(1));
+    let deadline = Duration::from_hours(1);
+    let builder = service.builder().token_lifetime(lifetime).concurrency_limit(4).call_deadline(deadline);
+    let client = builder.build().unwrap();
+    let calls: Vec<_> = (0..1_000)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move { call(&client, "get_appointment").await })
+        })
+        .collect();
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+    assert_eq!(service.count("get_appointment"), 1_000, "no call was refused and sent again");
+    assert!((4..=6).contains(&service.count("login")), "{}", service.count("login"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_was_refused_with_an_old_token_takes_the_new_one() {
+    // The first two calls leave with the same token; the second is refused after the first has renewed.
+    let service = Service::new(|seen, before| match (seen.operation, before, seen.token.as_deref()) {
+        ("login", _, _) => Step::body(json!({"access-token": format!("token-{before}")})),
+        (_, 1, Some("token-0")) => Step::Later(Duration::from_secs(2), Box::new(Step::status(401))),
+        (_, _, Some("token-0")) => Step::status(401),
+        _ => Step::success(seen.operation),
+    });
+    let client = service.client();
+    let (one, other) = tokio::join!(call(&client, "get_appointment"), call(&client, "get_appointment"));
+    one.unwrap();
+    other.unwrap();
+    assert_eq!(service.count("login"), 2, "the refused token was not the current one any more");
 }
 
 #[tokio::test(start_paused = true)]
@@ -139,6 +184,104 @@ async fn refused_credentials_are_not_tried_again_by_themselves() {
         (ErrorKind::Unauthenticated, Some("login"), Some(401))
     );
     assert_eq!((service.count("login"), service.count("get_appointment")), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_credentials_are_left_alone_for_a_while_and_what_the_login_says_is_the_logins() {
+    for status in [400, 401, 403, 404, 409, 422] {
+        let service = Service::new(move |_, _| Step::status(status));
+        let client = service.client();
+        for _ in 0..100 {
+            let error = call(&client, "delete_appointment").await.unwrap_err();
+            assert_eq!(
+                (error.kind(), error.operation()),
+                (ErrorKind::Unauthenticated, Some("login")),
+                "{status}"
+            );
+        }
+        assert_eq!(service.count("login"), 1, "accounts get locked");
+        sleep(Duration::from_secs(6)).await;
+        call(&client, "delete_appointment").await.unwrap_err();
+        assert_eq!(service.count("login"), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_callback_that_panics_or_repeats_itself_does_not_end_the_session() {
+    let service = Service::script([Step::success("get_appointment")]);
+    let asked = Arc::new(Mutex::new(0));
+    let code = OneTimeCode::asked(move || {
+        let asked = {
+            let mut asked = asked.lock().unwrap();
+            *asked += 1;
+            *asked
+        };
+        async move {
+            assert!(asked > 1, "the first time");
+            Secret::from("123456")
+        }
+    });
+    let client = service.builder().credentials(credentials().with_code(code)).build().unwrap();
+    let error = call(&client, "get_appointment").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    call(&client, "get_appointment").await.unwrap();
+    // The token ends, and the callback gives the same code: it is not sent a second time.
+    sleep(Duration::from_hours(2)).await;
+    let error = call(&client, "get_appointment").await.unwrap_err();
+    assert!(error.to_string().contains("used before"), "{error}");
+    assert_eq!(service.count("login"), 1);
+}
+
+#[test]
+fn a_session_survives_its_runtime() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let first = runtime();
+    let (service, client) = first.block_on(async {
+        let service = Service::script([Step::success("get_appointment")]);
+        let client = service.client();
+        // Begins to sign in, and is gone before that is polled once.
+        let given_up = call(&client, "get_appointment");
+        assert!(futures_util::FutureExt::now_or_never(given_up).is_none());
+        (service, client.clone())
+    });
+    drop(first);
+    runtime().block_on(async { call(&client, "get_appointment").await }).unwrap();
+    assert_eq!(service.count("login"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_code_that_was_never_sent_can_be_used_again_and_an_odd_401_does_not_end_a_token() {
+    let service = Service::new(|seen, before| match (seen.operation, before) {
+        ("login", 0..5) => Step::NotSent,
+        ("login", _) => Step::body(json!({"access-token": "token"})),
+        ("create_patient", _) => Step::status(401),
+        _ => Step::success(seen.operation),
+    });
+    let client =
+        service.builder().credentials(credentials().with_code(OneTimeCode::once("123456"))).build().unwrap();
+    assert_eq!(call(&client, "get_appointment").await.unwrap_err().kind(), ErrorKind::Unavailable);
+    call(&client, "get_appointment").await.unwrap();
+    assert_eq!(call(&client, "create_patient").await.unwrap_err().kind(), ErrorKind::Unauthenticated);
+    call(&client, "get_appointment").await.unwrap();
+    assert_eq!(service.count("login"), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sign_in_by_the_low_level_client_sends_its_code_once_too() {
+    use carium::api::ClientIdentityExt as _;
+    for (with_code, sent) in [(false, 2), (true, 1)] {
+        let service = Service::new(|_, before| match before {
+            0 => Step::status(503),
+            _ => Step::body(json!({"access-token": "token"})),
+        });
+        let client = service.client();
+        let login = client.api().login().body_map(|body| {
+            let body = body.username("username").password("password");
+            if with_code { body.totp_code("123456") } else { body }
+        });
+        assert_eq!(login.send().await.is_ok(), !with_code);
+        assert_eq!(service.count("login"), sent);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -74,6 +74,33 @@ async fn odd_answers_are_errors_of_the_right_kind_in_time() {
 }
 
 #[tokio::test]
+async fn a_refusal_is_one_by_its_status_however_long_it_is() {
+    for (status, kind) in [(503, ErrorKind::Unavailable), (422, ErrorKind::Rejected)] {
+        let page = Reply::with(status, "text/html", &[], &"canary".repeat(1_000));
+        let service = HttpService::start(move |path| signed_in(path, &page)).await;
+        let client = service.builder().answer_limit(1024).build().unwrap();
+        let error = call(&client, "create_patient").await.unwrap_err();
+        assert_eq!((error.kind(), error.status()), (kind, Some(status)));
+        assert!(!error.may_have_happened());
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_was_never_made_was_not_used() {
+    let service = HttpService::start(|path| signed_in(path, &Reply::Bytes(Vec::new()))).await;
+    // Signed in by a service that is there; then the same client finds nobody listening.
+    let nobody = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = nobody.local_addr().unwrap().port();
+    drop(nobody);
+    let client = service.builder().base_url(format!("http://127.0.0.1:{port}")).build().unwrap();
+    let error = call(&client, "create_patient").await.unwrap_err();
+    assert_eq!((error.kind(), error.operation()), (ErrorKind::Unavailable, Some("login")));
+    assert!(!error.may_have_happened());
+    let answered = carium::api::ClientCaredbExt::get_appointment(client.api()).id(support::ID).send().await;
+    assert!(!format!("{:?}", answered.unwrap_err()).contains(support::ID));
+}
+
+#[tokio::test]
 async fn a_redirect_takes_the_token_nowhere() {
     let elsewhere = HttpService::start(|_| Reply::json(200, "{}")).await;
     let target = format!("{}/caredb/v1/org-practitioners/", elsewhere.url);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use carium_api::types::OrganizationId;
 use carium_api::{BaseUrl, Client, Transport};
@@ -10,11 +10,13 @@ use carium_api::{BaseUrl, Client, Transport};
 use super::Carium;
 use crate::error::{Error, ErrorKind};
 use crate::problem::Problem;
-use crate::session::{Credentials, Session};
-use crate::transport::{self, RetryPolicy, Settings, Wire};
+use crate::session::{Clock, Credentials, Session};
+use crate::transport::{self, Budget, RetryPolicy, Settings, Wire};
 
 /// Where the service is, unless told otherwise.
 const BASE_URL: &str = "https://api.carium.com";
+/// What a deadline is cut to: past any use, and within what a clock can add.
+const LONGEST_DEADLINE: Duration = Duration::from_hours(24 * 365);
 /// The lifetimes of a token that can be asked for, in seconds (reference pages).
 const LIFETIMES: std::ops::RangeInclusive<u64> = 1..=3600;
 
@@ -46,6 +48,7 @@ pub struct Builder {
     http: Option<reqwest::ClientBuilder>,
     transport: Option<Arc<dyn Transport>>,
     random: Arc<dyn Fn() -> f64 + Send + Sync>,
+    clock: Clock,
 }
 
 impl Default for Builder {
@@ -66,6 +69,9 @@ impl Default for Builder {
             http: None,
             transport: None,
             random: Arc::new(fastrand::f64),
+            clock: Arc::new(|| {
+                SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+            }),
         }
     }
 }
@@ -115,7 +121,7 @@ impl Builder {
         self
     }
 
-    /// How long connecting may take. Left out, 5 seconds.
+    /// How long connecting may take: half of the timeout for a try at the most. Left out, 5 seconds.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
@@ -153,7 +159,8 @@ impl Builder {
         self
     }
 
-    /// A transport of one's own, in place of the HTTP client. Every other part stays around it.
+    /// A transport of one's own, in place of the HTTP client. Every other part stays around it; what is set for
+    /// the HTTP client (`http`, `connect_timeout`, `user_agent`, `answer_limit`) has no effect then.
     pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
         self.transport = Some(transport);
         self
@@ -163,6 +170,13 @@ impl Builder {
     #[doc(hidden)]
     pub fn random(mut self, random: impl Fn() -> f64 + Send + Sync + 'static) -> Self {
         self.random = Arc::new(random);
+        self
+    }
+
+    /// What time it is, in seconds since 1970, for one-time codes. For tests that must be exact.
+    #[doc(hidden)]
+    pub fn clock(mut self, clock: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+        self.clock = Arc::new(clock);
         self
     }
 
@@ -179,6 +193,9 @@ impl Builder {
         if self.token_lifetime.is_some_and(|lifetime| !LIFETIMES.contains(&lifetime.as_secs())) {
             problems.push(Problem::new("token-lifetime", "is not from 1 second to 1 hour"));
         }
+        if http::HeaderValue::try_from(&self.user_agent).is_err() {
+            problems.push(Problem::new("user-agent", "has characters that no header can hold"));
+        }
         if self.in_flight == 0 {
             problems.push(Problem::new("concurrency-limit", "is 0, which nothing would get through"));
         }
@@ -187,8 +204,8 @@ impl Builder {
             return Err(Error::invalid("the client cannot be set up as given", problems));
         };
         let settings = Settings {
-            call_deadline: self.call_deadline,
-            try_timeout: self.try_timeout,
+            call_deadline: self.call_deadline.min(LONGEST_DEADLINE),
+            try_timeout: self.try_timeout.min(LONGEST_DEADLINE),
             in_flight: self.in_flight,
             retry: self.retry,
             random: self.random,
@@ -197,30 +214,39 @@ impl Builder {
         let innermost = if let Some(transport) = self.transport {
             transport
         } else {
-            let http = self
+            let own = self.http.is_some();
+            let mut http = self
                 .http
                 .unwrap_or_default()
                 .redirect(reqwest::redirect::Policy::none())
                 .retry(reqwest::retry::never())
                 .cookie_store(false)
-                .connect_timeout(self.connect_timeout)
-                .user_agent(&self.user_agent)
-                .build()
-                .map_err(|error| {
-                    Error::new(ErrorKind::InvalidInput, "the HTTP client cannot be set up as given")
-                        .with(|inner| inner.source = Some(Box::new(error.without_url())))
-                })?;
+                // It writes whole requests and answers into the log.
+                .connection_verbose(false)
+                // A connection that is not made in time was not used, which a try that times out cannot say.
+                .connect_timeout(
+                    self.connect_timeout.min(settings.try_timeout / 2).min(settings.call_deadline / 2),
+                )
+                .user_agent(&self.user_agent);
+            if base_url.is_plain_http() && !own {
+                // Plain http is for this machine; a proxy of the environment is another.
+                http = http.no_proxy();
+            }
+            let http = http.build().map_err(|error| {
+                Error::new(ErrorKind::InvalidInput, "the HTTP client cannot be set up as given")
+                    .with(|inner| inner.source = Some(Box::new(error.without_url())))
+            })?;
             Arc::new(Wire::new(http, self.answer_limit))
         };
-        let inner = transport::without_session(innermost, &settings);
+        let budget = Arc::new(Budget::new());
         let session = Session::new(
             credentials,
             base_url.clone(),
-            Arc::clone(&inner),
-            settings.call_deadline,
-            self.token_lifetime,
+            transport::without_session(&innermost, &settings, &budget),
+            self.token_lifetime.map(|lifetime| Duration::from_secs(lifetime.as_secs())),
+            self.clock,
         );
-        let transport = transport::with_session(inner, Arc::new(session), &settings);
+        let transport = transport::with_session(&innermost, Arc::new(session), &settings, &budget);
         Ok(Carium::new(Client::over(base_url, transport), self.organization))
     }
 

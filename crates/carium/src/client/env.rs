@@ -1,5 +1,8 @@
 //! A client set up by the environment.
 
+use std::collections::HashMap;
+use std::ffi::OsString;
+
 use carium_api::types::OrganizationId;
 use carium_api::{BaseUrl, Secret};
 
@@ -14,10 +17,19 @@ const PASSWORD: &str = "CARIUM_PASSWORD";
 const TOTP_SECRET: &str = "CARIUM_TOTP_SECRET";
 const ORGANIZATION_ID: &str = "CARIUM_ORGANIZATION_ID";
 
-/// A builder set by variables, which are looked up by a function. One that is empty counts as missing.
-pub(super) fn builder(variable: impl Fn(&str) -> Option<String>) -> Result<Builder, Error> {
-    let given = |name: &'static str| variable(name).filter(|value| !value.is_empty());
+/// A builder set by variables, which are looked up by a function. One that is empty counts as missing, but for
+/// the base URL: what was meant to lead elsewhere must not lead to the service.
+pub(super) fn builder(variable: impl Fn(&str) -> Option<OsString>) -> Result<Builder, Error> {
     let mut problems = Vec::new();
+    let mut texts = HashMap::new();
+    for name in [BASE_URL, USERNAME, PASSWORD, TOTP_SECRET, ORGANIZATION_ID] {
+        match variable(name).map(OsString::into_string) {
+            Some(Ok(text)) if !text.is_empty() || name == BASE_URL => drop(texts.insert(name, text)),
+            Some(Err(_)) => problems.push(Problem::new(name, "is not text in UTF-8")),
+            Some(Ok(_)) | None => {}
+        }
+    }
+    let mut given = |name: &'static str| texts.remove(name);
     let mut builder = Builder::default();
     if let Some(url) = given(BASE_URL) {
         if url.parse::<BaseUrl>().is_err() {
@@ -27,7 +39,7 @@ pub(super) fn builder(variable: impl Fn(&str) -> Option<String>) -> Result<Build
     }
     let mut required = |name| {
         let value = given(name);
-        if value.is_none() {
+        if value.is_none() && problems.iter().all(|problem| problem.field() != Some(name)) {
             problems.push(Problem::new(name, "is not set"));
         }
         value
@@ -60,7 +72,7 @@ mod tests {
 
     fn problems(variables: &[(&str, &str)]) -> Vec<String> {
         let look_up = |name: &str| {
-            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value))
         };
         let error = builder(look_up).err();
         let problems = error.iter().flat_map(Error::problems);
@@ -72,6 +84,11 @@ mod tests {
         assert_eq!(problems(&[]), [USERNAME, PASSWORD]);
         let good = [(USERNAME, "username"), (PASSWORD, "password")];
         assert!(problems(&good).is_empty());
+        assert_eq!(
+            problems(&[good[0], good[1], (BASE_URL, "")]),
+            [BASE_URL],
+            "it must not lead to the service"
+        );
         let bad = [(BASE_URL, "example"), (TOTP_SECRET, "!"), (ORGANIZATION_ID, "1"), (USERNAME, "")];
         assert_eq!(problems(&bad), [BASE_URL, USERNAME, PASSWORD, TOTP_SECRET, ORGANIZATION_ID]);
     }

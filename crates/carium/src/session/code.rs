@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use tokio::time::sleep;
 use totp_rs::{Builder, Totp};
 
-use super::WallClock;
+use super::Clock;
 use crate::error::{Error, ErrorKind};
 use crate::problem::Problem;
 
@@ -29,8 +29,13 @@ type Ask = dyn Fn() -> BoxFuture<'static, Secret> + Send + Sync;
 #[derive(Clone)]
 enum Source {
     Once(Arc<Mutex<Option<Secret>>>),
-    Asked(Arc<Ask>),
+    Asked(Arc<Asked>),
     Made(Arc<Maker>),
+}
+
+struct Asked {
+    ask: Box<Ask>,
+    last: Mutex<Option<Secret>>,
 }
 
 struct Maker {
@@ -51,7 +56,7 @@ impl OneTimeCode {
         F: Fn() -> A + Send + Sync + 'static,
         A: Future<Output = Secret> + Send + 'static,
     {
-        Self(Source::Asked(Arc::new(move || ask().boxed())))
+        Self(Source::Asked(Arc::new(Asked { ask: Box::new(move || ask().boxed()), last: Mutex::default() })))
     }
 
     /// The secret that an authenticator app is set up with, in base32. Codes of six digits are made from it,
@@ -60,8 +65,10 @@ impl OneTimeCode {
     /// # Errors
     /// The secret is not base32, or is empty.
     pub fn from_secret(secret: &Secret) -> Result<Self, Error> {
-        let letters: String = secret.expose().split_whitespace().collect();
-        let bytes = totp_rs::Secret::try_from_base32(letters.to_uppercase().trim_end_matches('='));
+        // Copies of a secret are secrets.
+        let letters = Secret::from(secret.expose().split_whitespace().collect::<String>());
+        let letters = Secret::from(letters.expose().to_uppercase());
+        let bytes = totp_rs::Secret::try_from_base32(letters.expose().trim_end_matches('='));
         let Some(bytes) = bytes.ok().filter(|bytes| !bytes.is_empty()) else {
             let problem =
                 Problem::new("totp-secret", "is not base32: copy the letters and digits of the set-up key");
@@ -80,19 +87,46 @@ impl OneTimeCode {
         }
     }
 
+    /// Takes a code back that was certainly not sent.
+    pub(crate) fn give_back(&self, unsent: Secret) {
+        let place = match &self.0 {
+            Source::Once(code) => code,
+            Source::Asked(asked) => {
+                *asked.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                return;
+            }
+            // The next one is soon there.
+            Source::Made(_) => return,
+        };
+        *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(unsent);
+    }
+
     /// The next code, which counts as sent.
-    pub(crate) async fn next(&self, clock: &WallClock) -> Result<Secret, Error> {
+    pub(crate) async fn next(&self, clock: &Clock) -> Result<Secret, Error> {
         match &self.0 {
             Source::Once(code) => {
                 code.lock().unwrap_or_else(PoisonError::into_inner).take().ok_or_else(used_up)
             }
-            Source::Asked(ask) => Ok(ask().await),
+            Source::Asked(asked) => asked.next().await,
             Source::Made(maker) => Ok(maker.next(clock).await),
         }
     }
 }
 
-fn used_up() -> Error {
+impl Asked {
+    async fn next(&self) -> Result<Secret, Error> {
+        let code = (self.ask)().await;
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.as_ref() == Some(&code) {
+            let what = "the function that is asked for one-time codes gave one that was used before";
+            return Err(Error::new(ErrorKind::Unauthenticated, what));
+        }
+        *last = Some(code.clone());
+        Ok(code)
+    }
+}
+
+pub(super) fn used_up() -> Error {
     Error::new(
         ErrorKind::Unauthenticated,
         "the session was given a single one-time code, which is used up: sign in anew with another, or give the secret that codes are made from",
@@ -100,9 +134,9 @@ fn used_up() -> Error {
 }
 
 impl Maker {
-    async fn next(&self, clock: &WallClock) -> Secret {
+    async fn next(&self, clock: &Clock) -> Secret {
         loop {
-            let now = clock.unix_seconds();
+            let now = clock();
             let step = now / STEP;
             let is_new = {
                 let mut last = self.last_step.lock().unwrap_or_else(PoisonError::into_inner);

@@ -32,6 +32,9 @@ impl Transport for Attempt {
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportError> {
         let state = CallState::of(&request).cloned();
+        if state.as_ref().is_some_and(CallState::is_over) {
+            return Err(Failure::new(Cause::Deadline { in_flight: false }).into());
+        }
         let number = state.as_ref().map_or(1, CallState::begin_attempt);
         // Whoever drops this future leaves a request behind whose outcome nobody will know.
         let doubted = state.as_ref().is_some_and(CallState::is_in_doubt);

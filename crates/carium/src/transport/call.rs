@@ -20,16 +20,33 @@ struct State {
     attempts: AtomicU32,
     /// Whether a try that has failed may have been carried out.
     in_doubt: AtomicBool,
+    /// Whether the token was replaced for this call already.
+    renewed: AtomicBool,
 }
 
 impl CallState {
     pub(crate) fn new(deadline: Instant) -> Self {
-        Self(Arc::new(State { deadline, attempts: AtomicU32::new(0), in_doubt: AtomicBool::new(false) }))
+        Self(Arc::new(State {
+            deadline,
+            attempts: AtomicU32::new(0),
+            in_doubt: AtomicBool::new(false),
+            renewed: AtomicBool::new(false),
+        }))
     }
 
     /// The state of a request's call.
     pub(crate) fn of(request: &Request<Bytes>) -> Option<&Self> {
         request.extensions().get()
+    }
+
+    /// Whether the token may be replaced for this call: true once.
+    pub(crate) fn may_renew(&self) -> bool {
+        !self.0.renewed.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether the call must be over by now.
+    pub(crate) fn is_over(&self) -> bool {
+        Instant::now() >= self.0.deadline
     }
 
     /// What is known of the call now.
@@ -79,6 +96,11 @@ impl CallState {
         self.0.in_doubt.load(Ordering::Relaxed)
     }
 }
+
+/// Where a call was sent, beside its answer: whom the next page of a list is compared with. Holds ids, so it
+/// has no `Debug`.
+#[derive(Clone)]
+pub(crate) struct SentTo(pub(crate) String);
 
 /// What is known of a call when it is over. Travels with its answer, in its extensions.
 #[derive(Clone, Copy, Debug, Default)]

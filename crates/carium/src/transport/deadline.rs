@@ -12,7 +12,7 @@ use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
 
 use super::attempt::millis;
-use super::call::{CallReport, CallState};
+use super::call::{CallReport, CallState, SentTo};
 use super::failure::{Cause, Failure};
 use crate::request_id::request_id;
 
@@ -41,6 +41,7 @@ impl<T: Transport> Transport for Deadline<T> {
         let start = Instant::now();
         let deadline = start + self.length;
         let state = CallState::new(deadline);
+        let sent_to = SentTo(request.uri().to_string());
         request.extensions_mut().insert(state.clone());
         let span = tracing::info_span!(
             "carium",
@@ -63,7 +64,10 @@ impl<T: Transport> Transport for Deadline<T> {
                 |result| result.map_err(Failure::of),
             );
         tell(&span, &result, state.report(), start.elapsed());
-        state.reported(result)
+        state.reported(result.map(|mut response| {
+            response.extensions_mut().insert(sent_to);
+            response
+        }))
     }
 }
 

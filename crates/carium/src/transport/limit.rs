@@ -8,7 +8,8 @@ use carium_api::{Operation, Transport, TransportError};
 use http::{Request, Response};
 use tokio::sync::Semaphore;
 
-use super::Failure;
+use super::call::CallState;
+use super::failure::{Cause, Failure};
 
 /// Lets so many requests through at a time; the others wait their turn, under their own deadlines.
 pub(crate) struct Limited<T> {
@@ -18,7 +19,7 @@ pub(crate) struct Limited<T> {
 
 impl<T> Limited<T> {
     pub(crate) fn new(inner: T, in_flight: usize) -> Self {
-        Self { inner, permits: Arc::new(Semaphore::new(in_flight)) }
+        Self { inner, permits: Arc::new(Semaphore::new(in_flight.min(Semaphore::MAX_PERMITS))) }
     }
 }
 
@@ -31,6 +32,10 @@ impl<T: Transport> Transport for Limited<T> {
     ) -> Result<Response<Bytes>, TransportError> {
         // Nobody closes the semaphore; were it closed, nothing would have been sent.
         let _permit = self.permits.acquire().await.map_err(Failure::not_sent)?;
+        // Those whose deadline has passed hand their turn on in the same moment.
+        if CallState::of(&request).is_some_and(CallState::is_over) {
+            return Err(Failure::new(Cause::Deadline { in_flight: false }).into());
+        }
         self.inner.send(operation, request).await
     }
 }

@@ -30,6 +30,9 @@ pub struct RetryPolicy {
     longest_delay: Duration,
 }
 
+/// Past any deadline, and within what a clock can add.
+const LONGEST_DELAY: Duration = Duration::from_hours(24);
+
 impl Default for RetryPolicy {
     /// 5 tries; the first wait is up to 200 ms, the longest up to 10 s.
     fn default() -> Self {
@@ -54,10 +57,10 @@ impl RetryPolicy {
         self
     }
 
-    /// The bound of the first wait, which doubles from there, and that of the longest.
+    /// The bound of the first wait, which doubles from there, and that of the longest. Each a day at the most.
     #[must_use]
     pub fn with_delays(mut self, first: Duration, longest: Duration) -> Self {
-        (self.first_delay, self.longest_delay) = (first, longest);
+        (self.first_delay, self.longest_delay) = (first.min(LONGEST_DELAY), longest.min(LONGEST_DELAY));
         self
     }
 
@@ -76,7 +79,7 @@ pub(crate) struct Budget {
     tokens: Mutex<u32>,
 }
 
-/// Enough for a hundred repetitions in a row; the figures are those that the AWS SDKs settled on.
+/// Enough for a hundred repetitions in a row that lead to nothing.
 const CAPACITY: u32 = 500;
 const COST: u32 = 5;
 /// A timeout has already kept the service busy.
@@ -95,26 +98,28 @@ impl Budget {
         left.is_some()
     }
 
-    fn refund(&self) {
+    /// A success gives back what it cost to come by, and a little of what others lost.
+    fn refund(&self, spent: u32) {
         let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        *tokens = (*tokens + REFUND).min(CAPACITY);
+        *tokens = tokens.saturating_add(spent + REFUND).min(CAPACITY);
     }
 }
-
-/// Marks a request that must not reach the service twice, whatever became of it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct NeverTwice;
 
 pub(crate) struct Retried<T> {
     inner: T,
     policy: RetryPolicy,
-    budget: Budget,
+    budget: Arc<Budget>,
     random: Arc<dyn Fn() -> f64 + Send + Sync>,
 }
 
 impl<T> Retried<T> {
-    pub(crate) fn new(inner: T, policy: RetryPolicy, random: Arc<dyn Fn() -> f64 + Send + Sync>) -> Self {
-        Self { inner, policy, budget: Budget::new(), random }
+    pub(crate) fn new(
+        inner: T,
+        policy: RetryPolicy,
+        budget: Arc<Budget>,
+        random: Arc<dyn Fn() -> f64 + Send + Sync>,
+    ) -> Self {
+        Self { inner, policy, budget, random }
     }
 
     /// How long to wait before the next try; `None` where there is to be none.
@@ -122,9 +127,11 @@ impl<T> Retried<T> {
         if attempt >= self.policy.max_attempts {
             return None;
         }
-        let jittered = self.policy.bound(attempt).mul_f64((self.random)().clamp(0.0, 1.0));
+        let drawn = Some((self.random)()).filter(|drawn| drawn.is_finite()).unwrap_or(1.0);
+        let jittered = self.policy.bound(attempt).mul_f64(drawn.clamp(0.0, 1.0));
         let wait = jittered.max(again.asked_for.unwrap_or_default());
-        let in_time = deadline.is_none_or(|deadline| Instant::now() + wait < deadline);
+        let over = Instant::now().checked_add(wait);
+        let in_time = over.is_some_and(|over| deadline.is_none_or(|deadline| over < deadline));
         (in_time && self.budget.spend(again.cost)).then_some(wait)
     }
 }
@@ -138,17 +145,18 @@ impl<T: Transport> Transport for Retried<T> {
     ) -> Result<Response<Bytes>, TransportError> {
         let state = CallState::of(&request).cloned();
         let deadline = state.as_ref().map(CallState::deadline);
-        let once = request.extensions().get::<NeverTwice>().is_some();
-        let mut attempt = 1;
+        let once = holds_code(operation, request.body());
+        let (mut attempt, mut spent) = (1, 0);
         loop {
             let result = self.inner.send(operation, request.clone()).await.map_err(Failure::of);
             let Some(again) = judge(operation.retry, once, &result) else {
                 if result.as_ref().is_ok_and(|response| response.status().is_success()) {
-                    self.budget.refund();
+                    self.budget.refund(spent);
                 }
                 return Ok(if attempt > 1 { gone_is_deleted(operation, result?) } else { result? });
             };
             let Some(wait) = self.wait(attempt, again, deadline) else { return Ok(result?) };
+            spent += again.cost;
             if let (Some(state), true) = (&state, again.in_doubt) {
                 state.set_in_doubt(true);
             }
@@ -156,6 +164,12 @@ impl<T: Transport> Transport for Retried<T> {
             attempt += 1;
         }
     }
+}
+
+/// Whether a request is a sign-in with a one-time code in it, which must not reach the service twice.
+fn holds_code(operation: &Operation, body: &[u8]) -> bool {
+    let name = br#""totp-code""#;
+    !operation.needs_token && body.windows(name.len()).any(|window| window == name)
 }
 
 /// A repetition that may be made.
@@ -181,7 +195,9 @@ fn judge(class: RetryClass, once: bool, result: &Result<Response<Bytes>, Failure
             let asked_for = retry_after(response.headers());
             match response.status() {
                 StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE if !once => {
-                    Some(Again { asked_for, ..again(COST, false) })
+                    // A service that says when to come back is not one that is going down.
+                    let cost = if asked_for.is_some() { 0 } else { COST };
+                    Some(Again { asked_for, ..again(cost, false) })
                 }
                 StatusCode::REQUEST_TIMEOUT
                 | StatusCode::INTERNAL_SERVER_ERROR

@@ -9,8 +9,9 @@ use http::header::{DATE, RETRY_AFTER};
 /// same answer where there is one, so that a clock that is off does no harm; a past one asks for no wait.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse::<u32>() {
-        return Some(Duration::from_secs(seconds.into()));
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More than fits is long enough.
+        return Some(Duration::from_secs(text.parse::<u32>().unwrap_or(u32::MAX).into()));
     }
     let until = httpdate::parse_http_date(text).ok()?;
     let answered = headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
@@ -30,10 +31,11 @@ mod tests {
     #[test]
     fn reads_seconds_and_dates_and_nothing_else() {
         assert_eq!(wait(&[("retry-after", "7")]), Some(Duration::from_secs(7)));
+        assert_eq!(wait(&[("retry-after", "99999999999")]), Some(Duration::from_secs(u32::MAX.into())));
         let (now, later) = ("Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:50:00 GMT");
         assert_eq!(wait(&[("date", now), ("retry-after", later)]), Some(Duration::from_secs(23)));
         assert_eq!(wait(&[("date", later), ("retry-after", now)]), Some(Duration::ZERO));
-        for text in ["", "soon", "-1", "1.5", "99999999999"] {
+        for text in ["", "soon", "-1", "1.5"] {
             assert_eq!(wait(&[("retry-after", text)]), None, "{text}");
         }
         assert_eq!(wait(&[]), None);

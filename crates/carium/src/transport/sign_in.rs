@@ -8,17 +8,18 @@ use carium_api::{Operation, Transport, TransportError};
 use http::header::AUTHORIZATION;
 use http::{Request, Response, StatusCode};
 
+use super::call::CallState;
 use super::failure::{Cause, Failure};
 use crate::session::{Session, Token};
 
 /// Puts the session's token on, and renews it once when it is refused.
-pub(crate) struct SignedIn {
-    inner: Arc<dyn Transport>,
+pub(crate) struct SignedIn<T> {
+    inner: T,
     session: Arc<Session>,
 }
 
-impl SignedIn {
-    pub(crate) fn new(inner: Arc<dyn Transport>, session: Arc<Session>) -> Self {
+impl<T: Transport> SignedIn<T> {
+    pub(crate) fn new(inner: T, session: Arc<Session>) -> Self {
         Self { inner, session }
     }
 
@@ -35,7 +36,7 @@ impl SignedIn {
 }
 
 #[async_trait]
-impl Transport for SignedIn {
+impl<T: Transport> Transport for SignedIn<T> {
     async fn send(
         &self,
         operation: &'static Operation,
@@ -51,7 +52,9 @@ impl Transport for SignedIn {
         let no_token = |error| Failure::new(Cause::SignIn(error));
         let token = self.session.token().await.map_err(no_token)?;
         let response = self.send_with(&token, operation, request.clone()).await?;
-        if response.status() != StatusCode::UNAUTHORIZED {
+        if response.status() != StatusCode::UNAUTHORIZED
+            || !CallState::of(&request).is_none_or(CallState::may_renew)
+        {
             return Ok(response);
         }
         // What is answered 401 was not done, so even a creation is sent again.

@@ -32,15 +32,18 @@ impl Transport for Wire {
         let too_large = |length: usize| length > self.answer_limit;
         // A length that is announced need not be waited for.
         let announced = answer.content_length().and_then(|length| usize::try_from(length).ok());
-        if announced.is_some_and(too_large) {
-            return Err(Failure::new(Cause::TooLarge).into());
-        }
+        let mut cut = announced.is_some_and(too_large);
         let mut body = BytesMut::new();
-        while let Some(chunk) = answer.chunk().await.map_err(failed)? {
-            if too_large(body.len() + chunk.len()) {
+        while !cut && let Some(chunk) = answer.chunk().await.map_err(failed)? {
+            cut = too_large(body.len() + chunk.len());
+            body.extend_from_slice(&chunk);
+        }
+        if cut {
+            if answer.status().is_success() {
                 return Err(Failure::new(Cause::TooLarge).into());
             }
-            body.extend_from_slice(&chunk);
+            // A refusal is one by its status, however much a proxy has to say of it.
+            body.clear();
         }
         let mut response = Response::new(body.freeze());
         *response.status_mut() = answer.status();

@@ -35,6 +35,8 @@ pub(crate) enum Step {
     Lost,
     /// Takes the request and says nothing.
     Silent,
+    /// Does something else, after a while.
+    Later(Duration, Box<Step>),
 }
 
 impl Step {
@@ -130,6 +132,11 @@ impl Service {
             .credentials(Credentials::new("username", "password").unwrap())
             .organization(ORGANIZATION.parse().unwrap())
             .random(|| 1.0)
+            .clock({
+                // The wall clock of these tests goes with tokio's.
+                let start = self.start;
+                move || 1_700_000_000 + start.elapsed().as_secs()
+            })
             .transport(transport)
     }
 }
@@ -156,8 +163,12 @@ impl Transport for Service {
             *count += 1;
             *count - 1
         };
-        let step = (self.decide)(&seen, before);
+        let mut step = (self.decide)(&seen, before);
         self.seen.lock().unwrap().push(seen);
+        while let Step::Later(while_, then) = step {
+            sleep(while_).await;
+            step = *then;
+        }
         match step {
             Step::Answer(status, headers, body) => {
                 let mut response = Response::builder().status(status);
@@ -168,7 +179,7 @@ impl Transport for Service {
             }
             Step::NotSent => Err(Failure::not_sent("no route").into()),
             Step::Lost => Err(Failure::lost("reset").into()),
-            Step::Silent => {
+            Step::Silent | Step::Later(..) => {
                 sleep(Duration::from_hours(24)).await;
                 Err(Failure::lost("silent for a day").into())
             }
