@@ -48,8 +48,8 @@ pub trait Appointments: Send + Sync {
     /// Deletes an appointment.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound): it is not there. Where it was this call that deleted it, and
-    /// only the answer was lost, there is no error.
+    /// [`NotFound`](crate::ErrorKind::NotFound): it is not there. Where the call had to be repeated there is no
+    /// such error: it may have been the first try that deleted it, and gone it is.
     async fn delete(&self, id: AppointmentId) -> Result<(), Error>;
 
     /// Those with whom an appointment can be booked.

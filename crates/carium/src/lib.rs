@@ -1,11 +1,35 @@
 //! A client of the Carium virtual-care platform.
 //!
-//! ```no_run
+//! ```
 //! use carium::patients::Gender;
 //! use carium::{Carium, NewInvitation};
 //!
-//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! # // A service in memory, so that this runs without one.
+//! # struct Service;
+//! # #[carium::api::async_trait]
+//! # impl carium::api::Transport for Service {
+//! #     async fn send(
+//! #         &self,
+//! #         operation: &'static carium::api::Operation,
+//! #         _request: carium::api::http::Request<carium::api::bytes::Bytes>,
+//! #     ) -> Result<carium::api::http::Response<carium::api::bytes::Bytes>, carium::api::TransportError> {
+//! #         let answer: &[u8] = match operation.id {
+//! #             "login" => br#"{"access-token": "token"}"#,
+//! #             _ => br#"{"data": {"id": "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002"}}"#,
+//! #         };
+//! #         Ok(carium::api::http::Response::new(carium::api::bytes::Bytes::from_static(answer)))
+//! #     }
+//! # }
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let builder = Carium::builder()
+//! #     .credentials(carium::Credentials::new("username", "password")?)
+//! #     .organization("8d25a2a6-8219-40d1-a34f-c24ec69f4f72".parse()?)
+//! #     .transport(std::sync::Arc::new(Service));
+//! # /*
 //! let carium = Carium::from_env()?;
+//! # */
+//! # let carium = builder.build()?;
 //! let patient = carium
 //!     .new_patient()
 //!     .first_name("James")
