@@ -85,6 +85,10 @@ pub(crate) fn outputs(sources: &Sources) -> Result<Vec<Output>, String> {
     if !findings.is_empty() {
         return Err(finding::report(&findings));
     }
+    without_panic("the outputs could not be made", || all(sources))
+}
+
+fn all(sources: &Sources) -> Result<Vec<Output>, String> {
     let header = Header::of(sources);
     let mut outputs = Vec::new();
     outputs.extend(client::outputs(&sources.api, &header)?);

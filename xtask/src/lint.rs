@@ -147,6 +147,9 @@ const JSON_SCHEMA_RULES: &[Rule] = &[
     privacy::unmarked,
     privacy::unlike_others,
     privacy::odd_mark,
+    generator::combinations,
+    generator::arrays,
+    generator::untyped,
     examples::refused,
 ];
 

@@ -11,10 +11,11 @@
 //! | [`references`](references::lower) | an `allOf` with one reference to that reference | a reference with something said beside it becomes a type of its own otherwise |
 //! | [`constants`](constants::lower) | a required property with one possible value to one that has it by default | the caller would have to write the value out every time |
 //! | [`defaults`](defaults::lower) | drops other `default`s | defaults are the service's to fill in: a generated one would be sent, and go stale |
-//! | [`constraints`](constraints::lower) | drops `anyOf` over `required`, `minProperties`, `uniqueItems` | Rust's types cannot say them; `anyOf` becomes an enum that nobody wants. The domain crate checks them |
+//! | [`constraints`](constraints::lower) | drops `anyOf` over `required`, `minProperties`, `uniqueItems` | Rust's types cannot say them; `anyOf` becomes an enum that nobody wants. The domain crate checks them, and what the generators pass over by themselves: `maximum`, `minItems`, `format: email`, `minLength` of a secret |
 //! | [`by_hand`](by_hand::lower) | named schemas that `carium-api` has a type for, and secrets, to that type | `DateTime` reads two forms, a form keeps its order, a secret is wiped |
 //! | [`attributes`](attributes::lower) | nullable and `x-expect` properties of answers to `Attribute<T>` | an `Option` loses the difference between `null` and nothing, and fails the document for one odd value |
 //! | [`changes`](changes::lower) | nullable properties of requests to `Change<T>` | an `Option` can keep or set a field, but not clear it |
+//! | [`descriptions`](descriptions::lower) | brackets, bare URLs and blocks of code in descriptions | rustdoc takes them for links, warnings and tests |
 //! | [`extras`](extras::lower) | `additionalProperties: true` to a map of `Unknown` | the generators drop what they do not know; answers keep it, and never print it |
 
 mod attributes;
@@ -23,6 +24,7 @@ mod changes;
 mod constants;
 mod constraints;
 mod defaults;
+mod descriptions;
 mod extras;
 mod media_types;
 mod references;
@@ -32,6 +34,7 @@ use serde_json::{Map, Value, json};
 use crate::spec::{SCHEMA_REF, Spec};
 
 pub(crate) use by_hand::has_type_by_hand;
+pub(crate) use descriptions::for_rustdoc;
 
 /// The crate that the generated code is a part of, as paths in it begin.
 const CRATE: &str = "carium_api";
@@ -50,6 +53,7 @@ pub(crate) fn lower(spec: &Spec) -> Value {
     changes::lower(spec, &mut root);
     by_hand::lower(&mut root);
     extras::lower(&mut root);
+    descriptions::lower(&mut root);
     root
 }
 
@@ -61,6 +65,8 @@ pub(crate) fn lower_json_schema(schema: &Spec, api: &Spec) -> Value {
     defaults::lower(&mut root);
     constraints::lower(&mut root);
     by_hand::lower(&mut root);
+    extras::lower(&mut root);
+    descriptions::lower(&mut root);
     replace_references(&mut root, |name| api.schema(name).map(|_| format!("types::{name}")));
     root
 }

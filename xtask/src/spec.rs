@@ -3,6 +3,8 @@
 mod json_schema;
 mod marks;
 mod operations;
+#[cfg(test)]
+mod page;
 mod sides;
 
 use serde_json::{Map, Value, json};

@@ -24,6 +24,12 @@ const OPERATION: &str = "  /caredb/v1/org-rooms/{id}/:
       x-source: inferred
       parameters:
         - $ref: '#/components/parameters/OrganizationId'
+        - name: x-count
+          in: header
+          description: How many, at the most. By filter[x], or https://example.com.
+          schema:
+            type: integer
+          example: 3
       requestBody:
         required: true
         content:
@@ -69,12 +75,41 @@ const SCHEMAS: &str = "    RoomId:
           x-phi: false
           description: The name.
           example: Room 4
+        score:
+          $ref: '#/components/schemas/RoomScore'
+        labels:
+          $ref: '#/components/schemas/RoomLabels'
+        guests:
+          $ref: '#/components/schemas/RoomGuests'
+        door-code:
+          $ref: '#/components/schemas/DoorCode'
         note:
           type: string
           nullable: true
           x-phi: true
           description: A note, in free text.
           example: The one by the stairs
+    RoomScore:
+      type: integer
+      x-phi: true
+      description: What a guest thinks of the room.
+    RoomLabels:
+      type: object
+      x-source: inferred
+      description: Whatever is written on the door.
+      additionalProperties:
+        type: string
+        x-phi: true
+        description: What is written.
+    RoomGuests:
+      type: array
+      description: Who is in the room.
+      items:
+        $ref: '#/components/schemas/PersonName'
+    DoorCode:
+      type: string
+      x-secret: true
+      description: What opens the room.
     RoomDocument:
       type: object
       description: A room, as the service answers.
@@ -130,6 +165,7 @@ impl Transport for Rooms {
             request.uri().to_string(),
             "https://api.carium.com/caredb/v1/org-rooms/2097e072-92f6-4333-99d6-9693d63be652/?organization-id=8d25a2a6-8219-40d1-a34f-c24ec69f4f72",
         );
+        assert_eq!(request.headers()["x-count"], "3");
         assert_eq!(request.body(), r#"{"name":"Room 4","note":null}"#);
         Ok(Response::new(Bytes::from_static(
             br#"{"data": {"id": "2097e072-92f6-4333-99d6-9693d63be652", "attributes": {"name": "Room 4"}}}"#,
@@ -144,6 +180,7 @@ async fn the_new_method_is_there() {
         .rename_room()
         .id("2097e072-92f6-4333-99d6-9693d63be652")
         .organization_id("8d25a2a6-8219-40d1-a34f-c24ec69f4f72")
+        .x_count(3_i64)
         .body_map(|body| body.name("Room 4").note(Change::Clear))
         .send()
         .await
@@ -154,6 +191,7 @@ async fn the_new_method_is_there() {
 "##;
 
 /// Without TLS, which takes most of the time to build and has no part in this.
+const MOCK: [&str; 4] = ["check", "--locked", "--package", "carium-mock"];
 const TEST: [&str; 9] = [
     "test",
     "--locked",
@@ -186,5 +224,8 @@ fn an_endpoint_is_added_by_editing_the_spec_alone() {
     let said = copy.cargo(&TEST);
     assert!(said.success, "{}\n{}", said.out, said.err);
     assert!(said.out.contains("the_new_method_is_there ... ok"), "{}", said.out);
+    // The helpers for tests are there too.
+    let said = copy.cargo(&MOCK);
+    assert!(said.success, "{}", said.err);
     assert!(copy.read("crates/carium-api/tests/generated/canaries.rs").contains("types::RenameRoomRequest"));
 }

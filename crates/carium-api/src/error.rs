@@ -110,6 +110,13 @@ impl<E> From<Unbuildable> for Error<E> {
     }
 }
 
+// Operations with a header parameter put text into one.
+impl<E> From<http::header::InvalidHeaderValue> for Error<E> {
+    fn from(_: http::header::InvalidHeaderValue) -> Self {
+        Self::InvalidRequest("a parameter has characters that no header can hold".to_owned())
+    }
+}
+
 /// A body that is not what the spec says.
 #[derive(Clone, Debug)]
 pub struct Undecodable {

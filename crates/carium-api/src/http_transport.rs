@@ -19,7 +19,7 @@ const BODY_LIMIT: usize = 32 * 1024 * 1024;
 
 /// Sends each request once and reads the answer.
 ///
-/// It follows no redirect, keeps no cookies and repeats nothing; connecting may take 10 seconds, a call 60,
+/// It follows no redirect, takes no proxy, keeps no cookies and repeats nothing; connecting may take 10 seconds, a call 60,
 /// an answer 32 MiB. Given a token, it sends it with the operations that want one, to the origin that the
 /// token is for. Signing in by itself, and repeating what may be repeated, is what the crate `carium` adds.
 #[derive(Clone)]
@@ -37,6 +37,8 @@ impl HttpTransport {
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
+            // A proxy of the environment is another machine, which plain http to this one is not for.
+            .no_proxy()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT)
             .build()

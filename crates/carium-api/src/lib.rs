@@ -39,6 +39,7 @@ extern crate self as carium_api;
 
 mod attribute;
 mod base_url;
+mod birth_date;
 mod change;
 mod client;
 mod date_time;
@@ -62,6 +63,7 @@ pub use {bytes, chrono, http, uuid};
 
 pub use attribute::Attribute;
 pub use base_url::{BaseUrl, InvalidBaseUrl};
+pub use birth_date::{BirthDate, InvalidBirthDate};
 pub use change::Change;
 pub use client::Client;
 pub use date_time::{DateTime, InvalidDateTime};

@@ -8,6 +8,7 @@ use std::str::FromStr;
 pub trait FromText: FromStr<Err: Display> {}
 
 impl FromText for crate::DateTime {}
+impl FromText for crate::BirthDate {}
 
 /// What a setter of an optional field takes: the value, an `Option` of it, or its text.
 ///

@@ -112,7 +112,7 @@ fn new_patient() -> builder::CreatePatientData {
     let patient = types::NewPatient::builder()
         .first_name("James")
         .last_name("Reece")
-        .birth_date("1980-07-04".parse::<types::BirthDate>().unwrap())
+        .birth_date("1980-07-04")
         .gender(types::Gender::Male)
         .email(types::EmailAddress::try_from("james.reece@example.com").unwrap())
         .mobile_phone(types::PhoneNumber::try_from("+15551234567").unwrap())

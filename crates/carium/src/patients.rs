@@ -3,10 +3,10 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use carium_api::types::{self, BirthDate, EmailAddress, PersonName, PhoneNumber, Username};
+use carium_api::types::{self, EmailAddress, PersonName, PhoneNumber, Username};
 pub use carium_api::types::{Gender, IndividualGroupId, IndividualId, Locale, OrganizationId};
-use carium_api::{Client, ClientShowboatExt as _, operations};
-use chrono::{Datelike as _, NaiveDate, Utc};
+use carium_api::{BirthDate, Client, ClientShowboatExt as _, operations};
+use chrono::Utc;
 
 use crate::error::Error;
 use crate::outcome;
@@ -250,23 +250,17 @@ fn name(field: &'static str, text: Option<&str>, problems: &mut Vec<Problem>) ->
 
 fn birth_date(text: Option<&str>, problems: &mut Vec<Problem>) -> Option<BirthDate> {
     let text = required("birth-date", text, problems)?;
-    // Chrono also takes `1980-7-4` and signs; the page has one form, and nobody was born in the year 0.
-    let in_form = text.len() == "YYYY-MM-DD".len()
-        && text
-            .bytes()
-            .enumerate()
-            .all(|(at, byte)| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() });
-    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|date| in_form && date.year() > 0);
+    let date = text.parse::<BirthDate>().ok();
     let Some(date) = date else {
         problems.push(Problem::new("birth-date", "is not a day of the calendar, written YYYY-MM-DD"));
         return None;
     };
     // The first place on Earth that is a day further.
-    if date > (Utc::now() + chrono::TimeDelta::hours(14)).date_naive() {
+    if date.to_chrono() > (Utc::now() + chrono::TimeDelta::hours(14)).date_naive() {
         problems.push(Problem::new("birth-date", "is in the future"));
         return None;
     }
-    Some(date.into())
+    Some(date)
 }
 
 fn email(text: &str, problems: &mut Vec<Problem>) -> Option<EmailAddress> {

@@ -69,6 +69,7 @@ fn replies() -> Vec<Reply> {
 }
 
 #[tokio::test]
+#[allow(clippy::too_many_lines, reason = "one log, into which everything goes")]
 async fn nothing_private_is_printed_anywhere() {
     let log = Log::default();
     let writer = log.clone();

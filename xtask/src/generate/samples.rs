@@ -52,7 +52,7 @@ impl Sampler<'_> {
         match schema.get("type").and_then(Value::as_str) {
             Some("object") => self.object(schema, mark),
             Some("array") => json!([self.value(schema.get("items").unwrap_or(&Value::Null), mark)]),
-            Some("integer") => schema.get("minimum").cloned().unwrap_or_else(|| json!(1)),
+            Some("integer" | "number") => self.number(schema, mark),
             Some("boolean") => json!(true),
             _ => self.text(schema, mark),
         }
@@ -74,10 +74,24 @@ impl Sampler<'_> {
             };
             object.insert(name.to_owned(), value);
         }
+        if let Some(values) = schema.get("additionalProperties").filter(|values| values.is_object()) {
+            let value = self.value(values, mark);
+            object.insert("key".to_owned(), value);
+        }
         if schema.get("additionalProperties") == Some(&Value::Bool(true)) {
             object.insert("x-beyond-the-spec".to_owned(), json!(self.canary()));
         }
         Value::Object(object)
+    }
+
+    /// Within its bounds where there are any; a marked one without a maximum is one that stands nowhere else.
+    fn number(&mut self, schema: &Value, mark: Mark) -> Value {
+        if mark.is_hidden() && schema.get("maximum").is_none() {
+            let number = 7_310_000 + self.canaries.len();
+            self.canaries.push(number.to_string());
+            return json!(number);
+        }
+        schema.get("minimum").cloned().unwrap_or_else(|| json!(1))
     }
 
     fn is_lenient(&self, property: &Value) -> bool {
@@ -103,6 +117,7 @@ impl Sampler<'_> {
             return schema.get("example").cloned().unwrap_or_else(|| match format(schema) {
                 Some("uuid") => json!("aa6243fb-e4c1-44a0-ae3c-f4c4ab115002"),
                 Some("date-time") => json!("2022-01-01T09:00:00Z"),
+                Some("date") => json!("2022-01-01"),
                 _ => json!("plain"),
             });
         }

@@ -13,6 +13,9 @@ use crate::spec::{Operation, strings};
 /// The classes of operations, by when a call may be repeated.
 const RETRY: [&str; 3] = ["safe", "idempotent", "create"];
 
+/// Names that the generated code has for something else.
+const RESERVED: [&str; 3] = ["all", "fields", "send"];
+
 /// Who documents a part of the spec.
 const SOURCES: [&str; 3] = ["examples-page", "reference", "inferred"];
 
@@ -36,6 +39,10 @@ pub(super) fn operation_id(context: &Context<'_>, out: &mut Vec<Finding>) {
                     context.report(out, rule, &at, what, mend);
                 }
                 let place = format!("`{} {}`", operation.method.to_uppercase(), operation.path);
+                if RESERVED.contains(&id.as_str()) || syn::parse_str::<syn::Ident>(id).is_err() {
+                    let what = format!("the `operationId` `{id}` is taken in the generated code");
+                    context.report(out, rule, &at, what, "write what it does with what, such as `move_room`");
+                }
                 if let Some(first) = seen.get(id.as_str()) {
                     let what = format!("the `operationId` `{id}` of {place} is also that of {first}");
                     context.report(out, rule, &at, what, "give one of the two another name");
@@ -149,6 +156,17 @@ pub(super) fn tag(context: &Context<'_>, out: &mut Vec<Finding>) {
         {
             let what = format!("tag `{name}` is declared twice");
             context.report(out, "tag", &tag.pointer, what, "keep one of the two");
+        }
+        // It becomes a part of the name of a trait.
+        if let Some(name) = text(tag, "name").filter(|name| !name.bytes().all(|it| it.is_ascii_lowercase())) {
+            let what = format!("tag `{name}` is not one word in lower case");
+            context.report(
+                out,
+                "tag",
+                &tag.at("name"),
+                what,
+                "write the name of the service, such as `caredb`",
+            );
         }
     }
     for operation in &context.operations {

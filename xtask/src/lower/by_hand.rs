@@ -3,7 +3,8 @@ use serde_json::Value;
 use super::{become_rust_type, each_map, replace_references};
 
 /// Named schemas for which `carium-api` has a type written by hand, under the schema's name or another.
-const TYPES: [(&str, &str); 2] = [("DateTime", "DateTime"), ("UploadData", "FormFields")];
+const TYPES: [(&str, &str); 3] =
+    [("BirthDate", "BirthDate"), ("DateTime", "DateTime"), ("UploadData", "FormFields")];
 
 /// The type written by hand that stands for a named schema.
 pub(crate) fn has_type_by_hand(schema: &str) -> Option<&'static str> {

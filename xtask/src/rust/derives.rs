@@ -13,6 +13,9 @@ const PLAIN_VALUES: [&str; 3] = ["Uuid", "NaiveDate", "NonZeroU64"];
 
 pub(crate) fn complete(file: &mut File) {
     for mut item in std::mem::take(&mut file.items) {
+        if let Item::Struct(ItemStruct { attrs, .. }) | Item::Enum(syn::ItemEnum { attrs, .. }) = &mut item {
+            derive(attrs, &["PartialEq"]);
+        }
         let mut accessor = None;
         let mut more = Vec::new();
         match &mut item {
@@ -28,9 +31,6 @@ pub(crate) fn complete(file: &mut File) {
                         pub fn as_str(&self) -> &str { &self.0 }
                     }
                 });
-            }
-            Item::Struct(document) if super::named_fields(document).is_some() => {
-                derive(&mut document.attrs, &["PartialEq"]);
             }
             Item::Impl(implementation) => {
                 accessor = text_of_enum(implementation).or_else(|| text_form(implementation));
@@ -65,7 +65,7 @@ fn text_of_enum(implementation: &syn::ItemImpl) -> Option<Item> {
     let arms = arms
         .iter()
         .map(|arm| match &*arm.body {
-            Expr::MethodCall(call) => call.args.first().map(|text| {
+            Expr::MethodCall(call) if call.method == "write_str" => call.args.first().map(|text| {
                 let pattern = &arm.pat;
                 quote!(#pattern => #text)
             }),

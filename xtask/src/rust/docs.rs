@@ -90,7 +90,7 @@ fn document_struct(item: &mut ItemStruct, spec: &Spec) {
 fn description(spec: &Spec, property: &serde_json::Value) -> Option<String> {
     let own = property.get("description");
     let target = || spec.schema(referred_schema(property)?)?.get("description");
-    own.or_else(target)?.as_str().map(str::to_owned)
+    own.or_else(target)?.as_str().map(crate::lower::for_rustdoc)
 }
 
 fn is_rest(field: &Field) -> bool {
@@ -172,7 +172,7 @@ fn document_operation(attributes: &mut Vec<Attribute>, operation: &Operation<'_>
     let source = match operation.text("x-source") {
         Some("examples-page") => "the vendor's Examples page",
         Some("reference") => "the vendor's reference pages",
-        _ => "inferred from the vendor's Examples page, which names the path only",
+        _ => "inferred; the vendor does not document it",
     };
     describe(
         attributes,

@@ -76,7 +76,10 @@ fn hide_struct(item: &mut ItemStruct, spec: &Spec) -> Option<ItemImpl> {
         return (mark.is_hidden() && remove_derive(&mut item.attrs, "Debug"))
             .then(|| debug_opaque(&item.ident, mark));
     };
-    let marks: Vec<_> = fields.named.iter().map(|field| field_mark(spec, &name, field)).collect();
+    // A mark on the whole is one on each part of it.
+    let whole = spec.schema(&name).map_or(Mark::Silent, |schema| spec.mark(schema));
+    let mark = |field| if whole.is_hidden() { whole } else { field_mark(spec, &name, field) };
+    let marks: Vec<_> = fields.named.iter().map(mark).collect();
     if !marks.iter().any(|mark| mark.is_hidden()) {
         return None;
     }
@@ -179,6 +182,7 @@ components:
         password: {type: string, x-secret: true}
         locale: {type: string}
     Mail: {type: string, x-phi: true}
+    Home: {type: object, x-phi: true, properties: {street: {type: string}}}
 ";
 
     fn hidden(mut file: File) -> String {
@@ -196,6 +200,18 @@ components:
         assert!(text.contains("self.name.as_ref().map(|_| ::carium_api::Hidden::Phi)"), "{text}");
         assert!(text.contains(r#".field("password", &::carium_api::Hidden::Secret)"#), "{text}");
         assert!(text.contains(r#".field("locale", &self.locale)"#), "{text}");
+    }
+
+    #[test]
+    fn a_type_that_the_spec_does_not_know_is_hidden_and_a_mark_on_the_whole_is_on_each_part() {
+        let text = hidden(syn::parse_quote! {
+            #[derive(Debug)]
+            pub struct Surprise(String);
+            #[derive(Debug)]
+            pub struct Home { pub street: String }
+        });
+        assert!(text.contains(r#"f.debug_tuple("Surprise").field(&::carium_api::Hidden::Phi)"#), "{text}");
+        assert!(text.contains(r#".field("street", &::carium_api::Hidden::Phi)"#), "{text}");
     }
 
     #[test]

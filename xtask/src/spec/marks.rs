@@ -24,13 +24,15 @@ impl Mark {
     }
 }
 
-/// The mark of a schema: its own, else that of what it refers to, else that of its items. A mark
+/// The mark of a schema: its own, else that of what it refers to, else that of its items or values. A mark
 /// that hides wins over a nearer one that does not: nobody unhides by accident.
 pub(super) fn of(spec: &Spec, schema: &Value) -> Mark {
     let own = own(schema);
     let target = referred_schema(schema).and_then(|name| spec.schema(name)).map(self::own);
     let items = schema.get("items").map(|items| of(spec, items));
-    let all = [Some(own), target, items];
+    let values = schema.get("additionalProperties").filter(|values| values.is_object());
+    let values = values.map(|values| of(spec, values));
+    let all = [Some(own), target, items, values];
     let known = |wanted: fn(&Mark) -> bool| all.into_iter().flatten().find(wanted);
     known(|mark| mark.is_hidden()).or_else(|| known(|mark| *mark != Mark::Silent)).unwrap_or(Mark::Silent)
 }
@@ -42,5 +44,31 @@ fn own(schema: &Value) -> Mark {
         (_, Some(true)) => Mark::Phi,
         (None, None) => Mark::Silent,
         _ => Mark::Plain,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_marked_below_is_marked_and_hiding_wins() {
+        let spec =
+            "components: {schemas: {Mail: {type: string, x-phi: true}, Free: {type: string, x-phi: false}}}";
+        let spec = Spec::parse("t.yaml", spec).unwrap();
+        let mail = json!({"$ref": "#/components/schemas/Mail"});
+        for (schema, mark) in [
+            (json!({"type": "string"}), Mark::Silent),
+            (json!({"type": "string", "x-secret": false}), Mark::Plain),
+            (mail.clone(), Mark::Phi),
+            (json!({"allOf": [mail], "x-phi": false}), Mark::Phi),
+            (json!({"type": "array", "items": mail}), Mark::Phi),
+            (json!({"type": "object", "additionalProperties": mail}), Mark::Phi),
+            (json!({"allOf": [{"$ref": "#/components/schemas/Free"}], "x-secret": true}), Mark::Secret),
+        ] {
+            assert_eq!(of(&spec, &schema), mark, "{schema}");
+        }
     }
 }

@@ -97,7 +97,7 @@ pub trait ClientCaredbExt {
     /// # Errors
     /// As for every call: see [`Error`](crate::Error).
     ///
-    /// Source: inferred from the vendor's Examples page, which names the path only.
+    /// Source: inferred; the vendor does not document it.
     fn list_practitioners(&self) -> builder::ListPractitioners<'_>;
     /// List the statuses of appointments
     ///
@@ -117,7 +117,7 @@ pub trait ClientCaredbExt {
     /// # Errors
     /// As for every call: see [`Error`](crate::Error).
     ///
-    /// Source: inferred from the vendor's Examples page, which names the path only.
+    /// Source: inferred; the vendor does not document it.
     fn list_appointment_statuses(&self) -> builder::ListAppointmentStatuses<'_>;
     /// List the types of appointments
     ///
@@ -137,7 +137,7 @@ pub trait ClientCaredbExt {
     /// # Errors
     /// As for every call: see [`Error`](crate::Error).
     ///
-    /// Source: inferred from the vendor's Examples page, which names the path only.
+    /// Source: inferred; the vendor does not document it.
     fn list_appointment_types(&self) -> builder::ListAppointmentTypes<'_>;
     /// List the classes of documents
     ///

@@ -5,7 +5,7 @@
 //! One row of a bulk onboarding file, and its parts.
 
 /// Where a file lies, relative to the folder of documents. Not empty.
-#[derive(::serde::Serialize, Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(::serde::Serialize, Clone, Eq, Hash, Ord, PartialOrd, PartialEq)]
 #[serde(transparent)]
 pub struct DocumentPath(::std::string::String);
 
@@ -81,7 +81,7 @@ impl<'de> ::serde::Deserialize<'de> for DocumentPath {
 }
 
 /// Something of an organization's vocabulary: its id, or its name as the organization lists it. Not empty.
-#[derive(::serde::Serialize, Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(::serde::Serialize, Clone, Debug, Eq, Hash, Ord, PartialOrd, PartialEq)]
 #[serde(transparent)]
 pub struct IdOrName(::std::string::String);
 
@@ -278,7 +278,7 @@ pub struct OnboardingRequest {
     pub appointment: ::std::option::Option<OnboardingAppointment>,
     /// A date of birth, `YYYY-MM-DD`.
     #[serde(rename = "birth-date")]
-    pub birth_date: ::carium_api::types::BirthDate,
+    pub birth_date: ::carium_api::BirthDate,
     /// The documents to file in the patient's record.
     #[serde(default, skip_serializing_if = "::std::vec::Vec::is_empty")]
     pub documents: ::std::vec::Vec<OnboardingDocument>,

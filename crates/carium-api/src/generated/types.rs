@@ -370,8 +370,8 @@ impl ::std::convert::TryFrom<String> for AppointmentId {
     Eq,
     Hash,
     Ord,
-    PartialEq,
-    PartialOrd
+    PartialOrd,
+    PartialEq
 )]
 pub enum AppointmentResourceType {
     /// `org-appointments`
@@ -728,83 +728,6 @@ impl AppointmentTypeList {
     }
 }
 
-/// A date of birth, `YYYY-MM-DD`.
-#[derive(
-    ::serde::Deserialize,
-    ::serde::Serialize,
-    Clone,
-    Copy,
-    Eq,
-    Hash,
-    Ord,
-    PartialEq,
-    PartialOrd
-)]
-#[serde(transparent)]
-pub struct BirthDate(pub ::chrono::naive::NaiveDate);
-
-impl ::std::fmt::Debug for BirthDate {
-    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-        f.debug_tuple("BirthDate").field(&::carium_api::Hidden::Phi).finish()
-    }
-}
-
-impl ::carium_api::IntoOptional<BirthDate> for ::chrono::naive::NaiveDate {
-    fn into_optional(
-        self,
-    ) -> ::std::result::Result<::std::option::Option<BirthDate>, ::std::string::String> {
-        Ok(Some(BirthDate(self)))
-    }
-}
-
-impl ::std::ops::Deref for BirthDate {
-    type Target = ::chrono::naive::NaiveDate;
-    fn deref(&self) -> &::chrono::naive::NaiveDate {
-        &self.0
-    }
-}
-
-impl ::std::convert::From<BirthDate> for ::chrono::naive::NaiveDate {
-    fn from(value: BirthDate) -> Self {
-        value.0
-    }
-}
-
-impl ::std::convert::From<::chrono::naive::NaiveDate> for BirthDate {
-    fn from(value: ::chrono::naive::NaiveDate) -> Self {
-        Self(value)
-    }
-}
-
-impl ::std::fmt::Display for BirthDate {
-    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-        ::std::fmt::Display::fmt(&::carium_api::Hidden::Phi, f)
-    }
-}
-
-impl ::std::str::FromStr for BirthDate {
-    type Err = <::chrono::naive::NaiveDate as ::std::str::FromStr>::Err;
-    fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> {
-        Ok(Self(value.parse()?))
-    }
-}
-
-impl ::carium_api::FromText for BirthDate {}
-
-impl ::std::convert::TryFrom<&str> for BirthDate {
-    type Error = <::chrono::naive::NaiveDate as ::std::str::FromStr>::Err;
-    fn try_from(value: &str) -> ::std::result::Result<Self, Self::Error> {
-        value.parse()
-    }
-}
-
-impl ::std::convert::TryFrom<String> for BirthDate {
-    type Error = <::chrono::naive::NaiveDate as ::std::str::FromStr>::Err;
-    fn try_from(value: String) -> ::std::result::Result<Self, Self::Error> {
-        value.parse()
-    }
-}
-
 /// The resource of an appointment to book.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 #[serde(deny_unknown_fields)]
@@ -1058,7 +981,7 @@ impl DocumentClassList {
 }
 
 /// What a document is called in the record. Not empty.
-#[derive(::serde::Serialize, Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(::serde::Serialize, Clone, Eq, Hash, Ord, PartialOrd, PartialEq)]
 #[serde(transparent)]
 pub struct DocumentName(::std::string::String);
 
@@ -1377,8 +1300,8 @@ impl DocumentReferenceList {
     Eq,
     Hash,
     Ord,
-    PartialEq,
-    PartialOrd
+    PartialOrd,
+    PartialEq
 )]
 pub enum DocumentReferenceResourceType {
     /// `org-document-references`
@@ -1569,7 +1492,7 @@ impl DownloadLocation {
 }
 
 /// An e-mail address, RFC 2822.
-#[derive(::serde::Serialize, Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(::serde::Serialize, Clone, Eq, Hash, Ord, PartialOrd, PartialEq)]
 #[serde(transparent)]
 pub struct EmailAddress(::std::string::String);
 
@@ -1784,7 +1707,7 @@ impl ErrorSource {
 }
 
 /// The name of a file, without a path. Not empty.
-#[derive(::serde::Serialize, Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(::serde::Serialize, Clone, Eq, Hash, Ord, PartialOrd, PartialEq)]
 #[serde(transparent)]
 pub struct FileName(::std::string::String);
 
@@ -1868,8 +1791,8 @@ impl<'de> ::serde::Deserialize<'de> for FileName {
     Eq,
     Hash,
     Ord,
-    PartialEq,
-    PartialOrd
+    PartialOrd,
+    PartialEq
 )]
 pub enum Gender {
     /// `male`
@@ -2141,8 +2064,8 @@ impl InvitationRequest {
     Eq,
     Hash,
     Ord,
-    PartialEq,
-    PartialOrd
+    PartialOrd,
+    PartialEq
 )]
 pub enum Locale {
     /// `en_US`
@@ -2319,7 +2242,7 @@ impl LoginRequest {
 }
 
 /// A media type, such as `application/pdf`. Not empty.
-#[derive(::serde::Serialize, Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(::serde::Serialize, Clone, Debug, Eq, Hash, Ord, PartialOrd, PartialEq)]
 #[serde(transparent)]
 pub struct MediaType(::std::string::String);
 
@@ -2568,7 +2491,7 @@ impl NewInvitation {
 pub struct NewPatient {
     /// A date of birth, `YYYY-MM-DD`.
     #[serde(rename = "birth-date")]
-    pub birth_date: BirthDate,
+    pub birth_date: ::carium_api::BirthDate,
     /// An e-mail address, RFC 2822.
     #[serde(skip_serializing_if = "::std::option::Option::is_none")]
     pub email: ::std::option::Option<EmailAddress>,
@@ -2645,8 +2568,8 @@ impl NewPatient {
     Eq,
     Hash,
     Ord,
-    PartialEq,
-    PartialOrd
+    PartialOrd,
+    PartialEq
 )]
 pub enum NotificationChannel {
     /// `sms`
@@ -3057,7 +2980,7 @@ pub struct PatientAttributes {
         default,
         skip_serializing_if = "::carium_api::Attribute::is_missing"
     )]
-    pub birth_date: ::carium_api::Attribute<BirthDate>,
+    pub birth_date: ::carium_api::Attribute<::carium_api::BirthDate>,
     /// The e-mail address of the patient.
     #[serde(
         rename = "email",
@@ -3180,8 +3103,8 @@ impl PatientDocument {
     Eq,
     Hash,
     Ord,
-    PartialEq,
-    PartialOrd
+    PartialOrd,
+    PartialEq
 )]
 pub enum PatientResourceType {
     /// `ui-patients`
@@ -3239,7 +3162,7 @@ impl ::std::convert::TryFrom<::std::string::String> for PatientResourceType {
 }
 
 /// A first or last name of a person. Not empty.
-#[derive(::serde::Serialize, Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(::serde::Serialize, Clone, Eq, Hash, Ord, PartialOrd, PartialEq)]
 #[serde(transparent)]
 pub struct PersonName(::std::string::String);
 
@@ -3315,7 +3238,7 @@ impl<'de> ::serde::Deserialize<'de> for PersonName {
 }
 
 /// A phone number in the form of E.164, with a leading plus sign and without spaces.
-#[derive(::serde::Serialize, Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(::serde::Serialize, Clone, Eq, Hash, Ord, PartialOrd, PartialEq)]
 #[serde(transparent)]
 pub struct PhoneNumber(::std::string::String);
 
@@ -3705,7 +3628,7 @@ impl UploadInfo {
 }
 
 /// What a person signs in with. Of a patient, their e-mail address or their mobile phone. Not empty.
-#[derive(::serde::Serialize, Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(::serde::Serialize, Clone, Eq, Hash, Ord, PartialOrd, PartialEq)]
 #[serde(transparent)]
 pub struct Username(::std::string::String);
 

@@ -33,7 +33,6 @@ pub(crate) fn check_all() {
     crate::value!(
         types::ServiceDocumentAgreementId, "\"2097e072-92f6-4333-99d6-9693d63be652\"", []
     );
-    crate::value!(types::BirthDate, "\"1800-07-04\"", ["1800-07-04"]);
     crate::value!(types::EmailAddress, "\"canary-0000@example.com\"", ["canary-0000"]);
     crate::value!(types::PhoneNumber, "\"+15559000000\"", ["+15559000000"]);
     crate::value!(types::PersonName, "\"canary-0000\"", ["canary-0000"]);

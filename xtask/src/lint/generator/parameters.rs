@@ -9,13 +9,14 @@ use crate::finding::Finding;
 use crate::lint::context::{Context, operation_name, text};
 use crate::lint::outline::Node;
 use crate::lint::words::Kind;
+use crate::spec::Spec;
 
 /// `generator-limit`: a parameter is in the path, the query or a header, is written in the plain style of
 /// that place, and has a schema. The generator refuses cookies, other styles and `content`; it ignores
 /// `explode`, `allowReserved` and `allowEmptyValue`, and sends what they say it is not to.
 pub(in crate::lint) fn parameters(context: &Context<'_>, out: &mut Vec<Finding>) {
     for node in context.each(Kind::Parameter) {
-        for (word, what, mend) in limits(node) {
+        for (word, what, mend) in limits(context.spec, node) {
             let pointer = word.map_or_else(|| node.pointer.clone(), |word| node.at(word));
             let what = format!("{} {what}", context.name(node));
             context.report(out, RULE, &pointer, what, mend);
@@ -23,9 +24,16 @@ pub(in crate::lint) fn parameters(context: &Context<'_>, out: &mut Vec<Finding>)
     }
 }
 
+/// Names that the builder of a call has for its own methods and variables.
+const RESERVED: [&str; 8] = ["body", "body_map", "client", "new", "request", "response", "send", "url"];
+
+fn text_of<'v>(value: &'v Value, word: &str) -> Option<&'v str> {
+    value.get(word).and_then(Value::as_str)
+}
+
 /// What the generator cannot take of a parameter: the word at fault, where it is one, what is wrong with the
 /// parameter, and how to mend it.
-fn limits<'n>(node: &'n Node<'_>) -> Vec<(Option<&'n str>, String, String)> {
+fn limits<'n>(spec: &Spec, node: &'n Node<'_>) -> Vec<(Option<&'n str>, String, String)> {
     let place = text(node, "in").unwrap_or_default();
     let plain = if place == "query" { "form" } else { "simple" };
     let mut limits = Vec::new();
@@ -36,6 +44,23 @@ fn limits<'n>(node: &'n Node<'_>) -> Vec<(Option<&'n str>, String, String)> {
     } else if let Some(style) = text(node, "style").filter(|style| *style != plain) {
         let what = format!("has the style `{style}`, which the generator refuses");
         add(Some("style"), &what, &format!("remove `style`; it is `{plain}` by itself"));
+    }
+    if let Some(name) = text(node, "name").filter(|name| RESERVED.contains(name)) {
+        let what = format!("has the name `{name}`, which the generated builder has for something else");
+        add(Some("name"), &what, "give it another name, if the service takes one");
+    }
+    if let Some(schema) = node.value.get("schema") {
+        if spec.mark(schema).is_hidden() || spec.mark(node.value).is_hidden() {
+            let what = "is marked, and a URL or a header is logged on the way";
+            add(None, what, "send it in a body, or write `x-phi: false` where it may be printed");
+        }
+        if text_of(spec.resolve_schema(schema), "type") == Some("array") {
+            add(
+                Some("schema"),
+                "is a list, which the helpers of the mock crate cannot match",
+                "send it in a body",
+            );
+        }
     }
     if node.has("content") {
         let what = "has `content`, which the generator refuses";

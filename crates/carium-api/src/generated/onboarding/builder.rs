@@ -331,10 +331,7 @@ pub struct OnboardingRequest {
         ::std::option::Option<super::OnboardingAppointment>,
         ::std::string::String,
     >,
-    birth_date: ::std::result::Result<
-        ::carium_api::types::BirthDate,
-        ::std::string::String,
-    >,
+    birth_date: ::std::result::Result<::carium_api::BirthDate, ::std::string::String>,
     documents: ::std::result::Result<
         ::std::vec::Vec<super::OnboardingDocument>,
         ::std::string::String,
@@ -418,7 +415,7 @@ impl OnboardingRequest {
     /// Sets `birth_date`. A value that cannot be converted is reported when everything is put together.
     pub fn birth_date<T>(mut self, value: T) -> Self
     where
-        T: ::std::convert::TryInto<::carium_api::types::BirthDate>,
+        T: ::std::convert::TryInto<::carium_api::BirthDate>,
         T::Error: ::std::fmt::Display,
     {
         self.birth_date = value

@@ -3760,7 +3760,7 @@ impl ::std::convert::From<super::NewInvitation> for NewInvitation {
 /// Builds a [`NewPatient`](super::NewPatient).
 #[derive(Clone)]
 pub struct NewPatient {
-    birth_date: ::std::result::Result<super::BirthDate, ::std::string::String>,
+    birth_date: ::std::result::Result<::carium_api::BirthDate, ::std::string::String>,
     email: ::std::result::Result<
         ::std::option::Option<super::EmailAddress>,
         ::std::string::String,
@@ -3814,7 +3814,7 @@ impl NewPatient {
     /// Sets `birth_date`. A value that cannot be converted is reported when everything is put together.
     pub fn birth_date<T>(mut self, value: T) -> Self
     where
-        T: ::std::convert::TryInto<super::BirthDate>,
+        T: ::std::convert::TryInto<::carium_api::BirthDate>,
         T::Error: ::std::fmt::Display,
     {
         self.birth_date = value
@@ -4201,7 +4201,7 @@ impl ::std::convert::From<super::Patient> for Patient {
 #[derive(Clone)]
 pub struct PatientAttributes {
     birth_date: ::std::result::Result<
-        ::carium_api::Attribute<super::BirthDate>,
+        ::carium_api::Attribute<::carium_api::BirthDate>,
         ::std::string::String,
     >,
     email: ::std::result::Result<
@@ -4274,7 +4274,7 @@ impl PatientAttributes {
     /// Sets `birth_date`. A value that cannot be converted is reported when everything is put together.
     pub fn birth_date<T>(mut self, value: T) -> Self
     where
-        T: ::std::convert::TryInto<::carium_api::Attribute<super::BirthDate>>,
+        T: ::std::convert::TryInto<::carium_api::Attribute<::carium_api::BirthDate>>,
         T::Error: ::std::fmt::Display,
     {
         self.birth_date = value
