@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use carium_api::Operation;
@@ -74,7 +75,8 @@ pub(crate) struct Inner {
     /// Whether certainly nothing reached the service.
     pub(crate) not_sent: bool,
     pub(crate) page: Option<crate::page::Page>,
-    pub(crate) source: Option<Box<dyn StdError + Send + Sync>>,
+    /// Shared by those who waited for the same thing.
+    pub(crate) source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
@@ -105,7 +107,7 @@ impl Error {
         self
     }
 
-    /// The same error for one more of those who waited for the same thing. The source stays with the first.
+    /// The same error for one more of those who waited for the same thing.
     pub(crate) fn again(&self) -> Self {
         let inner = &self.0;
         Self(Box::new(Inner {
@@ -120,7 +122,7 @@ impl Error {
             may_have_happened: inner.may_have_happened,
             not_sent: inner.not_sent,
             page: inner.page.clone(),
-            source: None,
+            source: inner.source.clone(),
         }))
     }
 

@@ -1,6 +1,7 @@
 //! What came of a call of the low-level client, in the words of this crate.
 
 use std::error::Error as StdError;
+use std::sync::Arc;
 
 use carium_api::types::ErrorDocument;
 use carium_api::{Operation, Response, ResponseValue, RetryClass};
@@ -41,7 +42,7 @@ pub(crate) fn of<T>(
             answered_with(operation, ErrorKind::Undecodable, what, response)
                 // It was done, or why would it say yes; what was made has no name now.
                 .with(|inner| inner.may_have_happened = operation.retry != RetryClass::Safe)
-                .with(|inner| inner.source = Some(undecodable.into()))
+                .with(|inner| inner.source = Some(Arc::new(undecodable)))
         }
         other => Error::new(ErrorKind::Undecodable, other.to_string()),
     }
@@ -74,7 +75,7 @@ fn of_failure(operation: &'static Operation, failure: Failure) -> Error {
         }
     };
     let not_sent = matches!(failure.cause, Cause::NotSent) && !report.in_doubt;
-    let source: Box<dyn StdError + Send + Sync> = Box::new(failure);
+    let source: Arc<dyn StdError + Send + Sync> = Arc::new(failure);
     Error::new(kind, what).with(|inner| {
         inner.attempts = report.attempts;
         inner.not_sent = not_sent;

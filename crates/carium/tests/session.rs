@@ -176,6 +176,17 @@ async fn a_good_token_is_kept_while_renewing_fails() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn everyone_who_waits_for_a_sign_in_is_told_why_it_failed() {
+    let service = Service::new(|_, _| Step::NotSent);
+    let client = service.client();
+    let (one, other) = tokio::join!(call(&client, "get_appointment"), call(&client, "get_appointment"));
+    for error in [one.unwrap_err(), other.unwrap_err()] {
+        let source = std::error::Error::source(&error).unwrap();
+        assert!(source.to_string().contains("nothing was sent"), "{source}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn refused_credentials_are_not_tried_again_by_themselves() {
     let service = Service::new(|_, _| Step::status(401));
     let error = call(&service.client(), "get_appointment").await.unwrap_err();

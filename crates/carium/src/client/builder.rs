@@ -234,7 +234,7 @@ impl Builder {
             }
             let http = http.build().map_err(|error| {
                 Error::new(ErrorKind::InvalidInput, "the HTTP client cannot be set up as given")
-                    .with(|inner| inner.source = Some(Box::new(error.without_url())))
+                    .with(|inner| inner.source = Some(Arc::new(error.without_url())))
             })?;
             Arc::new(Wire::new(http, self.answer_limit))
         };
