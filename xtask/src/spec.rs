@@ -99,6 +99,12 @@ impl Spec {
         referred_schema(property).and_then(|name| self.schema(name)).unwrap_or(property)
     }
 
+    /// Whether answers may hold anything where this property stands.
+    pub(crate) fn is_lenient(&self, property: &Value) -> bool {
+        let nullable = |schema: &Value| schema.get("nullable") == Some(&Value::Bool(true));
+        nullable(property) || property.get("x-expect").is_some() || nullable(self.resolve_schema(property))
+    }
+
     /// The value that a `$ref` leads to, or the value itself where there is none. A dangling or an
     /// endless chain of references yields the reference; the linter reports it.
     pub(crate) fn resolve<'a>(&'a self, value: &'a Value) -> &'a Value {

@@ -39,20 +39,21 @@ pub enum InvalidBaseUrl {
     PlainHttp,
 }
 
+impl InvalidBaseUrl {
+    /// What is wrong with it and what to do, as it follows on "the base URL".
+    pub fn what(self) -> &'static str {
+        match self {
+            Self::NotHttp => "is not a URL of http or https: write it like https://api.carium.com",
+            Self::HasCredentials => "has a user or a password in it: give credentials apart from it",
+            Self::HasQuery => "has a query or a fragment: leave out what follows `?` or `#`",
+            Self::PlainHttp => "is plain http to another machine: use https, or allow plain http by name",
+        }
+    }
+}
+
 impl fmt::Display for InvalidBaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotHttp => {
-                "the base URL is not a URL of http or https: write it like https://api.carium.com"
-            }
-            Self::HasCredentials => {
-                "the base URL has a user or a password in it: give credentials apart from it"
-            }
-            Self::HasQuery => "the base URL has a query or a fragment: leave out what follows `?` or `#`",
-            Self::PlainHttp => {
-                "the base URL is plain http to another machine: use https, or allow plain http by name"
-            }
-        })
+        write!(f, "the base URL {}", self.what())
     }
 }
 

@@ -19,8 +19,8 @@ const BODY_LIMIT: usize = 32 * 1024 * 1024;
 
 /// Sends each request once and reads the answer.
 ///
-/// It follows no redirect, takes no proxy, keeps no cookies and repeats nothing; connecting may take 10 seconds, a call 60,
-/// an answer 32 MiB. Given a token, it sends it with the operations that want one, to the origin that the
+/// It follows no redirect, takes no proxy, keeps no cookies and repeats nothing; connecting may take 10
+/// seconds, a call 60, an answer 32 MiB. Given a token, it sends it with the operations that want one, to the origin that the
 /// token is for. Signing in by itself, and repeating what may be repeated, is what the crate `carium` adds.
 #[derive(Clone)]
 pub struct HttpTransport {

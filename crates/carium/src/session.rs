@@ -203,14 +203,12 @@ impl Session {
             ),
             None => None,
         };
-        let mut request = types::LoginRequest::builder()
+        let asked_for = self.lifetime.and_then(|lifetime| std::num::NonZeroU64::new(lifetime.as_secs()));
+        let request = types::LoginRequest::builder()
             .username(self.credentials.username.clone())
             .password(self.credentials.password.clone())
-            .totp_code(code.clone());
-        let asked_for = self.lifetime.and_then(|lifetime| std::num::NonZeroU64::new(lifetime.as_secs()));
-        if let Some(seconds) = asked_for {
-            request = request.access_token_expiration_seconds(seconds);
-        }
+            .totp_code(code.clone())
+            .access_token_expiration_seconds(asked_for);
         let answer = self.client.login().body_map(|_| request).send().await;
         let (answer, _) =
             outcome::of(&operations::LOGIN, answer).map_err(|error| self.refused(error, code))?;

@@ -62,14 +62,14 @@ impl Sampler<'_> {
         let mut object = Map::new();
         for (name, property) in crate::spec::members(schema.get("properties")) {
             let value = match self.filling {
-                Filling::Odd if self.is_lenient(property) => {
+                Filling::Odd if self.spec.is_lenient(property) => {
                     // A map where a scalar is expected; where a map may be, any map would do, so a text.
                     let kind = self.spec.resolve_schema(property).get("type");
                     let is_map = kind.is_some_and(|kind| kind == "object");
                     if is_map { json!(self.canary()) } else { json!({ "odd": self.canary() }) }
                 }
-                Filling::Null if self.is_lenient(property) => Value::Null,
-                Filling::Missing if self.is_lenient(property) => continue,
+                Filling::Null if self.spec.is_lenient(property) => Value::Null,
+                Filling::Missing if self.spec.is_lenient(property) => continue,
                 _ => self.value(property, mark),
             };
             object.insert(name.to_owned(), value);
@@ -92,13 +92,6 @@ impl Sampler<'_> {
             return json!(number);
         }
         schema.get("minimum").cloned().unwrap_or_else(|| json!(1))
-    }
-
-    fn is_lenient(&self, property: &Value) -> bool {
-        let nullable = |schema: &Value| schema.get("nullable") == Some(&Value::Bool(true));
-        nullable(property)
-            || property.get("x-expect").is_some()
-            || nullable(self.spec.resolve_schema(property))
     }
 
     fn text(&mut self, schema: &Value, mark: Mark) -> Value {

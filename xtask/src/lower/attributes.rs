@@ -15,7 +15,7 @@ pub(super) fn lower(spec: &Spec, root: &mut Value) {
         }
         if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
             for property in properties.values_mut() {
-                if is_lenient(spec, property)
+                if spec.is_lenient(property)
                     && let Some(property) = property.as_object_mut()
                 {
                     let expected = expected(property);
@@ -25,12 +25,6 @@ pub(super) fn lower(spec: &Spec, root: &mut Value) {
         }
         schema.remove("nullable");
     }
-}
-
-/// Whether answers may hold anything where this property stands.
-fn is_lenient(spec: &Spec, property: &Value) -> bool {
-    let nullable = |schema: &Value| schema.get("nullable") == Some(&Value::Bool(true));
-    nullable(property) || property.get("x-expect").is_some() || nullable(spec.resolve_schema(property))
 }
 
 /// The schema that the values of a lenient property are expected to satisfy.

@@ -251,24 +251,12 @@ impl Builder {
     }
 
     fn checked_base_url(&self, problems: &mut Vec<Problem>) -> Option<BaseUrl> {
-        use carium_api::InvalidBaseUrl as Invalid;
         let read = if self.allow_plain_http {
             BaseUrl::allowing_plain_http(&self.base_url)
         } else {
             self.base_url.parse()
         };
-        read.map_err(|error| {
-            let what = match error {
-                Invalid::HasCredentials => "has a user or a password in it: give credentials apart from it",
-                Invalid::HasQuery => "has a query or a fragment: leave out what follows `?` or `#`",
-                Invalid::PlainHttp => {
-                    "is plain http to another machine: use https, or allow plain http by name"
-                }
-                _ => "is not a URL of http or https: write it like https://api.carium.com",
-            };
-            problems.push(Problem::new("base-url", what));
-        })
-        .ok()
+        read.map_err(|error| problems.push(Problem::new("base-url", error.what()))).ok()
     }
 }
 
