@@ -9,6 +9,7 @@ use http::{HeaderValue, Method, Request};
 use serde::de::DeserializeOwned;
 
 use crate::error::Error;
+use crate::further_query::FurtherQuery;
 use crate::request::RequestBuilder;
 use crate::response::{Response, ResponseValue};
 use crate::types::ErrorDocument;
@@ -65,6 +66,16 @@ impl Client {
     /// Where the API is.
     pub fn base_url(&self) -> &BaseUrl {
         &self.baseurl
+    }
+
+    /// The same client, which puts these further parameters onto the query of every request: filters of a list
+    /// that the spec does not name. They are encoded here; their names and values are not checked.
+    #[must_use]
+    pub fn with_query(&self, parameters: &[(String, String)]) -> Self {
+        match FurtherQuery::new(&self.transport, parameters) {
+            Some(transport) => Self::new(self.baseurl.clone(), transport),
+            None => self.clone(),
+        }
     }
 
     /// Reads the page of a list that a link in another page of it leads to, such as `links.next`.

@@ -45,6 +45,7 @@ mod client;
 mod date_time;
 mod error;
 mod form_fields;
+mod further_query;
 #[rustfmt::skip]
 mod generated;
 mod hidden;

@@ -12,6 +12,9 @@ use carium_api::types::OrganizationId;
 pub use builder::Builder;
 
 use crate::appointments::{ApiAppointments, Appointments, NewAppointment, NewAppointmentBuilder};
+use crate::documents::{
+    ApiDocuments, Documents, Downloads, NewDocument, NewDocumentBuilder, Transfers, Tries, Uploads,
+};
 use crate::error::Error;
 use crate::invitations::{ApiInvitations, Invitations};
 use crate::patients::{ApiPatients, NewPatient, NewPatientBuilder, Patients};
@@ -29,6 +32,10 @@ struct Parts {
     patients: Arc<dyn Patients>,
     invitations: Arc<dyn Invitations>,
     appointments: Arc<dyn Appointments>,
+    documents: Arc<dyn Documents>,
+    transfers: Arc<dyn Transfers>,
+    uploads: Uploads,
+    downloads: Downloads,
 }
 
 impl Carium {
@@ -47,13 +54,23 @@ impl Carium {
         env::builder(|name| std::env::var_os(name))?.build()
     }
 
-    pub(crate) fn new(api: Client, organization: Option<OrganizationId>) -> Self {
+    pub(crate) fn new(
+        api: Client,
+        organization: Option<OrganizationId>,
+        transfers: Arc<dyn Transfers>,
+        tries: Tries,
+    ) -> Self {
         let appointments = ApiAppointments { client: api.clone(), organization };
+        let documents: Arc<dyn Documents> = Arc::new(ApiDocuments { client: api.clone(), organization });
         Self(Arc::new(Parts {
             organization,
             patients: Arc::new(ApiPatients(api.clone())),
             invitations: Arc::new(ApiInvitations(api.clone())),
             appointments: Arc::new(appointments),
+            uploads: Uploads::with_tries(Arc::clone(&documents), Arc::clone(&transfers), tries.clone()),
+            downloads: Downloads::with_tries(Arc::clone(&documents), Arc::clone(&transfers), tries),
+            documents,
+            transfers,
             api,
         }))
     }
@@ -71,6 +88,26 @@ impl Carium {
     /// Appointments.
     pub fn appointments(&self) -> &Arc<dyn Appointments> {
         &self.0.appointments
+    }
+
+    /// Documents: the service's side of them.
+    pub fn documents(&self) -> &Arc<dyn Documents> {
+        &self.0.documents
+    }
+
+    /// Transfers: the object store's side of documents.
+    pub fn transfers(&self) -> &Arc<dyn Transfers> {
+        &self.0.transfers
+    }
+
+    /// Uploads of documents, over both sides.
+    pub fn uploads(&self) -> &Uploads {
+        &self.0.uploads
+    }
+
+    /// Downloads of documents, over both sides.
+    pub fn downloads(&self) -> &Downloads {
+        &self.0.downloads
     }
 
     /// The low-level client, which sends through the same parts.
@@ -98,6 +135,15 @@ impl Carium {
         match self.organization() {
             Some(organization) => appointment.organization(organization),
             None => appointment,
+        }
+    }
+
+    /// Begins to describe a document of the client's organization.
+    pub fn new_document(&self) -> NewDocumentBuilder {
+        let document = NewDocument::builder();
+        match self.organization() {
+            Some(organization) => document.organization(organization),
+            None => document,
         }
     }
 }

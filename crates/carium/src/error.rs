@@ -1,5 +1,8 @@
 //! The one error of this crate.
 
+mod kind;
+mod making;
+
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
@@ -8,6 +11,8 @@ use std::time::Duration;
 
 use carium_api::Operation;
 use http::StatusCode;
+
+pub use kind::ErrorKind;
 
 use crate::problem::Problem;
 
@@ -33,35 +38,6 @@ use crate::problem::Problem;
 /// ```
 pub struct Error(Box<Inner>);
 
-/// What a failure comes down to, and with that what to do about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// Something given is wrong, and nothing was sent. [`Error::problems`] names every field that is wrong.
-    /// Mend it.
-    InvalidInput,
-    /// The credentials were refused, or the session cannot sign in again. Mend the credentials.
-    Unauthenticated,
-    /// The account may not do this (403). Ask who manages it.
-    Forbidden,
-    /// What was asked for is not there (404, 410).
-    NotFound,
-    /// It contradicts what is there (409), such as a username that is taken.
-    Conflict,
-    /// The service refused what was sent (other 4xx). [`Error::problems`] says what of it, as far as it said.
-    Rejected,
-    /// Too many requests (429), and repeating did not help within the deadline. Wait for
-    /// [`Error::retry_after`], or some minutes.
-    RateLimited,
-    /// The service, or the way to it, does not work (connection failures, 5xx). Try again later.
-    Unavailable,
-    /// The deadline of the call passed. Try again later, or with a longer one.
-    TimedOut,
-    /// The service answered what its description does not know: a redirect, an unreadable body, one that is
-    /// too large.
-    Undecodable,
-}
-
 pub(crate) struct Inner {
     pub(crate) kind: ErrorKind,
     pub(crate) what: Cow<'static, str>,
@@ -80,52 +56,6 @@ pub(crate) struct Inner {
 }
 
 impl Error {
-    pub(crate) fn new(kind: ErrorKind, what: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Inner {
-            kind,
-            what: what.into(),
-            operation: None,
-            status: None,
-            request_id: None,
-            attempts: 0,
-            retry_after: None,
-            problems: Vec::new(),
-            may_have_happened: false,
-            not_sent: false,
-            page: None,
-            source: None,
-        }))
-    }
-
-    /// Something given is wrong, in these ways.
-    pub(crate) fn invalid(what: &'static str, problems: Vec<Problem>) -> Self {
-        Self::new(ErrorKind::InvalidInput, what).with(|inner| inner.problems = problems)
-    }
-
-    pub(crate) fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {
-        change(&mut self.0);
-        self
-    }
-
-    /// The same error for one more of those who waited for the same thing.
-    pub(crate) fn again(&self) -> Self {
-        let inner = &self.0;
-        Self(Box::new(Inner {
-            kind: inner.kind,
-            what: inner.what.clone(),
-            operation: inner.operation,
-            status: inner.status,
-            request_id: inner.request_id.clone(),
-            attempts: inner.attempts,
-            retry_after: inner.retry_after,
-            problems: inner.problems.clone(),
-            may_have_happened: inner.may_have_happened,
-            not_sent: inner.not_sent,
-            page: inner.page.clone(),
-            source: inner.source.clone(),
-        }))
-    }
-
     /// What it comes down to.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind

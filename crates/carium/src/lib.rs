@@ -55,8 +55,8 @@
 //! - It prints nothing that a hospital must not log: not in `Debug`, not in an error, not in a trace.
 //!
 //! # How a team's own code takes it
-//! By the traits [`Patients`], [`Invitations`] and [`Appointments`]: a function that takes `&dyn Patients` can
-//! be tested without a network.
+//! By the traits [`Patients`], [`Invitations`], [`Appointments`], [`Documents`] and [`Transfers`]: a function
+//! that takes `&dyn Patients` can be tested without a network.
 
 /// The low-level crate: one type for each schema of the API, one method for each operation.
 pub use carium_api as api;
@@ -65,6 +65,7 @@ pub use carium_api::onboarding;
 
 pub mod appointments;
 mod client;
+pub mod documents;
 mod error;
 pub mod invitations;
 mod outcome;
@@ -74,10 +75,12 @@ mod problem;
 mod request_id;
 mod session;
 mod transport;
+mod vocabulary;
 
 pub use appointments::Appointments;
 pub use carium_api::{Change, DateTime, Secret};
 pub use client::{Builder, Carium};
+pub use documents::{Documents, Downloads, NewDocument, Transfers, Uploads};
 pub use error::{Error, ErrorKind};
 pub use invitations::{Invitations, NewInvitation};
 pub use page::{Items, ListOptions, Page};

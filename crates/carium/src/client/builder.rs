@@ -8,6 +8,7 @@ use carium_api::types::OrganizationId;
 use carium_api::{BaseUrl, Client, Transport};
 
 use super::Carium;
+use crate::documents::{HttpTransfers, Transfers, Tries};
 use crate::error::{Error, ErrorKind};
 use crate::problem::Problem;
 use crate::session::{Clock, Credentials, Session};
@@ -47,6 +48,9 @@ pub struct Builder {
     user_agent: String,
     http: Option<reqwest::ClientBuilder>,
     transport: Option<Arc<dyn Transport>>,
+    transfer_silence: Duration,
+    transfer_http: Option<reqwest::ClientBuilder>,
+    transfers: Option<Arc<dyn Transfers>>,
     random: Arc<dyn Fn() -> f64 + Send + Sync>,
     clock: Clock,
 }
@@ -68,6 +72,9 @@ impl Default for Builder {
             user_agent: concat!("carium-rust/", env!("CARGO_PKG_VERSION")).to_owned(),
             http: None,
             transport: None,
+            transfer_silence: Duration::from_mins(1),
+            transfer_http: None,
+            transfers: None,
             random: Arc::new(fastrand::f64),
             clock: Arc::new(|| {
                 SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
@@ -166,6 +173,28 @@ impl Builder {
         self
     }
 
+    /// How long nothing may move while a file is sent to the object store, or comes from there: not a byte.
+    /// Left out, 1 minute. A transfer as a whole has no deadline.
+    pub fn transfer_silence(mut self, silence: Duration) -> Self {
+        self.transfer_silence = silence;
+        self
+    }
+
+    /// An HTTP client of one's own making for the object store, for proxies, certificates and the like. It is
+    /// apart from the client of the API, so that no token can get there. Redirects, cookies, repetitions and
+    /// HTTP/2 are switched off on it, and the timeout of connecting and the user agent are set, whatever it
+    /// says of them.
+    pub fn transfer_http(mut self, http: reqwest::ClientBuilder) -> Self {
+        self.transfer_http = Some(http);
+        self
+    }
+
+    /// Transfers of one's own, in place of those over HTTP.
+    pub fn transfers(mut self, transfers: Arc<dyn Transfers>) -> Self {
+        self.transfers = Some(transfers);
+        self
+    }
+
     /// Where the jitter comes from: a number from 0 to 1. For tests that must be exact.
     #[doc(hidden)]
     pub fn random(mut self, random: impl Fn() -> f64 + Send + Sync + 'static) -> Self {
@@ -211,33 +240,22 @@ impl Builder {
             random: self.random,
             server: base_url.host().into(),
         };
-        let innermost = if let Some(transport) = self.transport {
-            transport
-        } else {
-            let own = self.http.is_some();
-            let mut http = self
-                .http
-                .unwrap_or_default()
-                .redirect(reqwest::redirect::Policy::none())
-                .retry(reqwest::retry::never())
-                .cookie_store(false)
-                // It writes whole requests and answers into the log.
-                .connection_verbose(false)
-                // A connection that is not made in time was not used, which a try that times out cannot say.
-                .connect_timeout(
-                    self.connect_timeout.min(settings.try_timeout / 2).min(settings.call_deadline / 2),
-                )
-                .user_agent(&self.user_agent);
-            if base_url.is_plain_http() && !own {
-                // Plain http is for this machine; a proxy of the environment is another.
-                http = http.no_proxy();
-            }
-            let http = http.build().map_err(|error| {
-                Error::new(ErrorKind::InvalidInput, "the HTTP client cannot be set up as given")
-                    .with(|inner| inner.source = Some(Arc::new(error.without_url())))
-            })?;
-            Arc::new(Wire::new(http, self.answer_limit))
+        let connect_timeout =
+            self.connect_timeout.min(settings.try_timeout / 2).min(settings.call_deadline / 2);
+        let plain = base_url.is_plain_http();
+        let http =
+            |own: Option<reqwest::ClientBuilder>| http_client(own, plain, connect_timeout, &self.user_agent);
+        let innermost = match self.transport {
+            Some(transport) => transport,
+            None => Arc::new(Wire::new(built(http(self.http))?, self.answer_limit)),
         };
+        let transfers = if let Some(transfers) = self.transfers {
+            transfers
+        } else {
+            let client = built(http(self.transfer_http).http1_only())?;
+            Arc::new(HttpTransfers::new(client, self.transfer_silence.min(LONGEST_DEADLINE), plain))
+        };
+        let tries = Tries::new(settings.retry.clone(), Arc::clone(&settings.random));
         let budget = Arc::new(Budget::new());
         let session = Session::new(
             credentials,
@@ -247,7 +265,7 @@ impl Builder {
             self.clock,
         );
         let transport = transport::with_session(&innermost, Arc::new(session), &settings, &budget);
-        Ok(Carium::new(Client::over(base_url, transport), self.organization))
+        Ok(Carium::new(Client::over(base_url, transport), self.organization, transfers, tries))
     }
 
     fn checked_base_url(&self, problems: &mut Vec<Problem>) -> Option<BaseUrl> {
@@ -258,6 +276,35 @@ impl Builder {
         };
         read.map_err(|error| problems.push(Problem::new("base-url", error.what()))).ok()
     }
+}
+
+/// What any HTTP client of ours is set to. Where its maker has made one, that is kept but for this.
+fn http_client(
+    own: Option<reqwest::ClientBuilder>,
+    plain: bool,
+    connect_timeout: Duration,
+    user_agent: &str,
+) -> reqwest::ClientBuilder {
+    let is_own = own.is_some();
+    let http = own
+        .unwrap_or_default()
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .cookie_store(false)
+        // It writes whole requests and answers into the log.
+        .connection_verbose(false)
+        // A connection that is not made in time was not used, which a try that times out cannot say.
+        .connect_timeout(connect_timeout)
+        .user_agent(user_agent);
+    // Plain http is for this machine; a proxy of the environment is another.
+    if plain && !is_own { http.no_proxy() } else { http }
+}
+
+fn built(http: reqwest::ClientBuilder) -> Result<reqwest::Client, Error> {
+    http.build().map_err(|error| {
+        Error::new(ErrorKind::InvalidInput, "the HTTP client cannot be set up as given")
+            .with_source(error.without_url())
+    })
 }
 
 impl fmt::Debug for Builder {

@@ -64,6 +64,17 @@ impl RetryPolicy {
         self
     }
 
+    /// Whether a try of this number, counted from 1, is to be made.
+    pub(crate) fn permits(&self, attempt: u32) -> bool {
+        attempt <= self.max_attempts
+    }
+
+    /// The wait after a try, counted from 1: a part of its bound, drawn from 0 to 1.
+    pub(crate) fn delay(&self, attempt: u32, drawn: f64) -> Duration {
+        let drawn = if drawn.is_finite() { drawn.clamp(0.0, 1.0) } else { 1.0 };
+        self.bound(attempt).mul_f64(drawn)
+    }
+
     /// The bound of the wait after a try, counted from 1.
     fn bound(&self, attempt: u32) -> Duration {
         // 2^16 times any first delay is past every longest one that makes sense.
@@ -124,12 +135,10 @@ impl<T> Retried<T> {
 
     /// How long to wait before the next try; `None` where there is to be none.
     fn wait(&self, attempt: u32, again: Again, deadline: Option<Instant>) -> Option<Duration> {
-        if attempt >= self.policy.max_attempts {
+        if !self.policy.permits(attempt + 1) {
             return None;
         }
-        let drawn = Some((self.random)()).filter(|drawn| drawn.is_finite()).unwrap_or(1.0);
-        let jittered = self.policy.bound(attempt).mul_f64(drawn.clamp(0.0, 1.0));
-        let wait = jittered.max(again.asked_for.unwrap_or_default());
+        let wait = self.policy.delay(attempt, (self.random)()).max(again.asked_for.unwrap_or_default());
         let over = Instant::now().checked_add(wait);
         let in_time = over.is_some_and(|over| deadline.is_none_or(|deadline| over < deadline));
         (in_time && self.budget.spend(again.cost)).then_some(wait)

@@ -1,0 +1,114 @@
+//! How far a transfer is, and how to stop it.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use futures_util::future::{Either, select};
+use tokio::sync::watch;
+
+/// Where a transfer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Stage {
+    /// The service is asked: for a reference and its form, or for a URL.
+    Preparing,
+    /// The bytes are on their way.
+    Transferring,
+    /// The service is told that the file is there; or the file is synced and gets its name.
+    Finishing,
+    /// It is done.
+    Done,
+}
+
+/// How far a transfer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// Where it is.
+    pub stage: Stage,
+    /// The bytes of the file that were handed to the connection, or that came from it. Begins again from 0
+    /// when the file has to be sent again.
+    pub bytes: u64,
+    /// How many there are in all, where that is known.
+    pub total: Option<u64>,
+}
+
+/// Watches a transfer and stops it, from anywhere.
+#[derive(Clone, Debug)]
+pub struct TransferHandle {
+    progress: watch::Receiver<Progress>,
+    cancel: Arc<watch::Sender<bool>>,
+}
+
+impl TransferHandle {
+    /// How far it is now.
+    pub fn progress(&self) -> Progress {
+        *self.progress.borrow()
+    }
+
+    /// How far it is, to wait for changes of. Ends with the transfer.
+    pub fn watch(&self) -> watch::Receiver<Progress> {
+        self.progress.clone()
+    }
+
+    /// Stops it, at the next chunk at the latest. The transfer ends with an error of the kind
+    /// [`Cancelled`](crate::ErrorKind::Cancelled), unless it is done before.
+    pub fn cancel(&self) {
+        self.cancel.send_replace(true);
+    }
+}
+
+/// The transfer's own side of its handle.
+#[derive(Clone)]
+pub(super) struct Reporter {
+    progress: Arc<watch::Sender<Progress>>,
+    cancelled: watch::Receiver<bool>,
+}
+
+/// It was cancelled.
+#[derive(Debug)]
+pub(super) struct Cancelled;
+
+impl Reporter {
+    pub(super) fn new() -> (Self, TransferHandle) {
+        let (progress, watched) = watch::channel(Progress { stage: Stage::Preparing, bytes: 0, total: None });
+        let (cancel, cancelled) = watch::channel(false);
+        let handle = TransferHandle { progress: watched, cancel: Arc::new(cancel) };
+        (Self { progress: Arc::new(progress), cancelled }, handle)
+    }
+
+    pub(super) fn stage(&self, stage: Stage) {
+        self.progress.send_modify(|progress| progress.stage = stage);
+    }
+
+    /// The bytes are on their way from here on.
+    pub(super) fn transferring(&self, from: u64, total: Option<u64>) {
+        let stage = Stage::Transferring;
+        self.progress.send_modify(|progress| *progress = Progress { stage, bytes: from, total });
+    }
+
+    pub(super) fn moved(&self, bytes: u64) {
+        self.progress.send_modify(|progress| progress.bytes += bytes);
+    }
+
+    pub(super) fn is_cancelled(&self) -> bool {
+        *self.cancelled.borrow()
+    }
+
+    /// Ends when it is cancelled.
+    pub(super) async fn cancelled(&self) {
+        // Where nobody has a handle any more, nobody can cancel.
+        if self.cancelled.clone().wait_for(|cancelled| *cancelled).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// What comes of a future, unless it is cancelled first; then the future is dropped where it is.
+    pub(super) async fn unless_cancelled<F: Future>(&self, future: F) -> Result<F::Output, Cancelled> {
+        let (cancelled, future) = (std::pin::pin!(self.cancelled()), std::pin::pin!(future));
+        match select(cancelled, future).await {
+            Either::Left(_) => Err(Cancelled),
+            Either::Right((output, _)) => Ok(output),
+        }
+    }
+}

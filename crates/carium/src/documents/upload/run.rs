@@ -1,0 +1,255 @@
+//! The pipeline: from one stage to the next.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use carium_api::operations;
+use carium_api::types::DocumentReferenceId;
+use futures_util::stream::StreamExt as _;
+use tokio::time::timeout;
+use tracing::Instrument as _;
+
+use super::source::{Opened, Source, gone};
+use super::state::{Place, UploadState};
+use super::{SharedState, UploadError, UploadReceipt, UploadStage, UploadStore};
+use crate::documents::progress::{Cancelled, Reporter, Stage};
+use crate::documents::{
+    Content, Documents, FilePart, NewDocument, NewReference, Sha256Digest, Transfers, Tries, UploadForm,
+};
+use crate::error::{Error, ErrorKind};
+
+/// One upload.
+pub(super) struct Run {
+    pub(super) documents: Arc<dyn Documents>,
+    pub(super) transfers: Arc<dyn Transfers>,
+    pub(super) tries: Tries,
+    pub(super) document: NewDocument,
+    pub(super) source: Source,
+    pub(super) reporter: Reporter,
+    pub(super) state: SharedState,
+    pub(super) store: Option<Arc<dyn UploadStore>>,
+}
+
+/// How long an answer is waited for that says what a cancelled upload leaves behind.
+const GRACE: Duration = Duration::from_secs(5);
+/// The connection is handed a block in slices, between which it is seen to move.
+const SLICE: usize = 64 * 1024;
+
+impl Run {
+    pub(super) async fn finish(mut self) -> Result<UploadReceipt, UploadError> {
+        let span = tracing::info_span!(
+            "carium.upload",
+            carium.individual_id = %self.document.patient(),
+            carium.document_reference_id = tracing::field::Empty,
+            error.r#type = tracing::field::Empty,
+        );
+        let result = self.all_stages().instrument(span.clone()).await;
+        if let Some(id) = self.state.get().reference() {
+            span.record("carium.document_reference_id", tracing::field::display(id));
+        }
+        result.map_err(|error| {
+            span.record("error.type", tracing::field::debug(error.kind()));
+            UploadError::new(error, self.state.get())
+        })
+    }
+
+    async fn all_stages(&mut self) -> Result<UploadReceipt, Error> {
+        self.check()?;
+        // A form that was given in this run cannot have expired as soon as that: a second refusal is one.
+        let mut may_renew = true;
+        loop {
+            if self.reporter.is_cancelled() {
+                return Err(cancelled());
+            }
+            let state = self.state.get();
+            match state.place {
+                Place::New => self.create().await?,
+                Place::Creating => return Err(unknown()),
+                Place::Created { id, form } => match self.transfer(&form).await {
+                    Ok((size, sha256)) => self.enter(Place::Uploaded { id, size, sha256 }).await?,
+                    Err(error) if is_out_of_date(&error) && !self.source.is_there() => {
+                        return Err(gone().with_source(error));
+                    }
+                    Err(error) if may_renew && is_out_of_date(&error) => {
+                        tracing::debug!(carium.document_reference_id = %id, "the form is no longer valid");
+                        may_renew = false;
+                        self.give_up(id).await?;
+                    }
+                    Err(error) => return Err(error),
+                },
+                Place::Uploaded { id, size, sha256 } => {
+                    self.reporter.stage(Stage::Finishing);
+                    match self.reporter.unless_cancelled(self.documents.process(id)).await {
+                        Ok(result) => result?,
+                        Err(Cancelled) => return Err(cancelled()),
+                    }
+                    self.enter(Place::Processed { id, size, sha256 }).await?;
+                }
+                Place::Processed { id, size, sha256 } => {
+                    self.reporter.stage(Stage::Done);
+                    return Ok(UploadReceipt { id, size, sha256, orphans: state.orphans });
+                }
+            }
+        }
+    }
+
+    /// A state is of one patient's document. Another's file must not end up in their record.
+    fn check(&self) -> Result<(), Error> {
+        match self.state.get().patient {
+            Some(patient) if patient != self.document.patient() => Err(Error::new(
+                ErrorKind::InvalidInput,
+                "the state to resume from is that of another patient's document",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    async fn create(&mut self) -> Result<(), Error> {
+        self.reporter.stage(Stage::Preparing);
+        self.enter(Place::Creating).await?;
+        let documents = Arc::clone(&self.documents);
+        let mut creating = documents.create(self.document.clone());
+        // A cancelled creation is heard out for a while: what it made has to be told.
+        let answered = match self.reporter.unless_cancelled(&mut creating).await {
+            Ok(answered) => answered,
+            Err(Cancelled) => timeout(GRACE, creating).await.map_err(|_| {
+                cancelled().with_operation(&operations::CREATE_DOCUMENT_REFERENCE).that_may_have_happened()
+            })?,
+        };
+        match answered {
+            Ok(NewReference { id, form: Some(form) }) => self.enter(Place::Created { id, form }).await,
+            Ok(NewReference { id, form: None }) => {
+                self.give_up(id).await?;
+                let what =
+                    "the service gave no form to upload the file with, or one that cannot be understood";
+                Err(Error::new(ErrorKind::Undecodable, what)
+                    .with_operation(&operations::CREATE_DOCUMENT_REFERENCE))
+            }
+            Err(error) => {
+                if !error.may_have_happened() {
+                    self.enter(Place::New).await?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Leaves a reference without a file.
+    async fn give_up(&mut self, id: DocumentReferenceId) -> Result<(), Error> {
+        let mut state = self.state.get();
+        state.orphans.push(id);
+        state.place = Place::New;
+        self.keep(state).await
+    }
+
+    async fn enter(&mut self, place: Place) -> Result<(), Error> {
+        let mut state = self.state.get();
+        state.place = place;
+        state.patient = (state.stage() != UploadStage::New).then(|| self.document.patient());
+        self.keep(state).await
+    }
+
+    /// What was done is in the state whether or not it can be kept elsewhere.
+    async fn keep(&mut self, state: UploadState) -> Result<(), Error> {
+        self.state.set(state.clone());
+        match &self.store {
+            Some(store) => store.save(&state).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Posts the file, as often as it takes and is worth it.
+    async fn transfer(&mut self, form: &UploadForm) -> Result<(u64, Sha256Digest), Error> {
+        let mut tries = self.tries.clone();
+        tries.progressed();
+        loop {
+            if !self.source.is_there() {
+                return Err(gone());
+            }
+            let once = self.transfer_once(form);
+            let error = match self.reporter.unless_cancelled(once).await {
+                Ok(Ok(sent)) => return Ok(sent),
+                Ok(Err(error)) => error,
+                Err(Cancelled) => return Err(cancelled()),
+            };
+            tracing::debug!(error.r#type = ?error.kind(), http.response.status_code = error.status(), "not uploaded");
+            if error.is_transient() && !self.source.is_there() {
+                return Err(gone().with_source(error));
+            }
+            match self.reporter.unless_cancelled(tries.again_after(&error)).await {
+                Ok(true) => {}
+                Ok(false) => return Err(error),
+                Err(Cancelled) => return Err(cancelled()),
+            }
+        }
+    }
+
+    async fn transfer_once(&self, form: &UploadForm) -> Result<(u64, Sha256Digest), Error> {
+        let Opened { length, content, digest } = self.source.open().await?;
+        self.reporter.transferring(0, Some(length));
+        let content = match content {
+            Content::Whole(bytes) => Content::Whole(bytes),
+            Content::Blocks(_) => self.watched(content),
+        };
+        let is_whole = matches!(content, Content::Whole(_));
+        let file = FilePart::new(self.document.file_name(), self.document.media_type(), length, content);
+        self.transfers.post(form, file).await?;
+        if is_whole {
+            self.reporter.moved(length);
+        }
+        let sha256 = digest.get().await.ok_or_else(|| {
+            Error::new(ErrorKind::Corrupt, "the upload is said to be done, but not all of the file was read")
+        })?;
+        Ok((length, sha256))
+    }
+
+    /// The content in slices, each of which is reported as it is handed on.
+    fn watched(&self, content: Content) -> Content {
+        let reporter = self.reporter.clone();
+        let slices = content.into_blocks().flat_map(move |block| {
+            let reporter = reporter.clone();
+            let slices = Slices(Some(block)).inspect(move |slice| {
+                if let Ok(slice) = slice {
+                    reporter.moved(slice.len() as u64);
+                }
+            });
+            futures_util::stream::iter(slices)
+        });
+        Content::Blocks(slices.boxed())
+    }
+}
+
+/// A block, a slice at a time.
+struct Slices(Option<io::Result<Bytes>>);
+
+impl Iterator for Slices {
+    type Item = io::Result<Bytes>;
+
+    fn next(&mut self) -> Option<io::Result<Bytes>> {
+        let mut block = match self.0.take()? {
+            Ok(block) => block,
+            Err(error) => return Some(Err(error)),
+        };
+        let slice = block.split_to(block.len().min(SLICE));
+        self.0 = (!block.is_empty()).then_some(Ok(block));
+        Some(Ok(slice))
+    }
+}
+
+/// Whether a refusal may mean that the form is no longer valid. Not every store says so.
+fn is_out_of_date(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Expired | ErrorKind::Forbidden)
+}
+
+fn cancelled() -> Error {
+    Error::new(ErrorKind::Cancelled, "the upload was cancelled")
+}
+
+fn unknown() -> Error {
+    let what = "an earlier creation of the reference was not answered; look for it, and start the state over";
+    Error::new(ErrorKind::Conflict, what)
+        .with_operation(&operations::CREATE_DOCUMENT_REFERENCE)
+        .that_may_have_happened()
+}

@@ -1,0 +1,196 @@
+//! Reading a file in blocks, with its digest, off the asynchronous threads.
+//!
+//! Blocks of 1 MiB: smaller ones cost more for their number, larger ones more for the memory that they are in
+//! while they are hashed and sent. The last block is given out only when the source has proved to end there,
+//! so that a file which grows while it is read is never sent as if it were whole.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::stream::{self, StreamExt as _};
+use sha2::{Digest as _, Sha256};
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::spawn_blocking;
+
+use crate::documents::{Blocks, Sha256Digest};
+
+/// How much is read at a time.
+const BLOCK: usize = 1024 * 1024;
+/// How many blocks wait to be sent. With the one being read and the one being sent, what is held of a file.
+const WAITING: usize = 1;
+
+/// A file, read whole where it is small.
+pub(super) enum Found {
+    Small(Bytes),
+    Large(File, u64),
+}
+
+pub(super) fn open(path: &Path, small: u64) -> io::Result<Found> {
+    let file = File::open(path)?;
+    let about = file.metadata()?;
+    if about.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    let length = about.len();
+    if length <= small { whole(file, length).map(Found::Small) } else { Ok(Found::Large(file, length)) }
+}
+
+/// All of a reader, which has to be so many bytes.
+pub(super) fn whole(mut reader: impl Read, length: u64) -> io::Result<Bytes> {
+    let block = read_block(&mut reader, length)?;
+    ends_here(&mut reader)?;
+    Ok(block.into())
+}
+
+pub(super) async fn whole_async(reader: impl AsyncRead + Send, length: u64) -> io::Result<Bytes> {
+    // One more than there may be, to see that there is none.
+    let mut bytes = Vec::new();
+    std::pin::pin!(reader).take(length + 1).read_to_end(&mut bytes).await?;
+    match bytes.len() as u64 {
+        read if read < length => Err(io::ErrorKind::UnexpectedEof.into()),
+        read if read > length => Err(longer()),
+        _ => Ok(bytes.into()),
+    }
+}
+
+/// The bytes of a reader, read on a thread for blocking work.
+pub(super) fn in_blocks(
+    mut reader: impl Read + Send + 'static,
+    length: u64,
+    digest: oneshot::Sender<Sha256Digest>,
+) -> Blocks<io::Error> {
+    on_a_thread(digest, move |give| {
+        let mut left = length;
+        while left > 0 {
+            let block = read_block(&mut reader, left.min(BLOCK as u64))?;
+            left -= block.len() as u64;
+            if left == 0 {
+                ends_here(&mut reader)?;
+            }
+            if !give(block.into()) {
+                break;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Bytes that are there, hashed on a thread for blocking work.
+pub(super) fn in_slices(bytes: Bytes, digest: oneshot::Sender<Sha256Digest>) -> Blocks<io::Error> {
+    on_a_thread(digest, move |give| {
+        let mut left = bytes;
+        while !left.is_empty() {
+            let block = left.split_to(left.len().min(BLOCK));
+            if !give(block) {
+                break;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Runs what gives blocks, hashes each, and hands them on. `give` answers `false` where nobody wants more.
+fn on_a_thread(
+    digest: oneshot::Sender<Sha256Digest>,
+    run: impl FnOnce(&mut dyn FnMut(Bytes) -> bool) -> io::Result<()> + Send + 'static,
+) -> Blocks<io::Error> {
+    let (blocks, receiver) = mpsc::channel::<io::Result<Bytes>>(WAITING);
+    spawn_blocking(move || {
+        let mut hasher = Sha256::new();
+        let mut is_wanted = true;
+        let result = run(&mut |block| {
+            hasher.update(&block);
+            is_wanted = blocks.blocking_send(Ok(block)).is_ok();
+            is_wanted
+        });
+        match result {
+            // Nobody waits for it any more where it cannot be sent.
+            Err(error) => drop(blocks.blocking_send(Err(error))),
+            Ok(()) if is_wanted => {
+                let _ = digest.send(Sha256Digest::so_far(&hasher));
+            }
+            Ok(()) => {}
+        }
+    });
+    stream::unfold(receiver, |mut receiver| async { receiver.recv().await.map(|block| (block, receiver)) })
+        .boxed()
+}
+
+fn read_block(reader: &mut impl Read, length: u64) -> io::Result<Vec<u8>> {
+    let mut block = Vec::with_capacity(usize::try_from(length).unwrap_or(BLOCK).min(BLOCK));
+    reader.take(length).read_to_end(&mut block)?;
+    if (block.len() as u64) < length { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(block) }
+}
+
+fn ends_here(reader: &mut impl Read) -> io::Result<()> {
+    let mut more = [0];
+    loop {
+        match reader.read(&mut more) {
+            Ok(0) => return Ok(()),
+            Ok(_) => return Err(longer()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn longer() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "longer than it said")
+}
+
+/// What an asynchronous reader gives at a time: little enough to be hashed where it is read.
+const ASYNC_BLOCK: usize = 128 * 1024;
+
+/// The bytes of an asynchronous reader, as they come.
+pub(super) fn in_async_blocks(
+    reader: impl AsyncRead + Send + Unpin + 'static,
+    length: u64,
+    digest: oneshot::Sender<Sha256Digest>,
+) -> Blocks<io::Error> {
+    let reading = Reading { reader, left: length, hasher: Sha256::new(), digest: Some(digest) };
+    stream::unfold(Some(reading), |reading| async {
+        let mut reading = reading?;
+        match reading.next().await {
+            Ok(Some(block)) => Some((Ok(block), Some(reading))),
+            Ok(None) => None,
+            Err(error) => Some((Err(error), None)),
+        }
+    })
+    .boxed()
+}
+
+struct Reading<R> {
+    reader: R,
+    left: u64,
+    hasher: Sha256,
+    digest: Option<oneshot::Sender<Sha256Digest>>,
+}
+
+impl<R: AsyncRead + Unpin> Reading<R> {
+    async fn next(&mut self) -> io::Result<Option<Bytes>> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        let size = usize::try_from(self.left).unwrap_or(ASYNC_BLOCK).min(ASYNC_BLOCK);
+        let mut block = BytesMut::with_capacity(size);
+        let read = (&mut self.reader).take(self.left).read_buf(&mut block).await?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.left -= read as u64;
+        self.hasher.update(&block);
+        if self.left == 0 {
+            if self.reader.read(&mut [0]).await? != 0 {
+                return Err(longer());
+            }
+            if let Some(digest) = self.digest.take() {
+                // Who asked for it may be gone.
+                let _ = digest.send(Sha256Digest::so_far(&self.hasher));
+            }
+        }
+        Ok(Some(block.freeze()))
+    }
+}
