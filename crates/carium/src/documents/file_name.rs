@@ -23,7 +23,7 @@ pub(super) fn safe(name: &str) -> Option<String> {
     let replaced: String =
         without_path(name).chars().map(|letter| if is_allowed(letter) { letter } else { '_' }).collect();
     let trimmed = trim(&replaced);
-    if trimmed.chars().all(|letter| matches!(letter, '.' | '_' | ' ')) {
+    if trimmed.chars().all(|letter| matches!(letter, '.' | '_' | '-' | ' ')) {
         return None;
     }
     let visible = match trimmed.strip_prefix(['.', '-']) {

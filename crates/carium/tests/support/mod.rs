@@ -8,6 +8,7 @@
 )]
 
 pub(crate) mod http_service;
+pub(crate) mod record;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};

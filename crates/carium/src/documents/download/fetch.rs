@@ -28,10 +28,13 @@ pub(super) struct Fetch {
 pub(super) struct Fetched {
     size: u64,
     sha256: Sha256Digest,
+    reporter: Reporter,
 }
 
 impl Fetched {
+    /// Now that it is where it was to go.
     pub(super) fn receipt(self, path: Option<PathBuf>) -> DownloadReceipt {
+        self.reporter.stage(Stage::Done);
         DownloadReceipt { size: self.size, sha256: self.sha256, path }
     }
 }
@@ -80,7 +83,7 @@ impl Fetch {
                     ErrorKind::Corrupt,
                     "the document does not have the digest that was expected",
                 )),
-                _ => Ok(Fetched { size, sha256 }),
+                _ => Ok(Fetched { size, sha256, reporter: self.reporter.clone() }),
             }
         };
         let result = reporter.unless_cancelled(run.instrument(span.clone())).await;
@@ -182,6 +185,8 @@ impl Fetch {
         loop {
             let mut bytes = match body.next().await {
                 Some(Ok(bytes)) => bytes,
+                // What ends badly after its last byte has arrived all the same.
+                Some(Err(_)) if prefix.is_none() && position.total == Some(position.offset) => break,
                 Some(Err(error)) => return Ok(Then::Again(error)),
                 None => break,
             };

@@ -1,7 +1,7 @@
 //! A file as the target of a download.
 //!
-//! Written and hashed on a thread for blocking work, in pieces of about 1 MiB: the thread that receives has its
-//! hands free for receiving.
+//! Written and hashed off the asynchronous threads, in pieces of about 1 MiB: while one is written the next is
+//! received. No thread waits between pieces, so a slow download holds none.
 
 use std::fs;
 use std::io::{self, Seek as _, Write as _};
@@ -12,7 +12,6 @@ use bytes::Bytes;
 use carium_api::types::DocumentReferenceId;
 use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
-use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::sink::Sink;
@@ -21,8 +20,6 @@ use crate::error::{Error, ErrorKind};
 
 /// How much is gathered before it is written.
 const PIECE: usize = 1024 * 1024;
-/// How many pieces wait to be written.
-const WAITING: usize = 1;
 
 pub(super) struct FileSink {
     target: PathBuf,
@@ -31,26 +28,19 @@ pub(super) struct FileSink {
     id: DocumentReferenceId,
     gathered: Vec<Bytes>,
     length: usize,
-    writer: Option<Writer>,
+    place: State,
 }
 
-/// The thread that writes.
-struct Writer {
-    orders: mpsc::Sender<Order>,
-    thread: JoinHandle<Result<(), Error>>,
-}
-
-enum Order {
-    Write(Vec<Bytes>),
-    Digest(oneshot::Sender<Sha256Digest>),
-    BeginAgain,
-    /// Everything is there and right.
-    Commit(oneshot::Sender<PathBuf>),
+/// Who has the file.
+enum State {
+    Closed,
+    Idle(Box<Place>),
+    Busy(JoinHandle<Result<Box<Place>, Error>>),
 }
 
 impl FileSink {
     pub(super) fn new(target: PathBuf, replaces: bool, id: DocumentReferenceId) -> Self {
-        Self { target, replaces, id, gathered: Vec::new(), length: 0, writer: None }
+        Self { target, replaces, id, gathered: Vec::new(), length: 0, place: State::Closed }
     }
 
     /// Looks whether the target can be had, before anyone is asked for anything.
@@ -61,26 +51,17 @@ impl FileSink {
 
     /// Syncs the file and gives it its name.
     pub(super) async fn commit(&mut self) -> Result<PathBuf, Error> {
-        let (sender, path) = oneshot::channel();
-        self.order(Order::Commit(sender)).await?;
-        match path.await {
-            Ok(path) => Ok(path),
-            Err(_) => Err(self.why().await),
-        }
+        self.write_gathered().await?;
+        let place = self.idle().await?;
+        spawn_blocking(move || place.commit()).await.map_err(|_| local::ended())?
     }
 
     /// Waits until nothing is written any more, and what has no name is removed.
     pub(super) async fn close(&mut self) {
-        if let Some(Writer { orders, thread }) = self.writer.take() {
-            drop(orders);
-            // Its error has been told, or does not matter any more.
-            let _ = thread.await;
+        // Why it could not be written has been told.
+        if let Ok(place) = self.idle().await {
+            let _ = spawn_blocking(move || drop(place)).await;
         }
-    }
-
-    async fn order(&mut self, order: Order) -> Result<(), Error> {
-        self.write_gathered().await?;
-        self.send(order).await
     }
 
     async fn write_gathered(&mut self) -> Result<(), Error> {
@@ -88,26 +69,34 @@ impl FileSink {
             return Ok(());
         }
         self.length = 0;
-        let gathered = std::mem::take(&mut self.gathered);
-        self.send(Order::Write(gathered)).await
+        let pieces = std::mem::take(&mut self.gathered);
+        self.work(move |place| place.write(&pieces)).await
     }
 
-    async fn send(&mut self, order: Order) -> Result<(), Error> {
-        let sent = match &self.writer {
-            Some(writer) => writer.orders.send(order).await.is_ok(),
-            None => false,
-        };
-        if sent { Ok(()) } else { Err(self.why().await) }
+    /// Begins to do something with the file, when what was begun before is done.
+    async fn work(
+        &mut self,
+        work: impl FnOnce(&mut Place) -> io::Result<()> + Send + 'static,
+    ) -> Result<(), Error> {
+        let mut place = self.idle().await?;
+        self.place = State::Busy(spawn_blocking(move || match work(&mut place) {
+            Ok(()) => Ok(place),
+            Err(error) => Err(cannot(&error)),
+        }));
+        Ok(())
     }
 
-    /// Why the thread has ended.
-    async fn why(&mut self) -> Error {
-        match self.writer.take() {
-            Some(writer) => match writer.thread.await {
-                Ok(Err(error)) => error,
-                Ok(Ok(())) | Err(_) => local::ended(),
-            },
-            None => local::ended(),
+    /// The file, when nothing is done with it.
+    async fn idle(&mut self) -> Result<Box<Place>, Error> {
+        // Taken only when it is there: who stops waiting here must find it again, to remove it.
+        if let State::Busy(task) = &mut self.place {
+            let done = task.await;
+            self.place = State::Closed;
+            self.place = State::Idle(done.map_err(|_| local::ended())??);
+        }
+        match std::mem::replace(&mut self.place, State::Closed) {
+            State::Idle(place) => Ok(place),
+            State::Busy(_) | State::Closed => Err(local::ended()),
         }
     }
 }
@@ -117,11 +106,9 @@ impl Sink for FileSink {
     async fn open(&mut self, name: Option<&str>) -> Result<(), Error> {
         let name = name.and_then(file_name::safe).unwrap_or_else(|| self.id.to_string());
         let (target, replaces) = (self.target.clone(), self.replaces);
-        let place = spawn_blocking(move || Place::prepare(&target, &name, replaces))
-            .await
-            .map_err(|_| local::ended())??;
-        let (orders, received) = mpsc::channel(WAITING);
-        self.writer = Some(Writer { orders, thread: spawn_blocking(move || place.work(received)) });
+        let prepare = move || Place::prepare(&target, &name, replaces).map(Box::new);
+        self.place = State::Busy(spawn_blocking(prepare));
+        self.place = State::Idle(self.idle().await?);
         Ok(())
     }
 
@@ -132,18 +119,17 @@ impl Sink for FileSink {
     }
 
     async fn digest(&mut self) -> Result<Sha256Digest, Error> {
-        let (sender, digest) = oneshot::channel();
-        self.order(Order::Digest(sender)).await?;
-        match digest.await {
-            Ok(digest) => Ok(digest),
-            Err(_) => Err(self.why().await),
-        }
+        self.write_gathered().await?;
+        let place = self.idle().await?;
+        let digest = Sha256Digest::so_far(&place.hasher);
+        self.place = State::Idle(place);
+        Ok(digest)
     }
 
     async fn begin_again(&mut self) -> Result<(), Error> {
         self.gathered.clear();
         self.length = 0;
-        self.send(Order::BeginAgain).await
+        self.work(Place::begin_again).await
     }
 }
 
@@ -168,30 +154,19 @@ impl Place {
         Ok(Self { file, target, replaces, hasher: Sha256::new() })
     }
 
-    fn work(mut self, mut orders: mpsc::Receiver<Order>) -> Result<(), Error> {
-        while let Some(order) = orders.blocking_recv() {
-            match order {
-                Order::Write(pieces) => {
-                    for piece in pieces {
-                        self.hasher.update(&piece);
-                        self.file.as_file_mut().write_all(&piece).map_err(|error| cannot(&error))?;
-                    }
-                }
-                // Who asked may be gone.
-                Order::Digest(sender) => drop(sender.send(Sha256Digest::so_far(&self.hasher))),
-                Order::BeginAgain => {
-                    self.hasher = Sha256::new();
-                    let file = self.file.as_file_mut();
-                    file.set_len(0).and_then(|()| file.rewind()).map_err(|error| cannot(&error))?;
-                }
-                Order::Commit(sender) => {
-                    let path = self.commit()?;
-                    drop(sender.send(path));
-                    return Ok(());
-                }
-            }
+    fn write(&mut self, pieces: &[Bytes]) -> io::Result<()> {
+        for piece in pieces {
+            self.hasher.update(piece);
+            self.file.as_file_mut().write_all(piece)?;
         }
         Ok(())
+    }
+
+    fn begin_again(&mut self) -> io::Result<()> {
+        self.hasher = Sha256::new();
+        let file = self.file.as_file_mut();
+        file.set_len(0)?;
+        file.rewind()
     }
 
     fn commit(self) -> Result<PathBuf, Error> {

@@ -23,6 +23,8 @@ use crate::error::Error;
 pub struct DownloadStream {
     run: Option<BoxFuture<'static, Result<DownloadReceipt, Error>>>,
     bytes: mpsc::Receiver<Bytes>,
+    /// What came of it, while there is something to be given out still.
+    came_of_it: Option<DownloadReceipt>,
     receipt: Option<DownloadReceipt>,
     handle: TransferHandle,
 }
@@ -34,7 +36,7 @@ impl DownloadStream {
             let mut sink = ChannelSink { sender, hasher: Sha256::new() };
             fetch.into(&mut sink).await.map(|fetched| fetched.receipt(None))
         };
-        Self { run: Some(Box::pin(run)), bytes, receipt: None, handle }
+        Self { run: Some(Box::pin(run)), bytes, came_of_it: None, receipt: None, handle }
     }
 
     /// Watches it and stops it, from anywhere.
@@ -58,14 +60,17 @@ impl Stream for DownloadStream {
             if let Poll::Ready(Some(bytes)) = arrived {
                 return Poll::Ready(Some(Ok(bytes)));
             }
-            let Some(run) = &mut self.run else { return Poll::Ready(None) };
+            let Some(run) = &mut self.run else {
+                self.receipt = self.came_of_it.take().or(self.receipt.take());
+                return Poll::Ready(None);
+            };
             match run.as_mut().poll(context) {
                 // It may have given something out on the way to where it waits, which is seen next time around;
                 // the receiver has been polled and wakes this task.
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(receipt)) => {
                     self.run = None;
-                    self.receipt = Some(receipt);
+                    self.came_of_it = Some(receipt);
                 }
                 Poll::Ready(Err(error)) => {
                     self.run = None;

@@ -12,15 +12,13 @@ use bytes::{Bytes, BytesMut};
 use futures_util::stream::{self, StreamExt as _};
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::spawn_blocking;
+use tokio::sync::oneshot;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::documents::{Blocks, Sha256Digest};
 
 /// How much is read at a time.
 const BLOCK: usize = 1024 * 1024;
-/// How many blocks wait to be sent. With the one being read and the one being sent, what is held of a file.
-const WAITING: usize = 1;
 
 /// A file, read whole where it is small.
 pub(super) enum Found {
@@ -56,67 +54,73 @@ pub(super) async fn whole_async(reader: impl AsyncRead + Send, length: u64) -> i
     }
 }
 
-/// The bytes of a reader, read on a thread for blocking work.
+/// The bytes of a reader, read on threads for blocking work.
 pub(super) fn in_blocks(
     mut reader: impl Read + Send + 'static,
     length: u64,
     digest: oneshot::Sender<Sha256Digest>,
 ) -> Blocks<io::Error> {
-    on_a_thread(digest, move |give| {
-        let mut left = length;
-        while left > 0 {
-            let block = read_block(&mut reader, left.min(BLOCK as u64))?;
-            left -= block.len() as u64;
-            if left == 0 {
-                ends_here(&mut reader)?;
-            }
-            if !give(block.into()) {
-                break;
-            }
+    let mut left = length;
+    ahead(digest, move || {
+        if left == 0 {
+            return Ok(None);
         }
-        Ok(())
+        let block = read_block(&mut reader, left.min(BLOCK as u64))?;
+        left -= block.len() as u64;
+        if left == 0 {
+            ends_here(&mut reader)?;
+        }
+        Ok(Some(block.into()))
     })
 }
 
-/// Bytes that are there, hashed on a thread for blocking work.
+/// Bytes that are there, hashed on threads for blocking work.
 pub(super) fn in_slices(bytes: Bytes, digest: oneshot::Sender<Sha256Digest>) -> Blocks<io::Error> {
-    on_a_thread(digest, move |give| {
-        let mut left = bytes;
-        while !left.is_empty() {
-            let block = left.split_to(left.len().min(BLOCK));
-            if !give(block) {
-                break;
-            }
-        }
-        Ok(())
+    let mut left = bytes;
+    ahead(digest, move || {
+        let block = left.split_to(left.len().min(BLOCK));
+        Ok((!block.is_empty()).then_some(block))
     })
 }
 
-/// Runs what gives blocks, hashes each, and hands them on. `give` answers `false` where nobody wants more.
-fn on_a_thread(
+/// Calls what gives blocks on threads for blocking work, hashes each, and is one block ahead of who takes them.
+/// No thread waits for one that is not wanted.
+fn ahead(
     digest: oneshot::Sender<Sha256Digest>,
-    run: impl FnOnce(&mut dyn FnMut(Bytes) -> bool) -> io::Result<()> + Send + 'static,
+    next: impl FnMut() -> io::Result<Option<Bytes>> + Send + 'static,
 ) -> Blocks<io::Error> {
-    let (blocks, receiver) = mpsc::channel::<io::Result<Bytes>>(WAITING);
-    spawn_blocking(move || {
-        let mut hasher = Sha256::new();
-        let mut is_wanted = true;
-        let result = run(&mut |block| {
-            hasher.update(&block);
-            is_wanted = blocks.blocking_send(Ok(block)).is_ok();
-            is_wanted
-        });
-        match result {
-            // Nobody waits for it any more where it cannot be sent.
-            Err(error) => drop(blocks.blocking_send(Err(error))),
-            Ok(()) if is_wanted => {
-                let _ = digest.send(Sha256Digest::so_far(&hasher));
-            }
-            Ok(()) => {}
+    let feed = Feed { next: Box::new(next), hasher: Sha256::new(), digest };
+    stream::unfold(Some(feed.go_on()), |task| async {
+        match task?.await.unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into())) {
+            Ok(Some((block, feed))) => Some((Ok(block), Some(feed.go_on()))),
+            Ok(None) => None,
+            Err(error) => Some((Err(error), None)),
         }
-    });
-    stream::unfold(receiver, |mut receiver| async { receiver.recv().await.map(|block| (block, receiver)) })
-        .boxed()
+    })
+    .boxed()
+}
+
+/// What gives the blocks of a file.
+struct Feed {
+    next: Box<dyn FnMut() -> io::Result<Option<Bytes>> + Send>,
+    hasher: Sha256,
+    digest: oneshot::Sender<Sha256Digest>,
+}
+
+impl Feed {
+    fn go_on(self) -> JoinHandle<io::Result<Option<(Bytes, Self)>>> {
+        spawn_blocking(move || self.block())
+    }
+
+    fn block(mut self) -> io::Result<Option<(Bytes, Self)>> {
+        if let Some(block) = (self.next)()? {
+            self.hasher.update(&block);
+            return Ok(Some((block, self)));
+        }
+        // Who asked for it may be gone.
+        let _ = self.digest.send(Sha256Digest::so_far(&self.hasher));
+        Ok(None)
+    }
 }
 
 fn read_block(reader: &mut impl Read, length: u64) -> io::Result<Vec<u8>> {
