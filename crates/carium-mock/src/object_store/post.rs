@@ -57,26 +57,15 @@ pub(super) async fn post(
         }
         Some(StoreFault::LostAnswer) => {
             upload.read_rest().await;
-            if let Ok(accepted) = outcome
-                && upload.whole()
-            {
-                store.put(accepted.key, accepted.object);
+            if let Ok(accepted) = outcome {
+                accepted.store(store, upload).await?;
             }
             return Err(Closed);
         }
         None | Some(StoreFault::IgnoreRange | StoreFault::Corrupt | StoreFault::Changed(_)) => {}
     }
     match outcome {
-        Ok(accepted) => {
-            // What follows the form: the upload is only there once the request is.
-            upload.read_rest().await;
-            if !upload.whole() {
-                return Err(Closed);
-            }
-            let answer = accepted.answer(store);
-            store.put(accepted.key, accepted.object);
-            Ok(answer)
-        }
+        Ok(accepted) => accepted.store(store, upload).await,
         Err(_) if upload.broken() => Err(Closed),
         Err(refusal) => Ok(finish(refusal.into(), upload)),
     }
@@ -129,6 +118,17 @@ async fn accept(
 }
 
 impl Accepted {
+    /// Stores it, once there is nothing more to come: a form may be complete in a request that is not.
+    async fn store(self, store: &Store, mut upload: Upload) -> Result<Answer, Closed> {
+        upload.read_rest().await;
+        if !upload.whole() {
+            return Err(Closed);
+        }
+        let answer = self.answer(store);
+        store.put(self.key, self.object);
+        Ok(answer)
+    }
+
     fn answer(&self, store: &Store) -> Answer {
         let etag = self.object.etag();
         let location = format!("{}{}", store.url, path_of(&self.key));

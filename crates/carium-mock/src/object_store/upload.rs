@@ -1,7 +1,6 @@
 //! The body of an upload, read as it comes and counted.
 
 use std::fmt;
-use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -22,9 +21,6 @@ struct Reading {
     read: u64,
     most: u64,
     state: State,
-    /// Whether to pause before the next chunk. The parser of forms reads for as long as there is something: it is
-    /// made to look at each chunk first, so that what can be refused early is.
-    breath: bool,
     record: Option<Record>,
 }
 
@@ -54,14 +50,7 @@ impl Upload {
     /// A body of which so many bytes are read at the most.
     pub(super) fn new(body: Incoming, most: u64, record: Record) -> Self {
         let state = State::Going;
-        Self(Arc::new(Mutex::new(Reading {
-            body,
-            read: 0,
-            most,
-            state,
-            breath: false,
-            record: Some(record),
-        })))
+        Self(Arc::new(Mutex::new(Reading { body, read: 0, most, state, record: Some(record) })))
     }
 
     /// Reads what is still to be read.
@@ -103,10 +92,6 @@ impl Stream for Upload {
 
 impl Reading {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Ended>>> {
-        if mem::take(&mut self.breath) {
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
         loop {
             match self.state {
                 State::Whole => return Poll::Ready(None),
@@ -129,7 +114,6 @@ impl Reading {
             if let Some(record) = &self.record {
                 record.note(|call| call.body_read = self.read);
             }
-            self.breath = true;
             return Poll::Ready(Some(Ok(chunk)));
         }
     }

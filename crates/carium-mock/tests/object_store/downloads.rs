@@ -70,6 +70,12 @@ async fn each_way_to_spoil_a_link_is_refused() {
             "AuthorizationQueryParametersError",
         ),
         ("no date", |link| link.replace("X-Amz-Date", "X-Amz-Dat"), 400, "AuthorizationQueryParametersError"),
+        (
+            "another header signed",
+            |link| link.replace("SignedHeaders=host", "SignedHeaders=date"),
+            400,
+            "AuthorizationQueryParametersError",
+        ),
         ("a list", |link| link.replace("/a/1?", "?"), 403, "AccessDenied"),
         ("another bucket", |link| link.replace("/carium-mock/", "/other/"), 404, "NoSuchBucket"),
     ];
@@ -83,6 +89,18 @@ async fn each_way_to_spoil_a_link_is_refused() {
     let answer = get(&store.presign_get("a/<3>", HOUR), &[]).await;
     answer.refuses(404, "NoSuchKey", "The specified key does not exist.");
     assert_eq!(answer.element("Key"), "a/&lt;3&gt;");
+}
+
+#[tokio::test]
+async fn a_link_means_the_same_however_it_is_written() {
+    let store = ObjectStore::start().await.unwrap();
+    store.put("a/1", "content 1");
+    let link = store.presign_get("a/1", HOUR);
+    let (path, query) = link.split_once('?').unwrap();
+    let reversed = query.split('&').rev().collect::<Vec<_>>().join("&");
+    for link in [format!("{path}?{reversed}"), link.replace("%2F", "/"), link.replace("a/1", "%61/1")] {
+        assert_eq!(get(&link, &[]).await.status, 200, "{link}");
+    }
 }
 
 #[tokio::test]

@@ -374,6 +374,10 @@ async fn no_form_allows_more_than_the_limit() {
         let upload = Upload::new(store.presign_post(form), vec![0; length]);
         upload.send().await.refuses(400, "EntityTooLarge", "exceeds the maximum");
     }
+    // Whether it may be there at all comes first.
+    let mut refused = upload(&store, vec![0; 8_000_000]);
+    refused.set("x-amz-signature", "other");
+    refused.send().await.refuses(403, "SignatureDoesNotMatch", "does not match");
     // Nor does what is no file at all make the store keep everything.
     let mut upload = upload(&store, "");
     upload.fields = vec![(format!("a\"; b=\"{}", "b".repeat(1_000_000)), String::new())];
