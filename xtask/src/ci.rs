@@ -76,6 +76,7 @@ fn features(root: &Path) -> Result<(), String> {
         ("carium", "rustls"),
         ("carium-mock", ""),
         ("carium-mock", "wire"),
+        ("carium-mock", "sandbox"),
     ] {
         check(package, features)?;
     }

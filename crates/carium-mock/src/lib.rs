@@ -1,8 +1,9 @@
 //! What tests of programs that use Carium depend on.
 //!
-//! So far this is the feature `wire` (on by default): a method on `httpmock`'s server for each operation of
-//! the API, with types for what is expected and what is answered, generated from the spec. A field that is
-//! misspelt, or an answer that the spec does not know, does not compile.
+//! The feature `wire` (on by default) has a method on `httpmock`'s server for each operation of the
+//! API, with types for what is expected and what is answered, generated from the spec. A field that is misspelt,
+//! or an answer that the spec does not know, does not compile. The feature `sandbox` has `object_store`, an object
+//! store on a local port that is as strict as S3.
 //!
 //! ```
 //! use carium_api::{Client, ClientCaredbExt as _, HttpTransport, types::PractitionerList};
@@ -27,6 +28,9 @@
 #[cfg(feature = "wire")]
 #[rustfmt::skip]
 mod generated;
+
+#[cfg(feature = "sandbox")]
+pub mod object_store;
 
 /// The spec that everything here was generated from, as YAML: `specs/carium.yaml` of the workspace.
 pub const SPEC: &str = include_str!("generated/carium.yaml");

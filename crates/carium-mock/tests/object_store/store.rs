@@ -1,0 +1,58 @@
+//! The store itself.
+
+use std::time::Duration;
+
+use carium_mock::object_store::{FaultAnswer, Object, ObjectStore, PresignPost, StoreFault};
+use tokio::net::TcpStream;
+
+use crate::support::{connect, hear, until, upload};
+
+#[tokio::test]
+async fn a_store_stops_with_its_last_handle() {
+    let store = ObjectStore::start().await.unwrap();
+    let address = store.url().strip_prefix("http://").unwrap().to_owned();
+    let mut open = connect(&store, "GET ").await;
+    let other = store.clone();
+    drop(store);
+    assert_eq!(upload(&other, "content 1").send().await.status, 204);
+    drop(other);
+    assert_eq!(hear(&mut open, usize::MAX).await, (Vec::new(), true));
+    assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn a_connection_serves_one_request_after_the_other() {
+    let store = ObjectStore::start().await.unwrap();
+    let upload = upload(&store, "content 1");
+    let request = [upload.head().into_bytes(), upload.body()].concat();
+    let stream = connect(&store, [request.clone(), request].concat()).await;
+    until(|| store.calls().iter().filter(|call| call.status == Some(204)).count() == 2).await;
+    drop(stream);
+}
+
+#[tokio::test]
+async fn nothing_is_printed_that_gives_access_or_content() {
+    let canary = "canary";
+    let store = ObjectStore::start().await.unwrap();
+    let upload = PresignPost::new(canary).field(canary, canary);
+    let form = store.presign_post(upload.clone());
+    let object = Object::new(canary).with_file_name(canary);
+    store.put_object(canary, object.clone());
+    let link = store.presign_get("a/1", Duration::from_mins(1));
+    let _ = crate::support::send(crate::support::client().get(&link)).await;
+    let answer = FaultAnswer::new(500).with_header(canary, canary).with_body(canary);
+    let printed = [
+        format!("{upload:?}"),
+        format!("{form:?}"),
+        format!("{object:?}"),
+        format!("{store:?}"),
+        format!("{:?}", StoreFault::Status(answer)),
+        format!("{:?}", StoreFault::Changed(object.clone())),
+        format!("{:?}", store.calls()),
+    ];
+    let signature = link.rsplit_once('=').unwrap().1;
+    for printed in printed {
+        assert!(!printed.contains(canary) && !printed.contains(signature), "{printed}");
+        assert!(!form.fields.iter().any(|(_, value)| printed.contains(value)), "{printed}");
+    }
+}
