@@ -1,0 +1,191 @@
+//! One client, one measurement: the process that a measurement is of.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use reqwest::multipart::{Form, Part};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::ours::{self, Sum};
+use crate::{Failed, measure, server};
+
+/// How large a document of many is.
+pub(crate) const SMALL: usize = 20_000;
+/// How many of them are on their way at once.
+pub(crate) const AT_ONCE: usize = 16;
+/// The fields of the form, as the spec's example has them.
+pub(crate) const FIELDS: [(&str, &str); 3] =
+    [("key", "documents/2097e072"), ("policy", "example-policy"), ("x-amz-signature", "example-signature")];
+/// What is posted of each document of many.
+const TYPE: &str = "application/pdf";
+const NAME: &str = "example.pdf";
+
+/// Does what `role` says with the file or the folder at `place`, and reports the memory that it took.
+pub(crate) fn run(role: &str, origin: &str, place: &Path, count: usize) -> Result<(), Failed> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let client = reqwest::Client::builder().http1_only().build()?;
+        // A process is idle once it has signed in: it has its certificates and a connection.
+        client.post(format!("{origin}/identity/v1/login/")).send().await?.bytes().await?;
+        let idle = measure::idle()?;
+        let sum = match role {
+            "upload" => ours::upload(&client, &format!("{origin}/upload"), &FIELDS, place).await?,
+            "download" => ours::download(&client, &format!("{origin}/download"), place).await?,
+            "ours-memory" => many(client, origin, place, count, Post::Ours).await?,
+            "ours-files" => many(client, origin, place, count, Post::OursFile).await?,
+            "form-memory" => many(client, origin, place, count, Post::Form).await?,
+            "form-files" => many(client, origin, place, count, Post::FormFile).await?,
+            other => return Err(format!("no client is called {other}").into()),
+        };
+        let peak = measure::peak()?.saturating_sub(idle);
+        writeln!(io::stdout(), "{peak} {}", measure::hex(&sum))?;
+        Ok(())
+    })
+}
+
+/// How a document of many is posted.
+#[derive(Clone, Copy)]
+enum Post {
+    Ours,
+    OursFile,
+    Form,
+    FormFile,
+}
+
+async fn many(
+    client: reqwest::Client,
+    origin: &str,
+    place: &Path,
+    count: usize,
+    post: Post,
+) -> Result<Sum, Failed> {
+    let next = Arc::new(AtomicUsize::new(0));
+    let mut tasks = Vec::new();
+    for _ in 0..AT_ONCE {
+        let (client, origin, place, next) =
+            (client.clone(), origin.to_owned(), place.to_owned(), Arc::clone(&next));
+        tasks.push(tokio::spawn(async move {
+            let mut sum = Sum::default();
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                if index >= count {
+                    return Ok::<_, Failed>(sum);
+                }
+                sum = one(&client, &origin, &place.join(format!("{index}.pdf")), post).await?;
+            }
+        }));
+    }
+    let mut sum = Sum::default();
+    for task in tasks {
+        sum = task.await??;
+    }
+    Ok(sum)
+}
+
+/// The three calls of one document.
+async fn one(client: &reqwest::Client, origin: &str, path: &Path, post: Post) -> Result<Sum, Failed> {
+    let references = format!("{origin}/caredb/v1/org-document-references/");
+    let answer = client
+        .post(&references)
+        .bearer_auth("example-access-token")
+        .header("content-type", "application/json")
+        .body(serde_json::to_vec(&Announce::EXAMPLE)?)
+        .send()
+        .await?
+        .error_for_status()?;
+    let announced: Announced = serde_json::from_slice(&answer.bytes().await?)?;
+    let UploadInfo { upload_url: url, upload_data: fields } = announced.data.attributes.upload_info;
+    let texts = || fields.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)));
+    let sum = match post {
+        Post::Ours => ours::post_bytes(client, &url, texts(), &server::pattern()[..SMALL]).await?,
+        Post::OursFile => ours::post_file(client, &url, texts(), path).await?,
+        Post::Form | Post::FormFile => {
+            let content = match post {
+                Post::FormFile => tokio::fs::read(path).await?,
+                _ => server::pattern()[..SMALL].to_vec(),
+            };
+            let mut form = Form::new();
+            for (name, value) in texts() {
+                form = form.text(name.to_owned(), value.to_owned());
+            }
+            let form = form.part("file", Part::bytes(content).file_name(NAME).mime_str(TYPE)?);
+            client.post(url).multipart(form).send().await?.error_for_status()?;
+            Sum::default()
+        }
+    };
+    client
+        .post(format!("{references}{}/process-upload/", announced.data.id))
+        .bearer_auth("example-access-token")
+        .send()
+        .await?
+        .error_for_status()?;
+    Ok(sum)
+}
+
+#[derive(Serialize)]
+struct Announce {
+    data: AnnounceData,
+}
+
+#[derive(Serialize)]
+struct AnnounceData {
+    attributes: NewReference,
+    r#type: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct NewReference {
+    attachment_content_type: &'static str,
+    attachment_filename: &'static str,
+    class_id: &'static str,
+    name: &'static str,
+    description: &'static str,
+    individual_id: &'static str,
+    organization_id: &'static str,
+}
+
+impl Announce {
+    /// The example of the spec.
+    const EXAMPLE: Self = Self {
+        data: AnnounceData {
+            attributes: NewReference {
+                attachment_content_type: TYPE,
+                attachment_filename: NAME,
+                class_id: "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002",
+                name: "Example Document",
+                description: "This is an example document",
+                individual_id: "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002",
+                organization_id: "8d25a2a6-8219-40d1-a34f-c24ec69f4f72",
+            },
+            r#type: "org-document-references",
+        },
+    };
+}
+
+#[derive(Deserialize)]
+struct Announced {
+    data: AnnouncedData,
+}
+
+#[derive(Deserialize)]
+struct AnnouncedData {
+    id: String,
+    attributes: AnnouncedAttributes,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct AnnouncedAttributes {
+    upload_info: UploadInfo,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct UploadInfo {
+    upload_url: String,
+    upload_data: Map<String, Value>,
+}
