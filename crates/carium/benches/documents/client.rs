@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use carium::documents::{Source, Uploads};
 use reqwest::multipart::{Form, Part};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -27,18 +28,28 @@ const NAME: &str = "example.pdf";
 pub(crate) fn run(role: &str, origin: &str, place: &Path, count: usize) -> Result<(), Failed> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let client = reqwest::Client::builder().http1_only().build()?;
-        // A process is idle once it has signed in: it has its certificates and a connection.
-        client.post(format!("{origin}/identity/v1/login/")).send().await?.bytes().await?;
-        let idle = measure::idle()?;
-        let sum = match role {
-            "upload" => ours::upload(&client, &format!("{origin}/upload"), &FIELDS, place).await?,
-            "download" => ours::download(&client, &format!("{origin}/download"), place).await?,
-            "ours-memory" => many(client, origin, place, count, Post::Ours).await?,
-            "ours-files" => many(client, origin, place, count, Post::OursFile).await?,
-            "form-memory" => many(client, origin, place, count, Post::Form).await?,
-            "form-files" => many(client, origin, place, count, Post::FormFile).await?,
-            other => return Err(format!("no client is called {other}").into()),
+        let ours = matches!(role, "upload" | "download" | "ours-memory" | "ours-files");
+        let (idle, sum) = if ours {
+            let carium = ours::client(origin).await?;
+            let idle = measure::idle()?;
+            let sum = match role {
+                "upload" => ours::upload(carium.uploads(), Source::path(place)).await?,
+                "download" => ours::download(&carium, place).await?,
+                "ours-memory" => many(Client::Ours(carium.uploads().clone()), place, count, false).await?,
+                _ => many(Client::Ours(carium.uploads().clone()), place, count, true).await?,
+            };
+            (idle, sum)
+        } else {
+            let client = reqwest::Client::builder().http1_only().build()?;
+            client.post(format!("{origin}/identity/v1/login/")).send().await?.bytes().await?;
+            let idle = measure::idle()?;
+            let client = Client::Form(client, origin.to_owned());
+            let sum = match role {
+                "form-memory" => many(client, place, count, false).await?,
+                "form-files" => many(client, place, count, true).await?,
+                other => return Err(format!("no client is called {other}").into()),
+            };
+            (idle, sum)
         };
         let peak = measure::peak()?.saturating_sub(idle);
         writeln!(io::stdout(), "{peak} {}", measure::hex(&sum))?;
@@ -46,27 +57,20 @@ pub(crate) fn run(role: &str, origin: &str, place: &Path, count: usize) -> Resul
     })
 }
 
-/// How a document of many is posted.
-#[derive(Clone, Copy)]
-enum Post {
-    Ours,
-    OursFile,
-    Form,
-    FormFile,
+/// Who posts the documents.
+#[derive(Clone)]
+enum Client {
+    Ours(Uploads),
+    /// Written by hand, as a program would without us.
+    Form(reqwest::Client, String),
 }
 
-async fn many(
-    client: reqwest::Client,
-    origin: &str,
-    place: &Path,
-    count: usize,
-    post: Post,
-) -> Result<Sum, Failed> {
+/// Posts many documents, so many at once: from files, or from what is in memory.
+async fn many(client: Client, place: &Path, count: usize, files: bool) -> Result<Sum, Failed> {
     let next = Arc::new(AtomicUsize::new(0));
     let mut tasks = Vec::new();
     for _ in 0..AT_ONCE {
-        let (client, origin, place, next) =
-            (client.clone(), origin.to_owned(), place.to_owned(), Arc::clone(&next));
+        let (client, place, next) = (client.clone(), place.to_owned(), Arc::clone(&next));
         tasks.push(tokio::spawn(async move {
             let mut sum = Sum::default();
             loop {
@@ -74,7 +78,15 @@ async fn many(
                 if index >= count {
                     return Ok::<_, Failed>(sum);
                 }
-                sum = one(&client, &origin, &place.join(format!("{index}.pdf")), post).await?;
+                let path = files.then(|| place.join(format!("{index}.pdf")));
+                match &client {
+                    Client::Ours(uploads) => {
+                        let source =
+                            path.map_or_else(|| Source::bytes(&server::pattern()[..SMALL]), Source::path);
+                        sum = ours::upload(uploads, source).await?;
+                    }
+                    Client::Form(client, origin) => one(client, origin, path.as_deref()).await?,
+                }
             }
         }));
     }
@@ -86,7 +98,7 @@ async fn many(
 }
 
 /// The three calls of one document.
-async fn one(client: &reqwest::Client, origin: &str, path: &Path, post: Post) -> Result<Sum, Failed> {
+async fn one(client: &reqwest::Client, origin: &str, path: Option<&Path>) -> Result<(), Failed> {
     let references = format!("{origin}/caredb/v1/org-document-references/");
     let answer = client
         .post(&references)
@@ -98,31 +110,23 @@ async fn one(client: &reqwest::Client, origin: &str, path: &Path, post: Post) ->
         .error_for_status()?;
     let announced: Announced = serde_json::from_slice(&answer.bytes().await?)?;
     let UploadInfo { upload_url: url, upload_data: fields } = announced.data.attributes.upload_info;
-    let texts = || fields.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)));
-    let sum = match post {
-        Post::Ours => ours::post_bytes(client, &url, texts(), &server::pattern()[..SMALL]).await?,
-        Post::OursFile => ours::post_file(client, &url, texts(), path).await?,
-        Post::Form | Post::FormFile => {
-            let content = match post {
-                Post::FormFile => tokio::fs::read(path).await?,
-                _ => server::pattern()[..SMALL].to_vec(),
-            };
-            let mut form = Form::new();
-            for (name, value) in texts() {
-                form = form.text(name.to_owned(), value.to_owned());
-            }
-            let form = form.part("file", Part::bytes(content).file_name(NAME).mime_str(TYPE)?);
-            client.post(url).multipart(form).send().await?.error_for_status()?;
-            Sum::default()
-        }
+    let content = match path {
+        Some(path) => tokio::fs::read(path).await?,
+        None => server::pattern()[..SMALL].to_vec(),
     };
+    let mut form = Form::new();
+    for (name, value) in &fields {
+        form = form.text(name.clone(), value.as_str().unwrap_or_default().to_owned());
+    }
+    let form = form.part("file", Part::bytes(content).file_name(NAME).mime_str(TYPE)?);
+    client.post(url).multipart(form).send().await?.error_for_status()?;
     client
         .post(format!("{references}{}/process-upload/", announced.data.id))
         .bearer_auth("example-access-token")
         .send()
         .await?
         .error_for_status()?;
-    Ok(sum)
+    Ok(())
 }
 
 #[derive(Serialize)]
