@@ -25,6 +25,7 @@
 //! ```
 
 mod api;
+mod background;
 mod digest;
 mod download;
 mod file_name;

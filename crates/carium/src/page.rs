@@ -155,7 +155,7 @@ impl<B> Reader<B> {
         };
         let (page, sent_to) = outcome::of(self.operation, answered)?;
         if let Some(SentTo(url)) = sent_to {
-            self.seen.insert(identity(&url));
+            self.seen.insert(identity(&url.to_string()));
         }
         let (items, links) = page.into_parts();
         // A page may be empty and have a next one.

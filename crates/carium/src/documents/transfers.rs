@@ -7,12 +7,13 @@ mod multipart;
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use carium_api::{FormFields, Hidden, Secret};
 use futures_util::stream::{self, BoxStream, StreamExt as _};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub(crate) use http::HttpTransfers;
 
@@ -52,8 +53,11 @@ pub trait Transfers: Send + Sync {
 /// A presigned form: where to post it, and its fields in their order. Whoever has it can upload, for a while.
 ///
 /// `Debug` shows the names of the fields and nothing else.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
-pub struct UploadForm {
+#[derive(Clone, PartialEq)]
+pub struct UploadForm(Arc<FormParts>);
+
+#[derive(PartialEq, Serialize, Deserialize)]
+struct FormParts {
     url: Secret,
     fields: FormFields,
 }
@@ -61,23 +65,35 @@ pub struct UploadForm {
 impl UploadForm {
     /// A form as the service gave it.
     pub fn new(url: Secret, fields: FormFields) -> Self {
-        Self { url, fields }
+        Self(Arc::new(FormParts { url, fields }))
     }
 
     /// Where to post it.
     pub fn url(&self) -> &Secret {
-        &self.url
+        &self.0.url
     }
 
     /// Its fields, in the order in which they are to be posted.
     pub fn fields(&self) -> &FormFields {
-        &self.fields
+        &self.0.fields
     }
 }
 
 impl fmt::Debug for UploadForm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UploadForm").field("url", &self.url).field("fields", &self.fields).finish()
+        f.debug_struct("UploadForm").field("url", self.url()).field("fields", self.fields()).finish()
+    }
+}
+
+impl Serialize for UploadForm {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for UploadForm {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        FormParts::deserialize(deserializer).map(|parts| Self(Arc::new(parts)))
     }
 }
 

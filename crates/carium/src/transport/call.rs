@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use bytes::Bytes;
 use carium_api::TransportError;
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 use tokio::time::Instant;
 
 use super::failure::Failure;
@@ -100,7 +100,7 @@ impl CallState {
 /// Where a call was sent, beside its answer: whom the next page of a list is compared with. Holds ids, so it
 /// has no `Debug`.
 #[derive(Clone)]
-pub(crate) struct SentTo(pub(crate) String);
+pub(crate) struct SentTo(pub(crate) Uri);
 
 /// What is known of a call when it is over. Travels with its answer, in its extensions.
 #[derive(Clone, Copy, Debug, Default)]

@@ -41,7 +41,7 @@ impl<T: Transport> Transport for Deadline<T> {
         let start = Instant::now();
         let deadline = start + self.length;
         let state = CallState::new(deadline);
-        let sent_to = SentTo(request.uri().to_string());
+        let sent_to = SentTo(request.uri().clone());
         request.extensions_mut().insert(state.clone());
         let span = tracing::info_span!(
             "carium",

@@ -1,7 +1,6 @@
 //! A file as the target of a download.
 //!
-//! Written and hashed off the asynchronous threads, in pieces of about 1 MiB: while one is written the next is
-//! received. No thread waits between pieces, so a slow download holds none.
+//! Written and hashed in the background, in pieces of about 1 MiB.
 
 use std::fs;
 use std::io::{self, Seek as _, Write as _};
@@ -10,11 +9,11 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use bytes::Bytes;
 use carium_api::types::DocumentReferenceId;
-use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::spawn_blocking;
 
 use super::sink::Sink;
+use crate::documents::background::{Background, Hashing};
 use crate::documents::{Sha256Digest, file_name, local};
 use crate::error::{Error, ErrorKind};
 
@@ -28,19 +27,15 @@ pub(super) struct FileSink {
     id: DocumentReferenceId,
     gathered: Vec<Bytes>,
     length: usize,
-    place: State,
-}
-
-/// Who has the file.
-enum State {
-    Closed,
-    Idle(Box<Place>),
-    Busy(JoinHandle<Result<Box<Place>, Error>>),
+    /// `None` until there is something to write.
+    place: Background<Option<Place>>,
+    hashing: Hashing,
 }
 
 impl FileSink {
     pub(super) fn new(target: PathBuf, replaces: bool, id: DocumentReferenceId) -> Self {
-        Self { target, replaces, id, gathered: Vec::new(), length: 0, place: State::Closed }
+        let (place, hashing) = (Background::new(None), Hashing::sha256());
+        Self { target, replaces, id, gathered: Vec::new(), length: 0, place, hashing }
     }
 
     /// Looks whether the target can be had, before anyone is asked for anything.
@@ -51,53 +46,26 @@ impl FileSink {
 
     /// Syncs the file and gives it its name.
     pub(super) async fn commit(&mut self) -> Result<PathBuf, Error> {
-        self.write_gathered().await?;
-        let place = self.idle().await?;
+        let place = self.place.take().await?.ok_or_else(local::ended)?;
         spawn_blocking(move || place.commit()).await.map_err(|_| local::ended())?
     }
 
     /// Waits until nothing is written any more, and what has no name is removed.
     pub(super) async fn close(&mut self) {
-        // Why it could not be written has been told.
-        if let Ok(place) = self.idle().await {
+        // It is gone already, or why it could not be written has been told.
+        if let Ok(place) = self.place.take().await {
             let _ = spawn_blocking(move || drop(place)).await;
         }
     }
 
     async fn write_gathered(&mut self) -> Result<(), Error> {
-        if self.gathered.is_empty() {
-            return Ok(());
-        }
         self.length = 0;
         let pieces = std::mem::take(&mut self.gathered);
-        self.work(move |place| place.write(&pieces)).await
-    }
-
-    /// Begins to do something with the file, when what was begun before is done.
-    async fn work(
-        &mut self,
-        work: impl FnOnce(&mut Place) -> io::Result<()> + Send + 'static,
-    ) -> Result<(), Error> {
-        let mut place = self.idle().await?;
-        self.place = State::Busy(spawn_blocking(move || match work(&mut place) {
-            Ok(()) => Ok(place),
-            Err(error) => Err(cannot(&error)),
-        }));
-        Ok(())
-    }
-
-    /// The file, when nothing is done with it.
-    async fn idle(&mut self) -> Result<Box<Place>, Error> {
-        // Taken only when it is there: who stops waiting here must find it again, to remove it.
-        if let State::Busy(task) = &mut self.place {
-            let done = task.await;
-            self.place = State::Closed;
-            self.place = State::Idle(done.map_err(|_| local::ended())??);
+        if pieces.is_empty() {
+            return Ok(());
         }
-        match std::mem::replace(&mut self.place, State::Closed) {
-            State::Idle(place) => Ok(place),
-            State::Busy(_) | State::Closed => Err(local::ended()),
-        }
+        self.hashing.hash(pieces.clone()).await?;
+        self.place.add(move |place| place.as_mut().map_or(Ok(()), |place| place.write(&pieces))).await
     }
 }
 
@@ -106,10 +74,12 @@ impl Sink for FileSink {
     async fn open(&mut self, name: Option<&str>) -> Result<(), Error> {
         let name = name.and_then(file_name::safe).unwrap_or_else(|| self.id.to_string());
         let (target, replaces) = (self.target.clone(), self.replaces);
-        let prepare = move || Place::prepare(&target, &name, replaces).map(Box::new);
-        self.place = State::Busy(spawn_blocking(prepare));
-        self.place = State::Idle(self.idle().await?);
-        Ok(())
+        self.place
+            .add(move |place| {
+                *place = Some(Place::prepare(&target, &name, replaces)?);
+                Ok(())
+            })
+            .await
     }
 
     async fn write(&mut self, bytes: Bytes) -> Result<(), Error> {
@@ -120,16 +90,14 @@ impl Sink for FileSink {
 
     async fn digest(&mut self) -> Result<Sha256Digest, Error> {
         self.write_gathered().await?;
-        let place = self.idle().await?;
-        let digest = Sha256Digest::so_far(&place.hasher);
-        self.place = State::Idle(place);
-        Ok(digest)
+        self.hashing.digest().await
     }
 
     async fn begin_again(&mut self) -> Result<(), Error> {
         self.gathered.clear();
         self.length = 0;
-        self.work(Place::begin_again).await
+        self.hashing = Hashing::sha256();
+        self.place.add(|place| place.as_mut().map_or(Ok(()), Place::begin_again)).await
     }
 }
 
@@ -138,7 +106,6 @@ struct Place {
     file: NamedTempFile,
     target: PathBuf,
     replaces: bool,
-    hasher: Sha256,
 }
 
 impl Place {
@@ -151,22 +118,17 @@ impl Place {
             .suffix(".part")
             .tempfile_in(directory)
             .map_err(|error| cannot(&error))?;
-        Ok(Self { file, target, replaces, hasher: Sha256::new() })
+        Ok(Self { file, target, replaces })
     }
 
-    fn write(&mut self, pieces: &[Bytes]) -> io::Result<()> {
-        for piece in pieces {
-            self.hasher.update(piece);
-            self.file.as_file_mut().write_all(piece)?;
-        }
-        Ok(())
-    }
-
-    fn begin_again(&mut self) -> io::Result<()> {
-        self.hasher = Sha256::new();
+    fn write(&mut self, pieces: &[Bytes]) -> Result<(), Error> {
         let file = self.file.as_file_mut();
-        file.set_len(0)?;
-        file.rewind()
+        pieces.iter().try_for_each(|piece| file.write_all(piece)).map_err(|error| cannot(&error))
+    }
+
+    fn begin_again(&mut self) -> Result<(), Error> {
+        let file = self.file.as_file_mut();
+        file.set_len(0).and_then(|()| file.rewind()).map_err(|error| cannot(&error))
     }
 
     fn commit(self) -> Result<PathBuf, Error> {

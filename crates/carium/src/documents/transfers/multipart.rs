@@ -27,7 +27,9 @@ impl Envelope {
     pub(super) fn new(form: &UploadForm, file: &FilePart) -> Self {
         // 128 random bits: no file has them in it but on purpose, and nobody can know them beforehand.
         let boundary = format!("carium-{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
-        let mut head = BytesMut::with_capacity(4096);
+        // Room for a small file too, so that nothing is moved when it is put in.
+        let room = if file.length <= ONE_BUFFER as u64 { file.length } else { 0 };
+        let mut head = BytesMut::with_capacity(4096 + usize::try_from(room).unwrap_or_default());
         for (name, value) in form.fields().iter() {
             open_part(&mut head, &boundary, name);
             head.put_slice(b"\r\n\r\n");

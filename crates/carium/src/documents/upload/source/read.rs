@@ -1,6 +1,6 @@
 //! Reading a file in blocks, with its digest, off the asynchronous threads.
 //!
-//! Blocks of 1 MiB: smaller ones cost more for their number, larger ones more for the memory that they are in
+//! Blocks of 512 KiB: smaller ones cost more for their number, larger ones more for the memory that they are in
 //! while they are hashed and sent. The last block is given out only when the source has proved to end there,
 //! so that a file which grows while it is read is never sent as if it were whole.
 
@@ -15,10 +15,11 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use crate::documents::background::Hashing;
 use crate::documents::{Blocks, Sha256Digest};
 
 /// How much is read at a time.
-const BLOCK: usize = 1024 * 1024;
+const BLOCK: usize = 512 * 1024;
 
 /// A file, read whole where it is small.
 pub(super) enum Found {
@@ -83,16 +84,19 @@ pub(super) fn in_slices(bytes: Bytes, digest: oneshot::Sender<Sha256Digest>) -> 
     })
 }
 
-/// Calls what gives blocks on threads for blocking work, hashes each, and is one block ahead of who takes them.
-/// No thread waits for one that is not wanted.
+/// What gives the blocks of a file.
+type Next = Box<dyn FnMut() -> io::Result<Option<Bytes>> + Send>;
+
+/// Calls what gives blocks on threads for blocking work, and is one block ahead of who takes them. No thread
+/// waits for one that is not wanted.
 fn ahead(
     digest: oneshot::Sender<Sha256Digest>,
     next: impl FnMut() -> io::Result<Option<Bytes>> + Send + 'static,
 ) -> Blocks<io::Error> {
-    let feed = Feed { next: Box::new(next), hasher: Sha256::new(), digest };
-    stream::unfold(Some(feed.go_on()), |task| async {
-        match task?.await.unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into())) {
-            Ok(Some((block, feed))) => Some((Ok(block), Some(feed.go_on()))),
+    let ahead = Ahead { reading: go_on(Box::new(next)), hashing: Hashing::sha256(), digest };
+    stream::unfold(Some(ahead), |ahead| async {
+        match ahead?.next().await {
+            Ok(Some((block, ahead))) => Some((Ok(block), Some(ahead))),
             Ok(None) => None,
             Err(error) => Some((Err(error), None)),
         }
@@ -100,27 +104,32 @@ fn ahead(
     .boxed()
 }
 
-/// What gives the blocks of a file.
-struct Feed {
-    next: Box<dyn FnMut() -> io::Result<Option<Bytes>> + Send>,
-    hasher: Sha256,
+struct Ahead {
+    reading: JoinHandle<io::Result<Option<(Bytes, Next)>>>,
+    hashing: Hashing,
     digest: oneshot::Sender<Sha256Digest>,
 }
 
-impl Feed {
-    fn go_on(self) -> JoinHandle<io::Result<Option<(Bytes, Self)>>> {
-        spawn_blocking(move || self.block())
-    }
+fn go_on(mut next: Next) -> JoinHandle<io::Result<Option<(Bytes, Next)>>> {
+    spawn_blocking(move || Ok(next()?.map(|block| (block, next))))
+}
 
-    fn block(mut self) -> io::Result<Option<(Bytes, Self)>> {
-        if let Some(block) = (self.next)()? {
-            self.hasher.update(&block);
+impl Ahead {
+    async fn next(mut self) -> io::Result<Option<(Bytes, Self)>> {
+        if let Some((block, next)) = self.reading.await.map_err(|_| ended())?? {
+            self.reading = go_on(next);
+            self.hashing.hash(vec![block.clone()]).await.map_err(|_| ended())?;
             return Ok(Some((block, self)));
         }
         // Who asked for it may be gone.
-        let _ = self.digest.send(Sha256Digest::so_far(&self.hasher));
+        let _ = self.digest.send(self.hashing.digest().await.map_err(|_| ended())?);
         Ok(None)
     }
+}
+
+/// The runtime is shutting down.
+fn ended() -> io::Error {
+    io::ErrorKind::Interrupted.into()
 }
 
 fn read_block(reader: &mut impl Read, length: u64) -> io::Result<Vec<u8>> {
