@@ -7,7 +7,9 @@
     reason = "a test fails by panicking, and uses what it needs"
 )]
 
+pub(crate) mod clinic;
 pub(crate) mod http_service;
+pub(crate) mod log;
 pub(crate) mod record;
 
 use std::collections::{HashMap, VecDeque};

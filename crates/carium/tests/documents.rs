@@ -1,0 +1,296 @@
+//! Documents over the wire: through a real HTTP client to an object store that is as strict as S3.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use bytes::Bytes;
+use carium::documents::{
+    ByteRange, DocumentQuery, DownloadRequest, NewDocument, Sha256Digest, Source, UploadForm, UploadStage,
+};
+use carium::{Carium, ErrorKind, ListOptions};
+use carium_mock::object_store::{Object, StoreFault};
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use http::Method;
+use proptest::prelude::*;
+use support::clinic::Clinic;
+
+const CHUNK: u64 = 64 * 1024;
+const SIZE: u64 = 5 * CHUNK + 17;
+
+static CONTENT: LazyLock<Bytes> =
+    LazyLock::new(|| (0..SIZE).map(|at| u8::try_from(at % 251).unwrap()).collect());
+
+fn chunk_ends() -> impl Iterator<Item = u64> {
+    (0..=SIZE / CHUNK).map(|chunk| chunk * CHUNK)
+}
+
+fn document(carium: &Carium, file_name: &str) -> NewDocument {
+    carium
+        .new_document()
+        .patient(support::ID.parse().unwrap())
+        .class(support::ID.parse().unwrap())
+        .name("Referral letter")
+        .file_name(file_name)
+        .build()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_document_goes_up_is_listed_and_comes_down() {
+    let clinic = Clinic::start().await;
+    let carium = clinic.client();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("letter.pdf");
+    for size in [0, 1, 20_000, 256 * 1024, 256 * 1024 + 1, 3_000_000] {
+        let content: Bytes = CONTENT.iter().copied().cycle().take(size).collect();
+        std::fs::write(&path, &content).unwrap();
+        let receipt =
+            carium.uploads().upload(document(&carium, "letter.pdf"), Source::path(&path)).await.unwrap();
+        assert_eq!((receipt.size, receipt.sha256), (size as u64, Sha256Digest::of(&content)));
+        let listed: Vec<_> = carium.documents().list(DocumentQuery::default()).try_collect().await.unwrap();
+        let document = listed.iter().find(|document| document.id == receipt.id).unwrap();
+        assert_eq!(document.media_type.as_deref(), Some("application/pdf"));
+        let target = tempfile::tempdir().unwrap();
+        let request = DownloadRequest::from(document).expecting(receipt.sha256);
+        let arrived = carium.downloads().to_path(request, target.path()).await.unwrap();
+        assert_eq!(arrived.path(), Some(&*target.path().join("letter.pdf")));
+        assert!(std::fs::read(target.path().join("letter.pdf")).unwrap() == content);
+    }
+    for call in clinic.store.calls() {
+        assert!(!call.authorization && call.transfer_encoding.is_none(), "{call:?}");
+        if call.method == Method::POST {
+            assert!(call.content_length.is_some_and(|length| length == call.body_read), "{call:?}");
+        }
+    }
+}
+
+/// At the very place of a chunk, before and after it, and where the store has done it all.
+#[tokio::test]
+async fn an_upload_gets_over_what_a_store_does_to_it() {
+    let mut table: Vec<_> = chunk_ends()
+        .flat_map(|at| [at.saturating_sub(1), at, at + 1])
+        .flat_map(|at| [StoreFault::ResetAfter(at), StoreFault::SilenceAfter(at)])
+        .collect();
+    table.push(StoreFault::LostAnswer);
+    table.extend(
+        [(500, "InternalError"), (503, "SlowDown"), (400, "RequestTimeout"), (429, "TooManyRequests")]
+            .map(|(status, code)| StoreFault::error(status, code, "canary")),
+    );
+    let content = CONTENT.clone();
+    let clinic = Clinic::start().await;
+    let carium = clinic.client();
+    for fault in table {
+        let label = format!("{fault:?}");
+        let again = std::sync::atomic::AtomicBool::new(false);
+        clinic.store.set_faults(move |_, _| {
+            (!again.swap(true, std::sync::atomic::Ordering::Relaxed)).then(|| fault.clone())
+        });
+        let receipt =
+            carium.uploads().upload(document(&carium, "letter.pdf"), Source::bytes(content.clone())).await;
+        let receipt = receipt.unwrap_or_else(|error| panic!("{label}: {error}"));
+        assert_eq!((receipt.sha256, receipt.orphans.len()), (Sha256Digest::of(&content), 0), "{label}");
+        assert!(*clinic.store.object(&receipt.id.to_string()).unwrap().content() == content, "{label}");
+    }
+}
+
+#[tokio::test]
+async fn a_form_that_has_expired_is_replaced_and_its_reference_reported() {
+    let clinic = Clinic::start().await;
+    clinic.presigns.lock().unwrap().valid_for = vec![Duration::ZERO, Duration::from_hours(1)];
+    let carium = clinic.client();
+    let receipt = carium
+        .uploads()
+        .upload(document(&carium, "letter.pdf"), Source::bytes(CONTENT.clone()))
+        .await
+        .unwrap();
+    assert_eq!(receipt.orphans.len(), 1);
+    assert!(clinic.store.object(&receipt.orphans[0].to_string()).is_none());
+    assert!(clinic.store.object(&receipt.id.to_string()).is_some());
+}
+
+#[tokio::test]
+async fn what_a_store_refuses_is_told_by_its_reason() {
+    let clinic = Clinic::start().await;
+    clinic.presigns.lock().unwrap().at_most = 100;
+    let carium = clinic.client();
+    let failure = carium
+        .uploads()
+        .upload(document(&carium, "letter.pdf"), Source::bytes(CONTENT.clone()))
+        .await
+        .unwrap_err();
+    assert_eq!((failure.kind(), failure.error().status()), (ErrorKind::Rejected, Some(400)));
+    assert!(failure.to_string().contains("larger than the form permits"), "{failure}");
+    assert_eq!(failure.state().stage(), UploadStage::Created);
+}
+
+/// Nobody reads a patient's file on the way, and no redirect leads there.
+#[tokio::test]
+async fn nothing_is_sent_in_the_clear_unless_the_service_is_reached_so() {
+    let clinic = Clinic::start().await;
+    let https = clinic.builder().base_url("https://api.example.com").build().unwrap();
+    let failure = https
+        .uploads()
+        .upload(document(&https, "letter.pdf"), Source::bytes(CONTENT.clone()))
+        .await
+        .unwrap_err();
+    assert_eq!(failure.kind(), ErrorKind::Undecodable);
+    let id = clinic.file(Object::new(CONTENT.clone()));
+    let error = https.downloads().to_writer(id, Vec::new()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Undecodable);
+    assert_eq!(clinic.store.calls().len(), 0);
+    for url in ["ftp://example.com/", "file:///etc/passwd", "", "https://"] {
+        let form = UploadForm::new(url.into(), [("key", "value")].into_iter().collect());
+        let file =
+            carium::documents::FilePart::new("a", "b", 0, carium::documents::Content::Whole(Bytes::new()));
+        let error = clinic.client().transfers().post(&form, file).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Undecodable, "{url}");
+    }
+}
+
+#[tokio::test]
+async fn a_download_gets_over_what_a_store_does_to_it() {
+    let other: Bytes = CONTENT.iter().map(|byte| !byte).collect();
+    let mut table: Vec<_> = chunk_ends()
+        .flat_map(|at| [at.saturating_sub(1), at, at + 1])
+        .flat_map(|at| [StoreFault::ResetAfter(at), StoreFault::SilenceAfter(at)])
+        .map(|fault| (fault, None))
+        .collect();
+    table.extend([(500, "InternalError"), (503, "SlowDown"), (403, "AccessDenied")].map(|(status, code)| {
+        (StoreFault::ResetAfter(CHUNK), Some(StoreFault::error(status, code, "canary")))
+    }));
+    table.push((StoreFault::ResetAfter(CHUNK), Some(StoreFault::IgnoreRange)));
+    let changed = StoreFault::Changed(Object::new(other.clone()));
+    table.push((StoreFault::ResetAfter(CHUNK), Some(changed)));
+    for (first, second) in table {
+        let label = format!("{first:?} {second:?}");
+        let clinic = Clinic::start().await;
+        let carium = clinic.client();
+        let id = clinic.file(Object::new(CONTENT.clone()).with_file_name("../Überweisung.pdf"));
+        let expected = if matches!(second, Some(StoreFault::Changed(_))) { &other } else { &*CONTENT };
+        clinic.store.set_faults(move |_, before| match before {
+            0 => Some(first.clone()),
+            1 => second.clone(),
+            _ => None,
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let receipt = carium.downloads().to_path(id, folder.path()).await;
+        let receipt = receipt.unwrap_or_else(|error| panic!("{label}: {error}"));
+        assert_eq!(receipt.sha256, Sha256Digest::of(expected), "{label}");
+        let names: Vec<_> =
+            std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["Überweisung.pdf"], "{label}");
+    }
+}
+
+#[tokio::test]
+async fn a_url_that_has_expired_is_asked_for_again_and_a_range_goes_on() {
+    let clinic = Clinic::start().await;
+    let carium = clinic.client();
+    let id = clinic.file(Object::new(CONTENT.clone()));
+    // The first URL lasts for the first connection only, which is held until it has expired.
+    clinic.presigns.lock().unwrap().valid_for = vec![Duration::from_secs(1), Duration::from_hours(1)];
+    clinic.store.set_faults(|_, before| (before == 0).then_some(StoreFault::SilenceAfter(CHUNK)));
+    let carium_slow = clinic.builder().transfer_silence(Duration::from_millis(2100)).build().unwrap();
+    let mut written = Vec::new();
+    carium_slow.downloads().to_writer(id, &mut written).await.unwrap();
+    assert!(written == *CONTENT);
+    let calls = clinic.store.calls();
+    assert_eq!(calls.last().unwrap().range.as_deref(), Some(&*format!("bytes={CHUNK}-")));
+    assert!(calls.last().unwrap().if_range.is_some());
+    assert_eq!(calls.iter().filter(|call| call.status == Some(403)).count(), 1, "{calls:?}");
+    assert_eq!(clinic.service.count("get_download_info"), 2);
+    drop(carium);
+}
+
+#[tokio::test]
+async fn a_bit_that_fell_over_is_noticed_where_the_digest_is_known() {
+    let clinic = Clinic::start().await;
+    let carium = clinic.client();
+    let id = clinic.file(Object::new(CONTENT.clone()));
+    clinic.store.set_faults(|_, _| Some(StoreFault::Corrupt));
+    let folder = tempfile::tempdir().unwrap();
+    let request = DownloadRequest::new(id).expecting(Sha256Digest::of(&CONTENT));
+    let error = carium.downloads().to_path(request, folder.path()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_range_is_a_range() {
+    let clinic = Clinic::start().await;
+    let carium = clinic.client();
+    clinic.store.put("a", "0123456789");
+    let url = clinic.store.presign_get("a", Duration::from_hours(1)).into();
+    let read = async |range: ByteRange| {
+        let incoming = carium.transfers().get(&url, Some(range)).await?;
+        let (start, total) = (incoming.start, incoming.total);
+        let body: Vec<Bytes> = incoming.body.try_collect().await?;
+        Ok::<_, carium::Error>((start, total, String::from_utf8(body.concat()).unwrap()))
+    };
+    assert_eq!(read(ByteRange::from(3)).await.unwrap(), (3, Some(10), "3456789".to_owned()));
+    assert_eq!(read(ByteRange::from(3).until(5)).await.unwrap(), (3, Some(10), "34".to_owned()));
+    assert_eq!(read(ByteRange::from(10)).await.unwrap(), (10, Some(10), String::new()));
+    assert_eq!(
+        read(ByteRange::from(3).of_version("\"other\"")).await.unwrap(),
+        (0, Some(10), "0123456789".to_owned())
+    );
+    assert_eq!(read(ByteRange::from(11)).await.unwrap_err().status(), Some(416));
+}
+
+#[tokio::test]
+async fn lists_take_filters_of_every_kind() {
+    let clinic = Clinic::start().await;
+    let carium = clinic.client();
+    let classes: Vec<_> = carium.documents().classes(ListOptions::default()).try_collect().await.unwrap();
+    assert_eq!(classes[0].name.as_deref(), Some("Referral letter"));
+    let query = DocumentQuery::default()
+        .patient(support::ID.parse().unwrap())
+        .class(support::ID.parse().unwrap())
+        .filter("created-after", "2030-01-01 & more");
+    let _: Vec<_> = carium.documents().list(query).try_collect().await.unwrap();
+    let uri = clinic.service.seen().last().unwrap().uri.clone();
+    let url = uri.parse::<url::Url>().unwrap();
+    let mut pairs: Vec<_> = url.query_pairs().into_owned().collect();
+    pairs.sort();
+    let expected = [
+        ("filter[class-id]", support::ID),
+        ("filter[created-after]", "2030-01-01 & more"),
+        ("filter[individual-id]", support::ID),
+        ("organization-id", support::ORGANIZATION),
+    ];
+    assert_eq!(pairs, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    for wrong in ["individual-id", "", "a]b"] {
+        let mut list = carium.documents().list(DocumentQuery::default().filter(wrong, "x"));
+        assert_eq!(list.next().await.unwrap().unwrap_err().kind(), ErrorKind::InvalidInput, "{wrong}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    /// Any name that a file can have arrives as it is: in the record, and in the part that holds the file.
+    #[test]
+    fn any_name_survives(
+        name in prop_oneof![any::<String>(), r#"[\PC"';=%\r\n\t é紹\u{202e}]{1,30}\.pdf"#]
+            .prop_filter("a name of a file", |name| {
+                !name.contains(['/', '\\', '\0']) && !name.trim().is_empty() && !matches!(&**name, "." | "..")
+            })
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let clinic = Clinic::start().await;
+            let carium = clinic.client();
+            let receipt = carium.uploads().upload(document(&carium, &name), Source::bytes("file")).await.unwrap();
+            let listed: Vec<_> = carium.documents().list(DocumentQuery::default()).try_collect().await.unwrap();
+            assert_eq!(listed[0].file_name.as_deref(), Some(&*name));
+            let stored = clinic.store.object(&receipt.id.to_string()).unwrap();
+            let posted = name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A");
+            assert_eq!(stored.file_name(), Some(&*posted));
+            assert_eq!(stored.content(), "file");
+        });
+    }
+}

@@ -1,0 +1,175 @@
+//! The service's side of documents, where the vendor's page leaves room.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod support;
+
+use carium::ErrorKind;
+use carium::documents::{DocumentReferenceId, NewDocument, Source, UploadStage};
+use serde_json::{Value, json};
+use support::{Service, Step};
+
+fn id() -> DocumentReferenceId {
+    support::ID.parse().unwrap()
+}
+
+fn document() -> NewDocument {
+    NewDocument::builder()
+        .organization(support::ORGANIZATION.parse().unwrap())
+        .patient(support::ID.parse().unwrap())
+        .class(support::ID.parse().unwrap())
+        .name("Referral letter")
+        .file_name("letter.pdf")
+        .build()
+        .unwrap()
+}
+
+fn conflict(error: &Value) -> Step {
+    Step::Answer(409, Vec::new(), json!({"errors": [error]}))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conflict_that_says_that_it_is_done_is_success() {
+    for error in [
+        json!({"detail": "The upload has already been processed."}),
+        json!({"title": "Processed"}),
+        json!({"code": "ALREADY_DONE"}),
+    ] {
+        let client = Service::script([conflict(&error)]).client();
+        client.documents().process(id()).await.unwrap_or_else(|failure| panic!("{error}: {failure}"));
+    }
+    for error in [json!({"detail": "There is no file."}), json!({})] {
+        let client = Service::script([conflict(&error)]).client();
+        let failure = client.documents().process(id()).await.unwrap_err();
+        assert_eq!(failure.kind(), ErrorKind::Conflict, "{error}");
+    }
+    // One that follows a try which may have done it, and a try that was answered after all.
+    for first in [Step::Lost, Step::status(502)] {
+        let service = Service::script([first, conflict(&json!({}))]);
+        service.client().documents().process(id()).await.unwrap();
+        assert_eq!(service.count("process_upload"), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_url_of_a_download_is_looked_for_where_it_may_stand() {
+    let url = "https://downloads.example.com/canary";
+    for attributes in [
+        json!({"download-url": url, "url": "https://other.example.com/"}),
+        json!({"download-url": "", "download-info": {"download-url": url}, "url": "https://other.example.com/"}),
+        json!({"download-url": null, "download-info": {}, "url": url}),
+        json!({"download-url": 7, "url": url}),
+    ] {
+        let client = Service::script([Step::body(json!({"data": {"attributes": attributes}}))]).client();
+        assert_eq!(client.documents().download_info(id()).await.unwrap().expose(), url, "{attributes}");
+    }
+    for (attributes, says) in [
+        (json!({"link": url, "download-info": {}}), "it has `download-info`, `link`"),
+        (json!({"https://canary": 1, "Canary Name": 2, "x".repeat(41): 3}), "it has nothing that has a name"),
+        (json!({}), "it has nothing that has a name"),
+        (json!(null), "the answer says nothing"),
+    ] {
+        let client = Service::script([Step::body(json!({"data": {"attributes": attributes}}))]).client();
+        let error = client.documents().download_info(id()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Undecodable);
+        assert!(error.to_string().contains(says), "{error}");
+        assert!(!format!("{error:?}").to_lowercase().contains("canary"), "{error:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reference_without_a_form_is_reported() {
+    for info in [
+        json!(null),
+        json!({}),
+        json!({"upload-url": "", "upload-data": {}}),
+        json!({"upload-url": "https://uploads.example.com/"}),
+        json!({"upload-url": "https://uploads.example.com/", "upload-data": {"key": []}}),
+    ] {
+        let answer = json!({"data": {"id": support::ID, "attributes": {"upload-info": info}}});
+        let client = Service::script([Step::body(answer)]).client();
+        let failure = client.uploads().upload(document(), Source::bytes("file")).await.unwrap_err();
+        assert_eq!(
+            (failure.kind(), failure.state().stage()),
+            (ErrorKind::Undecodable, UploadStage::New),
+            "{info}"
+        );
+        assert_eq!(failure.state().orphans(), [id()]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_creation_whose_answer_is_lost_is_not_sent_again() {
+    for lost in [Step::Lost, Step::status(500), Step::Silent, Step::body(json!({"data": {}}))] {
+        let service = Service::script([lost]);
+        let client = service.client();
+        let failure = client.uploads().upload(document(), Source::bytes("file")).await.unwrap_err();
+        assert!(failure.error().may_have_happened(), "{failure}");
+        assert_eq!(failure.state().stage(), UploadStage::Creating);
+        assert_eq!(service.count("create_document_reference"), 1);
+    }
+    for not_done in [Step::NotSent, Step::status(429), Step::status(503)] {
+        let service = Service::script([not_done]);
+        let client = service.client();
+        let failure = client.uploads().upload(document(), Source::bytes("file")).await.unwrap_err();
+        assert!(!failure.error().may_have_happened(), "{failure}");
+        assert_eq!(failure.state().stage(), UploadStage::New);
+    }
+}
+
+#[test]
+fn a_document_that_cannot_be_filed_names_every_field() {
+    let error = NewDocument::builder().name(" ").file_name("a/..").media_type("none").build().unwrap_err();
+    let fields: Vec<_> = error.problems().iter().map(|problem| problem.field().unwrap()).collect();
+    let expected = [
+        "organization-id",
+        "individual-id",
+        "class-id",
+        "name",
+        "attachment-filename",
+        "attachment-content-type",
+    ];
+    assert_eq!(fields, expected);
+    for (file_name, media_type) in [
+        ("letter.pdf", "application/pdf"),
+        ("scan.PNG", "image/png"),
+        ("C:\\scans\\photo.jpeg", "image/jpeg"),
+        ("notes", "application/octet-stream"),
+        ("data.unheardof", "application/octet-stream"),
+    ] {
+        let document = NewDocument::builder()
+            .organization(support::ORGANIZATION.parse().unwrap())
+            .patient(support::ID.parse().unwrap())
+            .class(support::ID.parse().unwrap())
+            .name("x")
+            .file_name(file_name)
+            .build()
+            .unwrap();
+        assert_eq!(document.media_type(), media_type);
+        assert!(!document.file_name().contains('\\'));
+    }
+}
+
+/// A list that needs an organization says so before it asks.
+#[tokio::test]
+async fn an_organization_is_needed_for_lists() {
+    use futures_util::StreamExt as _;
+    let service = Service::script([Step::status(200)]);
+    let client = carium::Carium::builder()
+        .base_url("https://api.example.com")
+        .credentials(carium::Credentials::new("username", "password").unwrap())
+        .transport(service.clone())
+        .build()
+        .unwrap();
+    let error = client.documents().classes(carium::ListOptions::default()).next().await.unwrap().unwrap_err();
+    assert_eq!(error.problems()[0].field(), Some("organization-id"));
+    let error = client
+        .documents()
+        .list(carium::documents::DocumentQuery::default())
+        .next()
+        .await
+        .unwrap()
+        .unwrap_err();
+    assert_eq!(error.problems()[0].field(), Some("organization-id"));
+    assert!(service.seen().is_empty());
+}

@@ -1,0 +1,66 @@
+//! Everything that the program emits, at TRACE, to look for canaries in.
+
+#![allow(dead_code, clippy::unwrap_used, reason = "a test fails by panicking, and uses what it needs")]
+
+use std::error::Error as StdError;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+#[derive(Clone, Default)]
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// What our crates and the HTTP stack say from here on, in every thread. Once for a process.
+    pub(crate) fn of_everything() -> Self {
+        let log = Self::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_writer(move || writer.clone());
+        // A time of day may hold any four digits.
+        let subscriber = subscriber.without_time();
+        subscriber.with_ansi(false).with_span_events(tracing_subscriber::fmt::format::FmtSpan::FULL).init();
+        log
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What a program would print of an error, in every way.
+pub(crate) fn printed(error: &(dyn StdError + 'static)) -> String {
+    let mut text = format!("{error} {error:?} {error:#?}");
+    if let Some(error) = error.downcast_ref::<carium::Error>() {
+        text.push_str(&format!(" {:?}", error.problems()));
+    }
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(&format!(" {cause} {cause:?}"));
+        source = cause.source();
+    }
+    text
+}
+
+pub(crate) fn assert_free_of(canaries: &[&str], texts: &[&str]) {
+    for text in texts {
+        for canary in canaries {
+            let around = text.find(canary).map(|at| {
+                let (before, after) = (text[..at].chars().rev().take(300), text[at..].chars().take(100));
+                before.collect::<Vec<_>>().into_iter().rev().chain(after).collect::<String>()
+            });
+            assert!(around.is_none(), "{canary} is printed: {}", around.unwrap_or_default());
+        }
+    }
+}
