@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// Something given is wrong, and nothing was sent. [`Error::problems`] names every field that is wrong.
+    /// Something given is wrong, and nothing was sent. [`Error::problems`](crate::Error::problems) names every field that is wrong.
     /// Mend it.
     InvalidInput,
     /// The credentials were refused, or the session cannot sign in again. Mend the credentials.
@@ -15,10 +15,10 @@ pub enum ErrorKind {
     NotFound,
     /// It contradicts what is there (409), such as a username that is taken.
     Conflict,
-    /// The service refused what was sent (other 4xx). [`Error::problems`] says what of it, as far as it said.
+    /// The service refused what was sent (other 4xx). [`Error::problems`](crate::Error::problems) says what of it, as far as it said.
     Rejected,
     /// Too many requests (429), and repeating did not help within the deadline. Wait for
-    /// [`Error::retry_after`], or some minutes.
+    /// [`Error::retry_after`](crate::Error::retry_after), or some minutes.
     RateLimited,
     /// The service, or the way to it, does not work (connection failures, 5xx). Try again later.
     Unavailable,
