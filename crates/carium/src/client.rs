@@ -13,7 +13,7 @@ pub use builder::Builder;
 
 use crate::appointments::{ApiAppointments, Appointments, NewAppointment, NewAppointmentBuilder};
 use crate::documents::{
-    ApiDocuments, Documents, Downloads, NewDocument, NewDocumentBuilder, Transfers, Tries, Uploads,
+    ApiDocuments, Documents, Downloads, NewDocument, NewDocumentBuilder, Sides, Transfers, Tries, Uploads,
 };
 use crate::error::Error;
 use crate::invitations::{ApiInvitations, Invitations};
@@ -32,8 +32,7 @@ struct Parts {
     patients: Arc<dyn Patients>,
     invitations: Arc<dyn Invitations>,
     appointments: Arc<dyn Appointments>,
-    documents: Arc<dyn Documents>,
-    transfers: Arc<dyn Transfers>,
+    sides: Sides,
     uploads: Uploads,
     downloads: Downloads,
 }
@@ -61,16 +60,16 @@ impl Carium {
         tries: Tries,
     ) -> Self {
         let appointments = ApiAppointments { client: api.clone(), organization };
-        let documents: Arc<dyn Documents> = Arc::new(ApiDocuments { client: api.clone(), organization });
+        let documents = Arc::new(ApiDocuments { client: api.clone(), organization });
+        let sides = Sides { documents, transfers, tries };
         Self(Arc::new(Parts {
             organization,
             patients: Arc::new(ApiPatients(api.clone())),
             invitations: Arc::new(ApiInvitations(api.clone())),
             appointments: Arc::new(appointments),
-            uploads: Uploads::with_tries(Arc::clone(&documents), Arc::clone(&transfers), tries.clone()),
-            downloads: Downloads::with_tries(Arc::clone(&documents), Arc::clone(&transfers), tries),
-            documents,
-            transfers,
+            uploads: Uploads::over(sides.clone()),
+            downloads: Downloads::over(sides.clone()),
+            sides,
             api,
         }))
     }
@@ -92,12 +91,12 @@ impl Carium {
 
     /// Documents: the service's side of them.
     pub fn documents(&self) -> &Arc<dyn Documents> {
-        &self.0.documents
+        &self.0.sides.documents
     }
 
     /// Transfers: the object store's side of documents.
     pub fn transfers(&self) -> &Arc<dyn Transfers> {
-        &self.0.transfers
+        &self.0.sides.transfers
     }
 
     /// Uploads of documents, over both sides.

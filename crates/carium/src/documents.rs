@@ -33,6 +33,7 @@ mod local;
 mod new;
 mod progress;
 mod query;
+mod sides;
 mod transfers;
 mod tries;
 mod upload;
@@ -50,6 +51,7 @@ pub use download::{Download, DownloadReceipt, DownloadRequest, DownloadStream, D
 pub use new::{NewDocument, NewDocumentBuilder};
 pub use progress::{Progress, Stage, TransferHandle};
 pub use query::DocumentQuery;
+pub(crate) use sides::Sides;
 pub(crate) use transfers::HttpTransfers;
 pub use transfers::{Blocks, ByteRange, Content, FilePart, Incoming, Transfers, UploadForm};
 pub(crate) use tries::Tries;

@@ -7,21 +7,11 @@ mod support;
 use carium::ErrorKind;
 use carium::documents::{DocumentReferenceId, NewDocument, Source, UploadStage};
 use serde_json::{Value, json};
+use support::document;
 use support::{Service, Step};
 
 fn id() -> DocumentReferenceId {
     support::ID.parse().unwrap()
-}
-
-fn document() -> NewDocument {
-    NewDocument::builder()
-        .organization(support::ORGANIZATION.parse().unwrap())
-        .patient(support::ID.parse().unwrap())
-        .class(support::ID.parse().unwrap())
-        .name("Referral letter")
-        .file_name("letter.pdf")
-        .build()
-        .unwrap()
 }
 
 fn conflict(error: &Value) -> Step {

@@ -16,6 +16,7 @@ use carium::documents::{
 };
 use carium::{Error, ErrorKind};
 use futures_util::{StreamExt as _, stream};
+use support::document;
 use support::record::{CHUNK, Call, Fault, Record};
 
 /// Larger than what is read at once, and not a multiple of anything.
@@ -26,17 +27,6 @@ static CONTENT: LazyLock<Bytes> =
 
 fn content() -> Bytes {
     CONTENT.clone()
-}
-
-fn document() -> NewDocument {
-    NewDocument::builder()
-        .organization(support::ORGANIZATION.parse().unwrap())
-        .patient(support::ID.parse().unwrap())
-        .class(support::ID.parse().unwrap())
-        .name("Referral letter")
-        .file_name("letter.pdf")
-        .build()
-        .unwrap()
 }
 
 fn source() -> Source {

@@ -21,7 +21,7 @@ pub use request::DownloadRequest;
 pub use streamed::DownloadStream;
 
 use super::progress::{Reporter, TransferHandle};
-use super::{Documents, Sha256Digest, Transfers, Tries};
+use super::{Documents, Sha256Digest, Sides, Transfers};
 use crate::error::Error;
 use fetch::Fetch;
 use file::FileSink;
@@ -48,24 +48,16 @@ use sink::WriterSink;
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Downloads {
-    documents: Arc<dyn Documents>,
-    transfers: Arc<dyn Transfers>,
-    tries: Tries,
-}
+pub struct Downloads(Sides);
 
 impl Downloads {
     /// Downloads over these two sides: those of a client, fakes, or one of each.
     pub fn new(documents: Arc<dyn Documents>, transfers: Arc<dyn Transfers>) -> Self {
-        Self::with_tries(documents, transfers, Tries::default())
+        Self::over(Sides::new(documents, transfers))
     }
 
-    pub(crate) fn with_tries(
-        documents: Arc<dyn Documents>,
-        transfers: Arc<dyn Transfers>,
-        tries: Tries,
-    ) -> Self {
-        Self { documents, transfers, tries }
+    pub(crate) fn over(sides: Sides) -> Self {
+        Self(sides)
     }
 
     /// To a file, or into a directory that is there: then the file takes the document's name, as far as that is
@@ -131,13 +123,7 @@ impl Downloads {
     }
 
     fn fetch(&self, request: DownloadRequest, reporter: Reporter) -> Fetch {
-        Fetch {
-            documents: Arc::clone(&self.documents),
-            transfers: Arc::clone(&self.transfers),
-            tries: self.tries.clone(),
-            request,
-            reporter,
-        }
+        Fetch { sides: self.0.clone(), request, reporter }
     }
 }
 

@@ -23,7 +23,7 @@ pub use source::Source;
 pub use state::{UploadStage, UploadState};
 
 use super::progress::{Progress, Reporter, TransferHandle};
-use super::{Documents, NewDocument, Transfers, Tries};
+use super::{Documents, NewDocument, Sides, Transfers};
 use crate::error::Error;
 use run::Run;
 
@@ -54,24 +54,16 @@ use run::Run;
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Uploads {
-    documents: Arc<dyn Documents>,
-    transfers: Arc<dyn Transfers>,
-    tries: Tries,
-}
+pub struct Uploads(Sides);
 
 impl Uploads {
     /// Uploads over these two sides: those of a client, fakes, or one of each.
     pub fn new(documents: Arc<dyn Documents>, transfers: Arc<dyn Transfers>) -> Self {
-        Self::with_tries(documents, transfers, Tries::default())
+        Self::over(Sides::new(documents, transfers))
     }
 
-    pub(crate) fn with_tries(
-        documents: Arc<dyn Documents>,
-        transfers: Arc<dyn Transfers>,
-        tries: Tries,
-    ) -> Self {
-        Self { documents, transfers, tries }
+    pub(crate) fn over(sides: Sides) -> Self {
+        Self(sides)
     }
 
     /// Uploads a document. Nothing is done before the future is polled.
@@ -85,16 +77,8 @@ impl Uploads {
     pub fn resume(&self, state: UploadState, document: NewDocument, source: Source) -> Upload {
         let (reporter, handle) = Reporter::new();
         let state = SharedState(Arc::new(Mutex::new(state)));
-        let run = Run {
-            documents: Arc::clone(&self.documents),
-            transfers: Arc::clone(&self.transfers),
-            tries: self.tries.clone(),
-            document,
-            source,
-            reporter,
-            state: state.clone(),
-            store: None,
-        };
+        let run =
+            Run { sides: self.0.clone(), document, source, reporter, state: state.clone(), store: None };
         Upload { run: Some(run), running: None, handle: UploadHandle { transfer: handle, state } }
     }
 

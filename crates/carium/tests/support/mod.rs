@@ -241,3 +241,14 @@ pub(crate) fn patient() -> carium::NewPatient {
         .build()
         .unwrap()
 }
+
+pub(crate) fn document() -> carium::NewDocument {
+    carium::NewDocument::builder()
+        .organization(ORGANIZATION.parse().unwrap())
+        .patient(ID.parse().unwrap())
+        .class(ID.parse().unwrap())
+        .name("Referral letter")
+        .file_name("letter.pdf")
+        .build()
+        .unwrap()
+}

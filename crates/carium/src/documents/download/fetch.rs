@@ -1,7 +1,6 @@
 //! The pipeline: the bytes of a document, in order, whatever happens to the connections that they come by.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use carium_api::Secret;
@@ -12,14 +11,13 @@ use tracing::Instrument as _;
 use super::sink::Sink;
 use super::{DownloadReceipt, DownloadRequest};
 use crate::documents::progress::{Cancelled, Reporter, Stage};
-use crate::documents::{ByteRange, Documents, Incoming, Sha256Digest, Transfers, Tries};
+use crate::documents::sides::{Sides, is_out_of_date};
+use crate::documents::{ByteRange, Incoming, Sha256Digest};
 use crate::error::{Error, ErrorKind};
 
 /// One download.
 pub(super) struct Fetch {
-    pub(super) documents: Arc<dyn Documents>,
-    pub(super) transfers: Arc<dyn Transfers>,
-    pub(super) tries: Tries,
+    pub(super) sides: Sides,
     pub(super) request: DownloadRequest,
     pub(super) reporter: Reporter,
 }
@@ -100,7 +98,7 @@ impl Fetch {
 
     async fn all(&mut self, sink: &mut dyn Sink) -> Result<u64, Error> {
         let mut position = Position::default();
-        let mut tries = self.tries.clone();
+        let mut tries = self.sides.tries.clone();
         loop {
             let before = position.offset;
             let result = self.one_connection(&mut position, sink).await;
@@ -137,7 +135,7 @@ impl Fetch {
     /// apart.
     async fn one_connection(&self, position: &mut Position, sink: &mut dyn Sink) -> Result<Then, Error> {
         if position.url.is_none() {
-            position.url = Some(self.documents.download_info(self.request.id).await?);
+            position.url = Some(self.sides.documents.download_info(self.request.id).await?);
             position.url_is_new = true;
         }
         let Some(url) = position.url.clone() else { return Ok(Then::BeginAgain) };
@@ -149,7 +147,7 @@ impl Fetch {
             until: None,
             of_version: position.version.clone(),
         });
-        let incoming = match self.transfers.get(&url, range).await {
+        let incoming = match self.sides.transfers.get(&url, range).await {
             Ok(incoming) => incoming,
             Err(error) => return Ok(Then::Again(error)),
         };
@@ -241,11 +239,6 @@ impl Prefix {
 /// Whether two things that are known are not the same.
 fn differ<T: PartialEq>(one: Option<&T>, other: Option<&T>) -> bool {
     one.zip(other).is_some_and(|(one, other)| one != other)
-}
-
-/// Whether a refusal may mean that the URL is no longer valid. Not every store says so.
-fn is_out_of_date(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Expired | ErrorKind::Forbidden)
 }
 
 fn wrong_range() -> Error {

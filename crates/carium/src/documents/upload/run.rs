@@ -15,16 +15,13 @@ use super::source::{Opened, Source, gone};
 use super::state::{Place, UploadState};
 use super::{SharedState, UploadError, UploadReceipt, UploadStage, UploadStore};
 use crate::documents::progress::{Cancelled, Reporter, Stage};
-use crate::documents::{
-    Content, Documents, FilePart, NewDocument, NewReference, Sha256Digest, Transfers, Tries, UploadForm,
-};
+use crate::documents::sides::{Sides, is_out_of_date};
+use crate::documents::{Content, FilePart, NewDocument, NewReference, Sha256Digest, UploadForm};
 use crate::error::{Error, ErrorKind};
 
 /// One upload.
 pub(super) struct Run {
-    pub(super) documents: Arc<dyn Documents>,
-    pub(super) transfers: Arc<dyn Transfers>,
-    pub(super) tries: Tries,
+    pub(super) sides: Sides,
     pub(super) document: NewDocument,
     pub(super) source: Source,
     pub(super) reporter: Reporter,
@@ -81,7 +78,7 @@ impl Run {
                 },
                 Place::Uploaded { id, size, sha256 } => {
                     self.reporter.stage(Stage::Finishing);
-                    match self.reporter.unless_cancelled(self.documents.process(id)).await {
+                    match self.reporter.unless_cancelled(self.sides.documents.process(id)).await {
                         Ok(result) => result?,
                         Err(Cancelled) => return Err(cancelled()),
                     }
@@ -109,7 +106,7 @@ impl Run {
     async fn create(&mut self) -> Result<(), Error> {
         self.reporter.stage(Stage::Preparing);
         self.enter(Place::Creating).await?;
-        let documents = Arc::clone(&self.documents);
+        let documents = Arc::clone(&self.sides.documents);
         let mut creating = documents.create(self.document.clone());
         // A cancelled creation is heard out for a while: what it made has to be told.
         let answered = match self.reporter.unless_cancelled(&mut creating).await {
@@ -162,7 +159,7 @@ impl Run {
 
     /// Posts the file, as often as it takes and is worth it.
     async fn transfer(&mut self, form: &UploadForm) -> Result<(u64, Sha256Digest), Error> {
-        let mut tries = self.tries.clone();
+        let mut tries = self.sides.tries.clone();
         tries.progressed();
         loop {
             if !self.source.is_there() {
@@ -195,7 +192,7 @@ impl Run {
         };
         let is_whole = matches!(content, Content::Whole(_));
         let file = FilePart::new(self.document.file_name(), self.document.media_type(), length, content);
-        self.transfers.post(form, file).await?;
+        self.sides.transfers.post(form, file).await?;
         if is_whole {
             self.reporter.moved(length);
         }
@@ -236,11 +233,6 @@ impl Iterator for Slices {
         self.0 = (!block.is_empty()).then_some(Ok(block));
         Some(Ok(slice))
     }
-}
-
-/// Whether a refusal may mean that the form is no longer valid. Not every store says so.
-fn is_out_of_date(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Expired | ErrorKind::Forbidden)
 }
 
 fn cancelled() -> Error {
