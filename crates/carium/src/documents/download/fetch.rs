@@ -41,8 +41,8 @@ impl Fetched {
 #[derive(Default)]
 struct Position {
     url: Option<Secret>,
-    /// Whether the URL was asked for after the last bytes came: one as new as that has not expired.
-    url_is_new: bool,
+    /// How many URLs were refused since the last bytes came.
+    refused: u32,
     is_open: bool,
     /// How many bytes were written.
     offset: u64,
@@ -54,6 +54,9 @@ struct Position {
 
 /// A document that changes each time it is read is given up.
 const MOST_BEGINNINGS: u32 = 3;
+
+/// A service that keeps its URLs may give one that has expired; two of them in a row mean something else.
+const MOST_REFUSED: u32 = 1;
 
 /// What an answer leads to.
 enum Then {
@@ -104,7 +107,7 @@ impl Fetch {
             let result = self.one_connection(&mut position, sink).await;
             if position.offset > before {
                 tries.progressed();
-                position.url_is_new = false;
+                position.refused = 0;
             }
             match result? {
                 Then::Done => return Ok(position.offset),
@@ -121,7 +124,8 @@ impl Fetch {
                         http.response.status_code = error.status(),
                         "not all of it came"
                     );
-                    if is_out_of_date(&error) && !position.url_is_new && tries.may_try_again() {
+                    if is_out_of_date(&error) && position.refused < MOST_REFUSED && tries.may_try_again() {
+                        position.refused += 1;
                         position.url = None;
                     } else if !tries.again_after(&error).await {
                         return Err(error);
@@ -136,7 +140,6 @@ impl Fetch {
     async fn one_connection(&self, position: &mut Position, sink: &mut dyn Sink) -> Result<Then, Error> {
         if position.url.is_none() {
             position.url = Some(self.sides.documents.download_info(self.request.id).await?);
-            position.url_is_new = true;
         }
         let Some(url) = position.url.clone() else { return Ok(Then::BeginAgain) };
         // A range of an unknown version might be put behind the beginning of another one. Unless that would be
