@@ -1,5 +1,7 @@
 //! What tests of programs that use Carium depend on.
 //!
+//! [`FakeCarium`] is a Carium in memory: stateful, with the service's rules, and the real client in front of it.
+//!
 //! The feature `wire` (on by default) has a method on `httpmock`'s server for each operation of the
 //! API, with types for what is expected and what is answered, generated from the spec. A field that is misspelt,
 //! or an answer that the spec does not know, does not compile. The feature `sandbox` has `object_store`, an object
@@ -25,12 +27,18 @@
 //! # }
 //! ```
 
+mod fake;
 #[cfg(feature = "wire")]
 #[rustfmt::skip]
 mod generated;
 
 #[cfg(feature = "sandbox")]
 pub mod object_store;
+
+mod service;
+
+pub use fake::{FakeCarium, FakeDocument};
+pub use service::FakeCall;
 
 /// The spec that everything here was generated from, as YAML: `specs/carium.yaml` of the workspace.
 pub const SPEC: &str = include_str!("generated/carium.yaml");

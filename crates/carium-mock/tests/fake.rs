@@ -1,0 +1,194 @@
+//! The fake keeps the service's rules, and shows what it was told.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+use carium::appointments::{AppointmentUpdate, NewAppointment};
+use carium::documents::{DocumentQuery, NewDocument, Sha256Digest, Source};
+use carium::invitations::NotificationChannel;
+use carium::patients::{Gender, IndividualId, NewPatient, NewPatientBuilder};
+use carium::{Appointments as _, Documents as _, ErrorKind, Invitations as _, ListOptions, NewInvitation};
+use carium_mock::FakeCarium;
+use futures_util::TryStreamExt as _;
+
+fn patient(fake: &FakeCarium) -> NewPatientBuilder {
+    let patient = NewPatient::builder().first_name("James").last_name("Reece").birth_date("1980-07-04");
+    patient.gender(Gender::Male).organization(fake.organization())
+}
+
+/// Fields of the service's problems, with the status.
+fn refusal(error: &carium::Error) -> (Option<u16>, Vec<&str>) {
+    (error.status(), error.problems().iter().filter_map(|problem| problem.field()).collect())
+}
+
+#[tokio::test]
+async fn a_patient_is_created_and_invited() {
+    let fake = FakeCarium::new();
+    let new = patient(&fake).email("james.reece@example.com").mobile_phone("+15551234567").build().unwrap();
+    let id = fake.client().patients().create(new.clone()).await.unwrap();
+    let known = fake.patients();
+    assert_eq!(known.len(), 1);
+    assert_eq!((known[0].0, known[0].1.first_name.as_str()), (id, "James"));
+    fake.send(NewInvitation::by_email("james.reece@example.com").unwrap()).await.unwrap();
+    fake.send(NewInvitation::by_sms("james.reece@example.com").unwrap()).await.unwrap();
+    let channels = [vec![NotificationChannel::Email], vec![NotificationChannel::Sms]];
+    assert_eq!(fake.invitations_to("james.reece@example.com"), channels);
+    let operations: Vec<_> = fake.calls().iter().map(|call| call.operation).collect();
+    assert_eq!(operations, ["login", "create_patient", "resend_invitation", "resend_invitation"]);
+}
+
+#[tokio::test]
+async fn a_username_is_one_persons_and_a_phone_is_not() {
+    let fake = FakeCarium::new();
+    let create = |patient: NewPatientBuilder| {
+        let fake = fake.clone();
+        async move { carium::Patients::create(&fake, patient.build().unwrap()).await }
+    };
+    create(patient(&fake).email("a@example.com").mobile_phone("+15550000001")).await.unwrap();
+    create(patient(&fake).email("b@example.com").mobile_phone("+15550000001")).await.unwrap();
+    let error = create(patient(&fake).email("a@example.com")).await.unwrap_err();
+    assert_eq!((error.kind(), refusal(&error)), (ErrorKind::Conflict, (Some(409), vec!["username"])));
+    let elsewhere = patient(&fake)
+        .email("c@example.com")
+        .organization("8d25a2a6-8219-40d1-a34f-c24ec69f4f72".parse().unwrap());
+    assert_eq!(refusal(&create(elsewhere).await.unwrap_err()), (Some(422), vec!["organization-id"]));
+    let group = "8d25a2a6-8219-40d1-a34f-c24ec69f4f72".parse().unwrap();
+    let grouped = patient(&fake).email("c@example.com").groups([group]);
+    assert_eq!(refusal(&create(grouped).await.unwrap_err()), (Some(422), vec!["individual-group-ids"]));
+    create(patient(&fake).email("c@example.com").groups([fake.new_group()])).await.unwrap();
+    assert_eq!(fake.patients().len(), 3);
+}
+
+#[tokio::test]
+async fn only_those_who_are_known_are_invited() {
+    let fake = FakeCarium::new();
+    let by_email = NewInvitation::by_email("example@example.com").unwrap();
+    assert_eq!(fake.send(by_email.clone()).await.unwrap_err().kind(), ErrorKind::NotFound);
+    fake.add_user("example@example.com");
+    fake.send(by_email).await.unwrap();
+    let with_phone = patient(&fake).mobile_phone("+15550000001").build().unwrap();
+    carium::Patients::create(&fake, with_phone).await.unwrap();
+    let error = fake.send(NewInvitation::by_email("+15550000001").unwrap()).await.unwrap_err();
+    assert_eq!(refusal(&error), (Some(422), vec!["notifications"]));
+    fake.send(NewInvitation::by_sms("+15550000001").unwrap()).await.unwrap();
+}
+
+fn appointment(fake: &FakeCarium, patient: IndividualId) -> NewAppointment {
+    let time = |text: &str| text.parse().unwrap();
+    fake.client()
+        .new_appointment()
+        .patient(patient)
+        .practitioner(fake.practitioner("Dr. Quill"))
+        .status(fake.appointment_status("Scheduled"))
+        .kind(fake.appointment_type("Video visit"))
+        .between(time("2020-01-01T09:00:00Z"), time("2020-01-01T09:30:00Z"))
+        .location("Room 4")
+        .build()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn an_appointment_is_booked_read_moved_and_deleted() {
+    let fake = FakeCarium::new();
+    let patient = fake.new_individual();
+    let id = carium::Appointments::create(&fake, appointment(&fake, patient)).await.unwrap();
+    let read = fake.get(id).await.unwrap();
+    assert_eq!((read.patient, read.location.as_deref()), (Some(patient), Some("Room 4")));
+    assert_eq!(read.start, Some("2020-01-01T09:00:00Z".parse().unwrap()));
+    let later = "2020-01-01T10:00:00Z".parse().unwrap();
+    let update = AppointmentUpdate::default().between(later, "2020-01-01T10:30:00Z".parse().unwrap());
+    assert_eq!(fake.update(id, update).await.unwrap().start, Some(later));
+    assert_eq!(fake.appointments().len(), 1);
+    fake.delete(id).await.unwrap();
+    for error in [fake.get(id).await.unwrap_err(), fake.delete(id).await.unwrap_err()] {
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+    }
+    assert!(fake.appointments().is_empty());
+    // Someone who is not there.
+    let nobody = "8d25a2a6-8219-40d1-a34f-c24ec69f4f72".parse().unwrap();
+    let error = carium::Appointments::create(&fake, appointment(&fake, nobody)).await.unwrap_err();
+    assert_eq!(refusal(&error), (Some(422), vec!["individual-id"]));
+}
+
+#[tokio::test]
+async fn lists_have_pages_and_names() {
+    let fake = FakeCarium::new();
+    for index in 0..60 {
+        fake.practitioner(&format!("Dr. {index}"));
+    }
+    assert_eq!(fake.practitioner("Dr. 7"), fake.practitioner("Dr. 7"));
+    let size = |items| ListOptions::default().page_size(NonZeroU64::new(items).unwrap());
+    for options in [ListOptions::default(), size(7), size(60), size(1000)] {
+        let all: Vec<_> = fake.practitioners(options).try_collect().await.unwrap();
+        let names: Vec<_> = all.into_iter().map(|one| one.name.unwrap()).collect();
+        assert_eq!(names, (0..60).map(|index| format!("Dr. {index}")).collect::<Vec<_>>());
+    }
+}
+
+fn document(fake: &FakeCarium, patient: IndividualId, name: &str) -> NewDocument {
+    let document =
+        fake.client().new_document().patient(patient).class(fake.document_class("Referral letter"));
+    document.name(name).file_name(format!("{name}.pdf")).build().unwrap()
+}
+
+#[tokio::test]
+async fn a_document_goes_through_its_stages() {
+    let fake = FakeCarium::new();
+    let patient = fake.new_individual();
+    let announced = carium::Documents::create(&fake, document(&fake, patient, "empty")).await.unwrap();
+    assert_eq!(fake.process(announced.id).await.unwrap_err().kind(), ErrorKind::Conflict);
+    assert_eq!(fake.download_info(announced.id).await.unwrap_err().kind(), ErrorKind::Conflict);
+    let content = vec![7; 700_000];
+    let receipt = fake
+        .client()
+        .uploads()
+        .upload(document(&fake, patient, "letter"), Source::bytes(content.clone()))
+        .await
+        .unwrap();
+    assert_eq!(receipt.sha256, Sha256Digest::of(&content));
+    assert_eq!(fake.document_bytes(receipt.id).as_deref(), Some(&content[..]));
+    assert_eq!(fake.documents().iter().filter(|document| document.is_processed).count(), 1);
+    let mut written = Vec::new();
+    fake.client().downloads().to_writer(receipt.id, &mut written).await.unwrap();
+    assert!(written == content);
+    let list = async |query: DocumentQuery| fake.list(query).try_collect::<Vec<_>>().await;
+    assert_eq!(list(DocumentQuery::default()).await.unwrap().len(), 2);
+    assert_eq!(list(DocumentQuery::default().patient(fake.new_individual())).await.unwrap().len(), 0);
+    let letters = list(DocumentQuery::default().patient(patient).filter("name", "letter")).await.unwrap();
+    assert_eq!((letters.len(), letters[0].file_name.as_deref()), (1, Some("letter.pdf")));
+    let error = list(DocumentQuery::default().filter("colour", "red")).await.unwrap_err();
+    assert_eq!(error.status(), Some(400));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_presigned_ends_and_so_do_tokens() {
+    let fake = FakeCarium::new();
+    let patient = fake.new_individual();
+    let receipt =
+        fake.client().uploads().upload(document(&fake, patient, "letter"), Source::bytes("x")).await.unwrap();
+    let url = fake.download_info(receipt.id).await.unwrap();
+    let announced = carium::Documents::create(&fake, document(&fake, patient, "late")).await.unwrap();
+    tokio::time::advance(Duration::from_hours(2)).await;
+    let error = fake.client().transfers().get(&url, None).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Expired);
+    let file = carium::documents::FilePart::new("a", "b", 0, carium::documents::Content::Whole("".into()));
+    let error = fake.client().transfers().post(&announced.form.unwrap(), file).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Expired);
+    // The client signs in again by itself.
+    fake.download_info(receipt.id).await.unwrap();
+    fake.revoke_tokens();
+    fake.download_info(receipt.id).await.unwrap();
+    assert_eq!(fake.calls().iter().filter(|call| call.operation == "login").count(), 3);
+}
+
+#[tokio::test]
+async fn ids_follow_from_the_seed() {
+    let ids = |seed| {
+        let fake = FakeCarium::with_seed(seed);
+        (fake.organization(), fake.practitioner("Dr. Quill"), fake.new_individual())
+    };
+    assert_eq!(ids(1), ids(1));
+    assert_ne!(ids(1), ids(2));
+}
