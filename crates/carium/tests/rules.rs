@@ -327,6 +327,29 @@ fn what_only_looks_good_is_refused() {
     assert_eq!(fields(&error.unwrap_err()), ["birth-date"]);
 }
 
+#[test]
+fn a_file_has_one_media_type() {
+    let with = |media_type: &str| {
+        carium::NewDocument::builder()
+            .organization(support::ORGANIZATION.parse().unwrap())
+            .patient(support::ID.parse().unwrap())
+            .class(support::ID.parse().unwrap())
+            .name("Referral letter")
+            .file_name("letter.pdf")
+            .media_type(media_type)
+            .build()
+    };
+    for media_type in
+        ["", "application", "application/", "/pdf", "image/*", "*/*", "application/pdf, image/png"]
+    {
+        let error = with(media_type).unwrap_err();
+        assert_eq!(fields(&error), ["attachment-content-type"], "{media_type}");
+    }
+    for media_type in ["application/pdf", "image/svg+xml", "text/plain; charset=utf-8"] {
+        assert_eq!(with(media_type).unwrap().media_type(), media_type);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn problems_of_the_service_name_the_field() {
     let of = |source: serde_json::Value| async move {
