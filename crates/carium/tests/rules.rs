@@ -285,8 +285,10 @@ fn everything_that_is_missing_is_named_at_once() {
         "type-id",
     ];
     assert_eq!(fields(&error), all);
-    let error = NewInvitation::new("", []).unwrap_err();
-    assert_eq!(fields(&error), ["notifications", "username"]);
+    for blank in ["", " ", "\t\n"] {
+        let error = NewInvitation::new(blank, []).unwrap_err();
+        assert_eq!(fields(&error), ["notifications", "username"], "{blank:?}");
+    }
 }
 
 #[test]
