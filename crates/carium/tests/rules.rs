@@ -313,6 +313,10 @@ fn what_only_looks_good_is_refused() {
         "ssh://x",
         " https://example.com",
         "https://exa\nmple.com",
+        "https:example.com/a",
+        "https:/example.com/a",
+        "https:///example.com/a",
+        "https://example.com\\@example.org/a",
     ] {
         assert_eq!(fields(&update().guest_url(url).check().unwrap_err()), ["guest-url"], "{url}");
     }
