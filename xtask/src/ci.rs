@@ -75,6 +75,7 @@ fn features(root: &Path) -> Result<(), String> {
         ("carium", ""),
         ("carium", "rustls"),
         ("carium-mock", ""),
+        ("carium-mock", "expectations"),
         ("carium-mock", "wire"),
         ("carium-mock", "sandbox"),
     ] {

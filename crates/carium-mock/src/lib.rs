@@ -1,5 +1,7 @@
 //! What tests of programs that use Carium depend on.
 //!
+//! The feature `expectations` (on by default) has a mock of each trait of `carium`.
+//!
 //! The feature `wire` (on by default) has a method on `httpmock`'s server for each operation of the
 //! API, with types for what is expected and what is answered, generated from the spec. A field that is misspelt,
 //! or an answer that the spec does not know, does not compile. The feature `sandbox` has `object_store`, an object
@@ -25,12 +27,17 @@
 //! # }
 //! ```
 
+#[cfg(feature = "expectations")]
+pub mod expectations;
 #[cfg(feature = "wire")]
 #[rustfmt::skip]
 mod generated;
 
 #[cfg(feature = "sandbox")]
 pub mod object_store;
+
+#[cfg(feature = "expectations")]
+pub use expectations::{items, items_then};
 
 /// The spec that everything here was generated from, as YAML: `specs/carium.yaml` of the workspace.
 pub const SPEC: &str = include_str!("generated/carium.yaml");
