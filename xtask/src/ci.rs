@@ -76,6 +76,7 @@ fn features(root: &Path) -> Result<(), String> {
         ("carium", "rustls"),
         ("carium-mock", ""),
         ("carium-mock", "expectations"),
+        ("carium-mock", "strategies"),
         ("carium-mock", "wire"),
         ("carium-mock", "sandbox"),
     ] {

@@ -1,6 +1,7 @@
 //! What tests of programs that use Carium depend on.
 //!
-//! The feature `expectations` (on by default) has a mock of each trait of `carium`.
+//! The feature `expectations` (on by default) has a mock of each trait of `carium`. The feature `strategies` (on by
+//! default) has what `proptest` draws inputs from: those that `carium` takes, and those that are wrong in one way.
 //!
 //! The feature `wire` (on by default) has a method on `httpmock`'s server for each operation of the
 //! API, with types for what is expected and what is answered, generated from the spec. A field that is misspelt,
@@ -35,6 +36,8 @@ mod generated;
 
 #[cfg(feature = "sandbox")]
 pub mod object_store;
+#[cfg(feature = "strategies")]
+pub mod strategies;
 
 #[cfg(feature = "expectations")]
 pub use expectations::{items, items_then};
