@@ -75,6 +75,8 @@ fn features(root: &Path) -> Result<(), String> {
         ("carium", ""),
         ("carium", "rustls"),
         ("carium-mock", ""),
+        ("carium-mock", "expectations"),
+        ("carium-mock", "strategies"),
         ("carium-mock", "wire"),
         ("carium-mock", "sandbox"),
     ] {

@@ -2,6 +2,9 @@
 //!
 //! [`FakeCarium`] is a Carium in memory: stateful, with the service's rules, and the real client in front of it.
 //!
+//! The feature `expectations` (on by default) has a mock of each trait of `carium`. The feature `strategies` (on by
+//! default) has what `proptest` draws inputs from: those that `carium` takes, and those that are wrong in one way.
+//!
 //! The feature `wire` (on by default) has a method on `httpmock`'s server for each operation of the
 //! API, with types for what is expected and what is answered, generated from the spec. A field that is misspelt,
 //! or an answer that the spec does not know, does not compile. The feature `sandbox` has `object_store`, an object
@@ -27,16 +30,20 @@
 //! # }
 //! ```
 
+#[cfg(feature = "expectations")]
+pub mod expectations;
 mod fake;
 #[cfg(feature = "wire")]
 #[rustfmt::skip]
 mod generated;
-
 #[cfg(feature = "sandbox")]
 pub mod object_store;
-
 mod service;
+#[cfg(feature = "strategies")]
+pub mod strategies;
 
+#[cfg(feature = "expectations")]
+pub use expectations::{items, items_then};
 pub use fake::{FakeCarium, FakeDocument};
 pub use service::FakeCall;
 

@@ -43,12 +43,15 @@ impl NewInvitation {
         if notifications.is_empty() {
             problems.push(Problem::new("notifications", "is empty: give `email`, `sms` or both"));
         }
-        let username = Username::try_from(username);
-        if username.is_err() {
+        // Blanks are nobody's username: it is an address or a phone.
+        let username = Username::try_from(username).ok().filter(|_| !username.trim().is_empty());
+        if username.is_none() {
             problems.push(Problem::new("username", "is empty"));
         }
         match username {
-            Ok(username) if problems.is_empty() => Ok(Self(types::NewInvitation { username, notifications })),
+            Some(username) if problems.is_empty() => {
+                Ok(Self(types::NewInvitation { username, notifications }))
+            }
             _ => Err(Error::invalid("the invitation cannot be sent as given", problems)),
         }
     }

@@ -285,8 +285,10 @@ fn everything_that_is_missing_is_named_at_once() {
         "type-id",
     ];
     assert_eq!(fields(&error), all);
-    let error = NewInvitation::new("", []).unwrap_err();
-    assert_eq!(fields(&error), ["notifications", "username"]);
+    for blank in ["", " ", "\t\n"] {
+        let error = NewInvitation::new(blank, []).unwrap_err();
+        assert_eq!(fields(&error), ["notifications", "username"], "{blank:?}");
+    }
 }
 
 #[test]
@@ -311,6 +313,10 @@ fn what_only_looks_good_is_refused() {
         "ssh://x",
         " https://example.com",
         "https://exa\nmple.com",
+        "https:example.com/a",
+        "https:/example.com/a",
+        "https:///example.com/a",
+        "https://example.com\\@example.org/a",
     ] {
         assert_eq!(fields(&update().guest_url(url).check().unwrap_err()), ["guest-url"], "{url}");
     }
@@ -325,6 +331,29 @@ fn what_only_looks_good_is_refused() {
     let error =
         base().organization(organization()).first_name("James").birth_date(tomorrow.to_string()).build();
     assert_eq!(fields(&error.unwrap_err()), ["birth-date"]);
+}
+
+#[test]
+fn a_file_has_one_media_type() {
+    let with = |media_type: &str| {
+        carium::NewDocument::builder()
+            .organization(support::ORGANIZATION.parse().unwrap())
+            .patient(support::ID.parse().unwrap())
+            .class(support::ID.parse().unwrap())
+            .name("Referral letter")
+            .file_name("letter.pdf")
+            .media_type(media_type)
+            .build()
+    };
+    for media_type in
+        ["", "application", "application/", "/pdf", "image/*", "*/*", "application/pdf, image/png"]
+    {
+        let error = with(media_type).unwrap_err();
+        assert_eq!(fields(&error), ["attachment-content-type"], "{media_type}");
+    }
+    for media_type in ["application/pdf", "image/svg+xml", "text/plain; charset=utf-8"] {
+        assert_eq!(with(media_type).unwrap().media_type(), media_type);
+    }
 }
 
 #[tokio::test(start_paused = true)]

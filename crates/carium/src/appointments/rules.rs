@@ -36,6 +36,10 @@ pub(super) fn check_url(
 
 /// Patients open it: the web's own schemes only, and nothing that another program would read differently.
 fn is_web_url(text: &str) -> bool {
-    let plain = !text.chars().any(|letter| letter.is_whitespace() || letter.is_control());
-    plain && Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+    let plain = !text.chars().any(|letter| letter.is_whitespace() || letter.is_control() || letter == '\\');
+    // The parser adds slashes that are missing and drops those that are too many; others read a path there.
+    let has_origin = text.split_once("://").is_some_and(|(_, rest)| !rest.starts_with('/'));
+    plain
+        && has_origin
+        && Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }

@@ -7,6 +7,9 @@ use carium_api::types::{
     self, DocumentClassId, DocumentName, FileName, IndividualId, MediaType, OrganizationId,
 };
 
+use mime_guess::Mime;
+use mime_guess::mime::{Name, STAR};
+
 use super::file_name::without_path;
 use crate::error::Error;
 use crate::problem::{Problem, required};
@@ -177,7 +180,10 @@ impl NewDocumentBuilder {
             mime_guess::from_path(file_name).first_or_octet_stream().to_string()
         };
         let text = self.media_type.clone().unwrap_or_else(guessed);
-        if text.parse::<mime_guess::Mime>().is_err() {
+        // The parser also takes `application/` and `image/*`, which are not the type of any file.
+        let named = |part: Name<'_>| !part.as_str().is_empty() && part != STAR;
+        let is_type = |mime: &Mime| named(mime.type_()) && named(mime.subtype());
+        if !text.parse::<Mime>().is_ok_and(|mime| is_type(&mime)) {
             problems.push(Problem::new(
                 "attachment-content-type",
                 "is not a media type: write it like application/pdf",

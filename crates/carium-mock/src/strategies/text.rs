@@ -1,0 +1,42 @@
+//! Free text.
+
+use proptest::prelude::*;
+
+use super::words::{of_pattern, one_of};
+
+const SENTENCES: &[&str] = &[
+    "a",
+    "Annual check",
+    "Bring your insurance card.",
+    "Room 4, second floor",
+    "Reschedule: https://example.com/reschedule?id=1&lang=en",
+    "First line\nSecond line\r\n\tthird",
+    r#"She said "no" \ and left"#,
+    "Señal débil – llamar al +15550100000",
+    "次回は絶食でお越しください",
+    "موعد المتابعة",
+    "<b>Attention</b> & thanks",
+    "👩🏽‍⚕️ will call",
+    "null",
+];
+
+/// Free text: what someone would write, at times any characters, at times none.
+pub fn text() -> impl Strategy<Value = String> + Clone {
+    prop_oneof![8 => one_of(SENTENCES), 2 => of_pattern("(?s:.){1,60}"), 1 => Just(String::new())].boxed()
+}
+
+/// What a document is called in a record: not blank, on one line.
+pub fn document_name() -> impl Strategy<Value = String> + Clone {
+    let usual = one_of(&[
+        "a",
+        "Referral letter",
+        "Lab results 2024-02-29",
+        "X-ray, left hand (2/3)",
+        "Überweisung",
+        "紹介状",
+        "Carta de remisión",
+        "תוצאות",
+    ]);
+    // Letters at both ends: a name of blanks is none.
+    prop_oneof![4 => usual, 1 => of_pattern(r"\p{L}(\PC{0,38}\p{L})?")].boxed()
+}
