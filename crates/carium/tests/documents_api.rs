@@ -24,11 +24,20 @@ async fn a_conflict_that_says_that_it_is_done_is_success() {
         json!({"detail": "The upload has already been processed."}),
         json!({"title": "Processed"}),
         json!({"code": "ALREADY_DONE"}),
+        json!({"detail": "Already completed"}),
     ] {
         let client = Service::script([conflict(&error)]).client();
         client.documents().process(id()).await.unwrap_or_else(|failure| panic!("{error}: {failure}"));
     }
-    for error in [json!({"detail": "There is no file."}), json!({})] {
+    for error in [
+        json!({}),
+        json!({"detail": "There is no file."}),
+        json!({"detail": "The upload cannot be processed: there is no file."}),
+        json!({"detail": "It has not been completed."}),
+        json!({"detail": "It is being processed."}),
+        json!({"detail": "Another upload is already in progress."}),
+        json!({"code": "NOT_DONE"}),
+    ] {
         let client = Service::script([conflict(&error)]).client();
         let failure = client.documents().process(id()).await.unwrap_err();
         assert_eq!(failure.kind(), ErrorKind::Conflict, "{error}");

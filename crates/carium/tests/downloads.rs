@@ -86,7 +86,11 @@ async fn every_stage_fails_in_every_way_and_the_file_arrives() {
         .collect();
     table.extend([Fault::NotDone, Fault::Expired, Fault::Forbidden].map(|fault| (Call::Get, fault)));
     for (call, fault) in table {
-        for (has_versions, has_lengths) in [(true, true), (false, true)] {
+        for (has_versions, has_lengths) in [(true, true), (false, true), (true, false)] {
+            // Without a length, nobody can tell that a body which ends well is short.
+            if !has_lengths && matches!(fault, Fault::Short(_)) {
+                continue;
+            }
             let label = format!("{call:?} {fault:?} versions {has_versions} lengths {has_lengths}");
             let expires = matches!(fault, Fault::Expired | Fault::Forbidden);
             let plan = move |each, before| (each == call && before == 0).then_some(fault);
@@ -205,8 +209,8 @@ async fn what_cannot_be_had_leaves_nothing() {
         assert_eq!(error.kind(), kind, "{label}");
         assert_eq!(names(folder.path()), Vec::<String>::new(), "{label}");
         let tries = match kind {
-            // Another URL is asked for, once.
-            ErrorKind::Expired => 2,
+            // Another URL is asked for each time.
+            ErrorKind::Expired => 5,
             _ if error.is_transient() => 5,
             _ => 1,
         };
@@ -231,7 +235,8 @@ async fn a_digest_that_is_known_is_checked() {
 #[tokio::test(start_paused = true)]
 async fn cancelled_at_any_chunk_it_leaves_nothing() {
     for after in chunk_ends() {
-        let record = Record::works();
+        // It waits after each chunk, so that there is a moment to cancel in.
+        let record = Record::new(|call, _| (call == Call::Get).then_some(Fault::Reset(CHUNK as u64)));
         let id = record.file(CONTENT.clone());
         let folder = folder();
         let download = record.downloads().to_path(id, folder.path().join("a.bin"));
@@ -245,35 +250,40 @@ async fn cancelled_at_any_chunk_it_leaves_nothing() {
             watched.cancel();
         };
         let (result, ()) = futures_util::future::join(download, cancel).await;
-        match result {
-            // The last chunk was the last one.
-            Ok(_) => assert_arrived(folder.path(), "a.bin", &CONTENT, ""),
-            Err(error) => {
-                assert_eq!(error.kind(), ErrorKind::Cancelled);
-                assert_eq!(names(folder.path()), Vec::<String>::new(), "{after}");
-            }
-        }
+        assert_eq!(result.unwrap_err().kind(), ErrorKind::Cancelled, "{after}");
+        assert_eq!(names(folder.path()), Vec::<String>::new(), "{after}");
     }
 }
 
 /// Nobody waits for a future that was dropped, so what it wrote is gone a moment later.
 #[tokio::test]
 async fn dropped_it_leaves_nothing() {
-    let record = Record::fails_once(Call::Get, Fault::Reset(CHUNK as u64));
+    let record = Record::new(|call, before| match (call, before) {
+        (Call::Get, 0) => Some(Fault::Reset(CHUNK as u64)),
+        (Call::Get, _) => Some(Fault::Silent),
+        _ => None,
+    });
     let id = record.file(CONTENT.clone());
     let folder = folder();
     let download = record.downloads().to_path(id, folder.path());
-    // It waits before it tries again.
-    let result = tokio::time::timeout(std::time::Duration::from_millis(1), download).await;
-    if result.is_err() {
-        for _ in 0..1000 {
-            if names(folder.path()).is_empty() {
-                return;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    // It never gets further than the first chunk, and is dropped when that is written.
+    let watched = folder.path().to_owned();
+    let is_there = async {
+        while names(&watched).is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
         }
-        panic!("{:?}", names(folder.path()));
+    };
+    tokio::select! {
+        result = download => panic!("{result:?}"),
+        () = is_there => {}
     }
+    for _ in 0..1000 {
+        if names(folder.path()).is_empty() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("{:?}", names(folder.path()));
 }
 
 #[tokio::test(start_paused = true)]

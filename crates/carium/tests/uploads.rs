@@ -96,7 +96,7 @@ async fn every_stage_fails_in_every_way() {
         (Call::Post, AnswerLost, None, 1, 2),
         (Call::Post, Refused, Some(Created), 1, 1),
         (Call::Post, Expired, None, 2, 1),
-        (Call::Post, Forbidden, None, 2, 1),
+        (Call::Post, Forbidden, Some(Created), 1, 1),
         (Call::Process, NotDone, Some(Uploaded), 1, 1),
         (Call::Process, AnswerLost, Some(Uploaded), 1, 1),
         (Call::Process, Refused, Some(Uploaded), 1, 1),
@@ -157,12 +157,20 @@ async fn a_transfer_that_never_works_ends_and_is_resumed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_form_that_is_refused_as_soon_as_it_is_new_ends_the_upload() {
-    for fault in [Fault::Expired, Fault::Forbidden] {
+    // One that says why gets another chance; one that does not refuses for another reason.
+    for (fault, orphans) in [(Fault::Expired, 1), (Fault::Forbidden, 0)] {
         let record = Record::new(move |call, _| (call == Call::Post).then_some(fault));
         let failure = record.uploads().upload(document(), source()).await.unwrap_err();
-        assert_eq!(record.count(Call::Create), 2);
-        assert_eq!((failure.state().stage(), failure.state().orphans().len()), (UploadStage::Created, 1));
-        assert!(failure.to_string().contains("left without a file for good"), "{failure}");
+        assert_eq!(record.count(Call::Create), 1 + orphans);
+        assert_eq!(
+            (failure.state().stage(), failure.state().orphans().len()),
+            (UploadStage::Created, orphans)
+        );
+        assert_eq!(failure.to_string().contains("left without a file for good"), orphans > 0, "{failure}");
+        // Resumed, it may have expired meanwhile.
+        let state = kept(failure.state());
+        let failure = record.uploads().resume(state, document(), source()).await.unwrap_err();
+        assert_eq!(failure.state().orphans().len(), orphans + 1);
     }
 }
 
@@ -262,20 +270,31 @@ async fn an_unanswered_creation_is_not_repeated_by_itself() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_state_is_not_resumed_with_another_patients_document() {
+async fn a_state_is_not_resumed_with_another_document() {
     let record = Record::fails_once(Call::Post, Fault::Refused);
     let state = record.uploads().upload(document(), source()).await.unwrap_err().into_state();
-    let other = NewDocument::builder()
-        .organization(support::ORGANIZATION.parse().unwrap())
-        .patient(support::ORGANIZATION.parse().unwrap())
-        .class(support::ID.parse().unwrap())
-        .name("Referral letter")
-        .file_name("letter.pdf")
-        .build()
-        .unwrap();
-    let failure = record.uploads().resume(state, other, source()).await.unwrap_err();
-    assert_eq!(failure.kind(), ErrorKind::InvalidInput);
-    assert_eq!(record.count(Call::Post), 1);
+    let like_it = || {
+        NewDocument::builder()
+            .organization(support::ORGANIZATION.parse().unwrap())
+            .patient(support::ID.parse().unwrap())
+            .class(support::ID.parse().unwrap())
+            .name("Referral letter")
+            .file_name("letter.pdf")
+    };
+    for other in [
+        like_it().patient(support::ORGANIZATION.parse().unwrap()),
+        like_it().class(support::ORGANIZATION.parse().unwrap()),
+        like_it().name("X-ray"),
+        like_it().description("of the hand"),
+        like_it().file_name("x-ray.pdf"),
+        like_it().media_type("image/png"),
+    ] {
+        let failure =
+            record.uploads().resume(kept(&state), other.build().unwrap(), source()).await.unwrap_err();
+        assert_eq!(failure.kind(), ErrorKind::InvalidInput);
+        assert_eq!(record.count(Call::Post), 1);
+    }
+    record.uploads().resume(kept(&state), like_it().build().unwrap(), source()).await.unwrap();
 }
 
 struct Kept(Mutex<Vec<UploadStage>>, Option<UploadStage>);
@@ -298,11 +317,65 @@ async fn each_stage_is_kept_before_the_next_one_begins() {
     let store = Arc::new(Kept(Mutex::default(), None));
     record.uploads().upload(document(), source()).kept_in(store.clone()).await.unwrap();
     assert_eq!(*store.0.lock().unwrap(), [Creating, Created, Uploaded, Processed]);
-    // What cannot be kept is not begun.
-    let record = Record::works();
-    let store = Arc::new(Kept(Mutex::default(), Some(Creating)));
+    // What cannot be kept is not begun, and what was done before is known all the same.
+    for (fails_at, left_at, created) in [
+        (Creating, UploadStage::New, 0),
+        (Created, Created, 1),
+        (Uploaded, Uploaded, 1),
+        (Processed, Processed, 1),
+    ] {
+        let record = Record::works();
+        let store = Arc::new(Kept(Mutex::default(), Some(fails_at)));
+        let failure = record.uploads().upload(document(), source()).kept_in(store).await.unwrap_err();
+        assert_eq!((failure.kind(), failure.state().stage()), (ErrorKind::Io, left_at), "{fails_at:?}");
+        assert!(!failure.error().may_have_happened());
+        assert_eq!(record.count(Call::Create), created, "{fails_at:?}");
+        let receipt = record.uploads().resume(kept(failure.state()), document(), source()).await.unwrap();
+        assert_filed(&record, &receipt, "");
+        assert_eq!((record.references().len(), receipt.orphans.len()), (1, 0));
+    }
+    // A failure of the service's is not hidden by one of the store's.
+    let record = Record::fails_once(Call::Create, Fault::Refused);
+    let store = Arc::new(Kept(Mutex::default(), Some(UploadStage::New)));
     let failure = record.uploads().upload(document(), source()).kept_in(store).await.unwrap_err();
-    assert_eq!((failure.kind(), record.count(Call::Create)), (ErrorKind::Io, 0));
+    assert_eq!(failure.kind(), ErrorKind::Rejected);
+}
+
+/// Never returns.
+struct Stuck;
+
+#[async_trait]
+impl UploadStore for Stuck {
+    async fn save(&self, _state: &UploadState) -> Result<(), Error> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancelled_before_the_service_is_asked_it_is_not_asked() {
+    let record = Record::works();
+    let upload = record.uploads().upload(document(), source()).kept_in(Arc::new(Stuck));
+    let handle = upload.handle();
+    let cancel = async {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        handle.cancel();
+    };
+    let (result, ()) = futures_util::future::join(upload, cancel).await;
+    let failure = result.unwrap_err();
+    assert_eq!((failure.kind(), failure.state().stage()), (ErrorKind::Cancelled, UploadStage::New));
+    assert_eq!(record.count(Call::Create), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_gets_over_an_expired_form_with_another_reader() {
+    let record = Record::fails_once(Call::Post, Fault::ExpiresAfterReading);
+    let uploads = record.uploads();
+    let source = || Source::reader(reader(content()), SIZE as u64);
+    let failure = uploads.upload(document(), source()).await.unwrap_err();
+    assert_eq!((failure.kind(), failure.state().stage()), (ErrorKind::Io, UploadStage::New));
+    let receipt = uploads.resume(kept(failure.state()), document(), source()).await.unwrap();
+    assert_filed(&record, &receipt, "");
+    assert_eq!(receipt.orphans.len(), 1);
 }
 
 fn reader(content: impl Into<Bytes>) -> impl io::Read + Send {
@@ -399,8 +472,9 @@ async fn many_go_at_once_and_one_failure_stops_no_other() {
         let arrived = record.references().iter().filter(|(_, reference)| reference.is_processed).count();
         *most = (*most).max(record.references().len() - arrived);
     });
-    let documents = stream::iter(0..100).map(|key| (key, document(), Source::bytes(vec![7; 10])));
-    let mut results: Vec<_> = record.uploads().upload_all(documents, 8).collect().await;
+    let uploads = record.uploads();
+    let all = stream::iter(0..100).map(|key| (key, uploads.upload(document(), Source::bytes(vec![7; 10]))));
+    let mut results: Vec<_> = Uploads::all(all, 8).collect().await;
     results.sort_by_key(|(key, _)| *key);
     let keys: Vec<_> = results.iter().map(|(key, _)| *key).collect();
     assert_eq!(keys, (0..100).collect::<Vec<_>>());

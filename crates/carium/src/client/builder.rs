@@ -173,8 +173,11 @@ impl Builder {
         self
     }
 
-    /// How long nothing may move while a file is sent to the object store, or comes from there: not a byte.
-    /// Left out, 1 minute. A transfer as a whole has no deadline.
+    /// How long nothing may move while a file is sent to the object store, or comes from there. Left out, 1
+    /// minute. A transfer as a whole has no deadline.
+    ///
+    /// What the system has taken to send counts as moved, which may be some MiB: on a line that needs longer for
+    /// those, this has to be longer.
     pub fn transfer_silence(mut self, silence: Duration) -> Self {
         self.transfer_silence = silence;
         self
@@ -227,6 +230,9 @@ impl Builder {
         }
         if self.in_flight == 0 {
             problems.push(Problem::new("concurrency-limit", "is 0, which nothing would get through"));
+        }
+        if self.transfer_silence.is_zero() {
+            problems.push(Problem::new("transfer-silence", "is 0, which no transfer would survive"));
         }
         let (Some(base_url), Some(credentials), []) = (base_url, self.credentials, problems.as_slice())
         else {
@@ -291,6 +297,11 @@ fn http_client(
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .cookie_store(false)
+        // Another crate may have switched these on for everyone: bytes are wanted as they are stored.
+        .no_gzip()
+        .no_brotli()
+        .no_zstd()
+        .no_deflate()
         // It writes whole requests and answers into the log.
         .connection_verbose(false)
         // A connection that is not made in time was not used, which a try that times out cannot say.

@@ -108,14 +108,22 @@ fn form(info: types::UploadInfo) -> Option<UploadForm> {
     Some(UploadForm::new(url, info.upload_data.into_known()?))
 }
 
-/// A conflict that says that there is nothing left to do, or that follows a try which may have done it.
+/// A conflict that says that there is nothing left to do, or that follows a try which may have done it and says
+/// nothing against it. Words are all there is: what is in doubt stays a conflict, from which an upload resumes.
 fn is_done_already(error: &Error) -> bool {
-    let says_so = |text: &str| {
-        let text = text.to_lowercase();
-        ["already", "processed", "completed", "done"].iter().any(|word| text.contains(word))
+    let words = |problem: &Problem| {
+        let said = [problem.code(), problem.detail()].into_iter().flatten();
+        said.collect::<Vec<_>>().join(" ").to_lowercase().replace(['-', '_', '.', ',', ':', ';'], " ")
     };
-    let said = |problem: &Problem| [problem.code(), problem.detail()].into_iter().flatten().any(says_so);
-    error.kind() == ErrorKind::Conflict && (error.may_have_happened() || error.problems().iter().any(said))
+    let all: Vec<_> = error.problems().iter().map(words).collect();
+    let says =
+        |words: &[&str]| all.iter().any(|text| text.split_whitespace().any(|word| words.contains(&word)));
+    let is_over = says(&["processed", "completed", "done", "finished"]);
+    let is_not = says(&[
+        "not", "no", "cannot", "can't", "isn't", "wasn't", "hasn't", "never", "without", "being", "progress",
+        "failed", "fail", "failure", "error", "pending", "must", "before", "until", "unless", "another",
+    ]);
+    error.kind() == ErrorKind::Conflict && !is_not && (is_over || error.may_have_happened())
 }
 
 /// The vendor says "another URL" and not where: the first of the three places that has one.

@@ -57,6 +57,29 @@ impl<S: Send + 'static> Background<S> {
         &self,
         job: impl FnOnce(&mut S) -> Result<(), Error> + Send + 'static,
     ) -> Result<(), Error> {
+        self.room().await?;
+        let subject = {
+            let mut now = self.0.now();
+            now.waiting.push_back(Box::new(job));
+            match std::mem::replace(&mut now.subject, Subject::Busy) {
+                Subject::Idle(subject) => Some(subject),
+                Subject::Busy => None,
+                Subject::Gone(why) => {
+                    now.subject = Subject::Gone(None);
+                    return Err(why.unwrap_or_else(local::ended));
+                }
+            }
+        };
+        // Not under the lock: a runtime that is ending drops this where it stands.
+        if let Some(subject) = subject {
+            let worker = Worker { shared: Arc::clone(&self.0), has_told: false };
+            spawn_blocking(move || worker.run(subject));
+        }
+        Ok(())
+    }
+
+    /// Waits until one more job may wait. There is one who adds them.
+    async fn room(&self) -> Result<(), Error> {
         loop {
             let changed = self.0.changed.notified();
             {
@@ -65,11 +88,6 @@ impl<S: Send + 'static> Background<S> {
                     return Err(why.take().unwrap_or_else(local::ended));
                 }
                 if now.waiting.len() < WAITING {
-                    now.waiting.push_back(Box::new(job));
-                    if let Subject::Idle(subject) = std::mem::replace(&mut now.subject, Subject::Busy) {
-                        let shared = Arc::clone(&self.0);
-                        spawn_blocking(move || run(subject, &shared));
-                    }
                     return Ok(());
                 }
             }
@@ -98,25 +116,44 @@ impl<S: Send + 'static> Background<S> {
     }
 }
 
-fn run<S>(mut subject: S, shared: &Shared<S>) {
-    loop {
-        let job = {
-            let mut now = shared.now();
-            let Some(job) = now.waiting.pop_front() else {
-                now.subject = Subject::Idle(subject);
-                break;
+/// Does the jobs that wait. Tells those who wait that nothing will come, where a job panics or the runtime drops it
+/// before it has begun.
+struct Worker<S> {
+    shared: Arc<Shared<S>>,
+    has_told: bool,
+}
+
+impl<S> Worker<S> {
+    fn run(mut self, mut subject: S) {
+        loop {
+            let job = {
+                let mut now = self.shared.now();
+                let Some(job) = now.waiting.pop_front() else {
+                    now.subject = Subject::Idle(subject);
+                    break;
+                };
+                job
             };
-            job
-        };
-        shared.changed.notify_waiters();
-        if let Err(error) = job(&mut subject) {
-            // What is left of it goes before anyone hears of the failure.
-            drop(subject);
-            shared.now().subject = Subject::Gone(Some(error));
-            break;
+            self.shared.changed.notify_waiters();
+            if let Err(error) = job(&mut subject) {
+                // What is left of it goes before anyone hears of the failure.
+                drop(subject);
+                self.shared.now().subject = Subject::Gone(Some(error));
+                break;
+            }
+        }
+        self.has_told = true;
+        self.shared.changed.notify_waiters();
+    }
+}
+
+impl<S> Drop for Worker<S> {
+    fn drop(&mut self) {
+        if !self.has_told {
+            self.shared.now().subject = Subject::Gone(None);
+            self.shared.changed.notify_waiters();
         }
     }
-    shared.changed.notify_waiters();
 }
 
 impl<S> Drop for Background<S> {

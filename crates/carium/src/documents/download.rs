@@ -23,6 +23,7 @@ pub use streamed::DownloadStream;
 use super::progress::{Reporter, TransferHandle};
 use super::{Documents, Sha256Digest, Sides, Transfers};
 use crate::error::Error;
+use crate::transport::RetryPolicy;
 use fetch::Fetch;
 use file::FileSink;
 use sink::WriterSink;
@@ -58,6 +59,13 @@ impl Downloads {
 
     pub(crate) fn over(sides: Sides) -> Self {
         Self(sides)
+    }
+
+    /// How often and how soon the store is asked again. Left out, as for a client.
+    #[must_use]
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.0.tries = self.0.tries.with_policy(policy);
+        self
     }
 
     /// To a file, or into a directory that is there: then the file takes the document's name, as far as that is
@@ -174,6 +182,11 @@ pub struct DownloadReceipt {
 }
 
 impl DownloadReceipt {
+    /// One of a document that was not downloaded to a path: for those who test what they do with it.
+    pub fn new(size: u64, sha256: Sha256Digest) -> Self {
+        Self { size, sha256, path: None }
+    }
+
     /// Where it lies now, where it was downloaded to a path.
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::future::{Either, select};
 use tokio::sync::watch;
@@ -63,6 +64,22 @@ impl TransferHandle {
 pub(super) struct Reporter {
     progress: Arc<watch::Sender<Progress>>,
     cancelled: watch::Receiver<bool>,
+    tries: Arc<AtomicU64>,
+}
+
+/// One try to move the bytes.
+#[derive(Clone)]
+pub(super) struct Moving {
+    reporter: Reporter,
+    this_try: u64,
+}
+
+impl Moving {
+    pub(super) fn moved(&self, bytes: u64) {
+        if self.reporter.tries.load(Ordering::Relaxed) == self.this_try {
+            self.reporter.progress.send_modify(|progress| progress.bytes += bytes);
+        }
+    }
 }
 
 /// It was cancelled.
@@ -74,21 +91,20 @@ impl Reporter {
         let (progress, watched) = watch::channel(Progress { stage: Stage::Preparing, bytes: 0, total: None });
         let (cancel, cancelled) = watch::channel(false);
         let handle = TransferHandle { progress: watched, cancel: Arc::new(cancel) };
-        (Self { progress: Arc::new(progress), cancelled }, handle)
+        (Self { progress: Arc::new(progress), cancelled, tries: Arc::default() }, handle)
     }
 
     pub(super) fn stage(&self, stage: Stage) {
+        self.tries.fetch_add(1, Ordering::Relaxed);
         self.progress.send_modify(|progress| progress.stage = stage);
     }
 
-    /// The bytes are on their way from here on.
-    pub(super) fn transferring(&self, from: u64, total: Option<u64>) {
+    /// The bytes are on their way from here on. What an earlier try still moves does not count any more.
+    pub(super) fn transferring(&self, from: u64, total: Option<u64>) -> Moving {
         let stage = Stage::Transferring;
         self.progress.send_modify(|progress| *progress = Progress { stage, bytes: from, total });
-    }
-
-    pub(super) fn moved(&self, bytes: u64) {
-        self.progress.send_modify(|progress| progress.bytes += bytes);
+        let this_try = self.tries.fetch_add(1, Ordering::Relaxed) + 1;
+        Moving { reporter: self.clone(), this_try }
     }
 
     pub(super) fn is_cancelled(&self) -> bool {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::{Documents, Transfers, Tries};
-use crate::error::{Error, ErrorKind};
 
 /// The service, the object store, and how often they are asked.
 #[derive(Clone)]
@@ -18,9 +17,4 @@ impl Sides {
     pub(super) fn new(documents: Arc<dyn Documents>, transfers: Arc<dyn Transfers>) -> Self {
         Self { documents, transfers, tries: Tries::default() }
     }
-}
-
-/// Whether a store's refusal may mean that what was presigned is no longer valid. Not every store says so.
-pub(super) fn is_out_of_date(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Expired | ErrorKind::Forbidden)
 }

@@ -30,6 +30,10 @@ impl Tries {
         Self { policy, random, made: 0 }
     }
 
+    pub(super) fn with_policy(&self, policy: RetryPolicy) -> Self {
+        Self { policy, ..self.clone() }
+    }
+
     /// Something came of the last try: what is counted is how often in a row nothing did.
     pub(super) fn progressed(&mut self) {
         self.made = 0;

@@ -1,6 +1,7 @@
 //! Uploads: from a file to a document in a record.
 
 mod failure;
+mod fingerprint;
 mod receipt;
 mod run;
 mod source;
@@ -25,6 +26,7 @@ pub use state::{UploadStage, UploadState};
 use super::progress::{Progress, Reporter, TransferHandle};
 use super::{Documents, NewDocument, Sides, Transfers};
 use crate::error::Error;
+use crate::transport::RetryPolicy;
 use run::Run;
 
 /// Uploads documents, each as one pipeline: create the reference, post the file, have it processed.
@@ -82,21 +84,39 @@ impl Uploads {
         Upload { run: Some(run), running: None, handle: UploadHandle { transfer: handle, state } }
     }
 
-    /// Uploads many documents, so many at a time at the most, and gives what came of each as it is done, with
+    /// How often and how soon the store is asked again. Left out, as for a client.
+    #[must_use]
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.0.tries = self.0.tries.with_policy(policy);
+        self
+    }
+
+    /// Does many uploads, so many at a time at the most, and gives what came of each as it is done, with
     /// the key that it came with. One failure does not stop the others. Up to 4 MiB are held of each that is
     /// under way.
-    pub fn upload_all<K: Send + 'static>(
-        &self,
-        documents: impl Stream<Item = (K, NewDocument, Source)> + Send,
+    ///
+    /// Whatever has to outlive this is given to the uploads: [a store](Upload::kept_in) of their states, a clone
+    /// of their [handles](Upload::handle).
+    ///
+    /// ```
+    /// use carium::documents::{NewDocument, Source, Uploads};
+    /// use futures_util::{Stream, StreamExt as _, stream};
+    ///
+    /// # async fn run(uploads: &Uploads, scans: Vec<(u32, NewDocument)>) {
+    /// let begun = scans.into_iter().map(|(page, document)| {
+    ///     (page, uploads.upload(document, Source::path(format!("scans/{page}.pdf"))))
+    /// });
+    /// let mut done = std::pin::pin!(Uploads::all(stream::iter(begun), 16));
+    /// while let Some((page, result)) = done.next().await {
+    ///     println!("{page}: {}", if result.is_ok() { "filed" } else { "not filed" });
+    /// }
+    /// # }
+    /// ```
+    pub fn all<K: Send + 'static>(
+        uploads: impl Stream<Item = (K, Upload)> + Send,
         at_a_time: usize,
     ) -> impl Stream<Item = (K, Result<UploadReceipt, UploadError>)> + Send {
-        let uploads = self.clone();
-        documents
-            .map(move |(key, document, source)| {
-                let upload = uploads.upload(document, source);
-                async move { (key, upload.await) }
-            })
-            .buffer_unordered(at_a_time.max(1))
+        uploads.map(|(key, upload)| async move { (key, upload.await) }).buffer_unordered(at_a_time.max(1))
     }
 }
 
@@ -131,7 +151,7 @@ impl Upload {
         self.handle.clone()
     }
 
-    /// Keeps the state of the upload here, from its beginning.
+    /// Keeps the state of the upload here, from its beginning. To be said before it is awaited.
     pub fn kept_in(mut self, store: Arc<dyn UploadStore>) -> Self {
         if let Some(run) = &mut self.run {
             run.store = Some(store);

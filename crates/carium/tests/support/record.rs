@@ -45,6 +45,8 @@ pub(crate) enum Fault {
     Refused,
     /// What was presigned has expired.
     Expired,
+    /// The same, said when all of the file was read.
+    ExpiresAfterReading,
     /// The same, from a store that does not say so.
     Forbidden,
     /// Nothing comes, for a day.
@@ -296,6 +298,9 @@ impl Transfers for Record {
             }
         }
         assert_eq!(content.len() as u64, file.length);
+        if fault == Some(Fault::ExpiresAfterReading) {
+            return Err(Error::new(ErrorKind::Expired, "expired"));
+        }
         self.with(key.parse().unwrap(), |reference| {
             reference.uploads += 1;
             reference.file = Some(content.freeze());

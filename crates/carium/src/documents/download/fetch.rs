@@ -11,7 +11,7 @@ use tracing::Instrument as _;
 use super::sink::Sink;
 use super::{DownloadReceipt, DownloadRequest};
 use crate::documents::progress::{Cancelled, Reporter, Stage};
-use crate::documents::sides::{Sides, is_out_of_date};
+use crate::documents::sides::Sides;
 use crate::documents::{ByteRange, Incoming, Sha256Digest};
 use crate::error::{Error, ErrorKind};
 
@@ -48,6 +48,8 @@ struct Position {
     offset: u64,
     total: Option<u64>,
     version: Option<String>,
+    /// Whether the store gives ranges without saying of what.
+    distrusts_ranges: bool,
     /// How often it was begun from the first byte again.
     beginnings: u32,
 }
@@ -55,7 +57,8 @@ struct Position {
 /// A document that changes each time it is read is given up.
 const MOST_BEGINNINGS: u32 = 3;
 
-/// A service that keeps its URLs may give one that has expired; two of them in a row mean something else.
+/// A store that does not say why it refuses a URL may mean that it has expired, once: two that were just given
+/// mean something else.
 const MOST_REFUSED: u32 = 1;
 
 /// What an answer leads to.
@@ -114,8 +117,13 @@ impl Fetch {
                 Then::BeginAgain if position.beginnings < MOST_BEGINNINGS => {
                     sink.begin_again().await?;
                     let beginnings = position.beginnings + 1;
-                    position =
-                        Position { beginnings, url: position.url, is_open: true, ..Position::default() };
+                    position = Position {
+                        beginnings,
+                        url: position.url,
+                        is_open: true,
+                        distrusts_ranges: position.distrusts_ranges,
+                        ..Position::default()
+                    };
                 }
                 Then::BeginAgain => return Err(super::sink::changed()),
                 Then::Again(error) => {
@@ -124,7 +132,13 @@ impl Fetch {
                         http.response.status_code = error.status(),
                         "not all of it came"
                     );
-                    if is_out_of_date(&error) && position.refused < MOST_REFUSED && tries.may_try_again() {
+                    let may_ask = match error.kind() {
+                        ErrorKind::Expired => true,
+                        // Not every store says so.
+                        ErrorKind::Forbidden => position.refused < MOST_REFUSED,
+                        _ => false,
+                    };
+                    if may_ask && tries.may_try_again() {
                         position.refused += 1;
                         position.url = None;
                     } else if !tries.again_after(&error).await {
@@ -144,7 +158,8 @@ impl Fetch {
         let Some(url) = position.url.clone() else { return Ok(Then::BeginAgain) };
         // A range of an unknown version might be put behind the beginning of another one. Unless that would be
         // noticed at the end, the whole is read again, and what is there already is compared.
-        let is_safe = position.version.is_some() || self.request.expected.is_some();
+        let is_safe =
+            self.request.expected.is_some() || (position.version.is_some() && !position.distrusts_ranges);
         let range = (position.offset > 0 && is_safe).then(|| ByteRange {
             from: position.offset,
             until: None,
@@ -173,6 +188,18 @@ impl Fetch {
             || differ(position.version.as_ref(), version.as_ref())
         {
             return Ok(Then::BeginAgain);
+        } else if start > 0
+            && version.is_none()
+            && position.version.is_some()
+            && self.request.expected.is_none()
+        {
+            // RFC 9110, section 15.3.7, has the tag in such an answer. A store without it has not understood
+            // that the range was to be of the same version.
+            position.distrusts_ranges = true;
+            return Ok(Then::Again(no_version()));
+        } else {
+            position.total = position.total.or(total);
+            position.version = position.version.take().or(version);
         }
         if !position.is_open {
             sink.open(self.request.file_name.as_deref().or(file_name.as_deref())).await?;
@@ -182,7 +209,7 @@ impl Fetch {
         // see that it is the same.
         let mut prefix = (start == 0 && position.offset > 0)
             .then(|| Prefix { left: position.offset, hasher: Sha256::new() });
-        self.reporter.transferring(position.offset, position.total);
+        let moving = self.reporter.transferring(position.offset, position.total);
         loop {
             let mut bytes = match body.next().await {
                 Some(Ok(bytes)) => bytes,
@@ -213,7 +240,7 @@ impl Fetch {
             }
             sink.write(bytes).await?;
             position.offset += length;
-            self.reporter.moved(length);
+            moving.moved(length);
         }
         match position.total {
             Some(total) if total != position.offset => Ok(Then::Again(too_short())),
@@ -246,6 +273,10 @@ fn differ<T: PartialEq>(one: Option<&T>, other: Option<&T>) -> bool {
 
 fn wrong_range() -> Error {
     Error::new(ErrorKind::Undecodable, "the object store gives another range than was asked for")
+}
+
+fn no_version() -> Error {
+    Error::new(ErrorKind::Unavailable, "the object store does not say of which version its range is")
 }
 
 fn too_short() -> Error {

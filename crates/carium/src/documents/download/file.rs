@@ -19,6 +19,8 @@ use crate::error::{Error, ErrorKind};
 
 /// How much is gathered before it is written.
 const PIECE: usize = 1024 * 1024;
+/// How many chunks, however small.
+const MOST_GATHERED: usize = 256;
 
 pub(super) struct FileSink {
     target: PathBuf,
@@ -85,7 +87,10 @@ impl Sink for FileSink {
     async fn write(&mut self, bytes: Bytes) -> Result<(), Error> {
         self.length += bytes.len();
         self.gathered.push(bytes);
-        if self.length >= PIECE { self.write_gathered().await } else { Ok(()) }
+        if self.length >= PIECE || self.gathered.len() >= MOST_GATHERED {
+            return self.write_gathered().await;
+        }
+        Ok(())
     }
 
     async fn digest(&mut self) -> Result<Sha256Digest, Error> {
@@ -149,7 +154,8 @@ impl Place {
 
 /// `letters/` means the directory, and not a file of that name.
 fn is_directory(target: &Path) -> bool {
-    target.is_dir() || target.as_os_str().as_encoded_bytes().ends_with(b"/")
+    let last = target.as_os_str().as_encoded_bytes().last();
+    target.is_dir() || last.is_some_and(|last| std::path::is_separator(char::from(*last)))
 }
 
 fn look(target: &Path, replaces: bool) -> Result<(), Error> {
@@ -169,7 +175,13 @@ fn directory_of(target: &Path) -> &Path {
 /// A name is on the disk when its directory is.
 #[cfg(unix)]
 fn sync_directory(directory: &Path) -> io::Result<()> {
-    fs::File::open(directory)?.sync_all()
+    use io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
+    match fs::File::open(directory).and_then(|directory| directory.sync_all()) {
+        // A directory that may be written and not read, or a file system that does not sync directories: the file
+        // is there, and there is nothing more to be done for it.
+        Err(error) if matches!(error.kind(), PermissionDenied | InvalidInput | Unsupported) => Ok(()),
+        synced => synced,
+    }
 }
 
 /// Where directories cannot be opened, the system sees to it.

@@ -24,7 +24,7 @@ pub struct DownloadStream {
     run: Option<BoxFuture<'static, Result<DownloadReceipt, Error>>>,
     bytes: mpsc::Receiver<Bytes>,
     /// What came of it, while there is something to be given out still.
-    came_of_it: Option<DownloadReceipt>,
+    came_of_it: Option<Result<DownloadReceipt, Error>>,
     receipt: Option<DownloadReceipt>,
     handle: TransferHandle,
 }
@@ -61,21 +61,22 @@ impl Stream for DownloadStream {
                 return Poll::Ready(Some(Ok(bytes)));
             }
             let Some(run) = &mut self.run else {
-                self.receipt = self.came_of_it.take().or(self.receipt.take());
-                return Poll::Ready(None);
+                return Poll::Ready(match self.came_of_it.take() {
+                    Some(Err(error)) => Some(Err(error)),
+                    Some(Ok(receipt)) => {
+                        self.receipt = Some(receipt);
+                        None
+                    }
+                    None => None,
+                });
             };
             match run.as_mut().poll(context) {
                 // It may have given something out on the way to where it waits, which is seen next time around;
                 // the receiver has been polled and wakes this task.
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(receipt)) => {
+                Poll::Ready(result) => {
                     self.run = None;
-                    self.came_of_it = Some(receipt);
-                }
-                Poll::Ready(Err(error)) => {
-                    self.run = None;
-                    self.bytes.close();
-                    return Poll::Ready(Some(Err(error)));
+                    self.came_of_it = Some(result);
                 }
             }
         }

@@ -55,7 +55,7 @@ pub(super) fn content_range(headers: &HeaderMap) -> Option<(Option<u64>, Option<
 /// same, which is not enough to put them together.
 pub(super) fn version(headers: &HeaderMap) -> Option<String> {
     let tag = headers.get(ETAG)?.to_str().ok()?;
-    (tag.starts_with('"') && tag.len() > 2).then(|| tag.to_owned())
+    (tag.starts_with('"') && tag.ends_with('"') && tag.len() > 2).then(|| tag.to_owned())
 }
 
 /// The name in `Content-Disposition` (RFC 6266): `filename*` before `filename`.
@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn only_a_strong_tag_is_a_version() {
         assert_eq!(version(&headers("etag", "\"abc\"")).as_deref(), Some("\"abc\""));
-        for weak in ["W/\"abc\"", "abc", "\"\"", ""] {
+        for weak in ["W/\"abc\"", "abc", "\"abc", "\"\"", ""] {
             assert_eq!(version(&headers("etag", weak)), None, "{weak}");
         }
     }

@@ -10,13 +10,16 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use carium_api::Secret;
 use futures_util::stream::{self, StreamExt as _};
-use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, IF_RANGE, LOCATION, RANGE};
+use http::header::{
+    ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, IF_RANGE, LOCATION, RANGE, TRANSFER_ENCODING,
+};
 use http::{HeaderValue, StatusCode};
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use super::activity::{Activity, Silent};
 use super::answer::{LONGEST_REFUSAL, content_range, file_name, refused, version};
-use super::multipart::{Envelope, SourceFailure, small};
+use super::multipart::{Envelope, Sending, UntilDropped, small};
 use super::{ByteRange, FilePart, Incoming, Transfers, UploadForm};
 use crate::documents::local;
 use crate::error::{Error, ErrorKind};
@@ -30,6 +33,8 @@ pub(crate) struct HttpTransfers {
     allow_plain_http: bool,
 }
 
+/// How long is waited for what an answer has to say beside its status.
+const A_MOMENT: Duration = Duration::from_secs(2);
 /// A store sends a reader on to another place once or twice; more is a circle.
 const MOST_REDIRECTS: usize = 5;
 
@@ -45,7 +50,9 @@ impl HttpTransfers {
             "http" => self.allow_plain_http,
             _ => false,
         };
-        url.filter(is_taken).ok_or_else(|| {
+        // A user in it would become an `Authorization` header.
+        let has_user = |url: &Url| !url.username().is_empty() || url.password().is_some();
+        url.filter(|url| is_taken(url) && !has_user(url)).ok_or_else(|| {
             Error::new(
                 ErrorKind::Undecodable,
                 "the service gave a URL that is not one of https; nothing was sent",
@@ -62,25 +69,26 @@ impl HttpTransfers {
         let to = target.ok_or_else(|| refused(answer.status(), answer.headers(), b""))?;
         self.checked(to.as_str())
     }
+}
 
-    async fn refusal(&self, answer: reqwest::Response) -> Error {
-        let (status, headers) = (answer.status(), answer.headers().clone());
-        let text = self.read_some(answer).await;
-        refused(status, &headers, &text)
-    }
+async fn refusal(answer: reqwest::Response) -> Error {
+    let (status, headers) = (answer.status(), answer.headers().clone());
+    let text = read_some(answer).await;
+    refused(status, &headers, &text)
+}
 
-    /// The beginning of an answer, as far as it comes. To its end, which lets the connection be used again, where
-    /// that is near.
-    async fn read_some(&self, mut answer: reqwest::Response) -> Bytes {
-        let mut text = BytesMut::new();
-        while text.len() < LONGEST_REFUSAL
-            && let Ok(Ok(Some(chunk))) = tokio::time::timeout(self.silence, answer.chunk()).await
-        {
-            text.extend_from_slice(&chunk);
-        }
-        text.truncate(LONGEST_REFUSAL);
-        text.freeze()
+/// The beginning of an answer, as far as it comes in a moment. To its end, which lets the connection be used again,
+/// where that is near.
+async fn read_some(mut answer: reqwest::Response) -> Bytes {
+    let until = Instant::now() + A_MOMENT;
+    let mut text = BytesMut::new();
+    while text.len() < LONGEST_REFUSAL
+        && let Ok(Ok(Some(chunk))) = timeout_at(until, answer.chunk()).await
+    {
+        text.extend_from_slice(&chunk);
     }
+    text.truncate(LONGEST_REFUSAL);
+    text.freeze()
 }
 
 #[async_trait]
@@ -90,24 +98,29 @@ impl Transfers for HttpTransfers {
         let envelope = Envelope::new(form, &file);
         let content_type = envelope.content_type();
         let activity = Arc::new(Activity::new());
-        let (body, failure) = if let Some(bytes) = small(&file) {
-            (envelope.around(&bytes).into(), SourceFailure::default())
+        let (body, sending) = if let Some(bytes) = small(&file) {
+            (envelope.around(&bytes).into(), Sending::at_once())
         } else {
             let blocks = file.content.into_blocks();
-            let (body, failure) = envelope.around_blocks(file.length, blocks, Arc::clone(&activity));
-            (reqwest::Body::wrap(body), failure)
+            let (body, sending) = envelope.around_blocks(file.length, blocks, Arc::clone(&activity));
+            (reqwest::Body::wrap(body), sending)
         };
+        let _until_dropped = UntilDropped(sending.clone());
         let request = self.client.post(url).header(CONTENT_TYPE, content_type).body(body);
         let answered = activity.unless_silent(self.silence, request.send()).await;
-        if let Some(error) = failure.take() {
+        if let Some(error) = sending.failure() {
             return Err(local::failed("the file could not be read as it was announced", &error));
         }
         let answer = answered.map_err(silent)?.map_err(failed)?;
         if is_taken(&answer, form) {
-            self.read_some(answer).await;
+            if !sending.is_whole() {
+                let what = "the object store answered before it had the file";
+                return Err(Error::new(ErrorKind::Unavailable, what).with_status(answer.status().as_u16()));
+            }
+            read_some(answer).await;
             return Ok(());
         }
-        Err(self.refusal(answer).await)
+        Err(refusal(answer).await)
     }
 
     async fn get(&self, url: &Secret, range: Option<ByteRange>) -> Result<Incoming, Error> {
@@ -131,7 +144,7 @@ impl Transfers for HttpTransfers {
                     return nothing_left(&answer, range.map_or(0, |range| range.from));
                 }
                 status if status.is_redirection() => url = self.target(&url, &answer)?,
-                _ => return Err(self.refusal(answer).await),
+                _ => return Err(refusal(answer).await),
             }
         }
         Err(Error::new(ErrorKind::Undecodable, "the object store leads from one redirect to the next"))
@@ -171,6 +184,11 @@ fn incoming(answer: reqwest::Response, silence: Duration) -> Result<Incoming, Er
         (start, total)
     } else {
         let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        // A body that ends where the connection does cannot be told from one that was cut off.
+        if length.is_none() && !headers.contains_key(TRANSFER_ENCODING) {
+            let what = "the object store does not say how long the file is";
+            return Err(Error::new(ErrorKind::Undecodable, what).with_status(answer.status().as_u16()));
+        }
         (0, length)
     };
     let (version, file_name) = (version(headers), file_name(headers));

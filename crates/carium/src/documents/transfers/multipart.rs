@@ -6,7 +6,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
@@ -25,7 +25,7 @@ pub(super) struct Envelope {
 
 impl Envelope {
     pub(super) fn new(form: &UploadForm, file: &FilePart) -> Self {
-        // 128 random bits: no file has them in it but on purpose, and nobody can know them beforehand.
+        // 128 bits at random: a file that has them in it is not to be expected.
         let boundary = format!("carium-{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
         // Room for a small file too, so that nothing is moved when it is put in.
         let room = if file.length <= ONE_BUFFER as u64 { file.length } else { 0 };
@@ -67,17 +67,17 @@ impl Envelope {
         length: u64,
         blocks: Blocks<io::Error>,
         activity: Arc<Activity>,
-    ) -> (FormBody, SourceFailure) {
-        let failure = SourceFailure::default();
+    ) -> (FormBody, Sending) {
+        let sending = Sending::default();
         let body = FormBody {
             head: Some(self.head.freeze()),
             blocks: Mutex::new(blocks),
             left: length,
             tail: Some(self.tail.into()),
             activity,
-            failure: failure.clone(),
+            sending: sending.clone(),
         };
-        (body, failure)
+        (body, sending)
     }
 }
 
@@ -89,30 +89,58 @@ fn open_part(head: &mut BytesMut, boundary: &str, name: &str) {
     head.put_slice(b"\"");
 }
 
-/// As browsers write names (WHATWG, "multipart/form-data encoding algorithm"): UTF-8, with quotes and line
-/// breaks percent-encoded, and nothing else.
+/// As browsers write names (WHATWG, "multipart/form-data encoding algorithm"): UTF-8, with quotes and line breaks
+/// percent-encoded. Other controls are too, which browsers leave: no header may hold them.
 fn quote(head: &mut BytesMut, name: &str) {
     for byte in name.bytes() {
         match byte {
             b'"' => head.put_slice(b"%22"),
-            b'\r' => head.put_slice(b"%0D"),
-            b'\n' => head.put_slice(b"%0A"),
+            control @ (0..=0x1f | 0x7f) => head.put_slice(format!("%{control:02X}").as_bytes()),
             other => head.put_u8(other),
         }
     }
 }
 
-/// Why the source of a file failed, if it did. What the HTTP client says of it is that the body did.
+/// What is known of a body while it is sent, and after.
 #[derive(Clone, Debug, Default)]
-pub(super) struct SourceFailure(Arc<Mutex<Option<io::Error>>>);
+pub(super) struct Sending(Arc<Mutex<Sent>>);
 
-impl SourceFailure {
-    pub(super) fn take(&self) -> Option<io::Error> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+#[derive(Debug, Default)]
+struct Sent {
+    /// Why the source failed. What the HTTP client says of it is that the body did.
+    failure: Option<io::Error>,
+    is_whole: bool,
+    is_over: bool,
+}
+
+impl Sending {
+    fn sent(&self) -> MutexGuard<'_, Sent> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set(&self, error: io::Error) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    /// One that needs no watching: it is in one buffer.
+    pub(super) fn at_once() -> Self {
+        let sending = Self::default();
+        sending.sent().is_whole = true;
+        sending
+    }
+
+    pub(super) fn failure(&self) -> Option<io::Error> {
+        self.sent().failure.take()
+    }
+
+    /// Whether all of the body was handed to the connection.
+    pub(super) fn is_whole(&self) -> bool {
+        self.sent().is_whole
+    }
+}
+
+/// Ends a body when it is dropped: who asked has an answer, or has gone, and a connection would go on sending.
+pub(super) struct UntilDropped(pub(super) Sending);
+
+impl Drop for UntilDropped {
+    fn drop(&mut self) {
+        self.0.sent().is_over = true;
     }
 }
 
@@ -124,13 +152,13 @@ pub(super) struct FormBody {
     left: u64,
     tail: Option<Bytes>,
     activity: Arc<Activity>,
-    failure: SourceFailure,
+    sending: Sending,
 }
 
 impl FormBody {
     fn fail(&mut self, error: io::Error) -> io::Error {
         let told = io::Error::from(error.kind());
-        self.failure.set(error);
+        self.sending.sent().failure = Some(error);
         told
     }
 }
@@ -144,6 +172,9 @@ impl Body for FormBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         self.activity.note();
+        if self.sending.sent().is_over {
+            return Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into())));
+        }
         if let Some(head) = self.head.take() {
             return Poll::Ready(Some(Ok(Frame::data(head))));
         }
@@ -162,7 +193,10 @@ impl Body for FormBody {
             },
             Some(Err(error)) => Err(self.fail(error)),
             None if self.left > 0 => Err(self.fail(io::ErrorKind::UnexpectedEof.into())),
-            None => return Poll::Ready(self.tail.take().map(|tail| Ok(Frame::data(tail)))),
+            None => {
+                self.sending.sent().is_whole = true;
+                return Poll::Ready(self.tail.take().map(|tail| Ok(Frame::data(tail))));
+            }
         }))
     }
 

@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use super::UploadState;
+use super::{UploadStage, UploadState};
 use crate::error::{Error, ErrorKind};
 
 /// Why an upload was not done, and how far it came.
@@ -15,7 +15,8 @@ struct Parts {
 }
 
 impl UploadError {
-    pub(super) fn new(error: Error, state: UploadState) -> Self {
+    /// Also for those who test what they do with it.
+    pub fn new(error: Error, state: UploadState) -> Self {
         Self(Box::new(Parts { error, state }))
     }
 
@@ -47,6 +48,9 @@ impl UploadError {
 
 impl fmt::Display for UploadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.state.stage() == UploadStage::Processed {
+            return write!(f, "the document is filed, and this went wrong after it: {}", self.0.error);
+        }
         write!(f, "the document is not filed: {}; ", self.0.error)?;
         self.0.state.tell(f)
     }
@@ -62,12 +66,5 @@ impl StdError for UploadError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         // The error itself is told in full already.
         self.0.error.source()
-    }
-}
-
-impl From<UploadError> for Error {
-    /// How far it came is lost.
-    fn from(error: UploadError) -> Self {
-        error.0.error
     }
 }

@@ -8,14 +8,15 @@ use bytes::Bytes;
 use carium_api::operations;
 use carium_api::types::DocumentReferenceId;
 use futures_util::stream::StreamExt as _;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tracing::Instrument as _;
 
+use super::fingerprint::Fingerprint;
 use super::source::{Opened, Source, gone};
 use super::state::{Place, UploadState};
 use super::{SharedState, UploadError, UploadReceipt, UploadStage, UploadStore};
-use crate::documents::progress::{Cancelled, Reporter, Stage};
-use crate::documents::sides::{Sides, is_out_of_date};
+use crate::documents::progress::{Cancelled, Moving, Reporter, Stage};
+use crate::documents::sides::Sides;
 use crate::documents::{Content, FilePart, NewDocument, NewReference, Sha256Digest, UploadForm};
 use crate::error::{Error, ErrorKind};
 
@@ -31,6 +32,8 @@ pub(super) struct Run {
 
 /// How long an answer is waited for that says what a cancelled upload leaves behind.
 const GRACE: Duration = Duration::from_secs(5);
+/// How long a form counts as new.
+const JUST_GIVEN: Duration = Duration::from_mins(1);
 /// The connection is handed a block in slices, between which it is seen to move.
 const SLICE: usize = 64 * 1024;
 
@@ -54,25 +57,29 @@ impl Run {
 
     async fn all_stages(&mut self) -> Result<UploadReceipt, Error> {
         self.check()?;
-        // A form that was given in this run cannot have expired as soon as that: a second refusal is one.
         let mut may_renew = true;
+        // When the form was given, where that was in this run.
+        let mut given: Option<Instant> = None;
         loop {
             if self.reporter.is_cancelled() {
                 return Err(cancelled());
             }
             let state = self.state.get();
             match state.place {
-                Place::New => self.create().await?,
+                Place::New => {
+                    self.create().await?;
+                    given = Some(Instant::now());
+                }
                 Place::Creating => return Err(unknown()),
                 Place::Created { id, form } => match self.transfer(&form).await {
                     Ok((size, sha256)) => self.enter(Place::Uploaded { id, size, sha256 }).await?,
-                    Err(error) if is_out_of_date(&error) && !self.source.is_there() => {
-                        return Err(gone().with_source(error));
-                    }
-                    Err(error) if may_renew && is_out_of_date(&error) => {
+                    Err(error) if may_renew && is_out_of_date(&error, given) => {
                         tracing::debug!(carium.document_reference_id = %id, "the form is no longer valid");
                         may_renew = false;
                         self.give_up(id).await?;
+                        if !self.source.is_there() {
+                            return Err(gone().with_source(error));
+                        }
                     }
                     Err(error) => return Err(error),
                 },
@@ -92,20 +99,28 @@ impl Run {
         }
     }
 
-    /// A state is of one patient's document. Another's file must not end up in their record.
+    /// A state is of one document. Another file must not end up under its reference, in another's record even.
     fn check(&self) -> Result<(), Error> {
-        match self.state.get().patient {
-            Some(patient) if patient != self.document.patient() => Err(Error::new(
-                ErrorKind::InvalidInput,
-                "the state to resume from is that of another patient's document",
-            )),
+        match self.state.get().document {
+            Some(document) if !document.is_of(&self.document) => {
+                let what = "the state to resume from is that of another document";
+                Err(Error::new(ErrorKind::InvalidInput, what))
+            }
             _ => Ok(()),
         }
     }
 
     async fn create(&mut self) -> Result<(), Error> {
         self.reporter.stage(Stage::Preparing);
-        self.enter(Place::Creating).await?;
+        if let Err(error) = self.enter(Place::Creating).await {
+            // Nothing was asked for, and so nothing is in doubt.
+            self.forget_creation();
+            return Err(error);
+        }
+        if self.reporter.is_cancelled() {
+            self.forget_creation();
+            return Err(cancelled());
+        }
         let documents = Arc::clone(&self.sides.documents);
         let mut creating = documents.create(self.document.clone());
         // A cancelled creation is heard out for a while: what it made has to be told.
@@ -118,7 +133,8 @@ impl Run {
         match answered {
             Ok(NewReference { id, form: Some(form) }) => self.enter(Place::Created { id, form }).await,
             Ok(NewReference { id, form: None }) => {
-                self.give_up(id).await?;
+                // That it could not be kept is the lesser news.
+                let _ = self.give_up(id).await;
                 let what =
                     "the service gave no form to upload the file with, or one that cannot be understood";
                 Err(Error::new(ErrorKind::Undecodable, what)
@@ -126,11 +142,18 @@ impl Run {
             }
             Err(error) => {
                 if !error.may_have_happened() {
-                    self.enter(Place::New).await?;
+                    let _ = self.enter(Place::New).await;
                 }
                 Err(error)
             }
         }
+    }
+
+    /// Takes back, here, that the service was to be asked.
+    fn forget_creation(&self) {
+        let mut state = self.state.get();
+        (state.place, state.document) = (Place::New, None);
+        self.state.set(state);
     }
 
     /// Leaves a reference without a file.
@@ -144,17 +167,19 @@ impl Run {
     async fn enter(&mut self, place: Place) -> Result<(), Error> {
         let mut state = self.state.get();
         state.place = place;
-        state.patient = (state.stage() != UploadStage::New).then(|| self.document.patient());
+        if state.stage() == UploadStage::New {
+            state.document = None;
+        } else {
+            state.document.get_or_insert_with(|| Fingerprint::of(&self.document));
+        }
         self.keep(state).await
     }
 
     /// What was done is in the state whether or not it can be kept elsewhere.
     async fn keep(&mut self, state: UploadState) -> Result<(), Error> {
         self.state.set(state.clone());
-        match &self.store {
-            Some(store) => store.save(&state).await,
-            None => Ok(()),
-        }
+        let Some(store) = &self.store else { return Ok(()) };
+        self.reporter.unless_cancelled(store.save(&state)).await.unwrap_or_else(|Cancelled| Err(cancelled()))
     }
 
     /// Posts the file, as often as it takes and is worth it.
@@ -185,37 +210,36 @@ impl Run {
 
     async fn transfer_once(&self, form: &UploadForm) -> Result<(u64, Sha256Digest), Error> {
         let Opened { length, content, digest } = self.source.open().await?;
-        self.reporter.transferring(0, Some(length));
+        let this_try = self.reporter.transferring(0, Some(length));
         let content = match content {
             Content::Whole(bytes) => Content::Whole(bytes),
-            Content::Blocks(_) => self.watched(content),
+            Content::Blocks(_) => watched(content, this_try.clone()),
         };
         let is_whole = matches!(content, Content::Whole(_));
         let file = FilePart::new(self.document.file_name(), self.document.media_type(), length, content);
         self.sides.transfers.post(form, file).await?;
         if is_whole {
-            self.reporter.moved(length);
+            this_try.moved(length);
         }
         let sha256 = digest.get().await.ok_or_else(|| {
             Error::new(ErrorKind::Corrupt, "the upload is said to be done, but not all of the file was read")
         })?;
         Ok((length, sha256))
     }
+}
 
-    /// The content in slices, each of which is reported as it is handed on.
-    fn watched(&self, content: Content) -> Content {
-        let reporter = self.reporter.clone();
-        let slices = content.into_blocks().flat_map(move |block| {
-            let reporter = reporter.clone();
-            let slices = Slices(Some(block)).inspect(move |slice| {
-                if let Ok(slice) = slice {
-                    reporter.moved(slice.len() as u64);
-                }
-            });
-            futures_util::stream::iter(slices)
+/// The content in slices, each of which is reported as it is handed on.
+fn watched(content: Content, this_try: Moving) -> Content {
+    let slices = content.into_blocks().flat_map(move |block| {
+        let this_try = this_try.clone();
+        let slices = Slices(Some(block)).inspect(move |slice| {
+            if let Ok(slice) = slice {
+                this_try.moved(slice.len() as u64);
+            }
         });
-        Content::Blocks(slices.boxed())
-    }
+        futures_util::stream::iter(slices)
+    });
+    Content::Blocks(slices.boxed())
 }
 
 /// A block, a slice at a time.
@@ -233,6 +257,13 @@ impl Iterator for Slices {
         self.0 = (!block.is_empty()).then_some(Ok(block));
         Some(Ok(slice))
     }
+}
+
+/// Whether a refusal may mean that the form is no longer valid. Not every store says so, but one that was given a
+/// moment ago has not expired without a word: a refusal of that is one.
+fn is_out_of_date(error: &Error, given: Option<Instant>) -> bool {
+    let is_new = given.is_some_and(|given| given.elapsed() < JUST_GIVEN);
+    error.kind() == ErrorKind::Expired || (error.kind() == ErrorKind::Forbidden && !is_new)
 }
 
 fn cancelled() -> Error {

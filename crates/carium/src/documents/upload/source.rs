@@ -152,6 +152,12 @@ fn large(file: File, length: u64) -> Opened {
 }
 
 async fn open_once(length: u64, reader: &Arc<Mutex<Once>>) -> Result<Opened, Error> {
+    if i64::try_from(length).is_err() {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            "the source is said to be longer than any file can be",
+        ));
+    }
     if let Once::Kept(bytes) = &*lock(reader) {
         return Ok(whole(bytes.clone()));
     }

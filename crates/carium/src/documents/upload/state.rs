@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use carium_api::types::{DocumentReferenceId, IndividualId};
+use carium_api::types::DocumentReferenceId;
 use serde::{Deserialize, Serialize};
 
+use super::fingerprint::Fingerprint;
 use crate::documents::{Sha256Digest, UploadForm};
 
 /// How far an upload has come, to go on from: [`Uploads::resume`](super::Uploads::resume).
@@ -16,9 +17,9 @@ use crate::documents::{Sha256Digest, UploadForm};
 #[serde(rename_all = "kebab-case")]
 pub struct UploadState {
     pub(super) place: Place,
-    /// Whose document it is, once there is a reference: it must not be resumed with another's.
+    /// Of which document it is, once there is a reference: it must not be resumed with another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) patient: Option<IndividualId>,
+    pub(super) document: Option<Fingerprint>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) orphans: Vec<DocumentReferenceId>,
 }
@@ -137,7 +138,6 @@ impl fmt::Debug for UploadState {
         f.debug_struct("UploadState")
             .field("stage", &self.stage())
             .field("reference", &self.reference())
-            .field("patient", &self.patient)
             .field("orphans", &self.orphans)
             .finish_non_exhaustive()
     }
@@ -150,7 +150,7 @@ mod tests {
     const ID: &str = "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002";
 
     fn at(place: Place) -> UploadState {
-        UploadState { place, patient: Some(ID.parse().unwrap()), orphans: Vec::new() }
+        UploadState { place, document: None, orphans: Vec::new() }
     }
 
     fn places() -> [Place; 5] {
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn reads_what_was_kept_before() {
         let kept = format!(
-            r#"{{"place": {{"stage": "uploaded", "id": "{ID}", "size": 3, "sha256": "{}"}}, "patient": "{ID}"}}"#,
+            r#"{{"place": {{"stage": "uploaded", "id": "{ID}", "size": 3, "sha256": "{}"}}}}"#,
             Sha256Digest::of(b"abc")
         );
         let state: UploadState = serde_json::from_str(&kept).unwrap();

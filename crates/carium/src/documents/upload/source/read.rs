@@ -28,12 +28,12 @@ pub(super) enum Found {
 }
 
 pub(super) fn open(path: &Path, small: u64) -> io::Result<Found> {
-    let file = File::open(path)?;
-    let about = file.metadata()?;
-    if about.is_dir() {
-        return Err(io::ErrorKind::IsADirectory.into());
+    // Looked at before it is opened: opening a pipe waits for who writes to it.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
     }
-    let length = about.len();
+    let file = File::open(path)?;
+    let length = file.metadata()?.len();
     if length <= small { whole(file, length).map(Found::Small) } else { Ok(Found::Large(file, length)) }
 }
 
@@ -63,15 +63,12 @@ pub(super) fn in_blocks(
 ) -> Blocks<io::Error> {
     let mut left = length;
     ahead(digest, move || {
-        if left == 0 {
-            return Ok(None);
-        }
         let block = read_block(&mut reader, left.min(BLOCK as u64))?;
         left -= block.len() as u64;
         if left == 0 {
             ends_here(&mut reader)?;
         }
-        Ok(Some(block.into()))
+        Ok((block.into(), left == 0))
     })
 }
 
@@ -80,24 +77,23 @@ pub(super) fn in_slices(bytes: Bytes, digest: oneshot::Sender<Sha256Digest>) -> 
     let mut left = bytes;
     ahead(digest, move || {
         let block = left.split_to(left.len().min(BLOCK));
-        Ok((!block.is_empty()).then_some(block))
+        Ok((block, left.is_empty()))
     })
 }
 
-/// What gives the blocks of a file.
-type Next = Box<dyn FnMut() -> io::Result<Option<Bytes>> + Send>;
+/// What gives the blocks of a file, and says which is the last.
+type Next = Box<dyn FnMut() -> io::Result<(Bytes, bool)> + Send>;
 
 /// Calls what gives blocks on threads for blocking work, and is one block ahead of who takes them. No thread
-/// waits for one that is not wanted.
+/// waits for one that is not wanted. The digest is there before the last block is given out.
 fn ahead(
     digest: oneshot::Sender<Sha256Digest>,
-    next: impl FnMut() -> io::Result<Option<Bytes>> + Send + 'static,
+    next: impl FnMut() -> io::Result<(Bytes, bool)> + Send + 'static,
 ) -> Blocks<io::Error> {
     let ahead = Ahead { reading: go_on(Box::new(next)), hashing: Hashing::sha256(), digest };
     stream::unfold(Some(ahead), |ahead| async {
         match ahead?.next().await {
-            Ok(Some((block, ahead))) => Some((Ok(block), Some(ahead))),
-            Ok(None) => None,
+            Ok((block, ahead)) => Some((Ok(block), ahead)),
             Err(error) => Some((Err(error), None)),
         }
     })
@@ -105,25 +101,27 @@ fn ahead(
 }
 
 struct Ahead {
-    reading: JoinHandle<io::Result<Option<(Bytes, Next)>>>,
+    reading: JoinHandle<io::Result<(Bytes, bool, Next)>>,
     hashing: Hashing,
     digest: oneshot::Sender<Sha256Digest>,
 }
 
-fn go_on(mut next: Next) -> JoinHandle<io::Result<Option<(Bytes, Next)>>> {
-    spawn_blocking(move || Ok(next()?.map(|block| (block, next))))
+fn go_on(mut next: Next) -> JoinHandle<io::Result<(Bytes, bool, Next)>> {
+    spawn_blocking(move || next().map(|(block, is_last)| (block, is_last, next)))
 }
 
 impl Ahead {
-    async fn next(mut self) -> io::Result<Option<(Bytes, Self)>> {
-        if let Some((block, next)) = self.reading.await.map_err(|_| ended())?? {
-            self.reading = go_on(next);
-            self.hashing.hash(vec![block.clone()]).await.map_err(|_| ended())?;
-            return Ok(Some((block, self)));
+    /// A block, and what comes after it.
+    async fn next(self) -> io::Result<(Bytes, Option<Self>)> {
+        let (block, is_last, next) = self.reading.await.map_err(|_| ended())??;
+        let reading = (!is_last).then(|| go_on(next));
+        self.hashing.hash(vec![block.clone()]).await.map_err(|_| ended())?;
+        if let Some(reading) = reading {
+            return Ok((block, Some(Self { reading, ..self })));
         }
         // Who asked for it may be gone.
         let _ = self.digest.send(self.hashing.digest().await.map_err(|_| ended())?);
-        Ok(None)
+        Ok((block, None))
     }
 }
 

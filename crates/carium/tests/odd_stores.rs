@@ -1,0 +1,281 @@
+//! Object stores that answer too early, too late, too little or something else: an upload ends, a download is whole
+//! or an error, and nobody gets what is not theirs.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use carium::api::{FormFields, Secret};
+use carium::documents::{
+    Document, DocumentClass, DocumentQuery, DocumentReferenceId, Documents, Downloads, NewDocument,
+    NewReference, Source, UploadForm, Uploads,
+};
+use carium::{Carium, Credentials, Error, ErrorKind, Items, ListOptions, RetryPolicy};
+use futures_util::{StreamExt as _, stream};
+use support::document;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+
+/// A service whose forms and URLs all lead to one place.
+struct To(String);
+
+#[async_trait]
+impl Documents for To {
+    fn classes(&self, _options: ListOptions) -> Items<DocumentClass> {
+        stream::empty().boxed()
+    }
+
+    fn list(&self, _query: DocumentQuery) -> Items<Document> {
+        stream::empty().boxed()
+    }
+
+    async fn create(&self, _document: NewDocument) -> Result<NewReference, Error> {
+        let fields: FormFields = [("key", "value")].into_iter().collect();
+        let form = UploadForm::new(self.0.as_str().into(), fields);
+        Ok(NewReference::new(support::ID.parse().unwrap(), Some(form)))
+    }
+
+    async fn process(&self, _id: DocumentReferenceId) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn download_info(&self, _id: DocumentReferenceId) -> Result<Secret, Error> {
+        Ok(self.0.as_str().into())
+    }
+}
+
+fn client() -> Carium {
+    Carium::builder()
+        .base_url("http://127.0.0.1:1")
+        .credentials(Credentials::new("username", "password").unwrap())
+        .retry(RetryPolicy::default().with_delays(Duration::from_millis(1), Duration::from_millis(2)))
+        .transfer_silence(Duration::from_millis(500))
+        .build()
+        .unwrap()
+}
+
+fn uploads(url: &str) -> Uploads {
+    Uploads::new(Arc::new(To(url.to_owned())), Arc::clone(client().transfers()))
+}
+
+fn downloads(url: &str) -> Downloads {
+    Downloads::new(Arc::new(To(url.to_owned())), Arc::clone(client().transfers()))
+}
+
+fn id() -> DocumentReferenceId {
+    support::ID.parse().unwrap()
+}
+
+/// A store that does something with each connection, counted from 0, once it has the head of a request.
+async fn store<F>(serve: impl Fn(usize, String, TcpStream) -> F + Send + Sync + 'static) -> String
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let url = format!("http://{}/object", listener.local_addr().unwrap());
+    let serve = Arc::new(serve);
+    tokio::spawn(async move {
+        for number in 0.. {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let serve = Arc::clone(&serve);
+            tokio::spawn(async move {
+                let mut bytes = Vec::new();
+                while !bytes.windows(4).any(|window| window == b"\r\n\r\n") {
+                    if socket.read_buf(&mut bytes).await.unwrap_or_default() == 0 {
+                        return;
+                    }
+                }
+                serve(number, String::from_utf8_lossy(&bytes).to_lowercase(), socket).await;
+            });
+        }
+    });
+    url
+}
+
+/// Says this and keeps the connection.
+async fn say(mut socket: TcpStream, answer: &str) {
+    // Who has heard enough hangs up.
+    let _ = socket.write_all(answer.as_bytes()).await;
+    sleep(Duration::from_mins(10)).await;
+}
+
+#[tokio::test]
+async fn an_answer_before_the_file_is_no_success() {
+    let url = store(|_, _, socket| async move { say(socket, "HTTP/1.1 204 No Content\r\n\r\n").await }).await;
+    let upload = uploads(&url).upload(document(), Source::bytes(vec![1; 64 << 20]));
+    let failure = timeout(Duration::from_secs(30), upload).await.unwrap().unwrap_err();
+    assert_eq!(failure.kind(), ErrorKind::Unavailable);
+}
+
+/// The rest of a file that was refused early is not sent on, and does not count.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_before_the_file_ends_the_sending() {
+    let received = Arc::new(Mutex::new(0_usize));
+    let counted = Arc::clone(&received);
+    let url = store(move |number, _, mut socket| {
+        let counted = Arc::clone(&counted);
+        async move {
+            if number == 0 {
+                let _ = socket.write_all(b"HTTP/1.1 503 Slow\r\ncontent-length: 0\r\n\r\n").await;
+                sleep(Duration::from_millis(300)).await;
+            }
+            let mut buffer = vec![0; 1 << 16];
+            let mut all = 0;
+            while let Ok(read @ 1..) = socket.read(&mut buffer).await {
+                all += read;
+                if number == 0 {
+                    *counted.lock().unwrap() = all;
+                } else if all > 32 << 20 {
+                    say(socket, "HTTP/1.1 204 No Content\r\n\r\n").await;
+                    return;
+                }
+            }
+        }
+    })
+    .await;
+    let upload = uploads(&url).upload(document(), Source::bytes(vec![1; 32 << 20]));
+    let handle = upload.handle();
+    upload.await.unwrap();
+    assert_eq!(handle.progress().bytes, 32 << 20);
+    sleep(Duration::from_millis(500)).await;
+    let received = *received.lock().unwrap();
+    assert!(received < 24 << 20, "{received} bytes were sent after the refusal");
+}
+
+#[tokio::test]
+async fn what_follows_a_status_is_not_waited_for() {
+    let url = store(|_, _, mut socket| async move {
+        let _ = socket.write_all(b"HTTP/1.1 201 Created\r\ncontent-length: 9000\r\n\r\n").await;
+        while socket.write_all(b" ").await.is_ok() {
+            sleep(Duration::from_millis(100)).await;
+        }
+    })
+    .await;
+    let upload = uploads(&url).upload(document(), Source::bytes("file"));
+    timeout(Duration::from_secs(8), upload).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_user_in_a_url_does_not_become_a_header() {
+    let heads = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&heads);
+    let target = store(move |_, head, socket| {
+        seen.lock().unwrap().push(head);
+        say(socket, "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\na")
+    })
+    .await;
+    let with_user = target.replace("http://", "http://user:canary@");
+    let leading = {
+        let with_user = with_user.clone();
+        store(move |_, _, socket| {
+            let answer = format!("HTTP/1.1 302 Found\r\nlocation: {with_user}\r\ncontent-length: 0\r\n\r\n");
+            async move { say(socket, &answer).await }
+        })
+        .await
+    };
+    for url in [with_user, leading] {
+        let error = downloads(&url).to_writer(id(), Vec::new()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Undecodable);
+        assert!(!format!("{error:?}").contains("canary"));
+    }
+    assert!(heads.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_redirect_leads_to_the_same_scheme_and_keeps_the_range() {
+    let url = store(|number, head, socket| async move {
+        let answer = match (number, head.contains("range: bytes=2-")) {
+            (0, _) => {
+                "HTTP/1.1 307 Moved\r\nlocation: /elsewhere\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+            }
+            (_, true) => "HTTP/1.1 206 Partial\r\ncontent-range: bytes 2-3/4\r\ncontent-length: 2\r\n\r\ncd",
+            (_, false) => "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nabcd",
+        };
+        say(socket, answer).await;
+    })
+    .await;
+    let mut written = Vec::new();
+    downloads(&url).to_writer(id(), &mut written).await.unwrap();
+    assert_eq!(written, b"abcd");
+    let elsewhere = store(|_, _, socket| async move {
+        say(socket, "HTTP/1.1 302 Found\r\nlocation: https://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n")
+            .await;
+    })
+    .await;
+    let error = downloads(&elsewhere).to_writer(id(), Vec::new()).await.unwrap_err();
+    assert_eq!((error.kind(), error.status()), (ErrorKind::Undecodable, Some(302)));
+}
+
+/// What a store gives on its connections, one after the other, and what arrives.
+#[tokio::test]
+async fn what_cannot_be_known_to_be_whole_is_not_taken_as_whole() {
+    let tagged = "HTTP/1.1 200 OK\r\netag: \"one\"\r\n";
+    let cut = format!("{tagged}content-length: 10\r\n\r\nAAAAA");
+    let cut_in_a_chunk = format!("{tagged}transfer-encoding: chunked\r\n\r\n5\r\nAAAAA\r\n");
+    let part = |tag: &str, total: &str| {
+        format!(
+            "HTTP/1.1 206 Partial\r\n{tag}content-range: bytes 5-9/{total}\r\ncontent-length: 5\r\n\r\nBBBBB"
+        )
+    };
+    let whole = |body: &str| format!("{tagged}content-length: {}\r\n\r\n{body}", body.len());
+    let table: Vec<(&str, Vec<String>, Result<&str, ErrorKind>)> = vec![
+        ("a rest of the same", vec![cut.clone(), part("etag: \"one\"\r\n", "10")], Ok("AAAAABBBBB")),
+        (
+            "a rest of who knows what",
+            vec![cut.clone(), part("", "10"), whole("AAAAACCCCC")],
+            Ok("AAAAACCCCC"),
+        ),
+        (
+            "the whole of another",
+            vec![cut.clone(), part("", "10"), whole("DDDDDCCCCC")],
+            Err(ErrorKind::Corrupt),
+        ),
+        ("a rest of another", vec![cut, part("etag: \"two\"\r\n", "10")], Err(ErrorKind::Corrupt)),
+        (
+            "a length that is told late",
+            vec![cut_in_a_chunk, part("etag: \"one\"\r\n", "12"), part("etag: \"one\"\r\n", "12")],
+            // Two bytes are missing, and the store gives the same range again.
+            Err(ErrorKind::Undecodable),
+        ),
+        ("no length", vec!["HTTP/1.1 200 OK\r\n\r\nAAAAA".to_owned()], Err(ErrorKind::Undecodable)),
+    ];
+    for (label, answers, expected) in table {
+        let url = store(move |number, _, mut socket| {
+            let answer = answers[number.min(answers.len() - 1)].clone();
+            async move {
+                let _ = socket.write_all(answer.as_bytes()).await;
+            }
+        })
+        .await;
+        let mut written = Vec::new();
+        let result = downloads(&url).to_writer(id(), &mut written).await;
+        match (result, expected) {
+            (Ok(_), Ok(content)) => assert_eq!(String::from_utf8(written).unwrap(), content, "{label}"),
+            (Err(error), Err(kind)) => assert_eq!(error.kind(), kind, "{label}: {error}"),
+            (result, expected) => panic!("{label}: {result:?}, not {expected:?}"),
+        }
+    }
+}
+
+/// A runtime that ends takes its threads away: whoever waits for them is told.
+#[test]
+fn a_runtime_that_ends_does_not_hang_a_download() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let handle = runtime.handle().clone();
+    let record = support::record::Record::works();
+    let id = record.file(Bytes::from(vec![1; 20 << 20]));
+    let folder = tempfile::tempdir().unwrap();
+    let download = record.downloads().to_path(id, folder.path());
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || sender.send(handle.block_on(download).map(drop)));
+    std::thread::sleep(Duration::from_millis(20));
+    runtime.shutdown_background();
+    // Whether it was done before or not, it ends.
+    let _ = receiver.recv_timeout(Duration::from_secs(20)).expect("it hangs");
+}
