@@ -23,7 +23,7 @@ use carium_api::types::{
 };
 use uuid::Uuid;
 
-use crate::service::store::{MemoryStore, Store as _};
+use crate::service::store::{MemoryStore, Store};
 use crate::service::world::{Account, Filed, World};
 use crate::service::{FakeCall, Service};
 
@@ -57,9 +57,11 @@ pub struct FakeCarium(Arc<Parts>);
 
 struct Parts {
     service: Arc<Service>,
-    store: Arc<MemoryStore>,
+    store: Arc<dyn Store>,
     organization: OrganizationId,
     client: Carium,
+    /// Where another client begins.
+    builder: Box<dyn Fn() -> Builder + Send + Sync>,
 }
 
 impl FakeCarium {
@@ -69,7 +71,6 @@ impl FakeCarium {
     }
 
     /// One whose ids follow from this seed.
-    #[allow(clippy::missing_panics_doc, reason = "everything that a client needs is given, and stands here")]
     pub fn with_seed(seed: u64) -> Self {
         let mut world = World::new(seed);
         let organization = OrganizationId(world.next_id());
@@ -79,10 +80,34 @@ impl FakeCarium {
         world.accounts.insert(USERNAME.to_owned(), account);
         let store = Arc::new(MemoryStore::new(Duration::from_hours(1)));
         let service = Arc::new(Service::new(world, Arc::<MemoryStore>::clone(&store)));
-        let client = builder(&service, &store, organization)
-            .build()
-            .expect("everything that a client needs is given, and none of it comes from outside");
-        Self(Arc::new(Parts { service, store, organization, client }))
+        let files: Arc<dyn Store> = Arc::<MemoryStore>::clone(&store);
+        let (transport, transfers) = (Arc::clone(&service), store);
+        Self::assembled(service, files, organization, move || {
+            let transport: Arc<dyn Transport> = Arc::<Service>::clone(&transport);
+            let transfers: Arc<dyn Transfers> = Arc::<MemoryStore>::clone(&transfers);
+            Carium::builder().base_url("https://fake.invalid").transport(transport).transfers(transfers)
+        })
+    }
+
+    /// One whose clients begin so. Credentials and organization are put on here.
+    #[allow(
+        clippy::missing_panics_doc,
+        reason = "everything that a client needs is given, and stands in this crate"
+    )]
+    pub(crate) fn assembled(
+        service: Arc<Service>,
+        store: Arc<dyn Store>,
+        organization: OrganizationId,
+        begin: impl Fn() -> Builder + Send + Sync + 'static,
+    ) -> Self {
+        let builder = move || {
+            let credentials =
+                Credentials::new(USERNAME, PASSWORD).expect("a username and a password that are not empty");
+            begin().credentials(credentials).organization(organization)
+        };
+        let client =
+            builder().build().expect("everything that a client needs is given, and stands in this crate");
+        Self(Arc::new(Parts { service, store, organization, client, builder: Box::new(builder) }))
     }
 
     /// The real client, in front of this. Signs in by itself.
@@ -92,7 +117,7 @@ impl FakeCarium {
 
     /// Begins to set up another client in front of this: with another deadline, say, or other repetitions.
     pub fn client_builder(&self) -> Builder {
-        builder(&self.0.service, &self.0.store, self.0.organization)
+        (self.0.builder)()
     }
 
     /// The organization that is there from the beginning, and that the client is set up for.
@@ -232,17 +257,4 @@ pub struct FakeDocument {
     pub attributes: types::NewDocumentReference,
     /// Whether it can be opened.
     pub is_processed: bool,
-}
-
-fn builder(service: &Arc<Service>, store: &Arc<MemoryStore>, organization: OrganizationId) -> Builder {
-    let transport: Arc<dyn Transport> = Arc::<Service>::clone(service);
-    let transfers: Arc<dyn Transfers> = Arc::<MemoryStore>::clone(store);
-    let credentials =
-        Credentials::new(USERNAME, PASSWORD).expect("a username and a password that are not empty");
-    Carium::builder()
-        .base_url("https://fake.invalid")
-        .credentials(credentials)
-        .organization(organization)
-        .transport(transport)
-        .transfers(transfers)
 }

@@ -1,6 +1,7 @@
 //! What tests of programs that use Carium depend on.
 //!
-//! [`FakeCarium`] is a Carium in memory: stateful, with the service's rules, and the real client in front of it.
+//! [`FakeCarium`] is a Carium in memory: stateful, with the service's rules, and the real client in front of it. With
+//! the feature `sandbox` there is the same behind HTTP, on a local port.
 //!
 //! The feature `expectations` (on by default) has a mock of each trait of `carium`. The feature `strategies` (on by
 //! default) has what `proptest` draws inputs from: those that `carium` takes, and those that are wrong in one way.
@@ -37,7 +38,11 @@ mod fake;
 #[rustfmt::skip]
 mod generated;
 #[cfg(feature = "sandbox")]
+mod listening;
+#[cfg(feature = "sandbox")]
 pub mod object_store;
+#[cfg(feature = "sandbox")]
+mod sandbox;
 mod service;
 #[cfg(feature = "strategies")]
 pub mod strategies;
@@ -45,6 +50,8 @@ pub mod strategies;
 #[cfg(feature = "expectations")]
 pub use expectations::{items, items_then};
 pub use fake::{FakeCarium, FakeDocument};
+#[cfg(feature = "sandbox")]
+pub use sandbox::Sandbox;
 pub use service::FakeCall;
 
 /// The spec that everything here was generated from, as YAML: `specs/carium.yaml` of the workspace.

@@ -5,12 +5,14 @@
 //! sandbox over HTTP. So there is one set of rules, and whatever a test learns from one of them holds for the
 //! other.
 
-mod answer;
+pub(crate) mod answer;
 mod appointments;
 mod asked;
 mod documents;
 mod identity;
 mod lists;
+#[cfg(feature = "sandbox")]
+mod page;
 mod showboat;
 pub(crate) mod store;
 pub(crate) mod world;

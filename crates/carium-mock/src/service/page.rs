@@ -1,0 +1,61 @@
+//! What the vendor's Examples page knows: its programs run against a service that begins with this.
+
+use std::collections::BTreeSet;
+
+use carium_api::DateTime;
+use carium_api::types::{
+    AppointmentId, AppointmentStatusId, AppointmentTypeId, DocumentClassId, IndividualGroupId, IndividualId,
+    NewAppointment, OrganizationId, PractitionerId,
+};
+use uuid::{Uuid, uuid};
+
+use super::world::{Account, World};
+
+/// The page's three ids. It uses each for several kinds of thing.
+const FIRST: Uuid = uuid!("aa6243fb-e4c1-44a0-ae3c-f4c4ab115002");
+const SECOND: Uuid = uuid!("8d25a2a6-8219-40d1-a34f-c24ec69f4f72");
+const THIRD: Uuid = uuid!("2097e072-92f6-4333-99d6-9693d63be652");
+
+impl World {
+    /// What the page knows, and the organization of its patients.
+    pub(crate) fn of_the_page() -> (Self, OrganizationId) {
+        let mut world = Self::new(0);
+        let organization = OrganizationId(SECOND);
+        world.organizations.insert(organization);
+        let account =
+            Account { password: "password".to_owned(), totp_secret: None, used_codes: BTreeSet::new() };
+        world.accounts.insert("username".to_owned(), account);
+        world.usernames.insert("example@example.com".to_owned());
+        world.groups.extend([FIRST, THIRD].map(IndividualGroupId));
+        world.individuals.insert(IndividualId(FIRST));
+        world.practitioners.push((PractitionerId(THIRD), "Dr. Quill".to_owned()));
+        world.statuses.push((AppointmentStatusId(SECOND), "Scheduled".to_owned()));
+        world.kinds.push((AppointmentTypeId(FIRST), "Video visit".to_owned()));
+        world.classes.push((DocumentClassId(FIRST), "Referral letter".to_owned()));
+        if let (Ok(start_time), Ok(end_time)) = times() {
+            let appointment = NewAppointment {
+                add_video_channel: true,
+                description: None,
+                end_time,
+                guest_url: None,
+                host_url: None,
+                individual_id: IndividualId(FIRST),
+                location: None,
+                organization_id: organization,
+                patient_instruction: None,
+                practitioner_id: PractitionerId(THIRD),
+                start_time,
+                status_id: AppointmentStatusId(SECOND),
+                type_id: AppointmentTypeId(FIRST),
+            };
+            world.appointments.insert(AppointmentId(FIRST), appointment);
+        }
+        (world, organization)
+    }
+}
+
+type Time = Result<DateTime, carium_api::InvalidDateTime>;
+
+fn times() -> (Time, Time) {
+    ("2022-01-01T09:00:00Z".parse(), "2022-01-01T09:30:00Z".parse())
+}
