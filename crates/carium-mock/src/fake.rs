@@ -71,6 +71,7 @@ impl FakeCarium {
     }
 
     /// One whose ids follow from this seed.
+    #[allow(clippy::missing_panics_doc, reason = "it does not: all that could be wrong stands in this crate")]
     pub fn with_seed(seed: u64) -> Self {
         let mut world = World::new(seed);
         let organization = OrganizationId(world.next_id());
@@ -87,27 +88,22 @@ impl FakeCarium {
             let transfers: Arc<dyn Transfers> = Arc::<MemoryStore>::clone(&transfers);
             Carium::builder().base_url("https://fake.invalid").transport(transport).transfers(transfers)
         })
+        .expect(
+            "with a transport and transfers that are given no HTTP client is made, and all else stands here",
+        )
     }
 
     /// One whose clients begin so. Credentials and organization are put on here.
-    #[allow(
-        clippy::missing_panics_doc,
-        reason = "everything that a client needs is given, and stands in this crate"
-    )]
     pub(crate) fn assembled(
         service: Arc<Service>,
         store: Arc<dyn Store>,
         organization: OrganizationId,
         begin: impl Fn() -> Builder + Send + Sync + 'static,
-    ) -> Self {
-        let builder = move || {
-            let credentials =
-                Credentials::new(USERNAME, PASSWORD).expect("a username and a password that are not empty");
-            begin().credentials(credentials).organization(organization)
-        };
-        let client =
-            builder().build().expect("everything that a client needs is given, and stands in this crate");
-        Self(Arc::new(Parts { service, store, organization, client, builder: Box::new(builder) }))
+    ) -> Result<Self, carium::Error> {
+        let credentials = Credentials::new(USERNAME, PASSWORD)?;
+        let builder = move || begin().credentials(credentials.clone()).organization(organization);
+        let client = builder().build()?;
+        Ok(Self(Arc::new(Parts { service, store, organization, client, builder: Box::new(builder) })))
     }
 
     /// The real client, in front of this. Signs in by itself.

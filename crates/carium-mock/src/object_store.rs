@@ -66,13 +66,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::net::TcpListener;
-use tokio::task::AbortHandle;
 
 pub use self::call::StoreCall;
 pub use self::fault::{FaultAnswer, StoreFault};
 pub use self::object::Object;
 pub use self::presign::{PresignPost, PresignedPost};
-use self::server::{Store, listen};
+use self::server::{Store, connected};
+use crate::listening::Listening;
 
 /// How many bytes an object may have unless it is said otherwise.
 const OBJECT_LIMIT: u64 = 64 * 1024 * 1024;
@@ -84,23 +84,15 @@ pub struct ObjectStore {
     _listening: Arc<Listening>,
 }
 
-#[derive(Debug)]
-struct Listening(AbortHandle);
-
-impl Drop for Listening {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
 impl ObjectStore {
     /// Starts an empty store, on a port that is free.
     pub async fn start() -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let url = format!("http://{}", listener.local_addr()?);
         let store = Arc::new(Store::new(url, OBJECT_LIMIT));
-        let listening = tokio::spawn(listen(listener, Arc::clone(&store))).abort_handle();
-        Ok(Self { store, _listening: Arc::new(Listening(listening)) })
+        let shared = Arc::clone(&store);
+        let listening = Listening::start(listener, move |socket| connected(socket, Arc::clone(&shared)));
+        Ok(Self { store, _listening: Arc::new(listening) })
     }
 
     /// Where it listens: `http://127.0.0.1:PORT`.

@@ -52,7 +52,7 @@ impl Sandbox {
     /// Starts one, on ports that are free.
     ///
     /// # Errors
-    /// There is no port to be had.
+    /// There is no port to be had, or no HTTP client can be made here.
     pub async fn start() -> io::Result<Self> {
         let store = ObjectStore::start().await?;
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
@@ -63,8 +63,10 @@ impl Sandbox {
         let base_url = url.clone();
         let fake = FakeCarium::assembled(Arc::clone(&service), files, organization, move || {
             Carium::builder().base_url(&base_url)
-        });
-        let listening = Listening::start(listener, server::serve(service));
+        })
+        .map_err(io::Error::other)?;
+        let listening =
+            Listening::start(listener, move |socket| server::connected(socket, Arc::clone(&service)));
         Ok(Self { fake, store, url, _listening: listening })
     }
 

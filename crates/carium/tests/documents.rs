@@ -189,21 +189,19 @@ async fn a_download_gets_over_what_a_store_does_to_it() {
 #[tokio::test]
 async fn a_url_that_has_expired_is_asked_for_again_and_a_range_goes_on() {
     let clinic = Clinic::start().await;
-    let carium = clinic.client();
     let id = clinic.file(Object::new(CONTENT.clone()));
     // The first URL lasts for the first connection only, which is held until it has expired.
     clinic.presigns.lock().unwrap().valid_for = vec![Duration::from_secs(1), Duration::from_hours(1)];
     clinic.store.set_faults(|_, before| (before == 0).then_some(StoreFault::SilenceAfter(CHUNK)));
-    let carium_slow = clinic.builder().transfer_silence(Duration::from_millis(2100)).build().unwrap();
+    let carium = clinic.builder().transfer_silence(Duration::from_millis(2100)).build().unwrap();
     let mut written = Vec::new();
-    carium_slow.downloads().to_writer(id, &mut written).await.unwrap();
+    carium.downloads().to_writer(id, &mut written).await.unwrap();
     assert!(written == *CONTENT);
     let calls = clinic.store.calls();
     assert_eq!(calls.last().unwrap().range.as_deref(), Some(&*format!("bytes={CHUNK}-")));
     assert!(calls.last().unwrap().if_range.is_some());
     assert_eq!(calls.iter().filter(|call| call.status == Some(403)).count(), 1, "{calls:?}");
     assert_eq!(clinic.service.count("get_download_info"), 2);
-    drop(carium);
 }
 
 #[tokio::test]

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use http::header::ALLOW;
 use http::{Method, Request, Response};
@@ -12,8 +11,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
-use tokio::task::JoinSet;
+use tokio::net::TcpStream;
 
 use super::address::Place;
 use super::answer::{Answer, Content, End};
@@ -102,29 +100,15 @@ impl Store {
     }
 }
 
-/// Listens until it is aborted, which closes all connections too.
-pub(super) async fn listen(listener: TcpListener, store: Arc<Store>) {
-    let mut connections = JoinSet::new();
-    loop {
-        while connections.try_join_next().is_some() {}
-        let Ok((socket, _)) = listener.accept().await else {
-            // A connection that was gone before it was taken, or too many of them: neither ends the store.
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            continue;
-        };
-        // Without it chunks wait for each other. That it cannot be had changes nothing but the pace.
-        let _ = socket.set_nodelay(true);
-        let (scissors, store) = (Scissors::default(), Arc::clone(&store));
-        let connection = TokioIo::new(Connection { socket, scissors: scissors.clone() });
-        let service = service_fn(move |request| {
-            let (store, scissors) = (Arc::clone(&store), scissors.clone());
-            async move { serve(&store, scissors, request).await }
-        });
-        connections.spawn(async move {
-            // How a connection ends is the client's business, or a fault's.
-            drop(http1::Builder::new().serve_connection(connection, service).await);
-        });
-    }
+/// Serves one connection.
+pub(super) async fn connected(socket: TcpStream, store: Arc<Store>) {
+    let scissors = Scissors::default();
+    let connection = TokioIo::new(Connection { socket, scissors: scissors.clone() });
+    let service = service_fn(move |request| {
+        let (store, scissors) = (Arc::clone(&store), scissors.clone());
+        async move { serve(&store, scissors, request).await }
+    });
+    drop(http1::Builder::new().serve_connection(connection, service).await);
 }
 
 async fn serve(

@@ -1,41 +1,42 @@
 //! Requests in, answers out.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{ALLOW, HeaderValue};
 use http::{Request, Response, StatusCode};
-use hyper::body::{Body as _, Incoming};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
 
 use super::route::{Route, route};
-use crate::listening::Whole;
 use crate::service::Service;
 use crate::service::answer::Refusal;
 
 /// A request of this API is small; a larger one is refused.
 const LONGEST_BODY: usize = 1024 * 1024;
 
-/// Answers every request from the service.
-pub(super) fn serve(
-    service: Arc<Service>,
-) -> impl Fn(Request<Incoming>) -> BoxedAnswer + Clone + Send + Sync + 'static {
-    move |request| {
+/// Serves one connection.
+pub(super) async fn connected(socket: TcpStream, service: Arc<Service>) {
+    let answering = service_fn(move |request| {
         let service = Arc::clone(&service);
-        Box::pin(async move {
-            let (head, body) = request.into_parts();
-            let Ok(body) = read(body).await else {
-                let detail = "The body is larger than any request of this API.";
-                let refusal = Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail);
-                return refusal.into_response().map(Whole::new);
-            };
-            let request = Request::from_parts(head, body);
-            answer(&service, &request).map(Whole::new)
-        })
-    }
+        async move { Ok::<_, Infallible>(serve(&service, request).await.map(Full::new)) }
+    });
+    drop(http1::Builder::new().serve_connection(TokioIo::new(socket), answering).await);
 }
 
-/// What answering one request comes down to.
-pub(super) type BoxedAnswer = std::pin::Pin<Box<dyn Future<Output = Response<Whole>> + Send>>;
+async fn serve(service: &Service, request: Request<Incoming>) -> Response<Bytes> {
+    let (head, body) = request.into_parts();
+    let Ok(body) = Limited::new(body, LONGEST_BODY).collect().await else {
+        let detail = "The body is larger than any request of this API.";
+        return Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail).into_response();
+    };
+    answer(service, &Request::from_parts(head, body.to_bytes()))
+}
 
 fn answer(service: &Service, request: &Request<Bytes>) -> Response<Bytes> {
     match route(request.method(), request.uri().path()) {
@@ -57,19 +58,4 @@ fn answer(service: &Service, request: &Request<Bytes>) -> Response<Bytes> {
             Refusal::new(StatusCode::NOT_FOUND, "unknown-path", detail).into_response()
         }
     }
-}
-
-/// The whole body, or that it is too long or broken.
-async fn read(mut body: Incoming) -> Result<Bytes, ()> {
-    let mut bytes = BytesMut::new();
-    while let Some(frame) =
-        std::future::poll_fn(|context| std::pin::Pin::new(&mut body).poll_frame(context)).await
-    {
-        let Ok(chunk) = frame.map_err(drop)?.into_data() else { continue };
-        if bytes.len() + chunk.len() > LONGEST_BODY {
-            return Err(());
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(bytes.freeze())
 }

@@ -93,11 +93,8 @@ impl Fetch {
         let result = reporter.unless_cancelled(run.instrument(span.clone())).await;
         let result = result
             .unwrap_or_else(|Cancelled| Err(Error::new(ErrorKind::Cancelled, "the download was cancelled")));
-        match &result {
-            Ok(_) => {}
-            Err(error) => {
-                span.record("error.type", tracing::field::debug(error.kind()));
-            }
+        if let Err(error) = &result {
+            span.record("error.type", tracing::field::debug(error.kind()));
         }
         result
     }
@@ -152,10 +149,12 @@ impl Fetch {
     /// Reads what one connection gives. An error ends the download; what may go better another time is told
     /// apart.
     async fn one_connection(&self, position: &mut Position, sink: &mut dyn Sink) -> Result<Then, Error> {
-        if position.url.is_none() {
-            position.url = Some(self.sides.documents.download_info(self.request.id).await?);
-        }
-        let Some(url) = position.url.clone() else { return Ok(Then::BeginAgain) };
+        let url = if let Some(url) = &position.url {
+            url.clone()
+        } else {
+            let url = self.sides.documents.download_info(self.request.id).await?;
+            position.url.insert(url).clone()
+        };
         // A range of an unknown version might be put behind the beginning of another one. Unless that would be
         // noticed at the end, the whole is read again, and what is there already is compared.
         let is_safe =

@@ -211,11 +211,8 @@ impl Run {
     async fn transfer_once(&self, form: &UploadForm) -> Result<(u64, Sha256Digest), Error> {
         let Opened { length, content, digest } = self.source.open().await?;
         let this_try = self.reporter.transferring(0, Some(length));
-        let content = match content {
-            Content::Whole(bytes) => Content::Whole(bytes),
-            Content::Blocks(_) => watched(content, this_try.clone()),
-        };
         let is_whole = matches!(content, Content::Whole(_));
+        let content = if is_whole { content } else { watched(content, this_try.clone()) };
         let file = FilePart::new(self.document.file_name(), self.document.media_type(), length, content);
         self.sides.transfers.post(form, file).await?;
         if is_whole {
