@@ -23,6 +23,7 @@ use carium_api::types::{
 };
 use uuid::Uuid;
 
+use crate::faults::{Fault, FaultPlan, Faults};
 use crate::service::store::{MemoryStore, Store};
 use crate::service::world::{Account, Filed, World};
 use crate::service::{FakeCall, Service};
@@ -79,8 +80,9 @@ impl FakeCarium {
         let account =
             Account { password: PASSWORD.to_owned(), totp_secret: None, used_codes: BTreeSet::new() };
         world.accounts.insert(USERNAME.to_owned(), account);
-        let store = Arc::new(MemoryStore::new(Duration::from_hours(1)));
-        let service = Arc::new(Service::new(world, Arc::<MemoryStore>::clone(&store)));
+        let faults = Arc::new(Faults::default());
+        let store = Arc::new(MemoryStore::new(Duration::from_hours(1), Arc::clone(&faults)));
+        let service = Arc::new(Service::new(world, Arc::<MemoryStore>::clone(&store), faults));
         let files: Arc<dyn Store> = Arc::<MemoryStore>::clone(&store);
         let (transport, transfers) = (Arc::clone(&service), store);
         Self::assembled(service, files, organization, move || {
@@ -212,6 +214,23 @@ impl FakeCarium {
     /// Ends every access token: the client signs in again.
     pub fn revoke_tokens(&self) {
         self.0.service.world().tokens.clear();
+    }
+
+    /// From now on this goes wrong, of the service and of its object store: a list of [`Fault`]s or a [`FaultPlan`].
+    /// An earlier plan is gone, and calls are counted anew.
+    pub fn set_faults(&self, plan: impl Into<FaultPlan>) {
+        self.0.service.faults().set(plan.into());
+    }
+
+    /// From now on all goes well.
+    pub fn clear_faults(&self) {
+        self.0.service.faults().set(FaultPlan::default());
+    }
+
+    /// The faults of the plan that no call has met. At the end of a test there should be none: it did not show what
+    /// it was written for.
+    pub fn unmet_faults(&self) -> Vec<Fault> {
+        self.0.service.faults().unmet()
     }
 
     fn add<T>(&self, add: impl FnOnce(&mut World, Uuid) -> T) -> T {

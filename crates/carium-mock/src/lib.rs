@@ -34,6 +34,7 @@
 #[cfg(feature = "expectations")]
 pub mod expectations;
 mod fake;
+pub mod faults;
 #[cfg(feature = "wire")]
 #[rustfmt::skip]
 mod generated;
@@ -50,6 +51,7 @@ pub mod strategies;
 #[cfg(feature = "expectations")]
 pub use expectations::{items, items_then};
 pub use fake::{FakeCarium, FakeDocument};
+pub use faults::{Fault, FaultPlan, InvalidFaultPlan, Reply};
 #[cfg(feature = "sandbox")]
 pub use sandbox::Sandbox;
 pub use service::FakeCall;

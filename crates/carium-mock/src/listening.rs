@@ -1,10 +1,29 @@
 //! A listener on a local port, and the connections to it.
 
+mod connection;
+mod content;
+
+use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
+
+pub(crate) use self::connection::{Connection, Scissors};
+pub(crate) use self::content::{Content, End};
+
+/// The connection is to be closed without an answer.
+#[derive(Debug)]
+pub(crate) struct Closed;
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("closed as it was told to be")
+    }
+}
+
+impl std::error::Error for Closed {}
 
 /// Listens until it is dropped, which closes all connections too.
 #[derive(Debug)]

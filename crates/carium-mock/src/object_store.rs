@@ -45,7 +45,6 @@ mod address;
 mod answer;
 mod call;
 mod clock;
-mod connection;
 mod fault;
 mod form;
 mod get;
@@ -144,6 +143,14 @@ impl ObjectStore {
         decide: impl Fn(&StoreCall, usize) -> Option<StoreFault> + Send + Sync + 'static,
     ) {
         self.store.set_faults(Some(Arc::new(decide)));
+    }
+
+    /// What goes wrong by the plan of whom the store belongs to, where [`set_faults`](Self::set_faults) has nothing.
+    pub(crate) fn set_plan(
+        &self,
+        decide: impl Fn(&StoreCall, usize) -> Option<StoreFault> + Send + Sync + 'static,
+    ) {
+        self.store.set_plan(Arc::new(decide));
     }
 
     /// From now on all goes well.

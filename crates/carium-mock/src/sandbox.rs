@@ -4,6 +4,7 @@
 //! it must not. The rules are the fake's, as it is the fake that answers; here are only sockets and routes. Files
 //! go to an [`ObjectStore`] at an address of its own.
 
+mod faults;
 mod route;
 mod server;
 
@@ -17,6 +18,7 @@ use carium::{Builder, Carium};
 use tokio::net::TcpListener;
 
 use crate::fake::FakeCarium;
+use crate::faults::Faults;
 use crate::listening::Listening;
 use crate::object_store::{ObjectStore, PresignPost};
 use crate::service::Service;
@@ -59,7 +61,9 @@ impl Sandbox {
         let url = format!("http://{}", listener.local_addr()?);
         let files: Arc<dyn Store> = Arc::new(Files(store.clone()));
         let (world, organization) = World::of_the_page();
-        let service = Arc::new(Service::new(world, Arc::clone(&files)));
+        let plan = Arc::new(Faults::default());
+        let service = Arc::new(Service::new(world, Arc::clone(&files), Arc::clone(&plan)));
+        store.set_plan(move |call, _| faults::of_store(&plan, call));
         let base_url = url.clone();
         let fake = FakeCarium::assembled(Arc::clone(&service), files, organization, move || {
             Carium::builder().base_url(&base_url)

@@ -21,7 +21,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use carium::Failure;
 use carium_api::{Operation, Transport, TransportError};
 use http::{Request, Response, StatusCode};
 use tokio::time::Instant;
@@ -31,14 +32,32 @@ use asked::Asked;
 use store::Store;
 use world::World;
 
+use crate::faults::{Faults, Moment, Target, What};
+
 /// A call that reached the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FakeCall {
     /// The id of the operation, such as `create_patient`.
     pub operation: &'static str,
-    /// The HTTP status that was answered.
-    pub status: u16,
+    /// The HTTP status with which the service answered, whether or not a fault kept the answer from the caller.
+    /// `None` where a fault came before anything was done.
+    pub status: Option<u16>,
+    /// Whether it met a fault.
+    pub met_fault: bool,
+}
+
+/// What becomes of a request.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// It is answered.
+    Answered(Response<Bytes>),
+    /// It is answered, and the connection ends in the middle of the body.
+    Truncated(Response<Bytes>),
+    /// The connection ends.
+    Reset,
+    /// Nothing more is heard.
+    Silence,
 }
 
 /// The service.
@@ -46,14 +65,21 @@ pub(crate) struct Service {
     world: Mutex<World>,
     calls: Mutex<Vec<FakeCall>>,
     store: Arc<dyn Store>,
+    faults: Arc<Faults>,
     /// The wall clock of when it began, in seconds since 1970. From there on time is tokio's.
     began: (u64, Instant),
 }
 
 impl Service {
-    pub(crate) fn new(world: World, store: Arc<dyn Store>) -> Self {
+    pub(crate) fn new(world: World, store: Arc<dyn Store>, faults: Arc<Faults>) -> Self {
         let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        Self { world: Mutex::new(world), calls: Mutex::default(), store, began: (began, Instant::now()) }
+        let began = (began, Instant::now());
+        Self { world: Mutex::new(world), calls: Mutex::default(), store, faults, began }
+    }
+
+    /// What goes wrong here and in its store.
+    pub(crate) fn faults(&self) -> &Faults {
+        &self.faults
     }
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
@@ -70,15 +96,40 @@ impl Service {
         began + instant.elapsed().as_secs()
     }
 
-    /// Does what is asked, and answers.
-    pub(crate) fn answer(&self, operation: &'static Operation, request: &Request<Bytes>) -> Response<Bytes> {
-        let response = match self.carry_out(&Asked::new(operation, request)) {
+    /// Does what is asked and answers, or has the fault that is meant for it.
+    pub(crate) fn take(&self, operation: &'static Operation, request: &Request<Bytes>) -> Outcome {
+        let fault = self.faults.next(Target::of(operation));
+        let met_fault = fault.is_some();
+        let (before, after) = match fault {
+            Some(fault) if fault.moment == Moment::Before => (Some(fault.what), None),
+            Some(fault) => (None, Some(fault.what)),
+            None => (None, None),
+        };
+        let note = |status: Option<u16>| {
+            let call = FakeCall { operation: operation.id, status, met_fault };
+            self.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
+        };
+        match before {
+            Some(What::RevokeToken) => self.world().tokens.clear(),
+            Some(what) => {
+                note(None);
+                return what.instead_of(Response::default());
+            }
+            None => {}
+        }
+        let response = self.answer(operation, request);
+        note(Some(response.status().as_u16()));
+        match after {
+            Some(what) => what.instead_of(response),
+            None => Outcome::Answered(response),
+        }
+    }
+
+    fn answer(&self, operation: &'static Operation, request: &Request<Bytes>) -> Response<Bytes> {
+        match self.carry_out(&Asked::new(operation, request)) {
             Ok(answer) => answer.into_response(),
             Err(refusal) => refusal.into_response(),
-        };
-        let call = FakeCall { operation: operation.id, status: response.status().as_u16() };
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
-        response
+        }
     }
 
     fn carry_out(&self, asked: &Asked<'_>) -> Result<Answer, Refusal> {
@@ -127,6 +178,36 @@ impl Transport for Service {
         operation: &'static Operation,
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportError> {
-        Ok(self.answer(operation, &request))
+        match self.take(operation, &request) {
+            Outcome::Answered(response) => Ok(response),
+            Outcome::Truncated(_) => {
+                Err(Failure::lost("the connection ended in the middle of the answer").into())
+            }
+            Outcome::Reset => Err(Failure::lost("the connection ended without an answer").into()),
+            Outcome::Silence => std::future::pending().await,
+        }
+    }
+}
+
+impl What {
+    /// What becomes of a request that would have been answered so.
+    fn instead_of(self, mut response: Response<Bytes>) -> Outcome {
+        match self {
+            Self::Answer(reply) => Outcome::Answered(reply.response()),
+            Self::Reset { .. } => Outcome::Reset,
+            Self::Silence => Outcome::Silence,
+            Self::Truncate => Outcome::Truncated(response),
+            Self::Corrupt => {
+                // No JSON begins with what this makes of a brace.
+                let mut body = BytesMut::from(response.body().as_ref());
+                if let Some(first) = body.first_mut() {
+                    *first ^= 1;
+                }
+                *response.body_mut() = body.freeze();
+                Outcome::Answered(response)
+            }
+            // The first was seen to before; the second is the store's.
+            Self::RevokeToken | Self::Expire => Outcome::Answered(response),
+        }
     }
 }

@@ -21,6 +21,12 @@ pub enum StoreFault {
     /// Does what was asked, an upload being stored if it is in order, and closes the connection without an
     /// answer.
     LostAnswer,
+    /// Does what was asked, an upload being stored if it is in order, and says this.
+    DoneThenStatus(FaultAnswer),
+    /// Does what was asked, an upload being stored if it is in order, says nothing, and holds the connection open.
+    DoneThenSilence,
+    /// A download: the connection is closed in the middle of its body, of which `Content-Length` announces the whole.
+    Truncated,
     /// A download: answers with 200 and the whole, whatever `Range` asks for.
     IgnoreRange,
     /// A download: one bit in the middle of what is sent is another than it was. Headers tell nothing of it.

@@ -12,8 +12,9 @@ use super::form::{Form, one_file};
 use super::object::Object;
 use super::policy::{self, Length};
 use super::refusal::{Refusal, escape};
-use super::server::{Closed, Store};
+use super::server::Store;
 use super::upload::Upload;
+use crate::listening::Closed;
 
 /// An upload in which there is nothing wrong.
 struct Accepted {
@@ -55,14 +56,23 @@ pub(super) async fn post(
             upload.read_rest().await;
             return Ok(finish(answer.into(), upload));
         }
-        Some(StoreFault::LostAnswer) => {
+        Some(
+            done @ (StoreFault::LostAnswer | StoreFault::DoneThenStatus(_) | StoreFault::DoneThenSilence),
+        ) => {
             upload.read_rest().await;
             if let Ok(accepted) = outcome {
-                accepted.store(store, upload).await?;
+                accepted.store(store, upload.clone()).await?;
             }
-            return Err(Closed);
+            return match done {
+                StoreFault::DoneThenStatus(answer) => Ok(finish(answer.into(), upload)),
+                StoreFault::DoneThenSilence => std::future::pending().await,
+                _ => Err(Closed),
+            };
         }
-        None | Some(StoreFault::IgnoreRange | StoreFault::Corrupt | StoreFault::Changed(_)) => {}
+        None
+        | Some(
+            StoreFault::IgnoreRange | StoreFault::Corrupt | StoreFault::Changed(_) | StoreFault::Truncated,
+        ) => {}
     }
     match outcome {
         Ok(accepted) => accepted.store(store, upload).await,

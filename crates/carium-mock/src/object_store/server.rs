@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use http::header::ALLOW;
 use http::{Method, Request, Response};
@@ -14,30 +14,18 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::address::Place;
-use super::answer::{Answer, Content, End};
+use super::answer::Answer;
 use super::call::{Calls, StoreCall};
 use super::clock::Clock;
-use super::connection::{Connection, Scissors};
 use super::fault::StoreFault;
 use super::get::get;
 use super::object::Object;
 use super::post::post;
 use super::refusal::Refusal;
 use super::sign::Signer;
+use crate::listening::{Closed, Connection, Content, End, Scissors};
 
 pub(super) type Decide = dyn Fn(&StoreCall, usize) -> Option<StoreFault> + Send + Sync;
-
-/// The connection is to be closed without an answer.
-#[derive(Debug)]
-pub(super) struct Closed;
-
-impl fmt::Display for Closed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("closed as it was told to be")
-    }
-}
-
-impl std::error::Error for Closed {}
 
 /// What the connections share.
 pub(super) struct Store {
@@ -47,6 +35,8 @@ pub(super) struct Store {
     pub(super) calls: Calls,
     objects: Mutex<BTreeMap<String, Object>>,
     faults: Mutex<Option<Arc<Decide>>>,
+    /// What goes wrong beside that: by the plan of whom the store belongs to.
+    plan: OnceLock<Arc<Decide>>,
     object_limit: AtomicU64,
 }
 
@@ -65,6 +55,7 @@ impl Store {
             calls: Calls::default(),
             objects: Mutex::default(),
             faults: Mutex::default(),
+            plan: OnceLock::new(),
             object_limit: AtomicU64::new(object_limit),
         }
     }
@@ -93,10 +84,17 @@ impl Store {
         *self.faults.lock().unwrap_or_else(PoisonError::into_inner) = decide;
     }
 
+    /// Has more go wrong, for good.
+    pub(super) fn set_plan(&self, plan: Arc<Decide>) {
+        // Whose the store is does not change.
+        let _ = self.plan.set(plan);
+    }
+
     fn fault(&self, call: &StoreCall, nth: usize) -> Option<StoreFault> {
         // Not decided under the lock: whoever decides may set other faults.
         let decide = self.faults.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        decide.and_then(|decide| decide(call, nth))
+        let fault = decide.and_then(|decide| decide(call, nth));
+        fault.or_else(|| self.plan.get().and_then(|plan| plan(call, nth)))
     }
 }
 
@@ -132,7 +130,14 @@ async fn serve(
             let answer = get(store, &place, &head, fault.as_ref());
             match fault {
                 Some(StoreFault::LostAnswer) => return Err(Closed),
-                Some(StoreFault::Status(fault)) => (fault.into(), End::Whole),
+                Some(StoreFault::Status(fault) | StoreFault::DoneThenStatus(fault)) => {
+                    (fault.into(), End::Whole)
+                }
+                Some(StoreFault::DoneThenSilence) => (answer, End::Silence(0)),
+                Some(StoreFault::Truncated) => {
+                    let half = answer.body.len() as u64 / 2;
+                    (answer, End::Cut(half, scissors))
+                }
                 Some(StoreFault::ResetAfter(bytes)) => (answer, End::Cut(bytes, scissors)),
                 Some(StoreFault::SilenceAfter(bytes)) => (answer, End::Silence(bytes)),
                 _ => (answer, End::Whole),

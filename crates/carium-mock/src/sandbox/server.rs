@@ -1,12 +1,11 @@
 //! Requests in, answers out.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{ALLOW, HeaderValue};
-use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -14,48 +13,64 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::route::{Route, route};
-use crate::service::Service;
+use crate::listening::{Closed, Connection, Content, End, Scissors};
 use crate::service::answer::Refusal;
+use crate::service::{Outcome, Service};
 
 /// A request of this API is small; a larger one is refused.
 const LONGEST_BODY: usize = 1024 * 1024;
 
 /// Serves one connection.
 pub(super) async fn connected(socket: TcpStream, service: Arc<Service>) {
+    let scissors = Scissors::default();
+    let connection = TokioIo::new(Connection { socket, scissors: scissors.clone() });
     let answering = service_fn(move |request| {
-        let service = Arc::clone(&service);
-        async move { Ok::<_, Infallible>(serve(&service, request).await.map(Full::new)) }
+        let (service, scissors) = (Arc::clone(&service), scissors.clone());
+        async move {
+            let (response, end) = match serve(&service, request).await {
+                Outcome::Answered(response) => (response, End::Whole),
+                Outcome::Truncated(response) => {
+                    let half = response.body().len() as u64 / 2;
+                    (response, End::Cut(half, scissors))
+                }
+                Outcome::Reset => return Err(Closed),
+                Outcome::Silence => std::future::pending().await,
+            };
+            Ok(response.map(|body| Content::new(body, end)))
+        }
     });
-    drop(http1::Builder::new().serve_connection(TokioIo::new(socket), answering).await);
+    drop(http1::Builder::new().serve_connection(connection, answering).await);
 }
 
-async fn serve(service: &Service, request: Request<Incoming>) -> Response<Bytes> {
+async fn serve(service: &Service, request: Request<Incoming>) -> Outcome {
     let (head, body) = request.into_parts();
     let Ok(body) = Limited::new(body, LONGEST_BODY).collect().await else {
         let detail = "The body is larger than any request of this API.";
-        return Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail).into_response();
+        let refusal = Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail);
+        return Outcome::Answered(refusal.into_response());
     };
-    answer(service, &Request::from_parts(head, body.to_bytes()))
+    let request = Request::from_parts(head, body.to_bytes());
+    match route(request.method(), request.uri().path()) {
+        Route::Operation(operation) => service.take(operation, &request),
+        Route::OtherMethod(methods) => Outcome::Answered(other_method(&methods)),
+        Route::Unknown(nearest) => Outcome::Answered(unknown_path(nearest)),
+    }
 }
 
-fn answer(service: &Service, request: &Request<Bytes>) -> Response<Bytes> {
-    match route(request.method(), request.uri().path()) {
-        Route::Operation(operation) => service.answer(operation, request),
-        Route::OtherMethod(methods) => {
-            let allowed: Vec<_> = methods.iter().map(|method| method.as_str()).collect();
-            let allowed = allowed.join(", ");
-            let detail = format!("This path takes {allowed}.");
-            let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail);
-            let mut response = refusal.into_response();
-            if let Ok(allowed) = HeaderValue::from_str(&allowed) {
-                response.headers_mut().insert(ALLOW, allowed);
-            }
-            response
-        }
-        Route::Unknown(nearest) => {
-            let hint = nearest.map(|path| format!(" The nearest there is: {path}")).unwrap_or_default();
-            let detail = format!("There is no such path in the contract; each ends with a slash.{hint}");
-            Refusal::new(StatusCode::NOT_FOUND, "unknown-path", detail).into_response()
-        }
+fn other_method(methods: &[&'static Method]) -> Response<Bytes> {
+    let allowed: Vec<_> = methods.iter().map(|method| method.as_str()).collect();
+    let allowed = allowed.join(", ");
+    let detail = format!("This path takes {allowed}.");
+    let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail);
+    let mut response = refusal.into_response();
+    if let Ok(allowed) = HeaderValue::from_str(&allowed) {
+        response.headers_mut().insert(ALLOW, allowed);
     }
+    response
+}
+
+fn unknown_path(nearest: Option<&str>) -> Response<Bytes> {
+    let hint = nearest.map(|path| format!(" The nearest there is: {path}")).unwrap_or_default();
+    let detail = format!("There is no such path in the contract; each ends with a slash.{hint}");
+    Refusal::new(StatusCode::NOT_FOUND, "unknown-path", detail).into_response()
 }

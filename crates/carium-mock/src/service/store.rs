@@ -2,17 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use carium::documents::{
-    ByteRange, DocumentReferenceId, FilePart, Incoming, Sha256Digest, Transfers, UploadForm,
+    Blocks, ByteRange, DocumentReferenceId, FilePart, Incoming, Sha256Digest, Transfers, UploadForm,
+    store_refusal,
 };
 use carium::{Error, ErrorKind, Secret};
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{StreamExt as _, stream};
+use http::{HeaderMap, StatusCode};
 use tokio::time::Instant;
+
+use crate::faults::{Fault, Faults, Moment, Reply, Target, What};
 
 /// Where the files are: what the service presigns, and looks into.
 pub(crate) trait Store: Send + Sync {
@@ -36,6 +40,7 @@ pub(crate) struct MemoryStore {
     files: Mutex<BTreeMap<DocumentReferenceId, Stored>>,
     started: Instant,
     valid_for: Duration,
+    faults: Arc<Faults>,
 }
 
 #[derive(Clone)]
@@ -50,8 +55,8 @@ const DOWNLOADS: &str = "https://store.invalid/downloads/";
 const CHUNK: usize = 64 * 1024;
 
 impl MemoryStore {
-    pub(crate) fn new(valid_for: Duration) -> Self {
-        Self { files: Mutex::default(), started: Instant::now(), valid_for }
+    pub(crate) fn new(valid_for: Duration, faults: Arc<Faults>) -> Self {
+        Self { files: Mutex::default(), started: Instant::now(), valid_for, faults }
     }
 
     /// When what is presigned now ends, in milliseconds.
@@ -85,18 +90,113 @@ impl Store for MemoryStore {
     }
 }
 
+/// How long nothing is heard until that is a failure: what the client grants transfers unless told otherwise.
+const SILENCE: Duration = Duration::from_mins(1);
+
 fn expired() -> Error {
-    Error::new(ErrorKind::Expired, "the object store says that what it was shown has expired")
-        .with_status(403)
+    store_refusal(StatusCode::FORBIDDEN, &HeaderMap::new(), b"Request has expired")
 }
 
-fn forbidden() -> Error {
-    Error::new(ErrorKind::Forbidden, "the object store does not take what it was shown").with_status(403)
+fn refused(status: StatusCode) -> Error {
+    store_refusal(status, &HeaderMap::new(), b"")
+}
+
+fn cut_off() -> Error {
+    Error::new(ErrorKind::Unavailable, "the connection to the object store ended too soon")
+}
+
+fn unreadable() -> Error {
+    Error::new(ErrorKind::Io, "the file could not be read as it was announced")
+}
+
+async fn silent() -> Error {
+    tokio::time::sleep(SILENCE).await;
+    Error::new(ErrorKind::TimedOut, "nothing moved between here and the object store for too long")
+}
+
+/// What a reply that a fault gives means to a client.
+fn judged(reply: &Reply) -> Result<(), Error> {
+    if reply.status.is_success() {
+        return Ok(());
+    }
+    Err(store_refusal(reply.status, &reply.headers, &reply.body))
 }
 
 #[async_trait]
 impl Transfers for MemoryStore {
     async fn post(&self, form: &UploadForm, file: FilePart) -> Result<(), Error> {
+        let fault = self.faults.next(Target::Upload);
+        if let Some(Fault { moment: Moment::Before, what, .. }) = &fault {
+            return match what {
+                What::Answer(reply) => {
+                    read(file, u64::MAX).await?;
+                    judged(reply)
+                }
+                What::Silence => Err(silent().await),
+                What::Expire => Err(expired()),
+                What::Reset { after } => {
+                    read(file, after.unwrap_or(u64::MAX)).await?;
+                    Err(cut_off())
+                }
+                What::Truncate | What::Corrupt | What::RevokeToken => Err(cut_off()),
+            };
+        }
+        self.store(form, file).await?;
+        match fault.map(|fault| fault.what) {
+            Some(What::Answer(reply)) => judged(&reply),
+            Some(What::Silence) => Err(silent().await),
+            Some(_) => Err(cut_off()),
+            None => Ok(()),
+        }
+    }
+
+    async fn get(&self, url: &Secret, range: Option<ByteRange>) -> Result<Incoming, Error> {
+        let what = self.faults.next(Target::Download).map(|fault| fault.what);
+        match &what {
+            Some(What::Answer(reply)) => {
+                judged(reply)?;
+                // A yes without the file.
+                return Ok(Incoming::whole(
+                    Some(reply.body.len() as u64),
+                    stream::iter([Ok(reply.body.clone())]).boxed(),
+                ));
+            }
+            Some(What::Reset { after: None }) => return Err(cut_off()),
+            Some(What::Silence) => return Err(silent().await),
+            Some(What::Expire) => return Err(expired()),
+            _ => {}
+        }
+        let (id, until) = url
+            .expose()
+            .strip_prefix(DOWNLOADS)
+            .and_then(|rest| rest.split_once("?expires="))
+            .ok_or_else(|| refused(StatusCode::FORBIDDEN))?;
+        if self.is_over(Some(until)) {
+            return Err(expired());
+        }
+        let id = id.parse().map_err(|_| refused(StatusCode::FORBIDDEN))?;
+        let Some(Stored { name, content }) = self.files().get(&id).cloned() else {
+            return Err(refused(StatusCode::NOT_FOUND));
+        };
+        let total = content.len() as u64;
+        let version = format!("\"{}\"", Sha256Digest::of(&content));
+        let range = range.filter(|range| range.of_version.as_ref().is_none_or(|wanted| *wanted == version));
+        let (from, until) =
+            range.map_or((0, total), |range| (range.from, range.until.unwrap_or(total).min(total)));
+        if from > total {
+            return Err(refused(StatusCode::RANGE_NOT_SATISFIABLE));
+        }
+        let at = |byte: u64| usize::try_from(byte).unwrap_or(usize::MAX).min(content.len());
+        let body = sent(content.slice(at(from)..at(until.max(from))), what.as_ref());
+        let mut incoming = Incoming::whole(Some(total), body);
+        (incoming.start, incoming.version, incoming.file_name) = (from, Some(version), Some(name));
+        Ok(incoming)
+    }
+}
+
+impl MemoryStore {
+    async fn store(&self, form: &UploadForm, file: FilePart) -> Result<(), Error> {
+        let forbidden = || refused(StatusCode::FORBIDDEN);
         let fields: Vec<_> = form.fields().iter().collect();
         let [("key", key), ("expires", until)] = &fields[..] else { return Err(forbidden()) };
         let id = key.parse().map_err(|_| forbidden())?;
@@ -106,54 +206,48 @@ impl Transfers for MemoryStore {
         if self.is_over(Some(until)) {
             return Err(expired());
         }
-        let length = file.length;
-        let read = file.content.into_blocks().try_fold(BytesMut::new(), |mut all, block| async move {
-            all.extend_from_slice(&block);
-            Ok::<_, io::Error>(all)
-        });
-        let content = read.await.map_err(|error| {
-            Error::new(ErrorKind::Io, "the file could not be read as it was announced")
-                .with_source(io::Error::from(error.kind()))
-        })?;
+        let (name, length) = (file.name.clone(), file.length);
+        let content = read(file, u64::MAX).await?;
         if content.len() as u64 != length {
-            return Err(Error::new(ErrorKind::Io, "the file could not be read as it was announced"));
+            return Err(unreadable());
         }
-        self.files().insert(id, Stored { name: file.name, content: content.freeze() });
+        self.files().insert(id, Stored { name, content: content.freeze() });
         Ok(())
     }
+}
 
-    async fn get(&self, url: &Secret, range: Option<ByteRange>) -> Result<Incoming, Error> {
-        let (id, until) = url
-            .expose()
-            .strip_prefix(DOWNLOADS)
-            .and_then(|rest| rest.split_once("?expires="))
-            .ok_or_else(forbidden)?;
-        if self.is_over(Some(until)) {
-            return Err(expired());
-        }
-        let id = id.parse().map_err(|_| forbidden())?;
-        let Some(Stored { name, content }) = self.files().get(&id).cloned() else {
-            return Err(
-                Error::new(ErrorKind::NotFound, "the object store does not have the file").with_status(404)
-            );
-        };
-        let total = content.len() as u64;
-        let version = format!("\"{}\"", Sha256Digest::of(&content));
-        let range = range.filter(|range| range.of_version.as_ref().is_none_or(|wanted| *wanted == version));
-        let (from, until) =
-            range.map_or((0, total), |range| (range.from, range.until.unwrap_or(total).min(total)));
-        if from > total {
-            let what = "the object store refuses the request";
-            return Err(Error::new(ErrorKind::Rejected, what).with_status(416));
-        }
-        let at = |byte: u64| usize::try_from(byte).unwrap_or(usize::MAX).min(content.len());
-        let chunks: Vec<_> = content
-            .slice(at(from)..at(until.max(from)))
-            .chunks(CHUNK)
-            .map(|chunk| Ok(content.slice_ref(chunk)))
-            .collect();
-        let mut incoming = Incoming::whole(Some(total), stream::iter(chunks).boxed());
-        (incoming.start, incoming.version, incoming.file_name) = (from, Some(version), Some(name));
-        Ok(incoming)
+/// Reads a file until there are so many bytes.
+async fn read(file: FilePart, most: u64) -> Result<BytesMut, Error> {
+    let mut all = BytesMut::new();
+    let mut blocks = file.content.into_blocks();
+    while (all.len() as u64) < most
+        && let Some(block) = blocks.next().await
+    {
+        all.extend_from_slice(
+            &block.map_err(|error| unreadable().with_source(io::Error::from(error.kind())))?,
+        );
     }
+    Ok(all)
+}
+
+/// The body of a download, some at a time, as far as a fault lets it.
+fn sent(content: Bytes, fault: Option<&What>) -> Blocks<Error> {
+    let (content, is_cut) = match fault {
+        Some(What::Reset { after: Some(bytes) }) => {
+            let most = usize::try_from(*bytes).unwrap_or(usize::MAX);
+            (content.slice(..most.min(content.len())), true)
+        }
+        Some(What::Truncate) => (content.slice(..content.len() / 2), true),
+        Some(What::Corrupt) => {
+            let mut content = BytesMut::from(content.as_ref());
+            let middle = content.len() / 2;
+            if let Some(byte) = content.get_mut(middle) {
+                *byte ^= 1;
+            }
+            (content.freeze(), false)
+        }
+        _ => (content, false),
+    };
+    let chunks: Vec<_> = content.chunks(CHUNK).map(|chunk| Ok(content.slice_ref(chunk))).collect();
+    stream::iter(chunks.into_iter().chain(is_cut.then(|| Err(cut_off())))).boxed()
 }

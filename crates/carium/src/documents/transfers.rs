@@ -9,6 +9,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use ::http::{HeaderMap, StatusCode};
 use async_trait::async_trait;
 use bytes::Bytes;
 use carium_api::{FormFields, Hidden, Secret};
@@ -48,6 +49,12 @@ pub trait Transfers: Send + Sync {
     ///   [`RateLimited`](crate::ErrorKind::RateLimited): there may be, another time. The stream of the body may
     ///   end with these too.
     async fn get(&self, url: &Secret, range: Option<ByteRange>) -> Result<Incoming, Error>;
+}
+
+/// The error that an object store's refusal comes down to, by its status, its headers and as much of its body as
+/// one cares to read. For those who implement [`Transfers`]; of the body nothing is kept.
+pub fn store_refusal(status: StatusCode, headers: &HeaderMap, text: &[u8]) -> Error {
+    answer::refused(status, headers, text)
 }
 
 /// A presigned form: where to post it, and its fields in their order. Whoever has it can upload, for a while.

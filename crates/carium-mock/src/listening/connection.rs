@@ -11,11 +11,11 @@ use tokio::net::TcpStream;
 
 /// Cuts a connection.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Scissors(Arc<AtomicBool>);
+pub(crate) struct Scissors(Arc<AtomicBool>);
 
 impl Scissors {
     /// Once everything that was said so far is written.
-    pub(super) fn cut_when_written(&self) {
+    pub(crate) fn cut_when_written(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
@@ -23,9 +23,9 @@ impl Scissors {
 /// A socket, and what cuts it. An error from an answer's body would not do: hyper closes the connection at once
 /// then, with what it still holds unwritten. It flushes only once it has written all, so that is the moment.
 #[derive(Debug)]
-pub(super) struct Connection {
-    pub(super) socket: TcpStream,
-    pub(super) scissors: Scissors,
+pub(crate) struct Connection {
+    pub(crate) socket: TcpStream,
+    pub(crate) scissors: Scissors,
 }
 
 impl AsyncRead for Connection {
