@@ -195,6 +195,8 @@ impl What {
         match self {
             Self::Answer(reply) => Outcome::Answered(reply.response()),
             Self::Reset { .. } => Outcome::Reset,
+            // Nothing has no middle.
+            Self::Truncate if response.body().is_empty() => Outcome::Reset,
             Self::Silence => Outcome::Silence,
             Self::Truncate => Outcome::Truncated(response),
             Self::Corrupt => {

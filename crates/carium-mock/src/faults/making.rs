@@ -112,7 +112,8 @@ impl<T> On<T> {
 }
 
 impl On<Api> {
-    /// What is asked for is done, and the connection ends in the middle of the answer.
+    /// What is asked for is done, and the connection ends in the middle of the answer's body; without an answer,
+    /// where there is none.
     pub fn truncate(self) -> Fault {
         self.after_the_work().fails(What::Truncate)
     }

@@ -1,0 +1,37 @@
+//! The sandbox: the program itself, over HTTP.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use carium_mock::Sandbox;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_program_brings_a_register() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let output = sync(&sandbox, include_str!("register.ndjson")).await;
+    assert!(output.contains("4711: Admitted("), "{output}");
+    assert!(output.contains("4712: AlreadyThere"), "{output}");
+    assert!(output.contains("line 3, column "), "{output}");
+    assert!(!output.contains("Zoë"), "names are not printed");
+    assert_eq!(sandbox.fake().patients().len(), 1);
+}
+
+/// Runs the program, with this on its standard input.
+async fn sync(sandbox: &Sandbox, register: &'static str) -> String {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_clinic-sync"));
+    program
+        .env("CARIUM_BASE_URL", sandbox.url())
+        .env("CARIUM_USERNAME", "username")
+        .env("CARIUM_PASSWORD", "password")
+        .env("CARIUM_ORGANIZATION_ID", sandbox.fake().organization().to_string())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    let run = move || {
+        let mut child = program.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(register.as_bytes()).unwrap();
+        String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()
+    };
+    tokio::task::spawn_blocking(run).await.unwrap()
+}
