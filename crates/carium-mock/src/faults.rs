@@ -4,7 +4,7 @@
 //! [fake](crate::FakeCarium) as it does behind the sandbox's HTTP.
 //!
 //! ```
-//! use carium_api::operations;
+//! use carium::api::operations;
 //! use carium_mock::{Fault, FakeCarium};
 //!
 //! # #[tokio::main(flavor = "current_thread")]

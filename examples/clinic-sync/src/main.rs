@@ -15,7 +15,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         match person {
             Ok(person) => {
                 let admission = match person.patient(&carium) {
-                    Ok(patient) => admit(carium.patients(), carium.invitations(), patient).await,
+                    Ok(patient) => {
+                        admit(carium.patients().as_ref(), carium.invitations().as_ref(), patient).await
+                    }
                     Err(error) => Err(error),
                 };
                 match admission {

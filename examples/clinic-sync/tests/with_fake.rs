@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use carium::NewPatient;
+use carium::api::operations;
 use carium::patients::Gender;
-use carium_api::operations;
 use carium_mock::{FakeCarium, Fault};
 use clinic_sync::{Admission, admit};
 

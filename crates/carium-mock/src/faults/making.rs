@@ -33,7 +33,7 @@ pub struct On<T> {
 }
 
 impl Fault {
-    /// For calls of an operation: a row of [`carium_api::operations`].
+    /// For calls of an operation: a row of [`carium::api::operations`].
     pub fn on(operation: &'static Operation) -> On<Api> {
         On::new(Target::of(operation))
     }
