@@ -32,31 +32,40 @@
 //!     }
 //! }
 //!
-//! /// What is checked: the layer in front of a fake, and what is there.
-//! struct Subject(FakeCarium);
+//! /// What is checked, and what is there: the layer, and the fake behind it.
+//! struct Subject {
+//!     fake: FakeCarium,
+//!     patients: Arc<Counted>,
+//! }
+//!
+//! fn subject() -> Subject {
+//!     let fake = FakeCarium::new();
+//!     let patients = Arc::new(Counted { inner: Arc::new(fake.clone()), created: 0.into() });
+//!     Subject { fake, patients }
+//! }
 //!
 //! impl Scene for Subject {
 //!     fn organization(&self) -> OrganizationId {
-//!         self.0.organization()
+//!         self.fake.organization()
 //!     }
 //! }
 //!
 //! impl PatientsSubject for Subject {
 //!     fn patients(&self) -> Arc<dyn Patients> {
-//!         Arc::new(Counted { inner: Arc::new(self.0.clone()), created: 0.into() })
+//!         Arc::<Counted>::clone(&self.patients)
 //!     }
 //!
 //!     fn groups(&self) -> [IndividualGroupId; 2] {
-//!         [self.0.new_group(), self.0.new_group()]
+//!         [self.fake.new_group(), self.fake.new_group()]
 //!     }
 //! }
 //!
 //! // A test for each check of the group, such as `patients::a_username_is_one_persons`.
-//! carium_mock::contract_suite!(patients; subject = Subject(FakeCarium::new()));
+//! carium_mock::contract_suite!(patients; subject = subject());
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), carium_mock::suite::Broken> {
 //! # // A doc test runs `main`, not tests.
-//! # carium_mock::suite::checks::patients::a_username_is_one_persons(&Subject(FakeCarium::new())).await
+//! # carium_mock::suite::checks::patients::a_username_is_one_persons(&subject()).await
 //! # }
 //! ```
 //!
@@ -68,6 +77,12 @@
 //! What the documentation of the traits says, and what the vendor's Examples page does. Where that leaves something
 //! open, such as the status that refuses a username, every answer passes that the traits allow. What a service may
 //! leave out at all (naming the field at fault, ranges of a file) is a question of the subject, with a default.
+//!
+//! Of one thing both say nothing, and it is a stand of this project: a document without a file is refused by
+//! [`Documents::process`](carium::Documents::process).
+//!
+//! Lists are read with pages of several sizes. A subject that can be filled had better have more items than a usual
+//! page, which has 25 here.
 //!
 //! Usernames and texts are drawn anew for each run, so a service that remembers can be checked twice. What was
 //! created stays there, except for appointments that are deleted because deleting is what is checked.
@@ -127,8 +142,7 @@ pub mod checks {
 ///
 /// The groups are `patients`, `invitations`, `appointments`, `documents`, `transfers`, and `together`, for what one
 /// trait promises of what was done with another. With none, all of them. The subject is an expression that is
-/// evaluated anew in each test, and may await; what a group asks of it is in
-/// [`suite`](https://docs.rs/carium-mock/latest/carium_mock/suite/index.html).
+/// evaluated anew in each test, and may await; what a group asks of it is in [`suite`](crate::suite).
 ///
 /// ```
 /// # use carium_mock::FakeCarium;
@@ -160,7 +174,7 @@ macro_rules! contract_suite {
 macro_rules! __contract_tests {
     (($subject:expr), $group:ident, $trait:ident, [$($check:ident: $promise:literal,)+]) => {
         mod $group {
-            #[allow(unused_imports, clippy::wildcard_imports)]
+            #[allow(unused_imports, clippy::wildcard_imports, reason = "the subject may need any of it")]
             use super::*;
 
             $(

@@ -8,9 +8,11 @@ use carium::invitations::NotificationChannel;
 use carium::patients::{IndividualGroupId, IndividualId, OrganizationId};
 use carium::{Appointments, Documents, Invitations, Patients, Transfers};
 
-/// Where the checks take place. What is given may be the same each time, or new.
+/// Where the checks take place.
 ///
-/// A subject owns what must live as long as a check does, such as a server.
+/// A check asks more than once. The ids that it is given may be the same each time, or new; what is checked is one
+/// thing, and where it has a state, what is given are clones of one `Arc`. A subject owns what must live as long as
+/// a check does, such as a server.
 pub trait Scene: Send + Sync {
     /// An organization that is there: the one whose lists are given where none is named.
     fn organization(&self) -> OrganizationId;
