@@ -77,6 +77,7 @@ fn features(root: &Path) -> Result<(), String> {
         ("carium-mock", ""),
         ("carium-mock", "expectations"),
         ("carium-mock", "strategies"),
+        ("carium-mock", "suite"),
         ("carium-mock", "wire"),
         ("carium-mock", "sandbox"),
     ] {

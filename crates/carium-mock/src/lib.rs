@@ -6,6 +6,9 @@
 //! The feature `expectations` (on by default) has a mock of each trait of `carium`. The feature `strategies` (on by
 //! default) has what `proptest` draws inputs from: those that `carium` takes, and those that are wrong in one way.
 //!
+//! The feature `suite` (on by default) has the contract of the traits of `carium` as checks, for a fake or a wrapper
+//! of one's own: `contract_suite!` makes a test of each.
+//!
 //! The feature `wire` (on by default) has a method on `httpmock`'s server for each operation of the
 //! API, with types for what is expected and what is answered, generated from the spec. A field that is misspelt,
 //! or an answer that the spec does not know, does not compile. The feature `sandbox` has `object_store`, an object
@@ -47,6 +50,8 @@ mod sandbox;
 mod service;
 #[cfg(feature = "strategies")]
 pub mod strategies;
+#[cfg(feature = "suite")]
+pub mod suite;
 
 #[cfg(feature = "expectations")]
 pub use expectations::{items, items_then};

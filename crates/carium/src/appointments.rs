@@ -42,7 +42,9 @@ pub trait Appointments: Send + Sync {
     /// Changes an appointment and returns it as it is then.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound): it is not there, or no longer.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): the update does not pass its
+    ///   [check](AppointmentUpdate::check), and nothing was sent.
+    /// - [`NotFound`](crate::ErrorKind::NotFound): it is not there, or no longer.
     async fn update(&self, id: AppointmentId, update: AppointmentUpdate) -> Result<Appointment, Error>;
 
     /// Deletes an appointment.

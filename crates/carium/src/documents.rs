@@ -69,7 +69,8 @@ pub trait Documents: Send + Sync {
     /// The classes that a document can be filed under.
     fn classes(&self, options: ListOptions) -> Items<DocumentClass>;
 
-    /// The documents of an organization, those of one patient, or others that a filter names.
+    /// The documents of an organization, those of one patient, or others that a filter names. Of a query that does
+    /// not pass its [check](DocumentQuery::check) the list has that error, and nothing is sent.
     fn list(&self, query: DocumentQuery) -> Items<Document>;
 
     /// Creates the reference of a document, which gives the form to upload its file with. Until the file is

@@ -50,7 +50,7 @@ struct Stored {
 }
 
 const UPLOADS: &str = "https://store.invalid/uploads";
-const DOWNLOADS: &str = "https://store.invalid/downloads/";
+const DOWNLOADS: &str = "https://store.invalid/downloads";
 /// How much a download gives at a time.
 const CHUNK: usize = 64 * 1024;
 
@@ -77,17 +77,27 @@ impl MemoryStore {
 
 impl Store for MemoryStore {
     fn form(&self, id: DocumentReferenceId) -> Form {
-        let fields = [("key", id.to_string()), ("expires", self.until().to_string())];
+        let (key, until) = (id.to_string(), self.until().to_string());
+        let signature = sign(UPLOADS, &key, &until);
+        let fields = [("key", key), ("expires", until), ("signature", signature)];
         Form { url: UPLOADS.to_owned(), fields: fields.map(|(name, value)| (name.to_owned(), value)).into() }
     }
 
     fn url(&self, id: DocumentReferenceId) -> String {
-        format!("{DOWNLOADS}{id}?expires={}", self.until())
+        let until = self.until().to_string();
+        let signature = sign(DOWNLOADS, &id.to_string(), &until);
+        format!("{DOWNLOADS}/{id}?expires={until}&signature={signature}")
     }
 
     fn file(&self, id: DocumentReferenceId) -> Option<Bytes> {
         self.files().get(&id).map(|stored| stored.content.clone())
     }
+}
+
+/// What ties a key to its time, so that a form or a URL that was changed is not taken. It keeps no secret: a
+/// stand-in is not attacked.
+fn sign(what: &str, key: &str, until: &str) -> String {
+    Sha256Digest::of(format!("{what} {key} {until}").as_bytes()).to_string()
 }
 
 /// How long nothing is heard until that is a failure: what the client grants transfers unless told otherwise.
@@ -166,15 +176,20 @@ impl Transfers for MemoryStore {
             Some(What::Expire) => return Err(expired()),
             _ => {}
         }
-        let (id, until) = url
+        let forbidden = || refused(StatusCode::FORBIDDEN);
+        let (key, query) = url
             .expose()
             .strip_prefix(DOWNLOADS)
-            .and_then(|rest| rest.split_once("?expires="))
-            .ok_or_else(|| refused(StatusCode::FORBIDDEN))?;
+            .and_then(|rest| rest.strip_prefix('/')?.split_once("?expires="))
+            .ok_or_else(forbidden)?;
+        let (until, signature) = query.split_once("&signature=").ok_or_else(forbidden)?;
+        if signature != sign(DOWNLOADS, key, until) {
+            return Err(forbidden());
+        }
         if self.is_over(Some(until)) {
             return Err(expired());
         }
-        let id = id.parse().map_err(|_| refused(StatusCode::FORBIDDEN))?;
+        let id = key.parse().map_err(|_| forbidden())?;
         let Some(Stored { name, content }) = self.files().get(&id).cloned() else {
             return Err(refused(StatusCode::NOT_FOUND));
         };
@@ -198,9 +213,11 @@ impl MemoryStore {
     async fn store(&self, form: &UploadForm, file: FilePart) -> Result<(), Error> {
         let forbidden = || refused(StatusCode::FORBIDDEN);
         let fields: Vec<_> = form.fields().iter().collect();
-        let [("key", key), ("expires", until)] = &fields[..] else { return Err(forbidden()) };
+        let [("key", key), ("expires", until), ("signature", signature)] = &fields[..] else {
+            return Err(forbidden());
+        };
         let id = key.parse().map_err(|_| forbidden())?;
-        if form.url().expose() != UPLOADS {
+        if form.url().expose() != UPLOADS || *signature != sign(UPLOADS, key, until) {
             return Err(forbidden());
         }
         if self.is_over(Some(until)) {

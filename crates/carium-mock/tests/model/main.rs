@@ -46,8 +46,12 @@ impl StateMachineTest for Both {
     }
 
     fn apply(mut both: Self, model: &Model, step: Step) -> Self {
-        let (fake, wire) =
-            both.runtime.block_on(async { (both.fake.take(&step).await, both.wire.take(&step).await) });
+        let (fake, wire) = both.runtime.block_on(async {
+            let hung = |side: &str| panic!("{step:?} hangs in the {side}");
+            let fake = timeout(LONGEST, both.fake.take(&step)).await.unwrap_or_else(|_| hung("fake"));
+            let wire = timeout(LONGEST, both.wire.take(&step)).await.unwrap_or_else(|_| hung("wire"));
+            (fake, wire)
+        });
         assert_eq!(fake, wire, "the fake and the wire differ on {step:?}");
         if model.faults.is_none() {
             // The model has taken the step already, and kept what it expected of it.

@@ -126,7 +126,7 @@ impl Model {
             Step::Read(place) | Step::Move(place) | Step::Cancel(place) if !here(place) => {
                 return Refused(ErrorKind::NotFound);
             }
-            Step::Read(_) | Step::Move(_) => {}
+            Step::Read(_) | Step::Move(_) | Step::RevokeTokens => {}
             Step::Cancel(place) => self.appointments[place] = false,
             Step::Announce { patient } => {
                 self.documents.push(Filed { patient, has_form: true, stage: Stage::Announced });
@@ -149,7 +149,7 @@ impl Model {
                 match filed.stage {
                     Stage::Announced => return Refused(ErrorKind::Conflict),
                     Stage::Posted(length) | Stage::Processed(length) => {
-                        filed.stage = Stage::Processed(length)
+                        filed.stage = Stage::Processed(length);
                     }
                 }
             }
@@ -165,7 +165,6 @@ impl Model {
                 return Seen(self.documents.iter().filter(|filed| filed.patient == patient).count());
             }
             Step::Practitioners { .. } => return Seen(PRACTITIONERS),
-            Step::RevokeTokens => {}
         }
         Done
     }

@@ -17,6 +17,7 @@ use crate::problem::Problem;
 /// let query = DocumentQuery::default()
 ///     .patient("aa6243fb-e4c1-44a0-ae3c-f4c4ab115002".parse()?)
 ///     .filter("name", "Referral letter");
+/// assert!(query.check().is_ok());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Default, PartialEq)]
@@ -85,8 +86,12 @@ impl DocumentQuery {
         self.further.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// The further filters as parameters.
-    pub(super) fn parameters(&self) -> Result<Vec<(String, String)>, Error> {
+    /// Whether documents can be listed so.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput): a further filter has a method of its own, has no name that a
+    /// filter can have, or they are too long; [`Error::problems`] names them as `filter`.
+    pub fn check(&self) -> Result<(), Error> {
         let mut problems = Vec::new();
         for (name, _) in &self.further {
             if ["individual-id", "class-id"].contains(&name.as_str()) {
@@ -99,10 +104,15 @@ impl DocumentQuery {
             problems.push(Problem::new("filter", "is too long: all of them have 4,096 bytes at the most"));
         }
         if problems.is_empty() {
-            Ok(self.further.iter().map(|(name, value)| (format!("filter[{name}]"), value.clone())).collect())
-        } else {
-            Err(Error::invalid("the documents cannot be listed as asked", problems))
+            return Ok(());
         }
+        Err(Error::invalid("the documents cannot be listed as asked", problems))
+    }
+
+    /// The further filters as parameters, if they can be.
+    pub(super) fn parameters(&self) -> Result<Vec<(String, String)>, Error> {
+        self.check()?;
+        Ok(self.further.iter().map(|(name, value)| (format!("filter[{name}]"), value.clone())).collect())
     }
 }
 

@@ -45,6 +45,7 @@ pub trait Transfers: Send + Sync {
     /// - [`Expired`](crate::ErrorKind::Expired) or [`Forbidden`](crate::ErrorKind::Forbidden): the store does
     ///   not take the URL, or no longer.
     /// - [`NotFound`](crate::ErrorKind::NotFound): there is nothing.
+    /// - [`Rejected`](crate::ErrorKind::Rejected): the range begins past the end.
     /// - [`Unavailable`](crate::ErrorKind::Unavailable), [`TimedOut`](crate::ErrorKind::TimedOut),
     ///   [`RateLimited`](crate::ErrorKind::RateLimited): there may be, another time. The stream of the body may
     ///   end with these too.

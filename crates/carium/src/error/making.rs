@@ -43,6 +43,13 @@ impl Error {
         self.with(|inner| inner.status = StatusCode::from_u16(status).ok())
     }
 
+    /// What is wrong with a field, beside what was said before: the name of the field as the vendor's page writes
+    /// it, such as `username`, and what to write instead. Both will be logged.
+    #[must_use]
+    pub fn with_problem(self, field: &'static str, what: &'static str) -> Self {
+        self.with(|inner| inner.problems.push(Problem::new(field, what)))
+    }
+
     /// How long to wait before the next try.
     #[must_use]
     pub fn with_retry_after(self, wait: Duration) -> Self {

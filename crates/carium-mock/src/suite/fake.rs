@@ -1,0 +1,102 @@
+//! The stand-ins of this crate as subjects.
+
+use std::sync::Arc;
+
+use carium::appointments::{AppointmentStatusId, AppointmentTypeId, PractitionerId};
+use carium::documents::DocumentClassId;
+use carium::invitations::NotificationChannel;
+use carium::patients::{IndividualGroupId, IndividualId, OrganizationId};
+use carium::{Appointments, Documents, Invitations, Patients, Transfers};
+
+use super::{AppointmentsSubject, DocumentsSubject, InvitationsSubject, PatientsSubject, Scene};
+use crate::FakeCarium;
+
+const USERNAME: &str = "reachable@example.com";
+
+/// What stands around a fake is checked by the fake's client.
+macro_rules! subject {
+    ($name:ty, $fake:expr) => {
+        impl Scene for $name {
+            fn organization(&self) -> OrganizationId {
+                $fake(self).organization()
+            }
+        }
+
+        impl PatientsSubject for $name {
+            fn patients(&self) -> Arc<dyn Patients> {
+                Arc::clone($fake(self).client().patients())
+            }
+
+            fn groups(&self) -> [IndividualGroupId; 2] {
+                [$fake(self).new_group(), $fake(self).new_group()]
+            }
+        }
+
+        impl InvitationsSubject for $name {
+            fn invitations(&self) -> Arc<dyn Invitations> {
+                Arc::clone($fake(self).client().invitations())
+            }
+
+            fn username(&self) -> String {
+                $fake(self).add_user(USERNAME);
+                USERNAME.to_owned()
+            }
+
+            fn invitations_sent_to(&self, username: &str) -> Option<Vec<Vec<NotificationChannel>>> {
+                Some($fake(self).invitations_to(username))
+            }
+        }
+
+        impl AppointmentsSubject for $name {
+            fn appointments(&self) -> Arc<dyn Appointments> {
+                Arc::clone($fake(self).client().appointments())
+            }
+
+            fn individual(&self) -> IndividualId {
+                $fake(self).new_individual()
+            }
+
+            fn two_practitioners(&self) -> [PractitionerId; 2] {
+                ["Dr. Quill", "Dr. Inkwell"].map(|name| $fake(self).practitioner(name))
+            }
+
+            fn two_statuses(&self) -> [AppointmentStatusId; 2] {
+                ["Scheduled", "Arrived"].map(|name| $fake(self).appointment_status(name))
+            }
+
+            fn two_types(&self) -> [AppointmentTypeId; 2] {
+                ["Video visit", "Visit"].map(|name| $fake(self).appointment_type(name))
+            }
+        }
+
+        impl DocumentsSubject for $name {
+            fn documents(&self) -> Arc<dyn Documents> {
+                Arc::clone($fake(self).client().documents())
+            }
+
+            fn transfers(&self) -> Arc<dyn Transfers> {
+                Arc::clone($fake(self).client().transfers())
+            }
+
+            fn two_individuals(&self) -> [IndividualId; 2] {
+                [$fake(self).new_individual(), $fake(self).new_individual()]
+            }
+
+            fn two_classes(&self) -> [DocumentClassId; 2] {
+                ["Referral letter", "Report"].map(|name| $fake(self).document_class(name))
+            }
+
+            fn other_organization(&self) -> Option<OrganizationId> {
+                Some($fake(self).new_organization())
+            }
+
+            fn filter_by_name(&self) -> Option<&str> {
+                Some("name")
+            }
+        }
+    };
+}
+
+subject! { FakeCarium, |fake| fake }
+#[cfg(feature = "sandbox")]
+subject! { crate::Sandbox, crate::Sandbox::fake }

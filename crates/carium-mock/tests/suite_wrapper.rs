@@ -1,0 +1,104 @@
+//! A team's own layer goes through the part of the contract that it is about, and a mistake in it is told.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::sync::{Arc, Mutex};
+
+use carium::api::async_trait;
+use carium::patients::{IndividualGroupId, IndividualId, OrganizationId};
+use carium::{Error, ErrorKind, NewPatient, Patients};
+use carium_mock::FakeCarium;
+use carium_mock::suite::{PatientsSubject, Scene, checks};
+
+/// A layer in front of patients that remembers whom it has created.
+struct Remembering {
+    inner: FakeCarium,
+    created: Mutex<Vec<(String, IndividualId)>>,
+    mistake: Option<Mistake>,
+}
+
+#[derive(Clone, Copy)]
+enum Mistake {
+    /// Whoever is created again is given the id that the first has.
+    AnswersFromMemory,
+    /// A refusal becomes an error of another kind.
+    LosesTheKind,
+    /// A refusal says that it may have happened.
+    IsInDoubt,
+    /// A refusal does not name the field.
+    LosesTheField,
+}
+
+#[async_trait]
+impl Patients for Remembering {
+    async fn create(&self, patient: NewPatient) -> Result<IndividualId, Error> {
+        let username = patient.username().to_owned();
+        if matches!(self.mistake, Some(Mistake::AnswersFromMemory)) {
+            let created = self.created.lock().unwrap();
+            if let Some((_, id)) = created.iter().find(|(name, _)| *name == username) {
+                return Ok(*id);
+            }
+        }
+        let result = self.inner.create(patient).await;
+        let id = result.map_err(|error| match self.mistake {
+            Some(Mistake::LosesTheKind) => Error::new(ErrorKind::Unavailable, "something is wrong"),
+            Some(Mistake::IsInDoubt) => error.that_may_have_happened(),
+            Some(Mistake::LosesTheField) => Error::new(error.kind(), "something is wrong"),
+            Some(Mistake::AnswersFromMemory) | None => error,
+        })?;
+        self.created.lock().unwrap().push((username, id));
+        Ok(id)
+    }
+}
+
+struct Subject {
+    fake: FakeCarium,
+    patients: Arc<Remembering>,
+}
+
+impl Scene for Subject {
+    fn organization(&self) -> OrganizationId {
+        self.fake.organization()
+    }
+}
+
+impl PatientsSubject for Subject {
+    fn patients(&self) -> Arc<dyn Patients> {
+        Arc::<Remembering>::clone(&self.patients)
+    }
+
+    fn groups(&self) -> [IndividualGroupId; 2] {
+        [self.fake.new_group(), self.fake.new_group()]
+    }
+}
+
+fn subject(mistake: Option<Mistake>) -> Subject {
+    let fake = FakeCarium::new();
+    let patients = Remembering { inner: fake.clone(), created: Mutex::default(), mistake };
+    Subject { fake, patients: Arc::new(patients) }
+}
+
+carium_mock::contract_suite!(patients; subject = subject(None));
+
+#[tokio::test]
+async fn a_mistake_is_told_by_promise_and_place() {
+    for (mistake, came) in [
+        (Mistake::LosesTheKind, "Unavailable: something is wrong"),
+        (Mistake::IsInDoubt, "it may have happened all the same"),
+        (Mistake::LosesTheField, "Conflict: something is wrong"),
+    ] {
+        let broken = checks::patients::a_username_is_one_persons(&subject(Some(mistake))).await.unwrap_err();
+        assert_eq!(broken.check(), "patients::a_username_is_one_persons");
+        let told = broken.to_string();
+        assert!(told.contains("A username is one person's") && told.contains(came), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_from_memory_is_no_creation() {
+    let subject = subject(Some(Mistake::AnswersFromMemory));
+    let broken = checks::patients::of_many_at_once_with_one_username_one_is_created(&subject).await;
+    let told = broken.unwrap_err().to_string();
+    assert!(told.contains("expected:  1\n  came:      16"), "{told}");
+    assert!(checks::patients::a_username_is_one_persons(&subject).await.is_err());
+}

@@ -1,0 +1,32 @@
+//! The team's own layer keeps what the trait promises: the suite that the fake and the client go through.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+
+use carium::Patients;
+use carium::patients::{IndividualGroupId, OrganizationId};
+use carium_mock::FakeCarium;
+use carium_mock::suite::{PatientsSubject, Scene};
+use clinic_sync::Audited;
+
+/// The layer in front of a fake.
+struct Subject(FakeCarium);
+
+impl Scene for Subject {
+    fn organization(&self) -> OrganizationId {
+        self.0.organization()
+    }
+}
+
+impl PatientsSubject for Subject {
+    fn patients(&self) -> Arc<dyn Patients> {
+        Arc::new(Audited::new(Arc::new(self.0.clone())))
+    }
+
+    fn groups(&self) -> [IndividualGroupId; 2] {
+        [self.0.new_group(), self.0.new_group()]
+    }
+}
+
+carium_mock::contract_suite!(patients; subject = Subject(FakeCarium::new()));
