@@ -6,8 +6,9 @@
 //!
 //! # How a team takes it
 //! A *subject* says what is checked and what is known of it: for each trait there is one, such as
-//! [`PatientsSubject`], with the trait's implementation and with ids that are there. [`contract_suite!`] makes a
-//! test of each check. Only the groups that are named are checked, and only their subjects are needed:
+//! [`PatientsSubject`], with the trait's implementation and with ids that are there.
+//! [`contract_suite!`](crate::contract_suite!) makes a test of each check. Only the groups that are named are checked,
+//! and only their subjects are needed:
 //!
 //! ```
 //! use std::sync::Arc;
@@ -128,7 +129,7 @@ macro_rules! published {
     };
 }
 
-/// The checks, by group. Each is a test of that name where [`contract_suite!`] is used.
+/// The checks, by group. Each is a test of that name where [`contract_suite!`](crate::contract_suite!) is used.
 pub mod checks {
     crate::__contract_table! { patients, published }
     crate::__contract_table! { invitations, published }

@@ -83,6 +83,7 @@ carium_mock::contract_suite!(patients; subject = subject(None));
 #[tokio::test]
 async fn a_mistake_is_told_by_promise_and_place() {
     for (mistake, came) in [
+        (Mistake::AnswersFromMemory, "came:      it was done"),
         (Mistake::LosesTheKind, "Unavailable: something is wrong"),
         (Mistake::IsInDoubt, "it may have happened all the same"),
         (Mistake::LosesTheField, "Conflict: something is wrong"),
@@ -92,13 +93,4 @@ async fn a_mistake_is_told_by_promise_and_place() {
         let told = broken.to_string();
         assert!(told.contains("A username is one person's") && told.contains(came), "{told}");
     }
-}
-
-#[tokio::test]
-async fn an_answer_from_memory_is_no_creation() {
-    let subject = subject(Some(Mistake::AnswersFromMemory));
-    let broken = checks::patients::of_many_at_once_with_one_username_one_is_created(&subject).await;
-    let told = broken.unwrap_err().to_string();
-    assert!(told.contains("expected:  1\n  came:      16"), "{told}");
-    assert!(checks::patients::a_username_is_one_persons(&subject).await.is_err());
 }

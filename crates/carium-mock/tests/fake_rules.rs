@@ -1,0 +1,57 @@
+//! Rules of the fake that are none of the contract's: what the client refuses before it is sent, sent all the same.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use carium::api::{ClientCaredbExt as _, types};
+use carium::appointments::{AppointmentUpdate, NewAppointment};
+use carium::{Appointments as _, ErrorKind};
+use carium_mock::FakeCarium;
+
+fn appointment(fake: &FakeCarium) -> NewAppointment {
+    let time = |text: &str| text.parse().unwrap();
+    let appointment = fake.client().new_appointment().patient(fake.new_individual());
+    appointment
+        .practitioner(fake.practitioner("Dr. Quill"))
+        .status(fake.appointment_status("Scheduled"))
+        .kind(fake.appointment_type("Video visit"))
+        .between(time("2030-01-01T09:00:00Z"), time("2030-01-01T09:30:00Z"))
+        .guest_url("https://example.com/guest")
+        .build()
+        .unwrap()
+}
+
+/// The status of sending this as it is.
+async fn sent(fake: &FakeCarium, attributes: types::NewAppointment) -> u16 {
+    let type_ = types::AppointmentResourceType::OrgAppointments;
+    let data = types::CreateAppointmentData { attributes, type_ };
+    let call = fake.client().api().create_appointment().body(types::CreateAppointmentRequest { data });
+    let _ = call.send().await;
+    fake.calls().last().unwrap().status
+}
+
+#[tokio::test]
+async fn an_appointment_ends_after_it_starts() {
+    let fake = FakeCarium::new();
+    let good = appointment(&fake).attributes().clone();
+    assert_eq!(sent(&fake, good.clone()).await, 201);
+    let backwards =
+        types::NewAppointment { start_time: good.end_time, end_time: good.start_time, ..good.clone() };
+    assert_eq!(sent(&fake, backwards).await, 422);
+    let empty = types::NewAppointment { end_time: good.start_time, ..good };
+    assert_eq!(sent(&fake, empty).await, 422);
+    assert_eq!(fake.appointments().len(), 1);
+}
+
+#[tokio::test]
+async fn a_channel_of_the_platform_and_urls_exclude_each_other() {
+    let fake = FakeCarium::new();
+    let good = appointment(&fake);
+    let both = types::NewAppointment { add_video_channel: true, ..good.attributes().clone() };
+    assert_eq!(sent(&fake, both).await, 422);
+    // In two steps each of them is one that the client sends.
+    let id = fake.create(good).await.unwrap();
+    let channel = AppointmentUpdate::default().video_channel(true);
+    let error = fake.update(id, channel).await.unwrap_err();
+    assert_eq!((error.kind(), error.problems()[0].field()), (ErrorKind::Rejected, Some("guest-url")));
+    assert_eq!(fake.get(id).await.unwrap().has_video_channel, Some(false));
+}
