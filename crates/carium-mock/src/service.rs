@@ -5,6 +5,7 @@
 //! sandbox over HTTP. So there is one set of rules, and whatever a test learns from one of them holds for the
 //! other.
 
+mod account;
 pub(crate) mod answer;
 mod appointments;
 mod asked;
@@ -13,6 +14,7 @@ mod identity;
 mod lists;
 #[cfg(feature = "sandbox")]
 mod page;
+mod quirks;
 mod showboat;
 pub(crate) mod store;
 pub(crate) mod world;
@@ -26,8 +28,10 @@ use carium_api::{Operation, Transport, TransportError};
 use http::{Request, Response, StatusCode};
 use tokio::time::Instant;
 
+pub use account::FakeAccount;
 use answer::{Answer, Refusal};
 use asked::Asked;
+pub use quirks::Quirk;
 use store::Store;
 use world::World;
 
@@ -72,18 +76,19 @@ impl Service {
 
     /// Does what is asked, and answers.
     pub(crate) fn answer(&self, operation: &'static Operation, request: &Request<Bytes>) -> Response<Bytes> {
-        let response = match self.carry_out(&Asked::new(operation, request)) {
-            Ok(answer) => answer.into_response(),
-            Err(refusal) => refusal.into_response(),
+        let world = &mut *self.world();
+        let asked = Asked::new(operation, request);
+        let response = match self.carry_out(world, &asked) {
+            Ok(answer) => world.quirks.of_answer(&asked, answer).into_response(),
+            Err(refusal) => world.quirks.of_refusal(refusal).into_response(),
         };
         let call = FakeCall { operation: operation.id, status: response.status().as_u16() };
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
         response
     }
 
-    fn carry_out(&self, asked: &Asked<'_>) -> Result<Answer, Refusal> {
+    fn carry_out(&self, world: &mut World, asked: &Asked<'_>) -> Result<Answer, Refusal> {
         let now = self.now();
-        let world = &mut *self.world();
         if asked.operation.needs_token && !asked.token().is_some_and(|token| world.is_good(token)) {
             let detail = "The access token is missing, or no longer good.";
             return Err(Refusal::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail));

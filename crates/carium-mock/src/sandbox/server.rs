@@ -13,7 +13,9 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::route::{Route, route};
+use super::record::Record;
+use super::route::{Route, route, shown};
+use crate::contract::Deviation;
 use crate::service::Service;
 use crate::service::answer::Refusal;
 
@@ -21,29 +23,36 @@ use crate::service::answer::Refusal;
 const LONGEST_BODY: usize = 1024 * 1024;
 
 /// Serves one connection.
-pub(super) async fn connected(socket: TcpStream, service: Arc<Service>) {
+pub(super) async fn connected(socket: TcpStream, service: Arc<Service>, record: Arc<Record>) {
     let answering = service_fn(move |request| {
-        let service = Arc::clone(&service);
-        async move { Ok::<_, Infallible>(serve(&service, request).await.map(Full::new)) }
+        let (service, record) = (Arc::clone(&service), Arc::clone(&record));
+        async move { Ok::<_, Infallible>(serve(&service, &record, request).await.map(Full::new)) }
     });
     drop(http1::Builder::new().serve_connection(TokioIo::new(socket), answering).await);
 }
 
-async fn serve(service: &Service, request: Request<Incoming>) -> Response<Bytes> {
+async fn serve(service: &Service, record: &Record, request: Request<Incoming>) -> Response<Bytes> {
     let (head, body) = request.into_parts();
     let Ok(body) = Limited::new(body, LONGEST_BODY).collect().await else {
         let detail = "The body is larger than any request of this API.";
         return Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail).into_response();
     };
-    answer(service, &Request::from_parts(head, body.to_bytes()))
+    answer(service, record, &Request::from_parts(head, body.to_bytes()))
 }
 
-fn answer(service: &Service, request: &Request<Bytes>) -> Response<Bytes> {
-    match route(request.method(), request.uri().path()) {
-        Route::Operation(operation) => service.answer(operation, request),
+fn answer(service: &Service, record: &Record, request: &Request<Bytes>) -> Response<Bytes> {
+    let (method, path) = (request.method(), request.uri().path());
+    let unknown = |expected: String| record.add(Deviation::unknown_call(shown(method, path), expected));
+    match route(method, path) {
+        Route::Operation(operation) => {
+            let response = service.answer(operation, request);
+            record.judge(operation, request, &response);
+            response
+        }
         Route::OtherMethod(methods) => {
             let allowed: Vec<_> = methods.iter().map(|method| method.as_str()).collect();
             let allowed = allowed.join(", ");
+            unknown(format!("one of the methods {allowed}"));
             let detail = format!("This path takes {allowed}.");
             let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail);
             let mut response = refusal.into_response();
@@ -53,6 +62,7 @@ fn answer(service: &Service, request: &Request<Bytes>) -> Response<Bytes> {
             response
         }
         Route::Unknown(nearest) => {
+            unknown(nearest.map_or("a path of the spec".to_owned(), |path| format!("a path such as {path}")));
             let hint = nearest.map(|path| format!(" The nearest there is: {path}")).unwrap_or_default();
             let detail = format!("There is no such path in the contract; each ends with a slash.{hint}");
             Refusal::new(StatusCode::NOT_FOUND, "unknown-path", detail).into_response()

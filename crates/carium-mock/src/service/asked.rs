@@ -1,8 +1,8 @@
 //! What the service is asked, read as strictly as the contract is.
 
 use carium_api::Operation;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, Request, StatusCode};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::{HeaderMap, Request, StatusCode, Uri};
 use serde::de::DeserializeOwned;
 use url::form_urlencoded;
 
@@ -11,7 +11,7 @@ use super::answer::{MEDIA_TYPE, Refusal};
 /// A request for an operation.
 pub(crate) struct Asked<'a> {
     pub(crate) operation: &'static Operation,
-    path: &'a str,
+    uri: &'a Uri,
     query: Vec<(String, String)>,
     headers: &'a HeaderMap,
     body: &'a [u8],
@@ -22,11 +22,19 @@ impl<'a> Asked<'a> {
         let query = request.uri().query().unwrap_or_default();
         Self {
             operation,
-            path: request.uri().path(),
+            uri: request.uri(),
             query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
             headers: request.headers(),
             body: request.body().as_ref(),
         }
+    }
+
+    /// The origin that it was sent to: of its URL, or, over HTTP, the host that it names.
+    pub(crate) fn origin(&self) -> Option<String> {
+        if let (Some(scheme), Some(authority)) = (self.uri.scheme(), self.uri.authority()) {
+            return Some(format!("{scheme}://{authority}"));
+        }
+        Some(format!("http://{}", self.header(HOST.as_str())?))
     }
 
     /// The access token that it carries.
@@ -56,7 +64,8 @@ impl<'a> Asked<'a> {
     pub(crate) fn id<T: std::str::FromStr>(&self, what: &str) -> Result<T, Refusal> {
         let template = self.operation.path.split('/').filter(|segment| !segment.is_empty());
         // Two of the vendor's programs write a double slash.
-        let mut segments = self.path.split('/').filter(|segment| !segment.is_empty()).collect::<Vec<_>>();
+        let mut segments =
+            self.uri.path().split('/').filter(|segment| !segment.is_empty()).collect::<Vec<_>>();
         let behind = segments.len().saturating_sub(template.clone().count());
         segments.drain(..behind);
         let found = template.zip(segments).find(|(template, _)| template.starts_with('{'));

@@ -24,7 +24,7 @@ pub(crate) fn login(world: &mut World, asked: &Asked<'_>, now: u64) -> Result<An
     if account.password != request.password.expose() {
         return Err(refused());
     }
-    if let Some(secret) = &account.totp_secret {
+    if let Some(secret) = account.totp_secret {
         let code = request.totp_code.as_ref().ok_or_else(|| {
             Refusal::new(StatusCode::UNAUTHORIZED, "one-time-code-required", "A one-time code is missing.")
         })?;

@@ -97,7 +97,9 @@ fn forbidden() -> Error {
 #[async_trait]
 impl Transfers for MemoryStore {
     async fn post(&self, form: &UploadForm, file: FilePart) -> Result<(), Error> {
-        let fields: Vec<_> = form.fields().iter().collect();
+        // As with S3, fields of such a name are the client's business.
+        let fields: Vec<_> =
+            form.fields().iter().filter(|(name, _)| !name.starts_with("x-ignore-")).collect();
         let [("key", key), ("expires", until)] = &fields[..] else { return Err(forbidden()) };
         let id = key.parse().map_err(|_| forbidden())?;
         if form.url().expose() != UPLOADS {
