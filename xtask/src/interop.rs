@@ -163,12 +163,13 @@ impl Bench {
             "--url",
             &sandbox.url,
             "--checks",
-            CHECKS,
+            "all",
+            // The service has rules that no schema can say: an organization that is there, an end after the start.
+            "--exclude-checks",
+            "positive_data_acceptance",
             "--max-examples",
-            "50",
+            "30",
             // The same requests each time: what it finds today and not tomorrow would be nobody's mistake.
-            "--seed",
-            "1",
             "--generation-deterministic",
             "--no-color",
         ];

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use carium::appointments::NewAppointment;
 use carium::patients::{Gender, NewPatient};
-use carium::{Appointments as _, Patients as _};
+use carium::{Appointments, Patients};
 use carium_mock::{FakeCarium, Sandbox};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -49,7 +49,7 @@ fn main() -> Result<(), Failed> {
     measure(&mut start, rounds, starts)?;
     let fake = FakeCarium::new();
     let appointment = appointment(&fake)?;
-    let id = runtime.block_on(carium::Appointments::create(&fake, appointment))?;
+    let id = runtime.block_on(Appointments::create(&fake, appointment))?;
     say("call")?;
     let document = document();
     let mut created = 0_u64;
@@ -67,7 +67,7 @@ fn main() -> Result<(), Failed> {
                 created += u64::from(times);
                 let mut patients = patients?.into_iter();
                 timed(&runtime, times, async || match patients.next() {
-                    Some(patient) => Ok(black_box(fake.create(patient).await).map(drop)?),
+                    Some(patient) => Ok(black_box(Patients::create(&fake, patient).await).map(drop)?),
                     None => Ok(()),
                 })
             }),

@@ -53,8 +53,8 @@ struct Body {
     content: Content,
 }
 
-/// The media types of a body. Their schemas are looked up by where they stand.
-type Content = BTreeMap<String, serde::de::IgnoredAny>;
+/// The schemas of a body by its media types. They are compiled by where they stand.
+type Content = BTreeMap<String, Value>;
 
 impl Contract {
     fn read() -> Self {

@@ -5,7 +5,7 @@
 use carium::appointments::{AppointmentUpdate, NewAppointment};
 use carium::documents::{DocumentQuery, Source};
 use carium::patients::{Gender, IndividualId};
-use carium::{Carium, Documents as _, ErrorKind, ListOptions, NewInvitation};
+use carium::{Carium, ErrorKind, ListOptions, NewInvitation};
 use carium_mock::{FakeCarium, Quirk, Sandbox};
 use futures_util::TryStreamExt as _;
 use serde_json::{Value, json};

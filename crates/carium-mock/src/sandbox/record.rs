@@ -62,7 +62,9 @@ impl Record {
         if response.extensions().get::<BeyondTheSpec>().is_none() {
             found.extend(judge_answer(operation, response));
         }
-        found.into_iter().for_each(|deviation| self.add(deviation));
+        for deviation in found {
+            self.add(deviation);
+        }
     }
 }
 

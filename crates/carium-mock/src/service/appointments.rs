@@ -1,10 +1,11 @@
 //! Appointments.
 
 use carium_api::types::{
-    AppointmentId, AppointmentStatusId, AppointmentTypeId, CreateAppointmentRequest, NewAppointment,
-    PractitionerId, UpdateAppointmentRequest,
+    AppointmentChanges, AppointmentId, AppointmentStatusId, AppointmentTypeId, CreateAppointmentRequest,
+    NewAppointment, PractitionerId, UpdateAppointmentRequest,
 };
 use carium_api::{Change, DateTime};
+use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Refusal};
@@ -41,6 +42,11 @@ pub(crate) fn update(world: &mut World, asked: &Asked<'_>) -> Result<Answer, Ref
     let id = asked.id("appointment")?;
     let request: UpdateAppointmentRequest = asked.body()?;
     let changes = request.data.attributes;
+    if changes == AppointmentChanges::default() {
+        let detail = "There is nothing to change.";
+        let refusal = Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "empty", detail);
+        return Err(refusal.at("/data/attributes".to_owned()));
+    }
     let mut appointment = world.appointments.get(&id).ok_or_else(not_found)?.clone();
     if let Some(practitioner) = changes.practitioner_id {
         has_practitioner(world, practitioner)?;

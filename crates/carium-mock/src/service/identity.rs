@@ -54,6 +54,10 @@ pub(crate) fn invite(world: &mut World, asked: &Asked<'_>) -> Result<Answer, Ref
     if invitation.notifications.is_empty() {
         return Err(Refusal::attribute("empty", "notifications", "There is no way to send it."));
     }
+    let channels = &invitation.notifications;
+    if channels.iter().enumerate().any(|(nth, channel)| channels[..nth].contains(channel)) {
+        return Err(Refusal::attribute("invalid", "notifications", "One is there twice."));
+    }
     match world.patient_named(username) {
         Some(patient) => {
             for channel in &invitation.notifications {
