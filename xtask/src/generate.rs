@@ -6,6 +6,7 @@
 mod canaries;
 mod check;
 mod client;
+mod contract;
 mod examples;
 mod header;
 mod mocks;
@@ -97,6 +98,7 @@ fn all(sources: &Sources) -> Result<Vec<Output>, String> {
     outputs.push(canaries::output(sources, &header));
     outputs.push(examples::output(&sources.api));
     outputs.extend(mocks::outputs(&sources.api, &header)?);
+    outputs.push(contract::output(&sources.api));
     Ok(outputs)
 }
 

@@ -8,6 +8,9 @@
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::process::Child;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use crate::generate::SPEC;
 use crate::process::Command;
@@ -20,8 +23,9 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
         Ok(()) => {
             bench.check("openapi-spec-validator", Bench::spec_validator)?;
             bench.check("openapi-python-client", Bench::python_client)?;
+            bench.check("schemathesis", Bench::property_tests)?;
         }
-        Err(why) => skip(&["openapi-spec-validator", "openapi-python-client"], &why),
+        Err(why) => skip(&["openapi-spec-validator", "openapi-python-client", "schemathesis"], &why),
     }
     match bench.install_node() {
         Ok(()) => {
@@ -150,6 +154,35 @@ impl Bench {
         complains(&said.join("\n"), &["violat", "warning"])
     }
 
+    /// Draws requests from the spec, good ones and bad ones, and holds the sandbox's answers against it.
+    fn property_tests(&self) -> Result<(), String> {
+        let sandbox = Sandbox::start(&self.folder)?;
+        let arguments = [
+            "run",
+            &self.spec(),
+            "--url",
+            &sandbox.url,
+            "--checks",
+            "all",
+            // The service has rules that no schema can say: an organization that is there, an end after the start.
+            "--exclude-checks",
+            "positive_data_acceptance",
+            "--max-examples",
+            "30",
+            // The same requests each time: what it finds today and not tomorrow would be nobody's mistake.
+            "--generation-deterministic",
+            "--no-color",
+        ];
+        let hooks = self.recipes.display().to_string();
+        self.command("venv/bin/schemathesis", &arguments)
+            .with("SCHEMATHESIS_HOOKS", "sign_in")
+            .with("PYTHONPATH", &hooks)
+            .with("PYTHONDONTWRITEBYTECODE", "1")
+            .with("CARIUM_URL", &sandbox.url)
+            .output()
+            .map(drop)
+    }
+
     /// Runs a tool that must succeed and say none of some words.
     fn quiet(&self, program: &str, arguments: &[&str], words: &[&str]) -> Result<(), String> {
         complains(&self.command(program, arguments).output()?, words)
@@ -175,6 +208,45 @@ impl Bench {
         } else {
             Err(format!("{path} has no {text}: the type was given up in silence"))
         }
+    }
+}
+
+/// The sandbox of `carium-mock`, as a process.
+struct Sandbox {
+    process: Child,
+    url: String,
+}
+
+impl Sandbox {
+    fn start(folder: &Path) -> Result<Self, String> {
+        let build = ["build", "--quiet", "--package", "carium-mock", "--no-default-features"];
+        let example = ["--features", "sandbox", "--example", "sandbox"];
+        Command::new("cargo", &[&build[..], &example].concat()).within(folder).output()?;
+        // Beside this program, wherever cargo puts what it builds.
+        let own = std::env::current_exe().map_err(|error| error.to_string())?;
+        let program = own.with_file_name("examples").join("sandbox").display().to_string();
+        let log = folder.join("sandbox.log");
+        let process = Command::new(&program, &[]).start(&log)?;
+        let mut sandbox = Self { process, url: String::new() };
+        let end = Instant::now() + Duration::from_secs(10);
+        while Instant::now() < end {
+            let said = fs::read_to_string(&log).unwrap_or_default();
+            if let Some((first, _)) = said.split_once('\n') {
+                let url = first.strip_prefix("listening on ");
+                url.ok_or("the sandbox does not say where it listens")?.clone_into(&mut sandbox.url);
+                return Ok(sandbox);
+            }
+            sleep(Duration::from_millis(10));
+        }
+        Err("the sandbox does not listen".to_owned())
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        // One that has ended already is as good.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 

@@ -9,7 +9,7 @@ mod sides;
 
 use serde_json::{Map, Value, json};
 
-pub(crate) use json_schema::json_schema;
+pub(crate) use json_schema::{json_schema, translate};
 pub(crate) use marks::Mark;
 pub(crate) use operations::Operation;
 pub(crate) use sides::Sides;

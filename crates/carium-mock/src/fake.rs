@@ -7,8 +7,8 @@
 
 mod traits;
 
-use std::collections::BTreeSet;
 use std::fmt;
+use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,20 +16,18 @@ use bytes::Bytes;
 use carium::documents::{DocumentReferenceId, Transfers};
 use carium::invitations::NotificationChannel;
 use carium::patients::{IndividualGroupId, IndividualId, OrganizationId};
-use carium::{Builder, Carium, Credentials};
+use carium::{Builder, Carium};
 use carium_api::Transport;
 use carium_api::types::{
     self, AppointmentId, AppointmentStatusId, AppointmentTypeId, DocumentClassId, PractitionerId,
 };
+use indexmap::IndexMap;
 use uuid::Uuid;
 
 use crate::faults::{Fault, FaultPlan, Faults};
 use crate::service::store::{MemoryStore, Store};
-use crate::service::world::{Account, Filed, World};
-use crate::service::{FakeCall, Service};
-
-const USERNAME: &str = "username";
-const PASSWORD: &str = "password";
+use crate::service::world::{Filed, World};
+use crate::service::{FakeAccount, FakeCall, Quirk, Service};
 
 /// A Carium in memory. Cheap to clone; the clones are one.
 ///
@@ -77,9 +75,6 @@ impl FakeCarium {
         let mut world = World::new(seed);
         let organization = OrganizationId(world.next_id());
         world.organizations.insert(organization);
-        let account =
-            Account { password: PASSWORD.to_owned(), totp_secret: None, used_codes: BTreeSet::new() };
-        world.accounts.insert(USERNAME.to_owned(), account);
         let faults = Arc::new(Faults::default());
         let store = Arc::new(MemoryStore::new(Duration::from_hours(1), Arc::clone(&faults)));
         let service = Arc::new(Service::new(world, Arc::<MemoryStore>::clone(&store), faults));
@@ -102,7 +97,7 @@ impl FakeCarium {
         organization: OrganizationId,
         begin: impl Fn() -> Builder + Send + Sync + 'static,
     ) -> Result<Self, carium::Error> {
-        let credentials = Credentials::new(USERNAME, PASSWORD)?;
+        let credentials = FakeAccount::plain().credentials()?;
         let builder = move || begin().credentials(credentials.clone()).organization(organization);
         let client = builder().build()?;
         Ok(Self(Arc::new(Parts { service, store, organization, client, builder: Box::new(builder) })))
@@ -174,7 +169,8 @@ impl FakeCarium {
 
     /// The patients that were created, in their order.
     pub fn patients(&self) -> Vec<(IndividualId, types::NewPatient)> {
-        self.0.service.world().patients.clone()
+        let world = self.0.service.world();
+        world.patients().map(|(id, patient)| (*id, patient.clone())).collect()
     }
 
     /// The invitations to this username, in their order: the ways in which each was sent.
@@ -193,7 +189,7 @@ impl FakeCarium {
     /// The documents that were announced, in their order.
     pub fn documents(&self) -> Vec<FakeDocument> {
         let world = self.0.service.world();
-        let document = |(id, filed): &(DocumentReferenceId, Filed)| FakeDocument {
+        let document = |(id, filed): (&DocumentReferenceId, &Filed)| FakeDocument {
             id: *id,
             attributes: filed.attributes.clone(),
             is_processed: filed.is_processed,
@@ -209,6 +205,21 @@ impl FakeCarium {
     /// The calls that reached the service, in their order. Sign-ins are among them.
     pub fn calls(&self) -> Vec<FakeCall> {
         self.0.service.calls()
+    }
+
+    /// The account of the client, which signs in with a username and a password.
+    pub fn account(&self) -> FakeAccount {
+        FakeAccount::plain()
+    }
+
+    /// Another account, which signs in with one-time codes too.
+    pub fn account_with_codes(&self) -> FakeAccount {
+        FakeAccount::with_codes()
+    }
+
+    /// Does these things in the other way from now on, and all others as they are without.
+    pub fn set_quirks(&self, quirks: impl IntoIterator<Item = Quirk>) {
+        self.0.service.world().quirks = quirks.into_iter().collect();
     }
 
     /// Ends every access token: the client signs in again.
@@ -239,12 +250,16 @@ impl FakeCarium {
         add(world, id)
     }
 
-    fn named<I: Copy + From<Uuid>>(&self, name: &str, things: fn(&mut World) -> &mut Vec<(I, String)>) -> I {
+    fn named<I: Copy + Eq + From<Uuid> + Hash>(
+        &self,
+        name: &str,
+        things: fn(&mut World) -> &mut IndexMap<I, String>,
+    ) -> I {
         let world = &mut *self.0.service.world();
-        let known = things(world).iter().find(|(_, each)| each == name).map(|(id, _)| *id);
+        let known = things(world).iter().find(|(_, each)| *each == name).map(|(id, _)| *id);
         known.unwrap_or_else(|| {
             let id = I::from(world.next_id());
-            things(world).push((id, name.to_owned()));
+            things(world).insert(id, name.to_owned());
             id
         })
     }

@@ -1,7 +1,9 @@
 //! What tests of programs that use Carium depend on.
 //!
 //! [`FakeCarium`] is a Carium in memory: stateful, with the service's rules, and the real client in front of it. With
-//! the feature `sandbox` there is the same behind HTTP, on a local port.
+//! the feature `sandbox` there is the same behind HTTP, on a local port, which holds every request and every answer
+//! against the spec itself and fails the test where one differs. Both do what the vendor leaves open in the other way
+//! where they are told to: see [`Quirk`].
 //!
 //! The feature `expectations` (on by default) has a mock of each trait of `carium`. The feature `strategies` (on by
 //! default) has what `proptest` draws inputs from: those that `carium` takes, and those that are wrong in one way.
@@ -34,6 +36,8 @@
 //! # }
 //! ```
 
+#[cfg(feature = "sandbox")]
+mod contract;
 #[cfg(feature = "expectations")]
 pub mod expectations;
 mod fake;
@@ -53,13 +57,15 @@ pub mod strategies;
 #[cfg(feature = "suite")]
 pub mod suite;
 
+#[cfg(feature = "sandbox")]
+pub use contract::{Deviation, Direction};
 #[cfg(feature = "expectations")]
 pub use expectations::{items, items_then};
 pub use fake::{FakeCarium, FakeDocument};
 pub use faults::{Fault, FaultPlan, InvalidFaultPlan, Reply};
 #[cfg(feature = "sandbox")]
-pub use sandbox::Sandbox;
-pub use service::FakeCall;
+pub use sandbox::{Sandbox, SandboxBuilder};
+pub use service::{FakeAccount, FakeCall, Quirk};
 
 /// The spec that everything here was generated from, as YAML: `specs/carium.yaml` of the workspace.
 pub const SPEC: &str = include_str!("generated/carium.yaml");

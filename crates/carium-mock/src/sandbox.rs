@@ -4,26 +4,29 @@
 //! it must not. The rules are the fake's, as it is the fake that answers; here are only sockets and routes. Files
 //! go to an [`ObjectStore`] at an address of its own.
 
+mod builder;
 mod faults;
+mod record;
 mod route;
 mod server;
 
 use std::io;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
 use carium::documents::DocumentReferenceId;
 use carium::{Builder, Carium};
-use tokio::net::TcpListener;
 
+pub use builder::SandboxBuilder;
+use record::Record;
+
+use crate::contract::Deviation;
 use crate::fake::FakeCarium;
-use crate::faults::Faults;
 use crate::listening::Listening;
 use crate::object_store::{ObjectStore, PresignPost};
-use crate::service::Service;
 use crate::service::store::{Form, Store};
-use crate::service::world::World;
 
 /// A Carium that listens on 127.0.0.1. Stops when it is dropped.
 ///
@@ -42,11 +45,22 @@ use crate::service::world::World;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # What differs from the spec
+///
+/// Every request and every answer is held against the spec itself. What differs is kept
+/// ([`deviations`](Self::deviations)) and fails the test: when the sandbox is dropped, it panics with all of them. So
+/// a test in another language, or of one's own client, need not look at what was sent. A test that provokes
+/// deviations takes them ([`take_deviations`](Self::take_deviations)) and asserts what they are.
+///
+/// A request that the service refuses by its rules is none: a username that is taken, an id of nothing, a wrong
+/// password. One that the spec does not know is, although it is answered as the service would.
 #[derive(Debug)]
 pub struct Sandbox {
     fake: FakeCarium,
     store: ObjectStore,
     url: String,
+    record: Arc<Record>,
     _listening: Listening,
 }
 
@@ -56,22 +70,12 @@ impl Sandbox {
     /// # Errors
     /// There is no port to be had, or no HTTP client can be made here.
     pub async fn start() -> io::Result<Self> {
-        let store = ObjectStore::start().await?;
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let url = format!("http://{}", listener.local_addr()?);
-        let files: Arc<dyn Store> = Arc::new(Files(store.clone()));
-        let (world, organization) = World::of_the_page();
-        let plan = Arc::new(Faults::default());
-        let service = Arc::new(Service::new(world, Arc::clone(&files), Arc::clone(&plan)));
-        store.set_plan(move |call, _| faults::of_store(&plan, call));
-        let base_url = url.clone();
-        let fake = FakeCarium::assembled(Arc::clone(&service), files, organization, move || {
-            Carium::builder().base_url(&base_url)
-        })
-        .map_err(io::Error::other)?;
-        let listening =
-            Listening::start(listener, move |socket| server::connected(socket, Arc::clone(&service)));
-        Ok(Self { fake, store, url, _listening: listening })
+        Self::builder().start().await
+    }
+
+    /// Begins to set one up: with an address, a seed or quirks of its own, or for others to talk to.
+    pub fn builder() -> SandboxBuilder {
+        SandboxBuilder::new()
     }
 
     /// Where it listens: `http://127.0.0.1:PORT`, the base URL for a client.
@@ -94,9 +98,34 @@ impl Sandbox {
         &self.fake
     }
 
+    /// How the calls so far differed from the spec, in their order. The first thousand are kept.
+    pub fn deviations(&self) -> Vec<Deviation> {
+        self.record.all()
+    }
+
+    /// The same, which is forgotten by this: a test that provokes them does not fail for them.
+    pub fn take_deviations(&self) -> Vec<Deviation> {
+        self.record.take()
+    }
+
     /// The store that its files are in.
     pub fn object_store(&self) -> &ObjectStore {
         &self.store
+    }
+}
+
+impl Drop for Sandbox {
+    #[allow(clippy::panic, reason = "to fail the test that owns it is what it is asked for")]
+    fn drop(&mut self) {
+        // A test that fails already says why, and a second panic would end the process.
+        if self.record.is_observed() || thread::panicking() {
+            return;
+        }
+        let deviations = self.record.all();
+        if !deviations.is_empty() {
+            let lines: Vec<_> = deviations.iter().map(|deviation| format!("\n  {deviation}")).collect();
+            panic!("calls of the sandbox differed from the spec:{}", lines.concat());
+        }
     }
 }
 

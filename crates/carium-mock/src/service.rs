@@ -5,6 +5,7 @@
 //! sandbox over HTTP. So there is one set of rules, and whatever a test learns from one of them holds for the
 //! other.
 
+mod account;
 pub(crate) mod answer;
 mod appointments;
 mod asked;
@@ -13,6 +14,7 @@ mod identity;
 mod lists;
 #[cfg(feature = "sandbox")]
 mod page;
+mod quirks;
 mod showboat;
 pub(crate) mod store;
 pub(crate) mod world;
@@ -27,8 +29,10 @@ use carium_api::{Operation, Transport, TransportError};
 use http::{Request, Response, StatusCode};
 use tokio::time::Instant;
 
-use answer::{Answer, Refusal};
+pub use account::FakeAccount;
+use answer::{Answer, BeyondTheSpec, Refusal};
 use asked::Asked;
+pub use quirks::Quirk;
 use store::Store;
 use world::World;
 
@@ -126,15 +130,16 @@ impl Service {
     }
 
     fn answer(&self, operation: &'static Operation, request: &Request<Bytes>) -> Response<Bytes> {
-        match self.carry_out(&Asked::new(operation, request)) {
-            Ok(answer) => answer.into_response(),
-            Err(refusal) => refusal.into_response(),
+        let world = &mut *self.world();
+        let asked = Asked::new(operation, request);
+        match self.carry_out(world, &asked) {
+            Ok(answer) => world.quirks.of_answer(&asked, answer).into_response(),
+            Err(refusal) => world.quirks.of_refusal(refusal).into_response(),
         }
     }
 
-    fn carry_out(&self, asked: &Asked<'_>) -> Result<Answer, Refusal> {
+    fn carry_out(&self, world: &mut World, asked: &Asked<'_>) -> Result<Answer, Refusal> {
         let now = self.now();
-        let world = &mut *self.world();
         if asked.operation.needs_token && !asked.token().is_some_and(|token| world.is_good(token)) {
             let detail = "The access token is missing, or no longer good.";
             return Err(Refusal::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail));
@@ -193,7 +198,11 @@ impl What {
     /// What becomes of a request that would have been answered so.
     fn instead_of(self, mut response: Response<Bytes>) -> Outcome {
         match self {
-            Self::Answer(reply) => Outcome::Answered(reply.response()),
+            Self::Answer(reply) => {
+                let mut response = reply.response();
+                response.extensions_mut().insert(BeyondTheSpec);
+                Outcome::Answered(response)
+            }
             Self::Reset { .. } => Outcome::Reset,
             // Nothing has no middle.
             Self::Truncate if response.body().is_empty() => Outcome::Reset,
@@ -206,6 +215,7 @@ impl What {
                     *first ^= 1;
                 }
                 *response.body_mut() = body.freeze();
+                response.extensions_mut().insert(BeyondTheSpec);
                 Outcome::Answered(response)
             }
             // The first was seen to before; the second is the store's.

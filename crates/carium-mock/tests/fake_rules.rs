@@ -26,7 +26,7 @@ async fn sent(fake: &FakeCarium, attributes: types::NewAppointment) -> u16 {
     let data = types::CreateAppointmentData { attributes, type_ };
     let call = fake.client().api().create_appointment().body(types::CreateAppointmentRequest { data });
     let _ = call.send().await;
-    fake.calls().last().unwrap().status
+    fake.calls().last().unwrap().status.unwrap()
 }
 
 #[tokio::test]

@@ -79,4 +79,16 @@ async fn what_it_does_not_know_is_refused_with_a_hint() {
         let body = String::from_utf8(answer.bytes().await.unwrap().to_vec()).unwrap();
         assert!(body.contains(hint), "{method} {path}: {body}");
     }
+    // All but the one without a token are none that the spec knows.
+    let deviations: Vec<_> = sandbox.take_deviations().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        deviations,
+        [
+            "unknown call, request, GET /caredb/v1/…/: expected a path such as /caredb/v1/org-practitioners/",
+            "unknown call, request, GET /caredb/v1/org-practitioners: expected a path such as \
+             /caredb/v1/org-practitioners/",
+            "unknown call, request, DELETE /caredb/v1/org-practitioners/: expected one of the methods GET",
+            "unknown call, request, GET /: expected a path of the spec",
+        ]
+    );
 }

@@ -10,6 +10,8 @@
 
 #[path = "real_store/process.rs"]
 mod process;
+#[path = "../../carium-mock/tests/support/python.rs"]
+mod python;
 
 use std::collections::VecDeque;
 use std::future::ready;

@@ -22,7 +22,8 @@ pub(crate) fn json_schema(spec: &Spec, schema: &Value) -> Value {
     translated
 }
 
-fn translate(schema: &Value) -> Value {
+/// The schema by itself; what it refers to has to be translated too.
+pub(crate) fn translate(schema: &Value) -> Value {
     match schema {
         Value::Array(items) => Value::Array(items.iter().map(translate).collect()),
         Value::Object(map) => translate_map(map),

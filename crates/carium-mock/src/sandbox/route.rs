@@ -39,6 +39,24 @@ fn segments(path: &str) -> Vec<&str> {
     path.split('/').filter(|segment| !segment.is_empty()).collect()
 }
 
+/// A call as it may be shown: what the spec knows of its method and its path, as the rest is the client's.
+pub(crate) fn shown(method: &Method, path: &str) -> String {
+    let is_known = |segment: &str| {
+        operations::ALL.iter().any(|operation| segments(operation.path).contains(&segment))
+            && !segment.starts_with('{')
+    };
+    let method = operations::ALL.iter().map(|operation| &operation.method).find(|known| *known == method);
+    let mut shown = format!("{} /", method.map_or("(another method)", Method::as_str));
+    for segment in segments(path) {
+        shown.push_str(if is_known(segment) { segment } else { "…" });
+        shown.push('/');
+    }
+    if !path.ends_with('/') {
+        shown.pop();
+    }
+    shown
+}
+
 /// The path that begins and ends most like this one, for whoever mistyped it.
 fn nearest(path: &str) -> Option<&'static str> {
     let likeness = |operation: &&Operation| {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{ALLOW, HeaderValue};
-use http::{Method, Request, Response, StatusCode};
+use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -12,7 +12,9 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::route::{Route, route};
+use super::record::Record;
+use super::route::{Route, route, shown};
+use crate::contract::Deviation;
 use crate::listening::{Closed, Connection, Content, End, Scissors};
 use crate::service::answer::Refusal;
 use crate::service::{Outcome, Service};
@@ -21,13 +23,13 @@ use crate::service::{Outcome, Service};
 const LONGEST_BODY: usize = 1024 * 1024;
 
 /// Serves one connection.
-pub(super) async fn connected(socket: TcpStream, service: Arc<Service>) {
+pub(super) async fn connected(socket: TcpStream, service: Arc<Service>, record: Arc<Record>) {
     let scissors = Scissors::default();
     let connection = TokioIo::new(Connection { socket, scissors: scissors.clone() });
     let answering = service_fn(move |request| {
-        let (service, scissors) = (Arc::clone(&service), scissors.clone());
+        let (service, record, scissors) = (Arc::clone(&service), Arc::clone(&record), scissors.clone());
         async move {
-            let (response, end) = match serve(&service, request).await {
+            let (response, end) = match serve(&service, &record, request).await {
                 Outcome::Answered(response) => (response, End::Whole),
                 Outcome::Truncated(response) => {
                     let half = response.body().len() as u64 / 2;
@@ -42,7 +44,7 @@ pub(super) async fn connected(socket: TcpStream, service: Arc<Service>) {
     drop(http1::Builder::new().serve_connection(connection, answering).await);
 }
 
-async fn serve(service: &Service, request: Request<Incoming>) -> Outcome {
+async fn serve(service: &Service, record: &Record, request: Request<Incoming>) -> Outcome {
     let (head, body) = request.into_parts();
     let Ok(body) = Limited::new(body, LONGEST_BODY).collect().await else {
         let detail = "The body is larger than any request of this API.";
@@ -50,20 +52,36 @@ async fn serve(service: &Service, request: Request<Incoming>) -> Outcome {
         return Outcome::Answered(refusal.into_response());
     };
     let request = Request::from_parts(head, body.to_bytes());
-    match route(request.method(), request.uri().path()) {
-        Route::Operation(operation) => service.take(operation, &request),
-        Route::OtherMethod(methods) => Outcome::Answered(other_method(&methods)),
-        Route::Unknown(nearest) => Outcome::Answered(unknown_path(nearest)),
+    let (method, path) = (request.method(), request.uri().path());
+    let unknown = |expected: String| record.add(Deviation::unknown_call(shown(method, path), expected));
+    match route(method, path) {
+        Route::Operation(operation) => {
+            let outcome = service.take(operation, &request);
+            let answer = match &outcome {
+                Outcome::Answered(response) | Outcome::Truncated(response) => Some(response),
+                Outcome::Reset | Outcome::Silence => None,
+            };
+            record.judge(operation, &request, answer);
+            outcome
+        }
+        Route::OtherMethod(methods) => {
+            let allowed: Vec<_> = methods.iter().map(|method| method.as_str()).collect();
+            let allowed = allowed.join(", ");
+            unknown(format!("one of the methods {allowed}"));
+            Outcome::Answered(other_method(&allowed))
+        }
+        Route::Unknown(nearest) => {
+            unknown(nearest.map_or("a path of the spec".to_owned(), |path| format!("a path such as {path}")));
+            Outcome::Answered(unknown_path(nearest))
+        }
     }
 }
 
-fn other_method(methods: &[&'static Method]) -> Response<Bytes> {
-    let allowed: Vec<_> = methods.iter().map(|method| method.as_str()).collect();
-    let allowed = allowed.join(", ");
+fn other_method(allowed: &str) -> Response<Bytes> {
     let detail = format!("This path takes {allowed}.");
     let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail);
     let mut response = refusal.into_response();
-    if let Ok(allowed) = HeaderValue::from_str(&allowed) {
+    if let Ok(allowed) = HeaderValue::from_str(allowed) {
         response.headers_mut().insert(ALLOW, allowed);
     }
     response

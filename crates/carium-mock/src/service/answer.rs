@@ -8,10 +8,16 @@ use serde_json::{Value, json};
 /// The media type of every answer that has a body (reference pages).
 pub(crate) const MEDIA_TYPE: &str = "application/vnd.api+json";
 
+/// In the extensions of an answer that is other than the spec has it, because a test asked for that. The sandbox
+/// does not hold such an answer against itself.
+#[derive(Clone, Copy)]
+pub(crate) struct BeyondTheSpec;
+
 /// A yes.
 pub(crate) struct Answer {
-    status: StatusCode,
-    body: Option<Value>,
+    pub(crate) status: StatusCode,
+    pub(crate) body: Option<Value>,
+    pub(crate) is_beyond_the_spec: bool,
 }
 
 /// A no, with what a JSON:API error says of it.
@@ -21,6 +27,8 @@ pub(crate) struct Refusal {
     pub(crate) code: &'static str,
     pub(crate) detail: String,
     pub(crate) source: Option<Source>,
+    /// Whether it has no body.
+    pub(crate) is_bare: bool,
 }
 
 /// What of a request is at fault.
@@ -32,25 +40,29 @@ pub(crate) enum Source {
 
 impl Answer {
     pub(crate) fn ok(body: Value) -> Self {
-        Self { status: StatusCode::OK, body: Some(body) }
+        Self { status: StatusCode::OK, body: Some(body), is_beyond_the_spec: false }
     }
 
     pub(crate) fn created(body: Value) -> Self {
-        Self { status: StatusCode::CREATED, body: Some(body) }
+        Self { status: StatusCode::CREATED, body: Some(body), is_beyond_the_spec: false }
     }
 
     pub(crate) fn no_content() -> Self {
-        Self { status: StatusCode::NO_CONTENT, body: None }
+        Self { status: StatusCode::NO_CONTENT, body: None, is_beyond_the_spec: false }
     }
 
     pub(crate) fn into_response(self) -> Response<Bytes> {
-        response(self.status, self.body.as_ref())
+        let mut response = response(self.status, self.body.as_ref());
+        if self.is_beyond_the_spec {
+            response.extensions_mut().insert(BeyondTheSpec);
+        }
+        response
     }
 }
 
 impl Refusal {
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), source: None }
+        Self { status, code, detail: detail.into(), source: None, is_bare: false }
     }
 
     /// A field of the body is at fault: the name of an attribute.
@@ -77,6 +89,11 @@ impl Refusal {
     }
 
     pub(crate) fn into_response(self) -> Response<Bytes> {
+        if self.is_bare {
+            let mut response = response(self.status, None);
+            response.extensions_mut().insert(BeyondTheSpec);
+            return response;
+        }
         let mut error = json!({
             "status": self.status.as_str(),
             "code": self.code,

@@ -1,10 +1,11 @@
 //! Appointments.
 
 use carium_api::types::{
-    AppointmentId, AppointmentStatusId, CreateAppointmentRequest, NewAppointment, PractitionerId,
-    UpdateAppointmentRequest,
+    AppointmentChanges, AppointmentId, AppointmentStatusId, AppointmentTypeId, CreateAppointmentRequest,
+    NewAppointment, PractitionerId, UpdateAppointmentRequest,
 };
 use carium_api::{Change, DateTime};
+use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Refusal};
@@ -18,8 +19,7 @@ pub(crate) fn create(world: &mut World, asked: &Asked<'_>) -> Result<Answer, Ref
     world.has_individual(appointment.individual_id)?;
     has_practitioner(world, appointment.practitioner_id)?;
     has_status(world, appointment.status_id)?;
-    let has_kind = world.kinds.iter().any(|(id, _)| *id == appointment.type_id);
-    known("type-id", "type of appointment", has_kind)?;
+    has_kind(world, appointment.type_id)?;
     check(&appointment)?;
     let id = AppointmentId(world.next_id());
     let document = document(id, &appointment);
@@ -42,6 +42,11 @@ pub(crate) fn update(world: &mut World, asked: &Asked<'_>) -> Result<Answer, Ref
     let id = asked.id("appointment")?;
     let request: UpdateAppointmentRequest = asked.body()?;
     let changes = request.data.attributes;
+    if changes == AppointmentChanges::default() {
+        let detail = "There is nothing to change.";
+        let refusal = Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "empty", detail);
+        return Err(refusal.at("/data/attributes".to_owned()));
+    }
     let mut appointment = world.appointments.get(&id).ok_or_else(not_found)?.clone();
     if let Some(practitioner) = changes.practitioner_id {
         has_practitioner(world, practitioner)?;
@@ -52,7 +57,7 @@ pub(crate) fn update(world: &mut World, asked: &Asked<'_>) -> Result<Answer, Ref
         appointment.status_id = status;
     }
     if let Some(kind) = changes.type_id {
-        known("type-id", "type of appointment", world.kinds.iter().any(|(id, _)| *id == kind))?;
+        has_kind(world, kind)?;
         appointment.type_id = kind;
     }
     appointment.start_time = changes.start_time.unwrap_or(appointment.start_time);
@@ -82,11 +87,15 @@ fn not_found() -> Refusal {
 }
 
 fn has_practitioner(world: &World, id: PractitionerId) -> Result<(), Refusal> {
-    known("practitioner-id", "practitioner", world.practitioners.iter().any(|(each, _)| *each == id))
+    known("practitioner-id", "practitioner", world.practitioners.contains_key(&id))
 }
 
 fn has_status(world: &World, id: AppointmentStatusId) -> Result<(), Refusal> {
-    known("status-id", "status of an appointment", world.statuses.iter().any(|(each, _)| *each == id))
+    known("status-id", "status of an appointment", world.statuses.contains_key(&id))
+}
+
+fn has_kind(world: &World, id: AppointmentTypeId) -> Result<(), Refusal> {
+    known("type-id", "type of appointment", world.kinds.contains_key(&id))
 }
 
 fn check(appointment: &NewAppointment) -> Result<(), Refusal> {

@@ -1,12 +1,15 @@
 //! Documents: their references, and where their files go to and come from.
 
-use carium_api::types::{CreateDocumentReferenceRequest, DocumentClassId, DocumentReferenceId, IndividualId};
+use carium_api::types::{
+    CreateDocumentReferenceRequest, DocumentClassId, DocumentReferenceId, IndividualId, NewDocumentReference,
+};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, Refusal};
 use super::asked::Asked;
 use super::lists::{page, required_organization};
+use super::quirks::Quirk;
 use super::store::Store;
 use super::world::{Filed, World, known};
 
@@ -17,21 +20,23 @@ pub(crate) fn create(world: &mut World, store: &dyn Store, asked: &Asked<'_>) ->
     let attributes = request.data.attributes;
     world.has_organization(attributes.organization_id)?;
     world.has_individual(attributes.individual_id)?;
-    let has_class = world.classes.iter().any(|(id, _)| *id == attributes.class_id);
-    known("class-id", "class of documents", has_class)?;
+    known("class-id", "class of documents", world.classes.contains_key(&attributes.class_id))?;
     let id = DocumentReferenceId(world.next_id());
     let form = store.form(id);
     let fields: Map<String, Value> =
         form.fields.into_iter().map(|(name, value)| (name, Value::String(value))).collect();
     let mut item = item(id, &attributes);
     item["attributes"]["upload-info"] = json!({"upload-url": form.url, "upload-data": fields});
-    world.documents.push((id, Filed { attributes, is_processed: false }));
+    world.documents.insert(id, Filed { attributes, is_processed: false });
     Ok(Answer::created(json!({"data": item})))
 }
 
 pub(crate) fn process(world: &mut World, store: &dyn Store, asked: &Asked<'_>) -> Result<Answer, Refusal> {
     let id = asked.id("document")?;
-    let (_, filed) = world.documents.iter_mut().find(|(each, _)| *each == id).ok_or_else(not_found)?;
+    let filed = world.documents.get_mut(&id).ok_or_else(not_found)?;
+    if filed.is_processed && world.quirks.has(Quirk::ProcessedIsConflict) {
+        return Err(Refusal::new(StatusCode::CONFLICT, "processed", "The document is processed."));
+    }
     if !store.has(id) {
         return Err(Refusal::new(StatusCode::CONFLICT, "no-file", "There is no file yet."));
     }
@@ -41,7 +46,7 @@ pub(crate) fn process(world: &mut World, store: &dyn Store, asked: &Asked<'_>) -
 
 pub(crate) fn download_info(world: &World, store: &dyn Store, asked: &Asked<'_>) -> Result<Answer, Refusal> {
     let id = asked.id("document")?;
-    let (_, filed) = world.documents.iter().find(|(each, _)| *each == id).ok_or_else(not_found)?;
+    let filed = world.documents.get(&id).ok_or_else(not_found)?;
     if !filed.is_processed {
         return Err(Refusal::new(StatusCode::CONFLICT, "no-file", "There is no file yet."));
     }
@@ -70,17 +75,28 @@ pub(crate) fn list(world: &World, asked: &Asked<'_>) -> Result<Answer, Refusal> 
             && patient.is_none_or(|patient| filed.attributes.individual_id == patient)
             && class.is_none_or(|class| filed.attributes.class_id == class)
     });
-    let items = items
-        .map(|(id, filed)| item(*id, &filed.attributes))
-        .filter(|item| further.iter().all(|(name, value)| item["attributes"][name].as_str() == Some(value)));
-    page(asked, items.collect())
+    let items = items.filter(|(_, filed)| {
+        further.iter().all(|(name, value)| text(&filed.attributes, name) == Some(value))
+    });
+    page(asked, items, |(id, filed)| item(*id, &filed.attributes))
+}
+
+/// An attribute that can be filtered by.
+fn text<'a>(attributes: &'a NewDocumentReference, name: &str) -> Option<&'a str> {
+    match name {
+        "name" => Some(attributes.name.as_str()),
+        "attachment-filename" => Some(attributes.attachment_filename.as_str()),
+        "attachment-content-type" => Some(attributes.attachment_content_type.as_str()),
+        "description" => attributes.description.as_deref(),
+        _ => None,
+    }
 }
 
 fn not_found() -> Refusal {
     Refusal::not_found("document")
 }
 
-fn item(id: DocumentReferenceId, attributes: &carium_api::types::NewDocumentReference) -> Value {
+fn item(id: DocumentReferenceId, attributes: &NewDocumentReference) -> Value {
     // What was read from JSON can be written as JSON.
     let attributes = serde_json::to_value(attributes).unwrap_or_default();
     json!({"id": id, "type": KIND, "attributes": attributes})

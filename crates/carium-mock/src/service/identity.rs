@@ -24,7 +24,7 @@ pub(crate) fn login(world: &mut World, asked: &Asked<'_>, now: u64) -> Result<An
     if account.password != request.password.expose() {
         return Err(refused());
     }
-    if let Some(secret) = &account.totp_secret {
+    if let Some(secret) = account.totp_secret {
         let code = request.totp_code.as_ref().ok_or_else(|| {
             Refusal::new(StatusCode::UNAUTHORIZED, "one-time-code-required", "A one-time code is missing.")
         })?;
@@ -53,6 +53,10 @@ pub(crate) fn invite(world: &mut World, asked: &Asked<'_>) -> Result<Answer, Ref
     let username = invitation.username.as_str();
     if invitation.notifications.is_empty() {
         return Err(Refusal::attribute("empty", "notifications", "There is no way to send it."));
+    }
+    let channels = &invitation.notifications;
+    if channels.iter().enumerate().any(|(nth, channel)| channels[..nth].contains(channel)) {
+        return Err(Refusal::attribute("invalid", "notifications", "One is there twice."));
     }
     match world.patient_named(username) {
         Some(patient) => {

@@ -1,6 +1,7 @@
 //! Lists, page by page.
 
 use carium_api::types::OrganizationId;
+use indexmap::IndexMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 use url::form_urlencoded;
@@ -13,14 +14,17 @@ use super::world::World;
 const PAGE: usize = 25;
 const LONGEST_PAGE: usize = 100;
 
-/// A page of these, with the links of a JSON:API collection.
-pub(crate) fn page(asked: &Asked<'_>, items: Vec<Value>) -> Result<Answer, Refusal> {
+/// A page of these, with the links of a JSON:API collection. Only what is on it is written.
+pub(crate) fn page<T>(
+    asked: &Asked<'_>,
+    items: impl Iterator<Item = T>,
+    write: impl Fn(T) -> Value,
+) -> Result<Answer, Refusal> {
     let number = positive(asked, "page[number]")?.unwrap_or(1);
     let size = positive(asked, "page[size]")?.unwrap_or(PAGE).min(LONGEST_PAGE);
-    let skipped = number.saturating_sub(1).saturating_mul(size);
-    let has_more = items.len() > skipped.saturating_add(size);
-    let data: Vec<_> = items.into_iter().skip(skipped).take(size).collect();
-    let next = has_more.then(|| link(asked, number + 1));
+    let mut items = items.skip(number.saturating_sub(1).saturating_mul(size));
+    let data: Vec<_> = items.by_ref().take(size).map(write).collect();
+    let next = items.next().map(|_| link(asked, number.saturating_add(1)));
     Ok(Answer::ok(json!({"data": data, "links": {"self": link(asked, number), "next": next}})))
 }
 
@@ -44,11 +48,10 @@ pub(crate) fn named<I: Serialize>(
     world: &World,
     asked: &Asked<'_>,
     kind: &str,
-    things: &[(I, String)],
+    things: &IndexMap<I, String>,
 ) -> Result<Answer, Refusal> {
     organization(world, asked)?;
-    let item = |(id, name): &(I, String)| json!({"id": id, "type": kind, "attributes": {"name": name}});
-    page(asked, things.iter().map(item).collect())
+    page(asked, things.iter(), |(id, name)| json!({"id": id, "type": kind, "attributes": {"name": name}}))
 }
 
 /// The organization that is asked about.

@@ -1,7 +1,5 @@
 //! What the vendor's Examples page knows: its programs run against a service that begins with this.
 
-use std::collections::BTreeSet;
-
 use carium_api::DateTime;
 use carium_api::types::{
     AppointmentId, AppointmentStatusId, AppointmentTypeId, DocumentClassId, IndividualGroupId, IndividualId,
@@ -9,7 +7,7 @@ use carium_api::types::{
 };
 use uuid::{Uuid, uuid};
 
-use super::world::{Account, World};
+use super::world::World;
 
 /// The page's three ids. It uses each for several kinds of thing.
 const FIRST: Uuid = uuid!("aa6243fb-e4c1-44a0-ae3c-f4c4ab115002");
@@ -18,20 +16,17 @@ const THIRD: Uuid = uuid!("2097e072-92f6-4333-99d6-9693d63be652");
 
 impl World {
     /// What the page knows, and the organization of its patients.
-    pub(crate) fn of_the_page() -> (Self, OrganizationId) {
-        let mut world = Self::new(0);
+    pub(crate) fn of_the_page(seed: u64) -> (Self, OrganizationId) {
+        let mut world = Self::new(seed);
         let organization = OrganizationId(SECOND);
         world.organizations.insert(organization);
-        let account =
-            Account { password: "password".to_owned(), totp_secret: None, used_codes: BTreeSet::new() };
-        world.accounts.insert("username".to_owned(), account);
         world.usernames.insert("example@example.com".to_owned());
         world.groups.extend([FIRST, THIRD].map(IndividualGroupId));
         world.individuals.insert(IndividualId(FIRST));
-        world.practitioners.push((PractitionerId(THIRD), "Dr. Quill".to_owned()));
-        world.statuses.push((AppointmentStatusId(SECOND), "Scheduled".to_owned()));
-        world.kinds.push((AppointmentTypeId(FIRST), "Video visit".to_owned()));
-        world.classes.push((DocumentClassId(FIRST), "Referral letter".to_owned()));
+        world.practitioners.insert(PractitionerId(THIRD), "Dr. Quill".to_owned());
+        world.statuses.insert(AppointmentStatusId(SECOND), "Scheduled".to_owned());
+        world.kinds.insert(AppointmentTypeId(FIRST), "Video visit".to_owned());
+        world.classes.insert(DocumentClassId(FIRST), "Referral letter".to_owned());
         if let (Ok(start_time), Ok(end_time)) = times() {
             let appointment = NewAppointment {
                 add_video_channel: true,

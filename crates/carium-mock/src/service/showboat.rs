@@ -1,6 +1,7 @@
 //! Patients.
 
 use carium_api::types::{CreatePatientRequest, IndividualId, Username};
+use email_address::EmailAddress;
 use http::StatusCode;
 use serde_json::json;
 
@@ -15,6 +16,11 @@ pub(crate) fn create_patient(world: &mut World, asked: &Asked<'_>) -> Result<Ans
     world.has_organization(patient.organization_id)?;
     let groups_known = patient.individual_group_ids.iter().all(|group| world.groups.contains(group));
     known("individual-group-ids", "group", groups_known)?;
+    if let Some(email) = &patient.email {
+        let is_address = EmailAddress::is_valid(email.as_str()) && !email.as_str().contains('<');
+        let refusal = || Refusal::attribute("invalid", "email", "It is no e-mail address.");
+        is_address.then_some(()).ok_or_else(refusal)?;
+    }
     let email = patient.email.as_ref().map(|email| email.as_str().to_owned());
     let phone = patient.mobile_phone.as_ref().map(|phone| phone.as_str().to_owned());
     let Some(default) = email.clone().or(phone.clone()) else {
@@ -38,6 +44,6 @@ pub(crate) fn create_patient(world: &mut World, asked: &Asked<'_>) -> Result<Ans
     }
     patient.username = Username::try_from(username.as_str()).ok();
     let id = IndividualId(world.next_id());
-    world.patients.push((id, patient));
+    world.add_patient(id, patient);
     Ok(Answer::created(json!({"data": {"id": id, "type": "ui-patients"}})))
 }

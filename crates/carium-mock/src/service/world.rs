@@ -1,45 +1,42 @@
 //! What the service knows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use carium_api::types::{
     self, AppointmentId, AppointmentStatusId, AppointmentTypeId, DocumentClassId, DocumentReferenceId,
     IndividualGroupId, IndividualId, NotificationChannel, OrganizationId, PractitionerId,
 };
+use indexmap::IndexMap;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::account::{Account, FakeAccount};
 use super::answer::Refusal;
+use super::quirks::Quirks;
 
-/// What the service knows.
+/// What the service knows. What is looked up by its id is found by it, however much there is.
 pub(crate) struct World {
     ids: fastrand::Rng,
+    pub(crate) quirks: Quirks,
     pub(crate) accounts: BTreeMap<String, Account>,
-    pub(crate) tokens: BTreeMap<String, Instant>,
-    pub(crate) organizations: BTreeSet<OrganizationId>,
-    pub(crate) groups: BTreeSet<IndividualGroupId>,
+    pub(crate) tokens: HashMap<String, Instant>,
+    pub(crate) organizations: HashSet<OrganizationId>,
+    pub(crate) groups: HashSet<IndividualGroupId>,
     /// Individuals of whom nothing is known but that they are there.
-    pub(crate) individuals: BTreeSet<IndividualId>,
-    pub(crate) patients: Vec<(IndividualId, types::NewPatient)>,
+    pub(crate) individuals: HashSet<IndividualId>,
+    patients: IndexMap<IndividualId, types::NewPatient>,
+    /// By their usernames in lower case.
+    patients_by_username: HashMap<String, IndividualId>,
     /// Those who can be invited without being a patient here.
-    pub(crate) usernames: BTreeSet<String>,
-    pub(crate) practitioners: Vec<(PractitionerId, String)>,
-    pub(crate) statuses: Vec<(AppointmentStatusId, String)>,
-    pub(crate) kinds: Vec<(AppointmentTypeId, String)>,
-    pub(crate) classes: Vec<(DocumentClassId, String)>,
+    pub(crate) usernames: HashSet<String>,
+    pub(crate) practitioners: IndexMap<PractitionerId, String>,
+    pub(crate) statuses: IndexMap<AppointmentStatusId, String>,
+    pub(crate) kinds: IndexMap<AppointmentTypeId, String>,
+    pub(crate) classes: IndexMap<DocumentClassId, String>,
     pub(crate) invitations: Vec<(String, Vec<NotificationChannel>)>,
     pub(crate) appointments: BTreeMap<AppointmentId, types::NewAppointment>,
-    pub(crate) documents: Vec<(DocumentReferenceId, Filed)>,
-}
-
-/// Who can sign in.
-pub(crate) struct Account {
-    pub(crate) password: String,
-    /// The key of their one-time codes, base32.
-    pub(crate) totp_secret: Option<String>,
-    /// The steps whose codes were used: a code is good once.
-    pub(crate) used_codes: BTreeSet<u64>,
+    pub(crate) documents: IndexMap<DocumentReferenceId, Filed>,
 }
 
 /// A document.
@@ -49,23 +46,27 @@ pub(crate) struct Filed {
 }
 
 impl World {
+    /// Two accounts, and nothing else.
     pub(crate) fn new(seed: u64) -> Self {
+        let accounts = [FakeAccount::plain(), FakeAccount::with_codes()];
         Self {
             ids: fastrand::Rng::with_seed(seed),
-            accounts: BTreeMap::new(),
-            tokens: BTreeMap::new(),
-            organizations: BTreeSet::new(),
-            groups: BTreeSet::new(),
-            individuals: BTreeSet::new(),
-            patients: Vec::new(),
-            usernames: BTreeSet::new(),
-            practitioners: Vec::new(),
-            statuses: Vec::new(),
-            kinds: Vec::new(),
-            classes: Vec::new(),
+            quirks: Quirks::default(),
+            accounts: accounts.map(|account| (account.username.to_owned(), Account::of(account))).into(),
+            tokens: HashMap::new(),
+            organizations: HashSet::new(),
+            groups: HashSet::new(),
+            individuals: HashSet::new(),
+            patients: IndexMap::new(),
+            patients_by_username: HashMap::new(),
+            usernames: HashSet::new(),
+            practitioners: IndexMap::new(),
+            statuses: IndexMap::new(),
+            kinds: IndexMap::new(),
+            classes: IndexMap::new(),
             invitations: Vec::new(),
             appointments: BTreeMap::new(),
-            documents: Vec::new(),
+            documents: IndexMap::new(),
         }
     }
 
@@ -90,16 +91,25 @@ impl World {
     }
 
     pub(crate) fn has_individual(&self, id: IndividualId) -> Result<(), Refusal> {
-        let is_there =
-            self.individuals.contains(&id) || self.patients.iter().any(|(patient, _)| *patient == id);
+        let is_there = self.individuals.contains(&id) || self.patients.contains_key(&id);
         known("individual-id", "patient", is_there)
     }
 
-    /// The patient whose username this is.
+    /// The patients, in the order in which they were created.
+    pub(crate) fn patients(&self) -> impl Iterator<Item = (&IndividualId, &types::NewPatient)> {
+        self.patients.iter()
+    }
+
+    pub(crate) fn add_patient(&mut self, id: IndividualId, patient: types::NewPatient) {
+        if let Some(username) = &patient.username {
+            self.patients_by_username.insert(username.as_str().to_ascii_lowercase(), id);
+        }
+        self.patients.insert(id, patient);
+    }
+
+    /// The patient whose username this is, however it is capitalized.
     pub(crate) fn patient_named(&self, username: &str) -> Option<&types::NewPatient> {
-        self.patients.iter().map(|(_, patient)| patient).find(|patient| {
-            patient.username.as_ref().is_some_and(|other| other.as_str().eq_ignore_ascii_case(username))
-        })
+        self.patients.get(self.patients_by_username.get(&username.to_ascii_lowercase())?)
     }
 }
 

@@ -1,0 +1,176 @@
+//! The client bears each thing that the vendor leaves open, in memory and over HTTP; and each does happen.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use carium::appointments::{AppointmentUpdate, NewAppointment};
+use carium::documents::{DocumentQuery, Source};
+use carium::patients::{Gender, IndividualId};
+use carium::{Carium, ErrorKind, ListOptions, NewInvitation};
+use carium_mock::{FakeCarium, Quirk, Sandbox};
+use futures_util::TryStreamExt as _;
+use serde_json::{Value, json};
+
+/// Does everything that a client can do, once.
+async fn everything(fake: &FakeCarium, carium: &Carium, quirk: Quirk) {
+    let email = "james.reece@example.com";
+    let patient = carium.new_patient().first_name("James").last_name("Reece").birth_date("1980-07-04");
+    let patient = patient.gender(Gender::Male).email(email).build().unwrap();
+    let id = carium.patients().create(patient.clone()).await.unwrap();
+    let error = carium.patients().create(patient).await.unwrap_err();
+    match quirk {
+        Quirk::DuplicateIsUnprocessable => assert_eq!(error.kind(), ErrorKind::Rejected),
+        _ => assert_eq!(error.kind(), ErrorKind::Conflict),
+    }
+    carium.invitations().send(NewInvitation::by_email(email).unwrap()).await.unwrap();
+    let appointments = carium.appointments();
+    let appointment = appointments.create(appointment(fake, carium, id)).await.unwrap();
+    let update = AppointmentUpdate::default().location("Room 5");
+    assert_eq!(appointments.update(appointment, update).await.unwrap().location.as_deref(), Some("Room 5"));
+    appointments.delete(appointment).await.unwrap();
+    for index in 0..30 {
+        fake.practitioner(&format!("Dr. {index}"));
+    }
+    let listed: Vec<_> = appointments.practitioners(ListOptions::default()).try_collect().await.unwrap();
+    assert!(listed.len() >= 30, "{}", listed.len());
+    let class = fake.document_class("Referral letter");
+    let document = carium.new_document().patient(id).class(class).name("Letter").file_name("letter.pdf");
+    let receipt = carium.uploads().upload(document.build().unwrap(), Source::bytes("text")).await.unwrap();
+    carium.documents().process(receipt.id).await.unwrap();
+    let mut written = Vec::new();
+    carium.downloads().to_writer(receipt.id, &mut written).await.unwrap();
+    assert_eq!(written, b"text");
+    let query = DocumentQuery::default().patient(id);
+    assert_eq!(carium.documents().list(query).try_collect::<Vec<_>>().await.unwrap().len(), 1);
+}
+
+fn appointment(fake: &FakeCarium, carium: &Carium, patient: IndividualId) -> NewAppointment {
+    carium
+        .new_appointment()
+        .patient(patient)
+        .practitioner(fake.practitioner("Dr. Quill"))
+        .status(fake.appointment_status("Scheduled"))
+        .kind(fake.appointment_type("Video visit"))
+        .between("2020-01-01T09:00:00Z".parse().unwrap(), "2020-01-01T09:30:00Z".parse().unwrap())
+        .build()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn the_client_bears_each_of_them() {
+    for quirk in Quirk::ALL {
+        let fake = FakeCarium::new();
+        fake.set_quirks([quirk]);
+        everything(&fake, fake.client(), quirk).await;
+        let sandbox = Sandbox::builder().quirk(quirk).start().await.unwrap();
+        everything(sandbox.fake(), sandbox.client(), quirk).await;
+        assert_eq!(sandbox.deviations(), [], "{quirk:?}");
+    }
+}
+
+/// What is answered on the wire.
+struct Wire(Sandbox, String);
+
+impl Wire {
+    async fn with(quirks: &[Quirk]) -> Self {
+        let sandbox = Sandbox::start().await.unwrap();
+        sandbox.fake().set_quirks(quirks.iter().copied());
+        let mut wire = Self(sandbox, String::new());
+        let login = json!({"username": "username", "password": "password"});
+        let (_, answer) = wire.ask("POST", "/identity/v1/login/", Some(login)).await;
+        answer["access-token"].as_str().unwrap().clone_into(&mut wire.1);
+        wire
+    }
+
+    async fn ask(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+        let url = format!("{}{path}", self.0.url());
+        let mut request = reqwest::Client::new().request(method.parse().unwrap(), url);
+        request = request.header("authorization", format!("Bearer {}", self.1));
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        let answer = request.send().await.unwrap();
+        let status = answer.status().as_u16();
+        (status, serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or_default())
+    }
+
+    async fn patient(&self) -> (u16, Value) {
+        let patient = json!({"data": {"type": "ui-patients", "attributes": {
+            "first-name": "James", "last-name": "Reece", "birth-date": "1980-07-04", "gender": "male",
+            "email": "james.reece@example.com", "organization-id": "8d25a2a6-8219-40d1-a34f-c24ec69f4f72",
+        }}});
+        self.ask("POST", "/showboat/v1/patients/", Some(patient)).await
+    }
+}
+
+#[tokio::test]
+async fn they_are_seen_on_the_wire() {
+    let plain = Wire::with(&[]).await;
+    let odd = Wire::with(&[
+        Quirk::AbsoluteLinks,
+        Quirk::BareRefusals,
+        Quirk::BodiesWhereNoneIsNeeded,
+        Quirk::CreatedIsOk,
+        Quirk::DuplicateIsUnprocessable,
+        Quirk::UnknownAttributes,
+        Quirk::UnknownEnumValues,
+    ])
+    .await;
+    let (status, answer) = plain.patient().await;
+    assert_eq!((status, answer.pointer("/data/attributes/gender")), (201, None));
+    let (status, answer) = odd.patient().await;
+    assert_eq!((status, &answer["data"]["attributes"]["gender"]), (200, &json!("x-tomorrow")));
+    assert!(answer["data"]["attributes"]["x-tomorrow"].is_object());
+    let (status, answer) = plain.patient().await;
+    assert_eq!((status, &answer["errors"][0]["code"]), (409, &json!("duplicate")));
+    assert_eq!(odd.patient().await, (422, Value::Null));
+    let list = "/caredb/v1/org-practitioners/?page[size]=1";
+    for wire in [&plain, &odd] {
+        wire.0.fake().practitioner("Dr. Reed");
+    }
+    let next = |answer: &Value| answer["links"]["next"].as_str().unwrap().to_owned();
+    let relative = next(&plain.ask("GET", list, None).await.1);
+    assert!(relative.starts_with("/caredb/"), "{relative}");
+    assert_eq!(next(&odd.ask("GET", list, None).await.1), format!("{}{relative}", odd.0.url()));
+    let appointment = "/caredb/v1/org-appointments/aa6243fb-e4c1-44a0-ae3c-f4c4ab115002/";
+    assert_eq!(plain.ask("DELETE", appointment, None).await, (204, Value::Null));
+    let (status, answer) = odd.ask("DELETE", appointment, None).await;
+    assert!(status == 200 && answer.is_object(), "{status}");
+    let last = Wire::with(&[Quirk::AbsentLastLink]).await;
+    let links = |answer: Value| answer["links"].as_object().unwrap().clone();
+    assert!(links(plain.ask("GET", "/caredb/v1/org-practitioners/", None).await.1)["next"].is_null());
+    assert!(!links(last.ask("GET", "/caredb/v1/org-practitioners/", None).await.1).contains_key("next"));
+}
+
+#[tokio::test]
+async fn documents_have_theirs() {
+    let wire = Wire::with(&[Quirk::TypedFormFields]).await;
+    let first = "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002";
+    let document = json!({"data": {"type": "org-document-references", "attributes": {
+        "attachment-content-type": "text/plain", "attachment-filename": "a.txt", "class-id": first,
+        "name": "A", "individual-id": first, "organization-id": "8d25a2a6-8219-40d1-a34f-c24ec69f4f72",
+    }}});
+    let (_, answer) = wire.ask("POST", "/caredb/v1/org-document-references/", Some(document)).await;
+    let fields = &answer["data"]["attributes"]["upload-info"]["upload-data"];
+    assert!(fields["x-ignore-number"].is_number() && fields["x-ignore-flag"].is_boolean(), "{fields}");
+    let id = answer["data"]["id"].as_str().unwrap();
+    wire.0.object_store().put(id, "text");
+    let process = format!("/caredb/v1/org-document-references/{id}/process-upload/");
+    for status in [204, 204] {
+        assert_eq!(wire.ask("POST", &process, None).await.0, status);
+    }
+    wire.0.fake().set_quirks([Quirk::ProcessedIsConflict]);
+    assert_eq!(wire.ask("POST", &process, None).await.0, 409);
+    let info = format!("/caredb/v1/org-document-references/{id}/get-download-info/");
+    let places = [
+        (None, "/download-url"),
+        (Some(Quirk::DownloadInfoNested), "/download-info/download-url"),
+        (Some(Quirk::DownloadInfoPlain), "/url"),
+    ];
+    for (quirk, pointer) in places {
+        wire.0.fake().set_quirks(quirk);
+        let (_, answer) = wire.ask("GET", &info, None).await;
+        let attributes = answer["data"]["attributes"].clone();
+        assert!(attributes.pointer(pointer).is_some_and(Value::is_string), "{pointer}");
+        assert_eq!(attributes.as_object().unwrap().len(), 1, "{pointer}");
+    }
+}

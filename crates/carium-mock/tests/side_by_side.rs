@@ -1,0 +1,44 @@
+//! Many sandboxes in one process, each a Carium of its own.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use carium::NewInvitation;
+use carium::documents::Source;
+use carium::patients::Gender;
+use carium_mock::Sandbox;
+use futures_util::future::join_all;
+
+const SANDBOXES: usize = 200;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_do_their_work_side_by_side() {
+    // All are there before any is used.
+    let started = join_all((0..SANDBOXES).map(|_| Sandbox::start())).await;
+    let sandboxes: Vec<_> = started.into_iter().map(Result::unwrap).collect();
+    let works = sandboxes.into_iter().enumerate().map(|(index, sandbox)| {
+        tokio::spawn(async move {
+            work(&sandbox, index).await;
+            sandbox
+        })
+    });
+    for sandbox in join_all(works).await {
+        // Nobody else's patient came here.
+        assert_eq!(sandbox.unwrap().fake().patients().len(), 1);
+    }
+}
+
+async fn work(sandbox: &Sandbox, index: usize) {
+    let carium = sandbox.client();
+    let email = format!("patient.{index}@example.com");
+    let patient = carium.new_patient().first_name("James").last_name("Reece").birth_date("1980-07-04");
+    let patient = patient.gender(Gender::Male).email(email.as_str()).build().unwrap();
+    let id = carium.patients().create(patient).await.unwrap();
+    carium.invitations().send(NewInvitation::by_email(&email).unwrap()).await.unwrap();
+    let class = sandbox.fake().document_class("Referral letter");
+    let document = carium.new_document().patient(id).class(class).name("Letter").file_name("letter.txt");
+    let receipt =
+        carium.uploads().upload(document.build().unwrap(), Source::bytes(email.clone())).await.unwrap();
+    let mut written = Vec::new();
+    carium.downloads().to_writer(receipt.id, &mut written).await.unwrap();
+    assert_eq!(written, email.as_bytes());
+}
