@@ -146,9 +146,8 @@ pub mod checks {
 /// evaluated anew in each test, and may await; what a group asks of it is in [`suite`](crate::suite).
 ///
 /// ```
-/// # use carium_mock::FakeCarium;
 /// mod contract {
-///     use super::*;
+///     use carium_mock::FakeCarium;
 ///
 ///     async fn subject() -> FakeCarium {
 ///         FakeCarium::new()
