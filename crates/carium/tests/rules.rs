@@ -351,6 +351,12 @@ fn a_file_has_one_media_type() {
         let error = with(media_type).unwrap_err();
         assert_eq!(fields(&error), ["attachment-content-type"], "{media_type}");
     }
+    // Types by their grammar, and still nothing that a header can hold.
+    for media_type in ["text/plain; a=\"é\"", "text/plain; a=\"\u{7f}\"", "text/plain; a=\"\u{4e00}\""] {
+        let error = with(media_type).unwrap_err();
+        assert_eq!(fields(&error), ["attachment-content-type"], "{media_type}");
+        assert_eq!(error.problems().len(), 1);
+    }
     for media_type in ["application/pdf", "image/svg+xml", "text/plain; charset=utf-8"] {
         assert_eq!(with(media_type).unwrap().media_type(), media_type);
     }

@@ -158,9 +158,9 @@ impl Builder {
         self
     }
 
-    /// An HTTP client of one's own making, for proxies, certificates and the like. Redirects, cookies and
-    /// repetitions are switched off on it, and the timeout of connecting and the user agent are set, whatever
-    /// it says of them.
+    /// An HTTP client of one's own making, for proxies, certificates and the like. Redirects and repetitions
+    /// are switched off on it, and the timeout of connecting and the user agent are set, whatever it says of
+    /// them. Give it no cookie store: the service needs none, and what it keeps would be sent.
     pub fn http(mut self, http: reqwest::ClientBuilder) -> Self {
         self.http = Some(http);
         self
@@ -184,9 +184,9 @@ impl Builder {
     }
 
     /// An HTTP client of one's own making for the object store, for proxies, certificates and the like. It is
-    /// apart from the client of the API, so that no token can get there. Redirects, cookies, repetitions and
-    /// HTTP/2 are switched off on it, and the timeout of connecting and the user agent are set, whatever it
-    /// says of them.
+    /// apart from the client of the API, so that no token can get there. Redirects, repetitions and HTTP/2 are
+    /// switched off on it, and the timeout of connecting and the user agent are set, whatever it says of them.
+    /// Give it no cookie store, and least of all one that the API's client has too.
     pub fn transfer_http(mut self, http: reqwest::ClientBuilder) -> Self {
         self.transfer_http = Some(http);
         self
@@ -296,7 +296,6 @@ fn http_client(
         .unwrap_or_default()
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
-        .cookie_store(false)
         // Another crate may have switched these on for everyone: bytes are wanted as they are stored.
         .no_gzip()
         .no_brotli()

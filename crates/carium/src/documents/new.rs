@@ -188,6 +188,12 @@ impl NewDocumentBuilder {
                 "attachment-content-type",
                 "is not a media type: write it like application/pdf",
             ));
+        } else if !text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+            // It is the header of a part, and what would be sent in its place is another type.
+            problems.push(Problem::new(
+                "attachment-content-type",
+                "has characters that no header can hold: leave out what is not ASCII",
+            ));
         }
         MediaType::try_from(text).ok()
     }
