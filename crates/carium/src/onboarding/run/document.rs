@@ -1,0 +1,200 @@
+//! A document of a row: an upload whose state is kept in the ledger.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use super::look_up::Found;
+use super::once::{Place, Told, report, standing, taken_over};
+use crate::documents::{NewDocument, Source, UploadStage, UploadState, UploadStore, Uploads};
+use crate::error::{Error, ErrorKind};
+use crate::onboarding::ledger::{Entry, EntryState, Ledger, Mark};
+use crate::onboarding::outcome::{Done, Doubt, DoubtReason, StepFailure, StepOutcome, StepReport};
+use crate::onboarding::{RowKey, Step};
+
+/// A document that is ready to be filed.
+pub(super) struct Filing<'a> {
+    pub(super) uploads: &'a Uploads,
+    pub(super) ledger: &'a Arc<dyn Ledger>,
+    pub(super) row: &'a RowKey,
+    pub(super) step: Step,
+    pub(super) document: NewDocument,
+    /// `None` where the file is in the store already.
+    pub(super) file: Option<PathBuf>,
+    pub(super) before: Option<Entry>,
+    /// What a look into the record said, where the creation was not answered.
+    pub(super) found: Option<Result<Found, StepFailure>>,
+}
+
+impl Filing<'_> {
+    pub(super) async fn finish(self) -> StepReport {
+        let kept = self.before.as_ref().and_then(Entry::upload).cloned().unwrap_or_default();
+        let state = match self.before.as_ref().map(Entry::state) {
+            None | Some(EntryState::Open) => kept,
+            Some(EntryState::Done) => {
+                return self.standing();
+            }
+            Some(EntryState::Intent) => match &self.found {
+                Some(Ok(Found::Nothing)) => kept.start_over(None),
+                Some(Ok(Found::One(id))) => kept.start_over(Some(*id)),
+                Some(Ok(Found::Several)) => return self.in_doubt(DoubtReason::SeveralFound, None),
+                Some(Err(failure)) => return self.in_doubt(DoubtReason::NotLookedUp, Some(failure.clone())),
+                None => return self.standing(),
+            },
+        };
+        let store = Arc::new(KeptInLedger {
+            ledger: Arc::clone(self.ledger),
+            row: self.row.clone(),
+            step: self.step.clone(),
+            mark: Mark::draw(),
+            now: Mutex::new(Now { there: self.before.clone(), missed: false }),
+        });
+        // Where nothing is to be sent any more, there is nothing to be read either.
+        let source = self.file.clone().map_or_else(|| Source::bytes(""), Source::path);
+        let upload = self.uploads.resume(state, self.document.clone(), source);
+        let uploaded = upload.kept_in(Arc::<KeptInLedger>::clone(&store)).await;
+        match uploaded {
+            Ok(receipt) => {
+                let done = Done {
+                    id: Some(receipt.id.into()),
+                    size: Some(receipt.size),
+                    sha256: Some(receipt.sha256),
+                };
+                report(&self.step, StepOutcome::Done(done), store.now().there.clone(), true)
+            }
+            Err(failure) => {
+                let (error, state) = failure.into_parts();
+                self.not_filed(&store, &error, state).await
+            }
+        }
+    }
+
+    /// What an upload that ended in an error comes down to.
+    async fn not_filed(&self, store: &KeptInLedger, error: &Error, state: UploadState) -> StepReport {
+        let stage = state.stage();
+        let (there, missed) = {
+            let now = store.now();
+            (now.there.clone(), now.missed)
+        };
+        let truth = store.entry(&state, self.before.as_ref());
+        if stage == UploadStage::Processed {
+            // The document is filed, and the ledger does not know it.
+            let (size, sha256) = state.file().unzip();
+            let done = Done { id: state.reference().map(Into::into), size, sha256 };
+            return report(&self.step, StepOutcome::Done(done), Some(truth), false);
+        }
+        if missed {
+            // What was begun here is not gone on with: it is a reference that nobody uses.
+            let left = matches!(stage, UploadStage::Created | UploadStage::Uploaded);
+            let own = state.reference().filter(|_| left);
+            let known = self.before.iter().flat_map(Entry::references).any(|id| Some(id) == own);
+            let mut told = report(&self.step, StepOutcome::Failed(taken_over()), None, true);
+            told.orphans = own.filter(|_| !known).into_iter().collect();
+            return told;
+        }
+        if stage == UploadStage::Creating {
+            let doubt = Doubt {
+                reason: DoubtReason::AnswerLost,
+                // The next run looks into the record.
+                try_again: true,
+                failure: Some(StepFailure::from(error)),
+            };
+            return report(&self.step, StepOutcome::Unknown(doubt), there, true);
+        }
+        let again =
+            matches!(error.kind(), ErrorKind::RateLimited | ErrorKind::Unavailable | ErrorKind::TimedOut);
+        let mut failure = StepFailure::from(error);
+        // Posting and processing may be done again, whatever came of them.
+        failure.try_again |= again;
+        if there.as_ref() == Some(&truth) {
+            return report(&self.step, StepOutcome::Failed(failure), there, true);
+        }
+        let place = Place { ledger: &**self.ledger, row: self.row, step: &self.step };
+        match place.tell(store.mark, &truth).await {
+            Told::Kept => report(&self.step, StepOutcome::Failed(failure), Some(truth), true),
+            // Nothing was written, and nothing was done.
+            Told::TakenOver => report(&self.step, StepOutcome::Failed(failure), self.before.clone(), true),
+            Told::NotKept => report(&self.step, StepOutcome::Failed(failure), Some(truth), false),
+        }
+    }
+
+    fn standing(&self) -> StepReport {
+        let standing = self.before.as_ref().and_then(|entry| standing(&self.step, entry));
+        standing.unwrap_or_else(|| self.in_doubt(DoubtReason::EarlierIntent, None))
+    }
+
+    fn in_doubt(&self, reason: DoubtReason, failure: Option<StepFailure>) -> StepReport {
+        let try_again = failure.as_ref().is_some_and(|failure| failure.try_again);
+        let doubt = Doubt { reason, try_again, failure };
+        report(&self.step, StepOutcome::Unknown(doubt), self.before.clone(), true)
+    }
+}
+
+/// Keeps the state of an upload in the ledger, without its form.
+struct KeptInLedger {
+    ledger: Arc<dyn Ledger>,
+    row: RowKey,
+    step: Step,
+    mark: Mark,
+    now: Mutex<Now>,
+}
+
+struct Now {
+    /// What was read or written last.
+    there: Option<Entry>,
+    /// Whether the entry turned out to be another's.
+    missed: bool,
+}
+
+impl KeptInLedger {
+    fn now(&self) -> MutexGuard<'_, Now> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn entry(&self, upload: &UploadState, before: Option<&Entry>) -> Entry {
+        let state = match upload.stage() {
+            UploadStage::Creating => EntryState::Intent,
+            UploadStage::Processed => EntryState::Done,
+            // A form is not kept: whoever goes on has a reference of their own, and this one is an orphan then.
+            UploadStage::New | UploadStage::Created | UploadStage::Uploaded => EntryState::Open,
+        };
+        Entry::of_upload(self.mark, state, upload.clone(), before)
+    }
+
+    fn missed(&self) -> Error {
+        self.now().missed = true;
+        Error::new(ErrorKind::Conflict, "another run has taken the document up")
+    }
+}
+
+#[async_trait]
+impl UploadStore for KeptInLedger {
+    async fn save(&self, state: &UploadState) -> Result<(), Error> {
+        let there = self.now().there.clone();
+        let entry = self.entry(state, there.as_ref());
+        let place = Place { ledger: &*self.ledger, row: &self.row, step: &self.step };
+        let told = match there {
+            None => {
+                let is_there = self.ledger.insert(&self.row, &self.step, &entry).await?.is_some();
+                if is_there { Told::TakenOver } else { Told::Kept }
+            }
+            // Before the call: what is not written leaves it unmade.
+            Some(there) if state.stage() == UploadStage::Creating => {
+                let written = self.ledger.replace(&self.row, &self.step, there.mark(), &entry).await?;
+                if written { Told::Kept } else { Told::TakenOver }
+            }
+            Some(there) => place.tell(there.mark(), &entry).await,
+        };
+        match told {
+            Told::Kept => {
+                self.now().there = Some(entry);
+                Ok(())
+            }
+            Told::TakenOver => Err(self.missed()),
+            Told::NotKept => {
+                Err(Error::new(ErrorKind::Unavailable, "the ledger cannot be told of the document"))
+            }
+        }
+    }
+}
