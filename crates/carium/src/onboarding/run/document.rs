@@ -9,7 +9,7 @@ use super::look_up::Found;
 use super::once::{Place, Told, report, standing, taken_over};
 use crate::documents::{NewDocument, Source, UploadStage, UploadState, UploadStore, Uploads};
 use crate::error::{Error, ErrorKind};
-use crate::onboarding::ledger::{Entry, EntryState, Ledger, Mark};
+use crate::onboarding::ledger::{Entry, EntryState, Ledger, Mark, failed};
 use crate::onboarding::outcome::{Done, Doubt, DoubtReason, StepFailure, StepOutcome, StepReport};
 use crate::onboarding::{RowKey, Step};
 
@@ -93,29 +93,29 @@ impl Filing<'_> {
             told.orphans = own.filter(|_| !known).into_iter().collect();
             return told;
         }
-        if stage == UploadStage::Creating {
-            let doubt = Doubt {
-                reason: DoubtReason::AnswerLost,
-                // The next run looks into the record.
-                try_again: true,
-                failure: Some(StepFailure::from(error)),
-            };
-            return report(&self.step, StepOutcome::Unknown(doubt), there, true);
-        }
-        let again =
-            matches!(error.kind(), ErrorKind::RateLimited | ErrorKind::Unavailable | ErrorKind::TimedOut);
         let mut failure = StepFailure::from(error);
-        // Posting and processing may be done again, whatever came of them.
-        failure.try_again |= again;
+        if stage == UploadStage::Creating {
+            // The next run looks into the record.
+            return report(&self.step, lost(failure), there, true);
+        }
+        let result = if stage == UploadStage::Uploaded && error.may_have_happened() {
+            // It is told to be processed again, which changes nothing.
+            lost(failure)
+        } else {
+            // A file that may have been sent is sent again, so nothing is in doubt.
+            failure.try_again |=
+                matches!(failure.kind, ErrorKind::RateLimited | ErrorKind::Unavailable | ErrorKind::TimedOut);
+            StepOutcome::Failed(failure)
+        };
         if there.as_ref() == Some(&truth) {
-            return report(&self.step, StepOutcome::Failed(failure), there, true);
+            return report(&self.step, result, there, true);
         }
         let place = Place { ledger: &**self.ledger, row: self.row, step: &self.step };
         match place.tell(store.mark, &truth).await {
-            Told::Kept => report(&self.step, StepOutcome::Failed(failure), Some(truth), true),
+            Told::Kept => report(&self.step, result, Some(truth), true),
             // Nothing was written, and nothing was done.
-            Told::TakenOver => report(&self.step, StepOutcome::Failed(failure), self.before.clone(), true),
-            Told::NotKept => report(&self.step, StepOutcome::Failed(failure), Some(truth), false),
+            Told::TakenOver => report(&self.step, result, self.before.clone(), true),
+            Told::NotKept(_) => report(&self.step, result, Some(truth), false),
         }
     }
 
@@ -129,6 +129,11 @@ impl Filing<'_> {
         let doubt = Doubt { reason, try_again, failure };
         report(&self.step, StepOutcome::Unknown(doubt), self.before.clone(), true)
     }
+}
+
+/// A call was not answered, and the next run can tell, or may repeat it.
+fn lost(failure: StepFailure) -> StepOutcome {
+    StepOutcome::Unknown(Doubt { reason: DoubtReason::AnswerLost, try_again: true, failure: Some(failure) })
 }
 
 /// Keeps the state of an upload in the ledger, without its form.
@@ -176,13 +181,13 @@ impl UploadStore for KeptInLedger {
         let place = Place { ledger: &*self.ledger, row: &self.row, step: &self.step };
         let told = match there {
             None => {
-                let is_there = self.ledger.insert(&self.row, &self.step, &entry).await?.is_some();
-                if is_there { Told::TakenOver } else { Told::Kept }
+                let there = self.ledger.insert(&self.row, &self.step, &entry).await.map_err(failed)?;
+                if there.is_some() { Told::TakenOver } else { Told::Kept }
             }
             // Before the call: what is not written leaves it unmade.
             Some(there) if state.stage() == UploadStage::Creating => {
-                let written = self.ledger.replace(&self.row, &self.step, there.mark(), &entry).await?;
-                if written { Told::Kept } else { Told::TakenOver }
+                let written = self.ledger.replace(&self.row, &self.step, there.mark(), &entry).await;
+                if written.map_err(failed)? { Told::Kept } else { Told::TakenOver }
             }
             Some(there) => place.tell(there.mark(), &entry).await,
         };
@@ -192,9 +197,7 @@ impl UploadStore for KeptInLedger {
                 Ok(())
             }
             Told::TakenOver => Err(self.missed()),
-            Told::NotKept => {
-                Err(Error::new(ErrorKind::Unavailable, "the ledger cannot be told of the document"))
-            }
+            Told::NotKept(error) => Err(error),
         }
     }
 }

@@ -6,7 +6,7 @@ use carium_api::uuid::Uuid;
 use tokio::time::sleep;
 
 use crate::error::{Error, ErrorKind};
-use crate::onboarding::ledger::{Entry, EntryState, Ledger, Mark};
+use crate::onboarding::ledger::{Entry, EntryState, Ledger, Mark, failed};
 use crate::onboarding::outcome::{Done, Doubt, DoubtReason, StepFailure, StepOutcome, StepReport};
 use crate::onboarding::{RowKey, Step};
 
@@ -23,13 +23,12 @@ pub(super) struct Place<'a> {
 }
 
 /// What came of telling the ledger.
-#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Told {
     Kept,
     /// The entry is another's by now.
     TakenOver,
     /// The ledger fails.
-    NotKept,
+    NotKept(Error),
 }
 
 impl Place<'_> {
@@ -57,9 +56,12 @@ impl Place<'_> {
             Err(error) => {
                 // The call is not made. Whether the intent is there is not known; it must not stay.
                 let open = intent.open();
-                let told = self.tell(intent.mark(), &open).await;
-                let entry = (told != Told::TakenOver).then_some(open).or_else(|| before.cloned());
-                return self.report(StepOutcome::Failed((&error).into()), entry, told != Told::NotKept);
+                let failure = StepOutcome::Failed((&failed(error)).into());
+                return match self.tell(intent.mark(), &open).await {
+                    Told::Kept => self.report(failure, Some(open), true),
+                    Told::TakenOver => self.report(failure, before.cloned(), true),
+                    Told::NotKept(_) => self.report(failure, Some(open), false),
+                };
             }
         }
         let error = match call.await {
@@ -98,7 +100,7 @@ impl Place<'_> {
     /// Tells the ledger what came of an intent, and reports it.
     async fn settle(&self, result: StepOutcome, entry: Entry) -> StepReport {
         let told = self.tell(entry.mark(), &entry).await;
-        self.report(result, Some(entry), told == Told::Kept)
+        self.report(result, Some(entry), matches!(told, Told::Kept))
     }
 
     /// Writes what came of an intent in its place, as often as it takes and is worth it.
@@ -113,7 +115,7 @@ impl Place<'_> {
             tracing::debug!(carium.step = %self.step, error.r#type = ?error.kind(), "the ledger cannot be told");
             match waits.next() {
                 Some(wait) => sleep(*wait).await,
-                None => return Told::NotKept,
+                None => return Told::NotKept(failed(error)),
             }
         }
     }
