@@ -48,6 +48,8 @@ pub(crate) enum Mishap {
     DiesBefore,
     /// The program ends when it is done.
     DiesAfter,
+    /// The program sleeps before it is done, until it is woken.
+    Sleeps,
     /// It is not done, and from there on the ledger does nothing.
     Down,
     /// It is done, nobody hears of it, and from there on the ledger does nothing.
@@ -89,6 +91,9 @@ pub(crate) struct Rig {
     plan: Arc<Mutex<Plan>>,
     is_down: Arc<AtomicBool>,
     died: Arc<Notify>,
+    /// Told when a program falls asleep, and what wakes it.
+    pub(crate) asleep: Arc<Notify>,
+    pub(crate) wake: Arc<Notify>,
 }
 
 fn not_done() -> Error {
@@ -112,6 +117,8 @@ impl Rig {
             plan: Arc::default(),
             is_down: Arc::default(),
             died: Arc::default(),
+            asleep: Arc::default(),
+            wake: Arc::default(),
         }
     }
 
@@ -179,6 +186,11 @@ impl Rig {
                 call.await?;
                 self.died.notify_one();
                 pending().await
+            }
+            Some(Mishap::Sleeps) => {
+                self.asleep.notify_one();
+                self.wake.notified().await;
+                call.await
             }
             Some(Mishap::Down) => {
                 self.is_down.store(true, Ordering::SeqCst);

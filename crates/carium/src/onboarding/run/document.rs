@@ -47,8 +47,7 @@ impl Filing<'_> {
             ledger: Arc::clone(self.ledger),
             row: self.row.clone(),
             step: self.step.clone(),
-            mark: Mark::draw(),
-            now: Mutex::new(Now { there: self.before.clone(), missed: false }),
+            now: Mutex::new(Now { there: self.before.clone(), last: Mark::draw(), missed: false }),
         });
         // Where nothing is to be sent any more, there is nothing to be read either.
         let source = self.file.clone().map_or_else(|| Source::bytes(""), Source::path);
@@ -73,9 +72,9 @@ impl Filing<'_> {
     /// What an upload that ended in an error comes down to.
     async fn not_filed(&self, store: &KeptInLedger, error: &Error, state: UploadState) -> StepReport {
         let stage = state.stage();
-        let (there, missed) = {
+        let (there, last, missed) = {
             let now = store.now();
-            (now.there.clone(), now.missed)
+            (now.there.clone(), now.last, now.missed)
         };
         let truth = store.entry(&state, self.before.as_ref());
         if stage == UploadStage::Processed {
@@ -88,9 +87,13 @@ impl Filing<'_> {
             // What was begun here is not gone on with: it is a reference that nobody uses.
             let left = matches!(stage, UploadStage::Created | UploadStage::Uploaded);
             let own = state.reference().filter(|_| left);
-            let known = self.before.iter().flat_map(Entry::references).any(|id| Some(id) == own);
-            let mut told = report(&self.step, StepOutcome::Failed(taken_over()), None, true);
-            told.orphans = own.filter(|_| !known).into_iter().collect();
+            let place = Place { ledger: &**self.ledger, row: self.row, step: &self.step };
+            let there = place.there().await.ok().flatten();
+            let standing = there.as_ref().and_then(|there| standing(&self.step, there));
+            let mut told =
+                standing.unwrap_or_else(|| report(&self.step, StepOutcome::Failed(taken_over()), None, true));
+            let is_told = own.is_some_and(|own| told.orphans.contains(&own));
+            told.orphans.extend(own.filter(|_| !is_told));
             return told;
         }
         let mut failure = StepFailure::from(error);
@@ -107,11 +110,13 @@ impl Filing<'_> {
                 matches!(failure.kind, ErrorKind::RateLimited | ErrorKind::Unavailable | ErrorKind::TimedOut);
             StepOutcome::Failed(failure)
         };
-        if there.as_ref() == Some(&truth) {
+        if there.as_ref().is_some_and(|there| there.says_the_same(&truth)) {
             return report(&self.step, result, there, true);
         }
         let place = Place { ledger: &**self.ledger, row: self.row, step: &self.step };
-        match place.tell(store.mark, &truth).await {
+        // What is there is what was written last, or what was tried to be written after it.
+        let own = there.map(|there| there.mark()).filter(|mark| mark.is_of_run(last));
+        match place.tell(own.into_iter().chain([last]), &truth).await {
             Told::Kept => report(&self.step, result, Some(truth), true),
             // Nothing was written, and nothing was done.
             Told::TakenOver => report(&self.step, result, self.before.clone(), true),
@@ -141,13 +146,14 @@ struct KeptInLedger {
     ledger: Arc<dyn Ledger>,
     row: RowKey,
     step: Step,
-    mark: Mark,
     now: Mutex<Now>,
 }
 
 struct Now {
     /// What was read or written last.
     there: Option<Entry>,
+    /// The mark of the entry that was made last.
+    last: Mark,
     /// Whether the entry turned out to be another's.
     missed: bool,
 }
@@ -164,7 +170,9 @@ impl KeptInLedger {
             // A form is not kept: whoever goes on has a reference of their own, and this one is an orphan then.
             UploadStage::New | UploadStage::Created | UploadStage::Uploaded => EntryState::Open,
         };
-        Entry::of_upload(self.mark, state, upload.clone(), before)
+        let mut now = self.now();
+        now.last = now.last.next();
+        Entry::of_upload(now.last, state, upload.clone(), before)
     }
 
     fn missed(&self) -> Error {
@@ -189,7 +197,7 @@ impl UploadStore for KeptInLedger {
                 let written = self.ledger.replace(&self.row, &self.step, there.mark(), &entry).await;
                 if written.map_err(failed)? { Told::Kept } else { Told::TakenOver }
             }
-            Some(there) => place.tell(there.mark(), &entry).await,
+            Some(there) => place.tell(Some(there.mark()), &entry).await,
         };
         match told {
             Told::Kept => {

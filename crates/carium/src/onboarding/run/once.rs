@@ -57,7 +57,7 @@ impl Place<'_> {
                 // The call is not made. Whether the intent is there is not known; it must not stay.
                 let open = intent.open();
                 let failure = StepOutcome::Failed((&failed(error)).into());
-                return match self.tell(intent.mark(), &open).await {
+                return match self.tell(Some(intent.mark()), &open).await {
                     Told::Kept => self.report(failure, Some(open), true),
                     Told::TakenOver => self.report(failure, before.cloned(), true),
                     Told::NotKept(_) => self.report(failure, Some(open), false),
@@ -65,7 +65,7 @@ impl Place<'_> {
             }
         }
         let error = match call.await {
-            Ok(id) => return self.settle(StepOutcome::Done(Done::with(id)), intent.done(id)).await,
+            Ok(id) => return self.settle(&intent, StepOutcome::Done(Done::with(id)), intent.done(id)).await,
             Err(error) => error,
         };
         let reason = if error.may_have_happened() {
@@ -74,7 +74,7 @@ impl Place<'_> {
             // An earlier try, of this call or of one that a person decided on, may have been the one that took it.
             DoubtReason::UsernameTaken
         } else {
-            return self.settle(StepOutcome::Failed((&error).into()), intent.open()).await;
+            return self.settle(&intent, StepOutcome::Failed((&error).into()), intent.open()).await;
         };
         let failure = Some(StepFailure::from(&error));
         let doubt = Doubt { reason, try_again: false, failure };
@@ -98,16 +98,19 @@ impl Place<'_> {
     }
 
     /// Tells the ledger what came of an intent, and reports it.
-    async fn settle(&self, result: StepOutcome, entry: Entry) -> StepReport {
-        let told = self.tell(entry.mark(), &entry).await;
+    async fn settle(&self, intent: &Entry, result: StepOutcome, entry: Entry) -> StepReport {
+        let told = self.tell(Some(intent.mark()), &entry).await;
         self.report(result, Some(entry), matches!(told, Told::Kept))
     }
 
-    /// Writes what came of an intent in its place, as often as it takes and is worth it.
-    pub(super) async fn tell(&self, mark: Mark, entry: &Entry) -> Told {
+    /// Writes an entry in the place of any of these, of which one is there as far as is known, as often as it takes
+    /// and is worth it.
+    pub(super) async fn tell(&self, marks: impl IntoIterator<Item = Mark>, entry: &Entry) -> Told {
+        // An earlier try may have written it, and not have said so.
+        let marks: Vec<Mark> = marks.into_iter().chain([entry.mark()]).collect();
         let mut waits = WAITS.iter();
         loop {
-            let error = match self.ledger.replace(self.row, self.step, mark, entry).await {
+            let error = match self.replace_any(&marks, entry).await {
                 Ok(true) => return Told::Kept,
                 Ok(false) => return Told::TakenOver,
                 Err(error) => error,
@@ -118,6 +121,15 @@ impl Place<'_> {
                 None => return Told::NotKept(failed(error)),
             }
         }
+    }
+
+    async fn replace_any(&self, marks: &[Mark], entry: &Entry) -> Result<bool, Error> {
+        for mark in marks {
+            if self.ledger.replace(self.row, self.step, *mark, entry).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     pub(super) fn report(&self, result: StepOutcome, entry: Option<Entry>, in_ledger: bool) -> StepReport {
