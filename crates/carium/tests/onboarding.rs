@@ -8,7 +8,9 @@ mod support;
 use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::path::Path;
+use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use carium::ErrorKind;
 use carium::documents::DocumentReferenceId;
@@ -16,9 +18,11 @@ use carium::onboarding::{
     DoubtReason, MemoryLedger, Next, Onboarding, OnboardingOutcome, OnboardingRequest, Resolution, RowKey,
     Step, StepOutcome, resolve,
 };
+use serde_json::json;
 use support::mishaps::{
     FILES, Mishap, OF_SERVICES, OF_THE_LEDGER, Point, Rig, USERNAME, folder, full_row, request,
 };
+use support::{Service, Step as Reply};
 
 /// What a program has when it goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -474,11 +478,61 @@ async fn a_document_of_the_same_row_is_not_taken_for_a_lost_one() {
     case.rig.plan([("create letter.pdf #1".to_owned(), Mishap::AnswerLost)]);
     case.run().await;
     let before = case.outcome.clone().unwrap();
-    let filed = if before.document(0).is_some() { 0 } else { 1 };
+    let filed = usize::from(before.document(0).is_none());
     case.run().await;
     let outcome = case.outcome.unwrap();
     assert!(outcome.is_complete() && outcome.document(filed) == before.document(filed));
     assert_eq!(outcome.step(&Step::Document(1 - filed)).unwrap().orphans.len(), 1);
     assert!(!case.orphans.contains(&outcome.document(filed).unwrap()));
     assert_eq!(case.rig.fake.documents().len(), 3);
+}
+
+/// What comes of a patient whose creation is answered so, over the real client.
+async fn over_the_client(steps: impl IntoIterator<Item = Reply>) -> OnboardingOutcome {
+    let service = Service::script(steps);
+    let rig = Rig::new();
+    let mut row = full_row(&rig.fake);
+    for field in ["documents", "appointment", "invite"] {
+        row.as_object_mut().unwrap().remove(field);
+    }
+    let carium = service.builder().call_deadline(Duration::from_secs(5)).build().unwrap();
+    let onboarding = carium.onboarding(Arc::new(MemoryLedger::new()));
+    onboarding.run(&RowKey::new("row"), &request(&row)).await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_client_says_of_a_creation_is_kept() {
+    let taken = |status| {
+        let pointer = json!({"errors": [{"source": {"pointer": "/data/attributes/username"}}]});
+        Reply::Answer(status, Vec::new(), pointer)
+    };
+    let failed = async |steps: Vec<Reply>| {
+        let outcome = over_the_client(steps).await;
+        match outcome.steps() {
+            [report] => report.result.clone(),
+            steps => panic!("{steps:?}"),
+        }
+    };
+    for status in [409, 422] {
+        let StepOutcome::Failed(failure) = failed(vec![taken(status)]).await else { panic!("{status}") };
+        assert_eq!((failure.try_again, failure.status), (false, Some(status)));
+        assert_eq!(failure.fields, ["username"]);
+        // The first try is said to have done nothing, by whoever stands in front of the service.
+        let StepOutcome::Unknown(doubt) = failed(vec![Reply::status(503), taken(status)]).await else {
+            panic!("{status}")
+        };
+        assert_eq!((doubt.reason, doubt.try_again), (DoubtReason::UsernameTaken, false));
+    }
+    for step in [Reply::Lost, Reply::Silent, Reply::status(500), Reply::body(json!({"data": {}}))] {
+        let StepOutcome::Unknown(doubt) = failed(vec![step.clone()]).await else { panic!("{step:?}") };
+        assert_eq!((doubt.reason, doubt.try_again), (DoubtReason::AnswerLost, false));
+        assert_eq!(doubt.failure.unwrap().operation.as_deref(), Some("create_patient"));
+    }
+    for step in [Reply::NotSent, Reply::status(429).with_header("retry-after", "30")] {
+        let outcome = over_the_client([step.clone()]).await;
+        let wait = matches!(step, Reply::Answer(..)).then_some(Duration::from_secs(30));
+        assert_eq!(outcome.next(), Next::TryAgain(wait), "{outcome:?}");
+    }
+    let outcome = over_the_client([Reply::success("create_patient")]).await;
+    assert_eq!((outcome.is_complete(), outcome.patient()), (true, Some(support::ID.parse().unwrap())));
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use carium_api::uuid::Uuid;
 use tokio::time::sleep;
 
+use crate::documents::UploadState;
 use crate::error::{Error, ErrorKind};
 use crate::onboarding::ledger::{Entry, EntryState, Ledger, Mark, failed};
 use crate::onboarding::outcome::{Done, Doubt, DoubtReason, StepFailure, StepOutcome, StepReport};
@@ -152,7 +153,7 @@ pub(super) fn standing(step: &Step, entry: &Entry) -> Option<StepReport> {
             failure: None,
         }),
         EntryState::Done => {
-            let (size, sha256) = entry.upload().and_then(|upload| upload.file()).unzip();
+            let (size, sha256) = entry.upload().and_then(UploadState::file).unzip();
             StepOutcome::Done(Done { id: entry.id(), size, sha256 })
         }
     };
