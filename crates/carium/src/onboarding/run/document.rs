@@ -77,24 +77,28 @@ impl Filing<'_> {
             (now.there.clone(), now.last, now.missed)
         };
         let truth = store.entry(&state, self.before.as_ref());
+        if missed {
+            let place = Place { ledger: &**self.ledger, row: self.row, step: &self.step };
+            let there = place.there().await.ok().flatten();
+            let told = there.as_ref().and_then(|there| standing(&self.step, there));
+            let told = match told {
+                None if stage == UploadStage::Processed => None,
+                told => Some(
+                    told.unwrap_or_else(|| report(&self.step, StepOutcome::Failed(taken_over()), None, true)),
+                ),
+            };
+            if let Some(mut told) = told {
+                // What was begun here is not gone on with: it is a reference that nobody uses.
+                let known = there.iter().flat_map(Entry::references).any(|id| Some(id) == state.reference());
+                told.orphans.extend(state.reference().filter(|_| !known));
+                return told;
+            }
+        }
         if stage == UploadStage::Processed {
             // The document is filed, and the ledger does not know it.
             let (size, sha256) = state.file().unzip();
             let done = Done { id: state.reference().map(Into::into), size, sha256 };
             return report(&self.step, StepOutcome::Done(done), Some(truth), false);
-        }
-        if missed {
-            // What was begun here is not gone on with: it is a reference that nobody uses.
-            let left = matches!(stage, UploadStage::Created | UploadStage::Uploaded);
-            let own = state.reference().filter(|_| left);
-            let place = Place { ledger: &**self.ledger, row: self.row, step: &self.step };
-            let there = place.there().await.ok().flatten();
-            let standing = there.as_ref().and_then(|there| standing(&self.step, there));
-            let mut told =
-                standing.unwrap_or_else(|| report(&self.step, StepOutcome::Failed(taken_over()), None, true));
-            let is_told = own.is_some_and(|own| told.orphans.contains(&own));
-            told.orphans.extend(own.filter(|_| !is_told));
-            return told;
         }
         let mut failure = StepFailure::from(error);
         if stage == UploadStage::Creating {
@@ -190,7 +194,8 @@ impl UploadStore for KeptInLedger {
         let told = match there {
             None => {
                 let there = self.ledger.insert(&self.row, &self.step, &entry).await.map_err(failed)?;
-                if there.is_some() { Told::TakenOver } else { Told::Kept }
+                // A ledger that asks its store twice may find what it wrote itself.
+                if there.is_some_and(|there| there != entry) { Told::TakenOver } else { Told::Kept }
             }
             // Before the call: what is not written leaves it unmade.
             Some(there) if state.stage() == UploadStage::Creating => {
