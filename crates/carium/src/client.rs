@@ -17,6 +17,7 @@ use crate::documents::{
 };
 use crate::error::Error;
 use crate::invitations::{ApiInvitations, Invitations};
+use crate::onboarding::{Ledger, Onboarding, Services};
 use crate::patients::{ApiPatients, NewPatient, NewPatientBuilder, Patients};
 
 /// A client of Carium: signs in by itself, repeats what may be repeated, and says what it cannot know.
@@ -107,6 +108,19 @@ impl Carium {
     /// Downloads of documents, over both sides.
     pub fn downloads(&self) -> &Downloads {
         &self.0.downloads
+    }
+
+    /// The onboarding of patients: all that is done for one, each step once. The ledger says what was done before,
+    /// and has to outlive the program where a patient must not be created twice.
+    pub fn onboarding(&self, ledger: Arc<dyn Ledger>) -> Onboarding {
+        let services = Services {
+            patients: Arc::clone(self.patients()),
+            invitations: Arc::clone(self.invitations()),
+            appointments: Arc::clone(self.appointments()),
+            documents: Arc::clone(self.documents()),
+            transfers: Arc::clone(self.transfers()),
+        };
+        Onboarding::over(services, self.uploads().clone(), ledger).vocabularies_of(self.organization())
     }
 
     /// The low-level client, which sends through the same parts.

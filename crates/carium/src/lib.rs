@@ -60,14 +60,13 @@
 
 /// The low-level crate: one type for each schema of the API, one method for each operation.
 pub use carium_api as api;
-/// One row of a bulk onboarding file, and its parts.
-pub use carium_api::onboarding;
 
 pub mod appointments;
 mod client;
 pub mod documents;
 mod error;
 pub mod invitations;
+pub mod onboarding;
 mod outcome;
 mod page;
 pub mod patients;
@@ -83,6 +82,7 @@ pub use client::{Builder, Carium};
 pub use documents::{Documents, Downloads, NewDocument, Transfers, Uploads};
 pub use error::{Error, ErrorKind};
 pub use invitations::{Invitations, NewInvitation};
+pub use onboarding::Onboarding;
 pub use page::{Items, ListOptions, Page};
 pub use patients::{NewPatient, Patients};
 pub use problem::Problem;

@@ -22,6 +22,16 @@ impl Problem {
         Self { field: Some(field.into()), what: Some(what), code: None, detail: None }
     }
 
+    /// At a place that is known only when it is found: a path of names and indices, never a value.
+    pub(crate) fn at(path: String, what: &'static str) -> Self {
+        Self { field: Some(path.into()), what: Some(what), code: None, detail: None }
+    }
+
+    /// The same of a field that is called otherwise where it was given.
+    pub(crate) fn renamed(self, path: String) -> Self {
+        Self { field: Some(path.into()), ..self }
+    }
+
     /// The name of the field, as the vendor's page writes it, such as `birth-date`.
     pub fn field(&self) -> Option<&str> {
         self.field.as_deref()

@@ -95,6 +95,12 @@ impl NewAppointmentBuilder {
         self
     }
 
+    /// The same with what is known of it.
+    pub(crate) fn between_as_known(mut self, start: Option<DateTime>, end: Option<DateTime>) -> Self {
+        (self.start, self.end) = (start, end);
+        self
+    }
+
     /// With a video channel of the platform. The two URLs have no place then.
     #[must_use]
     pub fn with_video_channel(mut self) -> Self {

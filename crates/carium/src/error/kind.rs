@@ -1,7 +1,12 @@
 //! What a failure comes down to.
 
+use serde::{Deserialize, Serialize};
+
 /// What a failure comes down to, and with that what to do about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+///
+/// Serialized by its name in `kebab-case`, for outcomes that are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// Something given is wrong, and nothing was sent. [`Error::problems`](crate::Error::problems) names every field that is wrong.

@@ -84,6 +84,16 @@ impl UploadState {
         }
     }
 
+    /// The length and the digest of the file, where it is there.
+    pub(crate) fn file(&self) -> Option<(u64, Sha256Digest)> {
+        match &self.place {
+            Place::New | Place::Creating | Place::Created { .. } => None,
+            Place::Uploaded { size, sha256, .. } | Place::Processed { size, sha256, .. } => {
+                Some((*size, *sha256))
+            }
+        }
+    }
+
     /// References that were created on the way and given up: they stay without a file.
     pub fn orphans(&self) -> &[DocumentReferenceId] {
         &self.orphans

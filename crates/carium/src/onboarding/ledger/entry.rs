@@ -1,0 +1,239 @@
+//! What a ledger holds of a step.
+
+use std::fmt;
+use std::str::FromStr;
+
+use carium_api::uuid::Uuid;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::documents::{DocumentReferenceId, UploadState};
+use crate::error::{Error, ErrorKind};
+
+/// Which entry it is, and whose: drawn anew by each run that takes a step up, and by each decision of a person, and
+/// counted on with each entry that the same run writes. An entry is replaced by who knows its mark, so a worker that
+/// slept while others went on changes nothing when it wakes, and nobody takes over what has moved since they looked.
+///
+/// Written as 32 hexadecimal digits, a hyphen and a number.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Mark {
+    run: u128,
+    count: u32,
+}
+
+impl Mark {
+    /// The first of a new run.
+    pub(crate) fn draw() -> Self {
+        Self { run: fastrand::u128(..), count: 0 }
+    }
+
+    /// The next of the same run.
+    pub(crate) fn next(self) -> Self {
+        Self { count: self.count.saturating_add(1), ..self }
+    }
+
+    /// Whether both are of the same run.
+    pub(crate) fn is_of_run(self, other: Self) -> bool {
+        self.run == other.run
+    }
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}-{}", self.run, self.count)
+    }
+}
+
+impl fmt::Debug for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Mark({self})")
+    }
+}
+
+impl FromStr for Mark {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let parsed = text.split_once('-').and_then(|(run, count)| {
+            let (run, count) = (u128::from_str_radix(run, 16).ok()?, count.parse().ok()?);
+            // It has one form.
+            Some(Self { run, count }).filter(|mark| mark.to_string() == text)
+        });
+        let what = "a mark is 32 hexadecimal digits, a hyphen and a number";
+        parsed.ok_or_else(|| Error::new(ErrorKind::InvalidInput, what))
+    }
+}
+
+impl Serialize for Mark {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Mark {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// What is known of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum EntryState {
+    /// Nothing stands in its way: it was refused, or it may be gone on with.
+    Open,
+    /// The call was about to be made. Whether it was, and what came of it, nobody knows who finds this.
+    Intent,
+    /// It is done.
+    Done,
+}
+
+/// What a ledger holds of a step: kept as JSON, or in any other form of `serde`. Small, with no health information
+/// and no secret in it: of an upload it holds the [state without the form](UploadState::without_form).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Entry {
+    mark: Mark,
+    state: EntryState,
+    /// What the step made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<Uuid>,
+    /// Whether the answer to an earlier call was never known, so that what is found taken may be our own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    after_doubt: bool,
+    /// The entry that a person decided on with this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    resolves: Option<Mark>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    upload: Option<UploadState>,
+}
+
+impl Entry {
+    fn new(mark: Mark, state: EntryState, before: Option<&Self>) -> Self {
+        let after_doubt = before.is_some_and(|before| before.after_doubt);
+        Self { mark, state, id: None, after_doubt, resolves: None, upload: None }
+    }
+
+    /// A call is about to be made, after what was there before.
+    pub(crate) fn intent(mark: Mark, before: Option<&Self>) -> Self {
+        Self::new(mark, EntryState::Intent, before)
+    }
+
+    /// The call of this intent was made, and made this.
+    pub(crate) fn done(&self, id: Option<Uuid>) -> Self {
+        Self { id, ..Self::new(self.mark.next(), EntryState::Done, Some(self)) }
+    }
+
+    /// The call of this intent was certainly not made, or not carried out.
+    pub(crate) fn open(&self) -> Self {
+        Self::new(self.mark.next(), EntryState::Open, Some(self))
+    }
+
+    /// How far an upload has come.
+    pub(crate) fn of_upload(
+        mark: Mark,
+        state: EntryState,
+        upload: UploadState,
+        before: Option<&Self>,
+    ) -> Self {
+        let id = if state == EntryState::Done { upload.reference().map(Uuid::from) } else { None };
+        Self { id, upload: Some(upload.without_form()), ..Self::new(mark, state, before) }
+    }
+
+    /// A person has looked, and says that it was done and what it made.
+    pub(super) fn resolved_as_done(&self, id: Option<Uuid>) -> Self {
+        Self {
+            id,
+            resolves: Some(self.mark),
+            upload: self.upload.clone(),
+            ..Self::new(Mark::draw(), EntryState::Done, Some(self))
+        }
+    }
+
+    /// A person has looked, and says that it may be done. `found` is a reference that is there without a file.
+    pub(super) fn resolved_as_open(&self, found: Option<DocumentReferenceId>) -> Self {
+        Self {
+            resolves: Some(self.mark),
+            after_doubt: true,
+            upload: self.upload.clone().map(|upload| upload.start_over(found)),
+            ..Self::new(Mark::draw(), EntryState::Open, Some(self))
+        }
+    }
+
+    /// Whose it is.
+    pub fn mark(&self) -> Mark {
+        self.mark
+    }
+
+    /// What is known of the step.
+    pub fn state(&self) -> EntryState {
+        self.state
+    }
+
+    /// The id of what the step made: of the patient, the document reference, the appointment. `None` where it is
+    /// not done, and for an invitation.
+    pub fn id(&self) -> Option<Uuid> {
+        self.id
+    }
+
+    /// Whether the answer to an earlier call for this step was never known.
+    pub(crate) fn is_after_doubt(&self) -> bool {
+        self.after_doubt
+    }
+
+    /// Whether this one takes the place of the other: what became of it in the same run, or what a person made of it.
+    pub(crate) fn follows(&self, other: &Self) -> bool {
+        let is_later = self.mark.is_of_run(other.mark) && self.mark > other.mark;
+        is_later || self.resolves == Some(other.mark)
+    }
+
+    /// Whether both say the same of an upload.
+    pub(crate) fn says_the_same(&self, other: &Self) -> bool {
+        (self.state, &self.upload) == (other.state, &other.upload)
+    }
+
+    /// How far the upload has come, for a document.
+    pub(crate) fn upload(&self) -> Option<&UploadState> {
+        self.upload.as_ref()
+    }
+
+    /// References that were created for this document and stay without a file.
+    pub fn orphans(&self) -> &[DocumentReferenceId] {
+        self.upload.as_ref().map(UploadState::orphans).unwrap_or_default()
+    }
+
+    /// Every reference that is known to be this step's.
+    pub(crate) fn references(&self) -> impl Iterator<Item = DocumentReferenceId> {
+        let own = self.upload.as_ref().and_then(UploadState::reference);
+        let made = self.id.map(DocumentReferenceId);
+        own.into_iter().chain(made).chain(self.orphans().iter().copied())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_has_one_text() {
+        let mark = Mark::draw().next();
+        assert_eq!(mark.to_string().parse::<Mark>().unwrap(), mark);
+        for text in ["", "-", "1-1", "0123456789abcdef0123456789ABCDEF-1", "0123456789abcdef0123456789abcdef"]
+        {
+            assert!(text.parse::<Mark>().is_err(), "{text}");
+        }
+    }
+
+    /// Ledgers are kept for longer than a version of this crate.
+    #[test]
+    fn reads_what_was_kept_before() {
+        let kept = r#"{"mark": "0123456789abcdef0123456789abcdef-3", "state": "intent"}"#;
+        let entry: Entry = serde_json::from_str(kept).unwrap();
+        assert_eq!((entry.state(), entry.id(), entry.orphans()), (EntryState::Intent, None, &[][..]));
+        let done = entry.done(Some(Uuid::nil()));
+        assert!(done.follows(&entry) && !entry.follows(&done));
+        let text = serde_json::to_string(&done).unwrap();
+        assert_eq!(serde_json::from_str::<Entry>(&text).unwrap(), done);
+        assert!(text.contains(r#""mark":"0123456789abcdef0123456789abcdef-4""#), "{text}");
+    }
+}

@@ -1,0 +1,213 @@
+//! What came of a row, step by step.
+
+mod failure;
+
+use carium_api::types::{AppointmentId, DocumentReferenceId, IndividualId};
+use carium_api::uuid::Uuid;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+pub use failure::StepFailure;
+
+use super::ledger::{Entry, Resolution, resolved};
+use super::step::Step;
+use crate::documents::Sha256Digest;
+use crate::error::{Error, ErrorKind};
+
+/// What came of a row: of each step that it asks for, in their order.
+///
+/// It can be serialized, and be handed to [`resume`](super::Onboarding::resume), which goes on where it stopped. It
+/// holds ids, kinds of errors and names of fields, and no health information and no secret.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[must_use]
+pub struct OnboardingOutcome {
+    pub(super) steps: Vec<StepReport>,
+}
+
+/// What came of a step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub struct StepReport {
+    /// The step.
+    pub step: Step,
+    /// What came of it.
+    pub result: StepOutcome,
+    /// References that were created for the document and stay without a file, for a person to remove.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub orphans: Vec<DocumentReferenceId>,
+    /// Whether the ledger could not be told: what it says of the step is then behind this outcome. Keep the outcome,
+    /// and [resume](super::Onboarding::resume) with it; without it, the step is unknown to the next run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub not_in_ledger: bool,
+    /// What the ledger holds of it, or would if it could have been told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) entry: Option<Entry>,
+}
+
+/// What came of a step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum StepOutcome {
+    /// It is done, in this run or before it.
+    Done(Done),
+    /// It was not tried in this run.
+    Skipped {
+        /// Why.
+        reason: SkipReason,
+    },
+    /// It was tried, and is not done.
+    Failed(StepFailure),
+    /// It was sent, and what came of it is not known. It is not sent again by itself:
+    /// [`resolve`](super::resolve) it.
+    Unknown(Doubt),
+}
+
+/// A step that is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Done {
+    /// The id of what it made. An invitation has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<Uuid>,
+    /// Of a document, how many bytes its file has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// Of a document, the digest of its file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<Sha256Digest>,
+}
+
+impl Done {
+    pub(super) fn with(id: Option<Uuid>) -> Self {
+        Self { id, size: None, sha256: None }
+    }
+}
+
+/// Why a step was not tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum SkipReason {
+    /// The patient is not created, or it is not known whether they are.
+    NoPatient,
+}
+
+/// A step of which it is not known whether it was done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub struct Doubt {
+    /// Why it is not known.
+    pub reason: DoubtReason,
+    /// Whether a later run may find out by itself.
+    pub try_again: bool,
+    /// What was answered instead, where something was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<StepFailure>,
+}
+
+/// Why it is not known whether a step was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum DoubtReason {
+    /// It was sent in this run, and there is no answer that says what came of it.
+    AnswerLost,
+    /// The ledger has an intent without a result: another run was ended in the middle, or is not at its end yet.
+    EarlierIntent,
+    /// The username is taken, after a creation whose answer was never known: by this patient, or by another.
+    UsernameTaken,
+    /// There are documents in the record any of which may be this one.
+    SeveralFound,
+    /// Documents could not be listed, to look for this one.
+    NotLookedUp,
+}
+
+/// What is to be done about a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Next {
+    /// Nothing: every step is done.
+    Nothing,
+    /// Run it again, which may well get further: not before this time has passed, where the service asked for that.
+    TryAgain(Option<Duration>),
+    /// A person has to mend something, or to look.
+    Person,
+}
+
+impl OnboardingOutcome {
+    /// What came of each step, in the order of the row.
+    pub fn steps(&self) -> &[StepReport] {
+        &self.steps
+    }
+
+    /// What came of a step. `None` where the row does not ask for it.
+    pub fn step(&self, step: &Step) -> Option<&StepReport> {
+        self.steps.iter().find(|report| report.step == *step)
+    }
+
+    /// The patient, where they are created.
+    pub fn patient(&self) -> Option<IndividualId> {
+        self.id(&Step::Patient).map(IndividualId)
+    }
+
+    /// The reference of a document of the row, counted from 0, where it is filed.
+    pub fn document(&self, index: usize) -> Option<DocumentReferenceId> {
+        self.id(&Step::Document(index)).map(DocumentReferenceId)
+    }
+
+    /// The appointment, where it is booked.
+    pub fn appointment(&self) -> Option<AppointmentId> {
+        self.id(&Step::Appointment).map(AppointmentId)
+    }
+
+    fn id(&self, step: &Step) -> Option<Uuid> {
+        match &self.step(step)?.result {
+            StepOutcome::Done(done) => done.id,
+            _ => None,
+        }
+    }
+
+    /// Whether every step is done.
+    pub fn is_complete(&self) -> bool {
+        self.steps.iter().all(|report| matches!(report.result, StepOutcome::Done(_)))
+    }
+
+    /// The steps that are unknown.
+    pub fn unknown(&self) -> impl Iterator<Item = &StepReport> {
+        self.steps.iter().filter(|report| matches!(report.result, StepOutcome::Unknown(_)))
+    }
+
+    /// What is to be done about the row. While one step is worth another try, the row is.
+    pub fn next(&self) -> Next {
+        let mut next = if self.is_complete() { Next::Nothing } else { Next::Person };
+        for report in &self.steps {
+            let (try_again, failure) = match &report.result {
+                StepOutcome::Failed(failure) => (failure.try_again, Some(failure)),
+                StepOutcome::Unknown(doubt) => (doubt.try_again, doubt.failure.as_ref()),
+                StepOutcome::Done(_) | StepOutcome::Skipped { .. } => (false, None),
+            };
+            if try_again {
+                let wait = failure.and_then(StepFailure::retry_after);
+                let before = if let Next::TryAgain(wait) = next { wait } else { None };
+                next = Next::TryAgain(wait.max(before));
+            }
+        }
+        next
+    }
+
+    /// Puts what a person decided of an unknown step into this outcome, for those who keep outcomes and no ledger:
+    /// [`resume`](super::Onboarding::resume) with it. Where there is a ledger, [`resolve`](super::resolve) it there.
+    ///
+    /// # Errors
+    /// As for [`resolve`](super::resolve).
+    pub fn resolve(&mut self, step: &Step, resolution: Resolution) -> Result<(), Error> {
+        let not_in_doubt = || Error::new(ErrorKind::Conflict, "the step is not in doubt");
+        let report = self.steps.iter_mut().find(|report| report.step == *step).ok_or_else(not_in_doubt)?;
+        let entry = report.entry.as_ref().ok_or_else(not_in_doubt)?;
+        report.entry = Some(resolved(step, entry, resolution)?);
+        Ok(())
+    }
+}

@@ -1,0 +1,216 @@
+//! A document of a row: an upload whose state is kept in the ledger.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use super::look_up::Found;
+use super::once::{Place, Told, report, standing, taken_over};
+use crate::documents::{NewDocument, Source, UploadStage, UploadState, UploadStore, Uploads};
+use crate::error::{Error, ErrorKind};
+use crate::onboarding::ledger::{Entry, EntryState, Ledger, Mark, failed};
+use crate::onboarding::outcome::{Done, Doubt, DoubtReason, StepFailure, StepOutcome, StepReport};
+use crate::onboarding::{RowKey, Step};
+
+/// A document that is ready to be filed.
+pub(super) struct Filing<'a> {
+    pub(super) uploads: &'a Uploads,
+    pub(super) ledger: &'a Arc<dyn Ledger>,
+    pub(super) row: &'a RowKey,
+    pub(super) step: Step,
+    pub(super) document: NewDocument,
+    /// `None` where the file is in the store already.
+    pub(super) file: Option<PathBuf>,
+    pub(super) before: Option<Entry>,
+    /// What a look into the record said, where the creation was not answered.
+    pub(super) found: Option<Result<Found, StepFailure>>,
+}
+
+impl Filing<'_> {
+    pub(super) async fn finish(self) -> StepReport {
+        let kept = self.before.as_ref().and_then(Entry::upload).cloned().unwrap_or_default();
+        let state = match self.before.as_ref().map(Entry::state) {
+            None | Some(EntryState::Open) => kept,
+            Some(EntryState::Done) => {
+                return self.standing();
+            }
+            Some(EntryState::Intent) => match &self.found {
+                Some(Ok(Found::Nothing)) => kept.start_over(None),
+                Some(Ok(Found::One(id))) => kept.start_over(Some(*id)),
+                Some(Ok(Found::Several)) => return self.in_doubt(DoubtReason::SeveralFound, None),
+                Some(Err(failure)) => return self.in_doubt(DoubtReason::NotLookedUp, Some(failure.clone())),
+                None => return self.standing(),
+            },
+        };
+        let store = Arc::new(KeptInLedger {
+            ledger: Arc::clone(self.ledger),
+            row: self.row.clone(),
+            step: self.step.clone(),
+            now: Mutex::new(Now { there: self.before.clone(), last: Mark::draw(), missed: false }),
+        });
+        // Where nothing is to be sent any more, there is nothing to be read either.
+        let source = self.file.clone().map_or_else(|| Source::bytes(""), Source::path);
+        let upload = self.uploads.resume(state, self.document.clone(), source);
+        let uploaded = upload.kept_in(Arc::<KeptInLedger>::clone(&store)).await;
+        match uploaded {
+            Ok(receipt) => {
+                let done = Done {
+                    id: Some(receipt.id.into()),
+                    size: Some(receipt.size),
+                    sha256: Some(receipt.sha256),
+                };
+                report(&self.step, StepOutcome::Done(done), store.now().there.clone(), true)
+            }
+            Err(failure) => {
+                let (error, state) = failure.into_parts();
+                self.not_filed(&store, &error, state).await
+            }
+        }
+    }
+
+    /// What an upload that ended in an error comes down to.
+    async fn not_filed(&self, store: &KeptInLedger, error: &Error, state: UploadState) -> StepReport {
+        let stage = state.stage();
+        let (there, last, missed) = {
+            let now = store.now();
+            (now.there.clone(), now.last, now.missed)
+        };
+        let truth = store.entry(&state, self.before.as_ref());
+        if missed {
+            let place = Place { ledger: &**self.ledger, row: self.row, step: &self.step };
+            let there = place.there().await.ok().flatten();
+            let told = there.as_ref().and_then(|there| standing(&self.step, there));
+            let told = match told {
+                None if stage == UploadStage::Processed => None,
+                told => Some(
+                    told.unwrap_or_else(|| report(&self.step, StepOutcome::Failed(taken_over()), None, true)),
+                ),
+            };
+            if let Some(mut told) = told {
+                // What was begun here is not gone on with: it is a reference that nobody uses.
+                let known = there.iter().flat_map(Entry::references).any(|id| Some(id) == state.reference());
+                told.orphans.extend(state.reference().filter(|_| !known));
+                return told;
+            }
+        }
+        if stage == UploadStage::Processed {
+            // The document is filed, and the ledger does not know it.
+            let (size, sha256) = state.file().unzip();
+            let done = Done { id: state.reference().map(Into::into), size, sha256 };
+            return report(&self.step, StepOutcome::Done(done), Some(truth), false);
+        }
+        let mut failure = StepFailure::from(error);
+        if stage == UploadStage::Creating {
+            // The next run looks into the record.
+            return report(&self.step, lost(failure), there, true);
+        }
+        let result = if stage == UploadStage::Uploaded && error.may_have_happened() {
+            // It is told to be processed again, which changes nothing.
+            lost(failure)
+        } else {
+            // A file that may have been sent is sent again, so nothing is in doubt.
+            failure.try_again |=
+                matches!(failure.kind, ErrorKind::RateLimited | ErrorKind::Unavailable | ErrorKind::TimedOut);
+            StepOutcome::Failed(failure)
+        };
+        if there.as_ref().is_some_and(|there| there.says_the_same(&truth)) {
+            return report(&self.step, result, there, true);
+        }
+        let place = Place { ledger: &**self.ledger, row: self.row, step: &self.step };
+        // What is there is what was written last, or what was tried to be written after it.
+        let own = there.map(|there| there.mark()).filter(|mark| mark.is_of_run(last));
+        match place.tell(own.into_iter().chain([last]), &truth).await {
+            Told::Kept => report(&self.step, result, Some(truth), true),
+            // Nothing was written, and nothing was done.
+            Told::TakenOver => report(&self.step, result, self.before.clone(), true),
+            Told::NotKept(_) => report(&self.step, result, Some(truth), false),
+        }
+    }
+
+    fn standing(&self) -> StepReport {
+        let standing = self.before.as_ref().and_then(|entry| standing(&self.step, entry));
+        standing.unwrap_or_else(|| self.in_doubt(DoubtReason::EarlierIntent, None))
+    }
+
+    fn in_doubt(&self, reason: DoubtReason, failure: Option<StepFailure>) -> StepReport {
+        let try_again = failure.as_ref().is_some_and(|failure| failure.try_again);
+        let doubt = Doubt { reason, try_again, failure };
+        report(&self.step, StepOutcome::Unknown(doubt), self.before.clone(), true)
+    }
+}
+
+/// A call was not answered, and the next run can tell, or may repeat it.
+fn lost(failure: StepFailure) -> StepOutcome {
+    StepOutcome::Unknown(Doubt { reason: DoubtReason::AnswerLost, try_again: true, failure: Some(failure) })
+}
+
+/// Keeps the state of an upload in the ledger, without its form.
+struct KeptInLedger {
+    ledger: Arc<dyn Ledger>,
+    row: RowKey,
+    step: Step,
+    now: Mutex<Now>,
+}
+
+struct Now {
+    /// What was read or written last.
+    there: Option<Entry>,
+    /// The mark of the entry that was made last.
+    last: Mark,
+    /// Whether the entry turned out to be another's.
+    missed: bool,
+}
+
+impl KeptInLedger {
+    fn now(&self) -> MutexGuard<'_, Now> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn entry(&self, upload: &UploadState, before: Option<&Entry>) -> Entry {
+        let state = match upload.stage() {
+            UploadStage::Creating => EntryState::Intent,
+            UploadStage::Processed => EntryState::Done,
+            // A form is not kept: whoever goes on has a reference of their own, and this one is an orphan then.
+            UploadStage::New | UploadStage::Created | UploadStage::Uploaded => EntryState::Open,
+        };
+        let mut now = self.now();
+        now.last = now.last.next();
+        Entry::of_upload(now.last, state, upload.clone(), before)
+    }
+
+    fn missed(&self) -> Error {
+        self.now().missed = true;
+        Error::new(ErrorKind::Conflict, "another run has taken the document up")
+    }
+}
+
+#[async_trait]
+impl UploadStore for KeptInLedger {
+    async fn save(&self, state: &UploadState) -> Result<(), Error> {
+        let there = self.now().there.clone();
+        let entry = self.entry(state, there.as_ref());
+        let place = Place { ledger: &*self.ledger, row: &self.row, step: &self.step };
+        let told = match there {
+            None => {
+                let there = self.ledger.insert(&self.row, &self.step, &entry).await.map_err(failed)?;
+                // A ledger that asks its store twice may find what it wrote itself.
+                if there.is_some_and(|there| there != entry) { Told::TakenOver } else { Told::Kept }
+            }
+            // Before the call: what is not written leaves it unmade.
+            Some(there) if state.stage() == UploadStage::Creating => {
+                let written = self.ledger.replace(&self.row, &self.step, there.mark(), &entry).await;
+                if written.map_err(failed)? { Told::Kept } else { Told::TakenOver }
+            }
+            Some(there) => place.tell(Some(there.mark()), &entry).await,
+        };
+        match told {
+            Told::Kept => {
+                self.now().there = Some(entry);
+                Ok(())
+            }
+            Told::TakenOver => Err(self.missed()),
+            Told::NotKept(error) => Err(error),
+        }
+    }
+}
