@@ -78,6 +78,11 @@ impl<S: Send + 'static> Background<S> {
         Ok(())
     }
 
+    /// Whether there is nothing to do, or nothing to do it with: then adding a job does not wait.
+    pub(super) fn is_idle(&self) -> bool {
+        !matches!(self.0.now().subject, Subject::Busy)
+    }
+
     /// Waits until one more job may wait. There is one who adds them.
     async fn room(&self) -> Result<(), Error> {
         loop {
@@ -171,11 +176,9 @@ impl Hashing {
         Self::new(Sha256::new())
     }
 
-    pub(super) async fn hash(&self, pieces: Vec<Bytes>) -> Result<(), Error> {
+    pub(super) async fn hash(&self, piece: Bytes) -> Result<(), Error> {
         self.add(move |hasher| {
-            for piece in &pieces {
-                hasher.update(piece);
-            }
+            hasher.update(&piece);
             Ok(())
         })
         .await

@@ -115,7 +115,7 @@ impl Ahead {
     async fn next(self) -> io::Result<(Bytes, Option<Self>)> {
         let (block, is_last, next) = self.reading.await.map_err(|_| ended())??;
         let reading = (!is_last).then(|| go_on(next));
-        self.hashing.hash(vec![block.clone()]).await.map_err(|_| ended())?;
+        self.hashing.hash(block.clone()).await.map_err(|_| ended())?;
         if let Some(reading) = reading {
             return Ok((block, Some(Self { reading, ..self })));
         }
