@@ -1,6 +1,7 @@
 //! One client, one measurement: the process that a measurement is of.
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,6 +10,7 @@ use carium::documents::{Source, Uploads};
 use reqwest::multipart::{Form, Part};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 use crate::ours::{self, Sum};
 use crate::{Failed, measure, server};
@@ -26,6 +28,14 @@ const NAME: &str = "example.pdf";
 
 /// Does what `role` says with the file or the folder at `place`, and reports the memory that it took.
 pub(crate) fn run(role: &str, origin: &str, place: &Path, count: usize) -> Result<(), Failed> {
+    if matches!(role, "hash" | "disk") {
+        let idle = measure::idle()?;
+        if role == "hash" {
+            return report(idle, &hash(place)?);
+        }
+        server::write(place, (count as u64) << 20)?;
+        return report(idle, &[]);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let ours = matches!(role, "upload" | "download" | "ours-memory" | "ours-files");
@@ -51,10 +61,27 @@ pub(crate) fn run(role: &str, origin: &str, place: &Path, count: usize) -> Resul
             };
             (idle, sum)
         };
-        let peak = measure::peak()?.saturating_sub(idle);
-        writeln!(io::stdout(), "{peak} {}", measure::hex(&sum))?;
-        Ok(())
+        report(idle, &sum)
     })
+}
+
+fn report(idle: u64, sum: &[u8]) -> Result<(), Failed> {
+    let peak = measure::peak()?.saturating_sub(idle);
+    writeln!(io::stdout(), "{peak} {}", measure::hex(sum))?;
+    Ok(())
+}
+
+/// Reads and hashes a file, and nothing else.
+pub(crate) fn hash(path: &Path) -> Result<Sum, Failed> {
+    let mut file = File::open(path)?;
+    let mut hash = Sha256::new();
+    let mut block = vec![0; 256 * 1024];
+    loop {
+        match file.read(&mut block)? {
+            0 => return Ok(hash.finalize().into()),
+            read => hash.update(&block[..read]),
+        }
+    }
 }
 
 /// Who posts the documents.

@@ -14,7 +14,8 @@ pub(crate) enum Row {
     Client(&'static str),
     Curl,
     /// `curl`, and then a command that does to the file what ours has done by the same time.
-    CurlThen(&'static str),
+    CurlThenHash,
+    CurlThenSync,
     Python,
 }
 
@@ -24,19 +25,25 @@ pub(crate) struct Place<'a> {
     /// The file that is uploaded, is downloaded to, or the folder of documents.
     pub(crate) path: &'a Path,
     pub(crate) upload: bool,
+    /// How many documents, or MiB to download; 0 for one upload.
     pub(crate) count: usize,
 }
 
 /// Which of the others are here.
 pub(crate) struct Peers {
     curl: bool,
+    /// What hashes a file: the quicker one, where it is here.
+    hash: &'static str,
     /// The interpreter itself, without what may stand before it to choose one.
     python: Option<PathBuf>,
 }
 
 impl Peers {
     pub(crate) fn find() -> Self {
-        let curl = Command::new("curl").arg("--version").stdout(Stdio::null()).status();
+        let is_here = |program: &str, argument: &str| {
+            let status = Command::new(program).arg(argument).stdout(Stdio::null()).status();
+            status.is_ok_and(|status| status.success())
+        };
         let python = Command::new("python3")
             .args(["-c", "import sys, requests; print(sys.executable)"])
             .stderr(Stdio::null())
@@ -44,7 +51,8 @@ impl Peers {
             .ok()
             .filter(|output| output.status.success());
         Self {
-            curl: curl.is_ok_and(|status| status.success()),
+            curl: is_here("curl", "--version"),
+            hash: if is_here("openssl", "version") { "openssl dgst -sha256" } else { "sha256sum" },
             python: python.map(|output| String::from_utf8_lossy(&output.stdout).trim().into()),
         }
     }
@@ -62,17 +70,18 @@ impl Peers {
                 command.args(curl(place));
                 Some(command)
             }
-            Row::CurlThen(then) if self.curl => {
+            Row::CurlThenHash | Row::CurlThenSync if self.curl => {
+                let then = if matches!(row, Row::CurlThenHash) { self.hash } else { "sync" };
                 let mut command = Command::new("sh");
                 let script = format!("path=$1; shift; curl \"$@\" && {then} \"$path\" >/dev/null");
                 command.args(["-c", &script, "sh"]).arg(place.path).args(curl(place));
                 Some(command)
             }
-            Row::Curl | Row::CurlThen(_) => None,
+            Row::Curl | Row::CurlThenHash | Row::CurlThenSync => None,
             Row::Python => self.python.as_ref().map(|python| {
                 let script = match (place.count, place.upload) {
                     (0, true) => PYTHON_UPLOAD,
-                    (0, false) => PYTHON_DOWNLOAD,
+                    (_, false) => PYTHON_DOWNLOAD,
                     _ => PYTHON_MANY,
                 };
                 let mut command = Command::new(python);

@@ -1,8 +1,10 @@
 //! The service, as cheap as it can be: a blocking thread a connection, so that what is measured is the client.
 
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::LazyLock;
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
 use std::thread;
 
 use crate::Failed;
@@ -13,20 +15,24 @@ const ID: &str = "2097e072-92f6-4333-99d6-9693d63be652";
 /// What a body is made of, again and again; odd, so that no two blocks of a client's are the same.
 const PATTERN: usize = 1_000_003;
 
-/// Says on standard output where it listens, and serves until its standard input ends.
+/// Says on standard output where it listens, and serves until its standard input ends. The store is another
+/// origin, with connections of its own; either answers for both.
 pub(crate) fn serve(download: u64) -> Result<(), Failed> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let origin = format!("http://{}", listener.local_addr()?);
+    let (service, store) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
     let mut stdout = io::stdout();
-    writeln!(stdout, "{origin}")?;
+    writeln!(stdout, "http://{}", service.local_addr()?)?;
     stdout.flush()?;
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let origin = origin.clone();
-            // A connection that breaks off fails its client, which says so.
-            thread::spawn(move || Connection::new(stream, origin, download)?.run());
-        }
-    });
+    let origin = Arc::<str>::from(format!("http://{}", store.local_addr()?));
+    for listener in [service, store] {
+        let store = Arc::clone(&origin);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let store = Arc::clone(&store);
+                // A connection that breaks off fails its client, which says so.
+                thread::spawn(move || Connection::new(stream, store, download)?.run());
+            }
+        });
+    }
     io::stdin().read_to_end(&mut Vec::new())?;
     Ok(())
 }
@@ -41,9 +47,21 @@ pub(crate) fn pattern() -> &'static [u8] {
     &BYTES
 }
 
+/// Writes a file of what the server sends for that length.
+pub(crate) fn write(path: &Path, length: u64) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    let mut left = length;
+    while left > 0 {
+        let most = usize::try_from(left).unwrap_or(usize::MAX).min(pattern().len());
+        file.write_all(&pattern()[..most])?;
+        left -= most as u64;
+    }
+    file.sync_all()
+}
+
 struct Connection {
     stream: TcpStream,
-    origin: String,
+    store: Arc<str>,
     download: u64,
     /// What was read; from `start` to `end` it has not been looked at.
     buffer: Vec<u8>,
@@ -59,9 +77,9 @@ struct Head {
 }
 
 impl Connection {
-    fn new(stream: TcpStream, origin: String, download: u64) -> io::Result<Self> {
+    fn new(stream: TcpStream, store: Arc<str>, download: u64) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        Ok(Self { stream, origin, download, buffer: vec![0; 256 * 1024], start: 0, end: 0 })
+        Ok(Self { stream, store, download, buffer: vec![0; 256 * 1024], start: 0, end: 0 })
     }
 
     fn run(mut self) -> io::Result<()> {
@@ -137,18 +155,18 @@ impl Connection {
     }
 
     fn answer(&mut self, head: &Head) -> io::Result<()> {
-        let origin = &self.origin;
+        let store = &self.store;
         match head.method_and_path.as_str() {
             "POST /identity/v1/login/" => self.json(r#"{"access-token":"example-access-token"}"#),
             "POST /caredb/v1/org-document-references/" => self.json(&format!(
-                r#"{{"data":{{"id":"{ID}","type":"org-document-references","attributes":{{"attachment-content-type":"application/pdf","attachment-filename":"example.pdf","class-id":"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002","name":"Example Document","individual-id":"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002","organization-id":"8d25a2a6-8219-40d1-a34f-c24ec69f4f72","upload-info":{{"upload-url":"{origin}/upload","upload-data":{{"key":"documents/2097e072","policy":"example-policy","x-amz-signature":"example-signature"}}}}}}}}}}"#
+                r#"{{"data":{{"id":"{ID}","type":"org-document-references","attributes":{{"attachment-content-type":"application/pdf","attachment-filename":"example.pdf","class-id":"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002","name":"Example Document","individual-id":"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002","organization-id":"8d25a2a6-8219-40d1-a34f-c24ec69f4f72","upload-info":{{"upload-url":"{store}/upload","upload-data":{{"key":"documents/2097e072","policy":"example-policy","x-amz-signature":"example-signature"}}}}}}}}}}"#
             )),
             "POST /upload" => self.stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n"),
             path if path.starts_with("POST ") && path.ends_with("/process-upload/") => {
                 self.stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
             }
             path if path.starts_with("GET ") && path.ends_with("/get-download-info/") => self.json(&format!(
-                r#"{{"data":{{"id":"{ID}","type":"org-document-references","attributes":{{"download-url":"{origin}/download"}}}}}}"#
+                r#"{{"data":{{"id":"{ID}","type":"org-document-references","attributes":{{"download-url":"{store}/download"}}}}}}"#
             )),
             "GET /download" => self.data(),
             _ => self.stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"),
