@@ -75,6 +75,9 @@ impl Downloads {
     /// right, so that the target is never half-written. It can be read by its owner only. A target that is
     /// there is kept, unless [it is to be replaced](DownloadRequest::replacing).
     ///
+    /// A program that is killed on the way leaves that other file, `.carium-….part`, with what had come. Nothing
+    /// removes it by itself, as nothing can tell whether another program is writing it.
+    ///
     /// # Errors
     /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists), [`Io`](crate::ErrorKind::Io),
     /// [`Corrupt`](crate::ErrorKind::Corrupt), and those of [`Documents::download_info`] and
