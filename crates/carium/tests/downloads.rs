@@ -125,6 +125,27 @@ async fn a_connection_that_ends_at_every_chunk_is_taken_up_at_every_chunk() {
     assert_eq!(from[..CHUNKS], chunk_ends().take(CHUNKS).collect::<Vec<_>>());
 }
 
+/// Longer than what may wait at any place on its way, and brought to the disk meanwhile: cut, and cut and replaced.
+#[tokio::test(start_paused = true)]
+async fn a_large_document_arrives_piece_by_piece() {
+    // No power of two, so that no two pieces are the same.
+    let content: Bytes = (0_u32..3_500_003).flat_map(u32::to_le_bytes).collect::<Vec<u8>>().repeat(2).into();
+    let changed: Bytes = content.iter().map(|byte| !byte).collect();
+    let middle = (content.len() / CHUNK / 2 * CHUNK) as u64;
+    for (then, expected) in [(None, &content), (Some(Fault::Changed), &changed)] {
+        let record = Record::new(move |call, before| match (call, before) {
+            (Call::Get, 0) => Some(Fault::Reset(middle)),
+            (Call::Get, 1) => then,
+            _ => None,
+        });
+        let id = record.file(content.clone());
+        let folder = folder();
+        let receipt = record.downloads().to_path(id, folder.path().join("a.bin")).await.unwrap();
+        assert_eq!((receipt.size, receipt.sha256), (expected.len() as u64, Sha256Digest::of(expected)));
+        assert_arrived(folder.path(), "a.bin", expected, "");
+    }
+}
+
 /// A store that ignores the range: what is there already is compared, and not written twice.
 #[tokio::test(start_paused = true)]
 async fn a_store_that_gives_the_whole_again_does_no_harm() {
