@@ -21,6 +21,9 @@ use crate::error::{Error, ErrorKind};
 
 /// How much is gathered before it is written.
 const PIECE: usize = 1024 * 1024;
+/// How much is written at a time. For more, Linux takes its memory in large pages, which a virtual machine may first
+/// have to ask its host for, which costs more than the calls.
+const AT_A_TIME: usize = 128 * 1024;
 /// How much may be written that is not on its way to the disk. Left to itself the system begins late, and all of it
 /// would have to be waited for at the end.
 const UNSYNCED: usize = 8 * 1024 * 1024;
@@ -180,7 +183,8 @@ impl Place {
     }
 
     fn write(&mut self, piece: &[u8]) -> Result<(), Error> {
-        self.file.as_file_mut().write_all(piece).map_err(|error| cannot(&error))
+        let file = self.file.as_file_mut();
+        piece.chunks(AT_A_TIME).try_for_each(|part| file.write_all(part)).map_err(|error| cannot(&error))
     }
 
     fn begin_again(&mut self) -> Result<(), Error> {
