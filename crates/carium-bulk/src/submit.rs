@@ -7,6 +7,7 @@ use carium::{Error, ErrorKind};
 use futures_util::StreamExt as _;
 
 use crate::Bulk;
+use crate::books::RowFailure;
 use crate::database::{Transaction, either, unavailable};
 use crate::files::Submitted;
 use crate::rows::{Row, RowError, RowOptions, RowProblems, Rows};
@@ -59,8 +60,11 @@ struct Known {
 
 type KnownRow = (i64, String, String, String, Option<String>, Option<i64>, i64);
 
-/// Of a failure that is the file's and not the row's.
-pub(crate) const NOT_READ: &str = "not-read";
+/// Whether nothing but its file kept a row from being worked on.
+fn is_stray(known: &Known) -> bool {
+    let failure = known.failure.as_deref().and_then(|failure| serde_json::from_str(failure).ok());
+    known.state == "failed" && failure == Some(RowFailure::NotRead)
+}
 
 impl Bulk {
     /// Submits the rows of a file: puts on the queue what it does not know. The same file twice does nothing twice, and
@@ -145,7 +149,7 @@ impl Bulk {
                 counts.changed_lines.push(row.place.line);
             } else {
                 counts.known += 1;
-                let is_stray = there.state == "failed" && there.failure.as_deref() == Some(NOT_READ);
+                let is_stray = is_stray(there);
                 if there.state != "done" && (there.file != file || is_stray) {
                     relocate(&mut transaction, there.id, file, row, is_stray).await?;
                 }

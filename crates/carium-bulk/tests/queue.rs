@@ -38,7 +38,7 @@ async fn rows_go_in_and_patients_come_out() {
     assert_eq!(documents.len(), 20);
     for document in documents {
         let number = document.attributes.name.as_str().rsplit(' ').next().unwrap().parse().unwrap();
-        assert_eq!(fake.file(document.id).unwrap(), letter(number).as_bytes());
+        assert_eq!(fake.document_bytes(document.id).unwrap(), letter(number).as_bytes());
         assert_eq!(fake.invitations_to(&format!("zoe{number}@example.com")).len(), 1);
     }
 }

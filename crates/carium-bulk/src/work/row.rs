@@ -10,13 +10,13 @@ use carium::onboarding::{
 use carium::{Error, ErrorKind};
 use tokio::time::sleep;
 
+use crate::books::RowFailure;
 use crate::database::{either, unavailable};
 use crate::engine::{RowId, Verdict, Work};
 use crate::files::{Files, changed};
 use crate::ledger::BulkLedger;
 use crate::queue::Parts;
 use crate::rows::Place;
-use crate::submit::NOT_READ;
 use crate::writer::{Settlement, Write, Written, json};
 
 /// The longest wait between two tries.
@@ -151,13 +151,13 @@ impl RowWork {
             }
             Came::Nothing(error) => {
                 let failure = StepFailure::from(error);
-                settlement.failure = Some(json(&failure)?);
                 let next = if failure.try_again { Next::TryAgain(failure.retry_after()) } else { Next::Person };
+                settlement.failure = Some(json(&RowFailure::NotBegun(failure))?);
                 (next, error.kind() == ErrorKind::RateLimited, false)
             }
             Came::NotRead(error) => {
                 tracing::warn!(row, %error, "a row cannot be read");
-                settlement.failure = Some(NOT_READ.to_owned());
+                settlement.failure = Some(json(&RowFailure::NotRead)?);
                 (Next::Person, false, false)
             }
         };
