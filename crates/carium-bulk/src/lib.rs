@@ -1,0 +1,3 @@
+//! Onboarding many patients with Carium.
+
+pub mod rows;

@@ -1,0 +1,106 @@
+//! What is the same for a row of any form: its check, its key, its digest.
+
+use carium::onboarding::OnboardingRow;
+
+use super::Row;
+use super::header::Known;
+use super::identity::{RowDigest, RowIdentity};
+use super::place::Place;
+use super::problem::{RowProblem, RowProblems};
+
+/// What a row may be recognised by, as it stands there.
+#[derive(Default)]
+pub(super) struct Handles {
+    pub(super) key: Option<String>,
+    pub(super) username: Option<String>,
+    pub(super) email: Option<String>,
+    pub(super) mobile_phone: Option<String>,
+}
+
+/// The row, if nothing is wrong with it. `problems` are those of its form; `locate` says where a field lies.
+pub(super) fn finish(
+    known: &Known,
+    place: Place,
+    handles: Handles,
+    row: &OnboardingRow,
+    mut problems: Vec<RowProblem>,
+    locate: impl Fn(Option<&str>) -> RowProblem,
+) -> Result<Row, RowProblems> {
+    let checked = row.check();
+    if let Err(error) = &checked {
+        for problem in error.problems() {
+            let found = locate(problem.field());
+            // A field whose form is wrong was left out, so this says that it is missing.
+            let is_said = problems.iter().any(|said| said.column.is_some() && said.column == found.column);
+            // Several items of a list stand in one column.
+            if !is_said || found.field.as_ref().is_some_and(|field| field.contains('[')) {
+                let what = problem.what().unwrap_or("is wrong");
+                let mend = if what.contains(':') { None } else { problem.field().and_then(mend) };
+                problems.push(RowProblem { what: what.into(), mend, ..found });
+            }
+        }
+    }
+    let key = match key(known, handles) {
+        Ok(key) => key,
+        Err(what) => {
+            let name = known.key.as_deref().unwrap_or_default();
+            let problem = RowProblem { what: what.into(), ..locate(Some(name)) };
+            problems.push(if problem.column_name.is_none() { problem.named(name) } else { problem });
+            None
+        }
+    };
+    match (checked, key) {
+        (Ok(request), Some(key)) if problems.is_empty() => {
+            Ok(Row { place, key, digest: RowDigest::of(&known.salt, &request), request })
+        }
+        _ => {
+            problems.sort_by_key(|problem| (problem.line, problem.column.is_none(), problem.column));
+            Err(RowProblems::new(place.line, Some(place), problems).with_key(key))
+        }
+    }
+}
+
+/// What the row is recognised by. `None`: it has no username, which is said elsewhere.
+fn key(known: &Known, handles: Handles) -> Result<Option<RowIdentity>, &'static str> {
+    let salt = &known.salt;
+    let Some(name) = known.key.as_deref() else {
+        let username = handles.username.or(handles.email).or(handles.mobile_phone);
+        return Ok(username.map(|username| RowIdentity::of_username(salt, &username)));
+    };
+    match handles.key.as_deref() {
+        None => Err("is missing, and is the key: each row needs one"),
+        Some(key) if key.trim().is_empty() => Err("is blank, and is the key: each row needs one"),
+        Some(key) if key.trim() != key => Err("begins or ends with a space, and is the key: take it out"),
+        // What can be a username counts as one, so that rows are the same whether the column was said or not.
+        Some(key) if matches!(name, "email" | "username") => Ok(Some(RowIdentity::of_username(salt, key))),
+        Some(key) => Ok(Some(RowIdentity::of_key(salt, key))),
+    }
+}
+
+/// What to do about a field, where that has not been said.
+fn mend(field: &str) -> Option<&'static str> {
+    let name = field.rsplit('.').next().unwrap_or(field);
+    let name = name.split('[').next().unwrap_or(name);
+    Some(match name {
+        // The row itself.
+        _ if name.contains(' ') => return None,
+        "birth-date" => "write a day of the past like 1980-07-04",
+        "gender" => "write `male`, `female`, `pnta`, `other` or `unknown`",
+        "email" => "write one like ann@example.com",
+        "mobile-phone" => "write it like +15551234567",
+        "locale" => "write `en_US` or `es_US`, or leave it out",
+        "individual-group-ids" | "organization-id" => "write a UUID",
+        "username" => "leave it out, or repeat one of the two",
+        "invite" => "write `email` or `sms`, each once",
+        "start-time" | "end-time" => "write it like 2027-01-04T09:00:00Z, the end after the start",
+        "add-video-channel" => "write `true` or `false`",
+        "first-name" | "last-name" => "write the name, on one line",
+        "name" => "write what the document is to be called, on one line",
+        "guest-url" | "host-url" => "write one that begins with https://, or leave it out",
+        "path" => "write where the file lies in the folder of documents",
+        "class" | "practitioner" | "type" | "status" => "write an id, or a name that the organization lists",
+        "description" | "patient-instruction" | "location" => "write a text, or leave it out",
+        "documents" | "appointment" => "write it as the schema has it, or leave it out",
+        _ => "take it out",
+    })
+}
