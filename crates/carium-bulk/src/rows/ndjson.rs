@@ -46,7 +46,7 @@ pub(super) fn row(header: &Header, bytes: &[u8], line: u64, offset: u64) -> Resu
         KeyFound::Text(text) => handles.key = Some(text),
         KeyFound::Wrong(what) => problems.push(located(line, known.key.as_deref()).what_is(what)),
     }
-    finish(known, place, handles, &row, problems, |field| located(line, field))
+    finish(known, place, &handles, &row, problems, |field| located(line, field))
 }
 
 /// A problem with nothing said yet.

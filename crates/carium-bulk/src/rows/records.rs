@@ -151,6 +151,9 @@ impl Record<'_> {
 
     /// The line that a field begins on.
     pub(super) fn line_of(&self, index: usize) -> u64 {
+        if !self.raw.contains(&b'\n') && !self.raw.contains(&b'\r') {
+            return self.line;
+        }
         let (mut at, mut count) = (self.raw.len(), 0);
         let _ = scan(self.raw, |start| {
             if count == index {
