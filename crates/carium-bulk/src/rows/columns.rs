@@ -250,16 +250,17 @@ fn meant(name: &str) -> Option<String> {
     }
     // The number as it was written, so that the one column is named that is meant.
     let number = name.split('-').find_map(|part| part.parse::<u32>().ok()).unwrap_or(1).max(1);
-    let patient = PATIENT.into_iter().map(str::to_owned);
-    let documents = DOCUMENT.into_iter().map(|field| Column::Document(number, field).name(None));
-    let appointment = APPOINTMENT.into_iter().map(|field| Column::Appointment(field).name(None));
-    patient
-        .chain(documents)
-        .chain(appointment)
-        .map(|known| (damerau_levenshtein(&name, &known), known))
-        .filter(|(distance, known)| *distance * 3 <= known.len())
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, known)| known)
+    let patient = PATIENT.into_iter().map(|name| (name.len(), name.to_owned()));
+    let of = |field: &str, column: Column| (field.len(), column.name(None));
+    let documents = DOCUMENT.into_iter().map(|field| of(field, Column::Document(number, field)));
+    let appointment = APPOINTMENT.into_iter().map(|field| of(field, Column::Appointment(field)));
+    let near = patient.chain(documents).chain(appointment).filter_map(|(length, known)| {
+        let distance = damerau_levenshtein(&name, &known);
+        // Of the name of its own, without what it has in common with others: a typing error, or the rest left out.
+        let is_begun = known.starts_with(&name) && name.len() >= known.len() - length + 4;
+        (distance * 3 <= length || is_begun).then_some((distance, known))
+    });
+    near.min_by_key(|(distance, _)| *distance).map(|(_, known)| known)
 }
 
 #[cfg(test)]
@@ -307,7 +308,9 @@ mod tests {
             ("document-2-file", None),
             ("document-2-clas", Some("document-2-class")),
             ("document-12-desciption", Some("document-12-description")),
-            ("appointment-start", None),
+            ("appointment-start", Some("appointment-start-time")),
+            ("mobile", Some("mobile-phone")),
+            ("appointment-", None),
             ("appointment_starttime", Some("appointment-start-time")),
             ("shoe-size", None),
         ] {

@@ -42,7 +42,10 @@ pub(super) fn finish(
             let is_said = |said: &RowProblem| said.column.is_some() && said.column == found.column;
             if !problems[..of_form].iter().any(is_said) {
                 let what = problem.what().unwrap_or("is wrong");
-                let mend = if what.contains(':') { None } else { problem.field().and_then(mend) };
+                // Some say it themselves.
+                let is_mended = what.contains(':')
+                    || ["is none of `", "is neither `"].iter().any(|told| what.starts_with(told));
+                let mend = if is_mended { None } else { problem.field().and_then(mend) };
                 problems.push(RowProblem { what: what.into(), mend, ..found });
             }
         }
@@ -92,8 +95,6 @@ fn mend(field: &str) -> Option<&'static str> {
     let name = field.rsplit('.').next().unwrap_or(field);
     let name = name.split('[').next().unwrap_or(name);
     Some(match name {
-        // The row itself.
-        _ if name.contains(' ') => return None,
         "birth-date" => "write a day of the past like 1980-07-04",
         "gender" => "write `male`, `female`, `pnta`, `other` or `unknown`",
         "email" => "write one like ann@example.com",
@@ -106,7 +107,7 @@ fn mend(field: &str) -> Option<&'static str> {
         "add-video-channel" => "write `true` or `false`",
         "first-name" | "last-name" => "write the name, on one line",
         "name" => "write what the document is to be called, on one line",
-        "guest-url" | "host-url" => "write one that begins with https://, or leave it out",
+        "guest-url" | "host-url" => "leave it out, or write one that begins with https://",
         "path" => "write where the file lies in the folder of documents",
         "class" | "practitioner" | "type" | "status" => "write an id, or a name that the organization lists",
         "description" | "patient-instruction" | "location" => "write a text, or leave it out",
