@@ -18,7 +18,7 @@ fn peak() -> u64 {
 
 /// A line of 50 MB, and then short ones.
 fn lines() -> impl Read + Send {
-    io::Read::chain(io::repeat(b'a').take(50_000_000), io::Cursor::new("\n{}\n".repeat(100_000)))
+    Read::chain(io::repeat(b'a').take(50_000_000), io::Cursor::new("\n{}\n".repeat(100_000)))
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod bounds;
 mod keys;
 mod places;
 mod privacy;
+mod report;
 mod round_trip;
 mod support;
 mod wrong;

@@ -76,3 +76,35 @@ fn a_place_that_is_no_longer_one_is_refused() {
         assert!(matches!(endless, RowError::Wrong(_)), "{endless:?}");
     });
 }
+
+/// Longer than what is read at a time, in rows that lie across it.
+#[test]
+fn places_hold_in_a_long_file() {
+    let mut file = String::from(
+        "first-name,last-name,birth-date,gender,email,organization-id,document-1-class,document-1-name,\
+         document-1-path,document-1-description\r\n",
+    );
+    let mut lines = Vec::new();
+    let mut line = 2;
+    for row in 0..3000 {
+        let length = if row % 500 == 0 { 20_000 } else { row % 7 };
+        let text = "a\r\nb, \"\"c\"\" ".repeat(length);
+        lines.push(line);
+        line += 1 + length as u64;
+        file.push_str(&format!(
+            "Ann,Lee,1980-07-04,other,ann.{row}@example.com,{ORGANIZATION},Letters,Letter,{row}.pdf,\"{text}\"\r\n"
+        ));
+    }
+    let stored = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(stored.path(), &file).unwrap();
+    wait(async {
+        let options = RowOptions::new().format(RowFormat::Csv);
+        let rows = Rows::open(stored.path(), options, salt()).await.unwrap();
+        let header = rows.header().clone();
+        let rows: Vec<_> = rows.map(Result::unwrap).collect().await;
+        assert_eq!(rows.iter().map(|row| row.place.line).collect::<Vec<_>>(), lines);
+        for row in rows.iter().step_by(125) {
+            assert!(read_one(stored.path(), &header, row.place).await.unwrap() == *row);
+        }
+    });
+}
