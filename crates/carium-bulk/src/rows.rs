@@ -68,7 +68,7 @@ use carium::onboarding::OnboardingRequest;
 
 pub use header::{Header, RowFormat, RowOptions};
 pub use identity::{RowDigest, RowIdentity, Salt};
-pub use one::{from_bytes, read_one};
+pub use one::read_one;
 pub use place::Place;
 pub use problem::{RowError, RowProblem, RowProblems};
 pub use report::{Report, validate};

@@ -45,6 +45,9 @@ pub(super) const APPOINTMENT: [&str; 11] = [
 const APPOINTMENT_REQUIRED: [&str; 6] =
     ["practitioner", "type", "status", "start-time", "end-time", "add-video-channel"];
 
+/// How many columns there may be: more than two hundred documents' worth. Each may be wrong in each row.
+const COLUMNS: usize = 1000;
+
 /// What a column is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Column {
@@ -103,6 +106,11 @@ impl Columns {
         key: Option<&str>,
         has_organization: bool,
     ) -> Result<Self, Vec<RowProblem>> {
+        if record.len() > COLUMNS {
+            let problem =
+                RowProblem::new(record.line, format!("the first line has more than {COLUMNS} columns"));
+            return Err(vec![problem.mend_by("take out those that are not of the schema")]);
+        }
         let names: Vec<Option<&str>> = record.fields().map(|name| str::from_utf8(name).ok()).collect();
         let known = names.iter().flatten().filter(|name| Column::of(name).is_some()).count();
         // Of a line of values each would be an unknown column.
@@ -242,14 +250,71 @@ fn meant(name: &str) -> Option<String> {
     }
     // The number as it was written, so that the one column is named that is meant.
     let number = name.split('-').find_map(|part| part.parse::<u32>().ok()).unwrap_or(1).max(1);
-    let patient = PATIENT.into_iter().map(str::to_owned);
-    let documents = DOCUMENT.into_iter().map(|field| Column::Document(number, field).name(None));
-    let appointment = APPOINTMENT.into_iter().map(|field| Column::Appointment(field).name(None));
-    patient
-        .chain(documents)
-        .chain(appointment)
-        .map(|known| (damerau_levenshtein(&name, &known), known))
-        .filter(|(distance, known)| *distance * 3 <= known.len())
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, known)| known)
+    let patient = PATIENT.into_iter().map(|name| (name.len(), name.to_owned()));
+    let of = |field: &str, column: Column| (field.len(), column.name(None));
+    let documents = DOCUMENT.into_iter().map(|field| of(field, Column::Document(number, field)));
+    let appointment = APPOINTMENT.into_iter().map(|field| of(field, Column::Appointment(field)));
+    let near = patient.chain(documents).chain(appointment).filter_map(|(length, known)| {
+        let distance = damerau_levenshtein(&name, &known);
+        // Of the name of its own, without what it has in common with others: a typing error, or the rest left out.
+        let is_begun = known.starts_with(&name) && name.len() >= known.len() - length + 4;
+        (distance * 3 <= length || is_begun).then_some((distance, known))
+    });
+    near.min_by_key(|(distance, _)| *distance).map(|(_, known)| known)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    /// The names of an object of the schema, those that are required first.
+    fn of_schema(object: &Value) -> (BTreeSet<&str>, BTreeSet<&str>) {
+        let required = object["required"].as_array().unwrap().iter().map(|name| name.as_str().unwrap());
+        let all = object["properties"].as_object().unwrap().keys().map(String::as_str);
+        (required.collect(), all.collect())
+    }
+
+    #[test]
+    fn the_columns_are_the_schemas_fields() {
+        let schema = include_str!("../../../../specs/onboarding.schema.json");
+        let schema: Value = serde_json::from_str(schema).unwrap();
+        let (required, mut all) = of_schema(&schema);
+        assert!(all.remove("documents") && all.remove("appointment"));
+        assert_eq!((required, all), (BTreeSet::from(PATIENT_REQUIRED), BTreeSet::from(PATIENT)));
+        let lists = schema["properties"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .filter(|(name, property)| property["type"] == "array" && name.as_str() != "documents");
+        assert_eq!(lists.map(|(name, _)| name.as_str()).collect::<BTreeSet<_>>(), BTreeSet::from(LISTS));
+        let of = |name: &str| of_schema(&schema["definitions"][name]);
+        let documents = (BTreeSet::from(DOCUMENT_REQUIRED), BTreeSet::from(DOCUMENT));
+        assert_eq!(of("OnboardingDocument"), documents);
+        let appointments = (BTreeSet::from(APPOINTMENT_REQUIRED), BTreeSet::from(APPOINTMENT));
+        assert_eq!(of("OnboardingAppointment"), appointments);
+    }
+
+    #[test]
+    fn a_name_is_taken_for_the_one_that_is_meant() {
+        for (name, expected) in [
+            ("First Name", Some("first-name")),
+            ("birthdate", Some("birth-date")),
+            ("e-mail", Some("email")),
+            ("mobile_phone", Some("mobile-phone")),
+            ("document-2-file", None),
+            ("document-2-clas", Some("document-2-class")),
+            ("document-12-desciption", Some("document-12-description")),
+            ("appointment-start", Some("appointment-start-time")),
+            ("mobile", Some("mobile-phone")),
+            ("appointment-", None),
+            ("appointment_starttime", Some("appointment-start-time")),
+            ("shoe-size", None),
+        ] {
+            assert_eq!(meant(name).as_deref(), expected, "{name}");
+        }
+    }
 }

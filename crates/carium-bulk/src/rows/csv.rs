@@ -13,8 +13,8 @@ use super::problem::{RowProblem, RowProblems};
 use super::reader::quotes;
 use super::records::Record;
 
-/// How many values a field may have. Of groups and ways to be invited there are never as many.
-const VALUES: usize = 1000;
+/// How many values a field may have: of groups and ways to be invited there are never as many, and each may be wrong.
+const VALUES: usize = 100;
 
 /// The row that a record says, with all that is wrong with it.
 pub(super) fn row(header: &Header, record: &Record<'_>) -> Result<Row, RowProblems> {
@@ -44,7 +44,7 @@ pub(super) fn row(header: &Header, record: &Record<'_>) -> Result<Row, RowProble
         return Err(wrong(vec![RowProblem::new(record.line, "cannot be read")]));
     };
     let locate = |field: Option<&str>| locate(known, record, &documents, field);
-    finish(known, place, handles, &row, problems, locate)
+    finish(known, place, &handles, &row, problems, locate)
 }
 
 /// What is wrong with the number of fields.

@@ -17,37 +17,54 @@ pub(super) struct Handles {
     pub(super) mobile_phone: Option<String>,
 }
 
+impl Handles {
+    /// What the patient would sign in with.
+    fn username(&self) -> Option<&str> {
+        self.username.as_deref().or(self.email.as_deref()).or(self.mobile_phone.as_deref())
+    }
+}
+
 /// The row, if nothing is wrong with it. `problems` are those of its form; `locate` says where a field lies.
 pub(super) fn finish(
     known: &Known,
     place: Place,
-    handles: Handles,
+    handles: &Handles,
     row: &OnboardingRow,
     mut problems: Vec<RowProblem>,
     locate: impl Fn(Option<&str>) -> RowProblem,
 ) -> Result<Row, RowProblems> {
     let checked = row.check();
     if let Err(error) = &checked {
+        let of_form = problems.len();
         for problem in error.problems() {
             let found = locate(problem.field());
-            // A field whose form is wrong was left out, so this says that it is missing.
-            let is_said = problems.iter().any(|said| said.column.is_some() && said.column == found.column);
-            // Several items of a list stand in one column.
-            if !is_said || found.field.as_ref().is_some_and(|field| field.contains('[')) {
+            // A field whose form is wrong was left out, so this says no more than that it is missing.
+            let is_said = |said: &RowProblem| said.column.is_some() && said.column == found.column;
+            if !problems[..of_form].iter().any(is_said) {
                 let what = problem.what().unwrap_or("is wrong");
-                let mend = if what.contains(':') { None } else { problem.field().and_then(mend) };
+                // Some say it themselves.
+                let is_mended = what.contains(':')
+                    || ["is none of `", "is neither `"].iter().any(|told| what.starts_with(told));
+                let mend = if is_mended { None } else { problem.field().and_then(mend) };
                 problems.push(RowProblem { what: what.into(), mend, ..found });
             }
         }
     }
-    let key = match key(known, handles) {
-        Ok(key) => key,
-        Err(what) => {
-            let name = known.key.as_deref().unwrap_or_default();
-            let problem = RowProblem { what: what.into(), ..locate(Some(name)) };
-            problems.push(if problem.column_name.is_none() { problem.named(name) } else { problem });
-            None
-        }
+    let key = match (&known.key, &checked) {
+        (None, Ok(request)) => Some(RowIdentity::of_username(&known.salt, request.username())),
+        (None, Err(_)) => handles.username().map(|name| RowIdentity::of_username(&known.salt, name)),
+        (Some(name), _) => match key(known, name, handles.key.as_deref()) {
+            Ok(key) => Some(key),
+            Err(what) => {
+                let is_it = |said: &RowProblem| {
+                    said.column_name.as_deref() == Some(name) || said.field.as_deref() == Some(name)
+                };
+                if !problems.iter().any(is_it) {
+                    problems.push(locate(Some(name)).what_is(what));
+                }
+                None
+            }
+        },
     };
     match (checked, key) {
         (Ok(request), Some(key)) if problems.is_empty() => {
@@ -60,20 +77,16 @@ pub(super) fn finish(
     }
 }
 
-/// What the row is recognised by. `None`: it has no username, which is said elsewhere.
-fn key(known: &Known, handles: Handles) -> Result<Option<RowIdentity>, &'static str> {
+/// What the row is recognised by, where a column was said for it.
+fn key(known: &Known, name: &str, key: Option<&str>) -> Result<RowIdentity, &'static str> {
     let salt = &known.salt;
-    let Some(name) = known.key.as_deref() else {
-        let username = handles.username.or(handles.email).or(handles.mobile_phone);
-        return Ok(username.map(|username| RowIdentity::of_username(salt, &username)));
-    };
-    match handles.key.as_deref() {
+    match key {
         None => Err("is missing, and is the key: each row needs one"),
         Some(key) if key.trim().is_empty() => Err("is blank, and is the key: each row needs one"),
         Some(key) if key.trim() != key => Err("begins or ends with a space, and is the key: take it out"),
         // What can be a username counts as one, so that rows are the same whether the column was said or not.
-        Some(key) if matches!(name, "email" | "username") => Ok(Some(RowIdentity::of_username(salt, key))),
-        Some(key) => Ok(Some(RowIdentity::of_key(salt, key))),
+        Some(key) if matches!(name, "email" | "username") => Ok(RowIdentity::of_username(salt, key)),
+        Some(key) => Ok(RowIdentity::of_key(salt, key)),
     }
 }
 
@@ -82,8 +95,6 @@ fn mend(field: &str) -> Option<&'static str> {
     let name = field.rsplit('.').next().unwrap_or(field);
     let name = name.split('[').next().unwrap_or(name);
     Some(match name {
-        // The row itself.
-        _ if name.contains(' ') => return None,
         "birth-date" => "write a day of the past like 1980-07-04",
         "gender" => "write `male`, `female`, `pnta`, `other` or `unknown`",
         "email" => "write one like ann@example.com",
@@ -96,7 +107,7 @@ fn mend(field: &str) -> Option<&'static str> {
         "add-video-channel" => "write `true` or `false`",
         "first-name" | "last-name" => "write the name, on one line",
         "name" => "write what the document is to be called, on one line",
-        "guest-url" | "host-url" => "write one that begins with https://, or leave it out",
+        "guest-url" | "host-url" => "leave it out, or write one that begins with https://",
         "path" => "write where the file lies in the folder of documents",
         "class" | "practitioner" | "type" | "status" => "write an id, or a name that the organization lists",
         "description" | "patient-instruction" | "location" => "write a text, or leave it out",

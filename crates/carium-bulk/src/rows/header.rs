@@ -14,6 +14,7 @@ use super::identity::Salt;
 use super::problem::{RowError, RowProblem, RowProblems};
 use super::reader::Reader;
 use super::source::Source;
+use super::stream::begin_file;
 
 /// The form of a file of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,7 +109,7 @@ impl Header {
     /// # Errors
     /// As for [`Rows::open`](super::Rows::open).
     pub async fn read(path: impl AsRef<Path>, options: RowOptions, salt: Salt) -> Result<Self, RowError> {
-        super::Rows::open(path, options, salt).await.map(|rows| rows.header().clone())
+        begin_file(path.as_ref(), options, salt).await.map(|(header, _)| header)
     }
 }
 

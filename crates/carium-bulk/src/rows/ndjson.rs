@@ -25,20 +25,23 @@ pub(super) fn row(header: &Header, bytes: &[u8], line: u64, offset: u64) -> Resu
         let problem = RowProblem::new(line, "is not UTF-8").column_at(error.valid_up_to() as u64 + 1);
         wrong(problem.mend_by("save the file as UTF-8"))
     })?;
+    let shape = |what, column: usize| {
+        let problem = RowProblem::new(line, what).column_at(column as u64);
+        wrong(problem.mend_by("write each row as one JSON object, on a line of its own"))
+    };
+    let begins = text.len() - text.trim_start_matches([' ', '\t', '\r']).len();
+    if !text[begins..].starts_with('{') {
+        return Err(shape("is not a JSON object", begins + 1));
+    }
     let mut reader = serde_json::Deserializer::from_str(text);
     let mut handles = Handles::default();
     let mut key = KeyFound::Missing;
     let seed = Keyed { known, handles: &mut handles, key: &mut key };
     let row = seed.deserialize(&mut reader).and_then(|row| reader.end().map(|()| row));
     // The error's own words may quote what it found.
-    let row = row.map_err(|error| {
-        let problem = match error.classify() {
-            Category::Eof => RowProblem::new(line, "ends before the JSON does")
-                .mend_by("write each row as one JSON object, on a line of its own"),
-            _ => RowProblem::new(line, "is not JSON from here on")
-                .mend_by("write each row as one JSON object, on a line of its own"),
-        };
-        wrong(problem.column_at(error.column() as u64))
+    let row = row.map_err(|error| match error.classify() {
+        Category::Eof => shape("ends before the JSON object does", error.column()),
+        _ => shape("is not JSON from here on", error.column()),
     })?;
     let mut problems = Vec::new();
     match key {
@@ -46,14 +49,13 @@ pub(super) fn row(header: &Header, bytes: &[u8], line: u64, offset: u64) -> Resu
         KeyFound::Text(text) => handles.key = Some(text),
         KeyFound::Wrong(what) => problems.push(located(line, known.key.as_deref()).what_is(what)),
     }
-    finish(known, place, handles, &row, problems, |field| located(line, field))
+    finish(known, place, &handles, &row, problems, |field| located(line, field))
 }
 
 /// A problem with nothing said yet.
 fn located(line: u64, field: Option<&str>) -> RowProblem {
     let problem = RowProblem::new(line, "");
-    // What is wrong with the row itself is at no field.
-    match field.filter(|field| !field.contains(' ')) {
+    match field {
         Some(field) => problem.of_field(field),
         None => problem,
     }
@@ -78,44 +80,15 @@ impl<'de> DeserializeSeed<'de> for Keyed<'_> {
     type Value = OnboardingRow;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<OnboardingRow, D::Error> {
-        deserializer.deserialize_any(self)
+        deserializer.deserialize_map(self)
     }
 }
 
-/// What is no object is handed on as another thing of its kind: that it is none, is said of it later.
 impl<'de> Visitor<'de> for Keyed<'_> {
     type Value = OnboardingRow;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any value")
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<OnboardingRow, E> {
-        OnboardingRow::deserialize(().into_deserializer())
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<OnboardingRow, E> {
-        OnboardingRow::deserialize(value.into_deserializer())
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<OnboardingRow, E> {
-        OnboardingRow::deserialize(value.into_deserializer())
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<OnboardingRow, E> {
-        OnboardingRow::deserialize(value.into_deserializer())
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<OnboardingRow, E> {
-        OnboardingRow::deserialize(value.into_deserializer())
-    }
-
-    fn visit_str<E: Error>(self, value: &str) -> Result<OnboardingRow, E> {
-        OnboardingRow::deserialize(value.into_deserializer())
-    }
-
-    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, items: A) -> Result<OnboardingRow, A::Error> {
-        OnboardingRow::deserialize(serde::de::value::SeqAccessDeserializer::new(items))
+        f.write_str("an object")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<OnboardingRow, A::Error> {

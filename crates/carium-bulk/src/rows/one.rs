@@ -29,17 +29,14 @@ pub async fn read_one(path: impl AsRef<Path>, header: &Header, place: Place) -> 
         file.seek(SeekFrom::Start(place.offset))?;
         let mut bytes = vec![0; length];
         file.read_exact(&mut bytes)?;
-        from_bytes(&header, place, bytes)
+        of_bytes(&header, place, bytes)
     })
     .await
     .map_err(cut_off)?
 }
 
-/// The row that these bytes are, which lay at this place: for rows that travel without their file.
-///
-/// # Errors
-/// [`RowError::Wrong`]: they are no row, or a wrong one.
-pub fn from_bytes(header: &Header, place: Place, bytes: Vec<u8>) -> Result<Row, RowError> {
+/// The row that these bytes are.
+fn of_bytes(header: &Header, place: Place, bytes: Vec<u8>) -> Result<Row, RowError> {
     let mut source = Source::new(Box::new(io::Cursor::new(bytes)) as Box<dyn io::Read + Send>);
     source.begin_at(place.line, place.offset);
     let mut reader = Reader::of_one(header.clone(), source);

@@ -141,7 +141,7 @@ impl Record<'_> {
 
     /// Whether it says nothing: tables are often saved with empty lines at their end.
     pub(super) fn is_blank(&self) -> bool {
-        self.raw.iter().all(|byte| matches!(byte, b',' | b' ' | b'\t' | b'\r' | b'\n'))
+        self.text.iter().all(u8::is_ascii_whitespace) && self.quote_fault().is_none()
     }
 
     /// What is wrong with its quotes. The parser makes something of any.
@@ -151,6 +151,9 @@ impl Record<'_> {
 
     /// The line that a field begins on.
     pub(super) fn line_of(&self, index: usize) -> u64 {
+        if !self.raw.contains(&b'\n') && !self.raw.contains(&b'\r') {
+            return self.line;
+        }
         let (mut at, mut count) = (self.raw.len(), 0);
         let _ = scan(self.raw, |start| {
             if count == index {

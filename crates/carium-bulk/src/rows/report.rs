@@ -148,7 +148,7 @@ impl Repeated {
             return RowProblem::new(line, what)
                 .mend_by("take one of the rows out, or say which column is the key");
         };
-        let problem = RowProblem::new(line, format!("is what it is on line {first} already, and is the key"));
+        let problem = RowProblem::new(line, format!("is the key, and the row on line {first} has the same"));
         let problem = problem.mend_by("take one of the rows out, or correct the key");
         match known.columns.key {
             Some(index) => problem.named(key).column_at(index as u64 + 1),

@@ -46,10 +46,7 @@ impl Rows {
     /// - [`RowError::Io`]: it cannot be opened or read.
     /// - [`RowError::UnknownFormat`].
     pub async fn open(path: impl AsRef<Path>, options: RowOptions, salt: Salt) -> Result<Self, RowError> {
-        let path = path.as_ref().to_owned();
-        let format = options.format.or_else(|| RowFormat::of(&path)).ok_or(RowError::UnknownFormat)?;
-        let open = move || begin(Box::new(File::open(path)?), format, options, salt);
-        Ok(Self::ready(spawn_blocking(open).await.map_err(cut_off)??))
+        begin_file(path.as_ref(), options, salt).await.map(Self::ready)
     }
 
     /// The rows that a reader gives, such as standard input. It may block.
@@ -74,6 +71,18 @@ impl Rows {
     pub fn header(&self) -> &Header {
         &self.header
     }
+}
+
+/// Reads what stands before the rows of a file.
+pub(super) async fn begin_file(
+    path: &Path,
+    options: RowOptions,
+    salt: Salt,
+) -> Result<(Header, Reader), RowError> {
+    let path = path.to_owned();
+    let format = options.format.or_else(|| RowFormat::of(&path)).ok_or(RowError::UnknownFormat)?;
+    let open = move || begin(Box::new(File::open(path)?), format, options, salt);
+    spawn_blocking(open).await.map_err(cut_off)?
 }
 
 impl Batch {
