@@ -48,6 +48,7 @@ use carium::documents::{
     ByteRange, Document, DocumentClass, DocumentQuery, FilePart, Incoming, NewReference, UploadForm,
     UploadState, UploadStore,
 };
+use carium::onboarding::{Entry, Ledger, Mark, RowKey, Step};
 use carium::{
     Appointments, Documents, Error, Invitations, Items, ListOptions, NewDocument, NewInvitation, NewPatient,
     Patients, Secret, Transfers,
@@ -147,5 +148,17 @@ mock! {
     #[async_trait]
     impl UploadStore for UploadStore {
         async fn save(&self, state: &UploadState) -> Result<(), Error>;
+    }
+}
+
+mock! {
+    /// [`Ledger`] as a test expects it to be called.
+    pub Ledger {}
+
+    #[async_trait]
+    impl Ledger for Ledger {
+        async fn entries(&self, row: &RowKey) -> Result<Vec<(Step, Entry)>, Error>;
+        async fn insert(&self, row: &RowKey, step: &Step, entry: &Entry) -> Result<Option<Entry>, Error>;
+        async fn replace(&self, row: &RowKey, step: &Step, mark: Mark, entry: &Entry) -> Result<bool, Error>;
     }
 }

@@ -12,12 +12,14 @@ use carium::appointments::Practitioner;
 use carium::documents::{
     ByteRange, Content, FilePart, Incoming, NewReference, Source, UploadForm, UploadStage, UploadStore,
 };
+use carium::onboarding::Ledger;
 use carium::{
     Appointments, Documents, Error, ErrorKind, Invitations, ListOptions, NewDocument, NewInvitation,
     Patients, Secret, Transfers, Uploads,
 };
 use carium_mock::expectations::{
-    MockAppointments, MockDocuments, MockInvitations, MockPatients, MockTransfers, MockUploadStore,
+    MockAppointments, MockDocuments, MockInvitations, MockLedger, MockPatients, MockTransfers,
+    MockUploadStore,
 };
 use carium_mock::{items, items_then};
 use futures_util::StreamExt as _;
@@ -76,6 +78,7 @@ fn each_stands_where_its_trait_is_asked_for() {
     let _: Arc<dyn Documents> = Arc::new(MockDocuments::new());
     let _: Arc<dyn Transfers> = Arc::new(MockTransfers::new());
     let _: Arc<dyn UploadStore> = Arc::new(MockUploadStore::new());
+    let _: Arc<dyn Ledger> = Arc::new(MockLedger::new());
 }
 
 #[tokio::test]

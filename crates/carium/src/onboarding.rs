@@ -95,11 +95,12 @@ pub use outcome::{
 pub use request::{OnboardingRequest, OnboardingRow};
 pub use step::{RowKey, Step};
 
+use self::ledger::failed;
 use self::names::Names;
 use self::run::Run;
 use crate::appointments::Appointments;
 use crate::documents::{Documents, Transfers, Uploads};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::invitations::Invitations;
 use crate::patients::{OrganizationId, Patients};
 
@@ -194,7 +195,7 @@ impl Onboarding {
     ///
     /// # Errors
     /// Nothing was sent in this run, and nothing but what was read is known of the row:
-    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput), before there is a patient: a document is not there, or a
+    /// - [`InvalidInput`](ErrorKind::InvalidInput), before there is a patient: a document is not there, or a
     ///   name means nothing. Later, that is a failure of its step.
     /// - What names were looked up with, before there is a patient, or the ledger failed.
     pub async fn run(&self, row: &RowKey, request: &OnboardingRequest) -> Result<OnboardingOutcome, Error> {
@@ -224,7 +225,8 @@ impl Onboarding {
     ) -> Result<OnboardingOutcome, Error> {
         let span = tracing::info_span!("carium.onboarding", carium.individual_id = tracing::field::Empty);
         async {
-            let mut entries: BTreeMap<Step, Entry> = self.ledger.entries(row).await?.into_iter().collect();
+            let mut entries: BTreeMap<Step, Entry> =
+                self.ledger.entries(row).await.map_err(failed)?.into_iter().collect();
             for report in outcome.map(OnboardingOutcome::steps).unwrap_or_default() {
                 self.catch_up(row, report, &mut entries).await?;
             }
@@ -243,11 +245,14 @@ impl Onboarding {
     ) -> Result<(), Error> {
         let (Some(entry), step) = (&report.entry, &report.step) else { return Ok(()) };
         let there = match entries.get(step) {
-            None => self.ledger.insert(row, step, entry).await?,
+            None => self.ledger.insert(row, step, entry).await.map_err(failed)?,
             Some(there) if !entry.follows(there) => return Ok(()),
-            Some(there) if self.ledger.replace(row, step, there.mark(), entry).await? => None,
-            // It has changed in between: the next run sees what it is now.
-            Some(_) => return Err(Error::new(crate::ErrorKind::Conflict, "another run is at the row")),
+            Some(there) => {
+                if !self.ledger.replace(row, step, there.mark(), entry).await.map_err(failed)? {
+                    return Err(Error::new(ErrorKind::Conflict, "another run is at the row"));
+                }
+                None
+            }
         };
         entries.insert(step.clone(), there.unwrap_or_else(|| entry.clone()));
         Ok(())
@@ -256,9 +261,9 @@ impl Onboarding {
     /// Whether the files of a row's documents are in the folder, without sending anything.
     ///
     /// # Errors
-    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): [`Error::problems`] names each that is not, or is not to be
+    /// - [`InvalidInput`](ErrorKind::InvalidInput): [`Error::problems`] names each that is not, or is not to be
     ///   read.
-    /// - [`Io`](crate::ErrorKind::Io): the folder itself cannot be read.
+    /// - [`Io`](ErrorKind::Io): the folder itself cannot be read.
     pub async fn check_documents(&self, request: &OnboardingRequest) -> Result<(), Error> {
         let all: Vec<usize> = (0..request.row.documents.len()).collect();
         let found = self.files(request, &all).await;

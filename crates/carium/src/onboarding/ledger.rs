@@ -40,3 +40,12 @@ pub trait Ledger: Send + Sync {
     /// of another mark: nothing was written then.
     async fn replace(&self, row: &RowKey, step: &Step, mark: Mark, entry: &Entry) -> Result<bool, Error>;
 }
+
+/// A failure of the ledger, as the caller hears of it. Whether something was written is in doubt; of the call that it
+/// was about, nothing is.
+pub(super) fn failed(error: Error) -> Error {
+    error.with(|inner| {
+        inner.may_have_happened = false;
+        inner.what = format!("the ledger fails: {}", inner.what).into();
+    })
+}

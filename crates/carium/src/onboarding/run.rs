@@ -57,7 +57,7 @@ impl Run<'_> {
                 tracing::Span::current().record("carium.individual_id", tracing::field::display(id));
                 steps.extend(self.for_patient(id, plan).await);
             }
-            _ => steps.extend(self.later_steps().map(|step| self.skipped(step))),
+            _ => steps.extend(self.later_steps().map(|step| self.skipped(&step))),
         }
         for step in &steps {
             tell(step);
@@ -78,9 +78,9 @@ impl Run<'_> {
         Step::Invitation(self.request.row.invite.iter().copied().collect())
     }
 
-    fn skipped(&self, step: Step) -> StepReport {
+    fn skipped(&self, step: &Step) -> StepReport {
         let result = StepOutcome::Skipped { reason: SkipReason::NoPatient };
-        report(&step, result, self.entries.get(&step).cloned(), true)
+        report(step, result, self.entries.get(step).cloned(), true)
     }
 
     async fn create_patient(&self) -> StepReport {

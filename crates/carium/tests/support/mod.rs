@@ -10,6 +10,7 @@
 pub(crate) mod clinic;
 pub(crate) mod http_service;
 pub(crate) mod log;
+pub(crate) mod mishaps;
 pub(crate) mod record;
 
 use std::collections::{HashMap, VecDeque};

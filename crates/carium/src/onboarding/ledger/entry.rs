@@ -9,23 +9,37 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::documents::{DocumentReferenceId, UploadState};
 use crate::error::{Error, ErrorKind};
 
-/// Whose an entry is: drawn anew by each run that takes a step up, and by each decision of a person. An entry is
-/// replaced by who knows its mark, so a worker that slept while others went on changes nothing when it wakes.
+/// Which entry it is, and whose: drawn anew by each run that takes a step up, and by each decision of a person, and
+/// counted on with each entry that the same run writes. An entry is replaced by who knows its mark, so a worker that
+/// slept while others went on changes nothing when it wakes, and nobody takes over what has moved since they looked.
 ///
-/// Written as 32 hexadecimal digits.
+/// Written as 32 hexadecimal digits, a hyphen and a number.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Mark(u128);
+pub struct Mark {
+    run: u128,
+    count: u32,
+}
 
 impl Mark {
-    /// A new one.
+    /// The first of a new run.
     pub(crate) fn draw() -> Self {
-        Self(fastrand::u128(..))
+        Self { run: fastrand::u128(..), count: 0 }
+    }
+
+    /// The next of the same run.
+    pub(crate) fn next(self) -> Self {
+        Self { count: self.count.saturating_add(1), ..self }
+    }
+
+    /// Whether both are of the same run.
+    pub(crate) fn is_of_run(self, other: Self) -> bool {
+        self.run == other.run
     }
 }
 
 impl fmt::Display for Mark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
+        write!(f, "{:032x}-{}", self.run, self.count)
     }
 }
 
@@ -39,9 +53,13 @@ impl FromStr for Mark {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let is_written_so = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let mark = u128::from_str_radix(text, 16).ok().filter(|_| is_written_so);
-        mark.map(Self).ok_or_else(|| Error::new(ErrorKind::InvalidInput, "a mark is 32 hexadecimal digits"))
+        let parsed = text.split_once('-').and_then(|(run, count)| {
+            let (run, count) = (u128::from_str_radix(run, 16).ok()?, count.parse().ok()?);
+            // It has one form.
+            Some(Self { run, count }).filter(|mark| mark.to_string() == text)
+        });
+        let what = "a mark is 32 hexadecimal digits, a hyphen and a number";
+        parsed.ok_or_else(|| Error::new(ErrorKind::InvalidInput, what))
     }
 }
 
@@ -103,12 +121,12 @@ impl Entry {
 
     /// The call of this intent was made, and made this.
     pub(crate) fn done(&self, id: Option<Uuid>) -> Self {
-        Self { id, ..Self::new(self.mark, EntryState::Done, Some(self)) }
+        Self { id, ..Self::new(self.mark.next(), EntryState::Done, Some(self)) }
     }
 
     /// The call of this intent was certainly not made, or not carried out.
     pub(crate) fn open(&self) -> Self {
-        Self::new(self.mark, EntryState::Open, Some(self))
+        Self::new(self.mark.next(), EntryState::Open, Some(self))
     }
 
     /// How far an upload has come.
@@ -163,9 +181,15 @@ impl Entry {
         self.after_doubt
     }
 
-    /// Whether this one takes the place of the other: what became of it, or what a person made of it.
+    /// Whether this one takes the place of the other: what became of it in the same run, or what a person made of it.
     pub(crate) fn follows(&self, other: &Self) -> bool {
-        self != other && (self.mark == other.mark || self.resolves == Some(other.mark))
+        let is_later = self.mark.is_of_run(other.mark) && self.mark > other.mark;
+        is_later || self.resolves == Some(other.mark)
+    }
+
+    /// Whether both say the same of an upload.
+    pub(crate) fn says_the_same(&self, other: &Self) -> bool {
+        (self.state, &self.upload) == (other.state, &other.upload)
     }
 
     /// How far the upload has come, for a document.
@@ -183,5 +207,33 @@ impl Entry {
         let own = self.upload.as_ref().and_then(UploadState::reference);
         let made = self.id.map(DocumentReferenceId);
         own.into_iter().chain(made).chain(self.orphans().iter().copied())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_has_one_text() {
+        let mark = Mark::draw().next();
+        assert_eq!(mark.to_string().parse::<Mark>().unwrap(), mark);
+        for text in ["", "-", "1-1", "0123456789abcdef0123456789ABCDEF-1", "0123456789abcdef0123456789abcdef"]
+        {
+            assert!(text.parse::<Mark>().is_err(), "{text}");
+        }
+    }
+
+    /// Ledgers are kept for longer than a version of this crate.
+    #[test]
+    fn reads_what_was_kept_before() {
+        let kept = r#"{"mark": "0123456789abcdef0123456789abcdef-3", "state": "intent"}"#;
+        let entry: Entry = serde_json::from_str(kept).unwrap();
+        assert_eq!((entry.state(), entry.id(), entry.orphans()), (EntryState::Intent, None, &[][..]));
+        let done = entry.done(Some(Uuid::nil()));
+        assert!(done.follows(&entry) && !entry.follows(&done));
+        let text = serde_json::to_string(&done).unwrap();
+        assert_eq!(serde_json::from_str::<Entry>(&text).unwrap(), done);
+        assert!(text.contains(r#""mark":"0123456789abcdef0123456789abcdef-4""#), "{text}");
     }
 }

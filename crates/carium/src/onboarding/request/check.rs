@@ -150,12 +150,17 @@ fn document(
 
 /// What a row says of a document, but for where its file lies.
 fn describe(
-    builder: NewDocumentBuilder,
+    mut builder: NewDocumentBuilder,
     name: Option<&str>,
     description: Option<&str>,
 ) -> NewDocumentBuilder {
-    let builder = name.map_or(builder.clone(), |name| builder.clone().name(name));
-    description.map_or(builder.clone(), |text| builder.description(text))
+    if let Some(name) = name {
+        builder = builder.name(name);
+    }
+    if let Some(text) = description {
+        builder = builder.description(text);
+    }
+    builder
 }
 
 fn appointment(

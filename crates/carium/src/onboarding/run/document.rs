@@ -9,7 +9,7 @@ use super::look_up::Found;
 use super::once::{Place, Told, report, standing, taken_over};
 use crate::documents::{NewDocument, Source, UploadStage, UploadState, UploadStore, Uploads};
 use crate::error::{Error, ErrorKind};
-use crate::onboarding::ledger::{Entry, EntryState, Ledger, Mark};
+use crate::onboarding::ledger::{Entry, EntryState, Ledger, Mark, failed};
 use crate::onboarding::outcome::{Done, Doubt, DoubtReason, StepFailure, StepOutcome, StepReport};
 use crate::onboarding::{RowKey, Step};
 
@@ -47,8 +47,7 @@ impl Filing<'_> {
             ledger: Arc::clone(self.ledger),
             row: self.row.clone(),
             step: self.step.clone(),
-            mark: Mark::draw(),
-            now: Mutex::new(Now { there: self.before.clone(), missed: false }),
+            now: Mutex::new(Now { there: self.before.clone(), last: Mark::draw(), missed: false }),
         });
         // Where nothing is to be sent any more, there is nothing to be read either.
         let source = self.file.clone().map_or_else(|| Source::bytes(""), Source::path);
@@ -73,49 +72,59 @@ impl Filing<'_> {
     /// What an upload that ended in an error comes down to.
     async fn not_filed(&self, store: &KeptInLedger, error: &Error, state: UploadState) -> StepReport {
         let stage = state.stage();
-        let (there, missed) = {
+        let (there, last, missed) = {
             let now = store.now();
-            (now.there.clone(), now.missed)
+            (now.there.clone(), now.last, now.missed)
         };
         let truth = store.entry(&state, self.before.as_ref());
+        if missed {
+            let place = Place { ledger: &**self.ledger, row: self.row, step: &self.step };
+            let there = place.there().await.ok().flatten();
+            let told = there.as_ref().and_then(|there| standing(&self.step, there));
+            let told = match told {
+                None if stage == UploadStage::Processed => None,
+                told => Some(
+                    told.unwrap_or_else(|| report(&self.step, StepOutcome::Failed(taken_over()), None, true)),
+                ),
+            };
+            if let Some(mut told) = told {
+                // What was begun here is not gone on with: it is a reference that nobody uses.
+                let known = there.iter().flat_map(Entry::references).any(|id| Some(id) == state.reference());
+                told.orphans.extend(state.reference().filter(|_| !known));
+                return told;
+            }
+        }
         if stage == UploadStage::Processed {
             // The document is filed, and the ledger does not know it.
             let (size, sha256) = state.file().unzip();
             let done = Done { id: state.reference().map(Into::into), size, sha256 };
             return report(&self.step, StepOutcome::Done(done), Some(truth), false);
         }
-        if missed {
-            // What was begun here is not gone on with: it is a reference that nobody uses.
-            let left = matches!(stage, UploadStage::Created | UploadStage::Uploaded);
-            let own = state.reference().filter(|_| left);
-            let known = self.before.iter().flat_map(Entry::references).any(|id| Some(id) == own);
-            let mut told = report(&self.step, StepOutcome::Failed(taken_over()), None, true);
-            told.orphans = own.filter(|_| !known).into_iter().collect();
-            return told;
-        }
-        if stage == UploadStage::Creating {
-            let doubt = Doubt {
-                reason: DoubtReason::AnswerLost,
-                // The next run looks into the record.
-                try_again: true,
-                failure: Some(StepFailure::from(error)),
-            };
-            return report(&self.step, StepOutcome::Unknown(doubt), there, true);
-        }
-        let again =
-            matches!(error.kind(), ErrorKind::RateLimited | ErrorKind::Unavailable | ErrorKind::TimedOut);
         let mut failure = StepFailure::from(error);
-        // Posting and processing may be done again, whatever came of them.
-        failure.try_again |= again;
-        if there.as_ref() == Some(&truth) {
-            return report(&self.step, StepOutcome::Failed(failure), there, true);
+        if stage == UploadStage::Creating {
+            // The next run looks into the record.
+            return report(&self.step, lost(failure), there, true);
+        }
+        let result = if stage == UploadStage::Uploaded && error.may_have_happened() {
+            // It is told to be processed again, which changes nothing.
+            lost(failure)
+        } else {
+            // A file that may have been sent is sent again, so nothing is in doubt.
+            failure.try_again |=
+                matches!(failure.kind, ErrorKind::RateLimited | ErrorKind::Unavailable | ErrorKind::TimedOut);
+            StepOutcome::Failed(failure)
+        };
+        if there.as_ref().is_some_and(|there| there.says_the_same(&truth)) {
+            return report(&self.step, result, there, true);
         }
         let place = Place { ledger: &**self.ledger, row: self.row, step: &self.step };
-        match place.tell(store.mark, &truth).await {
-            Told::Kept => report(&self.step, StepOutcome::Failed(failure), Some(truth), true),
+        // What is there is what was written last, or what was tried to be written after it.
+        let own = there.map(|there| there.mark()).filter(|mark| mark.is_of_run(last));
+        match place.tell(own.into_iter().chain([last]), &truth).await {
+            Told::Kept => report(&self.step, result, Some(truth), true),
             // Nothing was written, and nothing was done.
-            Told::TakenOver => report(&self.step, StepOutcome::Failed(failure), self.before.clone(), true),
-            Told::NotKept => report(&self.step, StepOutcome::Failed(failure), Some(truth), false),
+            Told::TakenOver => report(&self.step, result, self.before.clone(), true),
+            Told::NotKept(_) => report(&self.step, result, Some(truth), false),
         }
     }
 
@@ -131,18 +140,24 @@ impl Filing<'_> {
     }
 }
 
+/// A call was not answered, and the next run can tell, or may repeat it.
+fn lost(failure: StepFailure) -> StepOutcome {
+    StepOutcome::Unknown(Doubt { reason: DoubtReason::AnswerLost, try_again: true, failure: Some(failure) })
+}
+
 /// Keeps the state of an upload in the ledger, without its form.
 struct KeptInLedger {
     ledger: Arc<dyn Ledger>,
     row: RowKey,
     step: Step,
-    mark: Mark,
     now: Mutex<Now>,
 }
 
 struct Now {
     /// What was read or written last.
     there: Option<Entry>,
+    /// The mark of the entry that was made last.
+    last: Mark,
     /// Whether the entry turned out to be another's.
     missed: bool,
 }
@@ -159,7 +174,9 @@ impl KeptInLedger {
             // A form is not kept: whoever goes on has a reference of their own, and this one is an orphan then.
             UploadStage::New | UploadStage::Created | UploadStage::Uploaded => EntryState::Open,
         };
-        Entry::of_upload(self.mark, state, upload.clone(), before)
+        let mut now = self.now();
+        now.last = now.last.next();
+        Entry::of_upload(now.last, state, upload.clone(), before)
     }
 
     fn missed(&self) -> Error {
@@ -176,15 +193,16 @@ impl UploadStore for KeptInLedger {
         let place = Place { ledger: &*self.ledger, row: &self.row, step: &self.step };
         let told = match there {
             None => {
-                let is_there = self.ledger.insert(&self.row, &self.step, &entry).await?.is_some();
-                if is_there { Told::TakenOver } else { Told::Kept }
+                let there = self.ledger.insert(&self.row, &self.step, &entry).await.map_err(failed)?;
+                // A ledger that asks its store twice may find what it wrote itself.
+                if there.is_some_and(|there| there != entry) { Told::TakenOver } else { Told::Kept }
             }
             // Before the call: what is not written leaves it unmade.
             Some(there) if state.stage() == UploadStage::Creating => {
-                let written = self.ledger.replace(&self.row, &self.step, there.mark(), &entry).await?;
-                if written { Told::Kept } else { Told::TakenOver }
+                let written = self.ledger.replace(&self.row, &self.step, there.mark(), &entry).await;
+                if written.map_err(failed)? { Told::Kept } else { Told::TakenOver }
             }
-            Some(there) => place.tell(there.mark(), &entry).await,
+            Some(there) => place.tell(Some(there.mark()), &entry).await,
         };
         match told {
             Told::Kept => {
@@ -192,9 +210,7 @@ impl UploadStore for KeptInLedger {
                 Ok(())
             }
             Told::TakenOver => Err(self.missed()),
-            Told::NotKept => {
-                Err(Error::new(ErrorKind::Unavailable, "the ledger cannot be told of the document"))
-            }
+            Told::NotKept(error) => Err(error),
         }
     }
 }

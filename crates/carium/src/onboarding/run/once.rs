@@ -5,8 +5,9 @@ use std::time::Duration;
 use carium_api::uuid::Uuid;
 use tokio::time::sleep;
 
+use crate::documents::UploadState;
 use crate::error::{Error, ErrorKind};
-use crate::onboarding::ledger::{Entry, EntryState, Ledger, Mark};
+use crate::onboarding::ledger::{Entry, EntryState, Ledger, Mark, failed};
 use crate::onboarding::outcome::{Done, Doubt, DoubtReason, StepFailure, StepOutcome, StepReport};
 use crate::onboarding::{RowKey, Step};
 
@@ -23,13 +24,12 @@ pub(super) struct Place<'a> {
 }
 
 /// What came of telling the ledger.
-#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Told {
     Kept,
     /// The entry is another's by now.
     TakenOver,
     /// The ledger fails.
-    NotKept,
+    NotKept(Error),
 }
 
 impl Place<'_> {
@@ -57,13 +57,16 @@ impl Place<'_> {
             Err(error) => {
                 // The call is not made. Whether the intent is there is not known; it must not stay.
                 let open = intent.open();
-                let told = self.tell(intent.mark(), &open).await;
-                let entry = (told != Told::TakenOver).then_some(open).or_else(|| before.cloned());
-                return self.report(StepOutcome::Failed((&error).into()), entry, told != Told::NotKept);
+                let failure = StepOutcome::Failed((&failed(error)).into());
+                return match self.tell(Some(intent.mark()), &open).await {
+                    Told::Kept => self.report(failure, Some(open), true),
+                    Told::TakenOver => self.report(failure, before.cloned(), true),
+                    Told::NotKept(_) => self.report(failure, Some(open), false),
+                };
             }
         }
         let error = match call.await {
-            Ok(id) => return self.settle(StepOutcome::Done(Done::with(id)), intent.done(id)).await,
+            Ok(id) => return self.settle(&intent, StepOutcome::Done(Done::with(id)), intent.done(id)).await,
             Err(error) => error,
         };
         let reason = if error.may_have_happened() {
@@ -72,7 +75,7 @@ impl Place<'_> {
             // An earlier try, of this call or of one that a person decided on, may have been the one that took it.
             DoubtReason::UsernameTaken
         } else {
-            return self.settle(StepOutcome::Failed((&error).into()), intent.open()).await;
+            return self.settle(&intent, StepOutcome::Failed((&error).into()), intent.open()).await;
         };
         let failure = Some(StepFailure::from(&error));
         let doubt = Doubt { reason, try_again: false, failure };
@@ -82,11 +85,13 @@ impl Place<'_> {
     /// Writes an intent. `Ok(None)` where it is there; else what is there instead.
     async fn intend(&self, before: Option<&Entry>, intent: &Entry) -> Result<Option<Option<Entry>>, Error> {
         let Self { ledger, row, step } = *self;
-        match before {
-            None => Ok(ledger.insert(row, step, intent).await?.map(Some)),
-            Some(before) if ledger.replace(row, step, before.mark(), intent).await? => Ok(None),
-            Some(_) => Ok(Some(self.there().await?)),
-        }
+        let there = match before {
+            None => ledger.insert(row, step, intent).await?.map(Some),
+            Some(before) if ledger.replace(row, step, before.mark(), intent).await? => None,
+            Some(_) => Some(self.there().await?),
+        };
+        // A ledger that asks its store twice may find what it wrote itself.
+        Ok(there.filter(|there| there.as_ref() != Some(intent)))
     }
 
     /// What is there now.
@@ -96,16 +101,19 @@ impl Place<'_> {
     }
 
     /// Tells the ledger what came of an intent, and reports it.
-    async fn settle(&self, result: StepOutcome, entry: Entry) -> StepReport {
-        let told = self.tell(entry.mark(), &entry).await;
-        self.report(result, Some(entry), told == Told::Kept)
+    async fn settle(&self, intent: &Entry, result: StepOutcome, entry: Entry) -> StepReport {
+        let told = self.tell(Some(intent.mark()), &entry).await;
+        self.report(result, Some(entry), matches!(told, Told::Kept))
     }
 
-    /// Writes what came of an intent in its place, as often as it takes and is worth it.
-    pub(super) async fn tell(&self, mark: Mark, entry: &Entry) -> Told {
+    /// Writes an entry in the place of any of these, of which one is there as far as is known, as often as it takes
+    /// and is worth it.
+    pub(super) async fn tell(&self, marks: impl IntoIterator<Item = Mark>, entry: &Entry) -> Told {
+        // An earlier try may have written it, and not have said so.
+        let marks: Vec<Mark> = marks.into_iter().chain([entry.mark()]).collect();
         let mut waits = WAITS.iter();
         loop {
-            let error = match self.ledger.replace(self.row, self.step, mark, entry).await {
+            let error = match self.replace_any(&marks, entry).await {
                 Ok(true) => return Told::Kept,
                 Ok(false) => return Told::TakenOver,
                 Err(error) => error,
@@ -113,9 +121,18 @@ impl Place<'_> {
             tracing::debug!(carium.step = %self.step, error.r#type = ?error.kind(), "the ledger cannot be told");
             match waits.next() {
                 Some(wait) => sleep(*wait).await,
-                None => return Told::NotKept,
+                None => return Told::NotKept(failed(error)),
             }
         }
+    }
+
+    async fn replace_any(&self, marks: &[Mark], entry: &Entry) -> Result<bool, Error> {
+        for mark in marks {
+            if self.ledger.replace(self.row, self.step, *mark, entry).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     pub(super) fn report(&self, result: StepOutcome, entry: Option<Entry>, in_ledger: bool) -> StepReport {
@@ -138,7 +155,7 @@ pub(super) fn standing(step: &Step, entry: &Entry) -> Option<StepReport> {
             failure: None,
         }),
         EntryState::Done => {
-            let (size, sha256) = entry.upload().and_then(|upload| upload.file()).unzip();
+            let (size, sha256) = entry.upload().and_then(UploadState::file).unzip();
             StepOutcome::Done(Done { id: entry.id(), size, sha256 })
         }
     };

@@ -1,0 +1,304 @@
+//! Rows: everything that is wrong with one is said at once, by its place in the schema, and nothing of it is quoted.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod support;
+
+use carium::ErrorKind;
+use carium::onboarding::{OnboardingRequest, OnboardingRow, RowKey, schema};
+use serde_json::{Value, json};
+use support::mishaps::{Rig, folder, full_row};
+
+/// What is wrong with a row: where, and what.
+fn wrong(row: &Value) -> Vec<(String, String)> {
+    let error = serde_json::from_str::<OnboardingRow>(&row.to_string()).unwrap().check().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    let said = format!("{error} {error:?}");
+    assert!(!said.contains("canary"), "{said}");
+    let told =
+        |problem: &carium::Problem| (problem.field().unwrap().to_owned(), problem.what().unwrap().to_owned());
+    error.problems().iter().map(told).collect()
+}
+
+fn fields(row: &Value) -> Vec<String> {
+    let mut fields: Vec<_> = wrong(row).into_iter().map(|(field, _)| field).collect();
+    fields.sort_unstable();
+    fields
+}
+
+#[test]
+fn the_example_of_the_schema_can_be_onboarded() {
+    let text = include_str!("../../../specs/onboarding.schema.json");
+    let spec: Value = serde_json::from_str(text).unwrap();
+    let example = &spec["examples"][0];
+    let row: OnboardingRow = serde_json::from_value(example.clone()).unwrap();
+    let request = row.check().unwrap();
+    assert_eq!(request.username(), "zoe.ohara@example.com");
+    // What is left open is filled in; the rest stays as it was written.
+    let mut expected = example.clone();
+    expected["username"] = "zoe.ohara@example.com".into();
+    let said = serde_json::to_value(request.attributes()).unwrap();
+    assert_eq!(said, expected);
+    // The type of the schema leads to the same.
+    let typed: schema::OnboardingRequest = serde_json::from_value(example.clone()).unwrap();
+    assert_eq!(OnboardingRequest::try_from(&typed).unwrap(), request);
+    assert_eq!(OnboardingRequest::try_from(request.attributes()).unwrap(), request);
+}
+
+#[test]
+fn every_field_of_the_schema_is_read() {
+    let rig = Rig::new();
+    let mut row = full_row(&rig.fake);
+    row["mobile-phone"] = "+15555550100".into();
+    row["username"] = "+15555550100".into();
+    row["locale"] = "es_US".into();
+    row["individual-group-ids"] = json!(["2097e072-92f6-4333-99d6-9693d63be652"]);
+    row["invite"] = json!(["sms", "email"]);
+    row["appointment"]["add-video-channel"] = false.into();
+    for field in ["guest-url", "host-url"] {
+        row["appointment"][field] = format!("https://example.com/{field}").into();
+    }
+    for field in ["description", "patient-instruction", "location"] {
+        row["appointment"][field] = format!("the {field}").into();
+    }
+    let request = serde_json::from_value::<OnboardingRow>(row.clone()).unwrap().check().unwrap();
+    assert_eq!(serde_json::to_value(request.attributes()).unwrap(), row);
+    let text = include_str!("../../../specs/onboarding.schema.json");
+    let spec: Value = serde_json::from_str(text).unwrap();
+    for (at, properties) in [
+        (&row, &spec["properties"]),
+        (&row["documents"][1], &spec["definitions"]["OnboardingDocument"]["properties"]),
+        (&row["appointment"], &spec["definitions"]["OnboardingAppointment"]["properties"]),
+    ] {
+        let missing: Vec<_> =
+            properties.as_object().unwrap().keys().filter(|name| at.get(name.as_str()).is_none()).collect();
+        assert!(missing.is_empty(), "{missing:?} of the schema are not in this test");
+    }
+}
+
+#[test]
+fn all_that_is_wrong_is_said_at_once() {
+    let row = json!({
+        "first-name": "",
+        "last-name": 17,
+        "birth-date": "canary",
+        "gender": "canary",
+        "email": "canary",
+        "mobile-phone": "canary",
+        "locale": "canary",
+        "individual-group-ids": ["canary"],
+        "organization-id": "canary",
+        "invite": ["canary", "email", "email"],
+        "documents": [
+            {"class": "", "name": " ", "path": "../canary"},
+            {"class": "Referral", "name": "canary", "path": "/canary", "color": "canary"},
+            "canary",
+        ],
+        "appointment": {
+            "practitioner": null,
+            "type": "First visit",
+            "start-time": "2027-01-04T09:00:00Z",
+            "end-time": "2027-01-04T08:30:00Z",
+            "add-video-channel": "canary",
+            "guest-url": "canary",
+        },
+        "+15555550100": "canary",
+    });
+    let mut expected = vec![
+        "a field that has no plain name",
+        "appointment.add-video-channel",
+        "appointment.end-time",
+        "appointment.guest-url",
+        "appointment.practitioner",
+        "appointment.status",
+        "birth-date",
+        "documents[0].class",
+        "documents[0].name",
+        "documents[0].path",
+        "documents[1].color",
+        "documents[1].path",
+        "documents[2]",
+        "documents[2].class",
+        "documents[2].name",
+        "documents[2].path",
+        "email",
+        "first-name",
+        "gender",
+        "individual-group-ids[0]",
+        "invite[0]",
+        "invite[2]",
+        "last-name",
+        "locale",
+        "mobile-phone",
+        "organization-id",
+    ];
+    expected.sort_unstable();
+    assert_eq!(fields(&row), expected);
+}
+
+#[test]
+fn each_rule_alone_is_said_of_its_field() {
+    let rig = Rig::new();
+    let good = full_row(&rig.fake);
+    assert!(serde_json::from_value::<OnboardingRow>(good.clone()).unwrap().check().is_ok());
+    for (pointer, value, field) in [
+        ("/first-name", Value::Null, "first-name"),
+        ("/organization-id", Value::Null, "organization-id"),
+        ("/email", Value::Null, "email"),
+        ("/username", json!("canary"), "username"),
+        ("/invite", json!(["sms"]), "invite[0]"),
+        ("/invite", json!(["email", "email"]), "invite[1]"),
+        ("/invite", json!("email"), "invite"),
+        ("/documents", json!({}), "documents"),
+        ("/documents/0/path", json!("a\\canary"), "documents[0].path"),
+        ("/documents/0/path", json!("C:canary"), "documents[0].path"),
+        ("/documents/0/path", json!("a/../../canary"), "documents[0].path"),
+        ("/documents/0/path", json!("canary\u{0}"), "documents[0].path"),
+        ("/documents/0/path", json!("."), "documents[0].path"),
+        ("/documents/1/class", json!(1), "documents[1].class"),
+        ("/appointment/type", json!(" "), "appointment.type"),
+        ("/appointment/start-time", Value::Null, "appointment.start-time"),
+        ("/appointment/start-time", json!("canary"), "appointment.start-time"),
+        ("/appointment/end-time", json!("2027-01-04T09:00:00.5Z"), "appointment.end-time"),
+        ("/appointment/add-video-channel", Value::Null, "appointment.add-video-channel"),
+        ("/appointment/host-url", json!("https://example.com/canary"), "appointment.host-url"),
+        ("/appointment", json!([]), "appointment"),
+    ] {
+        let mut row = good.clone();
+        let (parent, name) = pointer.rsplit_once('/').unwrap();
+        row.pointer_mut(parent).unwrap()[name] = value;
+        let fields = fields(&row);
+        // An appointment that is none lacks all of it, and so does an invitation the address that is missing.
+        assert!(fields.iter().any(|each| each == field), "{pointer}: {fields:?}");
+        let is_more = pointer == "/appointment" || pointer == "/email";
+        assert!(is_more || fields.len() == 1, "{pointer}: {fields:?}");
+    }
+}
+
+#[test]
+fn a_field_that_is_given_twice_is_wrong_and_text_that_is_no_json_is_not_quoted() {
+    let row: OnboardingRow = serde_json::from_str(r#"{"email": "canary", "email": "canary"}"#).unwrap();
+    let error = row.check().unwrap_err();
+    let twice = error.problems().iter().any(|problem| problem.what() == Some("is given twice"));
+    assert!(twice && !format!("{row:?} {error:?}").contains("canary"));
+    for text in [r#"{"email": canary}"#, r#"{"email": "canary"#, "canary", r#"{"canary": 1e999}"#] {
+        let Err(error) = serde_json::from_str::<OnboardingRow>(text) else { panic!("{text} is read") };
+        assert!(!error.to_string().contains("canary") && error.line() == 1, "{error}");
+    }
+    let row: OnboardingRow = serde_json::from_str("[]").unwrap();
+    assert_eq!(row.check().unwrap_err().problems()[0].what(), Some("is not an object"));
+}
+
+#[tokio::test]
+async fn nothing_is_sent_for_a_row_whose_documents_are_not_there() {
+    let folder = folder();
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(outside.path().join("canary"), "canary").unwrap();
+    let inside = folder.path();
+    std::fs::create_dir(inside.join("folder.pdf")).unwrap();
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(outside.path().join("canary"), inside.join("out.pdf")).unwrap();
+        std::os::unix::fs::symlink(outside.path(), inside.join("away")).unwrap();
+        std::os::unix::fs::symlink(inside.join("letter.pdf"), inside.join("in.pdf")).unwrap();
+    }
+    let rig = Rig::new();
+    let onboarding = rig.onboarding(inside);
+    let request = |path: &str| {
+        let mut row = full_row(&rig.fake);
+        row["documents"][1]["path"] = path.into();
+        support::mishaps::request(&row)
+    };
+    let refused = if cfg!(unix) {
+        &["canary.pdf", "folder.pdf", "letter.pdf/canary", "out.pdf", "away/canary"][..]
+    } else {
+        &["canary.pdf", "folder.pdf", "letter.pdf/canary"]
+    };
+    for path in refused {
+        let (request, key) = (request(path), RowKey::new("row"));
+        for error in [
+            onboarding.check_documents(&request).await.unwrap_err(),
+            onboarding.run(&key, &request).await.unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            let fields: Vec<_> = error.problems().iter().map(|problem| problem.field().unwrap()).collect();
+            assert_eq!(fields, ["documents[1].path"], "{path}: {error}");
+            assert!(!format!("{error} {error:?}").contains("canary"), "{error}");
+        }
+    }
+    let nowhere = onboarding.clone().documents_in(inside.join("canary"));
+    let error = nowhere.run(&RowKey::new("row"), &request("scans/scan.png")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Io);
+    assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
+    assert!(rig.fake.patients().is_empty());
+    if cfg!(unix) {
+        let outcome = onboarding.run(&RowKey::new("row"), &request("in.pdf")).await.unwrap();
+        assert!(outcome.is_complete(), "{outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_sent_for_a_row_whose_names_mean_nothing() {
+    let folder = folder();
+    let rig = Rig::new();
+    let onboarding = rig.onboarding(folder.path());
+    let mut row = full_row(&rig.fake);
+    row["documents"][0]["class"] = "canary".into();
+    row["documents"][1]["path"] = "nowhere.pdf".into();
+    row["appointment"]["practitioner"] = "canary".into();
+    row["appointment"]["status"] = "canary".into();
+    let request = support::mishaps::request(&row);
+    let error = onboarding.run(&RowKey::new("row"), &request).await.unwrap_err();
+    let fields: Vec<_> = error.problems().iter().map(|problem| problem.field().unwrap()).collect();
+    let expected =
+        ["documents[0].class", "documents[1].path", "appointment.practitioner", "appointment.status"];
+    assert_eq!(fields, expected);
+    assert!(!format!("{error} {error:?}").contains("canary"));
+    assert!(rig.fake.patients().is_empty());
+
+    // Ids need no list, and names of another organization are not looked up in this one's.
+    let request = support::mishaps::request(&full_row(&rig.fake));
+    let elsewhere = onboarding.clone().vocabularies_of(rig.fake.new_organization());
+    let error = elsewhere.run(&RowKey::new("row"), &request).await.unwrap_err();
+    assert_eq!(error.problems().len(), 5);
+    let mut row = full_row(&rig.fake);
+    for index in [0, 1] {
+        row["documents"][index]["class"] = rig.fake.document_class("Referral").to_string().into();
+    }
+    row["appointment"]["practitioner"] = rig.fake.practitioner("Dr. Ann Reed").to_string().into();
+    row["appointment"]["type"] = rig.fake.appointment_type("First visit").to_string().into();
+    row["appointment"]["status"] = rig.fake.appointment_status("Booked").to_string().into();
+    rig.plan([]);
+    let outcome = elsewhere.run(&RowKey::new("row"), &support::mishaps::request(&row)).await.unwrap();
+    assert!(outcome.is_complete() && !rig.passed().iter().any(|point| point.starts_with("list")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_are_listed_once_for_many_rows_and_anew_when_one_is_not_known() {
+    let rig = Rig::new();
+    let onboarding = rig.onboarding("/".as_ref());
+    let row = |name: &str, index: usize| {
+        let mut row = full_row(&rig.fake);
+        row["documents"] = json!([]);
+        row["email"] = format!("patient{index}@example.com").into();
+        row["appointment"]["practitioner"] = name.into();
+        support::mishaps::request(&row)
+    };
+    let lists = || rig.passed().iter().filter(|point| point.starts_with("list_practitioners")).count();
+    for index in 0..5 {
+        let key = RowKey::new(index.to_string());
+        let outcome = onboarding.run(&key, &row("Dr. Ann Reed", index)).await.unwrap();
+        assert!(outcome.is_complete());
+    }
+    assert_eq!(lists(), 1);
+    // A wrong name in many rows lists no more than one in a while.
+    for index in 5..10 {
+        assert!(onboarding.run(&RowKey::new("wrong"), &row("Dr. Nobody", index)).await.is_err());
+    }
+    assert_eq!(lists(), 1);
+    rig.fake.practitioner("Dr. New");
+    tokio::time::sleep(std::time::Duration::from_secs(31)).await;
+    let outcome = onboarding.run(&RowKey::new("new"), &row("Dr. New", 10)).await.unwrap();
+    assert!(outcome.is_complete());
+    assert_eq!(lists(), 2);
+}
