@@ -2,34 +2,62 @@
 
 #![allow(dead_code, reason = "each test uses some of it")]
 
+pub(crate) mod server;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use carium_bulk::{Bulk, Location, Target};
+use carium_bulk::{Bulk, Counts, Location, QueueKey, Target, WorkOptions};
 use carium_mock::FakeCarium;
 use tempfile::TempDir;
+
+use self::server::Server;
 
 /// A folder for a queue, its file of rows and their documents.
 pub(crate) struct Place {
     pub(crate) folder: TempDir,
+    /// Where the queue is.
+    pub(crate) location: Location,
+    server: Option<Server>,
 }
 
+/// What the rows of a queue on a server are sealed with.
+pub(crate) const KEY: [u8; 32] = *b"a key of the tests and of no one";
+
 impl Place {
+    /// With the queue in a file.
     pub(crate) fn new() -> Self {
-        Self { folder: TempDir::new().unwrap() }
+        let folder = TempDir::new().unwrap();
+        let location = Location::File(folder.path().join("queue.db"));
+        Self { folder, location, server: None }
+    }
+
+    /// With the queue on a server of its own. `None`, and said so, where there is none to be had.
+    pub(crate) fn on_server() -> Option<Self> {
+        let server = Server::start()?;
+        let location = Location::Server(server.url());
+        Some(Self { folder: TempDir::new().unwrap(), location, server: Some(server) })
+    }
+
+    /// The server.
+    pub(crate) fn server(&mut self) -> &mut Server {
+        self.server.as_mut().unwrap()
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub(crate) fn location(&self) -> Location {
-        Location::File(self.path("queue.db"))
+    pub(crate) async fn try_open(&self, target: Target) -> Result<Bulk, carium::Error> {
+        match self.server {
+            Some(_) => Bulk::open_sealed(&self.location, target, &QueueKey::from(KEY)).await,
+            None => Bulk::open(&self.location, target).await,
+        }
     }
 
     pub(crate) async fn open(&self, fake: &FakeCarium) -> Bulk {
-        Bulk::open(&self.location(), Target::sandbox(fake.organization())).await.unwrap()
+        self.try_open(Target::sandbox(fake.organization())).await.unwrap()
     }
 
     pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
@@ -37,6 +65,15 @@ impl Place {
         fs::write(&path, text).unwrap();
         path
     }
+}
+
+/// Works until nothing waits, and gives the books.
+pub(crate) async fn work(bulk: &Bulk, fake: &FakeCarium, place: &Place) -> Counts {
+    let options = WorkOptions::new().until_settled();
+    let folder = place.folder.path().to_owned();
+    let onboarding = |ledger| fake.client().onboarding(ledger).documents_in(folder);
+    bulk.work(options, onboarding).await.unwrap().stopped().await.unwrap();
+    bulk.status().await.unwrap()
 }
 
 /// A row of the patient with this number: the patient alone.
