@@ -88,7 +88,7 @@ pub(crate) fn patient(fake: &FakeCarium, number: usize) -> String {
 pub(crate) fn whole_row(fake: &FakeCarium, number: usize) -> String {
     let alone = patient(fake, number);
     let rest = format!(
-        r#""invite":["email"],"documents":[{{"path":"letter-{number}.txt","class":"Letters","name":"Letter {number}"}}],"appointment":{{"practitioner":"Dr. Ada","type":"Checkup","status":"Planned","start-time":"2031-01-04T09:00:00Z","end-time":"2031-01-04T09:30:00Z"}}"#
+        r#""invite":["email"],"documents":[{{"path":"letter-{number}.txt","class":"Letters","name":"Letter {number}"}}],"appointment":{{"practitioner":"Dr. Ada","type":"Checkup","status":"Planned","start-time":"2031-01-04T09:00:00Z","end-time":"2031-01-04T09:30:00Z","add-video-channel":false}}"#
     );
     format!("{},{rest}}}", alone.trim_end_matches('}'))
 }
