@@ -95,7 +95,8 @@ fn features(root: &Path) -> Result<(), String> {
 /// The tests of the queue with a server, which they start themselves, and those in which ten thousand rows see their
 /// workers killed.
 fn queues(root: &Path) -> Result<(), String> {
-    let test = ["test", "--locked", "--package", "carium-bulk", "--features", "postgres", "--", "--include-ignored"];
+    let test =
+        ["test", "--locked", "--package", "carium-bulk", "--features", "postgres", "--", "--include-ignored"];
     cargo(root, &test)
 }
 

@@ -60,7 +60,8 @@ fn run(few: u64, many: u64) -> Result<(), Failed> {
             if rows == many && matches!(work, "inserts" | "hand") {
                 continue;
             }
-            let ran = Command::new(std::env::current_exe()?).args(["measure", work]).arg(folder.path()).output()?;
+            let ran =
+                Command::new(std::env::current_exe()?).args(["measure", work]).arg(folder.path()).output()?;
             let said = String::from_utf8(ran.stdout)?;
             let [count, seconds, peak] = said.split_whitespace().collect::<Vec<_>>()[..] else {
                 return Err(format!("{work} failed: {}", String::from_utf8_lossy(&ran.stderr)).into());

@@ -136,7 +136,8 @@ impl Bulk {
             Retry::Failed => {
                 let (mut all, mut after) = (0, 0);
                 loop {
-                    let failed = "SELECT id FROM carium_row WHERE state = 'failed' AND id > $1 ORDER BY id LIMIT $2";
+                    let failed =
+                        "SELECT id FROM carium_row WHERE state = 'failed' AND id > $1 ORDER BY id LIMIT $2";
                     let failed: Vec<i64> = either!(Pool, &self.0.database.durable, pool => {
                         let failed = sqlx::query_scalar(failed).bind(after).bind(TOGETHER);
                         failed.fetch_all(pool).await.map_err(unavailable)?
@@ -183,8 +184,10 @@ fn booked((row, file, line, state, tries, outcome, failure): Listed) -> Result<B
         "unknown" => RowState::Unknown,
         _ => return Err(unreadable()),
     };
-    let outcome = outcome.map(|outcome| serde_json::from_str(&outcome)).transpose().map_err(|_| unreadable())?;
-    let failure = failure.map(|failure| serde_json::from_str(&failure)).transpose().map_err(|_| unreadable())?;
+    let outcome =
+        outcome.map(|outcome| serde_json::from_str(&outcome)).transpose().map_err(|_| unreadable())?;
+    let failure =
+        failure.map(|failure| serde_json::from_str(&failure)).transpose().map_err(|_| unreadable())?;
     let (line, tries) = (number(line), number(tries));
     Ok(BookedRow { row, file: file.map(PathBuf::from), line, state, tries, outcome, failure })
 }

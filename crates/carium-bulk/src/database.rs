@@ -10,13 +10,14 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use carium::{Error, ErrorKind};
-#[cfg(feature = "sqlite")]
-use sqlx::sqlite::{
-    SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::ConnectOptions as _;
 #[cfg(feature = "postgres")]
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::ConnectOptions as _;
+#[cfg(feature = "sqlite")]
+use sqlx::sqlite::{
+    SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
+};
 
 #[cfg(not(any(feature = "sqlite", feature = "postgres")))]
 compile_error!("carium-bulk needs a database: switch on the feature `sqlite` or `postgres`");

@@ -57,7 +57,8 @@ impl Submitted {
             sqlx::query_as(kept).bind(id).fetch_one(pool).await.map_err(unavailable)?
         });
         let options = serde_json::from_str(&options);
-        let options = options.map_err(|_| Error::new(ErrorKind::Undecodable, "how a file is read cannot be read"))?;
+        let options =
+            options.map_err(|_| Error::new(ErrorKind::Undecodable, "how a file is read cannot be read"))?;
         Ok((Self { path: path.into(), length: u64::try_from(length).unwrap_or(0), sha256 }, options))
     }
 }

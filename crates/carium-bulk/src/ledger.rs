@@ -36,7 +36,9 @@ impl BulkLedger {
     }
 
     async fn before(&self, row: &RowKey, step: &Step, entry: &Entry) -> Result<(), Error> {
-        let Some(gate) = self.gate.as_ref().filter(|_| entry.state() == EntryState::Intent) else { return Ok(()) };
+        let Some(gate) = self.gate.as_ref().filter(|_| entry.state() == EntryState::Intent) else {
+            return Ok(());
+        };
         let permit = gate.enter().await?;
         let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
         under_way.insert((row.clone(), step.clone()), permit);

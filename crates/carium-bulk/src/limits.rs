@@ -56,7 +56,8 @@ impl Database {
     pub(crate) async fn set_limits(&self, limits: Limits) -> Result<(), Error> {
         let rates = 0.001..=1_000_000.0;
         if limits.per_second.is_some_and(|rate| !rates.contains(&rate)) || limits.in_flight == Some(0) {
-            let what = "a limit is out of range: from 0.001 to 1000000 calls a second, and at least 1 at a time";
+            let what =
+                "a limit is out of range: from 0.001 to 1000000 calls a second, and at least 1 at a time";
             return Err(Error::new(ErrorKind::InvalidInput, what));
         }
         #[allow(clippy::cast_possible_truncation, reason = "at the most a thousand seconds, in nanoseconds")]
@@ -206,18 +207,21 @@ impl Share {
     /// Brings this worker's share towards what is fair, at a beat of its heart. The row of the worker is there.
     ///
     /// Whoever wants more takes what is free, and gives back what is more than fair while another has too little.
-    pub(crate) async fn balance(&self, worker: &str, transaction: &mut Transaction) -> Result<Balance, Error> {
+    pub(crate) async fn balance(
+        &self,
+        worker: &str,
+        transaction: &mut Transaction,
+    ) -> Result<Balance, Error> {
         let wanted = self.peak.swap(self.wanted.load(Ordering::Acquire), Ordering::AcqRel);
-        let (limit, workers, others, starving): (Option<i64>, i64, i64, i64) =
-            either!(Transaction, transaction, transaction => {
-                let seen = "SELECT limits.in_flight,
+        let (limit, workers, others, starving): (Option<i64>, i64, i64, i64) = either!(Transaction, transaction, transaction => {
+            let seen = "SELECT limits.in_flight,
                         (SELECT count(*) FROM carium_worker),
                         (SELECT CAST(coalesce(sum(share), 0) AS BIGINT) FROM carium_worker WHERE id <> $1),
                         (SELECT count(*) FROM carium_worker WHERE id <> $1 AND share < wanted
                             AND share * (SELECT count(*) FROM carium_worker) < limits.in_flight)
                     FROM carium_limit limits";
-                sqlx::query_as(seen).bind(worker).fetch_one(&mut **transaction).await.map_err(unavailable)?
-            });
+            sqlx::query_as(seen).bind(worker).fetch_one(&mut **transaction).await.map_err(unavailable)?
+        });
         let Some(limit) = limit else { return Ok(Balance { size: NO_LIMIT, to_add: 0 }) };
         if self.size.load(Ordering::Acquire) == NO_LIMIT {
             self.lose();

@@ -79,7 +79,8 @@ impl Bulk {
             let opened = seal.open(CHECK, check);
             opened.map_err(|_| Error::new(ErrorKind::Conflict, "the queue was made with another key"))?;
         }
-        let salt = salt.try_into().map_err(|_| Error::new(ErrorKind::Undecodable, "the queue has no salt"))?;
+        let salt =
+            salt.try_into().map_err(|_| Error::new(ErrorKind::Undecodable, "the queue has no salt"))?;
         let engine: Arc<dyn Engine> = Arc::new(River::new(database.clone())?);
         let writer = Writer::new(database.clone());
         Ok(Self(Arc::new(Parts { database, engine, writer, salt: Salt::new(salt), target, seal })))

@@ -33,12 +33,15 @@ impl QueueKey {
         let mut text = String::new();
         // A little longer than a key: what is longer is none.
         let read = std::fs::File::open(path).and_then(|file| file.take(128).read_to_string(&mut text));
-        read.map_err(|error| Error::new(ErrorKind::Io, "the key of the queue cannot be read").with_source(error))?;
+        read.map_err(|error| {
+            Error::new(ErrorKind::Io, "the key of the queue cannot be read").with_source(error)
+        })?;
         Self::parse(&text)
     }
 
     fn parse(text: &str) -> Result<Self, Error> {
-        let wrong = || Error::new(ErrorKind::InvalidInput, "the key of the queue is not 64 hexadecimal digits");
+        let wrong =
+            || Error::new(ErrorKind::InvalidInput, "the key of the queue is not 64 hexadecimal digits");
         let text = text.trim();
         if text.len() != 64 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
             return Err(wrong());

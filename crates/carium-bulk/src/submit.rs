@@ -123,7 +123,12 @@ impl Bulk {
         Ok(submission)
     }
 
-    async fn submit_chunk(&self, file: Option<i64>, rows: &[Row], told: &mut Submission) -> Result<(), Error> {
+    async fn submit_chunk(
+        &self,
+        file: Option<i64>,
+        rows: &[Row],
+        told: &mut Submission,
+    ) -> Result<(), Error> {
         let keys: Vec<String> = rows.iter().map(|row| row.key.to_string()).collect();
         let mut transaction = self.0.database.begin().await?;
         let mut new = self.insert(&mut transaction, file, rows, &keys).await?;
@@ -255,7 +260,8 @@ fn number(number: u64) -> i64 {
 fn not_rows(error: RowError) -> Error {
     match error {
         RowError::Io(error) => {
-            let bare = error.raw_os_error().map_or_else(|| error.kind().into(), std::io::Error::from_raw_os_error);
+            let bare =
+                error.raw_os_error().map_or_else(|| error.kind().into(), std::io::Error::from_raw_os_error);
             Error::new(ErrorKind::Io, "the file of the rows cannot be read").with_source(bare)
         }
         // What it says quotes nothing.

@@ -170,7 +170,8 @@ impl Bulk {
         // Before anything is handed out: what the dead had is taken up, and this worker is among the living.
         heart.beat().await?;
         let files = Files::new(parts.database.clone(), parts.salt.clone());
-        let work = RowWork { parts: Arc::clone(&parts), onboarding, ledger, files, tries: options.tries.into() };
+        let work =
+            RowWork { parts: Arc::clone(&parts), onboarding, ledger, files, tries: options.tries.into() };
         let running = parts.engine.start(heart.worker(), options.rows_at_a_time.get(), Arc::new(work))?;
         let (progress, seen) = watch::channel(Progress::default());
         let stop = Stop(Arc::new(watch::Sender::new(Stage::Working)));

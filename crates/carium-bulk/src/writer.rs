@@ -70,7 +70,10 @@ impl Writer {
     }
 }
 
-async fn write_all(database: Database, mut receiver: mpsc::Receiver<(Write, oneshot::Sender<Option<Written>>)>) {
+async fn write_all(
+    database: Database,
+    mut receiver: mpsc::Receiver<(Write, oneshot::Sender<Option<Written>>)>,
+) {
     let mut asked = Vec::with_capacity(TOGETHER);
     while receiver.recv_many(&mut asked, TOGETHER).await > 0 {
         let (writes, answers): (Vec<_>, Vec<_>) = asked.drain(..).unzip();

@@ -44,7 +44,8 @@ const CANARIES: [&str; 9] = [
 
 fn find(text: &[u8], place: &str) {
     for canary in CANARIES {
-        let is_there = text.windows(canary.len()).any(|window| window.eq_ignore_ascii_case(canary.as_bytes()));
+        let is_there =
+            text.windows(canary.len()).any(|window| window.eq_ignore_ascii_case(canary.as_bytes()));
         assert!(!is_there, "{canary} is in {place}");
     }
 }
@@ -107,7 +108,10 @@ async fn nothing_of_a_patient_is_kept_or_said() {
     find(&fs::read(place.path("queue.db")).unwrap(), "the database after it was closed");
     let text = log.0.lock().unwrap().clone();
     let heard = String::from_utf8_lossy(&text);
-    assert!(heard.contains("TRACE") && heard.contains("river") && heard.contains("carium_bulk"), "all are heard");
+    assert!(
+        heard.contains("TRACE") && heard.contains("river") && heard.contains("carium_bulk"),
+        "all are heard"
+    );
     find(&text, "the log");
 }
 

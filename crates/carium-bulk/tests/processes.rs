@@ -33,7 +33,10 @@ impl Worker {
         };
         let mut command = Command::new(env::current_exe().unwrap());
         command.args(["--exact", "worker", "--ignored", "--nocapture"]);
-        command.env("TEST_QUEUE", queue).env("TEST_URL", sandbox.url()).env("TEST_FOLDER", place.folder.path());
+        command
+            .env("TEST_QUEUE", queue)
+            .env("TEST_URL", sandbox.url())
+            .env("TEST_FOLDER", place.folder.path());
         command.env("TEST_ORGANIZATION", sandbox.fake().organization().to_string());
         Self(command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap())
     }
@@ -90,7 +93,11 @@ async fn worker() {
 async fn until_patients(fake: &FakeCarium, patients: usize) {
     let begun = Instant::now();
     while fake.patients().len() < patients {
-        assert!(begun.elapsed() < Duration::from_mins(5), "{} patients, not {patients}", fake.patients().len());
+        assert!(
+            begun.elapsed() < Duration::from_mins(5),
+            "{} patients, not {patients}",
+            fake.patients().len()
+        );
         sleep(Duration::from_millis(10)).await;
     }
 }
@@ -136,7 +143,8 @@ async fn settle(bulk: &Bulk, place: &Place, sandbox: &Sandbox) -> usize {
 fn looked_up(fake: &FakeCarium, step: &Step, email: &str) -> Resolution {
     let patients = fake.patients();
     let mut patients = patients.iter();
-    let id = patients.find(|(_, patient)| patient.email.as_ref().unwrap().as_str() == email).map(|(id, _)| *id);
+    let id =
+        patients.find(|(_, patient)| patient.email.as_ref().unwrap().as_str() == email).map(|(id, _)| *id);
     match step {
         Step::Patient => id.map_or(Resolution::NotDone, |id| Resolution::Created(id.into())),
         Step::Invitation(_) if fake.invitations_to(email).is_empty() => Resolution::NotDone,

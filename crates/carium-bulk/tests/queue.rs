@@ -13,7 +13,7 @@ use carium::onboarding::{Ledger, Onboarding, Resolution, Services, Step};
 use carium::patients::{IndividualId, NewPatient, Patients};
 use carium::{Error, ErrorKind};
 use carium_bulk::rows::RowOptions;
-use carium_bulk::{Bulk, BookedRow, ReportFormat, Retry, RowState, Target, WorkOptions};
+use carium_bulk::{BookedRow, Bulk, ReportFormat, Retry, RowState, Target, WorkOptions};
 use carium_mock::FakeCarium;
 use futures_util::TryStreamExt as _;
 
@@ -92,7 +92,11 @@ async fn rows_go_in_and_patients_come_out(place: Place) {
     for (row, line) in report.iter().zip(1..) {
         assert_eq!((row.state, row.line), (RowState::Done, line));
         let text = ReportFormat::Csv.line(row).unwrap();
-        assert_eq!(text.split(',').count(), ReportFormat::Csv.heading().unwrap().split(',').count(), "{text}");
+        assert_eq!(
+            text.split(',').count(),
+            ReportFormat::Csv.heading().unwrap().split(',').count(),
+            "{text}"
+        );
         let patient = row.outcome.as_ref().unwrap().patient().unwrap();
         assert!(text.contains(&patient.to_string()), "{text}");
         assert!(ReportFormat::Ndjson.line(row).unwrap().contains(&patient.to_string()));
@@ -199,7 +203,8 @@ struct Odd {
 #[async_trait]
 impl Patients for Odd {
     async fn create(&self, patient: NewPatient) -> Result<IndividualId, Error> {
-        let is_odd = self.odd.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |odd| odd.checked_sub(1)).is_ok();
+        let is_odd =
+            self.odd.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |odd| odd.checked_sub(1)).is_ok();
         if !is_odd {
             return self.patients.create(patient).await;
         }
@@ -213,7 +218,12 @@ impl Patients for Odd {
 fn odd(fake: &FakeCarium, odd: usize, is_created: bool, error: fn() -> Error) -> Services {
     let client = fake.client();
     Services {
-        patients: Arc::new(Odd { patients: Arc::clone(client.patients()), odd: odd.into(), is_created, error }),
+        patients: Arc::new(Odd {
+            patients: Arc::clone(client.patients()),
+            odd: odd.into(),
+            is_created,
+            error,
+        }),
         invitations: Arc::clone(client.invitations()),
         appointments: Arc::clone(client.appointments()),
         documents: Arc::clone(client.documents()),
@@ -248,14 +258,18 @@ async fn a_person_decides(place: Place) {
 
     let of = |row: &BookedRow| {
         let email = format!("zoe{}@example.com", row.line - 1);
-        let of = fake.patients().into_iter().find(|(_, patient)| format!("{:?}", patient.email).contains(&email));
+        let of =
+            fake.patients().into_iter().find(|(_, patient)| format!("{:?}", patient.email).contains(&email));
         of.map_or_else(|| fake.patients()[0].0, |(id, _)| id)
     };
     let id = of(&unknown[0]);
     bulk.resolve(unknown[0].row, &Step::Patient, Resolution::Created(id.into())).await.unwrap();
     let refused = bulk.resolve(unknown[0].row, &Step::Patient, Resolution::NotDone).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Conflict);
-    assert_eq!(bulk.resolve(99, &Step::Patient, Resolution::NotDone).await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(
+        bulk.resolve(99, &Step::Patient, Resolution::NotDone).await.unwrap_err().kind(),
+        ErrorKind::NotFound
+    );
     let counts = work(&bulk, &fake, &place).await;
     assert_eq!((counts.done, counts.unknown), (3, 1));
     // Said to be not there, and it is: the username is taken, so it is in doubt again, and not made twice.

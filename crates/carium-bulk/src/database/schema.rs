@@ -102,7 +102,9 @@ impl Database {
             return Err(newer());
         }
         if version < known {
-            for statement in VERSIONS.iter().skip(usize::try_from(version).unwrap_or(usize::MAX)).copied().flatten() {
+            for statement in
+                VERSIONS.iter().skip(usize::try_from(version).unwrap_or(usize::MAX)).copied().flatten()
+            {
                 transaction.define(statement).await?;
             }
             either!(Transaction, &mut transaction, transaction => {

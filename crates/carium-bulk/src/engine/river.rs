@@ -11,12 +11,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use carium::{Error, ErrorKind};
 use riverqueue::{
-    BoxError, Client, InsertManyItem, InsertOpts, Job, JobArgs, JobRow, MaintenanceConfig, QueueConfig, Retention,
-    RetryPolicy, RunHandle, Stopper, WorkCancelled, WorkContext, WorkError, WorkOutcome, Worker, WorkerTimeout, Workers,
+    BoxError, Client, InsertManyItem, InsertOpts, Job, JobArgs, JobRow, MaintenanceConfig, QueueConfig,
+    Retention, RetryPolicy, RunHandle, Stopper, WorkCancelled, WorkContext, WorkError, WorkOutcome, Worker,
+    WorkerTimeout, Workers,
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Engine, Running, RowId, Verdict, Work};
+use super::{Engine, RowId, Running, Verdict, Work};
 use crate::database::{Database, Transaction, either, unavailable};
 
 /// The name of its queue.
@@ -65,7 +66,8 @@ impl Engine for River {
         let options = InsertOpts::default().with_queue(QUEUE).with_max_attempts(ATTEMPTS);
         let jobs = rows.iter().map(|row| InsertManyItem::new(RowJob { row: *row }, options.clone()));
         let request = self.client.insert_many(jobs);
-        either!(Transaction, transaction, transaction => request.tx(&mut *transaction).await).map_err(failed)?;
+        either!(Transaction, transaction, transaction => request.tx(&mut *transaction).await)
+            .map_err(failed)?;
         Ok(())
     }
 
@@ -74,7 +76,8 @@ impl Engine for River {
             #[cfg(feature = "sqlite")]
             Transaction::Sqlite(transaction) => {
                 // A leader who is dead would keep what was put off waiting until its lease ends.
-                let deposed = "DELETE FROM river_leader WHERE leader_id NOT IN (SELECT id FROM carium_worker)";
+                let deposed =
+                    "DELETE FROM river_leader WHERE leader_id NOT IN (SELECT id FROM carium_worker)";
                 sqlx::query(deposed).execute(&mut **transaction).await.map_err(unavailable)?;
                 let taken = "DELETE FROM river_job WHERE state = 'running' AND kind = 'carium_row'
                     AND coalesce(json_extract(attempted_by, '$[#-1]'), '') NOT IN (SELECT id FROM carium_worker)
@@ -83,7 +86,8 @@ impl Engine for River {
             }
             #[cfg(feature = "postgres")]
             Transaction::Postgres(transaction) => {
-                let deposed = "DELETE FROM river_leader WHERE leader_id NOT IN (SELECT id FROM carium_worker)";
+                let deposed =
+                    "DELETE FROM river_leader WHERE leader_id NOT IN (SELECT id FROM carium_worker)";
                 sqlx::query(deposed).execute(&mut **transaction).await.map_err(unavailable)?;
                 let taken = "DELETE FROM river_job WHERE state = 'running' AND kind = 'carium_row'
                     AND NOT EXISTS (SELECT FROM carium_worker

@@ -48,9 +48,11 @@ impl<'a> Watch<'a> {
         let settled = counts.done + counts.failed + counts.unknown;
         if let Some((at, before)) = self.before.replace((begun, settled)) {
             #[allow(clippy::cast_precision_loss, reason = "a rate, to be shown")]
-            let newest = settled.saturating_sub(before) as f64 / begun.duration_since(at).as_secs_f64().max(0.001);
+            let newest =
+                settled.saturating_sub(before) as f64 / begun.duration_since(at).as_secs_f64().max(0.001);
             let is_first = self.per_second == 0.0;
-            self.per_second = if is_first { newest } else { newest * NEWEST + self.per_second * (1.0 - NEWEST) };
+            self.per_second =
+                if is_first { newest } else { newest * NEWEST + self.per_second * (1.0 - NEWEST) };
         }
         let left = counts.waiting + counts.running;
         #[allow(clippy::cast_precision_loss, reason = "a time, to be shown")]

@@ -48,7 +48,8 @@ struct Booked {
     outcome: Option<String>,
 }
 
-type BookedRow = (String, String, Option<i64>, i64, i64, i64, Option<Vec<u8>>, String, i64, i64, Option<String>);
+type BookedRow =
+    (String, String, Option<i64>, i64, i64, i64, Option<Vec<u8>>, String, i64, i64, Option<String>);
 
 /// What a run of a row came to.
 enum Came {
@@ -82,14 +83,17 @@ impl RowWork {
             Ok(request) => {
                 let key = RowKey::new(booked.key.as_str());
                 let leave = Leave(&self.ledger, &key);
-                let ran = match booked.outcome.as_deref().and_then(|outcome| serde_json::from_str(outcome).ok()) {
-                    Some(outcome) => self.onboarding.resume(&key, &request, &outcome).await,
-                    None => self.onboarding.run(&key, &request).await,
-                };
+                let ran =
+                    match booked.outcome.as_deref().and_then(|outcome| serde_json::from_str(outcome).ok()) {
+                        Some(outcome) => self.onboarding.resume(&key, &request, &outcome).await,
+                        None => self.onboarding.run(&key, &request).await,
+                    };
                 drop(leave);
                 ran.map_or_else(Came::Nothing, Came::To)
             }
-            Err(error) if matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::Unavailable) => return Err(error),
+            Err(error) if matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::Unavailable) => {
+                return Err(error);
+            }
             Err(error) => Came::NotRead(error),
         };
         let (settlement, verdict) = self.judge(row, &booked, came)?;
@@ -115,7 +119,8 @@ impl RowWork {
             (_, Some(sealed), Some(seal)) => {
                 let row = seal.open(booked.key.as_bytes(), sealed.clone())?;
                 let row = serde_json::from_slice::<OnboardingRow>(&row);
-                row.map_err(|_| Error::new(ErrorKind::Corrupt, "what lies sealed in the queue is no row"))?.check()
+                row.map_err(|_| Error::new(ErrorKind::Corrupt, "what lies sealed in the queue is no row"))?
+                    .check()
             }
             (Some(file), _, _) => {
                 let row = self.files.read(file, booked.place).await?;
@@ -144,14 +149,17 @@ impl RowWork {
                 let limited = |failure: &StepFailure| failure.kind == ErrorKind::RateLimited;
                 let is_asked_to_wait = outcome.steps().iter().all(|report| match &report.result {
                     StepOutcome::Failed(failure) if failure.try_again => limited(failure),
-                    StepOutcome::Unknown(doubt) if doubt.try_again => doubt.failure.as_ref().is_some_and(limited),
+                    StepOutcome::Unknown(doubt) if doubt.try_again => {
+                        doubt.failure.as_ref().is_some_and(limited)
+                    }
                     _ => true,
                 });
                 (outcome.next(), is_asked_to_wait, outcome.unknown().next().is_some())
             }
             Came::Nothing(error) => {
                 let failure = StepFailure::from(error);
-                let next = if failure.try_again { Next::TryAgain(failure.retry_after()) } else { Next::Person };
+                let next =
+                    if failure.try_again { Next::TryAgain(failure.retry_after()) } else { Next::Person };
                 settlement.failure = Some(json(&RowFailure::NotBegun(failure))?);
                 (next, error.kind() == ErrorKind::RateLimited, false)
             }

@@ -46,15 +46,24 @@ impl Server {
         }
         let server = Self { folder, programs, port };
         let data = server.data();
-        run(server.program("initdb").args(["--auth=trust", "--username=postgres", "--no-sync", "-D"]).arg(&data))?;
+        run(server
+            .program("initdb")
+            .args(["--auth=trust", "--username=postgres", "--no-sync", "-D"])
+            .arg(&data))?;
         server.launch()?;
         Ok(server)
     }
 
     fn launch(&self) -> Result<(), String> {
-        let options = format!("-p {} -k {} -c listen_addresses=127.0.0.1", self.port, self.folder.path().display());
+        let options =
+            format!("-p {} -k {} -c listen_addresses=127.0.0.1", self.port, self.folder.path().display());
         let log = self.folder.path().join("log");
-        run(self.program("pg_ctl").args(["start", "-w", "-o", &options, "-D"]).arg(self.data()).arg("-l").arg(log))
+        run(self
+            .program("pg_ctl")
+            .args(["start", "-w", "-o", &options, "-D"])
+            .arg(self.data())
+            .arg("-l")
+            .arg(log))
     }
 
     /// Stops it in the middle of whatever it is at, and starts it again.
@@ -97,8 +106,10 @@ impl Drop for Server {
 /// Where Debian has the programs of the newest server.
 fn programs() -> Option<PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql").ok()?.filter_map(Result::ok);
-    let mut found: Vec<PathBuf> =
-        versions.map(|version| version.path().join("bin")).filter(|path| path.join("initdb").exists()).collect();
+    let mut found: Vec<PathBuf> = versions
+        .map(|version| version.path().join("bin"))
+        .filter(|path| path.join("initdb").exists())
+        .collect();
     found.sort();
     found.pop()
 }
