@@ -45,7 +45,7 @@ pub(super) fn finish(
                 // Some say it themselves.
                 let is_mended = what.contains(':')
                     || ["is none of `", "is neither `"].iter().any(|told| what.starts_with(told));
-                let mend = if is_mended { None } else { problem.field().and_then(mend) };
+                let mend = if is_mended { None } else { problem.field().map(mend) };
                 problems.push(RowProblem { what: what.into(), mend, ..found });
             }
         }
@@ -91,10 +91,10 @@ fn key(known: &Known, name: &str, key: Option<&str>) -> Result<RowIdentity, &'st
 }
 
 /// What to do about a field, where that has not been said.
-fn mend(field: &str) -> Option<&'static str> {
+fn mend(field: &str) -> &'static str {
     let name = field.rsplit('.').next().unwrap_or(field);
     let name = name.split('[').next().unwrap_or(name);
-    Some(match name {
+    match name {
         "birth-date" => "write a day of the past like 1980-07-04",
         "gender" => "write `male`, `female`, `pnta`, `other` or `unknown`",
         "email" => "write one like ann@example.com",
@@ -113,5 +113,5 @@ fn mend(field: &str) -> Option<&'static str> {
         "description" | "patient-instruction" | "location" => "write a text, or leave it out",
         "documents" | "appointment" => "write it as the schema has it, or leave it out",
         _ => "take it out",
-    })
+    }
 }

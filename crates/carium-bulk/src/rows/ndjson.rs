@@ -94,13 +94,13 @@ impl<'de> Visitor<'de> for Keyed<'_> {
     fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<OnboardingRow, A::Error> {
         let held = None;
         let has_organization = self.known.organization.is_none();
-        let members = Members { members, keyed: self, held, has_organization };
+        let members = Members { rest: members, keyed: self, held, has_organization };
         OnboardingRow::deserialize(MapAccessDeserializer::new(members))
     }
 }
 
 struct Members<'a, A> {
-    members: A,
+    rest: A,
     keyed: Keyed<'a>,
     /// A value that was read already.
     held: Option<Value>,
@@ -111,12 +111,12 @@ struct Members<'a, A> {
 impl<'de, A: MapAccess<'de>> Members<'_, A> {
     /// The name of the next member that is handed on.
     fn next_name(&mut self) -> Result<Option<String>, A::Error> {
-        while let Some(name) = self.members.next_key::<String>()? {
+        while let Some(name) = self.rest.next_key::<String>()? {
             let is_key = self.keyed.known.key.as_deref() == Some(name.as_str());
             let is_of_schema =
                 PATIENT.contains(&name.as_str()) || ["documents", "appointment"].contains(&name.as_str());
             if is_key {
-                let value = self.members.next_value()?;
+                let value = self.rest.next_value()?;
                 self.take_key(&value);
                 if !is_of_schema {
                     continue;
@@ -126,7 +126,7 @@ impl<'de, A: MapAccess<'de>> Members<'_, A> {
             if ["username", "email", "mobile-phone", "organization-id"].contains(&name.as_str()) {
                 let value = match self.held.take() {
                     Some(value) => value,
-                    None => self.members.next_value()?,
+                    None => self.rest.next_value()?,
                 };
                 self.note(&name, &value);
                 self.held = Some(value);
@@ -184,7 +184,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Members<'_, A> {
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
         match self.held.take() {
             Some(value) => seed.deserialize(value).map_err(A::Error::custom),
-            None => self.members.next_value_seed(seed),
+            None => self.rest.next_value_seed(seed),
         }
     }
 }

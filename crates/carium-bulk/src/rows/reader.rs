@@ -21,7 +21,7 @@ pub(super) struct Reader {
 }
 
 enum Form {
-    Csv(Records<Bytes>),
+    Csv(Box<Records<Bytes>>),
     Ndjson(Lines<Bytes>),
 }
 
@@ -33,7 +33,7 @@ impl Reader {
             RowFormat::Csv => {
                 let mut records = Records::new(source, known.longest);
                 known.columns = first_line(&mut records, &known)?;
-                Form::Csv(records)
+                Form::Csv(Box::new(records))
             }
         };
         let header = Header(Arc::new(known));
@@ -44,7 +44,7 @@ impl Reader {
     pub(super) fn of_one(header: Header, source: Source<Bytes>) -> Self {
         let longest = header.0.longest;
         let form = match header.0.format {
-            RowFormat::Csv => Form::Csv(Records::new(source, longest)),
+            RowFormat::Csv => Form::Csv(Box::new(Records::new(source, longest))),
             RowFormat::Ndjson => Form::Ndjson(Lines::new(source, longest)),
         };
         Self { header, form, has_ended: false }

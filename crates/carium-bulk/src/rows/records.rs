@@ -197,8 +197,7 @@ fn scan(raw: &[u8], mut begins: impl FnMut(usize)) -> Result<(), QuoteFault> {
             (State::Start, b'"') => State::Quoted(at),
             (State::Start | State::Plain, _) => State::Plain,
             (State::Quoted(open), b'"') => State::Closed(open),
-            (State::Quoted(open), _) => State::Quoted(open),
-            (State::Closed(open), b'"') => State::Quoted(open),
+            (State::Quoted(open), _) | (State::Closed(open), b'"') => State::Quoted(open),
             (State::Closed(_), _) => return Err(QuoteFault::Closed(at)),
         };
     }

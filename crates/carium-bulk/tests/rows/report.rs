@@ -1,6 +1,6 @@
 //! A whole file, counted.
 
-use carium_bulk::rows::{RowFormat, RowOptions};
+use carium_bulk::rows::{RowFormat, RowOptions, RowProblem};
 
 use crate::support::{ORGANIZATION, lines, open, wait};
 
@@ -20,7 +20,7 @@ fn everything_is_counted_and_the_first_problems_are_kept() {
     let report_of_all = report(1000).unwrap();
     assert_eq!((report_of_all.rows, report_of_all.wrong_rows, report_of_all.count), (1000, 110, 110));
     assert!(!report_of_all.is_ok() && report_of_all.problems.len() == 110);
-    assert!(report_of_all.problems.is_sorted_by_key(|problem| problem.line()));
+    assert!(report_of_all.problems.is_sorted_by_key(RowProblem::line));
 
     let bounded = report(3).unwrap();
     assert_eq!((bounded.rows, bounded.wrong_rows, bounded.count), (1000, 110, 110));

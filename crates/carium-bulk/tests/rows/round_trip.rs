@@ -66,6 +66,7 @@ pub(crate) fn request() -> impl Strategy<Value = OnboardingRequest> {
 
 /// How a file is written.
 #[derive(Clone, Copy, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a matter of its own")]
 pub(crate) struct Style {
     has_mark: bool,
     has_returns: bool,
