@@ -1,6 +1,7 @@
 //! The files that rows were submitted from: what a worker reads them from again, if they are still what they were.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -80,7 +81,11 @@ fn hash(path: &Path, length: u64) -> io::Result<String> {
     if read < length {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    let mut digits = String::with_capacity(64);
+    for byte in hash.finalize() {
+        write!(digits, "{byte:02x}").map_err(io::Error::other)?;
+    }
+    Ok(digits)
 }
 
 /// Files that rows are read from, each checked when it is first used and whenever it has changed. Cheap to clone.

@@ -31,8 +31,8 @@ pub(crate) struct Parts {
 }
 
 impl Bulk {
-    /// Opens a queue in a file of SQLite, or on a server of PostgreSQL to which rows go in the clear of nobody: for
-    /// that, [`open_sealed`](Self::open_sealed). Makes it where there is none.
+    /// Opens a queue in a file of SQLite, and makes it where there is none. One on a server needs a key:
+    /// [`open_sealed`](Self::open_sealed).
     ///
     /// # Errors
     /// - [`Conflict`](ErrorKind::Conflict): the queue was made for another target, or by a newer version.

@@ -53,7 +53,7 @@ fn csv(row: &BookedRow) -> String {
     let mut failed: Vec<String> = steps.iter().filter_map(failure).collect();
     match &row.failure {
         Some(RowFailure::NotRead) => {
-            failed.push("the row cannot be read from its file: submit it again".to_owned())
+            failed.push("the row cannot be read from its file: submit it again".to_owned());
         }
         Some(RowFailure::NotBegun(failure)) => failed.push(with_fields(&failure.what, &failure.fields)),
         None => {}

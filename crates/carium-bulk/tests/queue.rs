@@ -195,7 +195,7 @@ async fn a_newer_schema_is_refused(place: Place) {
 /// Patients whose first creations end so.
 struct Odd {
     patients: Arc<dyn Patients>,
-    odd: AtomicUsize,
+    first: AtomicUsize,
     is_created: bool,
     error: fn() -> Error,
 }
@@ -204,7 +204,7 @@ struct Odd {
 impl Patients for Odd {
     async fn create(&self, patient: NewPatient) -> Result<IndividualId, Error> {
         let is_odd =
-            self.odd.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |odd| odd.checked_sub(1)).is_ok();
+            self.first.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
         if !is_odd {
             return self.patients.create(patient).await;
         }
@@ -215,12 +215,12 @@ impl Patients for Odd {
     }
 }
 
-fn odd(fake: &FakeCarium, odd: usize, is_created: bool, error: fn() -> Error) -> Services {
+fn odd(fake: &FakeCarium, first: usize, is_created: bool, error: fn() -> Error) -> Services {
     let client = fake.client();
     Services {
         patients: Arc::new(Odd {
             patients: Arc::clone(client.patients()),
-            odd: odd.into(),
+            first: first.into(),
             is_created,
             error,
         }),

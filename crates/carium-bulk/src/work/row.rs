@@ -96,7 +96,7 @@ impl RowWork {
             }
             Err(error) => Came::NotRead(error),
         };
-        let (settlement, verdict) = self.judge(row, &booked, came)?;
+        let (settlement, verdict) = self.judge(row, &booked, &came)?;
         self.settle(row, settlement, verdict).await
     }
 
@@ -132,7 +132,7 @@ impl RowWork {
     }
 
     /// What becomes of the row.
-    fn judge(&self, row: RowId, booked: &Booked, came: Came) -> Result<(Settlement, Verdict), Error> {
+    fn judge(&self, row: RowId, booked: &Booked, came: &Came) -> Result<(Settlement, Verdict), Error> {
         let mut settlement = Settlement {
             row,
             version: booked.version,
@@ -142,7 +142,7 @@ impl RowWork {
             failure: None,
             is_final: false,
         };
-        let (next, is_asked_to_wait, is_unknown) = match &came {
+        let (next, is_asked_to_wait, is_unknown) = match came {
             Came::To(outcome) => {
                 settlement.outcome = Some(json(outcome)?);
                 settlement.is_final = outcome.is_complete();
