@@ -32,6 +32,7 @@ pub(crate) fn run(full: bool) -> Result<(), String> {
     step("docs", &docs)?;
     if full {
         step("features", &features)?;
+        step("queues, in files and on a server, with all that takes minutes", &queues)?;
         step("licences and sources", &deny)?;
         step("other people's tools", &interop::run)?;
     }
@@ -80,6 +81,8 @@ fn features(root: &Path) -> Result<(), String> {
         ("carium-mock", "suite"),
         ("carium-mock", "wire"),
         ("carium-mock", "sandbox"),
+        ("carium-bulk", "rustls,sqlite"),
+        ("carium-bulk", "rustls,postgres"),
     ] {
         check(package, features)?;
     }
@@ -88,6 +91,14 @@ fn features(root: &Path) -> Result<(), String> {
         return Ok(());
     }
     check("carium", "native-tls")
+}
+
+/// The tests of the queue with a server, which they start themselves, and those in which ten thousand rows see their
+/// workers killed.
+fn queues(root: &Path) -> Result<(), String> {
+    let test =
+        ["test", "--locked", "--package", "carium-bulk", "--features", "postgres", "--", "--include-ignored"];
+    cargo(root, &test)
 }
 
 /// `deny.toml`, less the advisories, whose database is not in a package registry.

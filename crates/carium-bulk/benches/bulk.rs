@@ -1,0 +1,178 @@
+//! A million patients through a queue in a file, against a service that answers at once: what the queue costs.
+//!
+//! ```text
+//! cargo bench -p carium-bulk --bench bulk                 10,000 and 1,000,000 rows
+//! cargo bench -p carium-bulk --bench bulk -- --quick      1,000 and 10,000
+//! ```
+//!
+//! Beside it in the same run, with the smaller number of rows: the same rows in plain inserts of one transaction a
+//! thousand, and the same calls by hand, 64 at a time, that nothing remembers. Each is a process of its own: this
+//! program again. Nothing fails for being slow. Linux only, for `/proc`.
+
+use std::error::Error;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use carium::api::async_trait;
+use carium::onboarding::{Ledger, Onboarding, Services};
+use carium::patients::{IndividualId, NewPatient, Patients};
+use carium_bulk::rows::{RowOptions, Rows, Salt};
+use carium_bulk::{Bulk, Location, Target, WorkOptions};
+use carium_mock::FakeCarium;
+use futures_util::StreamExt as _;
+
+type Failed = Box<dyn Error>;
+
+/// How many rows are worked on at a time.
+const AT_A_TIME: usize = 64;
+const ORGANIZATION: &str = "8d25a2a6-8219-40d1-a34f-c24ec69f4f72";
+
+fn main() -> Result<(), Failed> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        ["measure", work, folder] => measure(work, Path::new(folder)),
+        // `cargo test --benches` builds it, and starts it without this word.
+        _ if !words.contains(&"--bench") => Ok(()),
+        _ if words.contains(&"--quick") => run(1_000, 10_000),
+        _ => run(10_000, 1_000_000),
+    }
+}
+
+fn run(few: u64, many: u64) -> Result<(), Failed> {
+    let say = |line: &str| writeln!(io::stdout(), "{line}");
+    say(&format!("{:<44}{:>10}{:>12}{:>12}", "", "rows", "rows/s", "peak MiB"))?;
+    for rows in [few, many] {
+        let folder = tempfile::tempdir()?;
+        write(&folder.path().join("rows.ndjson"), rows)?;
+        for (work, name) in [
+            ("inserts", "plain inserts, nothing checked"),
+            ("hand", "calls by hand, nothing remembered"),
+            ("submit", "submit"),
+            ("again", "submit the same file again"),
+            ("work", "work"),
+        ] {
+            if rows == many && matches!(work, "inserts" | "hand") {
+                continue;
+            }
+            let ran =
+                Command::new(std::env::current_exe()?).args(["measure", work]).arg(folder.path()).output()?;
+            let said = String::from_utf8(ran.stdout)?;
+            let [count, seconds, peak] = said.split_whitespace().collect::<Vec<_>>()[..] else {
+                return Err(format!("{work} failed: {}", String::from_utf8_lossy(&ran.stderr)).into());
+            };
+            if count.parse() != Ok(rows) {
+                return Err(format!("{work} was through with {count} rows").into());
+            }
+            #[allow(clippy::cast_precision_loss, reason = "a rate of a few digits")]
+            let rate = rows as f64 / seconds.parse::<f64>()?;
+            say(&format!("{name:<44}{rows:>10}{rate:>12.0}{:>12.1}", peak.parse::<f64>()? / 1024.0))?;
+        }
+    }
+    Ok(())
+}
+
+fn write(path: &Path, rows: u64) -> io::Result<()> {
+    let mut file = BufWriter::new(File::create(path)?);
+    for row in 0..rows {
+        writeln!(
+            file,
+            r#"{{"first-name":"Zoë","last-name":"O'Hara","birth-date":"1984-02-29","gender":"female","email":"zoe{row}@example.com","organization-id":"{ORGANIZATION}"}}"#
+        )?;
+    }
+    file.flush()
+}
+
+/// One measurement: the number of rows, seconds, and the peak of memory in KiB.
+fn measure(work: &str, folder: &Path) -> Result<(), Failed> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let (count, seconds) = runtime.block_on(async {
+        let file = folder.join("rows.ndjson");
+        let location = Location::File(folder.join("queue.db"));
+        let bulk = Bulk::open(&location, Target::sandbox(None)).await?;
+        let begun = Instant::now();
+        let count = match work {
+            "inserts" => inserts(&folder.join("plain.db"), &file).await?,
+            "hand" => hand(&file).await?,
+            "submit" => bulk.submit(&file, RowOptions::new()).await?.new,
+            "again" => bulk.submit(&file, RowOptions::new()).await?.known,
+            "work" => {
+                let options = WorkOptions::new().rows_at_a_time(AT_A_TIME).until_settled();
+                let onboarding = |ledger: Arc<dyn Ledger>| Onboarding::new(services(), ledger);
+                bulk.work(options, onboarding).await?.stopped().await?;
+                bulk.status().await?.done
+            }
+            _ => return Err("there is no such measurement".into()),
+        };
+        Ok::<_, Failed>((count, begun.elapsed().as_secs_f64()))
+    })?;
+    let status = fs::read_to_string("/proc/self/status")?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no peak")?;
+    let peak = peak.split_whitespace().next().ok_or("no peak")?;
+    writeln!(io::stdout(), "{count} {seconds} {peak}")?;
+    Ok(())
+}
+
+/// Creates patients in no time, and forgets them.
+struct Instantly(AtomicU64);
+
+#[async_trait]
+impl Patients for Instantly {
+    async fn create(&self, _: NewPatient) -> Result<IndividualId, carium::Error> {
+        let number = self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(IndividualId(carium::api::uuid::Uuid::from_u64_pair(1, number)))
+    }
+}
+
+fn services() -> Services {
+    let fake = FakeCarium::new();
+    let client = fake.client();
+    Services {
+        patients: Arc::new(Instantly(AtomicU64::new(0))),
+        invitations: Arc::clone(client.invitations()),
+        appointments: Arc::clone(client.appointments()),
+        documents: Arc::clone(client.documents()),
+        transfers: Arc::clone(client.transfers()),
+    }
+}
+
+/// The rows in a table, as one would write it without a queue.
+async fn inserts(database: &Path, file: &Path) -> Result<u64, Failed> {
+    let url = format!("sqlite://{}?mode=rwc", database.display());
+    let pool = sqlx::SqlitePool::connect(&url).await?;
+    sqlx::query("PRAGMA journal_mode = WAL").execute(&pool).await?;
+    sqlx::query("CREATE TABLE row (id INTEGER PRIMARY KEY, text TEXT NOT NULL)").execute(&pool).await?;
+    let (text, mut count) = (fs::read_to_string(file)?, 0);
+    for chunk in text.lines().collect::<Vec<_>>().chunks(1000) {
+        let mut transaction = pool.begin().await?;
+        for line in chunk {
+            let insert = sqlx::query("INSERT INTO row (text) VALUES ($1)").bind(*line);
+            count += insert.execute(&mut *transaction).await?.rows_affected();
+        }
+        transaction.commit().await?;
+    }
+    Ok(count)
+}
+
+/// The calls alone.
+async fn hand(file: &Path) -> Result<u64, Failed> {
+    let services = services();
+    let rows = Rows::open(file, RowOptions::new(), Salt::new([1; 32])).await?;
+    let patients = &services.patients;
+    let created = rows.map(|row| async move {
+        let row = row.map_err(|error| error.to_string())?;
+        patients.create(row.request.patient().clone()).await.map_err(|error| error.to_string())
+    });
+    let mut created = created.buffer_unordered(AT_A_TIME);
+    let mut count = 0;
+    while let Some(created) = created.next().await {
+        created?;
+        count += 1;
+    }
+    Ok(count)
+}

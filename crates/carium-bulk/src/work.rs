@@ -1,0 +1,245 @@
+//! Rows are worked on: by any number of processes, each with a heart that beats.
+
+mod heart;
+mod progress;
+mod row;
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use carium::onboarding::{Ledger, Onboarding};
+use carium::{Error, ErrorKind};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+pub use self::progress::Progress;
+
+use self::heart::Heart;
+use self::row::RowWork;
+use crate::Bulk;
+use crate::engine::Running;
+use crate::files::Files;
+use crate::ledger::BulkLedger;
+use crate::limits::Gate;
+
+/// How a process works.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct WorkOptions {
+    rows_at_a_time: NonZeroUsize,
+    tries: u32,
+    until_settled: bool,
+}
+
+/// The most rows that are worked on at a time.
+const MOST_AT_A_TIME: usize = 1000;
+
+impl Default for WorkOptions {
+    fn default() -> Self {
+        Self { rows_at_a_time: NonZeroUsize::MIN.saturating_add(15), tries: 10, until_settled: false }
+    }
+}
+
+impl WorkOptions {
+    /// 16 rows at a time, 10 tries each, until it is stopped.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many rows this process works on at a time: 1 to 1000. Left out, 16.
+    pub fn rows_at_a_time(mut self, rows: usize) -> Self {
+        self.rows_at_a_time = NonZeroUsize::new(rows.min(MOST_AT_A_TIME)).unwrap_or(NonZeroUsize::MIN);
+        self
+    }
+
+    /// How often a row is tried that fails in a way that may pass, before it is parked. Left out, 10. Being asked to
+    /// wait (429) is no try.
+    pub fn tries(mut self, tries: u32) -> Self {
+        self.tries = tries.max(1);
+        self
+    }
+
+    /// Stops by itself when no row waits any more. Rows that are parked do not count as waiting.
+    pub fn until_settled(mut self) -> Self {
+        self.until_settled = true;
+        self
+    }
+}
+
+/// A process at work. Dropped, it stops at once.
+#[must_use]
+pub struct Working {
+    stop: Stop,
+    progress: watch::Receiver<Progress>,
+    run: JoinHandle<Result<(), Error>>,
+}
+
+/// Stops a process at work, from wherever it is asked to. Cheap to clone.
+#[derive(Clone)]
+pub struct Stop(Arc<watch::Sender<Stage>>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    Working,
+    /// What is in flight is finished.
+    Stopping,
+    Stopped,
+}
+
+impl Stop {
+    /// Takes up no more rows, and finishes those that are in flight; asked a second time, it stops at once. What is
+    /// stopped at once is left as by a process that is killed: the ledger says of each call whether it may have been made.
+    pub fn stop(&self) {
+        self.0.send_modify(|stage| {
+            *stage = if *stage == Stage::Working { Stage::Stopping } else { Stage::Stopped };
+        });
+    }
+
+    /// Stops at once.
+    pub fn at_once(&self) {
+        self.0.send_replace(Stage::Stopped);
+    }
+
+    async fn reached(&self, stage: Stage) {
+        // The sender is in `self`: it is there.
+        let _ = self.0.subscribe().wait_for(|now| *now >= stage).await;
+    }
+}
+
+impl fmt::Debug for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Stop").field(&*self.0.borrow()).finish()
+    }
+}
+
+impl Working {
+    /// What stops it.
+    pub fn stop(&self) -> Stop {
+        self.stop.clone()
+    }
+
+    /// How far the queue has come, again and again while this works: for a progress bar, or an exporter of metrics.
+    pub fn progress(&self) -> watch::Receiver<Progress> {
+        self.progress.clone()
+    }
+
+    /// Until it has stopped.
+    ///
+    /// # Errors
+    /// The engine, or the database at the end.
+    pub async fn stopped(mut self) -> Result<(), Error> {
+        let run = (&mut self.run).await;
+        run.unwrap_or_else(|_| Err(Error::new(ErrorKind::Cancelled, "the worker was cut off")))
+    }
+}
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        self.stop.at_once();
+    }
+}
+
+impl fmt::Debug for Working {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Working").field("stop", &self.stop).finish_non_exhaustive()
+    }
+}
+
+impl Bulk {
+    /// Begins to work on rows in this process. Any number of processes may, on a server on any number of machines.
+    ///
+    /// `onboarding` makes what rows are onboarded with, over the ledger that it is given:
+    /// `|ledger| carium.onboarding(ledger).documents_in("scans/")`.
+    ///
+    /// # Errors
+    /// [`Unavailable`](ErrorKind::Unavailable): the database, or the engine.
+    pub async fn work(
+        &self,
+        options: WorkOptions,
+        onboarding: impl FnOnce(Arc<dyn Ledger>) -> Onboarding + Send,
+    ) -> Result<Working, Error> {
+        let parts = Arc::clone(&self.0);
+        let gate = Gate::new(parts.database.clone());
+        let ledger = BulkLedger::new(parts.database.clone(), parts.writer.clone()).behind(gate.clone());
+        let ledger = Arc::new(ledger);
+        let onboarding = onboarding(Arc::<BulkLedger>::clone(&ledger));
+        let heart = Heart::new(Arc::clone(&parts), gate);
+        // Before anything is handed out: what the dead had is taken up, and this worker is among the living.
+        heart.beat().await?;
+        let files = Files::new(parts.database.clone(), parts.salt.clone());
+        let work =
+            RowWork { parts: Arc::clone(&parts), onboarding, ledger, files, tries: options.tries.into() };
+        let running = parts.engine.start(heart.worker(), options.rows_at_a_time.get(), Arc::new(work))?;
+        let (progress, seen) = watch::channel(Progress::default());
+        let stop = Stop(Arc::new(watch::Sender::new(Stage::Working)));
+        let bulk = self.clone();
+        let run = run(bulk, heart, running, progress, stop.clone(), options.until_settled);
+        Ok(Working { stop, progress: seen, run: tokio::spawn(run) })
+    }
+}
+
+/// How often the heart beats.
+const BEAT: Duration = Duration::from_secs(1);
+
+async fn run(
+    bulk: Bulk,
+    heart: Heart,
+    mut running: Box<dyn Running>,
+    progress: watch::Sender<Progress>,
+    stop: Stop,
+    until_settled: bool,
+) -> Result<(), Error> {
+    let is_settled = AtomicBool::new(false);
+    let beats = async {
+        loop {
+            tokio::time::sleep(BEAT).await;
+            if let Err(error) = heart.beat().await {
+                tracing::warn!(%error, "the heart of the worker missed a beat");
+            }
+        }
+    };
+    let watches = async {
+        let mut watch = progress::Watch::new(&bulk);
+        loop {
+            match watch.look().await {
+                Ok(now) => {
+                    is_settled.store(now.counts.waiting + now.counts.running == 0, Ordering::Relaxed);
+                    progress.send_replace(now);
+                    if until_settled && is_settled.load(Ordering::Relaxed) {
+                        stop.0.send_if_modified(|stage| {
+                            let is_working = *stage == Stage::Working;
+                            if is_working {
+                                *stage = Stage::Stopping;
+                            }
+                            is_working
+                        });
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "the books cannot be read"),
+            }
+            watch.pause().await;
+        }
+    };
+    let ends = async {
+        stop.reached(Stage::Stopping).await;
+        running.stop();
+        tokio::select! {
+            ended = running.stopped() => return ended,
+            () = stop.reached(Stage::Stopped) => {}
+        }
+        running.stop_at_once();
+        running.stopped().await
+    };
+    let ended = tokio::select! {
+        ended = ends => ended,
+        () = async { tokio::join!(beats, watches); } => Ok(()),
+    };
+    heart.end().await;
+    if let Ok(now) = progress::Watch::new(&bulk).look().await {
+        progress.send_replace(now);
+    }
+    ended
+}

@@ -1,0 +1,67 @@
+//! How far a queue has come.
+
+use std::time::Duration;
+
+use carium::Error;
+use tokio::time::{Instant, sleep};
+
+use crate::Bulk;
+use crate::status::Counts;
+
+/// How far a queue has come, as all of its workers together have brought it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// How many rows are in which state.
+    pub counts: Counts,
+    /// How many rows were settled in a second, of late.
+    pub per_second: f64,
+    /// How long the rest takes at this rate. `None` while nothing moves.
+    pub time_left: Option<Duration>,
+}
+
+/// Looks at the books every now and then.
+pub(super) struct Watch<'a> {
+    bulk: &'a Bulk,
+    before: Option<(Instant, u64)>,
+    per_second: f64,
+    /// How long the last look took.
+    took: Duration,
+}
+
+/// How often one looks at the least.
+const OFTEN: Duration = Duration::from_secs(1);
+/// Which part of the time may be spent with looking: the larger the books, the more seldom.
+const PART: u32 = 20;
+/// How much of the rate is the newest look's.
+const NEWEST: f64 = 0.3;
+
+impl<'a> Watch<'a> {
+    pub(super) fn new(bulk: &'a Bulk) -> Self {
+        Self { bulk, before: None, per_second: 0.0, took: Duration::ZERO }
+    }
+
+    pub(super) async fn look(&mut self) -> Result<Progress, Error> {
+        let begun = Instant::now();
+        let counts = self.bulk.status().await?;
+        self.took = begun.elapsed();
+        let settled = counts.done + counts.failed + counts.unknown;
+        if let Some((at, before)) = self.before.replace((begun, settled)) {
+            #[allow(clippy::cast_precision_loss, reason = "a rate, to be shown")]
+            let newest =
+                settled.saturating_sub(before) as f64 / begun.duration_since(at).as_secs_f64().max(0.001);
+            let is_first = self.per_second == 0.0;
+            self.per_second =
+                if is_first { newest } else { newest * NEWEST + self.per_second * (1.0 - NEWEST) };
+        }
+        let left = counts.waiting + counts.running;
+        #[allow(clippy::cast_precision_loss, reason = "a time, to be shown")]
+        let seconds = left as f64 / self.per_second;
+        let time_left = Duration::try_from_secs_f64(seconds).ok().filter(|_| self.per_second > 0.0);
+        Ok(Progress { counts, per_second: self.per_second, time_left })
+    }
+
+    pub(super) async fn pause(&self) {
+        sleep(OFTEN.max(self.took * PART)).await;
+    }
+}

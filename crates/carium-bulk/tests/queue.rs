@@ -1,0 +1,350 @@
+//! A queue from end to end, in one process, against a Carium in memory: in a file, and on a server.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use carium::api::async_trait;
+use carium::onboarding::{Ledger, Onboarding, Resolution, Services, Step};
+use carium::patients::{IndividualId, NewPatient, Patients};
+use carium::{Error, ErrorKind};
+use carium_bulk::rows::RowOptions;
+use carium_bulk::{BookedRow, Bulk, ReportFormat, Retry, RowState, Target, WorkOptions};
+use carium_mock::FakeCarium;
+use futures_util::TryStreamExt as _;
+
+use self::support::{Place, furnish, letter, lines, patient, whole_row, work, write_letters};
+
+/// The test for a queue in a file, and for one on a server.
+macro_rules! on_both {
+    ($($name:ident),* $(,)?) => {
+        mod in_a_file {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $name() {
+                    super::$name(super::Place::new()).await;
+                }
+            )*
+        }
+
+        #[cfg(feature = "postgres")]
+        mod on_a_server {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $name() {
+                    if let Some(place) = super::Place::on_server() {
+                        super::$name(place).await;
+                    }
+                }
+            )*
+        }
+    };
+}
+
+on_both![
+    rows_go_in_and_patients_come_out,
+    a_file_is_submitted_again,
+    another_target_is_refused,
+    a_newer_schema_is_refused,
+    a_person_decides,
+    what_fails_is_parked_and_tried_again,
+    a_wait_is_no_try,
+    a_worker_stops_when_it_is_told_to,
+    limits_are_kept,
+];
+
+fn rows(fake: &FakeCarium, numbers: Range<usize>) -> String {
+    lines(numbers.map(|number| patient(fake, number)))
+}
+
+async fn parked(bulk: &Bulk) -> Vec<BookedRow> {
+    bulk.parked().try_collect().await.unwrap()
+}
+
+async fn rows_go_in_and_patients_come_out(place: Place) {
+    let fake = FakeCarium::new();
+    furnish(&fake);
+    write_letters(place.folder.path(), 0..20);
+    let file = place.write("patients.ndjson", &lines((0..20).map(|number| whole_row(&fake, number))));
+    let bulk = place.open(&fake).await;
+    let submission = bulk.submit(&file, RowOptions::new()).await.unwrap();
+    assert_eq!((submission.rows(), submission.new), (20, 20));
+    assert_eq!(bulk.status().await.unwrap().waiting, 20);
+
+    let counts = work(&bulk, &fake, &place).await;
+
+    assert_eq!((counts.done, counts.rows()), (20, 20));
+    assert_eq!(fake.patients().len(), 20);
+    assert_eq!(fake.appointments().len(), 20);
+    let documents = fake.documents();
+    assert_eq!(documents.len(), 20);
+    for document in documents {
+        let number = document.attributes.name.as_str().rsplit(' ').next().unwrap().parse().unwrap();
+        assert_eq!(fake.document_bytes(document.id).unwrap(), letter(number).as_bytes());
+        assert_eq!(fake.invitations_to(&format!("zoe{number}@example.com")).len(), 1);
+    }
+    let report: Vec<BookedRow> = bulk.report().try_collect().await.unwrap();
+    assert_eq!(report.len(), 20);
+    for (row, line) in report.iter().zip(1..) {
+        assert_eq!((row.state, row.line), (RowState::Done, line));
+        let text = ReportFormat::Csv.line(row).unwrap();
+        assert_eq!(
+            text.split(',').count(),
+            ReportFormat::Csv.heading().unwrap().split(',').count(),
+            "{text}"
+        );
+        let patient = row.outcome.as_ref().unwrap().patient().unwrap();
+        assert!(text.contains(&patient.to_string()), "{text}");
+        assert!(ReportFormat::Ndjson.line(row).unwrap().contains(&patient.to_string()));
+    }
+}
+
+async fn a_file_is_submitted_again(place: Place) {
+    let fake = FakeCarium::new();
+    let file = place.write("patients.ndjson", &rows(&fake, 0..10));
+    let bulk = place.open(&fake).await;
+    bulk.submit(&file, RowOptions::new()).await.unwrap();
+    work(&bulk, &fake, &place).await;
+
+    let same = bulk.submit(&file, RowOptions::new()).await.unwrap();
+    assert_eq!((same.new, same.known, same.changed), (0, 10, 0));
+    assert_eq!(work(&bulk, &fake, &place).await.done, 10);
+    assert_eq!(fake.patients().len(), 10);
+
+    place.write("patients.ndjson", &rows(&fake, 0..12));
+    let grown = bulk.submit(&file, RowOptions::new()).await.unwrap();
+    assert_eq!((grown.new, grown.known, grown.changed), (2, 10, 0));
+    assert_eq!(work(&bulk, &fake, &place).await.done, 12);
+
+    // A row that says something else, and one that is none.
+    let odd = rows(&fake, 0..12).replace("Zoë3\"", "Zoe3\"") + "{\"first-name\": 1}\n";
+    place.write("patients.ndjson", &odd);
+    let odd = bulk.submit(&file, RowOptions::new()).await.unwrap();
+    assert_eq!((odd.new, odd.known, odd.changed, odd.wrong), (0, 11, 1, 1));
+    assert_eq!(odd.changed_lines, [4]);
+    assert_eq!(work(&bulk, &fake, &place).await.done, 12);
+    assert_eq!(fake.patients().len(), 12);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_there_twice_is_told() {
+    let (place, fake) = (Place::new(), FakeCarium::new());
+    let file = place.write("patients.ndjson", &(rows(&fake, 0..10) + &rows(&fake, 4..5)));
+    let bulk = place.open(&fake).await;
+    let first = bulk.submit(&file, RowOptions::new()).await.unwrap();
+    assert_eq!((first.new, first.repeated, first.repeated_lines.as_slice()), (10, 1, [11].as_slice()));
+    let second = bulk.submit(&file, RowOptions::new()).await.unwrap();
+    assert_eq!((second.known, second.repeated), (10, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_is_not_read_from_a_file_that_has_changed() {
+    let (place, fake) = (Place::new(), FakeCarium::new());
+    let file = place.write("patients.ndjson", &rows(&fake, 0..3));
+    let bulk = place.open(&fake).await;
+    bulk.submit(&file, RowOptions::new()).await.unwrap();
+    place.write("patients.ndjson", &rows(&fake, 0..3).replace("1984", "1985"));
+
+    assert_eq!(work(&bulk, &fake, &place).await.failed, 3);
+    assert!(fake.patients().is_empty());
+
+    // Under another name, with other rows before it.
+    let moved = place.write("moved.ndjson", &(rows(&fake, 7..9) + &rows(&fake, 0..3)));
+    let moved = bulk.submit(&moved, RowOptions::new()).await.unwrap();
+    assert_eq!((moved.new, moved.known), (2, 3));
+    assert_eq!(work(&bulk, &fake, &place).await.done, 5);
+}
+
+async fn another_target_is_refused(place: Place) {
+    let fake = FakeCarium::new();
+    place.open(&fake).await;
+    let refused = place.try_open(Target::of(fake.client())).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Conflict);
+    assert!(refused.to_string().contains("another base URL"), "{refused}");
+    let refused = place.try_open(Target::sandbox(fake.new_organization())).await.unwrap_err();
+    assert!(refused.to_string().contains("another organization"), "{refused}");
+    place.open(&fake).await;
+}
+
+async fn a_newer_schema_is_refused(place: Place) {
+    let fake = FakeCarium::new();
+    place.open(&fake).await.close().await;
+    let newer = "UPDATE carium_version SET version = version + 1";
+    match &place.location {
+        carium_bulk::Location::File(path) => {
+            let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", path.display())).await.unwrap();
+            sqlx::query(newer).execute(&pool).await.unwrap();
+            pool.close().await;
+        }
+        #[cfg(feature = "postgres")]
+        carium_bulk::Location::Server(url) => {
+            let pool = sqlx::PgPool::connect(url).await.unwrap();
+            sqlx::query(newer).execute(&pool).await.unwrap();
+        }
+        _ => unreachable!("there are no others"),
+    }
+    let refused = place.try_open(Target::sandbox(fake.organization())).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Conflict);
+    assert!(refused.to_string().contains("newer version"), "{refused}");
+}
+
+/// Patients whose first creations end so.
+struct Odd {
+    patients: Arc<dyn Patients>,
+    first: AtomicUsize,
+    is_created: bool,
+    error: fn() -> Error,
+}
+
+#[async_trait]
+impl Patients for Odd {
+    async fn create(&self, patient: NewPatient) -> Result<IndividualId, Error> {
+        let is_odd =
+            self.first.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+        if !is_odd {
+            return self.patients.create(patient).await;
+        }
+        if self.is_created {
+            self.patients.create(patient).await?;
+        }
+        Err((self.error)())
+    }
+}
+
+fn odd(fake: &FakeCarium, first: usize, is_created: bool, error: fn() -> Error) -> Services {
+    let client = fake.client();
+    Services {
+        patients: Arc::new(Odd {
+            patients: Arc::clone(client.patients()),
+            first: first.into(),
+            is_created,
+            error,
+        }),
+        invitations: Arc::clone(client.invitations()),
+        appointments: Arc::clone(client.appointments()),
+        documents: Arc::clone(client.documents()),
+        transfers: Arc::clone(client.transfers()),
+    }
+}
+
+async fn work_with(bulk: &Bulk, options: WorkOptions, services: Services) {
+    let onboarding = |ledger: Arc<dyn Ledger>| Onboarding::new(services, ledger);
+    bulk.work(options.until_settled(), onboarding).await.unwrap().stopped().await.unwrap();
+}
+
+fn lost() -> Error {
+    Error::new(ErrorKind::TimedOut, "the answer was lost").that_may_have_happened()
+}
+
+async fn a_person_decides(place: Place) {
+    let fake = FakeCarium::new();
+    let file = place.write("patients.ndjson", &rows(&fake, 0..4));
+    let bulk = place.open(&fake).await;
+    bulk.submit(&file, RowOptions::new()).await.unwrap();
+    work_with(&bulk, WorkOptions::new(), odd(&fake, 2, true, lost)).await;
+
+    let counts = bulk.status().await.unwrap();
+    assert_eq!((counts.done, counts.unknown, counts.rows()), (2, 2, 4));
+    let unknown = parked(&bulk).await;
+    assert!(unknown.iter().all(|row| row.state == RowState::Unknown));
+    // What is unknown stays so, however often it is tried.
+    bulk.retry(Retry::Row(unknown[0].row)).await.unwrap();
+    assert_eq!(work(&bulk, &fake, &place).await.unknown, 2);
+    assert_eq!(fake.patients().len(), 4);
+
+    let of = |row: &BookedRow| {
+        let email = format!("zoe{}@example.com", row.line - 1);
+        let of =
+            fake.patients().into_iter().find(|(_, patient)| format!("{:?}", patient.email).contains(&email));
+        of.map_or_else(|| fake.patients()[0].0, |(id, _)| id)
+    };
+    let id = of(&unknown[0]);
+    bulk.resolve(unknown[0].row, &Step::Patient, Resolution::Created(id.into())).await.unwrap();
+    let refused = bulk.resolve(unknown[0].row, &Step::Patient, Resolution::NotDone).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Conflict);
+    assert_eq!(
+        bulk.resolve(99, &Step::Patient, Resolution::NotDone).await.unwrap_err().kind(),
+        ErrorKind::NotFound
+    );
+    let counts = work(&bulk, &fake, &place).await;
+    assert_eq!((counts.done, counts.unknown), (3, 1));
+    // Said to be not there, and it is: the username is taken, so it is in doubt again, and not made twice.
+    bulk.resolve(unknown[1].row, &Step::Patient, Resolution::NotDone).await.unwrap();
+    assert_eq!(work(&bulk, &fake, &place).await.unknown, 1);
+    assert_eq!(fake.patients().len(), 4);
+}
+
+async fn what_fails_is_parked_and_tried_again(place: Place) {
+    let fake = FakeCarium::new();
+    let file = place.write("patients.ndjson", &rows(&fake, 0..3));
+    let bulk = place.open(&fake).await;
+    bulk.submit(&file, RowOptions::new()).await.unwrap();
+    let refused = || Error::new(ErrorKind::Rejected, "refused");
+    let away = || Error::new(ErrorKind::Unavailable, "away");
+    work_with(&bulk, WorkOptions::new(), odd(&fake, 1, false, refused)).await;
+    let counts = bulk.status().await.unwrap();
+    assert_eq!((counts.done, counts.failed), (2, 1));
+    let failed = parked(&bulk).await;
+    let text = ReportFormat::Csv.line(&failed[0]).unwrap();
+    assert!(text.contains("failed") && text.contains("patient: "), "{text}");
+
+    // Two tries, of which the last one fails too.
+    assert_eq!(bulk.retry(Retry::Failed).await.unwrap(), 1);
+    work_with(&bulk, WorkOptions::new().tries(2), odd(&fake, 2, false, away)).await;
+    assert_eq!(parked(&bulk).await[0].tries, 2);
+
+    bulk.retry(Retry::Row(failed[0].row)).await.unwrap();
+    assert_eq!(work(&bulk, &fake, &place).await.done, 3);
+    assert_eq!(bulk.retry(Retry::Row(failed[0].row)).await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(bulk.retry(Retry::Failed).await.unwrap(), 0);
+}
+
+async fn a_wait_is_no_try(place: Place) {
+    let fake = FakeCarium::new();
+    let file = place.write("patients.ndjson", &rows(&fake, 0..1));
+    let bulk = place.open(&fake).await;
+    bulk.submit(&file, RowOptions::new()).await.unwrap();
+    let limited = || Error::new(ErrorKind::RateLimited, "too many").with_retry_after(Duration::from_secs(1));
+    work_with(&bulk, WorkOptions::new().tries(1), odd(&fake, 2, false, limited)).await;
+    let counts = bulk.status().await.unwrap();
+    assert_eq!((counts.done, fake.patients().len()), (1, 1));
+    let report: Vec<BookedRow> = bulk.report().try_collect().await.unwrap();
+    assert_eq!(report[0].tries, 0);
+}
+
+async fn a_worker_stops_when_it_is_told_to(place: Place) {
+    let fake = FakeCarium::new();
+    let file = place.write("patients.ndjson", &rows(&fake, 0..2000));
+    let bulk = place.open(&fake).await;
+    bulk.submit(&file, RowOptions::new()).await.unwrap();
+    let working = bulk.work(WorkOptions::new(), |ledger| fake.client().onboarding(ledger)).await.unwrap();
+    let mut progress = working.progress();
+    progress.wait_for(|progress| progress.counts.done > 0).await.unwrap();
+    working.stop().stop();
+    working.stopped().await.unwrap();
+    let counts = bulk.status().await.unwrap();
+    // What was in flight was finished.
+    assert_eq!((counts.running, counts.unknown, counts.failed, counts.rows()), (0, 0, 0, 2000));
+    assert_eq!(fake.patients().len() as u64, counts.done);
+}
+
+async fn limits_are_kept(place: Place) {
+    let fake = FakeCarium::new();
+    let bulk = place.open(&fake).await;
+    assert_eq!(bulk.limits().await.unwrap(), carium_bulk::Limits::none());
+    let limits = carium_bulk::Limits::none().per_second(50.0).in_flight(3);
+    bulk.set_limits(limits).await.unwrap();
+    assert_eq!(bulk.limits().await.unwrap(), limits);
+    let wrong = bulk.set_limits(carium_bulk::Limits::none().per_second(0.0)).await.unwrap_err();
+    assert_eq!(wrong.kind(), ErrorKind::InvalidInput);
+
+    let file = place.write("patients.ndjson", &rows(&fake, 0..100));
+    bulk.submit(&file, RowOptions::new()).await.unwrap();
+    let begun = std::time::Instant::now();
+    assert_eq!(work(&bulk, &fake, &place).await.done, 100);
+    assert!(begun.elapsed() > Duration::from_millis(1900), "{:?}", begun.elapsed());
+}
