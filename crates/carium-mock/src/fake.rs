@@ -144,7 +144,7 @@ impl FakeCarium {
 
     /// Someone who can be invited, beside the patients that are created.
     pub fn add_user(&self, username: impl Into<String>) {
-        self.0.service.world().usernames.insert(username.into());
+        self.0.service.world().add_user(&username.into());
     }
 
     /// The practitioner of this name, who is there from now on.
@@ -173,11 +173,9 @@ impl FakeCarium {
         world.patients().map(|(id, patient)| (*id, patient.clone())).collect()
     }
 
-    /// The invitations to this username, in their order: the ways in which each was sent.
+    /// The invitations to this username, however it is capitalized, in their order: the ways in which each was sent.
     pub fn invitations_to(&self, username: &str) -> Vec<Vec<NotificationChannel>> {
-        let world = self.0.service.world();
-        let to = world.invitations.iter().filter(|(each, _)| each == username);
-        to.map(|(_, channels)| channels.clone()).collect()
+        self.0.service.world().invitations_to(username)
     }
 
     /// The appointments that are there, by their ids.
@@ -202,7 +200,8 @@ impl FakeCarium {
         self.0.store.file(id)
     }
 
-    /// The calls that reached the service, in their order. Sign-ins are among them.
+    /// The calls that reached the service, in their order; of more than a million, the last million. Sign-ins are
+    /// among them.
     pub fn calls(&self) -> Vec<FakeCall> {
         self.0.service.calls()
     }

@@ -41,7 +41,7 @@ use carium_api::Operation;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 pub use self::file::InvalidFaultPlan;
-pub use self::making::{Api, Download, On, Upload};
+pub use self::making::{After, Api, Before, Download, On, Upload};
 use self::random::Random;
 pub(crate) use self::running::Faults;
 
@@ -70,7 +70,7 @@ impl FaultPlan {
     }
 
     /// One call in ten goes wrong, in a way that follows from this seed, the operation, and the number of the call
-    /// among those of its operation. When a test fails with it, the seed is printed.
+    /// among those of its operation. The seed is printed when the plan is set, which a test shows when it fails.
     ///
     /// Nothing falls silent, so that a test over HTTP need not wait, and what a download brings is not corrupted,
     /// which only who knows the digest could see.
@@ -216,9 +216,10 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// An answer without a body. A number that no status can have becomes 500.
+    /// An answer without a body. A number that no answer can have becomes 500: one below 200 is none yet.
     pub fn status(status: u16) -> Self {
-        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = StatusCode::from_u16(status).ok().filter(|status| !status.is_informational());
+        let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Self { status, headers: HeaderMap::new(), body: Bytes::new() }
     }
 
@@ -239,7 +240,9 @@ impl Reply {
     }
 
     pub(crate) fn response(&self) -> Response<Bytes> {
-        let mut response = Response::new(self.body.clone());
+        // What these say is that there is no body.
+        let is_empty = matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let mut response = Response::new(if is_empty { Bytes::new() } else { self.body.clone() });
         *response.status_mut() = self.status;
         response.headers_mut().clone_from(&self.headers);
         response

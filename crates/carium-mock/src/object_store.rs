@@ -131,7 +131,7 @@ impl ObjectStore {
         self.store.objects().keys().cloned().collect()
     }
 
-    /// Everything that came since the start, in its order.
+    /// What came since the start, in its order; of more than a hundred thousand calls, the last of them.
     pub fn calls(&self) -> Vec<StoreCall> {
         self.store.calls.all()
     }

@@ -19,6 +19,7 @@ mod showboat;
 pub(crate) mod store;
 pub(crate) mod world;
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -51,6 +52,9 @@ pub struct FakeCall {
     pub met_fault: bool,
 }
 
+/// A sandbox may run for days. More than any test counts, and some 30 MB.
+const CALLS_KEPT: usize = 1_000_000;
+
 /// What becomes of a request.
 #[derive(Debug)]
 pub(crate) enum Outcome {
@@ -67,7 +71,7 @@ pub(crate) enum Outcome {
 /// The service.
 pub(crate) struct Service {
     world: Mutex<World>,
-    calls: Mutex<Vec<FakeCall>>,
+    calls: Mutex<VecDeque<FakeCall>>,
     store: Arc<dyn Store>,
     faults: Arc<Faults>,
     /// The wall clock of when it began, in seconds since 1970. From there on time is tokio's.
@@ -91,7 +95,7 @@ impl Service {
     }
 
     pub(crate) fn calls(&self) -> Vec<FakeCall> {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
     }
 
     /// What time it is, in seconds since 1970.
@@ -111,7 +115,11 @@ impl Service {
         };
         let note = |status: Option<u16>| {
             let call = FakeCall { operation: operation.id, status, met_fault };
-            self.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
+            let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+            if calls.len() == CALLS_KEPT {
+                calls.pop_front();
+            }
+            calls.push_back(call);
         };
         match before {
             Some(What::RevokeToken) => self.world().tokens.clear(),

@@ -184,6 +184,35 @@ async fn what_is_presigned_ends_and_so_do_tokens() {
 }
 
 #[tokio::test]
+async fn a_username_is_the_same_however_it_is_capitalized() {
+    let fake = FakeCarium::new();
+    let create = |email: &str| {
+        let (fake, new) = (fake.clone(), patient(&fake).email(email).build().unwrap());
+        async move { carium::Patients::create(&fake, new).await }
+    };
+    create("Ada@example.com").await.unwrap();
+    fake.send(NewInvitation::by_email("ada@Example.com").unwrap()).await.unwrap();
+    assert_eq!(fake.invitations_to("ADA@example.com").len(), 1);
+    fake.add_user("Bea@example.com");
+    for taken in ["ada@EXAMPLE.com", "bea@example.com"] {
+        assert_eq!(create(taken).await.unwrap_err().kind(), ErrorKind::Conflict);
+    }
+}
+
+#[tokio::test]
+async fn ids_do_not_follow_from_how_often_someone_signs_in() {
+    let ids = async |sign_ins: usize| {
+        let fake = FakeCarium::new();
+        for _ in 0..sign_ins {
+            fake.revoke_tokens();
+            fake.practitioners(ListOptions::default()).try_collect::<Vec<_>>().await.unwrap();
+        }
+        fake.new_individual()
+    };
+    assert_eq!(ids(0).await, ids(3).await);
+}
+
+#[tokio::test]
 async fn ids_follow_from_the_seed() {
     let ids = |seed| {
         let fake = FakeCarium::with_seed(seed);

@@ -121,6 +121,22 @@ async fn a_transfer_meets_each_fault() {
     }
 }
 
+#[tokio::test]
+async fn a_download_is_cut_before_its_end_or_comes_whole() {
+    let (sandbox, _) = both().await;
+    for fake in [FakeCarium::new(), sandbox.fake().clone()] {
+        for (content, fault, expected) in [
+            (&b"four"[..], Fault::on_download().reset_after(3), Err(ErrorKind::Unavailable)),
+            (b"four", Fault::on_download().reset_after(4), Ok(())),
+            (b"four", Fault::on_download().reset_after(1000), Ok(())),
+            (b"f", Fault::on_download().truncate(), Err(ErrorKind::Unavailable)),
+            (b"", Fault::on_download().truncate(), Ok(())),
+        ] {
+            assert_eq!(get(&fake, &fault, content).await, expected, "{} bytes, {fault}", content.len());
+        }
+    }
+}
+
 /// A document whose file is posted once.
 async fn post(fake: &FakeCarium, fault: &Fault, content: &[u8]) -> (DocumentReferenceId, Result<(), Error>) {
     let announced = carium::Documents::create(fake, document(fake)).await.unwrap();

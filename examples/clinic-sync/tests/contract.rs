@@ -11,22 +11,31 @@ use carium_mock::suite::{PatientsSubject, Scene};
 use clinic_sync::Audited;
 
 /// The layer in front of a fake.
-struct Subject(FakeCarium);
+struct Subject {
+    fake: FakeCarium,
+    audited: Arc<Audited>,
+}
+
+impl Subject {
+    fn new(fake: FakeCarium) -> Self {
+        Self { audited: Arc::new(Audited::new(Arc::new(fake.clone()))), fake }
+    }
+}
 
 impl Scene for Subject {
     fn organization(&self) -> OrganizationId {
-        self.0.organization()
+        self.fake.organization()
     }
 }
 
 impl PatientsSubject for Subject {
     fn patients(&self) -> Arc<dyn Patients> {
-        Arc::new(Audited::new(Arc::new(self.0.clone())))
+        Arc::<Audited>::clone(&self.audited)
     }
 
     fn groups(&self) -> [IndividualGroupId; 2] {
-        [self.0.new_group(), self.0.new_group()]
+        [self.fake.new_group(), self.fake.new_group()]
     }
 }
 
-carium_mock::contract_suite!(patients; subject = Subject(FakeCarium::new()));
+carium_mock::contract_suite!(patients; subject = Subject::new(FakeCarium::new()));

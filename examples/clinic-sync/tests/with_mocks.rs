@@ -48,3 +48,14 @@ async fn each_answer_leads_somewhere() {
     let admission = admit(&patients, &invitations, patient()).await.unwrap();
     assert_eq!(admission, Admission::NotInvited(ID.parse().unwrap()));
 }
+
+#[tokio::test]
+async fn an_invitation_in_doubt_is_not_one_to_be_sent_again() {
+    let mut patients = MockPatients::new();
+    patients.expect_create().returning(|_| Ok(ID.parse().unwrap()));
+    let mut invitations = MockInvitations::new();
+    let lost = || Error::new(ErrorKind::Unavailable, "no answer").that_may_have_happened();
+    invitations.expect_send().once().returning(move |_| Err(lost()));
+    let admission = admit(&patients, &invitations, patient()).await.unwrap();
+    assert_eq!(admission, Admission::PerhapsInvited(ID.parse().unwrap()));
+}

@@ -18,7 +18,7 @@ async fn the_program_brings_a_register() {
     assert_eq!(sandbox.fake().patients().len(), 1);
 }
 
-/// Runs the program, with this on its standard input.
+/// Runs the program with this on its standard input, and gives all that it prints.
 async fn sync(sandbox: &Sandbox, register: &'static str) -> String {
     let mut program = Command::new(env!("CARGO_BIN_EXE_clinic-sync"));
     program
@@ -27,11 +27,13 @@ async fn sync(sandbox: &Sandbox, register: &'static str) -> String {
         .env("CARIUM_PASSWORD", "password")
         .env("CARIUM_ORGANIZATION_ID", sandbox.fake().organization().to_string())
         .stdin(Stdio::piped())
-        .stdout(Stdio::piped());
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let run = move || {
         let mut child = program.spawn().unwrap();
         child.stdin.take().unwrap().write_all(register.as_bytes()).unwrap();
-        String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap()
+        let output = child.wait_with_output().unwrap();
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
     };
     tokio::task::spawn_blocking(run).await.unwrap()
 }

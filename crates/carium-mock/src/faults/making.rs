@@ -19,17 +19,25 @@ pub enum Upload {}
 #[derive(Clone, Copy, Debug)]
 pub enum Download {}
 
+/// Nothing is done first.
+#[derive(Clone, Copy, Debug)]
+pub enum Before {}
+
+/// What is asked for is done first.
+#[derive(Clone, Copy, Debug)]
+pub enum After {}
+
 /// The beginning of a [`Fault`]: the calls that it is for. The first one, unless it is said otherwise.
 ///
 /// Calls are counted from 1, from the moment at which the plan is set, each operation by itself. What the client
 /// repeats is another call.
 #[derive(Clone, Copy, Debug)]
 #[must_use]
-pub struct On<T> {
+pub struct On<T, M = Before> {
     target: Target,
     calls: Calls,
     moment: Moment,
-    of: PhantomData<T>,
+    of: PhantomData<(T, M)>,
 }
 
 impl Fault {
@@ -54,6 +62,18 @@ impl<T> On<T> {
         Self { target, calls: Calls::one(1), moment: Moment::Before, of: PhantomData }
     }
 
+    /// What is asked for is done first. Otherwise the fault comes before, and nothing is done.
+    pub fn after_the_work(self) -> On<T, After> {
+        On { target: self.target, calls: self.calls, moment: Moment::After, of: PhantomData }
+    }
+
+    /// What is asked for is done, and the connection ends without an answer.
+    pub fn lose_answer(self) -> Fault {
+        self.after_the_work().reset()
+    }
+}
+
+impl<T, M> On<T, M> {
     /// The call of this number, counted from 1.
     pub fn call(self, nth: u64) -> Self {
         Self { calls: Calls::one(nth), ..self }
@@ -79,11 +99,6 @@ impl<T> On<T> {
         Self { calls: Calls::EVERY, ..self }
     }
 
-    /// What is asked for is done first. Otherwise the fault comes before, and nothing is done.
-    pub fn after_the_work(self) -> Self {
-        Self { moment: Moment::After, ..self }
-    }
-
     /// This is answered: a status, or a [`Reply`].
     pub fn answer(self, reply: impl Into<Reply>) -> Fault {
         self.fails(What::Answer(reply.into()))
@@ -98,11 +113,6 @@ impl<T> On<T> {
     /// failure, which is what the client grants them unless it is told otherwise.
     pub fn silence(self) -> Fault {
         self.fails(What::Silence)
-    }
-
-    /// What is asked for is done, and the connection ends without an answer.
-    pub fn lose_answer(self) -> Fault {
-        self.after_the_work().reset()
     }
 
     fn fails(self, what: What) -> Fault {
@@ -142,12 +152,13 @@ impl On<Upload> {
 }
 
 impl On<Download> {
-    /// The connection ends once so many bytes of what is asked for were written.
+    /// The connection ends once so many bytes of what is asked for were written. A file that has no more than that
+    /// comes whole.
     pub fn reset_after(self, bytes: u64) -> Fault {
         self.fails(What::Reset { after: Some(bytes) })
     }
 
-    /// The connection ends in the middle of what is asked for.
+    /// The connection ends in the middle of what is asked for. An empty file comes whole.
     pub fn truncate(self) -> Fault {
         self.fails(What::Truncate)
     }

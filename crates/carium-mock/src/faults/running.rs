@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::random::Random;
 use super::{Fault, FaultPlan, Target};
 
 /// The plan of a service and its store, and how far it has come.
@@ -20,10 +21,13 @@ struct Running {
 
 impl Faults {
     /// From now on this goes wrong. Calls are counted anew.
+    #[allow(clippy::print_stderr, reason = "it is for whoever reads why a test failed, and shown only then")]
     pub(crate) fn set(&self, plan: FaultPlan) {
+        if let Some(Random { seed, one_in }) = plan.random {
+            eprintln!("faults are drawn: FaultPlan::random({seed}).one_in({one_in}) draws them again");
+        }
         let met = vec![0; plan.faults.len()];
-        // The old one is dropped behind the lock: it may have something to say.
-        let _old = std::mem::replace(&mut *self.lock(), Running { plan, seen: BTreeMap::new(), met });
+        *self.lock() = Running { plan, seen: BTreeMap::new(), met };
     }
 
     /// What becomes of the next call.
@@ -54,16 +58,6 @@ impl Faults {
 
     fn lock(&self) -> MutexGuard<'_, Running> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Running {
-    #[allow(clippy::print_stderr, reason = "it is for whoever reads why a test failed")]
-    fn drop(&mut self) {
-        if let Some(random) = self.plan.random.as_ref().filter(|_| std::thread::panicking()) {
-            let (seed, one_in) = (random.seed, random.one_in);
-            eprintln!("its faults were drawn: FaultPlan::random({seed}).one_in({one_in}) draws them again");
-        }
     }
 }
 

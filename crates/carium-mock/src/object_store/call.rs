@@ -1,5 +1,6 @@
 //! What came, for a test to look at.
 
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::header::{
@@ -59,19 +60,37 @@ impl StoreCall {
 
 /// All calls since the store was started.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Calls(Arc<Mutex<Vec<StoreCall>>>);
+pub(super) struct Calls(Arc<Mutex<Kept>>);
+
+/// A store may run for days. More than any test counts, and some tens of MB.
+const KEPT: usize = 100_000;
+
+#[derive(Debug, Default)]
+struct Kept {
+    calls: VecDeque<StoreCall>,
+    /// How many there were before the first that is kept.
+    forgotten: usize,
+    /// How many there were of each method.
+    of_method: HashMap<Method, usize>,
+}
 
 impl Calls {
     pub(super) fn all(&self) -> Vec<StoreCall> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).calls.iter().cloned().collect()
     }
 
     /// Keeps a call, and says how many of its method were there before it.
     pub(super) fn begin(&self, call: StoreCall) -> (Record, usize) {
-        let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = calls.iter().filter(|earlier| earlier.method == call.method).count();
-        let place = calls.len();
-        calls.push(call);
+        let kept = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_method = kept.of_method.entry(call.method.clone()).or_default();
+        let before = *of_method;
+        *of_method += 1;
+        if kept.calls.len() == KEPT {
+            kept.calls.pop_front();
+            kept.forgotten += 1;
+        }
+        let place = kept.forgotten + kept.calls.len();
+        kept.calls.push_back(call);
         (Record { calls: self.clone(), place }, before)
     }
 }
@@ -85,8 +104,9 @@ pub(super) struct Record {
 
 impl Record {
     pub(super) fn note(&self, note: impl FnOnce(&mut StoreCall)) {
-        let mut calls = self.calls.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(call) = calls.get_mut(self.place) {
+        let kept = &mut *self.calls.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = self.place.checked_sub(kept.forgotten);
+        if let Some(call) = place.and_then(|place| kept.calls.get_mut(place)) {
             note(call);
         }
     }

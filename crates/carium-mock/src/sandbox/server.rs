@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::{ALLOW, HeaderValue};
 use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Limited};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -46,10 +46,17 @@ pub(super) async fn connected(socket: TcpStream, service: Arc<Service>, record: 
 
 async fn serve(service: &Service, record: &Record, request: Request<Incoming>) -> Outcome {
     let (head, body) = request.into_parts();
-    let Ok(body) = Limited::new(body, LONGEST_BODY).collect().await else {
-        let detail = "The body is larger than any request of this API.";
-        let refusal = Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail);
-        return Outcome::Answered(refusal.into_response());
+    let body = match Limited::new(body, LONGEST_BODY).collect().await {
+        Ok(body) => body,
+        Err(error) if error.is::<LengthLimitError>() => {
+            let expected = format!("a body of at most {LONGEST_BODY} bytes");
+            record.add(Deviation::unknown_call(shown(&head.method, head.uri.path()), expected));
+            let detail = "The body is larger than any request of this API.";
+            let refusal = Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail);
+            return Outcome::Answered(refusal.into_response());
+        }
+        // The client has gone.
+        Err(_) => return Outcome::Reset,
     };
     let request = Request::from_parts(head, body.to_bytes());
     let (method, path) = (request.method(), request.uri().path());

@@ -28,6 +28,8 @@ pub(crate) fn login(world: &mut World, asked: &Asked<'_>, now: u64) -> Result<An
         let code = request.totp_code.as_ref().ok_or_else(|| {
             Refusal::new(StatusCode::UNAUTHORIZED, "one-time-code-required", "A one-time code is missing.")
         })?;
+        // Those of steps that are over are not taken in any case.
+        account.used_codes.retain(|used| used + 1 >= now / STEP);
         let step = step_of(secret, code.expose(), now).filter(|step| account.used_codes.insert(*step));
         step.ok_or_else(|| {
             Refusal::new(StatusCode::UNAUTHORIZED, "one-time-code-refused", "The one-time code is not good.")
@@ -71,12 +73,12 @@ pub(crate) fn invite(world: &mut World, asked: &Asked<'_>) -> Result<Answer, Ref
                 }
             }
         }
-        None if world.usernames.contains(username) => {}
+        None if world.has_user(username) => {}
         None => {
             let refusal = Refusal::attribute("unknown-username", "username", "There is no such user.");
             return Err(refusal.with_status(StatusCode::NOT_FOUND));
         }
     }
-    world.invitations.push((username.to_owned(), invitation.notifications));
+    world.add_invitation(username, invitation.notifications);
     Ok(Answer::no_content())
 }

@@ -20,7 +20,7 @@ impl World {
         let mut world = Self::new(seed);
         let organization = OrganizationId(SECOND);
         world.organizations.insert(organization);
-        world.usernames.insert("example@example.com".to_owned());
+        world.add_user("example@example.com");
         world.groups.extend([FIRST, THIRD].map(IndividualGroupId));
         world.individuals.insert(IndividualId(FIRST));
         world.practitioners.insert(PractitionerId(THIRD), "Dr. Quill".to_owned());

@@ -35,10 +35,7 @@ pub(crate) fn create_patient(world: &mut World, asked: &Asked<'_>) -> Result<Ans
         let detail = "It is neither the e-mail address nor the phone.";
         return Err(Refusal::attribute("invalid", "username", detail));
     }
-    let is_taken = world.patient_named(&username).is_some()
-        || world.usernames.contains(&username)
-        || world.accounts.contains_key(&username);
-    if is_taken {
+    if world.is_taken(&username) {
         let refusal = Refusal::attribute("duplicate", "username", "The username is taken.");
         return Err(refusal.with_status(StatusCode::CONFLICT));
     }

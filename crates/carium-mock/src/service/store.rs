@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use carium::documents::{
     Blocks, ByteRange, DocumentReferenceId, FilePart, Incoming, Sha256Digest, Transfers, UploadForm,
-    store_refusal,
+    empty_range, store_refusal,
 };
 use carium::{Error, ErrorKind, Secret};
 use futures_util::{StreamExt as _, stream};
@@ -161,6 +161,9 @@ impl Transfers for MemoryStore {
     }
 
     async fn get(&self, url: &Secret, range: Option<ByteRange>) -> Result<Incoming, Error> {
+        if range.as_ref().is_some_and(ByteRange::is_empty) {
+            return Err(empty_range());
+        }
         let what = self.faults.next(Target::Download).map(|fault| fault.what);
         match &what {
             Some(What::Answer(reply)) => {
@@ -253,10 +256,11 @@ async fn read(file: FilePart, most: u64) -> Result<BytesMut, Error> {
 fn sent(content: Bytes, fault: Option<&What>) -> Blocks<Error> {
     let (content, is_cut) = match fault {
         Some(What::Reset { after: Some(bytes) }) => {
-            let most = usize::try_from(*bytes).unwrap_or(usize::MAX);
-            (content.slice(..most.min(content.len())), true)
+            let most = usize::try_from(*bytes).unwrap_or(usize::MAX).min(content.len());
+            // Who has every byte has a whole file, whatever becomes of the connection.
+            (content.slice(..most), most < content.len())
         }
-        Some(What::Truncate) => (content.slice(..content.len() / 2), true),
+        Some(What::Truncate) => (content.slice(..content.len() / 2), !content.is_empty()),
         Some(What::Corrupt) => {
             let mut content = BytesMut::from(content.as_ref());
             let middle = content.len() / 2;

@@ -18,6 +18,8 @@ use super::quirks::Quirks;
 /// What the service knows. What is looked up by its id is found by it, however much there is.
 pub(crate) struct World {
     ids: fastrand::Rng,
+    /// Of its own, so that ids do not follow from how often someone signs in.
+    token_numbers: fastrand::Rng,
     pub(crate) quirks: Quirks,
     pub(crate) accounts: BTreeMap<String, Account>,
     pub(crate) tokens: HashMap<String, Instant>,
@@ -28,13 +30,14 @@ pub(crate) struct World {
     patients: IndexMap<IndividualId, types::NewPatient>,
     /// By their usernames in lower case.
     patients_by_username: HashMap<String, IndividualId>,
-    /// Those who can be invited without being a patient here.
-    pub(crate) usernames: HashSet<String>,
+    /// Those who can be invited without being a patient here, in lower case.
+    usernames: HashSet<String>,
     pub(crate) practitioners: IndexMap<PractitionerId, String>,
     pub(crate) statuses: IndexMap<AppointmentStatusId, String>,
     pub(crate) kinds: IndexMap<AppointmentTypeId, String>,
     pub(crate) classes: IndexMap<DocumentClassId, String>,
-    pub(crate) invitations: Vec<(String, Vec<NotificationChannel>)>,
+    /// To usernames in lower case.
+    invitations: HashMap<String, Vec<Vec<NotificationChannel>>>,
     pub(crate) appointments: BTreeMap<AppointmentId, types::NewAppointment>,
     pub(crate) documents: IndexMap<DocumentReferenceId, Filed>,
 }
@@ -51,6 +54,7 @@ impl World {
         let accounts = [FakeAccount::plain(), FakeAccount::with_codes()];
         Self {
             ids: fastrand::Rng::with_seed(seed),
+            token_numbers: fastrand::Rng::with_seed(!seed),
             quirks: Quirks::default(),
             accounts: accounts.map(|account| (account.username.to_owned(), Account::of(account))).into(),
             tokens: HashMap::new(),
@@ -64,7 +68,7 @@ impl World {
             statuses: IndexMap::new(),
             kinds: IndexMap::new(),
             classes: IndexMap::new(),
-            invitations: Vec::new(),
+            invitations: HashMap::new(),
             appointments: BTreeMap::new(),
             documents: IndexMap::new(),
         }
@@ -77,8 +81,10 @@ impl World {
 
     /// A new token, good for so long.
     pub(crate) fn new_token(&mut self, lifetime: Duration) -> String {
-        let token = format!("fake-{}", self.next_id().simple());
-        self.tokens.insert(token.clone(), Instant::now() + lifetime);
+        let token = format!("fake-{:032x}", self.token_numbers.u128(..));
+        let now = Instant::now();
+        self.tokens.retain(|_, until| now < *until);
+        self.tokens.insert(token.clone(), now + lifetime);
         token
     }
 
@@ -102,15 +108,45 @@ impl World {
 
     pub(crate) fn add_patient(&mut self, id: IndividualId, patient: types::NewPatient) {
         if let Some(username) = &patient.username {
-            self.patients_by_username.insert(username.as_str().to_ascii_lowercase(), id);
+            self.patients_by_username.insert(folded(username.as_str()), id);
         }
         self.patients.insert(id, patient);
     }
 
     /// The patient whose username this is, however it is capitalized.
     pub(crate) fn patient_named(&self, username: &str) -> Option<&types::NewPatient> {
-        self.patients.get(self.patients_by_username.get(&username.to_ascii_lowercase())?)
+        self.patients.get(self.patients_by_username.get(&folded(username))?)
     }
+
+    /// Has someone be there who is no patient.
+    pub(crate) fn add_user(&mut self, username: &str) {
+        self.usernames.insert(folded(username));
+    }
+
+    /// Whether this is the username of someone who is no patient.
+    pub(crate) fn has_user(&self, username: &str) -> bool {
+        self.usernames.contains(&folded(username))
+    }
+
+    /// Whether someone has this username, however it is capitalized.
+    pub(crate) fn is_taken(&self, username: &str) -> bool {
+        let is_account = || self.accounts.keys().any(|account| account.eq_ignore_ascii_case(username));
+        self.patient_named(username).is_some() || self.has_user(username) || is_account()
+    }
+
+    pub(crate) fn add_invitation(&mut self, username: &str, channels: Vec<NotificationChannel>) {
+        self.invitations.entry(folded(username)).or_default().push(channels);
+    }
+
+    /// The invitations to this username, in their order.
+    pub(crate) fn invitations_to(&self, username: &str) -> Vec<Vec<NotificationChannel>> {
+        self.invitations.get(&folded(username)).cloned().unwrap_or_default()
+    }
+}
+
+/// A username as it is compared: e-mail addresses are written in any case.
+fn folded(username: &str) -> String {
+    username.to_ascii_lowercase()
 }
 
 /// Refuses an id that is of nothing.

@@ -6,7 +6,7 @@ use carium::documents::{
     NewDocument, NewDocumentBuilder, UploadForm,
 };
 use carium::{Error, ErrorKind};
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use super::DocumentsSubject;
 use super::finding::{Outcome, REFUSALS, distinct, done, holds, refused, refused_for, same, there};
@@ -223,9 +223,13 @@ pub(super) async fn patients_have_their_own_lists(subject: Subject<'_>) -> Outco
     has_these_and_not_those(subject, "the list of another", query(other), &[others], &[ones]).await?;
     let all = DocumentQuery::default();
     has_these_and_not_those(subject, "the list of all", all, &[ones, others], &[]).await?;
-    let nobody = listed_of(subject, unknown()).await;
+    let query = DocumentQuery::default().patient(unknown());
+    let nobody: Result<Vec<_>, _> = subject.documents().list(query).try_collect().await;
     // A service may refuse to list those of nobody, or list none.
-    same("the documents of nobody", &nobody.unwrap_or_default().len(), &0)
+    match nobody {
+        Ok(listed) => same("the documents of nobody", &listed.len(), &0),
+        listed => refused("the documents of nobody", listed, &REFUSALS).map(drop),
+    }
 }
 
 pub(super) async fn classes_have_their_own_lists(subject: Subject<'_>) -> Outcome {

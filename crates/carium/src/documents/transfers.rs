@@ -18,7 +18,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub(crate) use http::HttpTransfers;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 
 /// Moves files to and from an object store, by what the service presigned.
 ///
@@ -44,6 +44,7 @@ pub trait Transfers: Send + Sync {
     /// # Errors
     /// - [`Expired`](crate::ErrorKind::Expired) or [`Forbidden`](crate::ErrorKind::Forbidden): the store does
     ///   not take the URL, or no longer.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): the range is [empty](ByteRange::is_empty).
     /// - [`NotFound`](crate::ErrorKind::NotFound): there is nothing.
     /// - [`Rejected`](crate::ErrorKind::Rejected): the range begins past the end.
     /// - [`Unavailable`](crate::ErrorKind::Unavailable), [`TimedOut`](crate::ErrorKind::TimedOut),
@@ -56,6 +57,11 @@ pub trait Transfers: Send + Sync {
 /// one cares to read. For those who implement [`Transfers`]; of the body nothing is kept.
 pub fn store_refusal(status: StatusCode, headers: &HeaderMap, text: &[u8]) -> Error {
     answer::refused(status, headers, text)
+}
+
+/// The error for a range with nothing in it, for those who implement [`Transfers`].
+pub fn empty_range() -> Error {
+    Error::new(ErrorKind::InvalidInput, "the range of the file is empty, which HTTP cannot ask for")
 }
 
 /// A presigned form: where to post it, and its fields in their order. Whoever has it can upload, for a while.
@@ -193,6 +199,11 @@ impl ByteRange {
     pub fn until(mut self, byte: u64) -> Self {
         self.until = Some(byte);
         self
+    }
+
+    /// Whether there is nothing in it. HTTP cannot ask for that, so [`Transfers::get`] refuses it.
+    pub fn is_empty(&self) -> bool {
+        self.until.is_some_and(|until| until <= self.from)
     }
 
     /// Only of this version of the file.
