@@ -71,7 +71,7 @@ async fn nothing_of_a_patient_is_kept_or_said() {
         row("canary@example.com", "songletter.txt"),
         row("two.canary@example.com", "missing-songletter.txt"),
         row("three.canary@example.com", "songletter.txt"),
-        row("canary@example", "songletter.txt"),
+        row("canary.example.com", "songletter.txt"),
         "{\"first-name\": \"Canaria\n".to_owned(),
     ];
     let taken = row("three.canary@example.com", "songletter.txt");
