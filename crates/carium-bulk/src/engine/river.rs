@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Engine, RowId, Running, Verdict, Work};
 use crate::database::{Database, Transaction, either, unavailable};
+#[cfg(feature = "sqlite")]
 use crate::writer::json;
 
 /// The name of its queue.
