@@ -7,7 +7,9 @@ mod schema;
 
 use std::fmt;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
+#[cfg(feature = "sqlite")]
+use std::time::SystemTime;
 
 use carium::{Error, ErrorKind};
 use sqlx::ConnectOptions as _;
@@ -158,6 +160,7 @@ impl Database {
     }
 
     /// The time by the database's clock, in nanoseconds since 1970: one clock for all of a queue's workers.
+    #[cfg_attr(not(feature = "postgres"), allow(clippy::unused_async, reason = "a server is asked for it"))]
     pub(crate) async fn now(&self) -> Result<i64, Error> {
         match &self.durable {
             // All of its workers are on this machine.
@@ -176,11 +179,12 @@ impl Database {
 
     /// Whether rows lie in the database itself, sealed: its workers may be on machines that have not got the file.
     pub(crate) fn is_shared(&self) -> bool {
-        #[cfg(feature = "postgres")]
-        if let Pool::Postgres(_) = &self.durable {
-            return true;
+        match &self.durable {
+            #[cfg(feature = "sqlite")]
+            Pool::Sqlite(_) => false,
+            #[cfg(feature = "postgres")]
+            Pool::Postgres(_) => true,
         }
-        false
     }
 
     pub(crate) async fn close(&self) {

@@ -26,6 +26,15 @@ pub(crate) trait Engine: Send + Sync {
     /// part of the transaction. What such a worker says of them later has no effect.
     async fn take_from_the_dead(&self, transaction: &mut Transaction) -> Result<Vec<RowId>, Error>;
 
+    /// Takes the rows off the queue that were handed to this worker some time ago and are not among those that it has, as
+    /// a part of the transaction: where the connection was lost at the wrong moment, nobody has them.
+    async fn take_what_got_lost(
+        &self,
+        transaction: &mut Transaction,
+        worker: &str,
+        has: &[RowId],
+    ) -> Result<Vec<RowId>, Error>;
+
     /// How many rows that wait, by the books, are with a worker now.
     async fn running(&self, transaction: &mut Transaction) -> Result<u64, Error>;
 

@@ -8,6 +8,7 @@ use carium::{Error, ErrorKind};
 
 /// The key that the rows of a queue on a server are sealed with: 32 bytes, which every worker is given.
 #[derive(Clone)]
+#[cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "nothing is sealed without a server"))]
 pub struct QueueKey([u8; 32]);
 
 /// The variable of the environment that the key is read from.

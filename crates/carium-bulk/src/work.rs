@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 pub use self::progress::Progress;
 
 use self::heart::Heart;
-use self::row::RowWork;
+use self::row::{AtWork, RowWork};
 use crate::Bulk;
 use crate::engine::Running;
 use crate::files::Files;
@@ -166,12 +166,19 @@ impl Bulk {
         let ledger = BulkLedger::new(parts.database.clone(), parts.writer.clone()).behind(gate.clone());
         let ledger = Arc::new(ledger);
         let onboarding = onboarding(Arc::<BulkLedger>::clone(&ledger));
-        let heart = Heart::new(Arc::clone(&parts), gate);
+        let at_work = AtWork::default();
+        let heart = Heart::new(Arc::clone(&parts), gate, at_work.clone());
         // Before anything is handed out: what the dead had is taken up, and this worker is among the living.
         heart.beat().await?;
         let files = Files::new(parts.database.clone(), parts.salt.clone());
-        let work =
-            RowWork { parts: Arc::clone(&parts), onboarding, ledger, files, tries: options.tries.into() };
+        let work = RowWork {
+            parts: Arc::clone(&parts),
+            onboarding,
+            ledger,
+            files,
+            at_work,
+            tries: options.tries.into(),
+        };
         let running = parts.engine.start(heart.worker(), options.rows_at_a_time.get(), Arc::new(work))?;
         let (progress, seen) = watch::channel(Progress::default());
         let stop = Stop(Arc::new(watch::Sender::new(Stage::Working)));

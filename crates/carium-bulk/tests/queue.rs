@@ -13,7 +13,7 @@ use carium::onboarding::{Ledger, Onboarding, Resolution, Services, Step};
 use carium::patients::{IndividualId, NewPatient, Patients};
 use carium::{Error, ErrorKind};
 use carium_bulk::rows::RowOptions;
-use carium_bulk::{BookedRow, Bulk, ReportFormat, Retry, RowState, Target, WorkOptions};
+use carium_bulk::{BookedRow, Bulk, Location, ReportFormat, Retry, RowState, Target, WorkOptions};
 use carium_mock::FakeCarium;
 use futures_util::TryStreamExt as _;
 
@@ -55,6 +55,7 @@ on_both![
     a_wait_is_no_try,
     a_worker_stops_when_it_is_told_to,
     limits_are_kept,
+    a_row_that_got_lost_is_found,
 ];
 
 fn rows(fake: &FakeCarium, numbers: Range<usize>) -> String {
@@ -174,22 +175,51 @@ async fn a_newer_schema_is_refused(place: Place) {
     let fake = FakeCarium::new();
     place.open(&fake).await.close().await;
     let newer = "UPDATE carium_version SET version = version + 1";
-    match &place.location {
-        carium_bulk::Location::File(path) => {
-            let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", path.display())).await.unwrap();
-            sqlx::query(newer).execute(&pool).await.unwrap();
-            pool.close().await;
-        }
-        #[cfg(feature = "postgres")]
-        carium_bulk::Location::Server(url) => {
-            let pool = sqlx::PgPool::connect(url).await.unwrap();
-            sqlx::query(newer).execute(&pool).await.unwrap();
-        }
-        _ => unreachable!("there are no others"),
-    }
+    behind_its_back(&place, [newer, newer]).await;
     let refused = place.try_open(Target::sandbox(fake.organization())).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Conflict);
     assert!(refused.to_string().contains("newer version"), "{refused}");
+}
+
+/// Asks this of the database: of SQLite the first, of PostgreSQL the second.
+async fn behind_its_back(place: &Place, [sqlite, postgres]: [&'static str; 2]) {
+    match &place.location {
+        Location::File(path) => {
+            let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", path.display())).await.unwrap();
+            sqlx::query(sqlite).execute(&pool).await.unwrap();
+            pool.close().await;
+        }
+        #[cfg(not(feature = "postgres"))]
+        Location::Server(_) => panic!("{postgres} asks for a server"),
+        #[cfg(feature = "postgres")]
+        Location::Server(url) => {
+            let pool = sqlx::PgPool::connect(url).await.unwrap();
+            sqlx::query(postgres).execute(&pool).await.unwrap();
+        }
+        _ => unreachable!("there are no others"),
+    }
+}
+
+/// A claim that was committed, and whose answer was lost with the connection.
+async fn a_row_that_got_lost_is_found(place: Place) {
+    let fake = FakeCarium::new();
+    let file = place.write("patients.ndjson", &rows(&fake, 0..1));
+    let bulk = place.open(&fake).await;
+    bulk.submit(&file, RowOptions::new()).await.unwrap();
+    let later = "UPDATE river_job SET scheduled_at = '2100-01-01 00:00:00.000'";
+    behind_its_back(&place, [later, later]).await;
+    let options = WorkOptions::new().until_settled();
+    let working = bulk.work(options, |ledger| fake.client().onboarding(ledger)).await.unwrap();
+    let claims = [
+        "UPDATE river_job SET state = 'running', attempt = 1, attempted_at = '2020-01-01 00:00:00.000',
+            attempted_by = (SELECT jsonb_array(id) FROM carium_worker)",
+        "UPDATE river_job SET state = 'running', attempt = 1, attempted_at = '2020-01-01 00:00:00.000',
+            attempted_by = (SELECT ARRAY[id] FROM carium_worker)",
+    ];
+    behind_its_back(&place, claims).await;
+    assert_eq!(fake.patients().len(), 0);
+    working.stopped().await.unwrap();
+    assert_eq!((bulk.status().await.unwrap().done, fake.patients().len()), (1, 1));
 }
 
 /// Patients whose first creations end so.

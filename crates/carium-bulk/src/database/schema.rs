@@ -86,10 +86,15 @@ impl Database {
     pub(super) async fn migrate(&self) -> Result<(), Error> {
         self.migrate_engine().await?;
         let mut transaction = self.begin().await?;
-        #[cfg(feature = "postgres")]
-        if let Transaction::Postgres(transaction) = &mut transaction {
-            let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK);
-            lock.execute(&mut **transaction).await.map_err(unavailable)?;
+        match &mut transaction {
+            // It has begun as the one that writes.
+            #[cfg(feature = "sqlite")]
+            Transaction::Sqlite(_) => {}
+            #[cfg(feature = "postgres")]
+            Transaction::Postgres(transaction) => {
+                let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK);
+                lock.execute(&mut **transaction).await.map_err(unavailable)?;
+            }
         }
         let version: i64 = either!(Transaction, &mut transaction, transaction => {
             sqlx::query(VERSION).execute(&mut **transaction).await.map_err(unavailable)?;

@@ -19,6 +19,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Engine, RowId, Running, Verdict, Work};
 use crate::database::{Database, Transaction, either, unavailable};
+#[cfg(feature = "sqlite")]
+use crate::writer::json;
 
 /// The name of its queue.
 const QUEUE: &str = "carium";
@@ -94,6 +96,37 @@ impl Engine for River {
                         WHERE id = attempted_by[array_upper(attempted_by, 1)])
                     RETURNING (args->>'row')::bigint";
                 sqlx::query_scalar(taken).fetch_all(&mut **transaction).await.map_err(unavailable)
+            }
+        }
+    }
+
+    async fn take_what_got_lost(
+        &self,
+        transaction: &mut Transaction,
+        worker: &str,
+        has: &[RowId],
+    ) -> Result<Vec<RowId>, Error> {
+        // A claim that was committed, and whose answer did not arrive. Ten seconds are for those that are on their way.
+        match transaction {
+            #[cfg(feature = "sqlite")]
+            Transaction::Sqlite(transaction) => {
+                let taken = "DELETE FROM river_job WHERE state = 'running' AND kind = 'carium_row'
+                    AND json_extract(attempted_by, '$[#-1]') = $1
+                    AND attempted_at < strftime('%Y-%m-%d %H:%M:%f', 'now', '-10 seconds')
+                    AND json_extract(args, '$.row') NOT IN (SELECT value FROM json_each($2))
+                    RETURNING json_extract(args, '$.row')";
+                let taken = sqlx::query_scalar(taken).bind(worker).bind(json(&has)?);
+                taken.fetch_all(&mut **transaction).await.map_err(unavailable)
+            }
+            #[cfg(feature = "postgres")]
+            Transaction::Postgres(transaction) => {
+                let taken = "DELETE FROM river_job WHERE state = 'running' AND kind = 'carium_row'
+                    AND attempted_by[array_upper(attempted_by, 1)] = $1
+                    AND attempted_at < now() - interval '10 seconds'
+                    AND (args->>'row')::bigint <> ALL ($2)
+                    RETURNING (args->>'row')::bigint";
+                let taken = sqlx::query_scalar(taken).bind(worker).bind(has);
+                taken.fetch_all(&mut **transaction).await.map_err(unavailable)
             }
         }
     }

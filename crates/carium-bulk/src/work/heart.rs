@@ -8,6 +8,7 @@ use carium::Error;
 use crate::database::{either, unavailable};
 use crate::limits::Gate;
 use crate::queue::Parts;
+use crate::work::row::AtWork;
 
 /// How long a heart may be silent. What its rows' calls came to is judged by the ledger, so a worker that is taken for
 /// dead too soon costs some rows a second look, and no patient a second record.
@@ -17,14 +18,15 @@ const SILENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Heart {
     parts: Arc<Parts>,
     gate: Gate,
+    at_work: AtWork,
     worker: String,
 }
 
 impl Heart {
-    pub(crate) fn new(parts: Arc<Parts>, gate: Gate) -> Self {
+    pub(crate) fn new(parts: Arc<Parts>, gate: Gate, at_work: AtWork) -> Self {
         // Of no machine and no user: it is kept, and logged.
         let worker = format!("carium-{}-{:016x}", std::process::id(), fastrand::u64(..));
-        Self { parts, gate, worker }
+        Self { parts, gate, at_work, worker }
     }
 
     /// The name of the worker.
@@ -35,6 +37,7 @@ impl Heart {
     /// Beats once: this worker lives, what the dead had is on the queue again, and the shares are fair.
     pub(crate) async fn beat(&self) -> Result<(), Error> {
         let share = self.gate.share();
+        let has = self.at_work.rows();
         let now = self.parts.database.now().await?;
         let mut transaction = self.parts.database.engine.begin().await?;
         let was_dead = either!(Transaction, &mut transaction, transaction => {
@@ -52,13 +55,14 @@ impl Heart {
         if was_dead {
             share.lose();
         }
-        let rows = self.parts.engine.take_from_the_dead(&mut transaction).await?;
+        let mut rows = self.parts.engine.take_from_the_dead(&mut transaction).await?;
+        rows.extend(self.parts.engine.take_what_got_lost(&mut transaction, &self.worker, &has).await?);
         self.parts.engine.enqueue(&mut transaction, &rows).await?;
         let balance = share.balance(&self.worker, &mut transaction).await?;
         transaction.commit().await?;
         share.settle(balance);
         if !rows.is_empty() {
-            tracing::info!(rows = rows.len(), "took up what a dead worker had");
+            tracing::info!(rows = rows.len(), "took up what a dead worker had, or none");
         }
         Ok(())
     }

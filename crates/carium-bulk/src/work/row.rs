@@ -1,6 +1,7 @@
 //! One row: read again, onboarded, and entered in the books.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -32,7 +33,32 @@ pub(super) struct RowWork {
     pub(super) onboarding: Onboarding,
     pub(super) ledger: Arc<BulkLedger>,
     pub(super) files: Files,
+    pub(super) at_work: AtWork,
     pub(super) tries: i64,
+}
+
+/// The rows that this process has.
+#[derive(Clone, Default)]
+pub(super) struct AtWork(Arc<Mutex<HashSet<RowId>>>);
+
+impl AtWork {
+    fn begin(&self, row: RowId) -> AtWorkOn<'_> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(row);
+        AtWorkOn(self, row)
+    }
+
+    pub(super) fn rows(&self) -> Vec<RowId> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
+    }
+}
+
+/// As long as it is there, this process has the row.
+struct AtWorkOn<'a>(&'a AtWork, RowId);
+
+impl Drop for AtWorkOn<'_> {
+    fn drop(&mut self) {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.1);
+    }
 }
 
 /// A row of the books.
@@ -63,6 +89,7 @@ enum Came {
 #[async_trait]
 impl Work for RowWork {
     async fn work(&self, row: RowId) -> Verdict {
+        let _has = self.at_work.begin(row);
         match self.work_on(row).await {
             Ok(verdict) => verdict,
             Err(error) => {
