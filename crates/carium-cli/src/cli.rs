@@ -13,9 +13,9 @@ use crate::output::Format;
 
 const EXAMPLES: &str = "\
 Examples:
-  carium --sandbox practitioners list     try it, without an account or a network
-  carium login                            check the credentials in CARIUM_USERNAME and CARIUM_PASSWORD
-  carium appointments create --help       what a command takes, with examples";
+  carium --sandbox practitioners list    try it, with no account and no network
+  carium login                           check the credentials in the environment
+  carium appointments create --help      what a command takes, with examples";
 
 const MORE: &str = "\
 Exit codes:
@@ -30,9 +30,17 @@ Exit codes:
     8  it may have happened: look before doing it again
   130  interrupted
 
-Settings come from flags, else from the environment, else from a profile; `--sandbox` overrules all of them.
-  CARIUM_BASE_URL, CARIUM_USERNAME, CARIUM_PASSWORD, CARIUM_TOTP_SECRET, CARIUM_ORGANIZATION_ID,
-  CARIUM_PROFILE, CARIUM_OUTPUT, CARIUM_CONFIG (the file of profiles), NO_COLOR
+Settings come from flags, else from the environment, else from a profile;
+`--sandbox` overrules all of them. The environment:
+  CARIUM_BASE_URL         where the API is
+  CARIUM_USERNAME         the account
+  CARIUM_PASSWORD         its password; else a prompt
+  CARIUM_TOTP_SECRET      what its one-time codes are made from, in base32
+  CARIUM_ORGANIZATION_ID  the organization
+  CARIUM_OUTPUT           table, json or ndjson
+  CARIUM_PROFILE          the profile
+  CARIUM_CONFIG           the file of profiles
+  NO_COLOR                no colours, whatever its value
 
 A file of profiles, on Linux ~/.config/carium/config.toml:
   [default]
@@ -154,6 +162,8 @@ mod tests {
             if commands.is_empty() {
                 let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
                 assert!(help.contains("Examples:\n  carium"), "{path} has no example");
+                let widest = help.lines().map(|line| line.chars().count()).max().unwrap_or_default();
+                assert!(widest <= 80, "an example of {path} is wider than a terminal: {widest}");
             }
             for each in commands {
                 check(each, &format!("{path} {}", each.get_name()));

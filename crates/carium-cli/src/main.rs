@@ -18,6 +18,7 @@ mod places;
 mod progress;
 mod say;
 mod settings;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -28,8 +29,10 @@ use crate::exit::{Exit, Failure};
 use crate::settings::Settings;
 
 fn main() -> ExitCode {
-    // Says by itself what is wrong with the arguments, and ends with 2; with 0 after `--help` and `--version`.
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| {
+        // Ends with 2; with 0 after `--help` and `--version`.
+        usage::without_values(error).exit()
+    });
     let verbose = cli.global.verbose;
     match run(cli) {
         Ok(()) => Exit::Done.into(),

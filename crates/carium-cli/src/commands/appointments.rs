@@ -31,10 +31,10 @@ pub(crate) enum Appointments {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  carium --sandbox appointments create --patient aa6243fb-e4c1-44a0-ae3c-f4c4ab115002 \\
+  carium --sandbox appointments create \\
+      --patient aa6243fb-e4c1-44a0-ae3c-f4c4ab115002 \\
       --practitioner 'Dr. Quill' --type 'Video visit' --status Scheduled \\
-      --start 2030-01-01T09:00:00Z --end 2030-01-01T09:30:00Z --video-channel
-  carium appointments create … --guest-url https://example.com/guest --host-url https://example.com/host")]
+      --start 2030-01-01T09:00:00Z --end 2030-01-01T09:30:00Z --video-channel")]
 pub(crate) struct Create {
     /// The patient
     #[arg(long, value_name = "ID")]
@@ -79,7 +79,7 @@ pub(crate) struct Create {
 #[command(after_help = "\
 Examples:
   carium --sandbox appointments get aa6243fb-e4c1-44a0-ae3c-f4c4ab115002
-  carium appointments get aa6243fb-e4c1-44a0-ae3c-f4c4ab115002 --output json")]
+  carium appointments get aa6243fb-e4c1-44a0-ae3c-f4c4ab115002 -o json")]
 pub(crate) struct Get {
     /// The appointment
     id: AppointmentId,
@@ -93,7 +93,8 @@ pub(crate) struct Get {
 Examples:
   carium --sandbox appointments update aa6243fb-e4c1-44a0-ae3c-f4c4ab115002 \\
       --start 2030-01-01T10:00:00Z --end 2030-01-01T10:30:00Z
-  carium appointments update aa6243fb-e4c1-44a0-ae3c-f4c4ab115002 --location 'Room 4' --clear description")]
+  carium appointments update aa6243fb-e4c1-44a0-ae3c-f4c4ab115002 \\
+      --location 'Room 4' --clear description")]
 pub(crate) struct Update {
     /// The appointment
     id: AppointmentId,

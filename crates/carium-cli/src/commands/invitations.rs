@@ -31,8 +31,12 @@ pub(crate) struct Send {
     #[arg(value_name = "USERNAME")]
     username: String,
     /// The way: email or sms; may be given more than once [default: email, or sms for a phone]
-    #[arg(long, value_name = "WAY")]
+    #[arg(long, value_name = "WAY", value_parser = way)]
     by: Vec<NotificationChannel>,
+}
+
+fn way(text: &str) -> Result<NotificationChannel, &'static str> {
+    text.parse().map_err(|_| "write email or sms")
 }
 
 impl Invitations {

@@ -22,13 +22,14 @@ pub(crate) enum Patients {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  carium patients create --first-name James --last-name Reece --birth-date 1980-07-04 \\
-      --gender male --email james.reece@example.com
-  carium --sandbox --output json patients create --first-name Ana --last-name Núñez \\
-      --birth-date 1992-02-29 --gender female --mobile-phone +15555550123 --locale es_US
+  carium patients create --first-name James --last-name Reece --gender male \\
+      --birth-date 1980-07-04 --email james.reece@example.com
+  carium --sandbox --output json patients create --first-name Ana \\
+      --last-name Núñez --gender female --birth-date 1992-02-29 \\
+      --mobile-phone +15555550123 --locale es_US
 
-What is written on a command line can be read by others on the machine. `carium api create_patient --body FILE`
-reads the same from a file.")]
+What is written on a command line can be read by others on the machine.
+`carium api create_patient --body FILE` takes the same from a file.")]
 pub(crate) struct Create {
     /// The first name
     #[arg(long, value_name = "NAME")]
@@ -40,7 +41,7 @@ pub(crate) struct Create {
     #[arg(long, value_name = "DATE")]
     birth_date: String,
     /// The gender: male, female, pnta (prefers not to answer), other or unknown
-    #[arg(long, value_name = "GENDER")]
+    #[arg(long, value_name = "GENDER", value_parser = gender)]
     gender: Gender,
     /// The e-mail address
     #[arg(long, value_name = "ADDRESS")]
@@ -49,7 +50,7 @@ pub(crate) struct Create {
     #[arg(long, value_name = "NUMBER")]
     mobile_phone: Option<String>,
     /// The language: en_US or es_US [default: en_US]
-    #[arg(long, value_name = "LOCALE")]
+    #[arg(long, value_name = "LOCALE", value_parser = locale)]
     locale: Option<Locale>,
     /// A group that the patient belongs to; may be given more than once
     #[arg(long = "individual-group-id", value_name = "ID")]
@@ -57,6 +58,14 @@ pub(crate) struct Create {
     /// What the patient signs in with: the e-mail address or the phone given here
     #[arg(long, value_name = "NAME")]
     username: Option<String>,
+}
+
+fn gender(text: &str) -> Result<Gender, &'static str> {
+    text.parse().map_err(|_| "write male, female, pnta, other or unknown")
+}
+
+fn locale(text: &str) -> Result<Locale, &'static str> {
+    text.parse().map_err(|_| "write en_US or es_US")
 }
 
 impl Patients {

@@ -27,7 +27,8 @@ A plan of faults, TOML:
   [[fault]]
   on = \"create_patient\"     # an operation, or upload, or download
   calls = \"2-4\"             # 2, 2-4, 2-, or every; left out, the first
-  do = \"answer\"             # or reset, silence, lose-answer, truncate, corrupt, revoke-token, expire
+  do = \"answer\"             # or reset, silence, lose-answer, truncate, corrupt,
+                            # revoke-token, expire
   status = 503
 
   [random]                  # what meets none of these

@@ -26,7 +26,7 @@ pub(crate) enum Listing {
 Examples:
   carium --sandbox practitioners list
   carium --sandbox appointment-types list --output json
-  carium appointment-statuses list --output ndjson --organization 8d25a2a6-8219-40d1-a34f-c24ec69f4f72")]
+  carium appointment-statuses list --output ndjson")]
 pub(crate) struct List {}
 
 impl List {

@@ -25,9 +25,11 @@ use crate::settings::Settings;
 #[command(after_help = "\
 Examples:
   carium documents download 2097e072-92f6-4333-99d6-9693d63be652
-  carium documents download 2097e072-92f6-4333-99d6-9693d63be652 --to letter.pdf --replace
-  carium documents list --patient ID --output ndjson | jq -r .id | xargs carium documents download --to letters
-  carium documents download 2097e072-92f6-4333-99d6-9693d63be652 --to - | sha256sum")]
+  carium documents download 2097e072-92f6-4333-99d6-9693d63be652 \\
+      --to letter.pdf --replace
+  carium documents download 2097e072-92f6-4333-99d6-9693d63be652 --to - | wc
+  carium documents list --patient ID --output ndjson | jq -r .id |
+      xargs carium documents download --to letters")]
 pub(crate) struct Download {
     /// The documents
     #[arg(required = true, value_name = "ID")]

@@ -29,9 +29,11 @@ use crate::settings::Settings;
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  carium documents upload letter.pdf --patient aa6243fb-e4c1-44a0-ae3c-f4c4ab115002 --class 'Referral letter'
+  carium documents upload letter.pdf --class 'Referral letter' \\
+      --patient aa6243fb-e4c1-44a0-ae3c-f4c4ab115002
   carium --sandbox documents upload examples/clinic/documents/* \\
-      --patient aa6243fb-e4c1-44a0-ae3c-f4c4ab115002 --class 'Referral letter'")]
+      --class 'Referral letter' \\
+      --patient aa6243fb-e4c1-44a0-ae3c-f4c4ab115002")]
 pub(crate) struct Upload {
     /// The files
     #[arg(required = true, value_name = "FILE")]
