@@ -134,6 +134,9 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Documents(documents::Documents),
     /// Call any operation of the API as it is
+    ///
+    /// There is a command for each operation of the API's description. What is sent is not checked here; it is signed in,
+    /// and repeated where it may be. The answer is printed as it came, but for what is secret in it.
     Api(api::Call),
     /// Run a sandbox for other programs
     Sandbox(sandbox::Serve),

@@ -125,13 +125,7 @@ Examples:
 
 impl Args for Call {
     fn augment_args(clap: Clap) -> Clap {
-        clap.about("Call any operation of the API as it is")
-            .long_about(
-                "Call any operation of the API as it is\n\nThere is a command for each operation of the API's \
-                 description. What is sent is not checked here; it is signed in, and repeated where it may be. The \
-                 answer is printed as it came, but for what is secret in it.",
-            )
-            .after_help(EXAMPLES)
+        clap.after_help(EXAMPLES)
             .subcommand_required(true)
             .arg_required_else_help(true)
             .subcommand_value_name("OPERATION")
