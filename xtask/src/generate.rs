@@ -6,6 +6,7 @@
 mod canaries;
 mod check;
 mod client;
+mod commands;
 mod contract;
 mod examples;
 mod header;
@@ -34,9 +35,10 @@ pub(crate) const SPEC: &str = "specs/carium.yaml";
 pub(crate) const ONBOARDING: &str = "specs/onboarding.schema.json";
 
 /// The folders that hold generated files and nothing else.
-const FOLDERS: [&str; 3] = [
+const FOLDERS: [&str; 4] = [
     "crates/carium-api/src/generated",
     "crates/carium-api/tests/generated",
+    "crates/carium-cli/src/generated",
     "crates/carium-mock/src/generated",
 ];
 
@@ -99,6 +101,7 @@ fn all(sources: &Sources) -> Result<Vec<Output>, String> {
     outputs.push(examples::output(&sources.api));
     outputs.extend(mocks::outputs(&sources.api, &header)?);
     outputs.push(contract::output(&sources.api));
+    outputs.extend(commands::outputs(&sources.api, &header));
     Ok(outputs)
 }
 

@@ -56,6 +56,14 @@ impl RequestBuilder {
         self
     }
 
+    /// A body that is written already.
+    pub(crate) fn bytes(mut self, body: Bytes) -> Self {
+        if self.body.is_ok() {
+            self.body = Ok(Some(body));
+        }
+        self
+    }
+
     pub(crate) fn build(mut self) -> Result<Request<Bytes>, Unbuildable> {
         let body = self.body?;
         // Some proxies answer 411 to a POST that says nothing of its length. The programs of the Examples page

@@ -6,8 +6,8 @@ mod env;
 use std::fmt;
 use std::sync::Arc;
 
-use carium_api::Client;
 use carium_api::types::OrganizationId;
+use carium_api::{Client, Operation, RawRequest, Response};
 
 pub use builder::Builder;
 
@@ -18,7 +18,9 @@ use crate::documents::{
 use crate::error::Error;
 use crate::invitations::{ApiInvitations, Invitations};
 use crate::onboarding::{Ledger, Onboarding, Services};
+use crate::outcome;
 use crate::patients::{ApiPatients, NewPatient, NewPatientBuilder, Patients};
+use crate::session::Session;
 
 /// A client of Carium: signs in by itself, repeats what may be repeated, and says what it cannot know.
 ///
@@ -29,6 +31,7 @@ pub struct Carium(Arc<Parts>);
 
 struct Parts {
     api: Client,
+    session: Arc<Session>,
     organization: Option<OrganizationId>,
     patients: Arc<dyn Patients>,
     invitations: Arc<dyn Invitations>,
@@ -56,6 +59,7 @@ impl Carium {
 
     pub(crate) fn new(
         api: Client,
+        session: Arc<Session>,
         organization: Option<OrganizationId>,
         transfers: Arc<dyn Transfers>,
         tries: Tries,
@@ -71,8 +75,17 @@ impl Carium {
             uploads: Uploads::over(sides.clone()),
             downloads: Downloads::over(sides.clone()),
             sides,
+            session,
             api,
         }))
+    }
+
+    /// Signs in now, where there is no token that lasts, rather than with the first call: to check the credentials.
+    ///
+    /// # Errors
+    /// [`Unauthenticated`](crate::ErrorKind::Unauthenticated) where they are refused; else as for every call.
+    pub async fn sign_in(&self) -> Result<(), Error> {
+        self.0.session.token().await.map(drop)
     }
 
     /// Patients, as what a team's own code takes: `&dyn Patients`, or a clone of the `Arc`.
@@ -126,6 +139,20 @@ impl Carium {
     /// The low-level client, which sends through the same parts.
     pub fn api(&self) -> &Client {
         &self.0.api
+    }
+
+    /// Sends a request of an operation that is known only as a row of the table, and gives the answer as it came.
+    /// It goes through the same parts as every other: it is signed in, repeated by its class, and limited.
+    ///
+    /// # Errors
+    /// As for the operation's own method, but that an answer of success is not read, so that none is undecodable.
+    pub async fn send_raw(
+        &self,
+        operation: &'static Operation,
+        request: RawRequest,
+    ) -> Result<Response, Error> {
+        let answered = self.0.api.send_raw(operation, request).await;
+        answered.map_err(|error| outcome::of_error(operation, error))
     }
 
     /// The organization that the client was set up for.

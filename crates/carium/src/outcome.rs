@@ -20,14 +20,18 @@ pub(crate) fn of<T>(
     operation: &'static Operation,
     answered: Answered<T>,
 ) -> Result<(T, Option<SentTo>), Error> {
-    let error = match answered {
+    match answered {
         Ok(value) => {
             let sent_to = value.extensions().get().cloned();
-            return Ok((value.into_inner(), sent_to));
+            Ok((value.into_inner(), sent_to))
         }
-        Err(error) => error,
-    };
-    Err(match error {
+        Err(error) => Err(of_error(operation, error)),
+    }
+}
+
+/// The error that one of the low-level client comes down to.
+pub(crate) fn of_error(operation: &'static Operation, error: carium_api::Error<ErrorDocument>) -> Error {
+    match error {
         carium_api::Error::InvalidRequest(what) => Error::new(ErrorKind::InvalidInput, what),
         carium_api::Error::Transport(error) => of_failure(operation, Failure::of(error)),
         carium_api::Error::ErrorResponse(said) => {
@@ -47,7 +51,7 @@ pub(crate) fn of<T>(
         other => Error::new(ErrorKind::Undecodable, other.to_string()),
     }
     // A failure of signing in is one of another operation.
-    .with(|inner| inner.operation = inner.operation.or(Some(operation))))
+    .with(|inner| inner.operation = inner.operation.or(Some(operation)))
 }
 
 fn report(extensions: &Extensions) -> CallReport {

@@ -270,8 +270,9 @@ impl Builder {
             self.token_lifetime.map(|lifetime| Duration::from_secs(lifetime.as_secs())),
             self.clock,
         );
-        let transport = transport::with_session(&innermost, Arc::new(session), &settings, &budget);
-        Ok(Carium::new(Client::over(base_url, transport), self.organization, transfers, tries))
+        let session = Arc::new(session);
+        let transport = transport::with_session(&innermost, Arc::clone(&session), &settings, &budget);
+        Ok(Carium::new(Client::over(base_url, transport), session, self.organization, transfers, tries))
     }
 
     fn checked_base_url(&self, problems: &mut Vec<Problem>) -> Option<BaseUrl> {

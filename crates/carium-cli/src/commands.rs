@@ -1,0 +1,59 @@
+//! The commands, a file each.
+
+pub(crate) mod api;
+pub(crate) mod appointments;
+pub(crate) mod completions;
+pub(crate) mod documents;
+pub(crate) mod invitations;
+pub(crate) mod login;
+pub(crate) mod man;
+pub(crate) mod patients;
+pub(crate) mod sandbox;
+pub(crate) mod vocabularies;
+
+use vocabularies::Listing;
+
+use crate::cli::Command;
+use crate::exit::Failure;
+use crate::interrupt::unless_interrupted;
+use crate::settings::Settings;
+
+/// What comes of a command that needs neither settings nor a runtime; nothing where it is another.
+pub(crate) fn offline(command: &Command) -> Option<Result<(), Failure>> {
+    match command {
+        Command::Completions(completions) => Some(completions.run()),
+        Command::Man(man) => Some(man.run()),
+        Command::Api(call) => call.offline(),
+        _ => None,
+    }
+}
+
+pub(crate) async fn run(command: Command, settings: &Settings) -> Result<(), Failure> {
+    match command {
+        Command::Login(login) => unless_interrupted(login.run(settings), false).await,
+        Command::Patients(patients) => unless_interrupted(patients.run(settings), true).await,
+        Command::Invitations(invitations) => unless_interrupted(invitations.run(settings), true).await,
+        Command::Appointments(appointments) => {
+            let changes = appointments.changes_something();
+            unless_interrupted(appointments.run(settings), changes).await
+        }
+        Command::Practitioners(Listing::List(list)) => {
+            unless_interrupted(list.practitioners(settings), false).await
+        }
+        Command::AppointmentTypes(Listing::List(list)) => {
+            unless_interrupted(list.types(settings), false).await
+        }
+        Command::AppointmentStatuses(Listing::List(list)) => {
+            unless_interrupted(list.statuses(settings), false).await
+        }
+        // Transfers stop in their own way.
+        Command::Documents(documents) => documents.run(settings).await,
+        Command::Api(call) => {
+            let changes = call.changes_something();
+            unless_interrupted(call.run(settings), changes).await
+        }
+        Command::Sandbox(serve) => serve.run().await,
+        // Done before there were settings.
+        Command::Completions(_) | Command::Man(_) => Ok(()),
+    }
+}

@@ -1,0 +1,96 @@
+//! The program in processes of its own: a sandbox that listens, and commands that talk to it.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+pub(crate) const PATIENT: &str = "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002";
+
+/// A sandbox that other processes talk to, and a home for them. Ends when it is dropped.
+pub(crate) struct Server {
+    process: Child,
+    url: String,
+    home: TempDir,
+}
+
+impl Server {
+    /// One in which these faults happen.
+    pub(crate) fn start(faults: &str) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let plan = home.path().join("faults.toml");
+        std::fs::write(&plan, faults).unwrap();
+        let mut process = Command::new(env!("CARGO_BIN_EXE_carium"))
+            .arg("sandbox")
+            .arg("--faults")
+            .arg(plan)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let url = line.trim_end().strip_prefix("listening on ").unwrap().to_owned();
+        assert!(url.starts_with("http://127.0.0.1:"), "{line}");
+        Self { process, url, home }
+    }
+
+    /// A folder for whatever the commands write.
+    pub(crate) fn folder(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// A program that is set up for this server by its environment, and by nothing else.
+    pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        for name in ["CONFIG", "OUTPUT", "PROFILE", "TOTP_SECRET", "MFA_USERNAME"] {
+            command.env_remove(format!("CARIUM_{name}"));
+        }
+        command
+            .env("CARIUM_BASE_URL", &self.url)
+            .env("CARIUM_USERNAME", "username")
+            .env("CARIUM_PASSWORD", "password")
+            .env("CARIUM_ORGANIZATION_ID", "8d25a2a6-8219-40d1-a34f-c24ec69f4f72")
+            .env("HOME", self.folder())
+            .env("XDG_CONFIG_HOME", self.folder().join("config"))
+            .env("XDG_STATE_HOME", self.folder().join("state"))
+            .current_dir(self.folder())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// `carium` with these arguments.
+    pub(crate) fn carium(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command(env!("CARGO_BIN_EXE_carium"));
+        command.args(arguments);
+        command
+    }
+
+    /// What `carium` says, and how it ends.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Said {
+        Said::of(&self.carium(arguments).output().unwrap())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// What a program said, and how it ended.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Said {
+    pub(crate) fn of(output: &std::process::Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
+    }
+}
