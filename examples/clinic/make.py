@@ -180,7 +180,7 @@ def wrong_rows():
         row(6, locale="fr_FR"),  # a language that the platform does not speak
         row(7, organization_id="8d25a2a6"),  # not a whole id
         row(8, invite="pigeon"),  # no such way
-        {**row(9), **document, "document-1-path": "not-there.pdf"},  # no such file
+        {**row(9), **document, "document-1-path": "../letter.pdf"},  # not in the folder
         row(10, appointment_end_time="2030-09-01T08:00:00Z"),  # ends before it starts
     ]
 

@@ -69,6 +69,7 @@ pub(crate) struct Cli {
 
 /// What every command takes, before its name or after it.
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
     /// Give the command a sandbox of its own: a Carium in memory, which ends with it

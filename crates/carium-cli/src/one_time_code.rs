@@ -4,8 +4,6 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use sha2::{Digest as _, Sha256};
-
 use crate::exit::{Exit, Failure};
 use crate::{places, say};
 
@@ -16,13 +14,10 @@ const LONGEST_QUEUE: u64 = 10;
 
 /// Waits until there is a code that no other run of the program has used or will use, and says so.
 pub(crate) async fn wait_for_turn(base_url: &str, account: &str) -> Result<(), Failure> {
-    let name = name_of(base_url, account);
+    let name = places::blind_name([base_url.as_bytes(), account.as_bytes()]);
     let taken = tokio::task::spawn_blocking(move || take(&name, now())).await;
-    let step = match taken {
-        Ok(Ok(step)) => step,
-        // Without a place to remember, there is no more to be done than for a program that is run once.
-        Ok(Err(_)) | Err(_) => return Ok(()),
-    };
+    // Without a place to remember, there is no more to be done than for a program that is run once.
+    let Ok(Ok(step)) = taken else { return Ok(()) };
     let wait = (step * STEP).saturating_sub(now());
     if wait > STEP * LONGEST_QUEUE {
         let what = "too many commands wait for a one-time code of this account";
@@ -38,12 +33,6 @@ pub(crate) async fn wait_for_turn(base_url: &str, account: &str) -> Result<(), F
 
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map(|time| time.as_secs()).unwrap_or_default()
-}
-
-/// A name that says nothing of the account.
-fn name_of(base_url: &str, account: &str) -> String {
-    let digest = Sha256::new().chain_update(base_url).chain_update([0]).chain_update(account).finalize();
-    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Takes the first step that is not taken, from the present one on.

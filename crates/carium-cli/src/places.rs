@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use etcetera::app_strategy::{AppStrategy, AppStrategyArgs, choose_native_strategy};
+use sha2::{Digest as _, Sha256};
 
 /// The places of this program. `None` where the person has no home.
 fn strategy() -> Option<impl AppStrategy> {
@@ -38,4 +39,15 @@ fn make_private(folder: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)
+}
+
+/// A name for a file that says nothing of what it is made from: half of a SHA-256 over the parts, in hexadecimal.
+pub(crate) fn blind_name<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
+    let mut digest = Sha256::new();
+    for part in parts {
+        // With its length, so that no two lists of parts run into the same bytes.
+        digest.update((part.len() as u64).to_be_bytes());
+        digest.update(part);
+    }
+    digest.finalize().iter().take(16).fold(String::new(), |name, byte| name + &format!("{byte:02x}"))
 }

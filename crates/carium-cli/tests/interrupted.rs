@@ -59,7 +59,9 @@ fn an_upload_goes_on_and_files_nothing_twice() {
         std::os::unix::fs::PermissionsExt::mode(&path.metadata().unwrap().permissions()) & 0o077
     };
     assert_eq!(mode(&kept), 0);
-    names(&kept, ".json").iter().for_each(|name| assert_eq!(mode(&kept.join(name)), 0));
+    for name in names(&kept, ".json") {
+        assert_eq!(mode(&kept.join(name)), 0);
+    }
 
     let again = server.run(&upload);
     assert_eq!(again.code, Some(0), "{again:?}");

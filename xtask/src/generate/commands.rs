@@ -35,13 +35,13 @@ fn table(spec: &Spec, header: &Header) -> Output {
         let summary = operation.text("summary").unwrap_or_default().trim_end_matches('.');
         let description = operation.text("description").unwrap_or_default().trim();
         let parameters = operation.parameters().map(|(_, parameter)| parameter_row(spec, parameter));
-        let body = match example_of_body(operation) {
-            Some(example) => {
+        let example = example_of_body(operation).map_or_else(
+            || quote!(None),
+            |example| {
                 let text = format!("{example:#}\n");
                 quote!(Some(#text))
-            }
-            None => quote!(None),
-        };
+            },
+        );
         let secrets = secrets_of_answers(spec, operation);
         quote! {
             Command {
@@ -49,7 +49,7 @@ fn table(spec: &Spec, header: &Header) -> Output {
                 summary: #summary,
                 description: #description,
                 parameters: &[#(#parameters),*],
-                example: #body,
+                example: #example,
                 secrets: &[#(#secrets),*],
             }
         }

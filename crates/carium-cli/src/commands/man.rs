@@ -25,13 +25,11 @@ pub(crate) struct Man {
 impl Man {
     pub(crate) fn run(&self) -> Result<(), Failure> {
         let wrong = |error| Failure::new(Exit::Other, "the manual cannot be written").because(error);
-        match &self.dir {
-            Some(folder) => clap_mangen::generate_to(Cli::command(), folder).map_err(wrong),
-            None => {
-                let mut page = Vec::new();
-                clap_mangen::Man::new(Cli::command()).render(&mut page).map_err(wrong)?;
-                output::text(&page)
-            }
+        if let Some(folder) = &self.dir {
+            return clap_mangen::generate_to(Cli::command(), folder).map_err(wrong);
         }
+        let mut page = Vec::new();
+        clap_mangen::Man::new(Cli::command()).render(&mut page).map_err(wrong)?;
+        output::text(&page)
     }
 }

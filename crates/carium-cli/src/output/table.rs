@@ -97,6 +97,7 @@ mod tests {
     use super::super::record;
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "a record has what may be missing")]
     fn text(value: &str) -> Option<String> {
         Some(value.to_owned())
     }

@@ -12,7 +12,6 @@ use std::time::UNIX_EPOCH;
 use async_trait::async_trait;
 use carium::documents::{NewDocument, UploadState, UploadStore};
 use carium::{Error, ErrorKind};
-use sha2::{Digest as _, Sha256};
 
 use crate::exit::{Exit, Failure};
 use crate::places;
@@ -86,18 +85,13 @@ fn name_of(base_url: &str, document: &NewDocument, file: &Path) -> io::Result<St
     let metadata = file.metadata()?;
     let changed = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
     let attributes = serde_json::to_vec(document.attributes())?;
-    let mut digest = Sha256::new();
-    for part in [
+    Ok(places::blind_name([
         base_url.as_bytes(),
         &attributes,
         file.as_os_str().as_encoded_bytes(),
         &metadata.len().to_be_bytes(),
         &changed.as_nanos().to_be_bytes(),
-    ] {
-        digest.update((part.len() as u64).to_be_bytes());
-        digest.update(part);
-    }
-    Ok(digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+    ]))
 }
 
 /// The same as the upload takes it.
