@@ -261,6 +261,8 @@ async fn nothing_is_sent_for_a_row_whose_names_mean_nothing() {
     let elsewhere = onboarding.clone().vocabularies_of(rig.fake.new_organization());
     let error = elsewhere.run(&RowKey::new("row"), &request).await.unwrap_err();
     assert_eq!(error.problems().len(), 5);
+    let nobodys = onboarding.clone().vocabularies_of(None);
+    assert_eq!(nobodys.run(&RowKey::new("row"), &request).await.unwrap_err().problems().len(), 5);
     let mut row = full_row(&rig.fake);
     for index in [0, 1] {
         row["documents"][index]["class"] = rig.fake.document_class("Referral").to_string().into();

@@ -11,7 +11,6 @@ use futures_util::stream::StreamExt as _;
 use tokio::time::{Instant, timeout};
 use tracing::Instrument as _;
 
-use super::fingerprint::Fingerprint;
 use super::source::{Opened, Source, gone};
 use super::state::{Place, UploadState};
 use super::{SharedState, UploadError, UploadReceipt, UploadStage, UploadStore};
@@ -19,6 +18,7 @@ use crate::documents::progress::{Cancelled, Moving, Reporter, Stage};
 use crate::documents::sides::Sides;
 use crate::documents::{Content, FilePart, NewDocument, NewReference, Sha256Digest, UploadForm};
 use crate::error::{Error, ErrorKind};
+use crate::fingerprint::Fingerprint;
 
 /// One upload.
 pub(super) struct Run {
@@ -102,7 +102,7 @@ impl Run {
     /// A state is of one document. Another file must not end up under its reference, in another's record even.
     fn check(&self) -> Result<(), Error> {
         match self.state.get().document {
-            Some(document) if !document.is_of(&self.document) => {
+            Some(document) if !document.is_of(&said(&self.document)) => {
                 let what = "the state to resume from is that of another document";
                 Err(Error::new(ErrorKind::InvalidInput, what))
             }
@@ -152,15 +152,14 @@ impl Run {
     /// Takes back, here, that the service was to be asked.
     fn forget_creation(&self) {
         let mut state = self.state.get();
-        (state.place, state.document) = (Place::New, None);
+        state.leave(None);
         self.state.set(state);
     }
 
     /// Leaves a reference without a file.
     async fn give_up(&mut self, id: DocumentReferenceId) -> Result<(), Error> {
         let mut state = self.state.get();
-        state.orphans.push(id);
-        state.place = Place::New;
+        state.leave(Some(id));
         self.keep(state).await
     }
 
@@ -169,8 +168,8 @@ impl Run {
         state.place = place;
         if state.stage() == UploadStage::New {
             state.document = None;
-        } else {
-            state.document.get_or_insert_with(|| Fingerprint::of(&self.document));
+        } else if state.document.is_none() {
+            state.document = Some(Fingerprint::of(&said(&self.document))?);
         }
         self.keep(state).await
     }
@@ -261,6 +260,20 @@ impl Iterator for Slices {
 fn is_out_of_date(error: &Error, given: Option<Instant>) -> bool {
     let is_new = given.is_some_and(|given| given.elapsed() < JUST_GIVEN);
     error.kind() == ErrorKind::Expired || (error.kind() == ErrorKind::Forbidden && !is_new)
+}
+
+/// All that is said of a document, by which it is recognised.
+fn said(document: &NewDocument) -> [String; 7] {
+    let said = document.attributes();
+    [
+        said.organization_id.to_string(),
+        said.individual_id.to_string(),
+        said.class_id.to_string(),
+        said.name.as_str().to_owned(),
+        said.attachment_filename.as_str().to_owned(),
+        said.attachment_content_type.as_str().to_owned(),
+        said.description.clone().unwrap_or_default(),
+    ]
 }
 
 fn cancelled() -> Error {
