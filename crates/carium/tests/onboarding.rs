@@ -547,6 +547,29 @@ async fn while_the_store_is_down_no_more_than_three_references_are_left_without_
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_document_whose_file_is_gone_from_the_store_is_sent_again() {
+    let folder = folder();
+    let mut case = Case::new(folder.path(), Has::Ledger);
+    case.rig.plan([("process letter.pdf #0".to_owned(), Mishap::Gone)]);
+    case.run().await;
+    let outcome = case.outcome.as_ref().unwrap();
+    assert_eq!(outcome.next(), Next::TryAgain(None));
+    assert_eq!(outcome.step(&Step::Document(0)).unwrap().orphans.len(), 1);
+    case.finish_as_it_is().await;
+    case.is_done_once();
+
+    // A contradiction that does not say why may be that it is done: there is nothing to start over.
+    let mut case = Case::new(folder.path(), Has::Ledger);
+    case.rig.plan([("process letter.pdf #0".to_owned(), Mishap::Contradicts)]);
+    case.run().await;
+    let outcome = case.outcome.as_ref().unwrap();
+    assert_eq!(outcome.next(), Next::Person);
+    assert!(outcome.step(&Step::Document(0)).unwrap().orphans.is_empty());
+    case.finish_as_it_is().await;
+    case.is_done_once();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_patient_that_may_be_there_after_a_doubt_is_unknown_whatever_the_service_names() {
     let folder = folder();
     let begun = async || {

@@ -176,6 +176,19 @@ fn each_rule_alone_is_said_of_its_field() {
 }
 
 #[test]
+fn no_more_than_a_hundred_problems_are_said_of_a_row() {
+    let row: serde_json::Map<String, Value> =
+        (0..50_000).map(|index| (format!("canary{index}"), json!(1))).collect();
+    assert_eq!(fields(&Value::Object(row)).len(), 100);
+    for (name, value) in
+        [("documents", json!({})), ("invite", json!("fax")), ("individual-group-ids", json!(1))]
+    {
+        let row = json!({name: vec![value; 50_000]});
+        assert_eq!(fields(&row).len(), 100, "{name}");
+    }
+}
+
+#[test]
 fn a_field_that_is_given_twice_is_wrong_and_text_that_is_no_json_is_not_quoted() {
     let row: OnboardingRow = serde_json::from_str(r#"{"email": "canary", "email": "canary"}"#).unwrap();
     let error = row.check().unwrap_err();

@@ -44,6 +44,8 @@ pub(crate) enum Mishap {
     Unreadable,
     /// It is refused as what contradicts what is there, and not said by what.
     Contradicts,
+    /// What it is asked of is gone.
+    Gone,
     /// It is done, and nobody hears of it.
     AnswerLost,
     /// It is not done, and nobody knows.
@@ -182,6 +184,10 @@ impl Rig {
             Some(Mishap::Unreadable) => {
                 call.await?;
                 Err(Error::new(ErrorKind::Undecodable, "unreadable").that_may_have_happened())
+            }
+            Some(Mishap::Gone) => {
+                let gone = Error::new(ErrorKind::NotFound, "gone");
+                Err(gone.with_operation(&carium::api::operations::PROCESS_UPLOAD))
             }
             Some(Mishap::Contradicts) => Err(Error::new(ErrorKind::Conflict, "contradicts")),
             Some(Mishap::AnswerLost) => {

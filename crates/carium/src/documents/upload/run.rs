@@ -19,6 +19,7 @@ use crate::documents::sides::Sides;
 use crate::documents::{Content, FilePart, NewDocument, NewReference, Sha256Digest, UploadForm};
 use crate::error::{Error, ErrorKind};
 use crate::fingerprint::Fingerprint;
+use crate::problem::Problem;
 
 /// One upload.
 pub(super) struct Run {
@@ -86,7 +87,15 @@ impl Run {
                 Place::Uploaded { id, size, sha256 } => {
                     self.reporter.stage(Stage::Finishing);
                     match self.reporter.unless_cancelled(self.sides.documents.process(id)).await {
-                        Ok(result) => result?,
+                        Ok(Ok(())) => {}
+                        Ok(Err(error)) => {
+                            if is_without_file(&error) {
+                                tracing::debug!(carium.document_reference_id = %id, "the file is not there");
+                                // That it could not be kept is the lesser news.
+                                let _ = self.give_up(id).await;
+                            }
+                            return Err(error);
+                        }
                         Err(Cancelled) => return Err(cancelled()),
                     }
                     self.enter(Place::Processed { id, size, sha256 }).await?;
@@ -260,6 +269,22 @@ impl Iterator for Slices {
 fn is_out_of_date(error: &Error, given: Option<Instant>) -> bool {
     let is_new = given.is_some_and(|given| given.elapsed() < JUST_GIVEN);
     error.kind() == ErrorKind::Expired || (error.kind() == ErrorKind::Forbidden && !is_new)
+}
+
+/// Whether the service says that a reference is gone or has no file. What else contradicts the processing may be
+/// that it is done, and then starting over would file the document twice.
+fn is_without_file(error: &Error) -> bool {
+    let says_so = |problem: &Problem| {
+        let said: Vec<_> = [problem.code(), problem.detail()].into_iter().flatten().collect();
+        let said = said.join(" ").to_lowercase().replace(|letter: char| !letter.is_alphanumeric(), " ");
+        let has = |words: &[&str]| said.split(' ').any(|word| words.contains(&word));
+        has(&["no", "not", "missing", "without"]) && has(&["file", "uploaded", "upload", "object"])
+    };
+    match error.kind() {
+        ErrorKind::NotFound => true,
+        ErrorKind::Conflict => !error.may_have_happened() && error.problems().iter().any(says_so),
+        _ => false,
+    }
 }
 
 /// All that is said of a document, by which it is recognised.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use carium_api::operations::PROCESS_UPLOAD;
 
 use super::look_up::Found;
 use super::once::{Place, Told, report, standing, taken_over};
@@ -116,7 +117,9 @@ impl Filing<'_> {
         }
         let mut failure = StepFailure::from(error);
         let leaves_no_more = truth.orphans().len() < MOST_ORPHANS;
-        let is_worth_it = passes(error.kind()) && leaves_no_more;
+        // The file was there once, and its reference was given up: the next run sends it under a new one.
+        let is_given_up = stage == UploadStage::New && error.operation() == Some(PROCESS_UPLOAD.id);
+        let is_worth_it = (passes(error.kind()) || is_given_up) && leaves_no_more;
         if stage == UploadStage::Creating {
             // The next run looks into the record.
             return report(&self.step, lost(failure, is_worth_it), there, true);
