@@ -70,6 +70,7 @@
 //! rule that out, with idempotency keys.
 
 mod folder;
+mod identity;
 mod ledger;
 mod names;
 mod outcome;
@@ -101,6 +102,7 @@ use self::run::Run;
 use crate::appointments::Appointments;
 use crate::documents::{Documents, Transfers, Uploads};
 use crate::error::{Error, ErrorKind};
+use crate::fingerprint::Fingerprint;
 use crate::invitations::Invitations;
 use crate::patients::{OrganizationId, Patients};
 
@@ -164,7 +166,7 @@ impl Onboarding {
     }
 
     /// Whose vocabularies the services list: a row of another organization has to give ids in the place of names.
-    /// Left out, any row's.
+    /// Left out, so has every row. A client's onboarding knows the organization of the client.
     pub fn vocabularies_of(mut self, organization: impl Into<Option<OrganizationId>>) -> Self {
         self.organization = organization.into();
         self
@@ -191,10 +193,23 @@ impl Onboarding {
     /// Does what is not done of a row. What the ledger has as done is not done again, and what it has as intended
     /// is not done by itself.
     ///
-    /// A key stands for one request: a request that has changed needs another key.
+    /// A key stands for one request. What of it is done, or may be, is held against the request, so that no row is taken
+    /// for another whose key it was given:
+    ///
+    /// | once this is done, or may be | this cannot be mended under the same key |
+    /// | --- | --- |
+    /// | the patient | their names, birth date, username and organization |
+    /// | the invitation | `invite`, but for leaving ways out or inviting in others only |
+    /// | a document, or its file is in the store | its class (as it is written), name, description and path, and its place among the documents |
+    /// | the appointment | all of it |
+    ///
+    /// Everything else can be: above all what was certainly not done. What is mended of a patient who is created is not
+    /// sent, as the API offers no way to. A step that is asked for no more is left as it is, and the outcome tells of it.
     ///
     /// # Errors
     /// Nothing was sent in this run, and nothing but what was read is known of the row:
+    /// - [`InvalidInput`](ErrorKind::InvalidInput): [`Error::problems`] names each step that is done, or may be, for
+    ///   another request.
     /// - [`InvalidInput`](ErrorKind::InvalidInput), before there is a patient: a document is not there, or a
     ///   name means nothing. Later, that is a failure of its step.
     /// - What names were looked up with, before there is a patient, or the ledger failed.
@@ -207,7 +222,7 @@ impl Onboarding {
     /// when it ended.
     ///
     /// # Errors
-    /// As for [`run`](Self::run).
+    /// As for [`run`](Self::run), and [`InvalidInput`](ErrorKind::InvalidInput): the outcome is that of another row.
     pub async fn resume(
         &self,
         row: &RowKey,
@@ -225,12 +240,23 @@ impl Onboarding {
     ) -> Result<OnboardingOutcome, Error> {
         let span = tracing::info_span!("carium.onboarding", carium.individual_id = tracing::field::Empty);
         async {
+            if outcome.is_some_and(|outcome| !outcome.row.is_of(&[row.as_str()])) {
+                let what = "the outcome to go on from is that of another row";
+                return Err(Error::new(ErrorKind::InvalidInput, what));
+            }
+            let key = Fingerprint::of(&[row.as_str()])?;
             let mut entries: BTreeMap<Step, Entry> =
                 self.ledger.entries(row).await.map_err(failed)?.into_iter().collect();
-            for report in outcome.map(OnboardingOutcome::steps).unwrap_or_default() {
+            let reports = outcome.map(OnboardingOutcome::steps).unwrap_or_default();
+            let told = reports.iter().filter_map(|report| Some((&report.step, report.entry.as_ref()?)));
+            // Before the ledger is told anything: what is another request's stays out of it.
+            identity::check(request, entries.iter().chain(told))?;
+            for report in reports {
                 self.catch_up(row, report, &mut entries).await?;
             }
-            Run { onboarding: self, row, request, entries }.finish().await
+            // What another run wrote meanwhile is among them now.
+            identity::check(request, &entries)?;
+            Run { onboarding: self, row, request, entries, key }.finish().await
         }
         .instrument(span)
         .await

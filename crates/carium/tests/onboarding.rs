@@ -136,6 +136,19 @@ impl Case {
                 Step::Appointment => {
                     fake.appointments().first().map(|(id, _)| Resolution::Created((*id).into()))
                 }
+                // Of a record that a person pointed to.
+                Step::Document(index) => {
+                    let path = &self.request.attributes().documents[*index].path;
+                    let name = Path::new(path.as_str()).file_name().unwrap().to_str().unwrap();
+                    let is_it = |document: &&carium_mock::FakeDocument| {
+                        document.attributes.attachment_filename.as_str() == name
+                            && !self.orphans.contains(&document.id)
+                    };
+                    fake.documents()
+                        .iter()
+                        .find(is_it)
+                        .map(|document| Resolution::Created(document.id.into()))
+                }
                 other => panic!("{other:?} is not a person's to decide"),
             };
             let resolution = resolution.unwrap_or(Resolution::NotDone);
@@ -159,6 +172,13 @@ impl Case {
             }
         }
         panic!("never done: {:?}", self.outcome);
+    }
+
+    /// One more run, of a person who mended what was in the way.
+    async fn finish_as_it_is(&mut self) {
+        self.rig.plan([]);
+        self.run().await;
+        assert!(self.outcome.as_ref().unwrap().is_complete(), "{:?}", self.outcome);
     }
 
     /// Everything is there, once, and what is left over is known.
@@ -487,6 +507,117 @@ async fn a_document_of_the_same_row_is_not_taken_for_a_lost_one() {
     assert_eq!(case.rig.fake.documents().len(), 3);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_document_whose_creation_is_answered_unreadably_is_a_persons() {
+    let folder = folder();
+    let mut case = Case::new(folder.path(), Has::Ledger);
+    case.rig.plan([("create letter.pdf #0".to_owned(), Mishap::Unreadable)]);
+    case.run().await;
+    assert_eq!(
+        doubt(case.outcome.as_ref().unwrap(), &Step::Document(0)),
+        Some((DoubtReason::AnswerLost, false))
+    );
+    assert_eq!(case.outcome.as_ref().unwrap().next(), Next::Person);
+    // Once it is readable again, who was asked has the row run again.
+    case.finish_as_it_is().await;
+    case.is_done_once();
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_store_is_down_no_more_than_three_references_are_left_without_a_file() {
+    let folder = folder();
+    let mut case = Case::new(folder.path(), Has::Ledger);
+    let posts = (0..100).map(|count| (format!("post letter.pdf #{count}"), Mishap::NotDone));
+    case.rig.plan(posts);
+    let mut runs = 0;
+    loop {
+        case.run().await;
+        runs += 1;
+        let outcome = case.outcome.as_ref().unwrap();
+        assert_eq!(outcome.step(&Step::Document(0)).unwrap().orphans.len(), runs);
+        if outcome.next() == Next::Person {
+            break;
+        }
+        assert_eq!(outcome.next(), Next::TryAgain(None));
+    }
+    assert_eq!(runs, 3);
+    // Who mended it has the row run again.
+    case.finish_as_it_is().await;
+    case.is_done_once();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_document_whose_file_is_gone_from_the_store_is_sent_again() {
+    let folder = folder();
+    let mut case = Case::new(folder.path(), Has::Ledger);
+    case.rig.plan([("process letter.pdf #0".to_owned(), Mishap::Gone)]);
+    case.run().await;
+    let outcome = case.outcome.as_ref().unwrap();
+    assert_eq!(outcome.next(), Next::TryAgain(None));
+    assert_eq!(outcome.step(&Step::Document(0)).unwrap().orphans.len(), 1);
+    case.finish_as_it_is().await;
+    case.is_done_once();
+
+    // A contradiction that does not say why may be that it is done: there is nothing to start over.
+    let mut case = Case::new(folder.path(), Has::Ledger);
+    case.rig.plan([("process letter.pdf #0".to_owned(), Mishap::Contradicts)]);
+    case.run().await;
+    let outcome = case.outcome.as_ref().unwrap();
+    assert_eq!(outcome.next(), Next::Person);
+    assert!(outcome.step(&Step::Document(0)).unwrap().orphans.is_empty());
+    case.finish_as_it_is().await;
+    case.is_done_once();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_patient_that_may_be_there_after_a_doubt_is_unknown_whatever_the_service_names() {
+    let folder = folder();
+    let begun = async || {
+        let mut case = Case::new(folder.path(), Has::Ledger);
+        case.rig.plan([("create_patient #0".to_owned(), Mishap::RequestLost)]);
+        case.run().await;
+        resolve(&case.rig.clone(), &case.row, &Step::Patient, Resolution::NotDone).await.unwrap();
+        case
+    };
+    for mishap in [Mishap::Refused, Mishap::Contradicts] {
+        let mut case = begun().await;
+        case.rig.plan([("create_patient #0".to_owned(), mishap)]);
+        case.run().await;
+        let doubt = doubt(case.outcome.as_ref().unwrap(), &Step::Patient);
+        assert_eq!(doubt, Some((DoubtReason::UsernameTaken, false)), "{mishap:?}");
+        case.finish().await;
+        case.is_done_once();
+    }
+    // One that passes is said to have done nothing by who may not know: the next run remembers it.
+    let mut case = Case::new(folder.path(), Has::Both);
+    for mishap in [Mishap::NotDone, Mishap::Contradicts] {
+        case.rig.plan([("create_patient #0".to_owned(), mishap)]);
+        case.run().await;
+    }
+    let doubt = doubt(case.outcome.as_ref().unwrap(), &Step::Patient);
+    assert_eq!(doubt, Some((DoubtReason::UsernameTaken, false)));
+    case.finish().await;
+    case.is_done_once();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_document_in_a_record_that_a_person_pointed_to_is_not_taken_for_a_lost_one() {
+    let folder = folder();
+    let mut case = Case::new(folder.path(), Has::Ledger);
+    case.rig.plan([("create_patient #0".to_owned(), Mishap::AnswerLost)]);
+    case.run().await;
+    case.decide().await;
+    case.rig.plan([("create letter.pdf #0".to_owned(), Mishap::AnswerLost)]);
+    case.run().await;
+    case.rig.plan([]);
+    case.run().await;
+    let outcome = case.outcome.as_ref().unwrap();
+    assert_eq!(doubt(outcome, &Step::Document(0)), Some((DoubtReason::SeveralFound, false)));
+    assert!(outcome.step(&Step::Document(0)).unwrap().orphans.is_empty());
+    case.finish().await;
+    case.is_done_once();
+}
+
 /// What comes of a patient whose creation is answered so, over the real client.
 async fn over_the_client(steps: impl IntoIterator<Item = Reply>) -> OnboardingOutcome {
     let service = Service::script(steps);
@@ -523,6 +654,19 @@ async fn what_the_client_says_of_a_creation_is_kept() {
         };
         assert_eq!((doubt.reason, doubt.try_again), (DoubtReason::UsernameTaken, false));
     }
+    for fields in [&["email"][..], &["mobile-phone", "first-name"], &[]] {
+        let at = |field: &&str| json!({"source": {"pointer": format!("/data/attributes/{field}")}});
+        let errors = json!({"errors": fields.iter().map(at).collect::<Vec<_>>()});
+        let refused = Reply::Answer(422, Vec::new(), errors);
+        assert!(matches!(failed(vec![refused.clone()]).await, StepOutcome::Failed(_)), "{fields:?}");
+        let StepOutcome::Unknown(doubt) = failed(vec![Reply::status(503), refused]).await else {
+            panic!("{fields:?}")
+        };
+        assert_eq!(doubt.reason, DoubtReason::UsernameTaken);
+    }
+    let named = json!({"errors": [{"source": {"pointer": "/data/attributes/birth-date"}}]});
+    let other = failed(vec![Reply::status(503), Reply::Answer(422, Vec::new(), named)]).await;
+    assert!(matches!(other, StepOutcome::Failed(_)), "{other:?}");
     for step in [Reply::Lost, Reply::Silent, Reply::status(500), Reply::body(json!({"data": {}}))] {
         let StepOutcome::Unknown(doubt) = failed(vec![step.clone()]).await else { panic!("{step:?}") };
         assert_eq!((doubt.reason, doubt.try_again), (DoubtReason::AnswerLost, false));

@@ -176,6 +176,19 @@ fn each_rule_alone_is_said_of_its_field() {
 }
 
 #[test]
+fn no_more_than_a_hundred_problems_are_said_of_a_row() {
+    let row: serde_json::Map<String, Value> =
+        (0..50_000).map(|index| (format!("canary{index}"), json!(1))).collect();
+    assert_eq!(fields(&Value::Object(row)).len(), 100);
+    for (name, value) in
+        [("documents", json!({})), ("invite", json!("fax")), ("individual-group-ids", json!(1))]
+    {
+        let row = json!({name: vec![value; 50_000]});
+        assert_eq!(fields(&row).len(), 100, "{name}");
+    }
+}
+
+#[test]
 fn a_field_that_is_given_twice_is_wrong_and_text_that_is_no_json_is_not_quoted() {
     let row: OnboardingRow = serde_json::from_str(r#"{"email": "canary", "email": "canary"}"#).unwrap();
     let error = row.check().unwrap_err();
@@ -261,6 +274,8 @@ async fn nothing_is_sent_for_a_row_whose_names_mean_nothing() {
     let elsewhere = onboarding.clone().vocabularies_of(rig.fake.new_organization());
     let error = elsewhere.run(&RowKey::new("row"), &request).await.unwrap_err();
     assert_eq!(error.problems().len(), 5);
+    let nobodys = onboarding.clone().vocabularies_of(None);
+    assert_eq!(nobodys.run(&RowKey::new("row"), &request).await.unwrap_err().problems().len(), 5);
     let mut row = full_row(&rig.fake);
     for index in [0, 1] {
         row["documents"][index]["class"] = rig.fake.document_class("Referral").to_string().into();

@@ -1,7 +1,6 @@
 //! Uploads: from a file to a document in a record.
 
 mod failure;
-mod fingerprint;
 mod receipt;
 mod run;
 mod source;

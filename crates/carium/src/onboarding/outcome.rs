@@ -13,14 +13,18 @@ use super::ledger::{Entry, Resolution, resolved};
 use super::step::Step;
 use crate::documents::Sha256Digest;
 use crate::error::{Error, ErrorKind};
+use crate::fingerprint::Fingerprint;
 
-/// What came of a row: of each step that it asks for, in their order.
+/// What came of a row: of each step that it asks for, in their order, and then of those that it asked for once and
+/// that the ledger knows of.
 ///
 /// It can be serialized, and be handed to [`resume`](super::Onboarding::resume), which goes on where it stopped. It
 /// holds ids, kinds of errors and names of fields, and no health information and no secret.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[must_use]
 pub struct OnboardingOutcome {
+    /// Whose it is, without saying whose.
+    pub(super) row: Fingerprint,
     pub(super) steps: Vec<StepReport>,
 }
 
@@ -34,6 +38,7 @@ pub struct StepReport {
     /// What came of it.
     pub result: StepOutcome,
     /// References that were created for the document and stay without a file, for a person to remove.
+    /// Some of them were found in the record by what they are called: open each before it is removed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub orphans: Vec<DocumentReferenceId>,
     /// Whether the ledger could not be told: what it says of the step is then behind this outcome. Keep the outcome,
@@ -92,6 +97,8 @@ impl Done {
 pub enum SkipReason {
     /// The patient is not created, or it is not known whether they are.
     NoPatient,
+    /// The row does not ask for it any more. It was taken up before, and is not done.
+    NotAskedFor,
 }
 
 /// A step of which it is not known whether it was done.
@@ -119,7 +126,8 @@ pub enum DoubtReason {
     EarlierIntent,
     /// The username is taken, after a creation whose answer was never known: by this patient, or by another.
     UsernameTaken,
-    /// There are documents in the record any of which may be this one.
+    /// There are documents in the record any of which may be this one, or one in a record that a person pointed to: it
+    /// may have been there before. Open it before it is removed, and before saying that it is this one.
     SeveralFound,
     /// Documents could not be listed, to look for this one.
     NotLookedUp,
@@ -138,12 +146,12 @@ pub enum Next {
 }
 
 impl OnboardingOutcome {
-    /// What came of each step, in the order of the row.
+    /// What came of each step, in the order of the row; last, of steps that it asks for no more.
     pub fn steps(&self) -> &[StepReport] {
         &self.steps
     }
 
-    /// What came of a step. `None` where the row does not ask for it.
+    /// What came of a step. `None` where the row does not ask for it, and never did.
     pub fn step(&self, step: &Step) -> Option<&StepReport> {
         self.steps.iter().find(|report| report.step == *step)
     }
@@ -170,9 +178,12 @@ impl OnboardingOutcome {
         }
     }
 
-    /// Whether every step is done.
+    /// Whether every step is done that the row asks for, and none is in doubt that it asked for once.
     pub fn is_complete(&self) -> bool {
-        self.steps.iter().all(|report| matches!(report.result, StepOutcome::Done(_)))
+        let is_over = |result: &_| {
+            matches!(result, StepOutcome::Done(_) | StepOutcome::Skipped { reason: SkipReason::NotAskedFor })
+        };
+        self.steps.iter().all(|report| is_over(&report.result))
     }
 
     /// The steps that are unknown.

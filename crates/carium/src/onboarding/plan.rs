@@ -149,9 +149,12 @@ impl Onboarding {
         path: &str,
     ) -> Result<Uuid, Error> {
         let is_id = text.parse::<Uuid>().is_ok();
-        if !is_id && self.organization.is_some_and(|organization| organization != request.organization()) {
-            let what =
-                "is not an id, and names are those of the program's own organization, which is another";
+        if !is_id && self.organization != Some(request.organization()) {
+            let what = if self.organization.is_some() {
+                "is not an id, and names are those of the program's own organization, which is another"
+            } else {
+                "is not an id, and the program does not say whose names it could be"
+            };
             return Err(Error::invalid(
                 "a name cannot be looked up",
                 vec![Problem::at(path.to_owned(), what)],

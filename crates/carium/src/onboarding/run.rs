@@ -5,6 +5,7 @@ mod look_up;
 mod once;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use carium_api::onboarding::OnboardingAppointment;
@@ -15,6 +16,7 @@ use futures_util::stream::{self, StreamExt as _};
 use self::document::Filing;
 use self::look_up::{Found, look_up};
 use self::once::{Place, report, standing};
+use super::identity::Identity;
 use super::ledger::{Entry, EntryState};
 use super::outcome::{OnboardingOutcome, SkipReason, StepFailure, StepOutcome, StepReport};
 use super::plan::{Booked, Filed, Plan};
@@ -22,8 +24,18 @@ use super::request::check::{appointment_of, document_of};
 use super::{Onboarding, OnboardingRequest, RowKey, Step};
 use crate::documents::{DocumentReferenceId, NewDocument};
 use crate::error::{Error, ErrorKind};
+use crate::fingerprint::Fingerprint;
 use crate::invitations::NewInvitation;
 use crate::patients::IndividualId;
+use crate::problem::Problem;
+
+/// A document of which everything is known that it is filed with.
+struct Ready {
+    document: NewDocument,
+    /// `None` where it is in the store already.
+    file: Option<PathBuf>,
+    identity: Identity,
+}
 
 /// A run.
 pub(super) struct Run<'a> {
@@ -31,6 +43,8 @@ pub(super) struct Run<'a> {
     pub(super) row: &'a RowKey,
     pub(super) request: &'a OnboardingRequest,
     pub(super) entries: BTreeMap<Step, Entry>,
+    /// What the outcome is recognised as being of.
+    pub(super) key: Fingerprint,
 }
 
 impl Run<'_> {
@@ -59,10 +73,11 @@ impl Run<'_> {
             }
             _ => steps.extend(self.later_steps().map(|step| self.skipped(&step))),
         }
+        steps.extend(self.left_over());
         for step in &steps {
             tell(step);
         }
-        Ok(OnboardingOutcome { steps })
+        Ok(OnboardingOutcome { row: self.key, steps })
     }
 
     /// The steps that the row asks for beside the patient, in their order.
@@ -72,6 +87,22 @@ impl Run<'_> {
         let documents = (0..row.documents.len()).map(Step::Document);
         let appointment = row.appointment.as_ref().map(|_| Step::Appointment);
         invitation.into_iter().chain(documents).chain(appointment)
+    }
+
+    /// What the ledger knows of steps that the row does not ask for any more.
+    fn left_over(&self) -> Vec<StepReport> {
+        let asked_for: BTreeSet<Step> = self.later_steps().chain([Step::Patient]).collect();
+        let left = self.entries.iter().filter(|(step, _)| !asked_for.contains(step));
+        let told = left.map(|(step, entry)| {
+            standing(step, entry).unwrap_or_else(|| {
+                let result = StepOutcome::Skipped { reason: SkipReason::NotAskedFor };
+                let mut report = report(step, result, Some(entry.clone()), true);
+                // One with its file in the store is not gone on with either.
+                report.orphans = entry.references().collect();
+                report
+            })
+        });
+        told.collect()
     }
 
     fn invitation(&self) -> Step {
@@ -86,7 +117,7 @@ impl Run<'_> {
     async fn create_patient(&self) -> StepReport {
         let patients = &self.onboarding.services.patients;
         let create = async { patients.create(self.request.patient.clone()).await.map(|id| Some(id.into())) };
-        self.once(&Step::Patient, create, is_username_taken).await
+        self.once(&Step::Patient, create, may_be_there_already).await
     }
 
     /// Everything that needs nothing but the patient, side by side.
@@ -151,7 +182,10 @@ impl Run<'_> {
         call: impl Future<Output = Result<Option<Uuid>, Error>> + Send,
         may_be_ours: impl Fn(&Error) -> bool + Send,
     ) -> StepReport {
-        let place = Place { ledger: &*self.onboarding.ledger, row: self.row, step };
+        let Some(identity) = Identity::of(step, self.request) else {
+            return self.not_begun(step, &unplanned());
+        };
+        let place = Place { ledger: &*self.onboarding.ledger, row: self.row, step, identity: &identity };
         place.once(self.entries.get(step), call, may_be_ours).await
     }
 
@@ -172,8 +206,9 @@ impl Run<'_> {
         for (index, planned) in planned {
             let built = planned.and_then(|filed| {
                 let row = self.request.row.documents.get(index).ok_or_else(unplanned)?;
+                let identity = Identity::of(&Step::Document(index), self.request).ok_or_else(unplanned)?;
                 let document = document_of(row, filed.class).organization(self.request.organization());
-                Ok((document.patient(patient).build()?, filed.file))
+                Ok(Ready { document: document.patient(patient).build()?, file: filed.file, identity })
             });
             match built {
                 Ok(document) => {
@@ -185,7 +220,7 @@ impl Run<'_> {
             }
         }
         let mut found = self.look_up(patient, &ready).await;
-        let filings = ready.into_iter().map(|(index, (document, file))| {
+        let filings = ready.into_iter().map(|(index, Ready { document, file, identity })| {
             let step = Step::Document(index);
             let filing = Filing {
                 uploads: &self.onboarding.uploads,
@@ -193,6 +228,7 @@ impl Run<'_> {
                 row: self.row,
                 before: self.entries.get(&step).cloned(),
                 step,
+                identity,
                 document,
                 file,
                 found: found.remove(&index),
@@ -213,7 +249,7 @@ impl Run<'_> {
     async fn look_up(
         &self,
         patient: IndividualId,
-        ready: &BTreeMap<usize, (NewDocument, Option<std::path::PathBuf>)>,
+        ready: &BTreeMap<usize, Ready>,
     ) -> BTreeMap<usize, Result<Found, StepFailure>> {
         let is_in_doubt = |index: &usize| {
             let entry = self.entries.get(&Step::Document(*index));
@@ -222,7 +258,7 @@ impl Run<'_> {
         let doubtful: BTreeMap<usize, NewDocument> = ready
             .iter()
             .filter(|(index, _)| is_in_doubt(index))
-            .map(|(index, (document, _))| (*index, document.clone()))
+            .map(|(index, ready)| (*index, ready.document.clone()))
             .collect();
         if doubtful.is_empty() {
             return BTreeMap::new();
@@ -235,7 +271,15 @@ impl Run<'_> {
             .collect();
         let documents = Arc::clone(&self.onboarding.services.documents);
         match look_up(&*documents, patient, &doubtful, &known).await {
-            Ok(found) => found.into_iter().map(|(index, found)| (index, Ok(found))).collect(),
+            Ok(found) => {
+                let is_ours = self.entries.get(&Step::Patient).is_none_or(|entry| !entry.is_decided());
+                let certain = |found| match found {
+                    // A record that a person pointed to may have been there before, with the same document in it.
+                    Found::One(_) if !is_ours => Found::Several,
+                    found => found,
+                };
+                found.into_iter().map(|(index, found)| (index, Ok(certain(found)))).collect()
+            }
             Err(error) => doubtful.into_keys().map(|index| (index, Err(StepFailure::from(&error)))).collect(),
         }
     }
@@ -245,10 +289,16 @@ fn is_done(report: &StepReport) -> bool {
     matches!(report.result, StepOutcome::Done(_))
 }
 
-/// The vendor leaves open which status a username that is taken has.
-fn is_username_taken(error: &Error) -> bool {
-    let names_it = || error.problems().iter().any(|problem| problem.field() == Some("username"));
-    error.kind() == ErrorKind::Conflict || (error.kind() == ErrorKind::Rejected && names_it())
+/// Whether a refusal may come of a patient who is there already, and may be this one. The vendor leaves open which status
+/// a username that is taken has, and which field is named for it: it is made of an address, where none is given.
+fn may_be_there_already(error: &Error) -> bool {
+    let fields: Vec<&str> = error.problems().iter().filter_map(Problem::field).collect();
+    let may_mean_it = |field: &&str| ["username", "email", "mobile-phone"].contains(field);
+    match error.kind() {
+        ErrorKind::Conflict => true,
+        ErrorKind::Rejected => fields.is_empty() || fields.iter().any(may_mean_it),
+        _ => false,
+    }
 }
 
 fn unplanned() -> Error {

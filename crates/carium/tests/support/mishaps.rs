@@ -40,6 +40,12 @@ pub(crate) enum Mishap {
     NotDone,
     /// It is refused for good.
     Refused,
+    /// It is done, and its answer cannot be read.
+    Unreadable,
+    /// It is refused as what contradicts what is there, and not said by what.
+    Contradicts,
+    /// What it is asked of is gone.
+    Gone,
     /// It is done, and nobody hears of it.
     AnswerLost,
     /// It is not done, and nobody knows.
@@ -141,7 +147,9 @@ impl Rig {
             documents: Arc::new(self.clone()),
             transfers: Arc::new(self.clone()),
         };
-        Onboarding::new(services, Arc::new(self.clone())).documents_in(folder)
+        Onboarding::new(services, Arc::new(self.clone()))
+            .vocabularies_of(self.fake.organization())
+            .documents_in(folder)
     }
 
     /// What a program does until it ends, by itself or in the middle of something.
@@ -173,6 +181,15 @@ impl Rig {
             None => call.await,
             Some(Mishap::NotDone) => Err(not_done()),
             Some(Mishap::Refused) => Err(Error::new(ErrorKind::Rejected, "refused")),
+            Some(Mishap::Unreadable) => {
+                call.await?;
+                Err(Error::new(ErrorKind::Undecodable, "unreadable").that_may_have_happened())
+            }
+            Some(Mishap::Gone) => {
+                let gone = Error::new(ErrorKind::NotFound, "gone");
+                Err(gone.with_operation(&carium::api::operations::PROCESS_UPLOAD))
+            }
+            Some(Mishap::Contradicts) => Err(Error::new(ErrorKind::Conflict, "contradicts")),
             Some(Mishap::AnswerLost) => {
                 call.await?;
                 Err(lost())

@@ -11,7 +11,6 @@ use futures_util::stream::StreamExt as _;
 use tokio::time::{Instant, timeout};
 use tracing::Instrument as _;
 
-use super::fingerprint::Fingerprint;
 use super::source::{Opened, Source, gone};
 use super::state::{Place, UploadState};
 use super::{SharedState, UploadError, UploadReceipt, UploadStage, UploadStore};
@@ -19,6 +18,8 @@ use crate::documents::progress::{Cancelled, Moving, Reporter, Stage};
 use crate::documents::sides::Sides;
 use crate::documents::{Content, FilePart, NewDocument, NewReference, Sha256Digest, UploadForm};
 use crate::error::{Error, ErrorKind};
+use crate::fingerprint::Fingerprint;
+use crate::problem::Problem;
 
 /// One upload.
 pub(super) struct Run {
@@ -86,7 +87,15 @@ impl Run {
                 Place::Uploaded { id, size, sha256 } => {
                     self.reporter.stage(Stage::Finishing);
                     match self.reporter.unless_cancelled(self.sides.documents.process(id)).await {
-                        Ok(result) => result?,
+                        Ok(Ok(())) => {}
+                        Ok(Err(error)) => {
+                            if is_without_file(&error) {
+                                tracing::debug!(carium.document_reference_id = %id, "the file is not there");
+                                // That it could not be kept is the lesser news.
+                                let _ = self.give_up(id).await;
+                            }
+                            return Err(error);
+                        }
                         Err(Cancelled) => return Err(cancelled()),
                     }
                     self.enter(Place::Processed { id, size, sha256 }).await?;
@@ -102,7 +111,7 @@ impl Run {
     /// A state is of one document. Another file must not end up under its reference, in another's record even.
     fn check(&self) -> Result<(), Error> {
         match self.state.get().document {
-            Some(document) if !document.is_of(&self.document) => {
+            Some(document) if !document.is_of(&said(&self.document)) => {
                 let what = "the state to resume from is that of another document";
                 Err(Error::new(ErrorKind::InvalidInput, what))
             }
@@ -152,15 +161,14 @@ impl Run {
     /// Takes back, here, that the service was to be asked.
     fn forget_creation(&self) {
         let mut state = self.state.get();
-        (state.place, state.document) = (Place::New, None);
+        state.leave(None);
         self.state.set(state);
     }
 
     /// Leaves a reference without a file.
     async fn give_up(&mut self, id: DocumentReferenceId) -> Result<(), Error> {
         let mut state = self.state.get();
-        state.orphans.push(id);
-        state.place = Place::New;
+        state.leave(Some(id));
         self.keep(state).await
     }
 
@@ -169,8 +177,8 @@ impl Run {
         state.place = place;
         if state.stage() == UploadStage::New {
             state.document = None;
-        } else {
-            state.document.get_or_insert_with(|| Fingerprint::of(&self.document));
+        } else if state.document.is_none() {
+            state.document = Some(Fingerprint::of(&said(&self.document))?);
         }
         self.keep(state).await
     }
@@ -261,6 +269,36 @@ impl Iterator for Slices {
 fn is_out_of_date(error: &Error, given: Option<Instant>) -> bool {
     let is_new = given.is_some_and(|given| given.elapsed() < JUST_GIVEN);
     error.kind() == ErrorKind::Expired || (error.kind() == ErrorKind::Forbidden && !is_new)
+}
+
+/// Whether the service says that a reference is gone or has no file. What else contradicts the processing may be
+/// that it is done, and then starting over would file the document twice.
+fn is_without_file(error: &Error) -> bool {
+    let says_so = |problem: &Problem| {
+        let said: Vec<_> = [problem.code(), problem.detail()].into_iter().flatten().collect();
+        let said = said.join(" ").to_lowercase().replace(|letter: char| !letter.is_alphanumeric(), " ");
+        let has = |words: &[&str]| said.split(' ').any(|word| words.contains(&word));
+        has(&["no", "not", "missing", "without"]) && has(&["file", "uploaded", "upload", "object"])
+    };
+    match error.kind() {
+        ErrorKind::NotFound => true,
+        ErrorKind::Conflict => !error.may_have_happened() && error.problems().iter().any(says_so),
+        _ => false,
+    }
+}
+
+/// All that is said of a document, by which it is recognised.
+fn said(document: &NewDocument) -> [String; 7] {
+    let said = document.attributes();
+    [
+        said.organization_id.to_string(),
+        said.individual_id.to_string(),
+        said.class_id.to_string(),
+        said.name.as_str().to_owned(),
+        said.attachment_filename.as_str().to_owned(),
+        said.attachment_content_type.as_str().to_owned(),
+        said.description.clone().unwrap_or_default(),
+    ]
 }
 
 fn cancelled() -> Error {

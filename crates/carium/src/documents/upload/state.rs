@@ -5,8 +5,8 @@ use std::fmt;
 use carium_api::types::DocumentReferenceId;
 use serde::{Deserialize, Serialize};
 
-use super::fingerprint::Fingerprint;
 use crate::documents::{Sha256Digest, UploadForm};
+use crate::fingerprint::Fingerprint;
 
 /// How far an upload has come, to go on from: [`Uploads::resume`](super::Uploads::resume).
 ///
@@ -104,10 +104,15 @@ impl UploadState {
     #[must_use]
     pub fn without_form(mut self) -> Self {
         if let Place::Created { id, .. } = self.place {
-            self.orphans.push(id);
-            self.place = Place::New;
+            self.leave(Some(id));
         }
         self
+    }
+
+    /// Leaves a reference without a file, if there is one, and is at the beginning again: of no document yet.
+    pub(super) fn leave(&mut self, reference: Option<DocumentReferenceId>) {
+        self.orphans.extend(reference);
+        (self.place, self.document) = (Place::New, None);
     }
 
     /// Decides that a reference is to be created, although the answer to an earlier creation is not known: after
@@ -116,8 +121,7 @@ impl UploadState {
     #[must_use]
     pub fn start_over(mut self, found: Option<DocumentReferenceId>) -> Self {
         if self.place == Place::Creating {
-            self.orphans.extend(found);
-            self.place = Place::New;
+            self.leave(found);
         }
         self
     }

@@ -6,8 +6,10 @@ use std::str::FromStr;
 use carium_api::uuid::Uuid;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::documents::{DocumentReferenceId, UploadState};
+use crate::documents::{DocumentReferenceId, UploadStage, UploadState};
 use crate::error::{Error, ErrorKind};
+use crate::fingerprint::Fingerprint;
+use crate::random;
 
 /// Which entry it is, and whose: drawn anew by each run that takes a step up, and by each decision of a person, and
 /// counted on with each entry that the same run writes. An entry is replaced by who knows its mark, so a worker that
@@ -22,8 +24,11 @@ pub struct Mark {
 
 impl Mark {
     /// The first of a new run.
-    pub(crate) fn draw() -> Self {
-        Self { run: fastrand::u128(..), count: 0 }
+    ///
+    /// # Errors
+    /// The system has no random numbers.
+    pub(crate) fn draw() -> Result<Self, Error> {
+        Ok(Self { run: random::bits()?, count: 0 })
     }
 
     /// The next of the same run.
@@ -95,6 +100,8 @@ pub enum EntryState {
 pub struct Entry {
     mark: Mark,
     state: EntryState,
+    /// What was asked for, so that nothing else is taken for it.
+    request: Fingerprint,
     /// What the step made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     id: Option<Uuid>,
@@ -109,24 +116,41 @@ pub struct Entry {
 }
 
 impl Entry {
-    fn new(mark: Mark, state: EntryState, before: Option<&Self>) -> Self {
+    fn new(mark: Mark, state: EntryState, request: Fingerprint, before: Option<&Self>) -> Self {
         let after_doubt = before.is_some_and(|before| before.after_doubt);
-        Self { mark, state, id: None, after_doubt, resolves: None, upload: None }
+        Self { mark, state, request, id: None, after_doubt, resolves: None, upload: None }
     }
 
-    /// A call is about to be made, after what was there before.
-    pub(crate) fn intent(mark: Mark, before: Option<&Self>) -> Self {
-        Self::new(mark, EntryState::Intent, before)
+    /// The next of the same run, for the same request.
+    fn then(&self, state: EntryState) -> Self {
+        Self::new(self.mark.next(), state, self.request.clone(), Some(self))
+    }
+
+    /// What a person makes of it.
+    fn decided(&self, state: EntryState) -> Result<Self, Error> {
+        let resolves = Some(self.mark);
+        let upload = self.upload.clone();
+        Ok(Self { resolves, upload, ..Self::new(Mark::draw()?, state, self.request.clone(), Some(self)) })
+    }
+
+    /// A call is about to be made for this request, after what was there before.
+    pub(crate) fn intent(mark: Mark, request: Fingerprint, before: Option<&Self>) -> Self {
+        Self::new(mark, EntryState::Intent, request, before)
     }
 
     /// The call of this intent was made, and made this.
     pub(crate) fn done(&self, id: Option<Uuid>) -> Self {
-        Self { id, ..Self::new(self.mark.next(), EntryState::Done, Some(self)) }
+        Self { id, ..self.then(EntryState::Done) }
     }
 
     /// The call of this intent was certainly not made, or not carried out.
     pub(crate) fn open(&self) -> Self {
-        Self::new(self.mark.next(), EntryState::Open, Some(self))
+        self.then(EntryState::Open)
+    }
+
+    /// The call of this intent is said not to have been carried out, by who may not have known.
+    pub(crate) fn open_in_doubt(&self) -> Self {
+        Self { after_doubt: true, ..self.open() }
     }
 
     /// How far an upload has come.
@@ -134,30 +158,23 @@ impl Entry {
         mark: Mark,
         state: EntryState,
         upload: UploadState,
+        request: Fingerprint,
         before: Option<&Self>,
     ) -> Self {
         let id = if state == EntryState::Done { upload.reference().map(Uuid::from) } else { None };
-        Self { id, upload: Some(upload.without_form()), ..Self::new(mark, state, before) }
+        Self { id, upload: Some(upload.without_form()), ..Self::new(mark, state, request, before) }
     }
 
     /// A person has looked, and says that it was done and what it made.
-    pub(super) fn resolved_as_done(&self, id: Option<Uuid>) -> Self {
-        Self {
-            id,
-            resolves: Some(self.mark),
-            upload: self.upload.clone(),
-            ..Self::new(Mark::draw(), EntryState::Done, Some(self))
-        }
+    pub(super) fn resolved_as_done(&self, id: Option<Uuid>) -> Result<Self, Error> {
+        Ok(Self { id, ..self.decided(EntryState::Done)? })
     }
 
     /// A person has looked, and says that it may be done. `found` is a reference that is there without a file.
-    pub(super) fn resolved_as_open(&self, found: Option<DocumentReferenceId>) -> Self {
-        Self {
-            resolves: Some(self.mark),
-            after_doubt: true,
-            upload: self.upload.clone().map(|upload| upload.start_over(found)),
-            ..Self::new(Mark::draw(), EntryState::Open, Some(self))
-        }
+    pub(super) fn resolved_as_open(&self, found: Option<DocumentReferenceId>) -> Result<Self, Error> {
+        let decided = self.decided(EntryState::Open)?;
+        let upload = decided.upload.clone().map(|upload| upload.start_over(found));
+        Ok(Self { after_doubt: true, upload, ..decided })
     }
 
     /// Whose it is.
@@ -174,6 +191,23 @@ impl Entry {
     /// not done, and for an invitation.
     pub fn id(&self) -> Option<Uuid> {
         self.id
+    }
+
+    /// What was asked for.
+    pub(crate) fn request(&self) -> &Fingerprint {
+        &self.request
+    }
+
+    /// Whether the step is done, or may be, for the request that was made: another one must not be taken for it. What
+    /// was certainly not done can be asked for in another way.
+    pub(crate) fn binds(&self) -> bool {
+        let is_sent = self.upload.as_ref().is_some_and(|upload| upload.stage() == UploadStage::Uploaded);
+        self.state != EntryState::Open || is_sent
+    }
+
+    /// Whether a person decided that this is so.
+    pub(crate) fn is_decided(&self) -> bool {
+        self.resolves.is_some()
     }
 
     /// Whether the answer to an earlier call for this step was never known.
@@ -216,7 +250,7 @@ mod tests {
 
     #[test]
     fn a_mark_has_one_text() {
-        let mark = Mark::draw().next();
+        let mark = Mark::draw().unwrap().next();
         assert_eq!(mark.to_string().parse::<Mark>().unwrap(), mark);
         for text in ["", "-", "1-1", "0123456789abcdef0123456789ABCDEF-1", "0123456789abcdef0123456789abcdef"]
         {
@@ -227,8 +261,12 @@ mod tests {
     /// Ledgers are kept for longer than a version of this crate.
     #[test]
     fn reads_what_was_kept_before() {
-        let kept = r#"{"mark": "0123456789abcdef0123456789abcdef-3", "state": "intent"}"#;
-        let entry: Entry = serde_json::from_str(kept).unwrap();
+        let digest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+        let kept = format!(
+            r#"{{"mark": "0123456789abcdef0123456789abcdef-3", "state": "intent",
+                "request": {{"salt": "00", "digest": "{digest}"}}}}"#
+        );
+        let entry: Entry = serde_json::from_str(&kept).unwrap();
         assert_eq!((entry.state(), entry.id(), entry.orphans()), (EntryState::Intent, None, &[][..]));
         let done = entry.done(Some(Uuid::nil()));
         assert!(done.follows(&entry) && !entry.follows(&done));

@@ -2,7 +2,7 @@
 
 use carium_api::uuid::Uuid;
 
-use super::{Entry, EntryState, Ledger};
+use super::{Entry, EntryState, Ledger, failed};
 use crate::documents::DocumentReferenceId;
 use crate::error::{Error, ErrorKind};
 use crate::onboarding::{RowKey, Step};
@@ -26,18 +26,20 @@ pub enum Resolution {
 /// # Errors
 /// - [`Conflict`](ErrorKind::Conflict): the step is not in doubt, or not any more.
 /// - [`InvalidInput`](ErrorKind::InvalidInput): an invitation has no id, and everything else has one.
-/// - Those of the [ledger](Ledger).
+/// - Those of the [ledger](Ledger): whether it was written is not known then. Decide again; one decision counts.
+/// - [`Io`](ErrorKind::Io): the system has no random numbers, for the mark of the decision.
 pub async fn resolve(
     ledger: &dyn Ledger,
     row: &RowKey,
     step: &Step,
     resolution: Resolution,
 ) -> Result<(), Error> {
-    let entries = ledger.entries(row).await?;
+    let entries = ledger.entries(row).await.map_err(failed)?;
     let entry = entries.into_iter().find(|(each, _)| each == step).map(|(_, entry)| entry);
     let entry = entry.ok_or_else(not_in_doubt)?;
     let resolved = resolved(step, &entry, resolution)?;
-    if ledger.replace(row, step, entry.mark(), &resolved).await? { Ok(()) } else { Err(not_in_doubt()) }
+    let replaced = ledger.replace(row, step, entry.mark(), &resolved).await.map_err(failed)?;
+    if replaced { Ok(()) } else { Err(not_in_doubt()) }
 }
 
 /// The entry after a person's decision.
@@ -46,12 +48,10 @@ pub(crate) fn resolved(step: &Step, entry: &Entry, resolution: Resolution) -> Re
         return Err(not_in_doubt());
     }
     match (step, resolution) {
-        (_, Resolution::NotDone) => Ok(entry.resolved_as_open(None)),
-        (Step::Invitation(_), Resolution::Sent) => Ok(entry.resolved_as_done(None)),
-        (Step::Document(_), Resolution::Created(id)) => {
-            Ok(entry.resolved_as_open(Some(DocumentReferenceId(id))))
-        }
-        (Step::Patient | Step::Appointment, Resolution::Created(id)) => Ok(entry.resolved_as_done(Some(id))),
+        (_, Resolution::NotDone) => entry.resolved_as_open(None),
+        (Step::Invitation(_), Resolution::Sent) => entry.resolved_as_done(None),
+        (Step::Document(_), Resolution::Created(id)) => entry.resolved_as_open(Some(DocumentReferenceId(id))),
+        (Step::Patient | Step::Appointment, Resolution::Created(id)) => entry.resolved_as_done(Some(id)),
         (Step::Invitation(_), Resolution::Created(_)) => {
             Err(Error::new(ErrorKind::InvalidInput, "an invitation has no id: say that it was sent"))
         }

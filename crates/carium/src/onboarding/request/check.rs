@@ -8,7 +8,7 @@ use carium_api::types::{
 use carium_api::uuid::Uuid;
 
 use super::OnboardingRequest;
-use super::row::{AppointmentFields, DocumentFields, RowFields};
+use super::row::{AppointmentFields, DocumentFields, MOST_PROBLEMS, RowFields};
 use crate::appointments::{NewAppointment, NewAppointmentBuilder};
 use crate::documents::{NewDocument, NewDocumentBuilder};
 use crate::error::Error;
@@ -25,7 +25,10 @@ pub(super) fn checked(fields: RowFields, mut problems: Vec<Problem>) -> Result<O
         .documents
         .into_iter()
         .enumerate()
-        .map(|(index, fields)| document(index, fields, organization, &mut problems))
+        .map(|(index, fields)| {
+            let is_read = problems.len() < MOST_PROBLEMS;
+            is_read.then(|| document(index, fields, organization, &mut problems)).flatten()
+        })
         .collect();
     let appointment = match fields.appointment {
         Some(fields) => appointment(fields, organization, &mut problems).map(Some),
@@ -33,6 +36,7 @@ pub(super) fn checked(fields: RowFields, mut problems: Vec<Problem>) -> Result<O
     };
     let parts = patient.zip(documents.into_iter().collect::<Option<Vec<_>>>()).zip(appointment);
     let Some(((patient, documents), appointment)) = parts.filter(|_| problems.is_empty()) else {
+        problems.truncate(MOST_PROBLEMS);
         return Err(Error::invalid("the row cannot be onboarded as given", problems));
     };
     let said = patient.attributes();
@@ -89,6 +93,9 @@ fn patient(fields: &RowFields) -> crate::patients::NewPatientBuilder {
 /// An invitation goes to the address that the patient's record has for its way (Examples page).
 fn invite(fields: &RowFields, problems: &mut Vec<Problem>) {
     for (at, (index, channel)) in fields.invite.iter().enumerate() {
+        if problems.len() >= MOST_PROBLEMS {
+            return;
+        }
         let path = format!("invite[{index}]");
         let (has_address, what) = match channel {
             NotificationChannel::Email => {

@@ -1,5 +1,6 @@
 //! A row as it was read: its fields, and what is wrong with their form.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -34,7 +35,7 @@ impl OnboardingRow {
     ///
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput): [`Error::problems`] names every field that is wrong, by its
-    /// path in the schema, such as `documents[0].class`.
+    /// path in the schema, such as `documents[0].class`; of a row with more than a hundred, the first hundred.
     pub fn check(&self) -> Result<OnboardingRequest, Error> {
         let mut problems = Vec::new();
         let fields = RowFields::read(&self.0, &mut problems);
@@ -239,6 +240,9 @@ impl From<&schema::OnboardingAppointment> for AppointmentFields {
     }
 }
 
+/// After so many, a row is of another form altogether, and no one reads on.
+pub(super) const MOST_PROBLEMS: usize = 100;
+
 /// Reads the members of an object, and says of each whose form is wrong where it stands.
 struct Members<'a> {
     /// Where the object stands.
@@ -254,18 +258,23 @@ impl Members<'_> {
             self.problems.push(Problem::at(path, "is not an object"));
             return;
         };
-        let mut seen: Vec<&str> = Vec::new();
+        let mut seen = HashSet::new();
         for (name, value) in members {
-            if seen.contains(&name.as_str()) {
+            if self.problems.len() >= MOST_PROBLEMS {
+                return;
+            }
+            if !seen.insert(name.as_str()) {
                 self.wrong(&shown(name), "is given twice");
             } else if !matches!(value, Json::Null) && !take(self, name, value) {
                 self.wrong(&shown(name), "is not a field of the schema");
             }
-            seen.push(name);
         }
     }
 
     fn wrong(&mut self, name: &str, what: &'static str) {
+        if self.problems.len() >= MOST_PROBLEMS {
+            return;
+        }
         let path = if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) };
         self.problems.push(Problem::at(path, what));
     }

@@ -4,11 +4,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use carium_api::operations::PROCESS_UPLOAD;
 
 use super::look_up::Found;
 use super::once::{Place, Told, report, standing, taken_over};
 use crate::documents::{NewDocument, Source, UploadStage, UploadState, UploadStore, Uploads};
 use crate::error::{Error, ErrorKind};
+use crate::fingerprint::Fingerprint;
+use crate::onboarding::identity::Identity;
 use crate::onboarding::ledger::{Entry, EntryState, Ledger, Mark, failed};
 use crate::onboarding::outcome::{Done, Doubt, DoubtReason, StepFailure, StepOutcome, StepReport};
 use crate::onboarding::{RowKey, Step};
@@ -19,6 +22,7 @@ pub(super) struct Filing<'a> {
     pub(super) ledger: &'a Arc<dyn Ledger>,
     pub(super) row: &'a RowKey,
     pub(super) step: Step,
+    pub(super) identity: Identity,
     pub(super) document: NewDocument,
     /// `None` where the file is in the store already.
     pub(super) file: Option<PathBuf>,
@@ -43,12 +47,13 @@ impl Filing<'_> {
                 None => return self.standing(),
             },
         };
-        let store = Arc::new(KeptInLedger {
-            ledger: Arc::clone(self.ledger),
-            row: self.row.clone(),
-            step: self.step.clone(),
-            now: Mutex::new(Now { there: self.before.clone(), last: Mark::draw(), missed: false }),
-        });
+        let store = match self.store() {
+            Ok(store) => Arc::new(store),
+            Err(error) => {
+                let failed = StepOutcome::Failed((&error).into());
+                return report(&self.step, failed, self.before.clone(), true);
+            }
+        };
         // Where nothing is to be sent any more, there is nothing to be read either.
         let source = self.file.clone().map_or_else(|| Source::bytes(""), Source::path);
         let upload = self.uploads.resume(state, self.document.clone(), source);
@@ -69,6 +74,17 @@ impl Filing<'_> {
         }
     }
 
+    fn store(&self) -> Result<KeptInLedger, Error> {
+        Ok(KeptInLedger {
+            ledger: Arc::clone(self.ledger),
+            row: self.row.clone(),
+            step: self.step.clone(),
+            identity: self.identity.clone(),
+            request: self.identity.fingerprint()?,
+            now: Mutex::new(Now { there: self.before.clone(), last: Mark::draw()?, missed: false }),
+        })
+    }
+
     /// What an upload that ended in an error comes down to.
     async fn not_filed(&self, store: &KeptInLedger, error: &Error, state: UploadState) -> StepReport {
         let stage = state.stage();
@@ -78,9 +94,8 @@ impl Filing<'_> {
         };
         let truth = store.entry(&state, self.before.as_ref());
         if missed {
-            let place = Place { ledger: &**self.ledger, row: self.row, step: &self.step };
-            let there = place.there().await.ok().flatten();
-            let told = there.as_ref().and_then(|there| standing(&self.step, there));
+            let there = store.place().there().await.ok().flatten();
+            let told = store.place().standing(there.as_ref());
             let told = match told {
                 None if stage == UploadStage::Processed => None,
                 told => Some(
@@ -101,26 +116,29 @@ impl Filing<'_> {
             return report(&self.step, StepOutcome::Done(done), Some(truth), false);
         }
         let mut failure = StepFailure::from(error);
+        let leaves_no_more = truth.orphans().len() < MOST_ORPHANS;
+        // The file was there once, and its reference was given up: the next run sends it under a new one.
+        let is_given_up = stage == UploadStage::New && error.operation() == Some(PROCESS_UPLOAD.id);
+        let is_worth_it = (passes(error.kind()) || is_given_up) && leaves_no_more;
         if stage == UploadStage::Creating {
             // The next run looks into the record.
-            return report(&self.step, lost(failure), there, true);
+            return report(&self.step, lost(failure, is_worth_it), there, true);
         }
         let result = if stage == UploadStage::Uploaded && error.may_have_happened() {
             // It is told to be processed again, which changes nothing.
-            lost(failure)
+            lost(failure, passes(error.kind()))
         } else {
             // A file that may have been sent is sent again, so nothing is in doubt.
-            failure.try_again |=
-                matches!(failure.kind, ErrorKind::RateLimited | ErrorKind::Unavailable | ErrorKind::TimedOut);
+            failure.try_again =
+                (failure.try_again || is_worth_it) && (leaves_no_more || stage == UploadStage::Uploaded);
             StepOutcome::Failed(failure)
         };
         if there.as_ref().is_some_and(|there| there.says_the_same(&truth)) {
             return report(&self.step, result, there, true);
         }
-        let place = Place { ledger: &**self.ledger, row: self.row, step: &self.step };
         // What is there is what was written last, or what was tried to be written after it.
         let own = there.map(|there| there.mark()).filter(|mark| mark.is_of_run(last));
-        match place.tell(own.into_iter().chain([last]), &truth).await {
+        match store.place().tell(own.into_iter().chain([last]), &truth).await {
             Told::Kept => report(&self.step, result, Some(truth), true),
             // Nothing was written, and nothing was done.
             Told::TakenOver => report(&self.step, result, self.before.clone(), true),
@@ -140,9 +158,22 @@ impl Filing<'_> {
     }
 }
 
+/// A document that left so many references without a file is for a person: each further try may leave another, and by
+/// then what stands in its way is not a moment's. A form outlives the tries of one run, so the first is spent on an
+/// outage that passes, and two more on one that does not.
+const MOST_ORPHANS: usize = 3;
+
+/// Whether another time may well be another story. An answer that could not be read will not be readable then either.
+fn passes(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::RateLimited | ErrorKind::Unavailable | ErrorKind::TimedOut | ErrorKind::Cancelled
+    )
+}
+
 /// A call was not answered, and the next run can tell, or may repeat it.
-fn lost(failure: StepFailure) -> StepOutcome {
-    StepOutcome::Unknown(Doubt { reason: DoubtReason::AnswerLost, try_again: true, failure: Some(failure) })
+fn lost(failure: StepFailure, try_again: bool) -> StepOutcome {
+    StepOutcome::Unknown(Doubt { reason: DoubtReason::AnswerLost, try_again, failure: Some(failure) })
 }
 
 /// Keeps the state of an upload in the ledger, without its form.
@@ -150,6 +181,8 @@ struct KeptInLedger {
     ledger: Arc<dyn Ledger>,
     row: RowKey,
     step: Step,
+    identity: Identity,
+    request: Fingerprint,
     now: Mutex<Now>,
 }
 
@@ -167,6 +200,10 @@ impl KeptInLedger {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn place(&self) -> Place<'_> {
+        Place { ledger: &*self.ledger, row: &self.row, step: &self.step, identity: &self.identity }
+    }
+
     fn entry(&self, upload: &UploadState, before: Option<&Entry>) -> Entry {
         let state = match upload.stage() {
             UploadStage::Creating => EntryState::Intent,
@@ -176,7 +213,7 @@ impl KeptInLedger {
         };
         let mut now = self.now();
         now.last = now.last.next();
-        Entry::of_upload(now.last, state, upload.clone(), before)
+        Entry::of_upload(now.last, state, upload.clone(), self.request.clone(), before)
     }
 
     fn missed(&self) -> Error {
@@ -190,7 +227,6 @@ impl UploadStore for KeptInLedger {
     async fn save(&self, state: &UploadState) -> Result<(), Error> {
         let there = self.now().there.clone();
         let entry = self.entry(state, there.as_ref());
-        let place = Place { ledger: &*self.ledger, row: &self.row, step: &self.step };
         let told = match there {
             None => {
                 let there = self.ledger.insert(&self.row, &self.step, &entry).await.map_err(failed)?;
@@ -202,7 +238,7 @@ impl UploadStore for KeptInLedger {
                 let written = self.ledger.replace(&self.row, &self.step, there.mark(), &entry).await;
                 if written.map_err(failed)? { Told::Kept } else { Told::TakenOver }
             }
-            Some(there) => place.tell(Some(there.mark()), &entry).await,
+            Some(there) => self.place().tell(Some(there.mark()), &entry).await,
         };
         match told {
             Told::Kept => {

@@ -7,6 +7,7 @@ use tokio::time::sleep;
 
 use crate::documents::UploadState;
 use crate::error::{Error, ErrorKind};
+use crate::onboarding::identity::{Identity, of_another};
 use crate::onboarding::ledger::{Entry, EntryState, Ledger, Mark, failed};
 use crate::onboarding::outcome::{Done, Doubt, DoubtReason, StepFailure, StepOutcome, StepReport};
 use crate::onboarding::{RowKey, Step};
@@ -21,6 +22,8 @@ pub(super) struct Place<'a> {
     pub(super) ledger: &'a dyn Ledger,
     pub(super) row: &'a RowKey,
     pub(super) step: &'a Step,
+    /// What is asked for.
+    pub(super) identity: &'a Identity,
 }
 
 /// What came of telling the ledger.
@@ -45,13 +48,15 @@ impl Place<'_> {
         if let Some(report) = before.and_then(|entry| standing(self.step, entry)) {
             return report;
         }
-        let intent = Entry::intent(Mark::draw(), before);
+        let intent = match self.identity.fingerprint().and_then(|request| Ok((Mark::draw()?, request))) {
+            Ok((mark, request)) => Entry::intent(mark, request, before),
+            Err(error) => return self.report(StepOutcome::Failed((&error).into()), before.cloned(), true),
+        };
         match self.intend(before, &intent).await {
             Ok(None) => {}
             Ok(Some(there)) => {
-                return there
-                    .as_ref()
-                    .and_then(|there| standing(self.step, there))
+                return self
+                    .standing(there.as_ref())
                     .unwrap_or_else(|| self.report(StepOutcome::Failed(taken_over()), there, true));
             }
             Err(error) => {
@@ -75,16 +80,26 @@ impl Place<'_> {
             // An earlier try, of this call or of one that a person decided on, may have been the one that took it.
             DoubtReason::UsernameTaken
         } else {
-            return self.settle(&intent, StepOutcome::Failed((&error).into()), intent.open()).await;
+            let open = if is_hearsay(&error) { intent.open_in_doubt() } else { intent.open() };
+            return self.settle(&intent, StepOutcome::Failed((&error).into()), open).await;
         };
         let failure = Some(StepFailure::from(&error));
         let doubt = Doubt { reason, try_again: false, failure };
         self.report(StepOutcome::Unknown(doubt), Some(intent), true)
     }
 
+    /// What is said of the step by an entry that another run wrote meanwhile.
+    pub(super) fn standing(&self, there: Option<&Entry>) -> Option<StepReport> {
+        let there = there?;
+        if self.identity.fits(there) {
+            return standing(self.step, there);
+        }
+        Some(self.report(StepOutcome::Failed((&of_another()).into()), None, true))
+    }
+
     /// Writes an intent. `Ok(None)` where it is there; else what is there instead.
     async fn intend(&self, before: Option<&Entry>, intent: &Entry) -> Result<Option<Option<Entry>>, Error> {
-        let Self { ledger, row, step } = *self;
+        let Self { ledger, row, step, .. } = *self;
         let there = match before {
             None => ledger.insert(row, step, intent).await?.map(Some),
             Some(before) if ledger.replace(row, step, before.mark(), intent).await? => None,
@@ -138,6 +153,12 @@ impl Place<'_> {
     pub(super) fn report(&self, result: StepOutcome, entry: Option<Entry>, in_ledger: bool) -> StepReport {
         report(self.step, result, entry, in_ledger)
     }
+}
+
+/// Whether it is said that nothing was done by who may not know it: by what stands before the service, or of the last
+/// of several tries only.
+fn is_hearsay(error: &Error) -> bool {
+    error.attempts() > 1 || (error.kind() == ErrorKind::Unavailable && !error.was_not_sent())
 }
 
 pub(super) fn report(step: &Step, result: StepOutcome, entry: Option<Entry>, in_ledger: bool) -> StepReport {
