@@ -75,8 +75,13 @@ pub(crate) struct Global {
     /// Give the command a sandbox of its own: a Carium in memory, which ends with it
     #[arg(long, global = true)]
     pub(crate) sandbox: bool,
-    /// Where the API is [default: https://api.carium.com]
-    #[arg(long, global = true, value_name = "URL")]
+    /// Where the API is
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        help = "Where the API is [default: https://api.carium.com]"
+    )]
     pub(crate) base_url: Option<String>,
     /// Take a base URL of plain http to another machine: for test networks, with invented patients
     #[arg(long, global = true, hide_short_help = true)]
