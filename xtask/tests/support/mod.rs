@@ -19,7 +19,17 @@ pub(crate) struct Copy {
 impl Copy {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        for part in ["Cargo.toml", "Cargo.lock", ".cargo", "crates", "specs", "xtask", "README.md"] {
+        for part in [
+            "Cargo.toml",
+            "Cargo.lock",
+            ".cargo",
+            "crates",
+            "docs",
+            "examples",
+            "specs",
+            "xtask",
+            "README.md",
+        ] {
             copy(&workspace().join(part), &folder.path().join(part));
         }
         Self { folder }
