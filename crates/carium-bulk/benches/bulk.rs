@@ -6,14 +6,16 @@
 //! ```
 //!
 //! Beside it in the same run, with the smaller number of rows: the same rows in plain inserts of one transaction a
-//! thousand, and the same calls by hand, 64 at a time, that nothing remembers. Each is a process of its own: this
-//! program again. Nothing fails for being slow. Linux only, for `/proc`.
+//! thousand, and the same calls by hand, 64 at a time, that nothing remembers. Nothing fails for being slow.
+//!
+//! With glibc, what many threads allocate and free lies in as many arenas, which grow for a while: MALLOC_ARENA_MAX=1 in
+//! the environment shows what the queue itself holds.
 
-use std::error::Error;
+mod measured;
+
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -26,7 +28,7 @@ use carium_bulk::{Bulk, Location, Target, WorkOptions};
 use carium_mock::FakeCarium;
 use futures_util::StreamExt as _;
 
-type Failed = Box<dyn Error>;
+use self::measured::{Asked, Failed, asked};
 
 /// How many rows are worked on at a time.
 const AT_A_TIME: usize = 64;
@@ -34,19 +36,16 @@ const ORGANIZATION: &str = "8d25a2a6-8219-40d1-a34f-c24ec69f4f72";
 
 fn main() -> Result<(), Failed> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match words[..] {
-        ["measure", work, folder] => measure(work, Path::new(folder)),
-        // `cargo test --benches` builds it, and starts it without this word.
-        _ if !words.contains(&"--bench") => Ok(()),
-        _ if words.contains(&"--quick") => run(1_000, 10_000),
-        _ => run(10_000, 1_000_000),
+    match asked(&arguments) {
+        Asked::Measure(work, folder) => measure(work, folder),
+        Asked::Run { quick: true } => run(1_000, 10_000),
+        Asked::Run { quick: false } => run(10_000, 1_000_000),
+        Asked::Nothing => Ok(()),
     }
 }
 
 fn run(few: u64, many: u64) -> Result<(), Failed> {
-    let say = |line: &str| writeln!(io::stdout(), "{line}");
-    say(&format!("{:<44}{:>10}{:>12}{:>12}", "", "rows", "rows/s", "peak MiB"))?;
+    measured::heading()?;
     for rows in [few, many] {
         let folder = tempfile::tempdir()?;
         write(&folder.path().join("rows.ndjson"), rows)?;
@@ -57,21 +56,9 @@ fn run(few: u64, many: u64) -> Result<(), Failed> {
             ("again", "submit the same file again"),
             ("work", "work"),
         ] {
-            if rows == many && matches!(work, "inserts" | "hand") {
-                continue;
+            if rows == few || !matches!(work, "inserts" | "hand") {
+                measured::line(work, name, rows, folder.path())?;
             }
-            let ran =
-                Command::new(std::env::current_exe()?).args(["measure", work]).arg(folder.path()).output()?;
-            let said = String::from_utf8(ran.stdout)?;
-            let [count, seconds, peak] = said.split_whitespace().collect::<Vec<_>>()[..] else {
-                return Err(format!("{work} failed: {}", String::from_utf8_lossy(&ran.stderr)).into());
-            };
-            if count.parse() != Ok(rows) {
-                return Err(format!("{work} was through with {count} rows").into());
-            }
-            #[allow(clippy::cast_precision_loss, reason = "a rate of a few digits")]
-            let rate = rows as f64 / seconds.parse::<f64>()?;
-            say(&format!("{name:<44}{rows:>10}{rate:>12.0}{:>12.1}", peak.parse::<f64>()? / 1024.0))?;
         }
     }
     Ok(())
@@ -88,7 +75,6 @@ fn write(path: &Path, rows: u64) -> io::Result<()> {
     file.flush()
 }
 
-/// One measurement: the number of rows, seconds, and the peak of memory in KiB.
 fn measure(work: &str, folder: &Path) -> Result<(), Failed> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let (count, seconds) = runtime.block_on(async {
@@ -111,11 +97,7 @@ fn measure(work: &str, folder: &Path) -> Result<(), Failed> {
         };
         Ok::<_, Failed>((count, begun.elapsed().as_secs_f64()))
     })?;
-    let status = fs::read_to_string("/proc/self/status")?;
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no peak")?;
-    let peak = peak.split_whitespace().next().ok_or("no peak")?;
-    writeln!(io::stdout(), "{count} {seconds} {peak}")?;
-    Ok(())
+    measured::tell(count, seconds)
 }
 
 /// Creates patients in no time, and forgets them.

@@ -5,35 +5,32 @@
 //! cargo bench -p carium-bulk --bench rows -- --quick      20,000
 //! ```
 //!
-//! Each is a process of its own: this program again. Nothing fails for being slow. Linux only, for `/proc`.
+//! Nothing fails for being slow.
 
-use std::error::Error;
-use std::fs::{self, File};
+mod measured;
+
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
-use std::process::Command;
 use std::time::Instant;
 
 use carium_bulk::rows::{RowOptions, Rows, Salt, validate};
 use futures_util::StreamExt as _;
 
-type Failed = Box<dyn Error>;
+use self::measured::{Asked, Failed, asked};
 
 fn main() -> Result<(), Failed> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match words[..] {
-        ["measure", work, path] => measure(work, Path::new(path)),
-        // `cargo test --benches` builds it, and starts it without this word.
-        _ if !words.contains(&"--bench") => Ok(()),
-        _ => run(if words.contains(&"--quick") { 20_000 } else { 1_000_000 }),
+    match asked(&arguments) {
+        Asked::Measure(work, path) => measure(work, path),
+        Asked::Run { quick } => run(if quick { 20_000 } else { 1_000_000 }),
+        Asked::Nothing => Ok(()),
     }
 }
 
 fn run(rows: u64) -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
-    let say = |line: &str| writeln!(io::stdout(), "{line}");
-    say(&format!("{:<44}{:>10}{:>12}{:>12}", "", "rows", "rows/s", "peak MiB"))?;
+    measured::heading()?;
     for rows in [rows / 100, rows] {
         let path = folder.path().join(format!("{rows}.csv"));
         write(&path, rows)?;
@@ -42,17 +39,7 @@ fn run(rows: u64) -> Result<(), Failed> {
             ("rows", "Rows: read, checked, hashed"),
             ("validate", "validate: and no key twice"),
         ] {
-            let ran = Command::new(std::env::current_exe()?).args(["measure", work]).arg(&path).output()?;
-            let said = String::from_utf8(ran.stdout)?;
-            let [count, seconds, peak] = said.split_whitespace().collect::<Vec<_>>()[..] else {
-                return Err(format!("{work} failed: {}", String::from_utf8_lossy(&ran.stderr)).into());
-            };
-            if count.parse() != Ok(rows) {
-                return Err(format!("{work} read {count} rows").into());
-            }
-            #[allow(clippy::cast_precision_loss, reason = "a rate of a few digits")]
-            let rate = rows as f64 / seconds.parse::<f64>()?;
-            say(&format!("{name:<44}{rows:>10}{rate:>12.0}{:>12.1}", peak.parse::<f64>()? / 1024.0))?;
+            measured::line(work, name, rows, &path)?;
         }
     }
     Ok(())
@@ -108,9 +95,5 @@ fn measure(work: &str, path: &Path) -> Result<(), Failed> {
             report.rows
         }
     };
-    let seconds = begun.elapsed().as_secs_f64();
-    let status = fs::read_to_string("/proc/self/status")?;
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("Linux is needed")?;
-    writeln!(io::stdout(), "{count} {seconds} {}", peak.trim().trim_end_matches(" kB"))?;
-    Ok(())
+    measured::tell(count, begun.elapsed().as_secs_f64())
 }

@@ -103,6 +103,27 @@ impl Database {
         Ok(database)
     }
 
+    /// The same of one in which there is a queue already.
+    pub(crate) async fn open_existing(location: &Location) -> Result<Self, Error> {
+        let missing = || Error::new(ErrorKind::NotFound, "there is no queue at this place");
+        if let Location::File(path) = location
+            && !path.is_file()
+        {
+            // To connect would make it.
+            return Err(missing());
+        }
+        let database = Self::connect(location).await?;
+        let made: Result<i64, sqlx::Error> = either!(Pool, &database.durable, pool => {
+            sqlx::query_scalar("SELECT count(*) FROM carium_queue").fetch_one(pool).await
+        });
+        match made {
+            // An error of the database's own: it has no such table.
+            Ok(0) | Err(sqlx::Error::Database(_)) => Err(missing()),
+            Err(error) => Err(unavailable(error)),
+            Ok(_) => database.migrate().await.map(|()| database),
+        }
+    }
+
     async fn connect(location: &Location) -> Result<Self, Error> {
         match location {
             #[cfg(feature = "sqlite")]

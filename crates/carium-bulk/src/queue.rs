@@ -28,6 +28,7 @@ pub(crate) struct Parts {
     pub(crate) salt: Salt,
     pub(crate) target: Target,
     pub(crate) seal: Option<Seal>,
+    pub(crate) is_for_reading: bool,
 }
 
 impl Bulk {
@@ -51,6 +52,35 @@ impl Bulk {
         Self::opened(location, target, Some(key)).await
     }
 
+    /// Opens the books of a queue that is there, whatever it was made for and without its key: to look what came of its
+    /// rows, and to decide on those that are parked. Rows can be neither submitted to it nor worked on.
+    ///
+    /// # Errors
+    /// - [`NotFound`](ErrorKind::NotFound): there is no queue.
+    /// - [`Conflict`](ErrorKind::Conflict): it was made by a newer version.
+    /// - [`InvalidInput`](ErrorKind::InvalidInput): the location cannot be read.
+    /// - [`Unavailable`](ErrorKind::Unavailable): the database.
+    pub async fn open_books(location: &Location) -> Result<Self, Error> {
+        let database = Database::open_existing(location).await?;
+        let made: Made = either!(Pool, &database.durable, pool => {
+            sqlx::query_as(MADE).fetch_one(pool).await.map_err(unavailable)?
+        });
+        let (base_url, organization, salt, _) = made;
+        let target = Target::from_parts(base_url, organization.as_deref())?;
+        Self::of_parts(database, target, salt, None, true)
+    }
+
+    /// Whether rows can be submitted to it and worked on.
+    ///
+    /// # Errors
+    /// [`Conflict`](ErrorKind::Conflict).
+    pub(crate) fn check_is_for_work(&self) -> Result<(), Error> {
+        if self.0.is_for_reading {
+            return Err(Error::new(ErrorKind::Conflict, "the queue was opened to look at its books only"));
+        }
+        Ok(())
+    }
+
     async fn opened(location: &Location, target: Target, key: Option<&QueueKey>) -> Result<Self, Error> {
         let database = Database::open(location).await?;
         let seal = key.map(Seal::new).transpose()?;
@@ -69,9 +99,7 @@ impl Bulk {
             let make = sqlx::query(make).bind(target.base_url());
             let make = make.bind(target.organization().map(|id| id.to_string())).bind(salt.as_slice()).bind(check);
             make.execute(pool).await.map_err(unavailable)?;
-            let made = sqlx::query_as("SELECT base_url, organization, salt, key_check FROM carium_queue");
-            let made: (String, Option<String>, Vec<u8>, Option<Vec<u8>>) =
-                made.fetch_one(pool).await.map_err(unavailable)?;
+            let made: Made = sqlx::query_as(MADE).fetch_one(pool).await.map_err(unavailable)?;
             made
         });
         target.check(&Target::from_parts(made_for, organization.as_deref())?)?;
@@ -79,11 +107,22 @@ impl Bulk {
             let opened = seal.open(CHECK, check);
             opened.map_err(|_| Error::new(ErrorKind::Conflict, "the queue was made with another key"))?;
         }
+        Self::of_parts(database, target, salt, seal, false)
+    }
+
+    fn of_parts(
+        database: Database,
+        target: Target,
+        salt: Vec<u8>,
+        seal: Option<Seal>,
+        is_for_reading: bool,
+    ) -> Result<Self, Error> {
         let salt =
             salt.try_into().map_err(|_| Error::new(ErrorKind::Undecodable, "the queue has no salt"))?;
         let engine: Arc<dyn Engine> = Arc::new(River::new(database.clone())?);
         let writer = Writer::new(database.clone());
-        Ok(Self(Arc::new(Parts { database, engine, writer, salt: Salt::new(salt), target, seal })))
+        let salt = Salt::new(salt);
+        Ok(Self(Arc::new(Parts { database, engine, writer, salt, target, seal, is_for_reading })))
     }
 
     /// What it is for.
@@ -117,6 +156,10 @@ impl Bulk {
         self.0.database.close().await;
     }
 }
+
+/// What a queue was made for, with what it was made with.
+const MADE: &str = "SELECT base_url, organization, salt, key_check FROM carium_queue";
+type Made = (String, Option<String>, Vec<u8>, Option<Vec<u8>>);
 
 /// What is sealed to tell whether a key is the queue's.
 const CHECK: &[u8] = b"carium-bulk";

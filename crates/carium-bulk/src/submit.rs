@@ -81,6 +81,7 @@ impl Bulk {
     /// - [`Io`](ErrorKind::Io): it cannot be read. [`Unavailable`](ErrorKind::Unavailable): the database. Rows before
     ///   it may be on the queue: submit the file again.
     pub async fn submit(&self, path: impl AsRef<Path>, options: RowOptions) -> Result<Submission, Error> {
+        self.check_is_for_work()?;
         let path = path.as_ref();
         let mut rows = Rows::open(path, options.clone(), self.0.salt.clone()).await.map_err(not_rows)?;
         let mut submission = Submission::default();

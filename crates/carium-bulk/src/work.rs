@@ -161,6 +161,7 @@ impl Bulk {
         options: WorkOptions,
         onboarding: impl FnOnce(Arc<dyn Ledger>) -> Onboarding + Send,
     ) -> Result<Working, Error> {
+        self.check_is_for_work()?;
         let parts = Arc::clone(&self.0);
         let gate = Gate::new(parts.database.clone());
         let ledger = BulkLedger::new(parts.database.clone(), parts.writer.clone()).behind(gate.clone());

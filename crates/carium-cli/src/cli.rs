@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::vocabularies::Listing;
 use crate::commands::{
-    api, appointments, completions, documents, invitations, login, man, patients, sandbox,
+    api, appointments, completions, documents, invitations, login, man, onboard, patients, sandbox, worker,
 };
 use crate::output::Format;
 
@@ -26,7 +26,7 @@ Exit codes:
     4  signing in failed
     5  the service refused
     6  the service is unavailable, or gave no answer in time; nothing was done
-    7  rows of a file are parked or failed
+    7  rows of a file wait for a person: parked, failed or changed
     8  it may have happened: look before doing it again
   130  interrupted
 
@@ -40,6 +40,8 @@ Settings come from flags, else from the environment, else from a profile;
   CARIUM_OUTPUT           table, json or ndjson
   CARIUM_PROFILE          the profile
   CARIUM_CONFIG           the file of profiles
+  CARIUM_QUEUE            the queue of `onboard` and `worker`
+  CARIUM_QUEUE_KEY        what rows on a server are sealed with, 64 digits
   NO_COLOR                no colours, whatever its value
 
 A file of profiles, on Linux ~/.config/carium/config.toml:
@@ -139,6 +141,10 @@ pub(crate) enum Command {
     /// Documents in patients' records
     #[command(subcommand)]
     Documents(documents::Documents),
+    /// Onboard the patients of a file, and look after those that need it
+    Onboard(Box<onboard::Onboard>),
+    /// Work on a queue that others submit to
+    Worker(worker::Worker),
     /// Call any operation of the API as it is
     ///
     /// There is a command for each operation of the API's description. What is sent is not checked here; it is signed in,

@@ -7,9 +7,11 @@ pub(crate) mod documents;
 pub(crate) mod invitations;
 pub(crate) mod login;
 pub(crate) mod man;
+pub(crate) mod onboard;
 pub(crate) mod patients;
 pub(crate) mod sandbox;
 pub(crate) mod vocabularies;
+pub(crate) mod worker;
 
 use vocabularies::Listing;
 
@@ -48,6 +50,9 @@ pub(crate) async fn run(command: Command, settings: &Settings) -> Result<(), Fai
         }
         // Transfers stop in their own way.
         Command::Documents(documents) => documents.run(settings).await,
+        // Rows in flight are finished first.
+        Command::Onboard(onboard) => onboard.run(settings).await,
+        Command::Worker(worker) => worker.run(settings).await,
         Command::Api(call) => {
             let changes = call.changes_something();
             unless_interrupted(call.run(settings), changes).await

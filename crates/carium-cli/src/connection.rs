@@ -1,6 +1,7 @@
 //! From settings to a client.
 
 use carium::{Builder, Carium, Credentials, OneTimeCode, Secret};
+use carium_bulk::Target;
 use carium_mock::Sandbox;
 
 use crate::exit::{Exit, Failure};
@@ -30,6 +31,14 @@ pub(crate) struct About {
 }
 
 impl Connection {
+    /// What a queue of this service's is made for.
+    pub(crate) fn target(&self) -> Target {
+        match &self.sandbox {
+            Some(_) => Target::sandbox(self.client.organization()),
+            None => Target::of(&self.client),
+        }
+    }
+
     /// Whether the service is one that ends with the command.
     pub(crate) fn is_sandbox(&self) -> bool {
         self.sandbox.is_some()

@@ -19,6 +19,8 @@ pub(crate) enum Exit {
     Refused = 5,
     /// The service cannot be reached, has no time, or gave no answer in time. Nothing was done.
     Unavailable = 6,
+    /// Rows of a file wait for a person: they failed, are unknown, or say something else than before.
+    RowsParked = 7,
     /// There is no answer, and it may have been done: someone has to look before it is tried again.
     MayHaveHappened = 8,
     /// As shells have it of a program that ended on Ctrl-C.

@@ -1,62 +1,25 @@
-//! How far transfers are, for a person who watches: on a terminal, and nowhere else.
+//! How far a command is, for a person who watches.
+
+mod rows;
+mod transfers;
 
 use std::io::{self, IsTerminal as _};
 
-use carium::documents::{Progress, Stage};
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use tokio::sync::watch;
+use indicatif::{ProgressDrawTarget, ProgressStyle};
 
-/// Bars, one for each transfer under way.
-#[derive(Debug)]
-pub(crate) struct Bars(MultiProgress);
+pub(crate) use rows::RowsBar;
+pub(crate) use transfers::Bars;
 
-impl Bars {
-    pub(crate) fn new() -> Self {
-        let target = if io::stderr().is_terminal() {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::hidden()
-        };
-        Self(MultiProgress::with_draw_target(target))
-    }
-
-    /// A bar that follows a transfer until that ends, and is gone then.
-    pub(crate) fn follow(&self, name: String, mut progress: watch::Receiver<Progress>) {
-        let bars = self.0.clone();
-        tokio::spawn(async move {
-            let bar = bars.add(ProgressBar::no_length().with_style(style()).with_message(name));
-            while progress.changed().await.is_ok() {
-                show(&bar, *progress.borrow_and_update());
-            }
-            bar.finish_and_clear();
-        });
-    }
-
-    /// Takes all of them from the terminal, so that what is said next stands by itself.
-    pub(crate) fn clear(&self) {
-        // A terminal that is gone has nothing to clear.
-        let _ = self.0.clear();
-        self.0.set_draw_target(ProgressDrawTarget::hidden());
-    }
+/// Bars are drawn on a terminal, and nowhere else.
+fn target() -> ProgressDrawTarget {
+    if io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() }
 }
 
-fn show(bar: &ProgressBar, progress: Progress) {
-    match progress.total {
-        Some(total) => bar.set_length(total),
-        None => bar.unset_length(),
-    }
-    bar.set_position(progress.bytes);
-    bar.set_prefix(match progress.stage {
-        Stage::Preparing => "asking",
-        Stage::Transferring => "moving",
-        _ => "filing",
-    });
-}
-
-fn style() -> ProgressStyle {
+/// A style by its template, in which `{bar}` is the bar of this width.
+fn style(template: &str, width: usize) -> ProgressStyle {
     let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let bar = if colour { "{bar:20.cyan}" } else { "{bar:20}" };
-    let template = format!("{{prefix:6}} {bar} {{bytes:>10}} {{bytes_per_sec:>12}} {{eta:>4}} {{wide_msg}}");
+    let bar = if colour { format!("{{bar:{width}.cyan}}") } else { format!("{{bar:{width}}}") };
     // A template that is wrong is one of ours; a plain bar says the same.
-    ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar())
+    ProgressStyle::with_template(&template.replace("{bar}", &bar))
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
 }

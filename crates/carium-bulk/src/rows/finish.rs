@@ -33,7 +33,10 @@ pub(super) fn finish(
     mut problems: Vec<RowProblem>,
     locate: impl Fn(Option<&str>) -> RowProblem,
 ) -> Result<Row, RowProblems> {
-    let checked = row.check();
+    let checked = match &known.documents {
+        Some(folder) => row.check_with_documents_in(folder),
+        None => row.check(),
+    };
     if let Err(error) = &checked {
         let of_form = problems.len();
         for problem in error.problems() {

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use carium::patients::OrganizationId;
@@ -47,6 +47,9 @@ pub struct RowOptions {
     pub(super) key: Option<String>,
     pub(super) organization: Option<OrganizationId>,
     pub(super) longest: Option<usize>,
+    /// Not kept with a queue: each worker has its own.
+    #[serde(skip)]
+    pub(super) documents: Option<PathBuf>,
 }
 
 /// What a record may be long.
@@ -82,6 +85,13 @@ impl RowOptions {
         self.longest = Some(bytes);
         self
     }
+
+    /// The folder in which the files of documents have to be: a row that names another is wrong. Left out, files are
+    /// not looked for before their row is worked on.
+    pub fn documents_in(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.documents = Some(folder.into());
+        self
+    }
 }
 
 /// How the rows of one file are read: its form, its columns, its key. Whoever has it can read any of its rows
@@ -96,6 +106,7 @@ pub(super) struct Known {
     pub(super) organization: Option<OrganizationId>,
     pub(super) salt: Salt,
     pub(super) longest: usize,
+    pub(super) documents: Option<PathBuf>,
 }
 
 impl Header {
@@ -129,9 +140,9 @@ pub(super) fn begin(
 ) -> Result<(Header, Reader), RowError> {
     let mut source = Source::new(reader);
     begin_text(&mut source)?;
-    let RowOptions { key, organization, longest, .. } = options;
-    let columns = Columns::default();
-    let known = Known { format, columns, key, organization, salt, longest: longest.unwrap_or(LONGEST) };
+    let RowOptions { key, organization, longest, documents, format: _ } = options;
+    let longest = longest.unwrap_or(LONGEST);
+    let known = Known { format, columns: Columns::default(), key, organization, salt, longest, documents };
     Reader::begin(source, known)
 }
 

@@ -31,8 +31,8 @@ impl Report {
     }
 }
 
-/// Checks a whole file, and sends nothing. Whether the files of its documents are there, and whether its names mean
-/// something to the organization, is not looked up.
+/// Checks a whole file, and sends nothing. Whether the files of its documents are there is looked up
+/// [where a folder is given](RowOptions::documents_in); whether its names mean something to the organization is not.
 ///
 /// At the most `keep` problems are kept. That a key is there only once is told by 16 bytes for each row, or twice that
 /// while they grow: 16 to 32 MB for a million rows.

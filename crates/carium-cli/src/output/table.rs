@@ -21,8 +21,8 @@ pub(super) fn of_one(record: &Record) -> String {
     })
 }
 
-/// Many records, a line for each under the names of the columns. Where that is wider than the terminal, the widest
-/// column that holds no ids is cut.
+/// Many records, a line for each under the names of the columns; numbers stand to the right. Where that is wider than
+/// the terminal, the widest column that holds no ids is cut.
 pub(super) fn of_many(columns: &[&str], records: &[Record], width: Option<usize>) -> String {
     let heads = columns.iter().map(|name| name.to_uppercase().replace('-', " ")).collect::<Vec<_>>();
     let rows = records.iter().map(|record| {
@@ -35,8 +35,17 @@ pub(super) fn of_many(columns: &[&str], records: &[Record], width: Option<usize>
     if let Some(width) = width {
         fit(columns, &mut widths, width);
     }
+    let is_number = |name: &&str| {
+        let mut values =
+            records.iter().filter_map(|record| record.get(*name)).filter(|value| !value.is_null());
+        values.clone().next().is_some() && values.all(Value::is_number)
+    };
+    let numbers: Vec<bool> = columns.iter().map(is_number).collect();
     lines.iter().fold(String::new(), |mut table, line| {
-        let cells: Vec<_> = line.iter().zip(&widths).map(|(text, width)| padded(text, *width)).collect();
+        let cells = line.iter().zip(&widths).zip(&numbers).map(|((text, width), is_number)| {
+            if *is_number { format!("{text:>width$}") } else { padded(text, *width) }
+        });
+        let cells: Vec<_> = cells.collect();
         table.push_str(cells.join(&" ".repeat(GAP)).trim_end());
         table.push('\n');
         table
@@ -109,6 +118,14 @@ mod tests {
             record([("id", text("22")), ("name", None)]),
         ];
         assert_eq!(of_many(&["name", "id"], &rows, None), "NAME  ID\n渡辺  1\n-     22\n");
+    }
+
+    #[test]
+    fn numbers_stand_to_the_right() {
+        let row = |rows: u64| {
+            Record::from_iter([("rows".to_owned(), Value::from(rows)), ("b".to_owned(), "x".into())])
+        };
+        assert_eq!(of_many(&["rows", "b"], &[row(5), row(12345)], None), " ROWS  B\n    5  x\n12345  x\n");
     }
 
     #[test]

@@ -57,6 +57,13 @@ pub(super) async fn find(folder: PathBuf, paths: Vec<String>) -> Result<Vec<Foun
     })
 }
 
+/// Where the file lies that a path leads to in a folder. Blocks.
+pub(super) fn find_one(folder: &Path, path: &str) -> Found {
+    let root =
+        folder.canonicalize().map_err(|_| "cannot be found: the folder of documents cannot be read")?;
+    file(&root, path)
+}
+
 fn file(root: &Path, path: &str) -> Result<PathBuf, &'static str> {
     let path = root.join(relative(path)?).canonicalize().map_err(|error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {

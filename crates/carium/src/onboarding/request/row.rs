@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
 use carium_api::onboarding as schema;
@@ -10,6 +11,7 @@ use serde::{Deserialize, Deserializer};
 use super::json::Json;
 use super::{OnboardingRequest, check};
 use crate::error::Error;
+use crate::onboarding::folder;
 use crate::problem::Problem;
 
 /// A row as it was read, in the shape of `specs/onboarding.schema.json`, and not checked yet.
@@ -39,6 +41,25 @@ impl OnboardingRow {
     pub fn check(&self) -> Result<OnboardingRequest, Error> {
         let mut problems = Vec::new();
         let fields = RowFields::read(&self.0, &mut problems);
+        check::checked(fields, problems)
+    }
+
+    /// The same, and whether the files of its documents are in this folder. It looks for them, which may block.
+    ///
+    /// # Errors
+    /// As for [`check`](Self::check).
+    pub fn check_with_documents_in(&self, folder: &Path) -> Result<OnboardingRequest, Error> {
+        let mut problems = Vec::new();
+        let fields = RowFields::read(&self.0, &mut problems);
+        for (index, document) in fields.documents.iter().enumerate() {
+            let Some(path) = &document.path else { continue };
+            if problems.len() < MOST_PROBLEMS
+                && folder::relative(path).is_ok()
+                && let Err(what) = folder::find_one(folder, path)
+            {
+                problems.push(Problem::at(format!("documents[{index}].path"), what));
+            }
+        }
         check::checked(fields, problems)
     }
 }

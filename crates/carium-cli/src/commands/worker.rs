@@ -1,0 +1,76 @@
+//! `carium worker`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::onboard::options::{Pace, QueueOption};
+use super::onboard::run::{Ended, Run};
+use crate::connection::connect;
+use crate::exit::{Exit, Failure};
+use crate::interrupt::unless_interrupted;
+use crate::say;
+use crate::settings::Settings;
+
+/// Work on a queue that others submit to
+///
+/// Any number of workers work on one queue, on a server on any number of machines: none does what another has done, and
+/// what a worker had that was killed is taken up by the others. It works until it is interrupted; what is in flight is then
+/// finished, and at a second interruption left to be looked at.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  carium worker --queue postgres://queue.example.com/carium?sslmode=verify-full \\
+      --documents /srv/scans --queue-key-fd 3 3<key
+  carium worker --queue clinic.db --documents scans --until-settled")]
+pub(crate) struct Worker {
+    #[command(flatten)]
+    queue: QueueOption,
+    /// The folder in which the documents lie that rows name
+    #[arg(long, value_name = "DIR")]
+    documents: Option<PathBuf>,
+    /// Stop when no row waits any more
+    #[arg(long)]
+    until_settled: bool,
+    #[command(flatten)]
+    pace: Pace,
+}
+
+impl Worker {
+    pub(crate) async fn run(self, settings: &Settings) -> Result<(), Failure> {
+        let location = self.queue.location()?.ok_or_else(|| {
+            Failure::new(Exit::Usage, "nothing says which queue to work on")
+                .next("give `--queue`, or set CARIUM_QUEUE")
+        })?;
+        if self.documents.as_ref().is_some_and(|folder| !folder.is_dir()) {
+            return Err(Failure::new(Exit::InvalidInput, "the folder for `--documents` is not there")
+                .next("check its path"));
+        }
+        let prepare = async {
+            let connection = connect(settings).await?;
+            connection.client.sign_in().await?;
+            let queue = self.queue.open(&location, connection.target()).await?;
+            self.pace.set(&queue.bulk).await?;
+            Ok::<_, Failure>((connection, queue))
+        };
+        let (connection, queue) = unless_interrupted(prepare, false).await?;
+        say::line(&format!("working on {}; interrupt to stop", queue.name));
+        let run = Run {
+            bulk: queue.bulk.clone(),
+            pace: self.pace,
+            max_parked: None,
+            until_settled: self.until_settled,
+        };
+        let documents = self.documents;
+        let client = connection.client.clone();
+        let ended = run.finish(|ledger| {
+            let onboarding = client.onboarding(ledger);
+            match documents {
+                Some(folder) => onboarding.documents_in(folder),
+                None => onboarding,
+            }
+        });
+        // To be interrupted is how it ends.
+        ended.await.map(|_: Ended| ())
+    }
+}
