@@ -1,6 +1,8 @@
 //! The program in processes of its own: a sandbox that listens, and commands that talk to it.
 
-use std::io::{BufRead as _, BufReader};
+#![allow(dead_code, reason = "each test uses some of it")]
+
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -8,43 +10,26 @@ use tempfile::TempDir;
 
 pub(crate) const PATIENT: &str = "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002";
 
-/// A sandbox that other processes talk to, and a home for them. Ends when it is dropped.
-pub(crate) struct Server {
-    process: Child,
+/// A home for programs that talk to one server.
+pub(crate) struct Home {
     url: String,
-    home: TempDir,
+    folder: TempDir,
 }
 
-impl Server {
-    /// One in which these faults happen.
-    pub(crate) fn start(faults: &str) -> Self {
-        let home = tempfile::tempdir().unwrap();
-        let plan = home.path().join("faults.toml");
-        std::fs::write(&plan, faults).unwrap();
-        let mut process = Command::new(env!("CARGO_BIN_EXE_carium"))
-            .arg("sandbox")
-            .arg("--faults")
-            .arg(plan)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let url = line.trim_end().strip_prefix("listening on ").unwrap().to_owned();
-        assert!(url.starts_with("http://127.0.0.1:"), "{line}");
-        Self { process, url, home }
+impl Home {
+    pub(crate) fn of(url: &str) -> Self {
+        Self { url: url.to_owned(), folder: tempfile::tempdir().unwrap() }
     }
 
     /// A folder for whatever the commands write.
     pub(crate) fn folder(&self) -> &Path {
-        self.home.path()
+        self.folder.path()
     }
 
-    /// A program that is set up for this server by its environment, and by nothing else.
+    /// A program that is set up for the server by its environment, and by nothing else.
     pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
-        for name in ["CONFIG", "OUTPUT", "PROFILE", "TOTP_SECRET", "MFA_USERNAME"] {
+        for name in ["CONFIG", "OUTPUT", "PROFILE", "TOTP_SECRET", "MFA_USERNAME", "QUEUE", "QUEUE_KEY"] {
             command.env_remove(format!("CARIUM_{name}"));
         }
         command
@@ -66,10 +51,45 @@ impl Server {
         command.args(arguments);
         command
     }
+}
+
+/// A sandbox in a process of its own, and a home for programs that talk to it. Ends when it is dropped.
+pub(crate) struct Server {
+    process: Child,
+    home: Home,
+}
+
+impl Server {
+    /// One in which these faults happen.
+    pub(crate) fn start(faults: &str) -> Self {
+        let mut plan = tempfile::NamedTempFile::new().unwrap();
+        plan.write_all(faults.as_bytes()).unwrap();
+        let mut process = Command::new(env!("CARGO_BIN_EXE_carium"))
+            .arg("sandbox")
+            .arg("--faults")
+            .arg(plan.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let url = line.trim_end().strip_prefix("listening on ").unwrap();
+        assert!(url.starts_with("http://127.0.0.1:"), "{line}");
+        Self { process, home: Home::of(url) }
+    }
 
     /// What `carium` says, and how it ends.
     pub(crate) fn run(&self, arguments: &[&str]) -> Said {
         Said::of(&self.carium(arguments).output().unwrap())
+    }
+}
+
+impl std::ops::Deref for Server {
+    type Target = Home;
+
+    fn deref(&self) -> &Home {
+        &self.home
     }
 }
 
