@@ -219,11 +219,7 @@ impl What {
             Self::Truncate => Outcome::Truncated(response),
             Self::Corrupt => {
                 // No JSON begins with what this makes of a brace.
-                let mut body = BytesMut::from(response.body().as_ref());
-                if let Some(first) = body.first_mut() {
-                    *first ^= 1;
-                }
-                *response.body_mut() = body.freeze();
+                *response.body_mut() = with_a_bit_flipped(response.body(), 0);
                 response.extensions_mut().insert(BeyondTheSpec);
                 Outcome::Answered(response)
             }
@@ -231,4 +227,13 @@ impl What {
             Self::RevokeToken | Self::Expire => Outcome::Answered(response),
         }
     }
+}
+
+/// The bytes with one bit changed of the byte at this place, where there is one.
+fn with_a_bit_flipped(bytes: &Bytes, at: usize) -> Bytes {
+    let mut bytes = BytesMut::from(bytes.as_ref());
+    if let Some(byte) = bytes.get_mut(at) {
+        *byte ^= 1;
+    }
+    bytes.freeze()
 }

@@ -53,9 +53,7 @@ pub use progress::{Progress, Stage, TransferHandle};
 pub use query::DocumentQuery;
 pub(crate) use sides::Sides;
 pub(crate) use transfers::HttpTransfers;
-pub use transfers::{
-    Blocks, ByteRange, Content, FilePart, Incoming, Transfers, UploadForm, empty_range, store_refusal,
-};
+pub use transfers::{Blocks, ByteRange, Content, FilePart, Incoming, Transfers, UploadForm, store_refusal};
 pub(crate) use tries::Tries;
 pub use upload::{
     Source, Upload, UploadError, UploadHandle, UploadReceipt, UploadStage, UploadState, UploadStore, Uploads,

@@ -59,6 +59,9 @@ impl River {
     }
 }
 
+/// Takes the lead from whoever is dead: they would keep what was put off waiting until their lease ends.
+const DEPOSE: &str = "DELETE FROM river_leader WHERE leader_id NOT IN (SELECT id FROM carium_worker)";
+
 #[async_trait]
 impl Engine for River {
     async fn enqueue(&self, transaction: &mut Transaction, rows: &[RowId]) -> Result<(), Error> {
@@ -77,10 +80,7 @@ impl Engine for River {
         match transaction {
             #[cfg(feature = "sqlite")]
             Transaction::Sqlite(transaction) => {
-                // A leader who is dead would keep what was put off waiting until its lease ends.
-                let deposed =
-                    "DELETE FROM river_leader WHERE leader_id NOT IN (SELECT id FROM carium_worker)";
-                sqlx::query(deposed).execute(&mut **transaction).await.map_err(unavailable)?;
+                sqlx::query(DEPOSE).execute(&mut **transaction).await.map_err(unavailable)?;
                 let taken = "DELETE FROM river_job WHERE state = 'running' AND kind = 'carium_row'
                     AND coalesce(json_extract(attempted_by, '$[#-1]'), '') NOT IN (SELECT id FROM carium_worker)
                     RETURNING json_extract(args, '$.row')";
@@ -88,9 +88,7 @@ impl Engine for River {
             }
             #[cfg(feature = "postgres")]
             Transaction::Postgres(transaction) => {
-                let deposed =
-                    "DELETE FROM river_leader WHERE leader_id NOT IN (SELECT id FROM carium_worker)";
-                sqlx::query(deposed).execute(&mut **transaction).await.map_err(unavailable)?;
+                sqlx::query(DEPOSE).execute(&mut **transaction).await.map_err(unavailable)?;
                 let taken = "DELETE FROM river_job WHERE state = 'running' AND kind = 'carium_row'
                     AND NOT EXISTS (SELECT FROM carium_worker
                         WHERE id = attempted_by[array_upper(attempted_by, 1)])

@@ -57,6 +57,13 @@ pub(crate) struct Create {
     /// Attach a video channel of the platform
     #[arg(long)]
     video_channel: bool,
+    #[command(flatten)]
+    texts: Texts,
+}
+
+// What an appointment says of itself. No words for the help: they would take the place of the command's own.
+#[derive(Args, Debug)]
+struct Texts {
     /// Where the patient joins the call, without the platform's video channel
     #[arg(long, value_name = "URL")]
     guest_url: Option<String>,
@@ -116,21 +123,8 @@ pub(crate) struct Update {
     /// Attach a video channel of the platform, or do without
     #[arg(long, value_name = "true|false")]
     video_channel: Option<bool>,
-    /// Where the patient joins the call, without the platform's video channel
-    #[arg(long, value_name = "URL")]
-    guest_url: Option<String>,
-    /// Where the practitioner joins the call, without the platform's video channel
-    #[arg(long, value_name = "URL")]
-    host_url: Option<String>,
-    /// What it is about
-    #[arg(long, value_name = "TEXT")]
-    description: Option<String>,
-    /// Instructions for the patient
-    #[arg(long, value_name = "TEXT")]
-    patient_instruction: Option<String>,
-    /// Where it takes place
-    #[arg(long, value_name = "TEXT")]
-    location: Option<String>,
+    #[command(flatten)]
+    texts: Texts,
     /// Clear a field: guest-url, host-url, description, patient-instruction or location
     #[arg(long, value_name = "FIELD", hide_possible_values = true)]
     #[arg(value_parser = ["guest-url", "host-url", "description", "patient-instruction", "location"])]
@@ -186,19 +180,20 @@ impl Create {
         if self.video_channel {
             appointment = appointment.with_video_channel();
         }
-        if let Some(url) = self.guest_url {
+        let texts = self.texts;
+        if let Some(url) = texts.guest_url {
             appointment = appointment.guest_url(url);
         }
-        if let Some(url) = self.host_url {
+        if let Some(url) = texts.host_url {
             appointment = appointment.host_url(url);
         }
-        if let Some(text) = self.description {
+        if let Some(text) = texts.description {
             appointment = appointment.description(text);
         }
-        if let Some(text) = self.patient_instruction {
+        if let Some(text) = texts.patient_instruction {
             appointment = appointment.patient_instruction(text);
         }
-        if let Some(text) = self.location {
+        if let Some(text) = texts.location {
             appointment = appointment.location(text);
         }
         let id = client.appointments().create(appointment.build()?).await?;
@@ -231,12 +226,13 @@ impl Update {
             None if self.clear.iter().any(|cleared| cleared == field) => Change::Clear,
             None => Change::Keep,
         };
+        let texts = self.texts;
         let update = update
-            .guest_url(change("guest-url", self.guest_url))
-            .host_url(change("host-url", self.host_url))
-            .description(change("description", self.description))
-            .patient_instruction(change("patient-instruction", self.patient_instruction))
-            .location(change("location", self.location));
+            .guest_url(change("guest-url", texts.guest_url))
+            .host_url(change("host-url", texts.host_url))
+            .description(change("description", texts.description))
+            .patient_instruction(change("patient-instruction", texts.patient_instruction))
+            .location(change("location", texts.location));
         let appointment = client.appointments().update(self.id, update).await?;
         output::one(settings.format, shown(&appointment))
     }

@@ -9,13 +9,14 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use carium::documents::{
     Blocks, ByteRange, DocumentReferenceId, FilePart, Incoming, Sha256Digest, Transfers, UploadForm,
-    empty_range, store_refusal,
+    store_refusal,
 };
 use carium::{Error, ErrorKind, Secret};
 use futures_util::{StreamExt as _, stream};
 use http::{HeaderMap, StatusCode};
 use tokio::time::Instant;
 
+use super::with_a_bit_flipped;
 use crate::faults::{Fault, Faults, Moment, Reply, Target, What};
 
 /// Where the files are: what the service presigns, and looks into.
@@ -161,9 +162,7 @@ impl Transfers for MemoryStore {
     }
 
     async fn get(&self, url: &Secret, range: Option<ByteRange>) -> Result<Incoming, Error> {
-        if range.as_ref().is_some_and(ByteRange::is_empty) {
-            return Err(empty_range());
-        }
+        range.as_ref().map_or(Ok(()), ByteRange::check)?;
         let what = self.faults.next(Target::Download).map(|fault| fault.what);
         match &what {
             Some(What::Answer(reply)) => {
@@ -261,14 +260,7 @@ fn sent(content: Bytes, fault: Option<&What>) -> Blocks<Error> {
             (content.slice(..most), most < content.len())
         }
         Some(What::Truncate) => (content.slice(..content.len() / 2), !content.is_empty()),
-        Some(What::Corrupt) => {
-            let mut content = BytesMut::from(content.as_ref());
-            let middle = content.len() / 2;
-            if let Some(byte) = content.get_mut(middle) {
-                *byte ^= 1;
-            }
-            (content.freeze(), false)
-        }
+        Some(What::Corrupt) => (with_a_bit_flipped(&content, content.len() / 2), false),
         _ => (content, false),
     };
     let chunks: Vec<_> = content.chunks(CHUNK).map(|chunk| Ok(content.slice_ref(chunk))).collect();

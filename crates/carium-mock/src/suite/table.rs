@@ -95,6 +95,7 @@ macro_rules! __contract_table {
             a_file_of_another_length_leaves_nothing: "A file that is shorter or longer than was said was not uploaded, and the error says that it is the source.",
             a_url_that_was_changed_leads_nowhere: "A URL that was changed leads to no file.",
             a_range_has_exactly_its_bytes: "A range has exactly the bytes that it names; one to beyond the end, those up to the end.",
+            a_range_of_nothing_is_refused: "A range with nothing in it is refused, and nothing is sent.",
             a_range_past_the_end_is_refused: "A range that begins past the end is refused.",
             a_range_of_another_version_is_the_whole: "A range of this version is that range; one of another version, the whole file.",
         ] }

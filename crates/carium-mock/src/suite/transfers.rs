@@ -316,6 +316,16 @@ pub(super) async fn a_range_has_exactly_its_bytes(subject: Subject<'_>) -> Outco
     Ok(())
 }
 
+pub(super) async fn a_range_of_nothing_is_refused(subject: Subject<'_>) -> Outcome {
+    let id = filed(subject, document(subject)?, b"hello world".to_vec()).await?;
+    let url = url(subject, id).await?;
+    for range in [ByteRange::from(0).until(0), ByteRange::from(4).until(4), ByteRange::from(5).until(4)] {
+        let asked = subject.transfers().get(&url, Some(range)).await;
+        refused("asking for a range of nothing", asked, &[ErrorKind::InvalidInput])?;
+    }
+    Ok(())
+}
+
 pub(super) async fn a_range_past_the_end_is_refused(subject: Subject<'_>) -> Outcome {
     let content: &[u8] = b"0123456789";
     let id = filed(subject, document(subject)?, content).await?;

@@ -59,11 +59,6 @@ pub fn store_refusal(status: StatusCode, headers: &HeaderMap, text: &[u8]) -> Er
     answer::refused(status, headers, text)
 }
 
-/// The error for a range with nothing in it, for those who implement [`Transfers`].
-pub fn empty_range() -> Error {
-    Error::new(ErrorKind::InvalidInput, "the range of the file is empty, which HTTP cannot ask for")
-}
-
 /// A presigned form: where to post it, and its fields in their order. Whoever has it can upload, for a while.
 ///
 /// `Debug` shows the names of the fields and nothing else.
@@ -201,9 +196,16 @@ impl ByteRange {
         self
     }
 
-    /// Whether there is nothing in it. HTTP cannot ask for that, so [`Transfers::get`] refuses it.
-    pub fn is_empty(&self) -> bool {
-        self.until.is_some_and(|until| until <= self.from)
+    /// Whether it can be asked for, for those who implement [`Transfers`].
+    ///
+    /// # Errors
+    /// [`InvalidInput`](ErrorKind::InvalidInput): there is nothing in it, which HTTP has no words for (RFC 9110, section
+    /// 14.1.2).
+    pub fn check(&self) -> Result<(), Error> {
+        if self.until.is_some_and(|until| until <= self.from) {
+            return Err(Error::new(ErrorKind::InvalidInput, "the range of the file has nothing in it"));
+        }
+        Ok(())
     }
 
     /// Only of this version of the file.

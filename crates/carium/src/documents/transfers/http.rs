@@ -20,7 +20,7 @@ use url::Url;
 use super::activity::{Activity, Silent};
 use super::answer::{LONGEST_REFUSAL, content_range, file_name, refused, version};
 use super::multipart::{Envelope, Sending, UntilDropped, small};
-use super::{ByteRange, FilePart, Incoming, Transfers, UploadForm, empty_range};
+use super::{ByteRange, FilePart, Incoming, Transfers, UploadForm};
 use crate::documents::local;
 use crate::error::{Error, ErrorKind};
 
@@ -124,9 +124,7 @@ impl Transfers for HttpTransfers {
     }
 
     async fn get(&self, url: &Secret, range: Option<ByteRange>) -> Result<Incoming, Error> {
-        if range.as_ref().is_some_and(ByteRange::is_empty) {
-            return Err(empty_range());
-        }
+        range.as_ref().map_or(Ok(()), ByteRange::check)?;
         let mut url = self.checked(url.expose())?;
         for _ in 0..=MOST_REDIRECTS {
             let mut request = self
