@@ -30,11 +30,11 @@ pub(super) struct Watch<'a> {
 }
 
 /// How often one looks at the least.
-const OFTEN: Duration = Duration::from_secs(1);
+const OFTEN: Duration = Duration::from_millis(200);
 /// Which part of the time may be spent with looking: the larger the books, the more seldom.
-const PART: u32 = 20;
+const PART: u32 = 50;
 /// How much of the rate is the newest look's.
-const NEWEST: f64 = 0.3;
+const NEWEST: f64 = 0.1;
 
 impl<'a> Watch<'a> {
     pub(super) fn new(bulk: &'a Bulk) -> Self {
