@@ -34,7 +34,7 @@ Settings come from flags, else from the environment, else from a profile;
 `--sandbox` overrules all of them. The environment:
   CARIUM_BASE_URL         where the API is
   CARIUM_USERNAME         the account
-  CARIUM_PASSWORD         its password; else a prompt
+  CARIUM_PASSWORD         its password; else the keyring, else a prompt
   CARIUM_TOTP_SECRET      what its one-time codes are made from, in base32
   CARIUM_ORGANIZATION_ID  the organization
   CARIUM_OUTPUT           table, json or ndjson
@@ -120,6 +120,8 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Check the credentials
     Login(login::Login),
+    /// Forget the password that `carium login --keep` kept
+    Logout(login::Logout),
     /// Patients
     #[command(subcommand)]
     Patients(patients::Patients),

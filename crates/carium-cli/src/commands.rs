@@ -33,6 +33,7 @@ pub(crate) fn offline(command: &Command) -> Option<Result<(), Failure>> {
 pub(crate) async fn run(command: Command, settings: &Settings) -> Result<(), Failure> {
     match command {
         Command::Login(login) => unless_interrupted(login.run(settings), false).await,
+        Command::Logout(login::Logout {}) => login::Logout::run(settings),
         Command::Patients(patients) => unless_interrupted(patients.run(settings), true).await,
         Command::Invitations(invitations) => unless_interrupted(invitations.run(settings), true).await,
         Command::Appointments(appointments) => {

@@ -50,10 +50,15 @@ pub(crate) async fn connect(settings: &Settings) -> Result<Connection, Failure> 
     if settings.is_sandbox {
         return of_sandbox().await;
     }
-    let account = account(settings)?;
-    let password = settings::password(settings, &account)?;
+    let (base_url, account) = (base_url(settings), account(settings)?);
+    let password = settings::password(settings, &base_url, &account)?;
+    connect_with(settings, password).await
+}
+
+/// The same with this password.
+pub(crate) async fn connect_with(settings: &Settings, password: Secret) -> Result<Connection, Failure> {
+    let (base_url, account) = (base_url(settings), account(settings)?);
     let mut credentials = Credentials::new(&account, password)?;
-    let base_url = settings.base_url.clone().unwrap_or_else(|| BASE_URL.to_owned());
     let mut builder = begin(settings, &base_url);
     let has_codes = settings.asks_for_code || settings.totp_secret.is_some();
     if settings.asks_for_code {
@@ -77,7 +82,7 @@ pub(crate) async fn connect_unsigned(settings: &Settings) -> Result<Connection, 
     if settings.is_sandbox {
         return of_sandbox().await;
     }
-    let base_url = settings.base_url.clone().unwrap_or_else(|| BASE_URL.to_owned());
+    let base_url = base_url(settings);
     // The client wants some, and does not send them with such an operation.
     let client = begin(settings, &base_url).credentials(Credentials::new("none", "none")?).build()?;
     let about = About { base_url, account: String::new(), has_codes: false };
@@ -95,7 +100,13 @@ fn begin(settings: &Settings, base_url: &str) -> Builder {
     builder
 }
 
-fn account(settings: &Settings) -> Result<String, Failure> {
+/// Where the service is.
+pub(crate) fn base_url(settings: &Settings) -> String {
+    settings.base_url.clone().unwrap_or_else(|| BASE_URL.to_owned())
+}
+
+/// The account to sign in with.
+pub(crate) fn account(settings: &Settings) -> Result<String, Failure> {
     settings.account.clone().ok_or_else(|| {
         Failure::new(Exit::SignIn, "nothing says which account to sign in with")
             .next("set CARIUM_USERNAME, give `--account`, or write `username` into a profile; or try it with `--sandbox`")

@@ -10,6 +10,7 @@ mod exit;
 #[rustfmt::skip]
 mod generated;
 mod interrupt;
+mod keyring;
 mod logging;
 mod names;
 mod one_time_code;

@@ -72,6 +72,24 @@ fn the_password_comes_from_a_descriptor_and_the_rest_from_a_profile() {
 }
 
 #[test]
+fn a_password_is_kept_in_the_keyring_until_it_is_forgotten() {
+    let server = Server::start("");
+    let kept = server.run(&["login", "--keep"]);
+    if kept.code == Some(1) && kept.err.contains("keyring") {
+        println!("skipped: there is no keyring here that may be used");
+        return;
+    }
+    assert_eq!(kept.code, Some(0), "{kept:?}");
+    let without = |arguments: &[&str]| {
+        Said::of(&server.carium(arguments).env_remove("CARIUM_PASSWORD").output().unwrap())
+    };
+    assert_eq!(without(&["login"]).code, Some(0));
+    assert_eq!(without(&["login", "--account", "another"]).code, Some(4), "it is another's");
+    assert_eq!(without(&["logout"]).code, Some(0));
+    assert_eq!(without(&["login"]).code, Some(4));
+}
+
+#[test]
 fn two_commands_of_an_account_with_codes_take_turns() {
     let server = Server::start("");
     let login = || {

@@ -7,13 +7,14 @@ use carium::Secret;
 
 use super::Settings;
 use crate::exit::{Exit, Failure};
+use crate::keyring;
 
 /// Longer ones are none.
 const LONGEST: u64 = 4096;
 
 /// The password of the account: from the file descriptor that a flag names, else from `CARIUM_PASSWORD`, else from
-/// the person.
-pub(crate) fn password(settings: &Settings, account: &str) -> Result<Secret, Failure> {
+/// the keyring of the operating system, else from the person.
+pub(crate) fn password(settings: &Settings, base_url: &str, account: &str) -> Result<Secret, Failure> {
     if let Some(descriptor) = settings.password_fd {
         return of_descriptor(descriptor);
     }
@@ -22,6 +23,9 @@ pub(crate) fn password(settings: &Settings, account: &str) -> Result<Secret, Fai
             .into_string()
             .map_err(|_| Failure::new(Exit::InvalidInput, "CARIUM_PASSWORD is not text in UTF-8"))?;
         return Ok(Secret::from(text));
+    }
+    if let Some(kept) = keyring::password(base_url, account) {
+        return Ok(kept);
     }
     if !std::io::stdin().is_terminal() {
         let what = "there is no password, and no terminal to ask for it on";
