@@ -20,8 +20,8 @@ use crate::settings::Settings;
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  carium worker --queue postgres://queue.example.com/carium?sslmode=verify-full \\
-      --documents /srv/scans --queue-key-fd 3 3<key
+  carium worker --documents /srv/scans --queue-key-fd 3 3<key \\
+      --queue postgres://queue.example.com/carium?sslmode=verify-full
   carium worker --queue clinic.db --documents scans --until-settled")]
 pub(crate) struct Worker {
     #[command(flatten)]

@@ -42,8 +42,11 @@ pub(super) fn of_many(columns: &[&str], records: &[Record], width: Option<usize>
     };
     let numbers: Vec<bool> = columns.iter().map(is_number).collect();
     lines.iter().fold(String::new(), |mut table, line| {
-        let cells = line.iter().zip(&widths).zip(&numbers).map(|((text, width), is_number)| {
-            if *is_number { format!("{text:>width$}") } else { padded(text, *width) }
+        let cells = line.iter().enumerate().map(|(at, text)| match widths[at] {
+            width if numbers[at] => format!("{text:>width$}"),
+            // Of a path, the end says most.
+            width if columns[at] == "file" => padded_from_left(text, width),
+            width => padded(text, width),
         });
         let cells: Vec<_> = cells.collect();
         table.push_str(cells.join(&" ".repeat(GAP)).trim_end());
@@ -83,6 +86,21 @@ fn padded(text: &str, width: usize) -> String {
     }
     let missing = width.saturating_sub(cut.width() + 1);
     format!("{cut}…{}", " ".repeat(missing))
+}
+
+/// The same, cut at its beginning.
+fn padded_from_left(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return padded(text, width);
+    }
+    let mut used = 1;
+    let fits = |letter: &char| {
+        used += letter.width().unwrap_or_default();
+        used <= width
+    };
+    let mut cut: Vec<char> = text.chars().rev().take_while(fits).collect();
+    cut.push('…');
+    padded(&cut.into_iter().rev().collect::<String>(), width)
 }
 
 /// A value in a line. What would move the cursor or colour the screen is shown as what it is: the service has it
@@ -134,6 +152,15 @@ mod tests {
         let table = of_many(&["id", "name"], &rows, Some(40));
         assert!(table.lines().all(|line| line.width() <= 40), "{table}");
         assert!(table.contains(&"1".repeat(20)) && table.contains('…'));
+    }
+
+    #[test]
+    fn of_a_path_the_end_is_kept() {
+        let rows =
+            [record([("id", text(&"1".repeat(20))), ("file", text("/a/long/way/to/the/案内/letter.pdf"))])];
+        let table = of_many(&["id", "file"], &rows, Some(40));
+        assert!(table.lines().all(|line| line.width() <= 40) && table.contains("…"), "{table}");
+        assert!(table.contains("letter.pdf\n"), "{table}");
     }
 
     #[test]
