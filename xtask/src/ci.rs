@@ -30,7 +30,7 @@ pub(crate) fn run(full: bool) -> Result<(), String> {
     // The command of the README, to the letter.
     step("tests", &|root| cargo(root, &["test", "--workspace"]))?;
     step("docs", &docs)?;
-    step("drill", &|root| drill::run(root, full))?;
+    step("drill", &|root| drill::run(root, full, None))?;
     if full {
         step("features", &features)?;
         step("queues, in files and on a server, with all that takes minutes", &queues)?;

@@ -14,7 +14,7 @@ mod report;
 mod tests;
 mod uses;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use semver::Version;
@@ -85,15 +85,10 @@ fn diff(flags: &flags::Diff) -> Result<Diff, String> {
     let old = match (&flags.base, &flags.file) {
         (Some(_), Some(_)) => return Err("give a revision (`--base`) or a file, not both".to_owned()),
         (Some(revision), None) => Base::of_revision(&root, revision)?,
-        (None, Some(file)) => Base::of_file(&absolute(file), &root, &new)?,
+        (None, Some(file)) => Base::of_file(file, &root, &new)?,
         (None, None) => Base::of_last_release(&root)?,
     };
     between(old, &new, &root)
-}
-
-/// As it was meant where the command was given.
-fn absolute(file: &Path) -> PathBuf {
-    std::path::absolute(file).unwrap_or_else(|_| file.to_owned())
 }
 
 fn between(old: Base, new: &Base, root: &Path) -> Result<Diff, String> {

@@ -32,36 +32,50 @@ struct Row {
     /// The worst that `diff` found, with its kind and the version that follows.
     found: Option<(Effect, &'static str)>,
     bump: Bump,
-    by_hand: Vec<String>,
-    failed_tests: Vec<String>,
+    broken: Vec<String>,
+    tests: Vec<String>,
     seconds: f64,
 }
 
 impl Row {
-    fn is_as_expected(&self) -> bool {
+    fn is_as_expected(&self, full: bool) -> bool {
         self.found == Some((self.edit.effect, self.edit.kind))
-            && self.by_hand == self.edit.by_hand
-            && self.failed_tests == self.edit.tests
+            && self.broken == self.edit.by_hand
+            && (!full || self.tests == self.edit.tests)
+    }
+
+    /// What is left for a hand: how many files of code, and which; and what the tests ask for.
+    fn by_hand(&self) -> String {
+        let mut text = match self.broken.as_slice() {
+            [] => "0".to_owned(),
+            files => format!("{}: {}", files.len(), files.join(", ")),
+        };
+        if !self.tests.is_empty() {
+            text.push_str(&format!("; tests: {}", self.tests.join(", ")));
+        }
+        text
     }
 }
 
-/// Makes each edit, prints what came of it as a table, and fails where that is not what is expected. With `full`, the
-/// tests run too where everything compiles.
-pub(crate) fn run(root: &Path, full: bool) -> Result<(), String> {
+/// Makes each edit, or those whose names have some words in them, prints what came of it as a table, and fails where that
+/// is not what is expected. With `full`, the tests run too where everything compiles.
+pub(crate) fn run(root: &Path, full: bool, only: Option<&str>) -> Result<(), String> {
+    let edits: Vec<_> =
+        EDITS.iter().filter(|edit| only.is_none_or(|words| edit.name.contains(words))).collect();
+    if edits.is_empty() {
+        let names: Vec<_> = EDITS.iter().map(|edit| edit.name).collect();
+        return Err(format!("no edit has these words in its name; there are: {}", names.join(", ")));
+    }
     let target = workspace::target()?.join("drill");
     let tree = Tree::new(root, &target.join("tree"));
     let check = Check { root: tree.path().to_owned(), target: target.clone(), tests: full };
-    tree.restore()?;
-    let start = Instant::now();
-    let before = check.run()?;
-    if !before.is_clean() {
-        return Err(format!("the copy does not pass as it is: {}", before.said().join(", ")));
+    if only.is_none() {
+        as_it_is(&tree, &check)?;
     }
-    say(&format!("The copy passes as it is, after {:.1} s.", start.elapsed().as_secs_f64()));
     let mut rows = Vec::new();
-    for edit in &EDITS {
+    for edit in edits {
         let row = drill(edit, root, &tree, &check)?;
-        say(&format!("{:>6.1} s  {}", row.seconds, edit.name));
+        say(&format!("{:>6.1} s  {}: {}", row.seconds, edit.name, row.by_hand()));
         rows.push(row);
     }
     tree.restore()?;
@@ -69,7 +83,7 @@ pub(crate) fn run(root: &Path, full: bool) -> Result<(), String> {
     say(&format!("\n{table}"));
     let path = target.join("table.md");
     fs::write(&path, &table).map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
-    let odd: Vec<_> = rows.iter().filter(|row| !row.is_as_expected()).map(|row| row.edit.name).collect();
+    let odd: Vec<_> = rows.iter().filter(|row| !row.is_as_expected(full)).map(|row| row.edit.name).collect();
     if odd.is_empty() {
         return Ok(());
     }
@@ -77,6 +91,19 @@ pub(crate) fn run(root: &Path, full: bool) -> Result<(), String> {
         "not as expected: {}; mend what it shows, or say in xtask/src/drill/edits.rs that it is meant",
         odd.join(", ")
     ))
+}
+
+/// What fails without any edit says nothing about one.
+fn as_it_is(tree: &Tree, check: &Check) -> Result<(), String> {
+    let start = Instant::now();
+    tree.restore()?;
+    let outcome = check.run()?;
+    let odd = [outcome.broken, outcome.tests].concat();
+    if !odd.is_empty() {
+        return Err(format!("the copy does not pass as it is: {}", odd.join(", ")));
+    }
+    say(&format!("{:>6.1} s  the copy as it is", start.elapsed().as_secs_f64()));
+    Ok(())
 }
 
 fn drill(edit: &'static Edit, root: &Path, tree: &Tree, check: &Check) -> Result<Row, String> {
@@ -95,8 +122,8 @@ fn drill(edit: &'static Edit, root: &Path, tree: &Tree, check: &Check) -> Result
         edit,
         found: worst(&changes).map(|change| (change.effect, change.kind)),
         bump: Bump::of(&changes, &old.version),
-        by_hand: outcome.broken,
-        failed_tests: outcome.failed_tests,
+        broken: outcome.broken,
+        tests: outcome.tests,
         seconds: start.elapsed().as_secs_f64(),
     })
 }
@@ -114,19 +141,13 @@ fn table(rows: &[Row], full: bool) -> String {
     ];
     for row in rows {
         let found = row.found.map_or_else(|| "nothing".to_owned(), |(effect, kind)| said(effect, kind));
-        let mut by_hand = match row.by_hand.as_slice() {
-            [] => "0".to_owned(),
-            files => format!("{}: {}", files.len(), files.join(", ")),
-        };
-        if !row.failed_tests.is_empty() {
-            by_hand.push_str(&format!("; tests: {}", row.failed_tests.join(", ")));
-        }
-        let odd = if row.is_as_expected() { "" } else { " (not as expected)" };
+        let odd = if row.is_as_expected(full) { "" } else { " (not as expected)" };
         lines.push(format!(
-            "| {}{odd} | {} | {found} | {} | {by_hand} | {:.1} |",
+            "| {}{odd} | {} | {found} | {} | {} | {:.1} |",
             row.edit.name,
             said(row.edit.effect, row.edit.kind),
             row.bump,
+            row.by_hand(),
             row.seconds
         ));
     }

@@ -34,6 +34,8 @@ xflags::xflags! {
         cmd drill {
             /// Run the tests too, which takes long.
             optional --full
+            /// Only the edits with these words in their name, and nothing before them.
+            optional --only words: String
         }
         /// What CI runs: format, lint, freshness, tests, docs.
         cmd ci {

@@ -43,7 +43,7 @@ fn main() -> ExitCode {
         XtaskCmd::Lint(flags) => run_lint(&workspace::root(flags.root)),
         // It has exit codes of its own.
         XtaskCmd::Diff(flags) => return diff::run(&flags),
-        XtaskCmd::Drill(flags) => drill::run(&workspace::root(None), flags.full),
+        XtaskCmd::Drill(flags) => drill::run(&workspace::root(None), flags.full, flags.only.as_deref()),
         XtaskCmd::Ci(flags) => ci::run(flags.full),
         XtaskCmd::Interop(_) => interop::run(&workspace::root(None)),
     };

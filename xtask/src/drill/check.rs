@@ -32,43 +32,46 @@ pub(super) struct Check {
 pub(super) struct Outcome {
     /// The files that do not compile.
     pub(super) broken: Vec<String>,
-    pub(super) failed_tests: Vec<String>,
-}
-
-impl Outcome {
-    pub(super) fn is_clean(&self) -> bool {
-        self.broken.is_empty() && self.failed_tests.is_empty()
-    }
-
-    pub(super) fn said(&self) -> Vec<String> {
-        [&self.broken[..], &self.failed_tests].concat()
-    }
+    /// The files of tests that do not compile, else the tests that fail. Where there is something broken already, no
+    /// test is looked at.
+    pub(super) tests: Vec<String>,
 }
 
 impl Check {
     pub(super) fn run(&self) -> Result<Outcome, String> {
-        let mut check = vec!["check", "--locked", "--quiet", "--keep-going", "--message-format", "json"];
-        if self.tests {
-            check.push("--tests");
+        let mut outcome = Outcome { broken: self.broken(&[])?, tests: Vec::new() };
+        if self.tests && outcome.broken.is_empty() {
+            outcome.tests = self.broken(&["--tests"])?;
+            if outcome.tests.is_empty() {
+                outcome.tests = self.failing()?;
+            }
         }
-        let (success, said) = self.cargo(&check)?;
-        let broken = broken_files(&said);
-        if !success && broken.is_empty() {
+        Ok(outcome)
+    }
+
+    /// The files that do not compile.
+    fn broken(&self, targets: &[&str]) -> Result<Vec<String>, String> {
+        let check = ["check", "--locked", "--quiet", "--keep-going", "--message-format", "json"];
+        let (success, said) = self.cargo(&[&check, targets].concat())?;
+        let files = broken_files(&said);
+        if !success && files.is_empty() {
             return Err(
                 "`cargo check` fails in the copy, and names no file; run it there to see why".to_owned()
             );
         }
-        let mut outcome = Outcome { broken, failed_tests: Vec::new() };
-        if self.tests && outcome.broken.is_empty() {
-            let (success, said) = self.cargo(&["test", "--locked", "--quiet", "--no-fail-fast"])?;
-            outcome.failed_tests = failed_tests(&said);
-            if !success && outcome.failed_tests.is_empty() {
-                return Err(
-                    "`cargo test` fails in the copy, and names no test; run it there to see why".to_owned()
-                );
-            }
+        Ok(files)
+    }
+
+    /// The tests that fail.
+    fn failing(&self) -> Result<Vec<String>, String> {
+        let (success, said) = self.cargo(&["test", "--locked", "--quiet", "--no-fail-fast"])?;
+        let tests = failed_tests(&said);
+        if !success && tests.is_empty() {
+            return Err(
+                "`cargo test` fails in the copy, and names no test; run it there to see why".to_owned()
+            );
         }
-        Ok(outcome)
+        Ok(tests)
     }
 
     /// Whether cargo succeeds, and what it writes to its standard output.

@@ -15,9 +15,9 @@ pub(crate) struct Edit {
     pub(crate) effect: Effect,
     /// The kind of change that has it.
     pub(crate) kind: &'static str,
-    /// The files that do not compile until a hand has been there.
+    /// The files of code that do not compile until a hand has been there.
     pub(crate) by_hand: &'static [&'static str],
-    /// The tests that fail by then, in the form that runs them; none of those that no hand may be needed for.
+    /// What the tests ask for where all the code compiles: their files that do not, else those that fail.
     pub(crate) tests: &'static [&'static str],
 }
 
