@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::generate::{self, Sources};
 use crate::process::{self, Command};
-use crate::{finding, interop, workspace};
+use crate::{drill, finding, interop, workspace};
 
 /// Runs every step, the longer ones too where they are asked for, and stops at the first that fails.
 pub(crate) fn run(full: bool) -> Result<(), String> {
@@ -30,6 +30,7 @@ pub(crate) fn run(full: bool) -> Result<(), String> {
     // The command of the README, to the letter.
     step("tests", &|root| cargo(root, &["test", "--workspace"]))?;
     step("docs", &docs)?;
+    step("drill", &|root| drill::run(root, full, None))?;
     if full {
         step("features", &features)?;
         step("queues, in files and on a server, with all that takes minutes", &queues)?;

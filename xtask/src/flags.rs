@@ -17,6 +17,26 @@ xflags::xflags! {
             /// The folder of the workspace, where it is not this one.
             optional --root root: PathBuf
         }
+        /// Say what has changed in the spec, whom it breaks, and which version follows. Ends with 1 where the version
+        /// of the crates does not say so yet.
+        cmd diff {
+            /// The older version: an OpenAPI file.
+            optional file: PathBuf
+            /// The older version: a git revision. Without it and a file, the last release tag, else the commit that
+            /// brought the spec.
+            optional --base revision: String
+            /// For programs.
+            optional --json
+            /// The folder of the workspace, where it is not this one.
+            optional --root root: PathBuf
+        }
+        /// Make ten edits of the spec on a copy of the tree, and show what follows by itself and what by hand.
+        cmd drill {
+            /// Run the tests too, which takes long.
+            optional --full
+            /// Only the edits with these words in their name, and nothing before them.
+            optional --only words: String
+        }
         /// What CI runs: format, lint, freshness, tests, docs.
         cmd ci {
             /// Also what takes longer: single features, licences, the spec through other people's tools.

@@ -3,7 +3,9 @@
 //! `main` only dispatches; each command has a module of its own.
 
 mod ci;
+mod diff;
 mod document;
+mod drill;
 mod finding;
 mod flags;
 mod generate;
@@ -39,6 +41,9 @@ fn main() -> ExitCode {
     let result = match flags.subcommand {
         XtaskCmd::Generate(flags) => run_generate(&flags),
         XtaskCmd::Lint(flags) => run_lint(&workspace::root(flags.root)),
+        // It has exit codes of its own.
+        XtaskCmd::Diff(flags) => return diff::run(&flags),
+        XtaskCmd::Drill(flags) => drill::run(&workspace::root(None), flags.full, flags.only.as_deref()),
         XtaskCmd::Ci(flags) => ci::run(flags.full),
         XtaskCmd::Interop(_) => interop::run(&workspace::root(None)),
     };

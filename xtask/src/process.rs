@@ -51,6 +51,20 @@ impl Command {
         }
     }
 
+    /// Runs the program and returns what it wrote to its standard output, where it succeeds.
+    pub(crate) fn answer(&self) -> Result<String, String> {
+        match self.outcome()? {
+            (true, said) => Ok(said),
+            (false, _) => Err(format!("`{self}` failed")),
+        }
+    }
+
+    /// Runs the program; says whether it succeeded, and what it wrote to its standard output.
+    pub(crate) fn outcome(&self) -> Result<(bool, String), String> {
+        let output = self.prepared().output().map_err(|error| self.not_started(&error))?;
+        Ok((output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned()))
+    }
+
     /// Starts the program with its output going to a file.
     pub(crate) fn start(&self, log: &Path) -> Result<process::Child, String> {
         let file = std::fs::File::create(log).map_err(|error| self.not_started(&error))?;

@@ -11,6 +11,8 @@ pub(crate) mod derives;
 pub(crate) mod docs;
 pub(crate) mod mocks;
 pub(crate) mod modules;
+pub(crate) mod names;
+pub(crate) mod open;
 pub(crate) mod options;
 pub(crate) mod paths;
 pub(crate) mod privacy;

@@ -10,6 +10,16 @@ pub(crate) fn root(given: Option<PathBuf>) -> PathBuf {
     })
 }
 
+/// The folder that cargo builds into: two above this program.
+pub(crate) fn target() -> Result<PathBuf, String> {
+    let own = std::env::current_exe()
+        .map_err(|error| format!("this program does not know where it lies: {error}"))?;
+    own.ancestors()
+        .nth(2)
+        .map(Path::to_owned)
+        .ok_or_else(|| "this program lies in no target folder".to_owned())
+}
+
 /// Says something on standard output.
 #[expect(clippy::print_stdout, reason = "this is where a command line program prints")]
 pub(crate) fn say(message: &str) {

@@ -22,9 +22,9 @@ fn appointment(fake: &FakeCarium) -> NewAppointment {
 
 /// The status of sending this as it is.
 async fn sent(fake: &FakeCarium, attributes: types::NewAppointment) -> u16 {
-    let type_ = types::AppointmentResourceType::OrgAppointments;
-    let data = types::CreateAppointmentData { attributes, type_ };
-    let call = fake.client().api().create_appointment().body(types::CreateAppointmentRequest { data });
+    let data = types::required::CreateAppointmentData { attributes }.into();
+    let body = types::required::CreateAppointmentRequest { data };
+    let call = fake.client().api().create_appointment().body(body);
     let _ = call.send().await;
     fake.calls().last().unwrap().status.unwrap()
 }
@@ -34,10 +34,11 @@ async fn an_appointment_ends_after_it_starts() {
     let fake = FakeCarium::new();
     let good = appointment(&fake).attributes().clone();
     assert_eq!(sent(&fake, good.clone()).await, 201);
-    let backwards =
-        types::NewAppointment { start_time: good.end_time, end_time: good.start_time, ..good.clone() };
+    let mut backwards = good.clone();
+    (backwards.start_time, backwards.end_time) = (good.end_time, good.start_time);
     assert_eq!(sent(&fake, backwards).await, 422);
-    let empty = types::NewAppointment { end_time: good.start_time, ..good };
+    let mut empty = good;
+    empty.end_time = empty.start_time;
     assert_eq!(sent(&fake, empty).await, 422);
     assert_eq!(fake.appointments().len(), 1);
 }
@@ -46,7 +47,8 @@ async fn an_appointment_ends_after_it_starts() {
 async fn a_channel_of_the_platform_and_urls_exclude_each_other() {
     let fake = FakeCarium::new();
     let good = appointment(&fake);
-    let both = types::NewAppointment { add_video_channel: true, ..good.attributes().clone() };
+    let mut both = good.attributes().clone();
+    both.add_video_channel = true;
     assert_eq!(sent(&fake, both).await, 422);
     // In two steps each of them is one that the client sends.
     let id = fake.create(good).await.unwrap();

@@ -50,7 +50,7 @@ impl NewInvitation {
         }
         match username {
             Some(username) if problems.is_empty() => {
-                Ok(Self(types::NewInvitation { username, notifications }))
+                Ok(Self(types::required::NewInvitation { username, notifications }.into()))
             }
             _ => Err(Error::invalid("the invitation cannot be sent as given", problems)),
         }
@@ -84,8 +84,9 @@ pub(crate) struct ApiInvitations(pub(crate) Client);
 #[async_trait]
 impl Invitations for ApiInvitations {
     async fn send(&self, invitation: NewInvitation) -> Result<(), Error> {
-        let data = types::InvitationData { attributes: invitation.0 };
-        let answered = self.0.resend_invitation().body(types::InvitationRequest { data }).send().await;
+        let data = types::required::InvitationData { attributes: invitation.0 }.into();
+        let answered =
+            self.0.resend_invitation().body(types::required::InvitationRequest { data }).send().await;
         outcome::of(&operations::RESEND_INVITATION, answered).map(drop)
     }
 }

@@ -196,18 +196,14 @@ impl NewPatientBuilder {
         else {
             return Err(Error::invalid("the patient cannot be created as given", problems));
         };
-        let attributes = types::NewPatient {
-            first_name,
-            last_name,
-            birth_date,
-            gender,
-            email: email.flatten(),
-            mobile_phone: mobile_phone.flatten(),
-            locale: Some(self.locale.unwrap_or(Locale::EnUs)),
-            individual_group_ids: self.groups,
-            username: Some(username.clone()),
-            organization_id,
-        };
+        let required =
+            types::required::NewPatient { first_name, last_name, birth_date, gender, organization_id };
+        let mut attributes = types::NewPatient::from(required);
+        attributes.email = email.flatten();
+        attributes.mobile_phone = mobile_phone.flatten();
+        attributes.locale = Some(self.locale.unwrap_or(Locale::EnUs));
+        attributes.individual_group_ids = self.groups;
+        attributes.username = Some(username.clone());
         Ok(NewPatient { attributes, username })
     }
 
@@ -286,11 +282,9 @@ pub(crate) struct ApiPatients(pub(crate) Client);
 #[async_trait]
 impl Patients for ApiPatients {
     async fn create(&self, patient: NewPatient) -> Result<IndividualId, Error> {
-        let data = types::CreatePatientData {
-            attributes: patient.attributes,
-            type_: types::PatientResourceType::UiPatients,
-        };
-        let answered = self.0.create_patient().body(types::CreatePatientRequest { data }).send().await;
+        let data = types::required::CreatePatientData { attributes: patient.attributes }.into();
+        let answered =
+            self.0.create_patient().body(types::required::CreatePatientRequest { data }).send().await;
         outcome::of(&operations::CREATE_PATIENT, answered).map(|(document, _)| document.data.id)
     }
 }

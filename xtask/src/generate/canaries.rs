@@ -47,7 +47,7 @@ fn with_traits_of(mut file: File, spec: &Spec) -> File {
         .operations()
         .iter()
         .filter(|operation| has_body(operation.value))
-        .filter_map(|operation| operation.tag().map(trait_name))
+        .filter_map(|operation| operation.tag().map(rust::names::extension))
         .collect();
     tags.sort();
     tags.dedup();
@@ -56,12 +56,6 @@ fn with_traits_of(mut file: File, spec: &Spec) -> File {
         *item = syn::parse_quote!(use carium_api::{#(#tags as _,)* onboarding, types};);
     }
     file
-}
-
-fn trait_name(tag: &str) -> String {
-    let mut letters = tag.chars();
-    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
-    format!("Client{first}{}Ext", letters.as_str())
 }
 
 fn of_types(spec: &Spec, module: &str, wanted: impl Fn(&str) -> bool) -> Vec<proc_macro2::TokenStream> {

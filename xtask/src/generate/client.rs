@@ -32,6 +32,8 @@ pub(super) fn outputs(spec: &Spec, header: &Header) -> Result<Vec<Output>, Strin
     rust::derives::complete(&mut types);
     rust::privacy::hide_types(&mut types, spec);
     rust::docs::document_types(&mut types, spec);
+    let sides = spec.sides();
+    let required = rust::open::open(&mut types, spec, |name| sides.in_request(name));
     types.attrs.insert(
         0,
         syn::parse_quote!(#![doc = " The types of requests and answers, one for each schema of the spec."]),
@@ -76,6 +78,7 @@ pub(super) fn outputs(spec: &Spec, header: &Header) -> Result<Vec<Output>, Strin
         finish_builders(&mut part);
         outputs.push(code(&format!("types/{name}.rs"), &part));
     }
+    outputs.push(code("types/required.rs", &required));
     outputs.push(code("types.rs", &types));
     Ok(outputs)
 }

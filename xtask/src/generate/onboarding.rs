@@ -18,6 +18,8 @@ pub(super) fn outputs(sources: &Sources, header: &Header) -> Result<Vec<Output>,
     rust::derives::complete(&mut types);
     rust::privacy::hide_types(&mut types, &schema);
     rust::docs::document_types(&mut types, &schema);
+    // A row is something that one writes.
+    let required = rust::open::open(&mut types, &schema, |_| true);
     types.attrs.insert(0, syn::parse_quote!(#![doc = " One row of a bulk onboarding file, and its parts."]));
 
     let code = |path: &str, file: &File| Output {
@@ -29,6 +31,7 @@ pub(super) fn outputs(sources: &Sources, header: &Header) -> Result<Vec<Output>,
         client::finish_builders(&mut part);
         outputs.push(code(&format!("onboarding/{name}.rs"), &part));
     }
+    outputs.push(code("onboarding/required.rs", &required));
     outputs.push(code("onboarding.rs", &types));
     Ok(outputs)
 }

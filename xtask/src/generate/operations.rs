@@ -48,9 +48,7 @@ pub(super) fn output(spec: &Spec, header: &Header) -> Output {
             };
         }
     });
-    let count = names.len();
     let fields = fields_of_requests(spec);
-    let field_count = fields.len();
     let mut file: File = syn::parse_quote! {
         //! The table of operations: a row for each, which travels with every request.
 
@@ -62,11 +60,11 @@ pub(super) fn output(spec: &Spec, header: &Header) -> Output {
         pub const API_VERSION: &str = #version;
 
         /// Every operation, in the order of the spec.
-        pub static ALL: [&Operation; #count] = [#(&#names),*];
+        pub static ALL: &[&Operation] = &[#(&#names),*];
 
         /// The names of all attributes that a request can have, in order. A name that the service mentions is
         /// safe to print when it is one of these.
-        pub static FIELDS: [&str; #field_count] = [#(#fields),*];
+        pub static FIELDS: &[&str] = &[#(#fields),*];
 
         #(#rows)*
     };

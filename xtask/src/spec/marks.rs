@@ -22,29 +22,30 @@ impl Mark {
     pub(crate) fn is_hidden(self) -> bool {
         matches!(self, Self::Phi | Self::Secret)
     }
+
+    /// What a schema says itself, whatever it refers to.
+    pub(crate) fn own(schema: &Value) -> Self {
+        let flag = |name: &str| schema.get(name).and_then(Value::as_bool);
+        match (flag("x-secret"), flag("x-phi")) {
+            (Some(true), _) => Self::Secret,
+            (_, Some(true)) => Self::Phi,
+            (None, None) => Self::Silent,
+            _ => Self::Plain,
+        }
+    }
 }
 
 /// The mark of a schema: its own, else that of what it refers to, else that of its items or values. A mark
 /// that hides wins over a nearer one that does not: nobody unhides by accident.
 pub(super) fn of(spec: &Spec, schema: &Value) -> Mark {
-    let own = own(schema);
-    let target = referred_schema(schema).and_then(|name| spec.schema(name)).map(self::own);
+    let own = Mark::own(schema);
+    let target = referred_schema(schema).and_then(|name| spec.schema(name)).map(Mark::own);
     let items = schema.get("items").map(|items| of(spec, items));
     let values = schema.get("additionalProperties").filter(|values| values.is_object());
     let values = values.map(|values| of(spec, values));
     let all = [Some(own), target, items, values];
     let known = |wanted: fn(&Mark) -> bool| all.into_iter().flatten().find(wanted);
     known(|mark| mark.is_hidden()).or_else(|| known(|mark| *mark != Mark::Silent)).unwrap_or(Mark::Silent)
-}
-
-fn own(schema: &Value) -> Mark {
-    let flag = |name: &str| schema.get(name).and_then(Value::as_bool);
-    match (flag("x-secret"), flag("x-phi")) {
-        (Some(true), _) => Mark::Secret,
-        (_, Some(true)) => Mark::Phi,
-        (None, None) => Mark::Silent,
-        _ => Mark::Plain,
-    }
 }
 
 #[cfg(test)]

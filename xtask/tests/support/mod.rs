@@ -48,6 +48,7 @@ impl Copy {
     }
 
     /// Puts a text before the first place where another one stands, which must be there.
+    #[allow(dead_code, reason = "not every test adds to a file")]
     pub(crate) fn insert_before(&self, path: &str, place: &str, text: &str) {
         let old = self.read(path);
         let at = old.find(place).unwrap_or_else(|| panic!("{path} has no {place:?}"));
@@ -84,7 +85,10 @@ impl Copy {
 /// What a program said, and whether it succeeded.
 #[derive(Debug)]
 pub(crate) struct Said {
+    #[allow(dead_code, reason = "where the exit code tells more, it is looked at")]
     pub(crate) success: bool,
+    #[allow(dead_code, reason = "most tests tell success from failure only")]
+    pub(crate) code: Option<i32>,
     pub(crate) out: String,
     pub(crate) err: String,
 }
@@ -93,6 +97,7 @@ impl From<Output> for Said {
     fn from(output: Output) -> Self {
         Self {
             success: output.status.success(),
+            code: output.status.code(),
             out: String::from_utf8(output.stdout).unwrap(),
             err: String::from_utf8(output.stderr).unwrap(),
         }

@@ -153,6 +153,7 @@ impl<'de> ::serde::Deserialize<'de> for IdOrName {
 /// The first appointment of the patient. With a video channel of the platform the two URLs have no place; without one, none, either or both may be given.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, PartialEq)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct OnboardingAppointment {
     /// Whether the platform is to attach a video channel of its own.
     #[serde(rename = "add-video-channel")]
@@ -236,6 +237,7 @@ impl OnboardingAppointment {
 /// A document to file in the patient's record.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, PartialEq)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct OnboardingDocument {
     /// The class to file the document under.
     pub class: IdOrName,
@@ -272,6 +274,7 @@ impl OnboardingDocument {
 /// One patient to bring into the care of an organization: who they are, how to invite them, which documents to file in their record, and when they are first seen. One row of a bulk onboarding file. The fields of the patient have the names that the vendor's Examples page gives them. An e-mail address or a mobile phone is needed. Definitions that the API's own description has too say the same there, and are one type in Rust.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, PartialEq)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct OnboardingRequest {
     /// The first appointment of the patient. With a video channel of the platform the two URLs have no place; without one, none, either or both may be given.
     #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -357,3 +360,5 @@ impl OnboardingRequest {
 pub mod builder;
 /// Error types.
 pub mod error;
+/// What requests cannot do without: a struct for each, which becomes the request by `into`.
+pub mod required;

@@ -10,7 +10,7 @@ use crate::operation::{Operation, RetryClass};
 pub const API_VERSION: &str = "R2025010800";
 
 /// Every operation, in the order of the spec.
-pub static ALL: [&Operation; 15usize] = [
+pub static ALL: &[&Operation] = &[
     &LOGIN,
     &RESEND_INVITATION,
     &CREATE_PATIENT,
@@ -30,7 +30,7 @@ pub static ALL: [&Operation; 15usize] = [
 
 /// The names of all attributes that a request can have, in order. A name that the service mentions is
 /// safe to print when it is one of these.
-pub static FIELDS: [&str; 37usize] = [
+pub static FIELDS: &[&str] = &[
     "access-token-expiration-seconds",
     "add-video-channel",
     "attachment-content-type",

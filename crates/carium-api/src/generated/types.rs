@@ -5,6 +5,7 @@
 
 /// An appointment on record.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Appointment {
     /// What the service says of an appointment. The page shows the request only, so nothing is promised.
     #[serde(
@@ -33,6 +34,7 @@ impl Appointment {
 
 /// What the service says of an appointment. The page shows the request only, so nothing is promised.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct AppointmentAttributes {
     /// Whether the platform has attached a video channel of its own.
     #[serde(
@@ -169,6 +171,7 @@ impl AppointmentAttributes {
 /// cannot be changed.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Default, PartialEq)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct AppointmentChanges {
     /// Whether the platform is to attach a video channel of its own.
     #[serde(
@@ -273,6 +276,7 @@ impl AppointmentChanges {
 
 /// An appointment, as the service answers.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct AppointmentDocument {
     /// An appointment on record.
     pub data: Appointment,
@@ -373,6 +377,7 @@ impl ::std::convert::TryFrom<String> for AppointmentId {
     PartialOrd,
     PartialEq
 )]
+#[non_exhaustive]
 pub enum AppointmentResourceType {
     /// `org-appointments`
     #[serde(rename = "org-appointments")]
@@ -430,6 +435,7 @@ impl ::std::convert::TryFrom<::std::string::String> for AppointmentResourceType 
 
 /// A status that an appointment can have.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct AppointmentStatus {
     /// What the service says of a status of appointments.
     #[serde(
@@ -458,6 +464,7 @@ impl AppointmentStatus {
 
 /// What the service says of a status of appointments.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct AppointmentStatusAttributes {
     /// The name of the status, in the organization's words.
     #[serde(
@@ -558,6 +565,7 @@ impl ::std::convert::TryFrom<String> for AppointmentStatusId {
 
 /// A page of statuses of appointments.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct AppointmentStatusList {
     /// The statuses of this page.
     pub data: ::std::vec::Vec<AppointmentStatus>,
@@ -580,6 +588,7 @@ impl AppointmentStatusList {
 
 /// A type that an appointment can have.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct AppointmentType {
     /// What the service says of a type of appointments.
     #[serde(
@@ -608,6 +617,7 @@ impl AppointmentType {
 
 /// What the service says of a type of appointments.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct AppointmentTypeAttributes {
     /// The name of the type, in the organization's words.
     #[serde(
@@ -708,6 +718,7 @@ impl ::std::convert::TryFrom<String> for AppointmentTypeId {
 
 /// A page of types of appointments.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct AppointmentTypeList {
     /// The types of this page.
     pub data: ::std::vec::Vec<AppointmentType>,
@@ -731,6 +742,7 @@ impl AppointmentTypeList {
 /// The resource of an appointment to book.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct CreateAppointmentData {
     /// Who meets whom, when, and where. With a Carium video channel the two URLs have no place; without one,
     /// none, either or both may be given. The end comes after the start.
@@ -750,6 +762,7 @@ impl CreateAppointmentData {
 /// An appointment to book.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct CreateAppointmentRequest {
     /// The resource of an appointment to book.
     pub data: CreateAppointmentData,
@@ -765,6 +778,7 @@ impl CreateAppointmentRequest {
 /// The resource of a document to announce.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct CreateDocumentReferenceData {
     /// A document that is about to be uploaded. The page shows one request with every attribute and does not
     /// say which of them are required; all but the description are, here.
@@ -784,6 +798,7 @@ impl CreateDocumentReferenceData {
 /// A document to announce.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct CreateDocumentReferenceRequest {
     /// The resource of a document to announce.
     pub data: CreateDocumentReferenceData,
@@ -799,6 +814,7 @@ impl CreateDocumentReferenceRequest {
 /// The resource of a patient to create.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct CreatePatientData {
     /// What is known of a patient who is to be created. An e-mail address or a mobile phone is needed, and
     /// the username is one of them.
@@ -818,6 +834,7 @@ impl CreatePatientData {
 /// A patient to create.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct CreatePatientRequest {
     /// The resource of a patient to create.
     pub data: CreatePatientData,
@@ -832,6 +849,7 @@ impl CreatePatientRequest {
 
 /// A class that a document can be filed under.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct DocumentClass {
     /// What the service says of a class of documents.
     #[serde(
@@ -860,6 +878,7 @@ impl DocumentClass {
 
 /// What the service says of a class of documents.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct DocumentClassAttributes {
     /// The name of the class, in the organization's words.
     #[serde(
@@ -960,6 +979,7 @@ impl ::std::convert::TryFrom<String> for DocumentClassId {
 
 /// A page of classes of documents.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct DocumentClassList {
     /// The classes of this page.
     pub data: ::std::vec::Vec<DocumentClass>,
@@ -1058,6 +1078,7 @@ impl<'de> ::serde::Deserialize<'de> for DocumentName {
 
 /// The reference of a document in a patient's record.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct DocumentReference {
     /// What the service says of a document. The page shows `upload-info` of a reference that was just
     /// created; the rest follows from the request.
@@ -1088,6 +1109,7 @@ impl DocumentReference {
 /// What the service says of a document. The page shows `upload-info` of a reference that was just
 /// created; the rest follows from the request.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct DocumentReferenceAttributes {
     /// The media type of the file.
     #[serde(
@@ -1181,6 +1203,7 @@ impl DocumentReferenceAttributes {
 
 /// The reference of a document, as the service answers.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct DocumentReferenceDocument {
     /// The reference of a document in a patient's record.
     pub data: DocumentReference,
@@ -1270,6 +1293,7 @@ impl ::std::convert::TryFrom<String> for DocumentReferenceId {
 
 /// A page of references of documents.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct DocumentReferenceList {
     /// The references of this page.
     pub data: ::std::vec::Vec<DocumentReference>,
@@ -1303,6 +1327,7 @@ impl DocumentReferenceList {
     PartialOrd,
     PartialEq
 )]
+#[non_exhaustive]
 pub enum DocumentReferenceResourceType {
     /// `org-document-references`
     #[serde(rename = "org-document-references")]
@@ -1360,6 +1385,7 @@ impl ::std::convert::TryFrom<::std::string::String> for DocumentReferenceResourc
 
 /// Where a document can be downloaded.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct DownloadInfo {
     /// The places where the URL of a download may stand. Look for it in `download-url`, then in the `download-url`
     /// of `download-info`, then in `url`.
@@ -1395,6 +1421,7 @@ impl DownloadInfo {
 /// The places where the URL of a download may stand. Look for it in `download-url`, then in the `download-url`
 /// of `download-info`, then in `url`.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct DownloadInfoAttributes {
     /// The URL of a download, shaped like `upload-info`.
     #[serde(
@@ -1445,6 +1472,7 @@ impl DownloadInfoAttributes {
 
 /// Where a document can be downloaded, as the service answers.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct DownloadInfoDocument {
     /// Where a document can be downloaded.
     pub data: DownloadInfo,
@@ -1459,6 +1487,7 @@ impl DownloadInfoDocument {
 
 /// The URL of a download, shaped like `upload-info`.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct DownloadLocation {
     /// The URL. Whoever holds it can read the document.
     #[serde(
@@ -1570,6 +1599,7 @@ impl<'de> ::serde::Deserialize<'de> for EmailAddress {
 /// Why a request was refused. Some answers carry this; others carry other JSON, HTML or nothing, and say
 /// what they say by their status.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct ErrorDocument {
     /// The problems, as many as the service found.
     #[serde(
@@ -1595,6 +1625,7 @@ impl ErrorDocument {
 
 /// One problem, as JSON:API describes problems.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct ErrorObject {
     /// The service's own code of the problem.
     #[serde(
@@ -1669,6 +1700,7 @@ impl ErrorObject {
 
 /// The part of the request that a problem comes from.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct ErrorSource {
     /// The name of a header.
     #[serde(
@@ -1794,6 +1826,7 @@ impl<'de> ::serde::Deserialize<'de> for FileName {
     PartialOrd,
     PartialEq
 )]
+#[non_exhaustive]
 pub enum Gender {
     /// `male`
     #[serde(rename = "male")]
@@ -2027,6 +2060,7 @@ impl ::std::convert::TryFrom<String> for IndividualId {
 /// The resource of an invitation. The page sends it without a `type`.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct InvitationData {
     /// Whom to invite, and how.
     pub attributes: NewInvitation,
@@ -2042,6 +2076,7 @@ impl InvitationData {
 /// An invitation to send.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct InvitationRequest {
     /// The resource of an invitation. The page sends it without a `type`.
     pub data: InvitationData,
@@ -2067,6 +2102,7 @@ impl InvitationRequest {
     PartialOrd,
     PartialEq
 )]
+#[non_exhaustive]
 pub enum Locale {
     /// `en_US`
     #[serde(rename = "en_US")]
@@ -2130,6 +2166,7 @@ impl ::std::convert::TryFrom<::std::string::String> for Locale {
 
 /// A session. Not a JSON:API document; its members stand at the top level.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct LoginAnswer {
     /// What to send as a bearer token with every other call.
     #[serde(rename = "access-token")]
@@ -2161,6 +2198,7 @@ impl LoginAnswer {
 /// Who signs in, and for how long.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, PartialEq)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct LoginRequest {
     /// How long the access token is to last, in seconds.
     #[serde(
@@ -2315,6 +2353,7 @@ impl<'de> ::serde::Deserialize<'de> for MediaType {
 /// none, either or both may be given. The end comes after the start.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, PartialEq)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct NewAppointment {
     /// Whether the platform is to attach a video channel of its own.
     #[serde(rename = "add-video-channel")]
@@ -2410,6 +2449,7 @@ impl NewAppointment {
 /// say which of them are required; all but the description are, here.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, PartialEq)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct NewDocumentReference {
     /// The media type of the file.
     #[serde(rename = "attachment-content-type")]
@@ -2461,6 +2501,7 @@ impl NewDocumentReference {
 /// Whom to invite, and how.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, PartialEq)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct NewInvitation {
     /// The ways to reach the patient. Both may be given; one is usual.
     pub notifications: ::std::vec::Vec<NotificationChannel>,
@@ -2488,6 +2529,7 @@ impl NewInvitation {
 /// the username is one of them.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, PartialEq)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct NewPatient {
     /// A date of birth, `YYYY-MM-DD`.
     #[serde(rename = "birth-date")]
@@ -2571,6 +2613,7 @@ impl NewPatient {
     PartialOrd,
     PartialEq
 )]
+#[non_exhaustive]
 pub enum NotificationChannel {
     /// `sms`
     #[serde(rename = "sms")]
@@ -2710,6 +2753,7 @@ impl ::std::convert::TryFrom<String> for OrganizationId {
 /// The way from this page of a list to the others. Each is a URL, absolute or relative; a link that is
 /// absent or `null` leads nowhere.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct PageLinks {
     /// The first page.
     #[serde(
@@ -2944,6 +2988,7 @@ impl ::std::convert::TryFrom<String> for PageSize {
 
 /// A patient on record.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Patient {
     /// What the service says of a patient. The page shows the request only, so nothing is promised.
     #[serde(
@@ -2973,6 +3018,7 @@ impl Patient {
 
 /// What the service says of a patient. The page shows the request only, so nothing is promised.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct PatientAttributes {
     /// The date of birth of the patient.
     #[serde(
@@ -3081,6 +3127,7 @@ impl PatientAttributes {
 
 /// A patient, as the service answers.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct PatientDocument {
     /// A patient on record.
     pub data: Patient,
@@ -3106,6 +3153,7 @@ impl PatientDocument {
     PartialOrd,
     PartialEq
 )]
+#[non_exhaustive]
 pub enum PatientResourceType {
     /// `ui-patients`
     #[serde(rename = "ui-patients")]
@@ -3317,6 +3365,7 @@ impl<'de> ::serde::Deserialize<'de> for PhoneNumber {
 
 /// Someone with whom an appointment can be booked.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Practitioner {
     /// What the service says of a practitioner.
     #[serde(
@@ -3345,6 +3394,7 @@ impl Practitioner {
 
 /// What the service says of a practitioner.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct PractitionerAttributes {
     /// The name of the practitioner.
     #[serde(
@@ -3454,6 +3504,7 @@ impl ::std::convert::TryFrom<String> for PractitionerId {
 
 /// A page of practitioners.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct PractitionerList {
     /// The practitioners of this page.
     pub data: ::std::vec::Vec<Practitioner>,
@@ -3552,6 +3603,7 @@ impl ::std::convert::TryFrom<String> for ServiceDocumentAgreementId {
 /// The resource of a change to an appointment. The page sends it without an `id`.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct UpdateAppointmentData {
     /// The attributes of an appointment to change. The page shows the two times; the others follow from the
     /// table of the creation, where what is not required there can be cleared here. Whose appointment it is
@@ -3572,6 +3624,7 @@ impl UpdateAppointmentData {
 /// A change to an appointment.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct UpdateAppointmentRequest {
     /// The resource of a change to an appointment. The page sends it without an `id`.
     pub data: UpdateAppointmentData,
@@ -3586,6 +3639,7 @@ impl UpdateAppointmentRequest {
 
 /// Where and how to upload the file. Present on a reference that was just created.
 #[derive(::serde::Deserialize, ::serde::Serialize, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct UploadInfo {
     /// The fields of the form, in the order in which they are to be posted. Numbers and booleans are posted as
     /// their text. The file follows them, in a part named `file`.
@@ -3709,3 +3763,5 @@ pub mod builder;
 mod defaults;
 /// Error types.
 pub mod error;
+/// What requests cannot do without: a struct for each, which becomes the request by `into`.
+pub mod required;

@@ -230,7 +230,8 @@ mod tests {
     #[test]
     fn there_is_a_command_for_each_operation() {
         let ids: Vec<_> = ALL.iter().map(|command| command.operation.id).collect();
-        assert_eq!(ids, operations::ALL.map(|operation| operation.id));
+        let all: Vec<_> = operations::ALL.iter().map(|operation| operation.id).collect();
+        assert_eq!(ids, all);
     }
 
     #[test]

@@ -66,6 +66,8 @@ pub(crate) fn invite(world: &mut World, asked: &Asked<'_>) -> Result<Answer, Ref
                 let has_address = match channel {
                     NotificationChannel::Email => patient.email.is_some(),
                     NotificationChannel::Sms => patient.mobile_phone.is_some(),
+                    // Another way needs what nobody has described.
+                    _ => true,
                 };
                 if !has_address {
                     let detail = "There is no address to send it to in this way.";

@@ -3,7 +3,7 @@
 use carium_api::DateTime;
 use carium_api::types::{
     AppointmentId, AppointmentStatusId, AppointmentTypeId, DocumentClassId, IndividualGroupId, IndividualId,
-    NewAppointment, OrganizationId, PractitionerId,
+    OrganizationId, PractitionerId, required,
 };
 use uuid::{Uuid, uuid};
 
@@ -28,22 +28,17 @@ impl World {
         world.kinds.insert(AppointmentTypeId(FIRST), "Video visit".to_owned());
         world.classes.insert(DocumentClassId(FIRST), "Referral letter".to_owned());
         if let (Ok(start_time), Ok(end_time)) = times() {
-            let appointment = NewAppointment {
+            let appointment = required::NewAppointment {
                 add_video_channel: true,
-                description: None,
                 end_time,
-                guest_url: None,
-                host_url: None,
                 individual_id: IndividualId(FIRST),
-                location: None,
                 organization_id: organization,
-                patient_instruction: None,
                 practitioner_id: PractitionerId(THIRD),
                 start_time,
                 status_id: AppointmentStatusId(SECOND),
                 type_id: AppointmentTypeId(FIRST),
             };
-            world.appointments.insert(AppointmentId(FIRST), appointment);
+            world.appointments.insert(AppointmentId(FIRST), appointment.into());
         }
         (world, organization)
     }

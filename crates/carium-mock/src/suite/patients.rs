@@ -115,24 +115,13 @@ pub(super) async fn who_is_refused_is_not_created(subject: Subject<'_>) -> Outco
 pub(super) async fn every_gender_and_locale_is_taken(subject: Subject<'_>) -> Outcome {
     for gender in [Gender::Male, Gender::Female, Gender::Pnta, Gender::Other, Gender::Unknown] {
         let result = create(subject, person(subject).email(email()).gender(gender)).await?;
-        done(format!("creating a patient of each gender: {}", name_of(gender)), result)?;
+        done(format!("creating a patient of each gender: {}", gender.as_str()), result)?;
     }
     for locale in [Locale::EnUs, Locale::EsUs] {
         let result = create(subject, person(subject).email(email()).locale(locale)).await?;
         done("creating a patient of each locale", result)?;
     }
     Ok(())
-}
-
-/// `Gender` does not print itself.
-fn name_of(gender: Gender) -> &'static str {
-    match gender {
-        Gender::Male => "male",
-        Gender::Female => "female",
-        Gender::Pnta => "pnta",
-        Gender::Other => "other",
-        Gender::Unknown => "unknown",
-    }
 }
 
 pub(super) async fn birth_dates_of_the_past_are_taken(subject: Subject<'_>) -> Outcome {

@@ -43,12 +43,9 @@ macro_rules! vocabulary {
 #[async_trait]
 impl Appointments for ApiAppointments {
     async fn create(&self, appointment: NewAppointment) -> Result<AppointmentId, Error> {
-        let data = types::CreateAppointmentData {
-            attributes: appointment.0,
-            type_: types::AppointmentResourceType::OrgAppointments,
-        };
-        let answered =
-            self.client.create_appointment().body(types::CreateAppointmentRequest { data }).send().await;
+        let data = types::required::CreateAppointmentData { attributes: appointment.0 }.into();
+        let body = types::required::CreateAppointmentRequest { data };
+        let answered = self.client.create_appointment().body(body).send().await;
         outcome::of(&operations::CREATE_APPOINTMENT, answered).map(|(document, _)| document.data.id)
     }
 
@@ -59,11 +56,9 @@ impl Appointments for ApiAppointments {
 
     async fn update(&self, id: AppointmentId, update: AppointmentUpdate) -> Result<Appointment, Error> {
         update.check()?;
-        let data = types::UpdateAppointmentData {
-            attributes: update.0,
-            type_: types::AppointmentResourceType::OrgAppointments,
-        };
-        let call = self.client.update_appointment().id(id).body(types::UpdateAppointmentRequest { data });
+        let data = types::required::UpdateAppointmentData { attributes: update.0 }.into();
+        let body = types::required::UpdateAppointmentRequest { data };
+        let call = self.client.update_appointment().id(id).body(body);
         outcome::of(&operations::UPDATE_APPOINTMENT, call.send().await)
             .map(|(document, _)| document.data.into())
     }

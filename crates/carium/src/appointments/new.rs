@@ -183,7 +183,7 @@ impl NewAppointmentBuilder {
         else {
             return Err(Error::invalid("the appointment cannot be booked as given", problems));
         };
-        Ok(NewAppointment(types::NewAppointment {
+        let mut attributes = types::NewAppointment::from(types::required::NewAppointment {
             organization_id,
             individual_id,
             practitioner_id,
@@ -192,12 +192,13 @@ impl NewAppointmentBuilder {
             status_id,
             type_id,
             add_video_channel: self.with_video_channel,
-            guest_url: self.guest_url,
-            host_url: self.host_url,
-            description: self.description,
-            patient_instruction: self.patient_instruction,
-            location: self.location,
-        }))
+        });
+        attributes.guest_url = self.guest_url;
+        attributes.host_url = self.host_url;
+        attributes.description = self.description;
+        attributes.patient_instruction = self.patient_instruction;
+        attributes.location = self.location;
+        Ok(NewAppointment(attributes))
     }
 }
 

@@ -20,26 +20,8 @@ use crate::error::Error;
 /// assert!(moved.check().is_ok());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct AppointmentUpdate(pub(super) types::AppointmentChanges);
-
-impl Default for AppointmentUpdate {
-    fn default() -> Self {
-        Self(types::AppointmentChanges {
-            add_video_channel: None,
-            description: Change::Keep,
-            end_time: None,
-            guest_url: Change::Keep,
-            host_url: Change::Keep,
-            location: Change::Keep,
-            patient_instruction: Change::Keep,
-            practitioner_id: None,
-            start_time: None,
-            status_id: None,
-            type_id: None,
-        })
-    }
-}
 
 impl AppointmentUpdate {
     /// Moves it: when it starts and when it ends, which is later.

@@ -77,12 +77,9 @@ impl Documents for ApiDocuments {
     }
 
     async fn create(&self, document: NewDocument) -> Result<NewReference, Error> {
-        let data = types::CreateDocumentReferenceData {
-            attributes: document.0,
-            type_: types::DocumentReferenceResourceType::OrgDocumentReferences,
-        };
-        let call =
-            self.client.create_document_reference().body(types::CreateDocumentReferenceRequest { data });
+        let data = types::required::CreateDocumentReferenceData { attributes: document.0 }.into();
+        let body = types::required::CreateDocumentReferenceRequest { data };
+        let call = self.client.create_document_reference().body(body);
         let (answer, _) = outcome::of(&operations::CREATE_DOCUMENT_REFERENCE, call.send().await)?;
         let info = answer.data.attributes.into_known().and_then(|said| said.upload_info.into_known());
         Ok(NewReference { id: answer.data.id, form: info.and_then(form) })

@@ -141,15 +141,19 @@ impl NewDocumentBuilder {
                 Some(name),
                 Some(attachment_filename),
                 Some(attachment_content_type),
-            ) if problems.is_empty() => Ok(NewDocument(types::NewDocumentReference {
-                attachment_content_type,
-                attachment_filename,
-                class_id,
-                description: self.description,
-                individual_id,
-                name,
-                organization_id,
-            })),
+            ) if problems.is_empty() => {
+                let mut attributes =
+                    types::NewDocumentReference::from(types::required::NewDocumentReference {
+                        attachment_content_type,
+                        attachment_filename,
+                        class_id,
+                        individual_id,
+                        name,
+                        organization_id,
+                    });
+                attributes.description = self.description;
+                Ok(NewDocument(attributes))
+            }
             _ => Err(Error::invalid("the document cannot be filed as given", problems)),
         }
     }

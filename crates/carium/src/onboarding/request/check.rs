@@ -40,21 +40,21 @@ pub(super) fn checked(fields: RowFields, mut problems: Vec<Problem>) -> Result<O
         return Err(Error::invalid("the row cannot be onboarded as given", problems));
     };
     let said = patient.attributes();
-    let row = schema::OnboardingRequest {
+    let mut row = schema::OnboardingRequest::from(schema::required::OnboardingRequest {
         first_name: said.first_name.clone(),
         last_name: said.last_name.clone(),
         birth_date: said.birth_date,
         gender: said.gender,
-        email: said.email.clone(),
-        mobile_phone: said.mobile_phone.clone(),
-        locale: said.locale,
-        individual_group_ids: said.individual_group_ids.clone(),
-        username: said.username.clone(),
         organization_id: said.organization_id,
-        invite: fields.invite.into_iter().map(|(_, channel)| channel).collect(),
-        documents,
-        appointment,
-    };
+    });
+    row.email.clone_from(&said.email);
+    row.mobile_phone.clone_from(&said.mobile_phone);
+    row.locale = said.locale;
+    row.individual_group_ids.clone_from(&said.individual_group_ids);
+    row.username.clone_from(&said.username);
+    row.invite = fields.invite.into_iter().map(|(_, channel)| channel).collect();
+    row.documents = documents;
+    row.appointment = appointment;
     Ok(OnboardingRequest { row, patient })
 }
 
@@ -105,6 +105,8 @@ fn invite(fields: &RowFields, problems: &mut Vec<Problem>) {
                 fields.mobile_phone.is_some(),
                 "has no number to go to: give `mobile-phone`, or invite in another way",
             ),
+            // What another way needs, the service knows.
+            _ => (true, ""),
         };
         if fields.invite[..at].iter().any(|(_, before)| before == channel) {
             problems.push(Problem::at(path, "is given twice"));
@@ -152,7 +154,10 @@ fn document(
         schema::DocumentPath::try_from(path).ok().filter(|_| is_relative.is_ok())
     });
     let name = built.ok()?.attributes().name.clone();
-    Some(schema::OnboardingDocument { class: class?, name, description: fields.description, path: path? })
+    let required = schema::required::OnboardingDocument { class: class?, name, path: path? };
+    let mut document = schema::OnboardingDocument::from(required);
+    document.description = fields.description;
+    Some(document)
 }
 
 /// What a row says of a document, but for where its file lies.
@@ -205,19 +210,20 @@ fn appointment(
         add(problems, &error, |problem| problem.clone().renamed(at(problem.field().unwrap_or_default())));
     });
     built.ok()?;
-    Some(schema::OnboardingAppointment {
+    let mut appointment = schema::OnboardingAppointment::from(schema::required::OnboardingAppointment {
         add_video_channel: fields.add_video_channel?,
-        description: fields.description,
         end_time: fields.end_time?,
-        guest_url: fields.guest_url,
-        host_url: fields.host_url,
-        location: fields.location,
-        patient_instruction: fields.patient_instruction,
         practitioner: practitioner?,
         start_time: fields.start_time?,
         status: status?,
         type_: kind?,
-    })
+    });
+    appointment.description = fields.description;
+    appointment.guest_url = fields.guest_url;
+    appointment.host_url = fields.host_url;
+    appointment.location = fields.location;
+    appointment.patient_instruction = fields.patient_instruction;
+    Some(appointment)
 }
 
 /// The appointment that a row describes, with what it draws on.
