@@ -17,6 +17,17 @@ xflags::xflags! {
             /// The folder of the workspace, where it is not this one.
             optional --root root: PathBuf
         }
+        /// Hold the spec against what the vendor publishes.
+        cmd drift {
+            /// A file of the vendor's, OpenAPI 3 as JSON; there is one for each service.
+            required vendor: PathBuf
+            /// Those of other services.
+            repeated more: PathBuf
+            /// Also write the report to this file, as Markdown.
+            optional --markdown markdown: PathBuf
+            /// The folder of the workspace, where it is not this one.
+            optional --root root: PathBuf
+        }
         /// What CI runs: format, lint, freshness, tests, docs.
         cmd ci {
             /// Also what takes longer: single features, licences, the spec through other people's tools.

@@ -4,6 +4,7 @@
 
 mod ci;
 mod document;
+mod drift;
 mod finding;
 mod flags;
 mod generate;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         XtaskCmd::Generate(flags) => run_generate(&flags),
         XtaskCmd::Lint(flags) => run_lint(&workspace::root(flags.root)),
         XtaskCmd::Ci(flags) => ci::run(flags.full),
+        XtaskCmd::Drift(flags) => drift::run(&flags),
         XtaskCmd::Interop(_) => interop::run(&workspace::root(None)),
     };
     match result {
