@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::generate::{self, Sources};
 use crate::process::{self, Command};
-use crate::{finding, interop, workspace};
+use crate::{coverage, finding, interop, workspace};
 
 /// Runs every step, the longer ones too where they are asked for, and stops at the first that fails.
 pub(crate) fn run(full: bool) -> Result<(), String> {
@@ -24,6 +24,7 @@ pub(crate) fn run(full: bool) -> Result<(), String> {
     })?;
     step("specs", &specs)?;
     step("generated code is fresh", &fresh)?;
+    step("coverage", &coverage::run)?;
     step("lints", &|root| {
         cargo(root, &["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"])
     })?;

@@ -17,6 +17,11 @@ xflags::xflags! {
             /// The folder of the workspace, where it is not this one.
             optional --root root: PathBuf
         }
+        /// Show how far each operation has come: traits, stand-ins, their contract, the command line.
+        cmd coverage {
+            /// The folder of the workspace, where it is not this one.
+            optional --root root: PathBuf
+        }
         /// Hold the spec against what the vendor publishes.
         cmd drift {
             /// A file of the vendor's, OpenAPI 3 as JSON; there is one for each service.

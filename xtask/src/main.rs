@@ -3,6 +3,7 @@
 //! `main` only dispatches; each command has a module of its own.
 
 mod ci;
+mod coverage;
 mod document;
 mod drift;
 mod finding;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         XtaskCmd::Generate(flags) => run_generate(&flags),
         XtaskCmd::Lint(flags) => run_lint(&workspace::root(flags.root)),
         XtaskCmd::Ci(flags) => ci::run(flags.full),
+        XtaskCmd::Coverage(flags) => coverage::run(&workspace::root(flags.root)),
         XtaskCmd::Drift(flags) => drift::run(&flags),
         XtaskCmd::Interop(_) => interop::run(&workspace::root(None)),
     };
