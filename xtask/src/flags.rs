@@ -38,6 +38,13 @@ xflags::xflags! {
             /// Also what takes longer: single features, licences, the spec through other people's tools.
             optional --full
         }
+        /// Whether the workspace can be released: versions, changelog, packages, public API, docs.
+        cmd release {
+            /// Look, and release nothing. The rest is a person's.
+            optional --dry-run
+            /// The folder of the workspace, where it is not this one.
+            optional --root root: PathBuf
+        }
         /// Put the spec through other people's tools: validators, client generators, a mock server.
         cmd interop {
         }

@@ -13,6 +13,7 @@ mod interop;
 mod lint;
 mod lower;
 mod process;
+mod release;
 mod rust;
 mod spec;
 mod workspace;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         XtaskCmd::Ci(flags) => ci::run(flags.full),
         XtaskCmd::Coverage(flags) => coverage::run(&workspace::root(flags.root)),
         XtaskCmd::Drift(flags) => drift::run(&flags),
+        XtaskCmd::Release(flags) => release::run(&flags),
         XtaskCmd::Interop(_) => interop::run(&workspace::root(None)),
     };
     match result {
