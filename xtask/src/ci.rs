@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::generate::{self, Sources};
 use crate::process::{self, Command};
-use crate::{drill, finding, interop, workspace};
+use crate::{coverage, drill, finding, interop, workspace};
 
 /// Runs every step, the longer ones too where they are asked for, and stops at the first that fails.
 pub(crate) fn run(full: bool) -> Result<(), String> {
@@ -24,6 +24,7 @@ pub(crate) fn run(full: bool) -> Result<(), String> {
     })?;
     step("specs", &specs)?;
     step("generated code is fresh", &fresh)?;
+    step("coverage", &coverage::run)?;
     step("lints", &|root| {
         cargo(root, &["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"])
     })?;
@@ -56,7 +57,7 @@ fn fresh(root: &Path) -> Result<(), String> {
     report.map_or(Ok(()), Err)
 }
 
-fn docs(root: &Path) -> Result<(), String> {
+pub(crate) fn docs(root: &Path) -> Result<(), String> {
     Command::new("cargo", &["doc", "--workspace", "--no-deps", "--locked"])
         .within(root)
         .with("RUSTDOCFLAGS", "--deny warnings")
@@ -104,13 +105,19 @@ fn queues(root: &Path) -> Result<(), String> {
 
 /// `deny.toml`, less the advisories, whose database is not in a package registry.
 fn deny(root: &Path) -> Result<(), String> {
+    let deny = tool(root, "cargo-deny")?;
+    Command::new(&deny, &["check", "bans", "licenses", "sources"]).within(root).run()
+}
+
+/// The path of one of cargo's companions, which is installed into `target/tools` where it is not there yet.
+pub(crate) fn tool(root: &Path, name: &str) -> Result<String, String> {
     let tools = root.join("target/tools");
-    let deny = tools.join("bin/cargo-deny");
-    if !deny.exists() {
+    let program = tools.join("bin").join(name);
+    if !program.exists() {
         let tools = tools.display().to_string();
-        cargo(root, &["install", "--locked", "--quiet", "--root", &tools, "cargo-deny"])?;
+        cargo(root, &["install", "--locked", "--quiet", "--root", &tools, name])?;
     }
-    Command::new(&deny.display().to_string(), &["check", "bans", "licenses", "sources"]).within(root).run()
+    Ok(program.display().to_string())
 }
 
 fn summary(times: &[(&str, Duration)]) -> String {

@@ -37,10 +37,33 @@ xflags::xflags! {
             /// Only the edits with these words in their name, and nothing before them.
             optional --only words: String
         }
+        /// Show how far each operation has come: traits, stand-ins, their contract, the command line.
+        cmd coverage {
+            /// The folder of the workspace, where it is not this one.
+            optional --root root: PathBuf
+        }
+        /// Hold the spec against what the vendor publishes.
+        cmd drift {
+            /// A file of the vendor's, OpenAPI 3 as JSON; there is one for each service.
+            required vendor: PathBuf
+            /// Those of other services.
+            repeated more: PathBuf
+            /// Also write the report to this file, as Markdown.
+            optional --markdown markdown: PathBuf
+            /// The folder of the workspace, where it is not this one.
+            optional --root root: PathBuf
+        }
         /// What CI runs: format, lint, freshness, tests, docs.
         cmd ci {
             /// Also what takes longer: single features, licences, the spec through other people's tools.
             optional --full
+        }
+        /// Whether the workspace can be released: versions, changelog, packages, public API, docs.
+        cmd release {
+            /// Look, and release nothing. The rest is a person's.
+            optional --dry-run
+            /// The folder of the workspace, where it is not this one.
+            optional --root root: PathBuf
         }
         /// Put the spec through other people's tools: validators, client generators, a mock server.
         cmd interop {

@@ -3,8 +3,10 @@
 //! `main` only dispatches; each command has a module of its own.
 
 mod ci;
+mod coverage;
 mod diff;
 mod document;
+mod drift;
 mod drill;
 mod finding;
 mod flags;
@@ -13,6 +15,7 @@ mod interop;
 mod lint;
 mod lower;
 mod process;
+mod release;
 mod rust;
 mod spec;
 mod workspace;
@@ -45,6 +48,9 @@ fn main() -> ExitCode {
         XtaskCmd::Diff(flags) => return diff::run(&flags),
         XtaskCmd::Drill(flags) => drill::run(&workspace::root(None), flags.full, flags.only.as_deref()),
         XtaskCmd::Ci(flags) => ci::run(flags.full),
+        XtaskCmd::Coverage(flags) => coverage::run(&workspace::root(flags.root)),
+        XtaskCmd::Drift(flags) => drift::run(&flags),
+        XtaskCmd::Release(flags) => release::run(&flags),
         XtaskCmd::Interop(_) => interop::run(&workspace::root(None)),
     };
     match result {
