@@ -7,14 +7,19 @@
 use std::env;
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use carium::api::operations;
 use carium_mock::{Fault, Sandbox};
 
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
 #[test]
 fn the_program_says_what_the_guide_shows() {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap();
+    let workspace = workspace();
     let pages = workspace.join("docs/src");
 
     // A reader's folder: a clone to take examples from, and the files that the page on operating shows.
@@ -52,4 +57,17 @@ fn the_program_says_what_the_guide_shows() {
         .env("CARIUM_ORGANIZATION_ID", sandbox.fake().organization().to_string());
     cases.case(pages.join("*.md")).run();
     assert!(sandbox.fake().unmet_faults().is_empty(), "the page on operating shows nothing that went wrong");
+}
+
+#[test]
+fn the_exit_codes_are_those_of_the_help() {
+    let help = Command::new(env!("CARGO_BIN_EXE_carium")).arg("--help").output().unwrap().stdout;
+    let help = String::from_utf8(help).unwrap();
+    let (_, help) = help.split_once("Exit codes:\n").unwrap();
+    let codes: Vec<_> = help.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+    let page = fs::read_to_string(workspace().join("docs/src/files.md")).unwrap();
+    let (_, table) = page.split_once("| code | |\n").unwrap();
+    let rows = table.lines().skip(1).take_while(|line| line.starts_with('|'));
+    let told: Vec<_> = rows.map(|row| row.trim_matches(['|', ' ']).replace(" | ", "  ")).collect();
+    assert_eq!(told, codes);
 }
