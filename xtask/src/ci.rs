@@ -36,6 +36,7 @@ pub(crate) fn run(full: bool) -> Result<(), String> {
         step("features", &features)?;
         step("queues, in files and on a server, with all that takes minutes", &queues)?;
         step("licences and sources", &deny)?;
+        step("the guide as a book", &book)?;
         step("other people's tools", &interop::run)?;
     }
     workspace::say(&summary(&times));
@@ -105,17 +106,25 @@ fn queues(root: &Path) -> Result<(), String> {
 
 /// `deny.toml`, less the advisories, whose database is not in a package registry.
 fn deny(root: &Path) -> Result<(), String> {
-    let deny = tool(root, "cargo-deny")?;
+    let deny = tool(root, "cargo-deny", &[])?;
     Command::new(&deny, &["check", "bans", "licenses", "sources"]).within(root).run()
 }
 
+/// The guide, into `target/guide`. What its pages say is tested with everything else.
+fn book(root: &Path) -> Result<(), String> {
+    // Without the server, which takes as long to build as all the rest.
+    let mdbook = tool(root, "mdbook", &["--no-default-features", "--features", "search"])?;
+    Command::new(&mdbook, &["build", "docs"]).within(root).run()
+}
+
 /// The path of one of cargo's companions, which is installed into `target/tools` where it is not there yet.
-pub(crate) fn tool(root: &Path, name: &str) -> Result<String, String> {
+pub(crate) fn tool(root: &Path, name: &str, features: &[&str]) -> Result<String, String> {
     let tools = root.join("target/tools");
     let program = tools.join("bin").join(name);
     if !program.exists() {
         let tools = tools.display().to_string();
-        cargo(root, &["install", "--locked", "--quiet", "--root", &tools, name])?;
+        let install = ["install", "--locked", "--quiet", "--root", &tools, name];
+        cargo(root, &[&install, features].concat())?;
     }
     Ok(program.display().to_string())
 }

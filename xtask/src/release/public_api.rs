@@ -16,7 +16,7 @@ pub(super) fn check(root: &Path, crates: &Crates, tag: Option<&str>) -> Result<D
         let why = "cargo-semver-checks has nothing to compare with: there is no tag v*, so nothing was released yet";
         return Ok(Done::Skipped(why.to_owned()));
     };
-    let tool = match ci::tool(root, "cargo-semver-checks") {
+    let tool = match ci::tool(root, "cargo-semver-checks", &[]) {
         Ok(tool) => tool,
         Err(why) => return Ok(Done::Skipped(format!("cargo-semver-checks cannot be had: {why}"))),
     };

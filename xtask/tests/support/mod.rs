@@ -28,6 +28,11 @@ impl Copy {
             "examples",
             "specs",
             "xtask",
+            "ARCHITECTURE.md",
+            "CHANGELOG.md",
+            "CONTRIBUTING.md",
+            "LICENSE-APACHE",
+            "LICENSE-MIT",
             "README.md",
         ] {
             copy(&workspace().join(part), &folder.path().join(part));
