@@ -12,6 +12,8 @@ use crate::spec::{members, strings};
 pub(super) struct Crate {
     pub(super) name: String,
     pub(super) version: String,
+    /// Its `Cargo.toml`.
+    pub(super) manifest: PathBuf,
     /// Whether others get it: those that a bare `cargo build` builds.
     pub(super) is_released: bool,
     pub(super) has_library: bool,
@@ -80,6 +82,7 @@ fn of_package(package: &Value, released: &[&str]) -> Crate {
     Crate {
         name: text("name").to_owned(),
         version: text("version").to_owned(),
+        manifest: text("manifest_path").into(),
         is_released: released.contains(&text("id")),
         has_library: list("targets").any(is_library),
         features: members(package.get("features")).map(|(name, _)| name.to_owned()).collect(),

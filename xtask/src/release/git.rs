@@ -21,3 +21,10 @@ pub(super) fn check(root: &Path, tag: Option<&str>, version: &str) -> Result<(),
     }
     Err(format!("{tag} is released, and commits have come since; raise the version in Cargo.toml"))
 }
+
+/// What a file said at a tag; none where it was not there.
+pub(super) fn text_at(root: &Path, tag: &str, path: &Path) -> Option<String> {
+    let path = path.strip_prefix(root).unwrap_or(path);
+    let name = format!("{tag}:./{}", path.display());
+    Command::new("git", &["show", &name]).within(root).output().ok()
+}
