@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::options::{Pace, Queue, QueueOption, of_queue};
 use super::run::{Ended, Run};
-use super::summary::Summary;
+use super::summary::{Summary, rows};
 use super::{file, place};
 use crate::connection::{Connection, connect};
 use crate::exit::{Exit, Failure};
@@ -186,27 +186,28 @@ async fn open(path: &Path, queue: &QueueOption, connection: &Connection) -> Resu
 fn tell(submission: &Submission) {
     if submission.known > 0 {
         say::line(&format!(
-            "{} of {} rows were submitted before, and are not done twice",
-            submission.known,
-            submission.rows()
+            "of {}, {} submitted before, and not done twice",
+            rows(submission.rows()),
+            were(submission.known)
         ));
     }
     let lines = |lines: &[u64], all: u64| {
         let shown: Vec<_> = lines.iter().take(LINES).map(ToString::to_string).collect();
+        let word = if all == 1 { "line" } else { "lines" };
         let more = if all > shown.len() as u64 { ", …" } else { "" };
-        format!("{}{more}", shown.join(", "))
+        format!("{word} {}{more}", shown.join(", "))
     };
     if submission.changed > 0 {
         say::line(&format!(
-            "{} rows say something else than when they were submitted; nothing is done for them: lines {}",
-            submission.changed,
+            "{} changed since the file was submitted; nothing is done for that: {}",
+            rows(submission.changed),
             lines(&submission.changed_lines, submission.changed)
         ));
     }
     if submission.repeated > 0 {
         say::line(&format!(
-            "{} rows have the key of an earlier one; nothing is done for them: lines {}",
-            submission.repeated,
+            "{} with the key of an earlier one; nothing is done for that: {}",
+            rows(submission.repeated),
             lines(&submission.repeated_lines, submission.repeated)
         ));
     }
@@ -217,3 +218,7 @@ fn tell(submission: &Submission) {
 
 /// How many lines are named.
 const LINES: usize = 20;
+
+fn were(count: u64) -> String {
+    if count == 1 { "1 was".to_owned() } else { format!("{count} were") }
+}

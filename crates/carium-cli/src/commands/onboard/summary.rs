@@ -155,10 +155,10 @@ impl Summary<'_> {
         let parked = self.counts.failed + self.counts.unknown;
         let mut parts = Vec::new();
         for (count, what) in [
-            (parked, "wait for a person"),
-            (changed, "have changed since they were submitted"),
-            (repeated, "repeat a key"),
-            (wrong, "are wrong"),
+            (parked, "parked for a person"),
+            (changed, "changed since the file was submitted"),
+            (repeated, "with the key of an earlier one"),
+            (wrong, "wrong"),
         ] {
             if count > 0 {
                 parts.push(format!("{count} {what}"));
@@ -167,10 +167,10 @@ impl Summary<'_> {
         if parts.is_empty() {
             return Ok(());
         }
-        let failure = Failure::new(Exit::RowsParked, format!("of the rows, {}", parts.join(", ")));
+        let failure = Failure::new(Exit::RowsParked, format!("not all rows are done: {}", parts.join(", ")));
         Err(if parked == 0 {
             failure.next(
-                "look what became of their patients, and give what is to be done about them a key of its own",
+                "look on the platform what is to be done about these patients, and do it there, or by a file of its own",
             )
         } else {
             failure
@@ -178,6 +178,7 @@ impl Summary<'_> {
     }
 }
 
-fn rows(count: u64) -> String {
+/// So many rows, in words.
+pub(super) fn rows(count: u64) -> String {
     if count == 1 { "1 row".to_owned() } else { format!("{count} rows") }
 }
