@@ -207,7 +207,11 @@ pub(crate) const EDITS: [Edit; 10] = [
         effect: Effect::Addition,
         kind: "operation-added",
         by_hand: &[],
-        tests: &[],
+        tests: &[
+            "each_example_answer_of_the_spec_is_read_whole",
+            "each_operation_sends_what_the_vendors_program_sends",
+            "every_operation_has_a_check_and_every_check_an_operation",
+        ],
     },
     Edit {
         name: "operation removed",
@@ -255,7 +259,7 @@ pub(crate) const EDITS: [Edit; 10] = [
         effect: Effect::Safety(Reach::RESPONSE),
         kind: "mark-removed",
         by_hand: &[],
-        tests: &[],
+        tests: &["links_and_practitioners_are_hidden_too"],
     },
     Edit {
         name: "retry class changed",
@@ -263,6 +267,9 @@ pub(crate) const EDITS: [Edit; 10] = [
         effect: Effect::Behaviour,
         kind: "retry-class",
         by_hand: &[],
-        tests: &[],
+        tests: &[
+            "a_conflict_that_says_that_it_is_done_is_success",
+            "documents_follow_their_classes_through_the_low_level_client",
+        ],
     },
 ];
