@@ -128,6 +128,7 @@ impl Database {
         match location {
             #[cfg(feature = "sqlite")]
             Location::File(path) => {
+                refuse_another_programs(path).await?;
                 let options = SqliteConnectOptions::new()
                     .filename(path)
                     .create_if_missing(true)
@@ -139,7 +140,7 @@ impl Database {
                     let options = options.clone().synchronous(synchronous);
                     SqlitePoolOptions::new().max_connections(connections).connect_with(options)
                 };
-                let durable = pool(SqliteSynchronous::Full, 4).await.map_err(unavailable)?;
+                let durable = pool(SqliteSynchronous::Full, 4).await.map_err(not_opened)?;
                 let engine = pool(SqliteSynchronous::Normal, 4).await.map_err(unavailable)?;
                 Ok(Self { durable: Pool::Sqlite(durable), engine: Pool::Sqlite(engine) })
             }
@@ -242,6 +243,42 @@ impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Database").finish_non_exhaustive()
     }
+}
+
+/// Refuses a file that has other tables than those of a queue, and leaves it as it is.
+#[cfg(feature = "sqlite")]
+async fn refuse_another_programs(path: &std::path::Path) -> Result<(), Error> {
+    if std::fs::metadata(path).map_or(0, |found| found.len()) == 0 {
+        return Ok(());
+    }
+    let options = SqliteConnectOptions::new().filename(path).read_only(true).disable_statement_logging();
+    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.map_err(not_opened)?;
+    // The engine's tables come first: a queue that was not made to its end has these.
+    let others = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
+        AND NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name LIKE 'river_%' OR name = 'carium_queue')";
+    let others: Result<i64, sqlx::Error> = sqlx::query_scalar(others).fetch_one(&pool).await;
+    pool.close().await;
+    if others.map_err(not_opened)? > 0 {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            "the file is another program's database, and no queue",
+        ));
+    }
+    Ok(())
+}
+
+/// Why a file cannot be opened as a queue.
+#[cfg(feature = "sqlite")]
+fn not_opened(error: sqlx::Error) -> Error {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).unwrap_or_default();
+    let what = match &*code {
+        "26" => "the file is no queue",
+        "14" => {
+            "the file of the queue cannot be opened or made: its folder is not there, or not yours, or it is a folder"
+        }
+        _ => return unavailable(error),
+    };
+    Error::new(ErrorKind::InvalidInput, what).with_source(error)
 }
 
 /// What the database fails with. Its words name tables and columns; what is in them is not health information.

@@ -50,7 +50,8 @@
 //! with growing waits of up to 30 seconds, and after a 429 when the service says. What may not is parked:
 //!
 //! - *failed*: a person mends what is wrong (a document that is missing, a name that means nothing, an account without
-//!   rights), and has the row [tried again](Bulk::retry). A row whose own text was wrong is submitted under another key.
+//!   rights), and has the row [tried again](Bulk::retry). A row whose own text was wrong is
+//!   corrected in its file and [submitted](Bulk::submit) again: as long as nothing was created for it, it is taken anew.
 //! - *unknown*: a call was sent whose answer was lost, or whose process was killed. Calls that create a patient or
 //!   an appointment, and invitations, cannot be looked up in the API, and so are not sent again by themselves. A person
 //!   looks, and [says](Bulk::resolve) what is there; the row then goes on.

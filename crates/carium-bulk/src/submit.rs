@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use carium::onboarding::Entry;
 use carium::{Error, ErrorKind};
 use futures_util::StreamExt as _;
 
@@ -26,6 +27,9 @@ pub struct Submission {
     pub new: u64,
     /// Rows that were submitted before. What is done for them is not done again.
     pub known: u64,
+    /// Rows under a known key that say something else than before, and that had failed before anything was created for
+    /// them. They are on the queue again, as they are now.
+    pub mended: u64,
     /// Rows under a known key that say something else than before. Nothing is done for them: what is to become of
     /// the patient who may be there already is for a person to say.
     pub changed: u64,
@@ -44,7 +48,7 @@ pub struct Submission {
 impl Submission {
     /// How many rows the file has.
     pub fn rows(&self) -> u64 {
-        self.new + self.known + self.changed + self.repeated + self.wrong
+        self.new + self.known + self.mended + self.changed + self.repeated + self.wrong
     }
 }
 
@@ -116,6 +120,7 @@ impl Bulk {
         tracing::info!(
             new = submission.new,
             known = submission.known,
+            mended = submission.mended,
             changed = submission.changed,
             repeated = submission.repeated,
             wrong = submission.wrong,
@@ -150,6 +155,13 @@ impl Bulk {
             if there.file.is_some() && there.file == file && there.line != line {
                 counts.repeated += 1;
                 counts.repeated_lines.push(row.place.line);
+            } else if there.digest != row.digest.to_string()
+                && there.state == "failed"
+                && forget(&mut transaction, key).await?
+            {
+                self.replace(&mut transaction, there.id, file, row, key).await?;
+                counts.mended += 1;
+                to_enqueue.push(there.id);
             } else if there.digest != row.digest.to_string() {
                 counts.changed += 1;
                 counts.changed_lines.push(row.place.line);
@@ -168,6 +180,7 @@ impl Bulk {
         transaction.commit().await?;
         told.new += counts.new;
         told.known += counts.known;
+        told.mended += counts.mended;
         told.changed += counts.changed;
         told.repeated += counts.repeated;
         let room = KEPT.saturating_sub(told.changed_lines.len());
@@ -187,10 +200,7 @@ impl Bulk {
     ) -> Result<HashMap<String, i64>, Error> {
         let mut sealed = Vec::with_capacity(rows.len());
         for (row, key) in rows.iter().zip(keys) {
-            sealed.push(match &self.0.seal {
-                Some(seal) => Some(seal.seal(key.as_bytes(), json(row.request.attributes())?.as_bytes())?),
-                None => None,
-            });
+            sealed.push(self.sealed(row, key)?);
         }
         let inserted: Vec<(String, i64)> = either!(Transaction, transaction, transaction => {
             let mut insert = sqlx::QueryBuilder::new(
@@ -212,6 +222,48 @@ impl Bulk {
         });
         Ok(inserted.into_iter().collect())
     }
+
+    /// What a row says, as it lies on a server.
+    fn sealed(&self, row: &Row, key: &str) -> Result<Option<Vec<u8>>, Error> {
+        let Some(seal) = &self.0.seal else { return Ok(None) };
+        seal.seal(key.as_bytes(), json(row.request.attributes())?.as_bytes()).map(Some)
+    }
+
+    /// Has a row begin anew, with what it says now.
+    async fn replace(
+        &self,
+        transaction: &mut Transaction,
+        id: i64,
+        file: Option<i64>,
+        row: &Row,
+        key: &str,
+    ) -> Result<(), Error> {
+        let sealed = self.sealed(row, key)?;
+        let replace = "UPDATE carium_row SET digest = $1, file_id = $2, line = $3, place_offset = $4, place_length = $5,
+                sealed = $6, state = 'waiting', tries = 0, outcome = NULL, failure = NULL, version = version + 1
+            WHERE id = $7";
+        either!(Transaction, transaction, transaction => {
+            let replace = sqlx::query(replace).bind(row.digest.to_string()).bind(file).bind(number(row.place.line));
+            let replace = replace.bind(number(row.place.offset)).bind(number(row.place.length)).bind(sealed);
+            replace.bind(id).execute(&mut **transaction).await.map_err(unavailable)?;
+        });
+        Ok(())
+    }
+}
+
+/// Forgets what the ledger has of a row, if it is certain that nothing came of it; says whether it is.
+async fn forget(transaction: &mut Transaction, key: &str) -> Result<bool, Error> {
+    either!(Transaction, transaction, transaction => {
+        let entries = sqlx::query_scalar("SELECT entry FROM carium_ledger WHERE row_key = $1").bind(key);
+        let entries: Vec<String> = entries.fetch_all(&mut **transaction).await.map_err(unavailable)?;
+        let is_undone = |entry: &String| serde_json::from_str::<Entry>(entry).is_ok_and(|entry| entry.is_certainly_undone());
+        if !entries.iter().all(is_undone) {
+            return Ok(false);
+        }
+        let forget = sqlx::query("DELETE FROM carium_ledger WHERE row_key = $1").bind(key);
+        forget.execute(&mut **transaction).await.map_err(unavailable)?;
+        Ok(true)
+    })
 }
 
 async fn find(transaction: &mut Transaction, keys: &[String]) -> Result<HashMap<String, Known>, Error> {

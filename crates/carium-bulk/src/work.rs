@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 pub use self::progress::Progress;
 
 use self::heart::Heart;
-use self::row::{AtWork, RowWork};
+use self::row::{AtWork, Patience, RowWork};
 use crate::Bulk;
 use crate::engine::Running;
 use crate::files::Files;
@@ -32,6 +32,7 @@ pub struct WorkOptions {
     rows_at_a_time: NonZeroUsize,
     tries: u32,
     until_settled: bool,
+    most_parked: Option<u64>,
 }
 
 /// The most rows that are worked on at a time.
@@ -39,7 +40,12 @@ const MOST_AT_A_TIME: usize = 1000;
 
 impl Default for WorkOptions {
     fn default() -> Self {
-        Self { rows_at_a_time: NonZeroUsize::MIN.saturating_add(15), tries: 10, until_settled: false }
+        Self {
+            rows_at_a_time: NonZeroUsize::MIN.saturating_add(15),
+            tries: 10,
+            until_settled: false,
+            most_parked: None,
+        }
     }
 }
 
@@ -59,6 +65,13 @@ impl WorkOptions {
     /// wait (429) is no try.
     pub fn tries(mut self, tries: u32) -> Self {
         self.tries = tries.max(1);
+        self
+    }
+
+    /// Stops by itself when this process has parked so many rows. What is in flight then is finished, so that it may be
+    /// some more.
+    pub fn most_parked(mut self, rows: u64) -> Self {
+        self.most_parked = Some(rows);
         self
     }
 
@@ -90,15 +103,19 @@ enum Stage {
 }
 
 impl Stop {
-    /// Takes up no more rows, and finishes those that are in flight; asked a second time, it stops at once. What is
-    /// stopped at once is left as by a process that is killed: the ledger says of each call whether it may have been made.
+    /// Takes up no more rows, and finishes those that are in flight.
     pub fn stop(&self) {
-        self.0.send_modify(|stage| {
-            *stage = if *stage == Stage::Working { Stage::Stopping } else { Stage::Stopped };
+        self.0.send_if_modified(|stage| {
+            let is_working = *stage == Stage::Working;
+            if is_working {
+                *stage = Stage::Stopping;
+            }
+            is_working
         });
     }
 
-    /// Stops at once.
+    /// Stops at once, as by a signal that comes a second time. What is in flight is left as by a process that is killed:
+    /// the ledger says of each call whether it may have been made.
     pub fn at_once(&self) {
         self.0.send_replace(Stage::Stopped);
     }
@@ -171,6 +188,7 @@ impl Bulk {
         let heart = Heart::new(Arc::clone(&parts), gate, at_work.clone());
         // Before anything is handed out: what the dead had is taken up, and this worker is among the living.
         heart.beat().await?;
+        let stop = Stop(Arc::new(watch::Sender::new(Stage::Working)));
         let files = Files::new(parts.database.clone(), parts.salt.clone());
         let work = RowWork {
             parts: Arc::clone(&parts),
@@ -179,10 +197,10 @@ impl Bulk {
             files,
             at_work,
             tries: options.tries.into(),
+            patience: Patience::new(options.most_parked, stop.clone()),
         };
         let running = parts.engine.start(heart.worker(), options.rows_at_a_time.get(), Arc::new(work))?;
         let (progress, seen) = watch::channel(Progress::default());
-        let stop = Stop(Arc::new(watch::Sender::new(Stage::Working)));
         let bulk = self.clone();
         let run = run(bulk, heart, running, progress, stop.clone(), options.until_settled);
         Ok(Working { stop, progress: seen, run: tokio::spawn(run) })
@@ -217,13 +235,7 @@ async fn run(
                     is_settled.store(now.counts.waiting + now.counts.running == 0, Ordering::Relaxed);
                     progress.send_replace(now);
                     if until_settled && is_settled.load(Ordering::Relaxed) {
-                        stop.0.send_if_modified(|stage| {
-                            let is_working = *stage == Stage::Working;
-                            if is_working {
-                                *stage = Stage::Stopping;
-                            }
-                            is_working
-                        });
+                        stop.stop();
                     }
                 }
                 Err(error) => tracing::warn!(%error, "the books cannot be read"),

@@ -46,6 +46,8 @@ macro_rules! on_both {
 }
 
 on_both![
+    what_failed_before_anything_was_created_is_mended_in_the_file,
+    a_worker_stops_when_it_has_parked_enough,
     rows_go_in_and_patients_come_out,
     a_file_is_submitted_again,
     another_target_is_refused,
@@ -344,6 +346,68 @@ async fn a_wait_is_no_try(place: Place) {
     assert_eq!((counts.done, fake.patients().len()), (1, 1));
     let report: Vec<BookedRow> = bulk.report().try_collect().await.unwrap();
     assert_eq!(report[0].tries, 0);
+}
+
+/// Refused by the service, lost on the way, and done: of these only the first may be taken anew.
+async fn what_failed_before_anything_was_created_is_mended_in_the_file(place: Place) {
+    let fake = FakeCarium::new();
+    let bulk = place.open(&fake).await;
+    let file = place.write("patients.ndjson", &rows(&fake, 0..1));
+    bulk.submit(&file, RowOptions::new()).await.unwrap();
+    let refused = || Error::new(ErrorKind::Rejected, "no");
+    work_with(&bulk, WorkOptions::new(), odd(&fake, 1, false, refused)).await;
+    assert_eq!(bulk.status().await.unwrap().failed, 1);
+    let file = place.write("patients.ndjson", &rows(&fake, 0..2));
+    bulk.submit(&file, RowOptions::new()).await.unwrap();
+    work_with(&bulk, WorkOptions::new(), odd(&fake, 1, true, lost)).await;
+    let counts = bulk.status().await.unwrap();
+    assert_eq!((counts.failed, counts.unknown), (1, 1), "what failed is not tried by itself");
+
+    place.write("patients.ndjson", &rows(&fake, 0..2).replace("O'Hara", "O'Hare"));
+    let mended = bulk.submit(&file, RowOptions::new()).await.unwrap();
+    assert_eq!((mended.mended, mended.changed, mended.changed_lines.as_slice()), (1, 1, [2].as_slice()));
+    assert_eq!(mended.rows(), 2);
+    let counts = work(&bulk, &fake, &place).await;
+    assert_eq!((counts.done, counts.unknown), (1, 1));
+    let names = fake.patients().into_iter().map(|(_, patient)| patient.last_name.to_string());
+    assert_eq!(names.filter(|name| name == "O'Hare").count(), 1);
+    // It is done now, and what is done is not taken anew.
+    place.write("patients.ndjson", &rows(&fake, 0..1).replace("O'Hara", "O'Hora"));
+    let late = bulk.submit(&file, RowOptions::new()).await.unwrap();
+    assert_eq!((late.mended, late.changed), (0, 1));
+}
+
+async fn a_worker_stops_when_it_has_parked_enough(place: Place) {
+    let fake = FakeCarium::new();
+    let file = place.write("patients.ndjson", &rows(&fake, 0..500));
+    let bulk = place.open(&fake).await;
+    bulk.submit(&file, RowOptions::new()).await.unwrap();
+    let refused = || Error::new(ErrorKind::Forbidden, "no");
+    let options = WorkOptions::new().rows_at_a_time(4).most_parked(10);
+    work_with(&bulk, options, odd(&fake, usize::MAX, false, refused)).await;
+    let counts = bulk.status().await.unwrap();
+    assert!((10..=10 + 4).contains(&counts.failed), "{counts:?}");
+    assert_eq!(counts.running, 0);
+}
+
+#[tokio::test]
+async fn another_programs_database_is_refused_and_left_as_it_is() {
+    let place = Place::new();
+    let Location::File(path) = &place.location else { panic!("it is in a file") };
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).create_if_missing(true);
+    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    sqlx::query("CREATE TABLE another (id INTEGER)").execute(&pool).await.unwrap();
+    pool.close().await;
+    let before = std::fs::read(path).unwrap();
+    for opened in
+        [Bulk::open(&place.location, Target::sandbox(None)).await, Bulk::open_books(&place.location).await]
+    {
+        assert_eq!(opened.unwrap_err().kind(), ErrorKind::InvalidInput);
+    }
+    assert_eq!(std::fs::read(path).unwrap(), before);
+    place.write("queue.db", "first-name,last-name\n".repeat(100).as_str());
+    let opened = Bulk::open(&place.location, Target::sandbox(None)).await;
+    assert_eq!(opened.unwrap_err().kind(), ErrorKind::InvalidInput);
 }
 
 async fn a_worker_stops_when_it_is_told_to(place: Place) {

@@ -31,6 +31,7 @@ pub(crate) fn offline(command: &Command) -> Option<Result<(), Failure>> {
 }
 
 pub(crate) async fn run(command: Command, settings: &Settings) -> Result<(), Failure> {
+    crate::interrupt::listen();
     match command {
         Command::Login(login) => unless_interrupted(login.run(settings), false).await,
         Command::Logout(login::Logout {}) => login::Logout::run(settings),

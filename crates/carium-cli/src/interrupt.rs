@@ -6,6 +6,18 @@ use futures_util::future::{Either, select};
 
 use crate::exit::{Exit, Failure};
 
+/// From now on a signal does not end the program where it is: it would leave a terminal without its echo, where someone is
+/// asked for a password.
+pub(crate) fn listen() {
+    // What is listened to once is, whether or not anyone waits for it.
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        // Where that cannot be, a signal does what it always did.
+        let _ = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    }
+}
+
 /// Ends when the program is asked to stop.
 pub(crate) async fn interrupted() {
     let ctrl_c = tokio::signal::ctrl_c();

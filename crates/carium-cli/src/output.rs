@@ -115,8 +115,8 @@ fn width() -> Option<usize> {
 
 fn finish(written: io::Result<()>) -> Result<(), Failure> {
     match written {
-        // Who reads no longer has what they wanted: `carium … | head -1`.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Failure::told(Exit::Done)),
+        // Who reads no longer has what they wanted. How the command ends is told by its exit code all the same.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         Err(error) => Err(Failure::new(Exit::Other, "the output cannot be written").because(error)),
         Ok(()) => Ok(()),
     }

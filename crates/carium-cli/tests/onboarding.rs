@@ -334,7 +334,46 @@ async fn it_stops_when_too_many_rows_fail() {
         .await;
     assert!(said.code == Some(7) && said.err.contains("--max-failures"), "{said:?}");
     let told: Value = serde_json::from_str(&said.out).unwrap();
-    assert!((5..100).contains(&number(&told, "failed")) && number(&told, "waiting") > 0, "{told}");
+    assert!((5..8).contains(&number(&told, "failed")) && number(&told, "waiting") > 0, "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reads_no_longer_does_not_make_a_failure_a_success() {
+    let clinic = Clinic::open().await;
+    let program = env!("CARGO_BIN_EXE_carium");
+    let wrong = self::clinic().join("wrong.csv");
+    let script = format!("'{program}' onboard '{}' -o ndjson; echo $? >&2", wrong.display());
+    let mut command = clinic.home.command("sh");
+    command.args(["-c", &format!("({script}) | true")]);
+    let said = said(command).await;
+    assert!(said.err.ends_with("3\n"), "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_row_is_mended_in_the_file() {
+    let clinic = Clinic::open().await;
+    let faults = "[[fault]]\non = \"create_patient\"\ndo = \"answer\"\nstatus = 422\n";
+    clinic.fake().set_faults(faults.parse::<FaultPlan>().unwrap());
+    clinic.write("few.csv", &format!("{HEAD}\n{}", row("a")));
+    let few = async || said(clinic.home.carium(&["onboard", "few.csv", "--queue", "clinic.db"])).await;
+    assert_eq!(few().await.code, Some(7));
+    clinic.write("few.csv", &format!("{HEAD}\n{}", row("a").replace("1984", "1988")));
+    let mended = few().await;
+    assert!(mended.code == Some(0) && mended.err.contains("taken as the file says now"), "{mended:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_tells_what_it_parked_and_makes_no_queue() {
+    let clinic = Clinic::open().await;
+    let typo = said(clinic.home.carium(&["worker", "--queue", "typo.db", "--until-settled"])).await;
+    assert!(typo.code == Some(3) && !clinic.home.folder().join("typo.db").exists(), "{typo:?}");
+    let faults = "[[fault]]\non = \"create_patient\"\ncalls = \"every\"\ndo = \"answer\"\nstatus = 403\n";
+    clinic.fake().set_faults(faults.parse::<FaultPlan>().unwrap());
+    clinic.write("few.csv", &format!("{HEAD}\n{}", row("a")));
+    assert_eq!(said(clinic.home.carium(&["onboard", "few.csv", "--queue", "clinic.db"])).await.code, Some(7));
+    assert_eq!(clinic.books(&["retry"]).await.code, Some(0));
+    let worked = said(clinic.home.carium(&["worker", "--queue", "clinic.db", "--until-settled"])).await;
+    assert!(worked.code == Some(7) && worked.err.contains("1 row parked"), "{worked:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

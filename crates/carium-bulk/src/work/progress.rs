@@ -25,6 +25,8 @@ pub(super) struct Watch<'a> {
     bulk: &'a Bulk,
     before: Option<(Instant, u64)>,
     per_second: f64,
+    /// How many rows were settled, and since when it is so many.
+    settled: (Instant, u64),
     /// How long the last look took.
     took: Duration,
 }
@@ -33,12 +35,14 @@ pub(super) struct Watch<'a> {
 const OFTEN: Duration = Duration::from_millis(200);
 /// Which part of the time may be spent with looking: the larger the books, the more seldom.
 const PART: u32 = 50;
+/// How long nothing is settled before there is no rate any more.
+const STILL: Duration = Duration::from_secs(10);
 /// How much of the rate is the newest look's.
 const NEWEST: f64 = 0.1;
 
 impl<'a> Watch<'a> {
     pub(super) fn new(bulk: &'a Bulk) -> Self {
-        Self { bulk, before: None, per_second: 0.0, took: Duration::ZERO }
+        Self { bulk, before: None, per_second: 0.0, settled: (Instant::now(), 0), took: Duration::ZERO }
     }
 
     pub(super) async fn look(&mut self) -> Result<Progress, Error> {
@@ -57,6 +61,12 @@ impl<'a> Watch<'a> {
         let left = counts.waiting + counts.running;
         #[allow(clippy::cast_precision_loss, reason = "a time, to be shown")]
         let seconds = left as f64 / self.per_second;
+        // After a while without any, the last rate says nothing of the rest.
+        if settled != self.settled.1 {
+            self.settled = (begun, settled);
+        } else if begun.duration_since(self.settled.0) > STILL {
+            self.per_second = 0.0;
+        }
         let time_left = Duration::try_from_secs_f64(seconds).ok().filter(|_| self.per_second > 0.0);
         Ok(Progress { counts, per_second: self.per_second, time_left })
     }

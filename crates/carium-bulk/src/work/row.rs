@@ -1,6 +1,7 @@
 //! One row: read again, onboarded, and entered in the books.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::files::{Files, changed};
 use crate::ledger::BulkLedger;
 use crate::queue::Parts;
 use crate::rows::Place;
+use crate::work::Stop;
 use crate::writer::{Settlement, Write, Written, json};
 
 /// The longest wait between two tries.
@@ -35,6 +37,27 @@ pub(super) struct RowWork {
     pub(super) files: Files,
     pub(super) at_work: AtWork,
     pub(super) tries: i64,
+    pub(super) patience: Patience,
+}
+
+/// How many rows this process parks before it stops.
+pub(super) struct Patience {
+    left: Option<AtomicU64>,
+    stop: Stop,
+}
+
+impl Patience {
+    pub(super) fn new(most_parked: Option<u64>, stop: Stop) -> Self {
+        Self { left: most_parked.map(AtomicU64::new), stop }
+    }
+
+    fn try_once_more(&self) {
+        let Some(left) = &self.left else { return };
+        let before = left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1));
+        if before.is_ok_and(|before| before <= 1) {
+            self.stop.stop();
+        }
+    }
 }
 
 /// The rows that this process has.
@@ -232,6 +255,9 @@ impl RowWork {
             }
             sleep(Duration::from_millis(200) * tries).await;
         };
+        if matches!(settlement.state, "failed" | "unknown") {
+            self.patience.try_once_more();
+        }
         match written {
             Written::Yes => Ok(verdict),
             Written::No(_) => self.look_again(row).await,

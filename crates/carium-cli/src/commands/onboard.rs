@@ -6,7 +6,7 @@ mod job;
 pub(crate) mod options;
 mod place;
 pub(crate) mod run;
-mod summary;
+pub(crate) mod summary;
 
 use clap::{Args, Subcommand};
 

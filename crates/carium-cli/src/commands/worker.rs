@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use carium_bulk::Location;
 use clap::Args;
 
-use super::onboard::options::{Pace, QueueOption};
+use super::onboard::options::{Pace, QueueOption, of_queue};
 use super::onboard::run::{Ended, Run};
+use super::onboard::summary::rows;
 use crate::connection::connect;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::unless_interrupted;
@@ -38,10 +40,16 @@ pub(crate) struct Worker {
 
 impl Worker {
     pub(crate) async fn run(self, settings: &Settings) -> Result<(), Failure> {
-        let location = self.queue.location()?.ok_or_else(|| {
+        let location = self.queue.location(settings.is_sandbox)?.ok_or_else(|| {
             Failure::new(Exit::Usage, "nothing says which queue to work on")
                 .next("give `--queue`, or set CARIUM_QUEUE")
         })?;
+        if let Location::File(path) = &location
+            && !path.is_file()
+        {
+            return Err(Failure::new(Exit::InvalidInput, "there is no queue at this place")
+                .next("check `--queue`; `carium onboard FILE` makes one"));
+        }
         if self.documents.as_ref().is_some_and(|folder| !folder.is_dir()) {
             return Err(Failure::new(Exit::InvalidInput, "the folder for `--documents` is not there")
                 .next("check its path"));
@@ -70,7 +78,22 @@ impl Worker {
                 None => onboarding,
             }
         });
-        // To be interrupted is how it ends.
-        ended.await.map(|_: Ended| ())
+        match ended.await? {
+            // To be interrupted is how it ends.
+            Ended::Interrupted => Ok(()),
+            Ended::CutOff => Err(Failure::new(Exit::Interrupted, "interrupted")
+                .next("what was in flight is looked at by the next worker")),
+            Ended::Settled | Ended::TooManyParked => {
+                let counts = queue.bulk.status().await.map_err(of_queue)?;
+                say::line(&format!("{} of {} done", counts.done, rows(counts.rows())));
+                match counts.failed + counts.unknown {
+                    0 => Ok(()),
+                    parked => {
+                        Err(Failure::new(Exit::RowsParked, format!("{} parked for a person", rows(parked)))
+                            .next(format!("to look at them: carium onboard parked {}", queue.option())))
+                    }
+                }
+            }
+        }
     }
 }

@@ -1,6 +1,5 @@
 //! How far the rows of a file are.
 
-use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
 use carium_bulk::Progress;
@@ -25,7 +24,8 @@ pub(crate) struct RowsBar {
 impl RowsBar {
     pub(crate) fn new() -> Self {
         let bar = ProgressBar::with_draw_target(None, target()).with_style(style(TEMPLATE, 24));
-        Self { bar, silent_since: (!io::stderr().is_terminal()).then(Instant::now) }
+        let is_drawn = !bar.is_hidden();
+        Self { bar, silent_since: (!is_drawn).then(Instant::now) }
     }
 
     pub(crate) fn show(&mut self, progress: &Progress) {
@@ -64,7 +64,8 @@ fn described(progress: &Progress) -> String {
         }
     }
     if progress.per_second > 0.0 {
-        parts.push(format!("{:.0}/s", progress.per_second));
+        let rate = progress.per_second;
+        parts.push(if rate < 1.0 { "less than 1/s".to_owned() } else { format!("{rate:.0}/s") });
     }
     if let Some(left) = progress.time_left.filter(|left| !left.is_zero()) {
         parts.push(format!("{} left", indicatif::HumanDuration(left)));

@@ -1,7 +1,7 @@
 //! Where the password comes from: never a flag, which everyone on the machine can read.
 
 use std::fs::File;
-use std::io::{IsTerminal as _, Read as _};
+use std::io::{ErrorKind, IsTerminal as _, Read as _};
 
 use carium::Secret;
 
@@ -37,9 +37,10 @@ pub(crate) fn password(settings: &Settings, base_url: &str, account: &str) -> Re
 
 /// Asks the person for something that is not shown while they write it.
 pub(crate) fn ask(question: &str) -> Result<Secret, Failure> {
-    rpassword::prompt_password(question)
-        .map(Secret::from)
-        .map_err(|error| Failure::new(Exit::SignIn, "what was asked for could not be read").because(error))
+    rpassword::prompt_password(question).map(Secret::from).map_err(|error| match error.kind() {
+        ErrorKind::Interrupted => Failure::new(Exit::Interrupted, "interrupted"),
+        _ => Failure::new(Exit::SignIn, "what was asked for could not be read").because(error),
+    })
 }
 
 /// The first line that comes from a descriptor.

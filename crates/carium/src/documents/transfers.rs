@@ -44,7 +44,7 @@ pub trait Transfers: Send + Sync {
     /// # Errors
     /// - [`Expired`](crate::ErrorKind::Expired) or [`Forbidden`](crate::ErrorKind::Forbidden): the store does
     ///   not take the URL, or no longer.
-    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): the range is [empty](ByteRange::is_empty).
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): the range [cannot be asked for](ByteRange::check).
     /// - [`NotFound`](crate::ErrorKind::NotFound): there is nothing.
     /// - [`Rejected`](crate::ErrorKind::Rejected): the range begins past the end.
     /// - [`Unavailable`](crate::ErrorKind::Unavailable), [`TimedOut`](crate::ErrorKind::TimedOut),

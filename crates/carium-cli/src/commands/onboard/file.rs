@@ -15,8 +15,10 @@ const TOLD: usize = 10_000;
 /// What the file has, if nothing is wrong with it. Else every problem is told: with line, column, field and mend.
 pub(super) async fn check(path: &Path, options: RowOptions, format: Format) -> Result<Report, Failure> {
     if !path.is_file() {
-        return Err(Failure::new(Exit::InvalidInput, format!("there is no file {}", path.display()))
-            .next("check its path"));
+        let what = if path.exists() { "is no file" } else { "is not there" };
+        return Err(
+            Failure::new(Exit::InvalidInput, format!("{} {what}", path.display())).next("check its path")
+        );
     }
     if RowFormat::of(path).is_none() {
         let what = "the name of the file ends in none of .csv, .ndjson and .jsonl";

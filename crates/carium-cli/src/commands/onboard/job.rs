@@ -51,7 +51,8 @@ struct Opened {
 impl Job {
     /// Whether anything of it was given, where it need not be.
     pub(super) fn is_given(&self) -> bool {
-        self.file.is_some() || self.documents.is_some() || self.key.is_some() || self.dry_run
+        let is_named = self.file.is_some() || self.documents.is_some() || self.key.is_some();
+        is_named || self.dry_run || self.max_failures.is_some() || self.pace.rate.is_some()
     }
 
     pub(super) async fn run(self, queue: QueueOption, settings: &Settings) -> Result<(), Failure> {
@@ -94,6 +95,7 @@ impl Job {
             bulk.submit(&path, options).await.map_err(of_queue)
         };
         let submission = unless_interrupted(submit, false).await.map_err(|failure| match failure.exit() {
+            Exit::Interrupted if opened.temporary.is_some() => failure.next("nothing was sent"),
             Exit::Interrupted => failure.next("nothing was sent; the same command goes on"),
             _ => failure,
         })?;
@@ -114,7 +116,7 @@ impl Job {
         summary.show(settings.format)?;
         summary.explain().await?;
         match ended {
-            Ended::Interrupted => {
+            Ended::Interrupted | Ended::CutOff => {
                 let failure = Failure::new(Exit::Interrupted, "interrupted");
                 Err(if opened.temporary.is_some() {
                     failure.next("the sandbox is gone, and all that was in it")
@@ -160,7 +162,7 @@ const MANY: u64 = 20_000;
 async fn open(path: &Path, queue: &QueueOption, connection: &Connection) -> Result<Opened, Failure> {
     let target = connection.target();
     let mut temporary = None;
-    let location = match queue.location()? {
+    let location = match queue.location(connection.is_sandbox())? {
         Some(location) => location,
         None if connection.is_sandbox() => {
             let folder = tempfile::tempdir().map_err(|error| {
@@ -197,6 +199,9 @@ fn tell(submission: &Submission) {
         let more = if all > shown.len() as u64 { ", …" } else { "" };
         format!("{word} {}{more}", shown.join(", "))
     };
+    if submission.mended > 0 {
+        say::line(&format!("{} that had failed, taken as the file says now", rows(submission.mended)));
+    }
     if submission.changed > 0 {
         say::line(&format!(
             "{} changed since the file was submitted; nothing is done for that: {}",

@@ -32,9 +32,9 @@ pub(crate) struct Queue {
 }
 
 impl QueueOption {
-    /// Where the queue is, as far as that was said.
-    pub(crate) fn location(&self) -> Result<Option<Location>, Failure> {
-        let variable = || std::env::var_os("CARIUM_QUEUE").filter(|text| !text.is_empty());
+    /// Where the queue is, as far as that was said. A sandbox is above the environment: what is set there is not for it.
+    pub(crate) fn location(&self, is_sandbox: bool) -> Result<Option<Location>, Failure> {
+        let variable = || std::env::var_os("CARIUM_QUEUE").filter(|text| !text.is_empty() && !is_sandbox);
         let Some(queue) = self.queue.clone().or_else(variable) else { return Ok(None) };
         Ok(Some(match queue.to_str() {
             Some("") => return Err(Failure::new(Exit::Usage, "`--queue` names no queue")),
@@ -66,7 +66,7 @@ impl QueueOption {
 
     /// Opens the books of a queue that is there.
     pub(crate) async fn books(&self) -> Result<Queue, Failure> {
-        let location = match self.location()? {
+        let location = match self.location(false)? {
             Some(location) => location,
             None => place::only()?,
         };
@@ -91,7 +91,7 @@ fn name(location: &Location) -> String {
 }
 
 /// A path as a shell takes it.
-fn quoted(path: &str) -> String {
+pub(super) fn quoted(path: &str) -> String {
     let is_plain = |letter: char| letter.is_alphanumeric() || "/._-+:@%,=~".contains(letter);
     if path.chars().all(is_plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
@@ -106,13 +106,16 @@ pub(crate) fn of_queue(error: Error) -> Failure {
         ErrorKind::NotFound => (Exit::InvalidInput, "check `--queue`; `carium onboard FILE` makes one"),
         ErrorKind::InvalidInput => (Exit::InvalidInput, "check `--queue` and what goes with it"),
         ErrorKind::Unavailable => (
-            Exit::Unavailable,
+            Exit::Other,
             "check that the folder of the queue is there and yours, or that its server can be reached; `-v` says more",
         ),
         _ => return Failure::from(error),
     };
     Failure::new(exit, error.to_string()).because(error).next(next)
 }
+
+/// What is kept to: a queue takes a thousandth of a call a second, and that is for no one.
+const RATES: std::ops::RangeInclusive<f64> = 1.0 / 60.0..=1_000_000.0;
 
 /// How many calls a second, as it is written: `20/s`, `300/min`, `none`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -122,7 +125,8 @@ impl std::str::FromStr for Rate {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const WRONG: &str = "write calls a second or a minute, such as 20/s or 300/min, or none";
+        const WRONG: &str =
+            "write calls a second or a minute, such as 20/s or 300/min, or none: 1/min to 1000000/s";
         if text == "none" {
             return Ok(Self(None));
         }
@@ -132,8 +136,8 @@ impl std::str::FromStr for Rate {
             "min" => 60.0,
             _ => return Err(WRONG),
         };
-        let number: f64 = number.trim().parse().map_err(|_| WRONG)?;
-        if number.is_finite() && number > 0.0 { Ok(Self(Some(number / seconds))) } else { Err(WRONG) }
+        let rate = number.trim().parse::<f64>().map_err(|_| WRONG)? / seconds;
+        if RATES.contains(&rate) { Ok(Self(Some(rate))) } else { Err(WRONG) }
     }
 }
 
@@ -173,7 +177,7 @@ mod tests {
         ] {
             assert_eq!(text.parse(), Ok(Rate(rate)), "{text}");
         }
-        for text in ["", "0", "-1/s", "20/h", "inf", "NaN/s", "/s", "20/s/s"] {
+        for text in ["", "0", "-1/s", "20/h", "inf", "1e300/s", "0.1/min", "NaN/s", "/s", "20/s/s"] {
             assert!(text.parse::<Rate>().is_err(), "{text}");
         }
     }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use carium_bulk::{Location, Target};
 use sha2::{Digest as _, Sha256};
 
+use super::options::quoted;
 use crate::exit::{Exit, Failure};
 use crate::places;
 
@@ -40,7 +41,10 @@ pub(super) fn only() -> Result<Location, Failure> {
         [] => Err(Failure::new(Exit::InvalidInput, "there is no queue yet")
             .next("say which one with `--queue`; `carium onboard FILE` makes one")),
         several => {
-            let names: Vec<_> = several.iter().map(|path| format!("  --queue {}", path.display())).collect();
+            let names: Vec<_> = several
+                .iter()
+                .map(|path| format!("  --queue {}", quoted(&path.display().to_string())))
+                .collect();
             Err(Failure::new(Exit::InvalidInput, "there is more than one queue")
                 .next(format!("say which one:\n{}", names.join("\n"))))
         }

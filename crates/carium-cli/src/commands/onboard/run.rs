@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use carium::onboarding::{Ledger, Onboarding};
-use carium_bulk::{Bulk, WorkOptions};
+use carium_bulk::{Bulk, Counts, WorkOptions};
 
 use super::options::{Pace, of_queue};
 use crate::exit::Failure;
@@ -25,8 +25,14 @@ pub(crate) enum Ended {
     /// Nothing waits any more.
     Settled,
     TooManyParked,
-    /// Someone asked for it. What was in flight is finished, unless they asked twice.
+    /// Someone asked for it. What was in flight is finished.
     Interrupted,
+    /// They asked twice. What was in flight is in doubt.
+    CutOff,
+}
+
+fn parked(counts: &Counts) -> u64 {
+    counts.failed + counts.unknown
 }
 
 impl Run {
@@ -38,38 +44,40 @@ impl Run {
         if self.until_settled {
             options = options.until_settled();
         }
+        if let Some(most) = self.max_parked {
+            options = options.most_parked(most);
+        }
         let before = self.bulk.status().await.map_err(of_queue)?;
         let working = self.bulk.work(options, onboarding).await.map_err(of_queue)?;
         let (stop, mut progress) = (working.stop(), working.progress());
         let mut bar = RowsBar::new();
-        let mut ended = Ended::Settled;
+        let (mut ended, mut is_cut_off) = (Ended::Settled, false);
         let mut stopped = std::pin::pin!(working.stopped());
         let result = loop {
             tokio::select! {
                 result = &mut stopped => break result,
                 () = interrupted() => {
-                    bar.say(if ended == Ended::Interrupted {
-                        "stopping at once: calls without an answer are looked at when this goes on"
+                    if ended == Ended::Interrupted {
+                        bar.say("stopping at once: calls without an answer are looked at when this goes on");
+                        is_cut_off = true;
+                        stop.at_once();
                     } else {
-                        "finishing what is in flight; interrupt again to stop at once"
-                    });
-                    ended = Ended::Interrupted;
-                    stop.stop();
-                }
-                Ok(()) = progress.changed() => {
-                    let now = *progress.borrow_and_update();
-                    bar.show(&now);
-                    let parked = |counts: &carium_bulk::Counts| counts.failed + counts.unknown;
-                    let newly = parked(&now.counts).saturating_sub(parked(&before));
-                    if ended == Ended::Settled && self.max_parked.is_some_and(|most| newly >= most) {
-                        ended = Ended::TooManyParked;
+                        bar.say("finishing what is in flight; interrupt again to stop at once");
                         stop.stop();
                     }
+                    ended = Ended::Interrupted;
                 }
+                Ok(()) = progress.changed() => bar.show(&progress.borrow_and_update()),
             }
         };
         bar.clear();
         result.map_err(of_queue)?;
-        Ok(ended)
+        let counts = self.bulk.status().await.map_err(of_queue)?;
+        let newly = parked(&counts).saturating_sub(parked(&before));
+        Ok(match ended {
+            Ended::Interrupted if is_cut_off => Ended::CutOff,
+            Ended::Settled if self.max_parked.is_some_and(|most| newly >= most) => Ended::TooManyParked,
+            ended => ended,
+        })
     }
 }

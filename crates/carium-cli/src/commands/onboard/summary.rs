@@ -70,6 +70,7 @@ impl Summary<'_> {
             for (name, number) in [
                 ("newly_submitted", submission.new),
                 ("known", submission.known),
+                ("mended", submission.mended),
                 ("changed", submission.changed),
                 ("repeated", submission.repeated),
                 ("wrong", submission.wrong),
@@ -92,10 +93,11 @@ impl Summary<'_> {
             #[expect(clippy::cast_precision_loss, reason = "a rate, to be shown")]
             let rate = self.newly_done as f64 / seconds.max(0.001);
             let rate = if self.newly_done > 0 { format!(", {rate:.0} a second") } else { String::new() };
-            let done = if self.newly_done == 0 {
-                "nothing was left to do".to_owned()
-            } else {
-                format!("{} done now", rows(self.newly_done))
+            let is_all_done = self.counts.done == self.counts.rows();
+            let done = match self.newly_done {
+                0 if is_all_done => "nothing was left to do".to_owned(),
+                0 => "no row was done now".to_owned(),
+                count => format!("{} done now", rows(count)),
             };
             say::line(&format!("{done}, in {seconds:.1} s{rate}"));
         }
@@ -179,6 +181,6 @@ impl Summary<'_> {
 }
 
 /// So many rows, in words.
-pub(super) fn rows(count: u64) -> String {
+pub(crate) fn rows(count: u64) -> String {
     if count == 1 { "1 row".to_owned() } else { format!("{count} rows") }
 }

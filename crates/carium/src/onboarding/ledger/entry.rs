@@ -187,6 +187,12 @@ impl Entry {
         self.state
     }
 
+    /// Whether it is certain that nothing came of the step: it was refused, and no earlier call for it is in doubt. Then
+    /// the entry can be forgotten, and something else be asked for under the same key.
+    pub fn is_certainly_undone(&self) -> bool {
+        self.state == EntryState::Open && !self.after_doubt && self.id.is_none() && self.upload.is_none()
+    }
+
     /// The id of what the step made: of the patient, the document reference, the appointment. `None` where it is
     /// not done, and for an invitation.
     pub fn id(&self) -> Option<Uuid> {

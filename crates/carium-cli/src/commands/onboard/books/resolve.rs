@@ -32,7 +32,7 @@ pub(in super::super) struct Resolve {
     #[arg(long, value_name = "STEP", value_parser = step)]
     step: Option<Step>,
     /// It is there, under this id
-    #[arg(long, value_name = "ID", group = "found")]
+    #[arg(long, value_name = "ID", group = "found", value_parser = id)]
     created: Option<Uuid>,
     /// The invitation was sent
     #[arg(long, group = "found")]
@@ -40,6 +40,11 @@ pub(in super::super) struct Resolve {
     /// It is not there: it is to be done
     #[arg(long, alias = "not-sent", group = "found")]
     not_created: bool,
+}
+
+fn id(text: &str) -> Result<Uuid, &'static str> {
+    let id = text.parse().ok().filter(|id: &Uuid| !id.is_nil());
+    id.ok_or("write the UUID that the platform shows")
 }
 
 fn step(text: &str) -> Result<Step, &'static str> {
