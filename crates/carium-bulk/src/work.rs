@@ -7,7 +7,6 @@ mod row;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use carium::onboarding::{Ledger, Onboarding};
@@ -218,7 +217,6 @@ async fn run(
     stop: Stop,
     until_settled: bool,
 ) -> Result<(), Error> {
-    let is_settled = AtomicBool::new(false);
     let beats = async {
         loop {
             tokio::time::sleep(BEAT).await;
@@ -232,9 +230,9 @@ async fn run(
         loop {
             match watch.look().await {
                 Ok(now) => {
-                    is_settled.store(now.counts.waiting + now.counts.running == 0, Ordering::Relaxed);
+                    let is_settled = now.counts.waiting + now.counts.running == 0;
                     progress.send_replace(now);
-                    if until_settled && is_settled.load(Ordering::Relaxed) {
+                    if until_settled && is_settled {
                         stop.stop();
                     }
                 }

@@ -76,21 +76,29 @@ pub(crate) struct Many {
     format: Format,
     columns: &'static [&'static str],
     records: Vec<Record>,
+    is_read: bool,
 }
 
 impl Many {
     /// Records of which a table shows these fields.
     pub(crate) fn new(format: Format, columns: &'static [&'static str]) -> Self {
-        Self { format, columns, records: Vec::new() }
+        Self { format, columns, records: Vec::new(), is_read: true }
     }
 
     pub(crate) fn push(&mut self, record: Record) -> Result<(), Failure> {
         if self.format == Format::Ndjson {
             let mut out = io::stdout().lock();
-            return finish(writeln!(out, "{}", Value::Object(record)).and_then(|()| out.flush()));
+            let written = writeln!(out, "{}", Value::Object(record)).and_then(|()| out.flush());
+            self.is_read &= !written.as_ref().is_err_and(is_closed);
+            return finish(written);
         }
         self.records.push(record);
         Ok(())
+    }
+
+    /// Whether anyone reads still: who has what they wanted (`carium … | head -1`) need not wait for the rest of a list.
+    pub(crate) fn is_read(&self) -> bool {
+        self.is_read
     }
 
     /// Writes what is not written yet.
@@ -113,10 +121,15 @@ fn width() -> Option<usize> {
     terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
 }
 
+/// Whether what is written to was closed by who read it.
+fn is_closed(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe
+}
+
 fn finish(written: io::Result<()>) -> Result<(), Failure> {
     match written {
         // Who reads no longer has what they wanted. How the command ends is told by its exit code all the same.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) if is_closed(&error) => Ok(()),
         Err(error) => Err(Failure::new(Exit::Other, "the output cannot be written").because(error)),
         Ok(()) => Ok(()),
     }

@@ -66,17 +66,7 @@ mod tests {
     use crate::diff::change::{Reach, Subject};
 
     fn change(effect: Effect) -> Change {
-        Change {
-            file: "t.yaml",
-            kind: "test",
-            pointer: String::new(),
-            line: 1,
-            is_gone: false,
-            place: String::new(),
-            what: String::new(),
-            effect,
-            subject: Subject::Document,
-        }
+        Change::of_test(effect, Subject::Document)
     }
 
     #[test]

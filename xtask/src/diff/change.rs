@@ -118,3 +118,21 @@ pub(crate) struct Change {
     /// What it is about.
     pub(crate) subject: Subject,
 }
+
+#[cfg(test)]
+impl Change {
+    /// One of which nothing else matters to a test.
+    pub(super) fn of_test(effect: Effect, subject: Subject) -> Self {
+        Self {
+            file: "t.yaml",
+            kind: "test",
+            pointer: String::new(),
+            line: 1,
+            is_gone: false,
+            place: String::new(),
+            what: String::new(),
+            effect,
+            subject,
+        }
+    }
+}

@@ -173,17 +173,8 @@ mod tests {
         let mut count = 0;
         for (file, spec) in [(SPEC, api), (ONBOARDING, &onboarding)] {
             for subject in subjects(spec) {
-                let change = Change {
-                    file,
-                    kind: "test",
-                    pointer: join("", "test"),
-                    line: 1,
-                    is_gone: false,
-                    place: String::new(),
-                    what: String::new(),
-                    effect: Effect::Wording,
-                    subject,
-                };
+                let pointer = join("", "test");
+                let change = Change { file, pointer, ..Change::of_test(Effect::Wording, subject) };
                 for item in of(&change, api, api) {
                     let by_hand = ["BirthDate", "DateTime", "FormFields"].contains(&item.as_str());
                     assert!(

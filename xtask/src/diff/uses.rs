@@ -190,17 +190,7 @@ pub struct Elsewhere { beds: u8 }
             fs::write(folder.path().join(CRATE).join(name), text).unwrap();
         }
         let spec = Spec::parse("t.yaml", SPEC).unwrap();
-        let change = Change {
-            file: "t.yaml",
-            kind: "test",
-            pointer: String::new(),
-            line: 1,
-            is_gone: false,
-            place: String::new(),
-            what: String::new(),
-            effect: Effect::Wording,
-            subject,
-        };
+        let change = Change::of_test(Effect::Wording, subject);
         let uses = Uses::read(folder.path()).unwrap().of(&change, &spec, &spec);
         uses.into_iter().map(|it| (it.public, it.item)).collect()
     }

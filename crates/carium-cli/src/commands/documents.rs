@@ -83,7 +83,9 @@ impl List {
         }
         let mut documents = client.documents().list(query);
         let mut output = Many::new(settings.format, &["id", "name", "file-name", "media-type"]);
-        while let Some(document) = documents.next().await {
+        while output.is_read()
+            && let Some(document) = documents.next().await
+        {
             output.push(shown(document?))?;
         }
         output.finish()

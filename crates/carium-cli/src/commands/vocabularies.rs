@@ -57,7 +57,9 @@ where
     let connection = connect(settings).await?;
     let mut listed = std::pin::pin!(list(&connection.client));
     let mut output = Many::new(settings.format, &["id", "name"]);
-    while let Some(item) = listed.next().await {
+    while output.is_read()
+        && let Some(item) = listed.next().await
+    {
         let (id, name) = item?;
         output.push(record([("id", Some(id.to_string())), ("name", name)]))?;
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use carium_bulk::Location;
 use clap::Args;
 
-use super::onboard::options::{Pace, QueueOption, of_queue};
+use super::onboard::options::{Pace, QueueOption, check_documents};
 use super::onboard::run::{Ended, Run};
 use super::onboard::summary::rows;
 use crate::connection::connect;
@@ -50,9 +50,8 @@ impl Worker {
             return Err(Failure::new(Exit::InvalidInput, "there is no queue at this place")
                 .next("check `--queue`; `carium onboard FILE` makes one"));
         }
-        if self.documents.as_ref().is_some_and(|folder| !folder.is_dir()) {
-            return Err(Failure::new(Exit::InvalidInput, "the folder for `--documents` is not there")
-                .next("check its path"));
+        if let Some(folder) = &self.documents {
+            check_documents(folder)?;
         }
         let prepare = async {
             let connection = connect(settings).await?;
@@ -78,13 +77,13 @@ impl Worker {
                 None => onboarding,
             }
         });
-        match ended.await? {
+        let (ended, counts) = ended.await?;
+        match ended {
             // To be interrupted is how it ends.
             Ended::Interrupted => Ok(()),
             Ended::CutOff => Err(Failure::new(Exit::Interrupted, "interrupted")
                 .next("what was in flight is looked at by the next worker")),
             Ended::Settled | Ended::TooManyParked => {
-                let counts = queue.bulk.status().await.map_err(of_queue)?;
                 say::line(&format!("{} of {} done", counts.done, rows(counts.rows())));
                 match counts.failed + counts.unknown {
                     0 => Ok(()),

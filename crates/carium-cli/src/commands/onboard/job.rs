@@ -9,7 +9,7 @@ use clap::Args;
 use tempfile::TempDir;
 use tokio::time::Instant;
 
-use super::options::{Pace, Queue, QueueOption, of_queue};
+use super::options::{Pace, Queue, QueueOption, check_documents, of_queue};
 use super::run::{Ended, Run};
 use super::summary::{Summary, rows};
 use super::{file, place};
@@ -103,8 +103,7 @@ impl Job {
         let client = connection.client.clone();
         let run =
             Run { bulk: bulk.clone(), pace: self.pace, max_parked: self.max_failures, until_settled: true };
-        let ended = run.finish(|ledger| client.onboarding(ledger).documents_in(documents)).await?;
-        let counts = bulk.status().await.map_err(of_queue)?;
+        let (ended, counts) = run.finish(|ledger| client.onboarding(ledger).documents_in(documents)).await?;
         let summary = Summary {
             queue: &opened.queue,
             is_temporary: opened.temporary.is_some(),
@@ -135,11 +134,7 @@ impl Job {
 
     fn documents(&self, path: &Path) -> Result<PathBuf, Failure> {
         match &self.documents {
-            Some(folder) if !folder.is_dir() => {
-                Err(Failure::new(Exit::InvalidInput, "the folder for `--documents` is not there")
-                    .next("check its path"))
-            }
-            Some(folder) => Ok(folder.clone()),
+            Some(folder) => check_documents(folder).map(|()| folder.clone()),
             None => Ok(match path.parent() {
                 Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
                 _ => PathBuf::from("."),

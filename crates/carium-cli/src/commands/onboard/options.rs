@@ -1,7 +1,7 @@
 //! What the command line says of a queue.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use carium::{Error, ErrorKind};
 use carium_bulk::{Bulk, Limits, Location, QueueKey, Target};
@@ -112,6 +112,14 @@ pub(crate) fn of_queue(error: Error) -> Failure {
         _ => return Failure::from(error),
     };
     Failure::new(exit, error.to_string()).because(error).next(next)
+}
+
+/// Whether the folder that `--documents` names is there.
+pub(crate) fn check_documents(folder: &Path) -> Result<(), Failure> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::InvalidInput, "the folder for `--documents` is not there").next("check its path"))
 }
 
 /// What is kept to: a queue takes a thousandth of a call a second, and that is for no one.

@@ -36,10 +36,11 @@ fn parked(counts: &Counts) -> u64 {
 }
 
 impl Run {
+    /// Why it ended, and the books then.
     pub(crate) async fn finish(
         self,
         onboarding: impl FnOnce(Arc<dyn Ledger>) -> Onboarding + Send,
-    ) -> Result<Ended, Failure> {
+    ) -> Result<(Ended, Counts), Failure> {
         let mut options = WorkOptions::new().rows_at_a_time(self.pace.concurrency.into());
         if self.until_settled {
             options = options.until_settled();
@@ -74,10 +75,11 @@ impl Run {
         result.map_err(of_queue)?;
         let counts = self.bulk.status().await.map_err(of_queue)?;
         let newly = parked(&counts).saturating_sub(parked(&before));
-        Ok(match ended {
+        let ended = match ended {
             Ended::Interrupted if is_cut_off => Ended::CutOff,
             Ended::Settled if self.max_parked.is_some_and(|most| newly >= most) => Ended::TooManyParked,
             ended => ended,
-        })
+        };
+        Ok((ended, counts))
     }
 }

@@ -26,7 +26,9 @@ impl Parked {
         let mut output = Many::new(settings.format, &["row", "line", "state", "step", "what"]);
         let mut parked = std::pin::pin!(queue.bulk.parked());
         let mut count: u64 = 0;
-        while let Some(row) = parked.next().await {
+        while output.is_read()
+            && let Some(row) = parked.next().await
+        {
             let row = row.map_err(of_queue)?;
             count += 1;
             for reason in reasons(&row) {
