@@ -19,7 +19,7 @@ fn workspace() -> PathBuf {
 
 /// What of a text is of concern here.
 #[derive(Default)]
-struct Page {
+struct PageCursor {
     links: Vec<String>,
     /// The names by which its headings are linked to.
     headings: BTreeSet<String>,
@@ -27,7 +27,7 @@ struct Page {
     fences: Vec<String>,
 }
 
-impl Page {
+impl PageCursor {
     fn read(path: &Path) -> Self {
         let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let mut page = Self::default();
@@ -63,9 +63,11 @@ fn name(heading: &str) -> String {
 }
 
 /// The pages of the book, by the names of their files.
-fn pages() -> BTreeMap<String, Page> {
+fn pages() -> BTreeMap<String, PageCursor> {
     let files = fs::read_dir(workspace().join("docs/src")).unwrap().map(|entry| entry.unwrap().path());
-    files.map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), Page::read(&path))).collect()
+    files
+        .map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), PageCursor::read(&path)))
+        .collect()
 }
 
 #[test]
@@ -85,13 +87,13 @@ fn every_link_leads_to_something() {
     let mut dead = Vec::new();
     for file in book.chain(around) {
         let path = root.join(&file);
-        for link in Page::read(&path).links.into_iter().filter(|link| !link.contains("://")) {
+        for link in PageCursor::read(&path).links.into_iter().filter(|link| !link.contains("://")) {
             let (target, anchor) = link.split_once('#').unwrap_or((&link, ""));
             let target = if target.is_empty() { path.clone() } else { path.parent().unwrap().join(target) };
             // In the book, nothing beside it is there.
             let is_outside = file.starts_with("docs") && target.parent() != path.parent();
             let is_there = target.exists()
-                && (anchor.is_empty() || Page::read(&target).headings.contains(anchor))
+                && (anchor.is_empty() || PageCursor::read(&target).headings.contains(anchor))
                 && !is_outside;
             if !is_there {
                 dead.push(format!("{}: {link}", file.display()));
@@ -104,7 +106,7 @@ fn every_link_leads_to_something() {
 #[test]
 fn every_example_runs() {
     let run = fs::read_to_string(workspace().join("docs/lib.rs")).unwrap();
-    let wrong = |(name, page): (String, Page)| {
+    let wrong = |(name, page): (String, PageCursor)| {
         let rust: Vec<_> = page.fences.into_iter().filter(|fence| fence.starts_with("rust")).collect();
         // Whatever rustdoc would not run.
         let idle = rust.iter().filter(|fence| !["rust", "rust,standalone_crate"].contains(&fence.as_str()));

@@ -11,7 +11,7 @@ use carium::api::http::{Request, Response};
 use carium::api::{Operation, RetryClass, Transport, TransportError, operations};
 use carium::appointments::AppointmentId;
 use carium::patients::Gender;
-use carium::{Carium, Credentials, Error, ErrorKind, Failure};
+use carium::{Carium, Credentials, Error, ErrorKind, TransportFailure};
 use carium_mock::{FakeCarium, Fault};
 
 const PAGE: &str = include_str!("../src/errors.md");
@@ -56,7 +56,7 @@ async fn call(carium: &Carium, class: RetryClass) -> Error {
 
 /// What came of a call, in the words of the page.
 fn in_words(error: &Error) -> &'static str {
-    match (error.attempts() > 1, error.may_have_happened()) {
+    match (error.attempts() > 1, error.may_have_been_applied()) {
         (true, false) => "repeated",
         (true, true) => "repeated, then in doubt",
         (false, false) => "fails",
@@ -77,7 +77,7 @@ impl Transport for NoWay {
         if *operation == operations::LOGIN {
             return Ok(Response::new(Bytes::from_static(br#"{"access-token": "token"}"#)));
         }
-        Err(Failure::not_sent("there is no way").into())
+        Err(TransportFailure::not_sent("there is no way").into())
     }
 }
 
@@ -93,7 +93,7 @@ async fn found(what: &str, class: RetryClass) -> Vec<&'static str> {
     let faults: Vec<Fault> = if what == "the answer is lost, or does not come in time" {
         vec![on().reset(), on().silence()]
     } else {
-        statuses(what).map(|status| on().answer(status)).collect()
+        statuses(what).map(|status| on().respond(status)).collect()
     };
     assert!(!faults.is_empty(), "nothing is known of: {what}");
     let mut found = Vec::new();
@@ -147,7 +147,7 @@ async fn each_status_has_its_kind() {
     for row in table(KINDS) {
         for status in statuses(row[1]) {
             let fake = FakeCarium::new();
-            fake.set_faults([Fault::on(&operations::GET_APPOINTMENT).every_call().answer(status)]);
+            fake.set_faults([Fault::on(&operations::GET_APPOINTMENT).every_call().respond(status)]);
             let error = call(fake.client(), RetryClass::Safe).await;
             assert_eq!(format!("`{:?}`", error.kind()), row[0], "{status}");
         }

@@ -81,7 +81,7 @@ fn features(root: &Path) -> Result<(), String> {
         ("carium-mock", ""),
         ("carium-mock", "expectations"),
         ("carium-mock", "strategies"),
-        ("carium-mock", "suite"),
+        ("carium-mock", "contract-tests"),
         ("carium-mock", "wire"),
         ("carium-mock", "sandbox"),
         ("carium-bulk", "rustls,sqlite"),

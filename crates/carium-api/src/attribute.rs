@@ -12,7 +12,7 @@ use serde::de::{
 use serde::ser::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::{Hidden, Unknown};
+use crate::{Redacted, Unknown};
 
 /// A property of an answer: whatever the service sends reads as one of these, and goes back as it came.
 ///
@@ -78,7 +78,7 @@ impl<T> Attribute<T> {
 
     /// The same with a label in the value's place, for the generated `Debug`.
     #[doc(hidden)]
-    pub fn hide(&self, label: Hidden) -> Attribute<Hidden> {
+    pub fn redact(&self, label: Redacted) -> Attribute<Redacted> {
         match self {
             Self::Missing => Attribute::Missing,
             Self::Null => Attribute::Null,

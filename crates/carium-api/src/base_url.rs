@@ -9,7 +9,7 @@ use url::{Host, Url};
 ///
 /// Plain `http` is taken for the loopback addresses only (127.0.0.0/8, `[::1]`, `localhost`): patients'
 /// records and tokens do not travel in the clear. For a test network there is
-/// [`BaseUrl::allowing_plain_http`].
+/// [`BaseUrl::parse_allowing_plain_http`].
 ///
 /// ```
 /// use carium_api::BaseUrl;
@@ -41,7 +41,7 @@ pub enum InvalidBaseUrl {
 
 impl InvalidBaseUrl {
     /// What is wrong with it and what to do, as it follows on "the base URL".
-    pub fn what(self) -> &'static str {
+    pub fn message(self) -> &'static str {
         match self {
             Self::NotHttp => "is not a URL of http or https: write it like https://api.carium.com",
             Self::HasCredentials => "has a user or a password in it: give credentials apart from it",
@@ -53,7 +53,7 @@ impl InvalidBaseUrl {
 
 impl fmt::Display for InvalidBaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the base URL {}", self.what())
+        write!(f, "the base URL {}", self.message())
     }
 }
 
@@ -62,7 +62,7 @@ impl std::error::Error for InvalidBaseUrl {}
 impl BaseUrl {
     /// Reads a base URL and takes plain `http` to any host. Patients' records and the token can be read on
     /// the way then: for test networks, with invented patients.
-    pub fn allowing_plain_http(text: &str) -> Result<Self, InvalidBaseUrl> {
+    pub fn parse_allowing_plain_http(text: &str) -> Result<Self, InvalidBaseUrl> {
         let url = Url::parse(text).map_err(|_| InvalidBaseUrl::NotHttp)?;
         if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
             return Err(InvalidBaseUrl::NotHttp);
@@ -103,7 +103,7 @@ impl BaseUrl {
     }
 
     /// Whether a URL has this one's scheme, host and port: whether a token may go there.
-    pub fn is_origin_of(&self, other: &str) -> bool {
+    pub fn is_same_origin(&self, other: &str) -> bool {
         // What begins with this very URL is told without reading all of it: most do.
         if other.strip_prefix(self.text.as_str()).is_some_and(|rest| rest.starts_with(['/', '?', '#'])) {
             return true;
@@ -125,7 +125,7 @@ impl FromStr for BaseUrl {
     type Err = InvalidBaseUrl;
 
     fn from_str(text: &str) -> Result<Self, InvalidBaseUrl> {
-        let base = Self::allowing_plain_http(text)?;
+        let base = Self::parse_allowing_plain_http(text)?;
         if base.url.scheme() == "http" && !base.is_loopback() {
             return Err(InvalidBaseUrl::PlainHttp);
         }
@@ -161,7 +161,7 @@ mod tests {
             "http://127.0.0.1.example.com",
         ] {
             assert_eq!(text.parse::<BaseUrl>(), Err(InvalidBaseUrl::PlainHttp), "{text}");
-            assert!(BaseUrl::allowing_plain_http(text).is_ok(), "{text}");
+            assert!(BaseUrl::parse_allowing_plain_http(text).is_ok(), "{text}");
         }
     }
 
@@ -197,8 +197,8 @@ mod tests {
     fn an_origin_is_scheme_host_and_port() {
         let base: BaseUrl = "https://api.example.com/v/".parse().unwrap();
         assert_eq!(base.as_str(), "https://api.example.com/v");
-        assert!(base.is_origin_of("https://API.example.com:443/other"));
-        assert!(base.is_origin_of("https://api.example.com/v/caredb/"));
+        assert!(base.is_same_origin("https://API.example.com:443/other"));
+        assert!(base.is_same_origin("https://api.example.com/v/caredb/"));
         for other in [
             "http://api.example.com",
             "https://api.example.com:444",
@@ -207,7 +207,7 @@ mod tests {
             "https://api.example.com@example.org/",
             "https://api.example.com.example.org/v/",
         ] {
-            assert!(!base.is_origin_of(other), "{other}");
+            assert!(!base.is_same_origin(other), "{other}");
         }
     }
 }

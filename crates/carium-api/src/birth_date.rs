@@ -6,7 +6,7 @@ use std::str::FromStr;
 use chrono::{Datelike, NaiveDate};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::Hidden;
+use crate::Redacted;
 
 /// A date of birth: a day of the calendar in the years 1 to 9999, read and written as `YYYY-MM-DD` and in no
 /// other form.
@@ -80,13 +80,13 @@ impl TryFrom<String> for BirthDate {
 
 impl fmt::Display for BirthDate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Hidden::Phi.fmt(f)
+        Redacted::Phi.fmt(f)
     }
 }
 
 impl fmt::Debug for BirthDate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("BirthDate").field(&Hidden::Phi).finish()
+        f.debug_tuple("BirthDate").field(&Redacted::Phi).finish()
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Serialize, Serializer};
 
-use crate::Hidden;
+use crate::Redacted;
 
 /// What a PATCH does to one property: keep it, clear it, or set it.
 ///
@@ -46,7 +46,7 @@ impl<T> Change<T> {
 
     /// The same with a label in the value's place, for the generated `Debug`.
     #[doc(hidden)]
-    pub fn hide(&self, label: Hidden) -> Change<Hidden> {
+    pub fn redact(&self, label: Redacted) -> Change<Redacted> {
         match self {
             Self::Keep => Change::Keep,
             Self::Clear => Change::Clear,

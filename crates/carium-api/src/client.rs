@@ -9,7 +9,7 @@ use http::{HeaderValue, Method, Request};
 use serde::de::DeserializeOwned;
 
 use crate::error::Error;
-use crate::further_query::FurtherQuery;
+use crate::extra_query::FurtherQuery;
 use crate::request::RequestBuilder;
 use crate::response::{Response, ResponseValue};
 use crate::types::ErrorDocument;
@@ -55,11 +55,11 @@ pub struct Client {
 impl Client {
     /// A client of the API at a base URL, over a transport.
     pub fn new(base_url: BaseUrl, transport: impl Transport) -> Self {
-        Self::over(base_url, Arc::new(transport))
+        Self::with_shared_transport(base_url, Arc::new(transport))
     }
 
     /// The same, over a transport that is shared already.
-    pub fn over(base_url: BaseUrl, transport: Arc<dyn Transport>) -> Self {
+    pub fn with_shared_transport(base_url: BaseUrl, transport: Arc<dyn Transport>) -> Self {
         Self { baseurl: base_url, transport }
     }
 
@@ -83,7 +83,7 @@ impl Client {
     /// # Errors
     /// [`Error::InvalidRequest`] where the link leads to another origin, which nothing is sent to; else as for
     /// the call of the list itself.
-    pub async fn follow<T: DeserializeOwned>(
+    pub async fn follow_link<T: DeserializeOwned>(
         &self,
         operation: &'static Operation,
         link: &str,

@@ -66,7 +66,7 @@ impl Transport for HttpTransport {
         mut request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportError> {
         if let Some((base_url, token)) = self.token.as_ref().filter(|_| operation.needs_token) {
-            if !base_url.is_origin_of(&request.uri().to_string()) {
+            if !base_url.is_same_origin(&request.uri().to_string()) {
                 return Err(TransportError::new("the access token is for another origin; nothing was sent"));
             }
             request.headers_mut().insert(AUTHORIZATION, token.clone());

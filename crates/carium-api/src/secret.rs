@@ -5,7 +5,7 @@ use std::fmt;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::Hidden;
+use crate::Redacted;
 
 /// A password, a one-time code, a token or a presigned URL.
 ///
@@ -55,7 +55,7 @@ impl Eq for Secret {}
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Hidden::Secret.fmt(f)
+        Redacted::Secret.fmt(f)
     }
 }
 

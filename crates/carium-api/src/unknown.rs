@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::Hidden;
+use crate::Redacted;
 
 /// Something that the service sent and the spec does not know: an attribute beyond its own, a value of an
 /// enum that was added since, a date in a form that nobody has seen yet.
@@ -36,6 +36,6 @@ impl From<Value> for Unknown {
 
 impl fmt::Debug for Unknown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Hidden::Unknown.fmt(f)
+        Redacted::Unknown.fmt(f)
     }
 }

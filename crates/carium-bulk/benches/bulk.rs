@@ -24,7 +24,7 @@ use carium::api::async_trait;
 use carium::onboarding::{Ledger, Onboarding, Services};
 use carium::patients::{IndividualId, NewPatient, Patients};
 use carium_bulk::rows::{RowOptions, Rows, Salt};
-use carium_bulk::{Bulk, Location, Target, WorkOptions};
+use carium_bulk::{OnboardingQueue, QueueLocation, Target, WorkOptions};
 use carium_mock::FakeCarium;
 use futures_util::StreamExt as _;
 
@@ -79,8 +79,8 @@ fn measure(work: &str, folder: &Path) -> Result<(), Failed> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let (count, seconds) = runtime.block_on(async {
         let file = folder.join("rows.ndjson");
-        let location = Location::File(folder.join("queue.db"));
-        let bulk = Bulk::open(&location, Target::sandbox(None)).await?;
+        let location = QueueLocation::File(folder.join("queue.db"));
+        let bulk = OnboardingQueue::open(&location, Target::sandbox(None)).await?;
         let begun = Instant::now();
         let count = match work {
             "inserts" => inserts(&folder.join("plain.db"), &file).await?,
@@ -88,10 +88,10 @@ fn measure(work: &str, folder: &Path) -> Result<(), Failed> {
             "submit" => bulk.submit(&file, RowOptions::new()).await?.new,
             "again" => bulk.submit(&file, RowOptions::new()).await?.known,
             "work" => {
-                let options = WorkOptions::new().rows_at_a_time(AT_A_TIME).until_settled();
+                let options = WorkOptions::new().max_concurrent_rows(AT_A_TIME).stop_when_settled();
                 let onboarding = |ledger: Arc<dyn Ledger>| Onboarding::new(services(), ledger);
                 bulk.work(options, onboarding).await?.stopped().await?;
-                bulk.status().await?.done
+                bulk.status().await?.completed
             }
             _ => return Err("there is no such measurement".into()),
         };

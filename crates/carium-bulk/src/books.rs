@@ -8,7 +8,7 @@ use futures_util::Stream;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
 
-use crate::Bulk;
+use crate::OnboardingQueue;
 use crate::database::{Transaction, either, unavailable};
 
 /// The state of a row.
@@ -17,9 +17,9 @@ use crate::database::{Transaction, either, unavailable};
 #[non_exhaustive]
 pub enum RowState {
     /// It waits for its turn or for another try, or a worker has it.
-    Waiting,
+    Pending,
     /// Everything that it asks for is done.
-    Done,
+    Completed,
     /// Something cannot be done until a person has mended it.
     Failed,
     /// Nobody knows whether something was done.
@@ -32,17 +32,17 @@ pub enum RowState {
 #[non_exhaustive]
 pub enum RowFailure {
     /// The file that it was submitted from has changed, or is not there. Submit the file again.
-    NotRead,
+    Unreadable,
     /// What it needs could not be had: a document that is not there, a name that means nothing.
-    NotBegun(StepFailure),
+    NotStarted(StepFailure),
 }
 
 /// A row in the books. It holds ids, kinds of errors and names of fields, and nothing of the patient.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
-pub struct BookedRow {
-    /// Its number in the books: what it is [resolved](Bulk::resolve) and [tried again](Bulk::retry) by.
+pub struct RowRecord {
+    /// Its number in the books: what it is [resolved](OnboardingQueue::resolve) and [tried again](OnboardingQueue::retry) by.
     pub row: i64,
     /// The file that it was submitted from. `None` where rows lie in the database.
     pub file: Option<PathBuf>,
@@ -51,7 +51,7 @@ pub struct BookedRow {
     /// Where it stands.
     pub state: RowState,
     /// How often it was tried and failed in a way that may pass.
-    pub tries: u64,
+    pub attempts: u64,
     /// What came of each of its steps, where it was begun.
     pub outcome: Option<OnboardingOutcome>,
     /// Why nothing was begun.
@@ -61,7 +61,7 @@ pub struct BookedRow {
 /// Which rows are to be tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Retry {
+pub enum RetrySelection {
     /// One, by its number, that is failed or unknown. What is unknown of it is not done again.
     Row(i64),
     /// All that failed.
@@ -73,9 +73,9 @@ const TOGETHER: i64 = 1000;
 
 type Listed = (i64, Option<String>, i64, String, i64, Option<String>, Option<String>);
 
-impl Bulk {
+impl OnboardingQueue {
     /// Every row, in the order in which they were submitted: a page of them is in memory at a time.
-    pub fn report(&self) -> impl Stream<Item = Result<BookedRow, Error>> + Send + '_ {
+    pub fn report(&self) -> impl Stream<Item = Result<RowRecord, Error>> + Send + '_ {
         self.listed(
             "SELECT r.id, f.path, r.line, r.state, r.tries, r.outcome, r.failure
             FROM carium_row r LEFT JOIN carium_file f ON f.id = r.file_id
@@ -84,7 +84,7 @@ impl Bulk {
     }
 
     /// The rows that a person has to look at: those that failed, and those of which something is unknown.
-    pub fn parked(&self) -> impl Stream<Item = Result<BookedRow, Error>> + Send + '_ {
+    pub fn parked(&self) -> impl Stream<Item = Result<RowRecord, Error>> + Send + '_ {
         self.listed(
             "SELECT r.id, f.path, r.line, r.state, r.tries, r.outcome, r.failure
             FROM carium_row r LEFT JOIN carium_file f ON f.id = r.file_id
@@ -92,7 +92,7 @@ impl Bulk {
         )
     }
 
-    fn listed(&self, list: &'static str) -> impl Stream<Item = Result<BookedRow, Error>> + Send + '_ {
+    fn listed(&self, list: &'static str) -> impl Stream<Item = Result<RowRecord, Error>> + Send + '_ {
         let pages = stream::try_unfold(Some(0), move |after| async move {
             let Some(after) = after else { return Ok(None) };
             let listed: Vec<Listed> = either!(Pool, &self.0.database.durable, pool => {
@@ -127,13 +127,13 @@ impl Bulk {
     /// # Errors
     /// - [`NotFound`](ErrorKind::NotFound): there is no row of this number that is failed or unknown.
     /// - [`Unavailable`](ErrorKind::Unavailable): the database. Some may be on the queue.
-    pub async fn retry(&self, which: Retry) -> Result<u64, Error> {
+    pub async fn retry(&self, which: RetrySelection) -> Result<u64, Error> {
         match which {
-            Retry::Row(row) => match self.again(&[row]).await? {
+            RetrySelection::Row(row) => match self.again(&[row]).await? {
                 0 => Err(no_row()),
                 rows => Ok(rows),
             },
-            Retry::Failed => {
+            RetrySelection::Failed => {
                 let (mut all, mut after) = (0, 0);
                 loop {
                     let failed =
@@ -166,7 +166,7 @@ impl Bulk {
 }
 
 async fn unpark(transaction: &mut Transaction, row: i64) -> Result<bool, Error> {
-    let unpark = "UPDATE carium_row SET state = 'waiting', tries = 0, failure = NULL, version = version + 1
+    let unpark = "UPDATE carium_row SET state = 'pending', tries = 0, failure = NULL, version = version + 1
         WHERE id = $1 AND state IN ('failed', 'unknown')";
     either!(Transaction, transaction, transaction => {
         let unparked = sqlx::query(unpark).bind(row).execute(&mut **transaction).await;
@@ -174,12 +174,12 @@ async fn unpark(transaction: &mut Transaction, row: i64) -> Result<bool, Error> 
     })
 }
 
-fn booked((row, file, line, state, tries, outcome, failure): Listed) -> Result<BookedRow, Error> {
+fn booked((row, file, line, state, tries, outcome, failure): Listed) -> Result<RowRecord, Error> {
     let unreadable = || Error::new(ErrorKind::Undecodable, "what the books say of a row cannot be read");
     let number = |number: i64| u64::try_from(number).unwrap_or(0);
     let state = match state.as_str() {
-        "waiting" => RowState::Waiting,
-        "done" => RowState::Done,
+        "pending" => RowState::Pending,
+        "completed" => RowState::Completed,
         "failed" => RowState::Failed,
         "unknown" => RowState::Unknown,
         _ => return Err(unreadable()),
@@ -189,7 +189,7 @@ fn booked((row, file, line, state, tries, outcome, failure): Listed) -> Result<B
     let failure =
         failure.map(|failure| serde_json::from_str(&failure)).transpose().map_err(|_| unreadable())?;
     let (line, tries) = (number(line), number(tries));
-    Ok(BookedRow { row, file: file.map(PathBuf::from), line, state, tries, outcome, failure })
+    Ok(RowRecord { row, file: file.map(PathBuf::from), line, state, attempts: tries, outcome, failure })
 }
 
 fn no_row() -> Error {

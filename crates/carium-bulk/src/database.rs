@@ -40,22 +40,22 @@ pub(crate) use either;
 /// Where a queue is kept.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Location {
+pub enum QueueLocation {
     /// In a file of SQLite, which is made where there is none. For any number of processes of one machine.
     File(PathBuf),
     /// On a server of PostgreSQL, by its URL. For any number of machines.
     Server(String),
 }
 
-impl Location {
+impl QueueLocation {
     /// Of the text that an operator gives: a URL (`postgres://` or `postgresql://`), else the path of a file.
-    pub fn of(text: &str) -> Self {
+    pub fn parse(text: &str) -> Self {
         let is_url = ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
         if is_url { Self::Server(text.to_owned()) } else { Self::File(text.into()) }
     }
 }
 
-impl fmt::Debug for Location {
+impl fmt::Debug for QueueLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => f.debug_tuple("File").field(path).finish(),
@@ -97,16 +97,16 @@ pub(crate) enum Transaction {
 
 impl Database {
     /// Connects, and brings the schema up to date.
-    pub(crate) async fn open(location: &Location) -> Result<Self, Error> {
+    pub(crate) async fn open(location: &QueueLocation) -> Result<Self, Error> {
         let database = Self::connect(location).await?;
         database.migrate().await?;
         Ok(database)
     }
 
     /// The same of one in which there is a queue already.
-    pub(crate) async fn open_existing(location: &Location) -> Result<Self, Error> {
+    pub(crate) async fn open_existing(location: &QueueLocation) -> Result<Self, Error> {
         let missing = || Error::new(ErrorKind::NotFound, "there is no queue at this place");
-        if let Location::File(path) = location
+        if let QueueLocation::File(path) = location
             && !path.is_file()
         {
             // To connect would make it.
@@ -124,10 +124,10 @@ impl Database {
         }
     }
 
-    async fn connect(location: &Location) -> Result<Self, Error> {
+    async fn connect(location: &QueueLocation) -> Result<Self, Error> {
         match location {
             #[cfg(feature = "sqlite")]
-            Location::File(path) => {
+            QueueLocation::File(path) => {
                 refuse_another_programs(path).await?;
                 let options = SqliteConnectOptions::new()
                     .filename(path)
@@ -145,7 +145,7 @@ impl Database {
                 Ok(Self { durable: Pool::Sqlite(durable), engine: Pool::Sqlite(engine) })
             }
             #[cfg(feature = "postgres")]
-            Location::Server(url) => {
+            QueueLocation::Server(url) => {
                 // What the URL has that cannot be read may be the password.
                 let options: PgConnectOptions = url.parse().map_err(|_| {
                     Error::new(ErrorKind::InvalidInput, "the URL of the queue's database cannot be read")

@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
 use crate::database::{Database, either, unavailable};
-use crate::rows::{Header, Place, Row, RowError, RowOptions, Salt, read_one};
+use crate::rows::{Header, Row, RowError, RowLocation, RowOptions, Salt, read_row};
 use crate::writer::json;
 
 /// A file as it was submitted: so many bytes of it, and their hash. One that has grown since is the same still.
@@ -112,9 +112,9 @@ impl Files {
     ///
     /// # Errors
     /// [`Corrupt`](ErrorKind::Corrupt): the file is another by now. [`Io`](ErrorKind::Io): it cannot be read.
-    pub(crate) async fn read(&self, file: i64, place: Place) -> Result<Row, Error> {
+    pub(crate) async fn read(&self, file: i64, place: RowLocation) -> Result<Row, Error> {
         let (path, header) = self.checked(file).await?;
-        read_one(path, &header, place).await.map_err(|error| match error {
+        read_row(path, &header, place).await.map_err(|error| match error {
             RowError::Io(error) => unreadable(&error),
             _ => changed(),
         })
@@ -165,5 +165,5 @@ fn unreadable(error: &io::Error) -> Error {
 }
 
 fn cut_off() -> Error {
-    Error::new(ErrorKind::Cancelled, "the program is ending")
+    Error::new(ErrorKind::Canceled, "the program is ending")
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
-use carium::onboarding::{Entry, EntryState, Ledger, Mark, RowKey, Step};
+use carium::onboarding::{EntryState, EntryVersion, Ledger, LedgerEntry, RowKey, Step};
 use carium::{Error, ErrorKind};
 
 use crate::database::{Database, either, unavailable};
@@ -35,7 +35,7 @@ impl BulkLedger {
         Self { gate: Some(gate), ..self }
     }
 
-    async fn before(&self, row: &RowKey, step: &Step, entry: &Entry) -> Result<(), Error> {
+    async fn before(&self, row: &RowKey, step: &Step, entry: &LedgerEntry) -> Result<(), Error> {
         let Some(gate) = self.gate.as_ref().filter(|_| entry.state() == EntryState::Intent) else {
             return Ok(());
         };
@@ -63,7 +63,7 @@ impl BulkLedger {
 
 #[async_trait]
 impl Ledger for BulkLedger {
-    async fn entries(&self, row: &RowKey) -> Result<Vec<(Step, Entry)>, Error> {
+    async fn entries(&self, row: &RowKey) -> Result<Vec<(Step, LedgerEntry)>, Error> {
         let entries = "SELECT step, entry FROM carium_ledger WHERE row_key = $1";
         let found: Vec<(String, String)> = either!(Pool, &self.database.durable, pool => {
             sqlx::query_as(entries).bind(row.as_str()).fetch_all(pool).await.map_err(unavailable)?
@@ -71,7 +71,12 @@ impl Ledger for BulkLedger {
         found.into_iter().map(|(step, entry)| Ok((step.parse()?, read(&entry)?))).collect()
     }
 
-    async fn insert(&self, row: &RowKey, step: &Step, entry: &Entry) -> Result<Option<Entry>, Error> {
+    async fn insert(
+        &self,
+        row: &RowKey,
+        step: &Step,
+        entry: &LedgerEntry,
+    ) -> Result<Option<LedgerEntry>, Error> {
         self.before(row, step, entry).await?;
         let write = Write::Insert { row: row.clone(), step: step.clone(), entry: entry.clone() };
         let written = self.writer.write(write).await;
@@ -84,7 +89,13 @@ impl Ledger for BulkLedger {
         }
     }
 
-    async fn replace(&self, row: &RowKey, step: &Step, mark: Mark, entry: &Entry) -> Result<bool, Error> {
+    async fn replace(
+        &self,
+        row: &RowKey,
+        step: &Step,
+        mark: EntryVersion,
+        entry: &LedgerEntry,
+    ) -> Result<bool, Error> {
         self.before(row, step, entry).await?;
         let write = Write::Replace { row: row.clone(), step: step.clone(), mark, entry: entry.clone() };
         let written = self.writer.write(write).await;
@@ -94,7 +105,7 @@ impl Ledger for BulkLedger {
     }
 }
 
-fn read(entry: &str) -> Result<Entry, Error> {
+fn read(entry: &str) -> Result<LedgerEntry, Error> {
     let read = serde_json::from_str(entry);
     // Its words may quote the entry.
     read.map_err(|_| Error::new(ErrorKind::Undecodable, "an entry of the ledger cannot be read"))

@@ -6,7 +6,7 @@
 //!
 //! ```
 //! use carium_bulk::rows::{RowOptions, validate};
-//! use carium_bulk::{Bulk, Limits, Location, ReportFormat, Target, WorkOptions};
+//! use carium_bulk::{OnboardingQueue, Limits, QueueLocation, ReportFormat, Target, WorkOptions};
 //! use futures_util::TryStreamExt as _;
 //! # use carium_mock::FakeCarium;
 //!
@@ -23,16 +23,16 @@
 //! assert!(report.is_ok());
 //!
 //! // A queue belongs to one base URL and one organization. Here it is a file, which is made where there is none.
-//! let bulk = Bulk::open(&Location::File(queue), Target::of(&carium)).await?;
+//! let bulk = OnboardingQueue::open(&QueueLocation::File(queue), Target::for_client(&carium)).await?;
 //! let submission = bulk.submit(&file, RowOptions::new()).await?;
 //! println!("{} rows are new, {} were known", submission.new, submission.known);
 //!
 //! // What all processes that work on it keep to together.
-//! bulk.set_limits(Limits::none().per_second(50.0).in_flight(32)).await?;
-//! let options = WorkOptions::new().rows_at_a_time(16).until_settled();
-//! let working = bulk.work(options, |ledger| carium.onboarding(ledger).documents_in("scans/")).await?;
+//! bulk.set_limits(Limits::unlimited().max_calls_per_second(50.0).in_flight(32)).await?;
+//! let options = WorkOptions::new().max_concurrent_rows(16).stop_when_settled();
+//! let working = bulk.work(options, |ledger| carium.onboarding(ledger).documents_folder("scans/")).await?;
 //! working.stopped().await?;
-//! assert_eq!(bulk.status().await?.done, 1);
+//! assert_eq!(bulk.status().await?.completed, 1);
 //!
 //! // What a person has to look at, and everything.
 //! let parked: Vec<_> = bulk.parked().try_collect().await?;
@@ -45,16 +45,16 @@
 //! ```
 //!
 //! # What is done once
-//! Every row that was ever submitted is in one of five states, and [`status`](Bulk::status) counts them: it waits, a
+//! Every row that was ever submitted is in one of five states, and [`status`](OnboardingQueue::status) counts them: it waits, a
 //! worker has it, it is done, it failed, or something of it is unknown. What may be tried again is, by itself,
 //! with growing waits of up to 30 seconds, and after a 429 when the service says. What may not is parked:
 //!
 //! - *failed*: a person mends what is wrong (a document that is missing, a name that means nothing, an account without
-//!   rights), and has the row [tried again](Bulk::retry). A row whose own text was wrong is
-//!   corrected in its file and [submitted](Bulk::submit) again: as long as nothing was created for it, it is taken anew.
+//!   rights), and has the row [tried again](OnboardingQueue::retry). A row whose own text was wrong is
+//!   corrected in its file and [submitted](OnboardingQueue::submit) again: as long as nothing was created for it, it is taken anew.
 //! - *unknown*: a call was sent whose answer was lost, or whose process was killed. Calls that create a patient or
 //!   an appointment, and invitations, cannot be looked up in the API, and so are not sent again by themselves. A person
-//!   looks, and [says](Bulk::resolve) what is there; the row then goes on.
+//!   looks, and [says](OnboardingQueue::resolve) what is there; the row then goes on.
 //!
 //! A worker whose heart has been silent for five seconds is taken for dead, and the others, or the next one that is
 //! started, take up what it had. Whatever it did is in the [ledger](carium::onboarding::Ledger). One that was only
@@ -68,7 +68,7 @@
 //! | | in a file of SQLite | on a server of PostgreSQL |
 //! | --- | --- | --- |
 //! | processes | of one machine | of many |
-//! | rows | where they were: the queue knows the path of the file, and where in it each row lies. The file's hash, and the row's, are checked before it is used | sealed in the database with AES-256-GCM; the [key](QueueKey) is with the workers |
+//! | rows | where they were: the queue knows the path of the file, and where in it each row lies. The file's hash, and the row's, are checked before it is used | sealed in the database with AES-256-GCM; the [key](EncryptionKey) is with the workers |
 //! | documents | in the folder that a worker is given | the same, on each machine |
 //! | books, ledger | in the database | in the database |
 //!
@@ -94,13 +94,13 @@ mod target;
 mod work;
 mod writer;
 
-pub use self::books::{BookedRow, Retry, RowFailure, RowState};
-pub use self::database::Location;
+pub use self::books::{RetrySelection, RowFailure, RowRecord, RowState};
+pub use self::database::QueueLocation;
 pub use self::limits::Limits;
-pub use self::queue::Bulk;
+pub use self::queue::OnboardingQueue;
 pub use self::report::ReportFormat;
-pub use self::seal::{QUEUE_KEY, QueueKey};
-pub use self::status::Counts;
+pub use self::seal::{ENCRYPTION_KEY_VARIABLE, EncryptionKey};
+pub use self::status::RowCounts;
 pub use self::submit::Submission;
 pub use self::target::Target;
-pub use self::work::{Progress, Stop, WorkOptions, Working};
+pub use self::work::{StopHandle, WorkOptions, WorkProgress, WorkerHandle};

@@ -23,28 +23,28 @@ use crate::database::{Database, Transaction, either, unavailable};
 #[non_exhaustive]
 pub struct Limits {
     /// How many calls begin in a second. `None`: as many as will.
-    pub per_second: Option<f64>,
+    pub max_calls_per_second: Option<f64>,
     /// How many calls are under way at a time. `None`: as many as there are rows at work.
-    pub in_flight: Option<u32>,
+    pub max_in_flight: Option<u32>,
 }
 
 impl Limits {
     /// None.
-    pub fn none() -> Self {
+    pub fn unlimited() -> Self {
         Self::default()
     }
 
     /// So many calls a second.
     #[must_use]
-    pub fn per_second(mut self, calls: f64) -> Self {
-        self.per_second = Some(calls);
+    pub fn max_calls_per_second(mut self, calls: f64) -> Self {
+        self.max_calls_per_second = Some(calls);
         self
     }
 
     /// So many calls at a time.
     #[must_use]
-    pub fn in_flight(mut self, calls: u32) -> Self {
-        self.in_flight = Some(calls);
+    pub fn max_in_flight(mut self, calls: u32) -> Self {
+        self.max_in_flight = Some(calls);
         self
     }
 }
@@ -55,16 +55,18 @@ impl Database {
     /// Keeps the limits, from now on and for everyone.
     pub(crate) async fn set_limits(&self, limits: Limits) -> Result<(), Error> {
         let rates = 0.001..=1_000_000.0;
-        if limits.per_second.is_some_and(|rate| !rates.contains(&rate)) || limits.in_flight == Some(0) {
+        if limits.max_calls_per_second.is_some_and(|rate| !rates.contains(&rate))
+            || limits.max_in_flight == Some(0)
+        {
             let what =
                 "a limit is out of range: from 0.001 to 1000000 calls a second, and at least 1 at a time";
             return Err(Error::new(ErrorKind::InvalidInput, what));
         }
         #[allow(clippy::cast_possible_truncation, reason = "at the most a thousand seconds, in nanoseconds")]
-        let spacing = limits.per_second.map(|rate| (SECOND / rate) as i64);
+        let spacing = limits.max_calls_per_second.map(|rate| (SECOND / rate) as i64);
         let set = "UPDATE carium_limit SET spacing = $1, in_flight = $2";
         either!(Pool, &self.durable, pool => {
-            let set = sqlx::query(set).bind(spacing).bind(limits.in_flight.map(i64::from));
+            let set = sqlx::query(set).bind(spacing).bind(limits.max_in_flight.map(i64::from));
             set.execute(pool).await.map_err(unavailable)?;
         });
         Ok(())
@@ -78,7 +80,10 @@ impl Database {
         });
         #[allow(clippy::cast_precision_loss, reason = "a rate, to be shown")]
         let per_second = spacing.map(|spacing| SECOND / spacing as f64);
-        Ok(Limits { per_second, in_flight: in_flight.and_then(|limit| u32::try_from(limit).ok()) })
+        Ok(Limits {
+            max_calls_per_second: per_second,
+            max_in_flight: in_flight.and_then(|limit| u32::try_from(limit).ok()),
+        })
     }
 
     /// Takes turns for so many calls, one after another: how long it is to the first, and how long from each to the
@@ -200,7 +205,7 @@ impl Share {
             return Ok(Permit { _in_flight: None, _wanting: wanting });
         }
         let permit = Arc::clone(&self.calls).acquire_owned().await;
-        let permit = permit.map_err(|_| Error::new(ErrorKind::Cancelled, "the worker has stopped"))?;
+        let permit = permit.map_err(|_| Error::new(ErrorKind::Canceled, "the worker has stopped"))?;
         Ok(Permit { _in_flight: Some(permit), _wanting: wanting })
     }
 
@@ -214,11 +219,11 @@ impl Share {
     ) -> Result<Balance, Error> {
         let wanted = self.peak.swap(self.wanted.load(Ordering::Acquire), Ordering::AcqRel);
         let (limit, workers, others, starving): (Option<i64>, i64, i64, i64) = either!(Transaction, transaction, transaction => {
-            let seen = "SELECT limits.in_flight,
+            let seen = "SELECT limits.max_in_flight,
                         (SELECT count(*) FROM carium_worker),
                         (SELECT CAST(coalesce(sum(share), 0) AS BIGINT) FROM carium_worker WHERE id <> $1),
                         (SELECT count(*) FROM carium_worker WHERE id <> $1 AND share < wanted
-                            AND share * (SELECT count(*) FROM carium_worker) < limits.in_flight)
+                            AND share * (SELECT count(*) FROM carium_worker) < limits.max_in_flight)
                     FROM carium_limit limits";
             sqlx::query_as(seen).bind(worker).fetch_one(&mut **transaction).await.map_err(unavailable)?
         });

@@ -7,19 +7,19 @@ use carium::onboarding::Ledger;
 use carium::{Error, ErrorKind};
 
 use crate::Target;
-use crate::database::{Database, Location, either, unavailable};
+use crate::database::{Database, QueueLocation, either, unavailable};
 use crate::engine::{Engine, River};
 use crate::ledger::BulkLedger;
 use crate::limits::Limits;
 use crate::rows::Salt;
-use crate::seal::{QueueKey, Seal};
+use crate::seal::{EncryptionKey, Seal};
 use crate::writer::Writer;
 
 /// A queue of rows to onboard, with the books of what came of each. Cheap to clone; the clones are one.
 ///
 /// The books and the ledger are the permanent record: whoever deletes them forgets which patients are there.
 #[derive(Clone)]
-pub struct Bulk(pub(crate) Arc<Parts>);
+pub struct OnboardingQueue(pub(crate) Arc<Parts>);
 
 pub(crate) struct Parts {
     pub(crate) database: Database,
@@ -31,15 +31,15 @@ pub(crate) struct Parts {
     pub(crate) is_for_reading: bool,
 }
 
-impl Bulk {
+impl OnboardingQueue {
     /// Opens a queue in a file of SQLite, and makes it where there is none. One on a server needs a key:
-    /// [`open_sealed`](Self::open_sealed).
+    /// [`open_encrypted`](Self::open_encrypted).
     ///
     /// # Errors
     /// - [`Conflict`](ErrorKind::Conflict): the queue was made for another target, or by a newer version.
     /// - [`InvalidInput`](ErrorKind::InvalidInput): the location cannot be read, or needs a key.
     /// - [`Unavailable`](ErrorKind::Unavailable): the database.
-    pub async fn open(location: &Location, target: Target) -> Result<Self, Error> {
+    pub async fn open(location: &QueueLocation, target: Target) -> Result<Self, Error> {
         Self::opened(location, target, None).await
     }
 
@@ -48,7 +48,11 @@ impl Bulk {
     /// # Errors
     /// As for [`open`](Self::open), and [`Conflict`](ErrorKind::Conflict) for another key than the queue was made
     /// with.
-    pub async fn open_sealed(location: &Location, target: Target, key: &QueueKey) -> Result<Self, Error> {
+    pub async fn open_encrypted(
+        location: &QueueLocation,
+        target: Target,
+        key: &EncryptionKey,
+    ) -> Result<Self, Error> {
         Self::opened(location, target, Some(key)).await
     }
 
@@ -60,7 +64,7 @@ impl Bulk {
     /// - [`Conflict`](ErrorKind::Conflict): it was made by a newer version.
     /// - [`InvalidInput`](ErrorKind::InvalidInput): the location cannot be read.
     /// - [`Unavailable`](ErrorKind::Unavailable): the database.
-    pub async fn open_books(location: &Location) -> Result<Self, Error> {
+    pub async fn open_read_only(location: &QueueLocation) -> Result<Self, Error> {
         let database = Database::open_existing(location).await?;
         let made: Made = either!(Pool, &database.durable, pool => {
             sqlx::query_as(MADE).fetch_one(pool).await.map_err(unavailable)?
@@ -81,7 +85,11 @@ impl Bulk {
         Ok(())
     }
 
-    async fn opened(location: &Location, target: Target, key: Option<&QueueKey>) -> Result<Self, Error> {
+    async fn opened(
+        location: &QueueLocation,
+        target: Target,
+        key: Option<&EncryptionKey>,
+    ) -> Result<Self, Error> {
         let database = Database::open(location).await?;
         let seal = key.map(Seal::new).transpose()?;
         if database.is_shared() && seal.is_none() {
@@ -169,8 +177,8 @@ fn fill(salt: &mut [u8]) -> Result<(), Error> {
     getrandom::fill(salt).map_err(|_| Error::new(ErrorKind::Io, "the system has no random numbers"))
 }
 
-impl fmt::Debug for Bulk {
+impl fmt::Debug for OnboardingQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Bulk").field("target", &self.0.target).finish_non_exhaustive()
+        f.debug_struct("OnboardingQueue").field("target", &self.0.target).finish_non_exhaustive()
     }
 }

@@ -3,13 +3,13 @@
 use carium::Error;
 use carium::onboarding::{OnboardingOutcome, Step, StepOutcome, StepReport};
 
-use crate::books::{BookedRow, RowFailure};
+use crate::books::{RowFailure, RowRecord};
 use crate::writer::json;
 
 /// The form of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReportFormat {
-    /// A table: RFC 4180, with [names of columns](ReportFormat::heading) in its first line.
+    /// A table: RFC 4180, with [names of columns](ReportFormat::header) in its first line.
     Csv,
     /// A JSON object a line: all that is known of each step.
     Ndjson,
@@ -17,7 +17,7 @@ pub enum ReportFormat {
 
 impl ReportFormat {
     /// The line before all others, where the form has one.
-    pub fn heading(self) -> Option<&'static str> {
+    pub fn header_line(self) -> Option<&'static str> {
         (self == Self::Csv).then_some(
             "row,file,line,state,tries,patient,invitation,documents,orphaned-documents,appointment,unknown,failed\n",
         )
@@ -30,7 +30,7 @@ impl ReportFormat {
     ///
     /// # Errors
     /// None in practice: everything that is in the books can be written as JSON.
-    pub fn line(self, row: &BookedRow) -> Result<String, Error> {
+    pub fn line(self, row: &RowRecord) -> Result<String, Error> {
         match self {
             Self::Csv => Ok(csv(row)),
             Self::Ndjson => json(row).map(|line| line + "\n"),
@@ -38,12 +38,14 @@ impl ReportFormat {
     }
 }
 
-fn csv(row: &BookedRow) -> String {
+fn csv(row: &RowRecord) -> String {
     let steps = row.outcome.as_ref().map(OnboardingOutcome::steps).unwrap_or_default();
     let done = |of: fn(&Step) -> bool| {
         let of = steps.iter().filter(|report| of(&report.step));
         let ids = of.filter_map(|report| match &report.result {
-            StepOutcome::Done(done) => Some(done.id.map_or_else(|| "done".to_owned(), |id| id.to_string())),
+            StepOutcome::Completed(done) => {
+                Some(done.id.map_or_else(|| "done".to_owned(), |id| id.to_string()))
+            }
             _ => None,
         });
         ids.collect::<Vec<_>>().join(";")
@@ -52,10 +54,10 @@ fn csv(row: &BookedRow) -> String {
     let unknown = steps.iter().filter(|report| matches!(report.result, StepOutcome::Unknown(_)));
     let mut failed: Vec<String> = steps.iter().filter_map(failure).collect();
     match &row.failure {
-        Some(RowFailure::NotRead) => {
+        Some(RowFailure::Unreadable) => {
             failed.push("the row cannot be read from its file: submit it again".to_owned());
         }
-        Some(RowFailure::NotBegun(failure)) => failed.push(with_fields(&failure.what, &failure.fields)),
+        Some(RowFailure::NotStarted(failure)) => failed.push(with_fields(&failure.message, &failure.fields)),
         None => {}
     }
     let fields = [
@@ -63,7 +65,7 @@ fn csv(row: &BookedRow) -> String {
         row.file.as_ref().map(|file| file.display().to_string()).unwrap_or_default(),
         row.line.to_string(),
         format!("{:?}", row.state).to_lowercase(),
-        row.tries.to_string(),
+        row.attempts.to_string(),
         done(|step| *step == Step::Patient),
         done(|step| matches!(step, Step::Invitation(_))),
         done(|step| matches!(step, Step::Document(_))),
@@ -79,7 +81,7 @@ fn csv(row: &BookedRow) -> String {
 fn failure(report: &StepReport) -> Option<String> {
     match &report.result {
         StepOutcome::Failed(failure) => {
-            Some(format!("{}: {}", report.step, with_fields(&failure.what, &failure.fields)))
+            Some(format!("{}: {}", report.step, with_fields(&failure.message, &failure.fields)))
         }
         _ => None,
     }

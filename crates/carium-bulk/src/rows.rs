@@ -20,11 +20,11 @@
 //! What is wrong is said with its line, its column, its field and a mend, all of a row at once, and never with what
 //! stands there: [`validate`] for a whole file.
 //!
-//! A file of any length takes the same memory. A row has a [`Place`], by which whoever has the [`Header`] reads it again
-//! ([`read_one`]), and a key, by which it is recognised: a salted hash of a column, else of the username.
+//! A file of any length takes the same memory. A row has a [`RowLocation`], by which whoever has the [`Header`] reads it again
+//! ([`read_row`]), and a key, by which it is recognised: a salted hash of a column, else of the username.
 //!
 //! ```no_run
-//! use carium_bulk::rows::{RowError, RowOptions, Rows, Salt, read_one, validate};
+//! use carium_bulk::rows::{RowError, RowOptions, Rows, Salt, read_row, validate};
 //! use futures_util::StreamExt as _;
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -39,8 +39,8 @@
 //! let header = rows.header().clone();
 //! while let Some(row) = rows.next().await {
 //!     match row {
-//!         Ok(row) => assert_eq!(read_one("patients.csv", &header, row.place).await?.digest, row.digest),
-//!         Err(RowError::Wrong(problems)) => println!("{problems}"),
+//!         Ok(row) => assert_eq!(read_row("patients.csv", &header, row.place).await?.digest, row.digest),
+//!         Err(RowError::Invalid(problems)) => println!("{problems}"),
 //!         Err(error) => return Err(error.into()),
 //!     }
 //! }
@@ -68,10 +68,10 @@ use carium::onboarding::OnboardingRequest;
 
 pub use header::{Header, RowFormat, RowOptions};
 pub use identity::{RowDigest, RowIdentity, Salt};
-pub use one::read_one;
-pub use place::Place;
+pub use one::read_row;
+pub use place::RowLocation;
 pub use problem::{RowError, RowProblem, RowProblems};
-pub use report::{Report, validate};
+pub use report::{ValidationReport, validate};
 pub use stream::Rows;
 
 /// One row of a file, read and checked.
@@ -79,7 +79,7 @@ pub use stream::Rows;
 #[non_exhaustive]
 pub struct Row {
     /// Where it lies.
-    pub place: Place,
+    pub place: RowLocation,
     /// What it is recognised by.
     pub key: RowIdentity,
     /// What is wanted by it: another one, where a row under a known key has changed.

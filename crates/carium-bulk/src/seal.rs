@@ -9,18 +9,18 @@ use carium::{Error, ErrorKind};
 /// The key that the rows of a queue on a server are sealed with: 32 bytes, which every worker is given.
 #[derive(Clone)]
 #[cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "nothing is sealed without a server"))]
-pub struct QueueKey([u8; 32]);
+pub struct EncryptionKey([u8; 32]);
 
 /// The variable of the environment that the key is read from.
-pub const QUEUE_KEY: &str = "CARIUM_QUEUE_KEY";
+pub const ENCRYPTION_KEY_VARIABLE: &str = "CARIUM_QUEUE_KEY";
 
-impl QueueKey {
+impl EncryptionKey {
     /// The key of the environment's `CARIUM_QUEUE_KEY`: 64 hexadecimal digits, as `openssl rand -hex 32` prints them.
     ///
     /// # Errors
     /// [`InvalidInput`](ErrorKind::InvalidInput): it is not there, or is no key.
     pub fn from_env() -> Result<Self, Error> {
-        let text = std::env::var(QUEUE_KEY);
+        let text = std::env::var(ENCRYPTION_KEY_VARIABLE);
         Self::parse(&text.map_err(|_| Error::new(ErrorKind::InvalidInput, "CARIUM_QUEUE_KEY is not set"))?)
     }
 
@@ -55,15 +55,15 @@ impl QueueKey {
     }
 }
 
-impl From<[u8; 32]> for QueueKey {
+impl From<[u8; 32]> for EncryptionKey {
     fn from(key: [u8; 32]) -> Self {
         Self(key)
     }
 }
 
-impl fmt::Debug for QueueKey {
+impl fmt::Debug for EncryptionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("QueueKey").finish_non_exhaustive()
+        f.debug_tuple("EncryptionKey").finish_non_exhaustive()
     }
 }
 
@@ -77,7 +77,7 @@ const NONCE: usize = aws_lc_rs::aead::NONCE_LEN;
 
 #[cfg(feature = "postgres")]
 impl Seal {
-    pub(crate) fn new(key: &QueueKey) -> Result<Self, Error> {
+    pub(crate) fn new(key: &EncryptionKey) -> Result<Self, Error> {
         let key = aws_lc_rs::aead::RandomizedNonceKey::new(&aws_lc_rs::aead::AES_256_GCM, &key.0);
         key.map(Self).map_err(|_| failed())
     }
@@ -114,7 +114,7 @@ pub(crate) enum Seal {}
 
 #[cfg(not(feature = "postgres"))]
 impl Seal {
-    pub(crate) fn new(_: &QueueKey) -> Result<Self, Error> {
+    pub(crate) fn new(_: &EncryptionKey) -> Result<Self, Error> {
         Err(Error::new(ErrorKind::InvalidInput, "this program was built without a database that needs a key"))
     }
 

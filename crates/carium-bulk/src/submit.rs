@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use carium::onboarding::Entry;
+use carium::onboarding::LedgerEntry;
 use carium::{Error, ErrorKind};
 use futures_util::StreamExt as _;
 
-use crate::Bulk;
+use crate::OnboardingQueue;
 use crate::books::RowFailure;
 use crate::database::{Transaction, either, unavailable};
 use crate::files::Submitted;
@@ -29,18 +29,18 @@ pub struct Submission {
     pub known: u64,
     /// Rows under a known key that say something else than before, and that had failed before anything was created for
     /// them. They are on the queue again, as they are now.
-    pub mended: u64,
+    pub corrected: u64,
     /// Rows under a known key that say something else than before. Nothing is done for them: what is to become of
     /// the patient who may be there already is for a person to say.
     pub changed: u64,
     /// Rows whose key an earlier row of the file has. Nothing is done for them.
-    pub repeated: u64,
+    pub duplicates: u64,
     /// Rows that break a rule. Nothing is done for them.
-    pub wrong: u64,
+    pub invalid: u64,
     /// The lines of rows that have changed: the first thousand.
     pub changed_lines: Vec<u64>,
     /// The lines of rows that repeat a key: the first thousand.
-    pub repeated_lines: Vec<u64>,
+    pub duplicate_lines: Vec<u64>,
     /// What is wrong with rows: of the first thousand.
     pub problems: Vec<RowProblems>,
 }
@@ -48,7 +48,7 @@ pub struct Submission {
 impl Submission {
     /// How many rows the file has.
     pub fn rows(&self) -> u64 {
-        self.new + self.known + self.mended + self.changed + self.repeated + self.wrong
+        self.new + self.known + self.corrected + self.changed + self.duplicates + self.invalid
     }
 }
 
@@ -67,10 +67,10 @@ type KnownRow = (i64, String, String, String, Option<String>, Option<i64>, i64);
 /// Whether nothing but its file kept a row from being worked on.
 fn is_stray(known: &Known) -> bool {
     let failure = known.failure.as_deref().and_then(|failure| serde_json::from_str(failure).ok());
-    known.state == "failed" && failure == Some(RowFailure::NotRead)
+    known.state == "failed" && failure == Some(RowFailure::Unreadable)
 }
 
-impl Bulk {
+impl OnboardingQueue {
     /// Submits the rows of a file: puts on the queue what it does not know. The same file twice does nothing twice, and
     /// one that has grown, what is new in it. It is read as a stream; a thousand rows are in memory at a time.
     ///
@@ -101,8 +101,8 @@ impl Bulk {
                 // What was added since the file was hashed is for the next time.
                 Ok(row) if row.place.offset + row.place.length > end => break,
                 Ok(row) => chunk.push(row),
-                Err(RowError::Wrong(problems)) => {
-                    submission.wrong += 1;
+                Err(RowError::Invalid(problems)) => {
+                    submission.invalid += 1;
                     if submission.problems.len() < KEPT {
                         submission.problems.push(problems);
                     }
@@ -120,10 +120,10 @@ impl Bulk {
         tracing::info!(
             new = submission.new,
             known = submission.known,
-            mended = submission.mended,
+            corrected = submission.corrected,
             changed = submission.changed,
-            repeated = submission.repeated,
-            wrong = submission.wrong,
+            duplicates = submission.duplicates,
+            invalid = submission.invalid,
             "submitted"
         );
         Ok(submission)
@@ -153,14 +153,14 @@ impl Bulk {
             let Some(there) = known.get(key) else { continue };
             let line = number(row.place.line);
             if there.file.is_some() && there.file == file && there.line != line {
-                counts.repeated += 1;
-                counts.repeated_lines.push(row.place.line);
+                counts.duplicates += 1;
+                counts.duplicate_lines.push(row.place.line);
             } else if there.digest != row.digest.to_string()
                 && there.state == "failed"
                 && forget(&mut transaction, key).await?
             {
                 self.replace(&mut transaction, there.id, file, row, key).await?;
-                counts.mended += 1;
+                counts.corrected += 1;
                 to_enqueue.push(there.id);
             } else if there.digest != row.digest.to_string() {
                 counts.changed += 1;
@@ -168,7 +168,7 @@ impl Bulk {
             } else {
                 counts.known += 1;
                 let is_stray = is_stray(there);
-                if there.state != "done" && (there.file != file || is_stray) {
+                if there.state != "completed" && (there.file != file || is_stray) {
                     relocate(&mut transaction, there.id, file, row, is_stray).await?;
                 }
                 if is_stray {
@@ -180,13 +180,13 @@ impl Bulk {
         transaction.commit().await?;
         told.new += counts.new;
         told.known += counts.known;
-        told.mended += counts.mended;
+        told.corrected += counts.corrected;
         told.changed += counts.changed;
-        told.repeated += counts.repeated;
+        told.duplicates += counts.duplicates;
         let room = KEPT.saturating_sub(told.changed_lines.len());
         told.changed_lines.extend(counts.changed_lines.into_iter().take(room));
-        let room = KEPT.saturating_sub(told.repeated_lines.len());
-        told.repeated_lines.extend(counts.repeated_lines.into_iter().take(room));
+        let room = KEPT.saturating_sub(told.duplicate_lines.len());
+        told.duplicate_lines.extend(counts.duplicate_lines.into_iter().take(room));
         Ok(())
     }
 
@@ -215,7 +215,7 @@ impl Bulk {
                 values.push_bind(number(row.place.offset));
                 values.push_bind(number(row.place.length));
                 values.push_bind(sealed);
-                values.push_bind("waiting");
+                values.push_bind("pending");
             });
             insert.push(" ON CONFLICT (row_key) DO NOTHING RETURNING row_key, id");
             insert.build_query_as().fetch_all(&mut **transaction).await.map_err(unavailable)?
@@ -240,7 +240,7 @@ impl Bulk {
     ) -> Result<(), Error> {
         let sealed = self.sealed(row, key)?;
         let replace = "UPDATE carium_row SET digest = $1, file_id = $2, line = $3, place_offset = $4, place_length = $5,
-                sealed = $6, state = 'waiting', tries = 0, outcome = NULL, failure = NULL, version = version + 1
+                sealed = $6, state = 'pending', tries = 0, outcome = NULL, failure = NULL, version = version + 1
             WHERE id = $7";
         either!(Transaction, transaction, transaction => {
             let replace = sqlx::query(replace).bind(row.digest.to_string()).bind(file).bind(number(row.place.line));
@@ -256,7 +256,7 @@ async fn forget(transaction: &mut Transaction, key: &str) -> Result<bool, Error>
     either!(Transaction, transaction, transaction => {
         let entries = sqlx::query_scalar("SELECT entry FROM carium_ledger WHERE row_key = $1").bind(key);
         let entries: Vec<String> = entries.fetch_all(&mut **transaction).await.map_err(unavailable)?;
-        let is_undone = |entry: &String| serde_json::from_str::<Entry>(entry).is_ok_and(|entry| entry.is_certainly_undone());
+        let is_undone = |entry: &String| serde_json::from_str::<LedgerEntry>(entry).is_ok_and(|entry| entry.is_not_applied());
         if !entries.iter().all(is_undone) {
             return Ok(false);
         }
@@ -293,7 +293,7 @@ async fn relocate(
     is_stray: bool,
 ) -> Result<(), Error> {
     let relocate = "UPDATE carium_row SET file_id = $1, line = $2, place_offset = $3, place_length = $4,
-            state = CASE WHEN $5 THEN 'waiting' ELSE state END,
+            state = CASE WHEN $5 THEN 'pending' ELSE state END,
             failure = CASE WHEN $5 THEN NULL ELSE failure END,
             version = version + CASE WHEN $5 THEN 1 ELSE 0 END
         WHERE id = $6";

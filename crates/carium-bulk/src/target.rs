@@ -12,7 +12,7 @@ pub struct Target {
 
 impl Target {
     /// What a client is set up for.
-    pub fn of(carium: &Carium) -> Self {
+    pub fn for_client(carium: &Carium) -> Self {
         Self { base_url: carium.api().base_url().to_string(), organization: carium.organization() }
     }
 

@@ -14,11 +14,11 @@ use carium::{Error, ErrorKind};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-pub use self::progress::Progress;
+pub use self::progress::WorkProgress;
 
 use self::heart::Heart;
 use self::row::{AtWork, Patience, RowWork};
-use crate::Bulk;
+use crate::OnboardingQueue;
 use crate::engine::Running;
 use crate::files::Files;
 use crate::ledger::BulkLedger;
@@ -28,10 +28,10 @@ use crate::limits::Gate;
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct WorkOptions {
-    rows_at_a_time: NonZeroUsize,
+    max_concurrent_rows: NonZeroUsize,
     tries: u32,
-    until_settled: bool,
-    most_parked: Option<u64>,
+    stop_when_settled: bool,
+    max_parked: Option<u64>,
 }
 
 /// The most rows that are worked on at a time.
@@ -40,10 +40,10 @@ const MOST_AT_A_TIME: usize = 1000;
 impl Default for WorkOptions {
     fn default() -> Self {
         Self {
-            rows_at_a_time: NonZeroUsize::MIN.saturating_add(15),
+            max_concurrent_rows: NonZeroUsize::MIN.saturating_add(15),
             tries: 10,
-            until_settled: false,
-            most_parked: None,
+            stop_when_settled: false,
+            max_parked: None,
         }
     }
 }
@@ -55,43 +55,43 @@ impl WorkOptions {
     }
 
     /// How many rows this process works on at a time: 1 to 1000. Left out, 16.
-    pub fn rows_at_a_time(mut self, rows: usize) -> Self {
-        self.rows_at_a_time = NonZeroUsize::new(rows.min(MOST_AT_A_TIME)).unwrap_or(NonZeroUsize::MIN);
+    pub fn max_concurrent_rows(mut self, rows: usize) -> Self {
+        self.max_concurrent_rows = NonZeroUsize::new(rows.min(MOST_AT_A_TIME)).unwrap_or(NonZeroUsize::MIN);
         self
     }
 
     /// How often a row is tried that fails in a way that may pass, before it is parked. Left out, 10. Being asked to
     /// wait (429) is no try.
-    pub fn tries(mut self, tries: u32) -> Self {
+    pub fn max_attempts(mut self, tries: u32) -> Self {
         self.tries = tries.max(1);
         self
     }
 
     /// Stops by itself when this process has parked so many rows. What is in flight then is finished, so that it may be
     /// some more.
-    pub fn most_parked(mut self, rows: u64) -> Self {
-        self.most_parked = Some(rows);
+    pub fn max_parked(mut self, rows: u64) -> Self {
+        self.max_parked = Some(rows);
         self
     }
 
     /// Stops by itself when no row waits any more. Rows that are parked do not count as waiting.
-    pub fn until_settled(mut self) -> Self {
-        self.until_settled = true;
+    pub fn stop_when_settled(mut self) -> Self {
+        self.stop_when_settled = true;
         self
     }
 }
 
 /// A process at work. Dropped, it stops at once.
 #[must_use]
-pub struct Working {
-    stop: Stop,
-    progress: watch::Receiver<Progress>,
+pub struct WorkerHandle {
+    stop: StopHandle,
+    progress: watch::Receiver<WorkProgress>,
     run: JoinHandle<Result<(), Error>>,
 }
 
 /// Stops a process at work, from wherever it is asked to. Cheap to clone.
 #[derive(Clone)]
-pub struct Stop(Arc<watch::Sender<Stage>>);
+pub struct StopHandle(Arc<watch::Sender<Stage>>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
@@ -101,7 +101,7 @@ enum Stage {
     Stopped,
 }
 
-impl Stop {
+impl StopHandle {
     /// Takes up no more rows, and finishes those that are in flight.
     pub fn stop(&self) {
         self.0.send_if_modified(|stage| {
@@ -115,7 +115,7 @@ impl Stop {
 
     /// Stops at once, as by a signal that comes a second time. What is in flight is left as by a process that is killed:
     /// the ledger says of each call whether it may have been made.
-    pub fn at_once(&self) {
+    pub fn stop_now(&self) {
         self.0.send_replace(Stage::Stopped);
     }
 
@@ -125,20 +125,20 @@ impl Stop {
     }
 }
 
-impl fmt::Debug for Stop {
+impl fmt::Debug for StopHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Stop").field(&*self.0.borrow()).finish()
+        f.debug_tuple("StopHandle").field(&*self.0.borrow()).finish()
     }
 }
 
-impl Working {
+impl WorkerHandle {
     /// What stops it.
-    pub fn stop(&self) -> Stop {
+    pub fn stop(&self) -> StopHandle {
         self.stop.clone()
     }
 
     /// How far the queue has come, again and again while this works: for a progress bar, or an exporter of metrics.
-    pub fn progress(&self) -> watch::Receiver<Progress> {
+    pub fn progress(&self) -> watch::Receiver<WorkProgress> {
         self.progress.clone()
     }
 
@@ -148,27 +148,27 @@ impl Working {
     /// The engine, or the database at the end.
     pub async fn stopped(mut self) -> Result<(), Error> {
         let run = (&mut self.run).await;
-        run.unwrap_or_else(|_| Err(Error::new(ErrorKind::Cancelled, "the worker was cut off")))
+        run.unwrap_or_else(|_| Err(Error::new(ErrorKind::Canceled, "the worker was cut off")))
     }
 }
 
-impl Drop for Working {
+impl Drop for WorkerHandle {
     fn drop(&mut self) {
-        self.stop.at_once();
+        self.stop.stop_now();
     }
 }
 
-impl fmt::Debug for Working {
+impl fmt::Debug for WorkerHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Working").field("stop", &self.stop).finish_non_exhaustive()
+        f.debug_struct("WorkerHandle").field("stop", &self.stop).finish_non_exhaustive()
     }
 }
 
-impl Bulk {
+impl OnboardingQueue {
     /// Begins to work on rows in this process. Any number of processes may, on a server on any number of machines.
     ///
     /// `onboarding` makes what rows are onboarded with, over the ledger that it is given:
-    /// `|ledger| carium.onboarding(ledger).documents_in("scans/")`.
+    /// `|ledger| carium.onboarding(ledger).documents_folder("scans/")`.
     ///
     /// # Errors
     /// [`Unavailable`](ErrorKind::Unavailable): the database, or the engine.
@@ -176,7 +176,7 @@ impl Bulk {
         &self,
         options: WorkOptions,
         onboarding: impl FnOnce(Arc<dyn Ledger>) -> Onboarding + Send,
-    ) -> Result<Working, Error> {
+    ) -> Result<WorkerHandle, Error> {
         self.check_is_for_work()?;
         let parts = Arc::clone(&self.0);
         let gate = Gate::new(parts.database.clone());
@@ -187,7 +187,7 @@ impl Bulk {
         let heart = Heart::new(Arc::clone(&parts), gate, at_work.clone());
         // Before anything is handed out: what the dead had is taken up, and this worker is among the living.
         heart.beat().await?;
-        let stop = Stop(Arc::new(watch::Sender::new(Stage::Working)));
+        let stop = StopHandle(Arc::new(watch::Sender::new(Stage::Working)));
         let files = Files::new(parts.database.clone(), parts.salt.clone());
         let work = RowWork {
             parts: Arc::clone(&parts),
@@ -196,13 +196,14 @@ impl Bulk {
             files,
             at_work,
             tries: options.tries.into(),
-            patience: Patience::new(options.most_parked, stop.clone()),
+            patience: Patience::new(options.max_parked, stop.clone()),
         };
-        let running = parts.engine.start(heart.worker(), options.rows_at_a_time.get(), Arc::new(work))?;
-        let (progress, seen) = watch::channel(Progress::default());
+        let running =
+            parts.engine.start(heart.worker(), options.max_concurrent_rows.get(), Arc::new(work))?;
+        let (progress, seen) = watch::channel(WorkProgress::default());
         let bulk = self.clone();
-        let run = run(bulk, heart, running, progress, stop.clone(), options.until_settled);
-        Ok(Working { stop, progress: seen, run: tokio::spawn(run) })
+        let run = run(bulk, heart, running, progress, stop.clone(), options.stop_when_settled);
+        Ok(WorkerHandle { stop, progress: seen, run: tokio::spawn(run) })
     }
 }
 
@@ -210,12 +211,12 @@ impl Bulk {
 const BEAT: Duration = Duration::from_secs(1);
 
 async fn run(
-    bulk: Bulk,
+    bulk: OnboardingQueue,
     heart: Heart,
     mut running: Box<dyn Running>,
-    progress: watch::Sender<Progress>,
-    stop: Stop,
-    until_settled: bool,
+    progress: watch::Sender<WorkProgress>,
+    stop: StopHandle,
+    stop_when_settled: bool,
 ) -> Result<(), Error> {
     let beats = async {
         loop {
@@ -230,9 +231,9 @@ async fn run(
         loop {
             match watch.look().await {
                 Ok(now) => {
-                    let is_settled = now.counts.waiting + now.counts.running == 0;
+                    let is_settled = now.counts.pending + now.counts.running == 0;
                     progress.send_replace(now);
-                    if until_settled && is_settled {
+                    if stop_when_settled && is_settled {
                         stop.stop();
                     }
                 }

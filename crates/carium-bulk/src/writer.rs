@@ -3,7 +3,7 @@
 //! Each has to be on the disk before its row goes on, and a disk has no time to be asked for each alone. So
 //! while one transaction is on its way to the disk, what is asked for meanwhile gathers for the next.
 
-use carium::onboarding::{Entry, Mark, RowKey, Step};
+use carium::onboarding::{EntryVersion, LedgerEntry, RowKey, Step};
 use carium::{Error, ErrorKind};
 use tokio::sync::{mpsc, oneshot};
 
@@ -23,9 +23,9 @@ pub(crate) struct Writer(mpsc::Sender<(Write, oneshot::Sender<Option<Written>>)>
 #[derive(Debug)]
 pub(crate) enum Write {
     /// An entry, unless there is one.
-    Insert { row: RowKey, step: Step, entry: Entry },
+    Insert { row: RowKey, step: Step, entry: LedgerEntry },
     /// An entry in the place of the one with this mark.
-    Replace { row: RowKey, step: Step, mark: Mark, entry: Entry },
+    Replace { row: RowKey, step: Step, mark: EntryVersion, entry: LedgerEntry },
     /// What came of a row.
     Settle(Settlement),
 }
@@ -131,7 +131,7 @@ impl Write {
             Self::Settle(settlement) => {
                 let settle = "UPDATE carium_row
                     SET state = $1, tries = $2, outcome = coalesce($3, outcome), failure = $4, version = version + 1
-                    WHERE id = $5 AND state <> 'done' AND (version = $6 OR $7)";
+                    WHERE id = $5 AND state <> 'completed' AND (version = $6 OR $7)";
                 let settle = sqlx::query(settle).bind(settlement.state).bind(settlement.tries);
                 let settle = settle.bind(settlement.outcome.as_deref()).bind(settlement.failure.as_deref());
                 let settle = settle.bind(settlement.row).bind(settlement.version).bind(settlement.is_final);

@@ -8,11 +8,11 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use carium_bulk::rows::RowOptions;
-use carium_bulk::{BookedRow, ReportFormat, WorkOptions};
+use carium_bulk::{ReportFormat, RowRecord, WorkOptions};
 use carium_mock::FakeCarium;
 use futures_util::TryStreamExt as _;
 
-use self::support::{Place, furnish};
+use self::support::{RowLocation, furnish};
 
 /// Everything that the program emits, at TRACE.
 #[derive(Clone, Default)]
@@ -57,7 +57,7 @@ async fn nothing_of_a_patient_is_kept_or_said() {
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false);
     subscriber.without_time().with_writer(move || writer.clone()).init();
 
-    let (place, fake) = (Place::new(), FakeCarium::new());
+    let (place, fake) = (RowLocation::new(), FakeCarium::new());
     furnish(&fake);
     fs::write(place.path("songletter.txt"), "Featherloss").unwrap();
     let row = |email: &str, document: &str| {
@@ -80,16 +80,16 @@ async fn nothing_of_a_patient_is_kept_or_said() {
     let file = place.write("patients.ndjson", &rows.concat());
     let bulk = place.open(&fake).await;
     let submission = bulk.submit(&file, RowOptions::new()).await.unwrap();
-    assert_eq!((submission.new, submission.wrong), (3, 2));
+    assert_eq!((submission.new, submission.invalid), (3, 2));
     find(format!("{submission:?}").as_bytes(), "what is said of a submission");
     let folder = place.folder.path().to_owned();
-    let onboarding = |ledger| fake.client().onboarding(ledger).documents_in(folder);
-    let working = bulk.work(WorkOptions::new().until_settled(), onboarding).await.unwrap();
+    let onboarding = |ledger| fake.client().onboarding(ledger).documents_folder(folder);
+    let working = bulk.work(WorkOptions::new().stop_when_settled(), onboarding).await.unwrap();
     working.stopped().await.unwrap();
     let counts = bulk.status().await.unwrap();
-    assert_eq!((counts.done, counts.failed), (1, 2), "{counts:?}");
+    assert_eq!((counts.completed, counts.failed), (1, 2), "{counts:?}");
 
-    let report: Vec<BookedRow> = bulk.report().try_collect().await.unwrap();
+    let report: Vec<RowRecord> = bulk.report().try_collect().await.unwrap();
     for row in &report {
         find(format!("{row:?}").as_bytes(), "a row of the books");
         find(ReportFormat::Csv.line(row).unwrap().as_bytes(), "the report as CSV");
@@ -118,13 +118,13 @@ async fn nothing_of_a_patient_is_kept_or_said() {
 #[cfg(feature = "postgres")]
 #[tokio::test(flavor = "multi_thread")]
 async fn what_lies_on_a_server_is_sealed() {
-    let Some(place) = Place::on_server() else { return };
+    let Some(place) = RowLocation::on_server() else { return };
     let fake = FakeCarium::new();
     let row = support::patient(&fake, 1).replace("O'Hara", "Finchley");
     let file = place.write("patients.ndjson", &(row + "\n"));
     let bulk = place.open(&fake).await;
     bulk.submit(&file, RowOptions::new()).await.unwrap();
-    let carium_bulk::Location::Server(url) = &place.location else { panic!("it is on a server") };
+    let carium_bulk::QueueLocation::Server(url) = &place.location else { panic!("it is on a server") };
     let pool = sqlx::PgPool::connect(url).await.unwrap();
     for table in ["carium_row", "carium_ledger", "carium_file", "carium_queue", "river_job"] {
         let rows = format!("SELECT coalesce(string_agg(t::text, ' '), '') FROM {table} t");
@@ -138,10 +138,11 @@ async fn what_lies_on_a_server_is_sealed() {
     assert!(sealed.len() > 100, "{}", sealed.len());
 
     let target = || carium_bulk::Target::sandbox(fake.organization());
-    let other = carium_bulk::QueueKey::from([1; 32]);
-    let refused = carium_bulk::Bulk::open_sealed(&place.location, target(), &other).await.unwrap_err();
+    let other = carium_bulk::EncryptionKey::from([1; 32]);
+    let refused =
+        carium_bulk::OnboardingQueue::open_encrypted(&place.location, target(), &other).await.unwrap_err();
     assert!(refused.to_string().contains("another key"), "{refused}");
-    let refused = carium_bulk::Bulk::open(&place.location, target()).await.unwrap_err();
+    let refused = carium_bulk::OnboardingQueue::open(&place.location, target()).await.unwrap_err();
     assert!(refused.to_string().contains("needs a key"), "{refused}");
-    assert_eq!(support::work(&bulk, &fake, &place).await.done, 1);
+    assert_eq!(support::work(&bulk, &fake, &place).await.completed, 1);
 }

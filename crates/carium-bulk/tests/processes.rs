@@ -12,12 +12,14 @@ use std::time::{Duration, Instant};
 use carium::onboarding::{Resolution, Step, StepOutcome};
 use carium::{Carium, Credentials};
 use carium_bulk::rows::RowOptions;
-use carium_bulk::{BookedRow, Bulk, Limits, Location, QueueKey, RowState, Target, WorkOptions};
+use carium_bulk::{
+    EncryptionKey, Limits, OnboardingQueue, QueueLocation, RowRecord, RowState, Target, WorkOptions,
+};
 use carium_mock::{FakeCarium, Sandbox};
 use futures_util::TryStreamExt as _;
 use tokio::time::sleep;
 
-use self::support::{KEY, Place, furnish, letter, lines, patient, whole_row, write_letters};
+use self::support::{KEY, RowLocation, furnish, letter, lines, patient, whole_row, write_letters};
 
 /// Says something past the harness, which keeps what a test that passes prints.
 macro_rules! say {
@@ -33,10 +35,10 @@ const AT_A_TIME: usize = 16;
 struct Worker(Child);
 
 impl Worker {
-    fn start(place: &Place, sandbox: &Sandbox) -> Self {
+    fn start(place: &RowLocation, sandbox: &Sandbox) -> Self {
         let queue = match &place.location {
-            Location::Server(url) => url.clone(),
-            Location::File(path) => path.display().to_string(),
+            QueueLocation::Server(url) => url.clone(),
+            QueueLocation::File(path) => path.display().to_string(),
             _ => unreachable!("there are no others"),
         };
         let mut command = Command::new(env::current_exe().unwrap());
@@ -83,10 +85,12 @@ impl Drop for Worker {
 async fn worker() {
     let Ok(queue) = env::var("TEST_QUEUE") else { return };
     let organization = env::var("TEST_ORGANIZATION").unwrap().parse().unwrap();
-    let (target, location) = (Target::sandbox(Some(organization)), Location::of(&queue));
+    let (target, location) = (Target::sandbox(Some(organization)), QueueLocation::parse(&queue));
     let bulk = match location {
-        Location::Server(_) => Bulk::open_sealed(&location, target, &QueueKey::from(KEY)).await.unwrap(),
-        _ => Bulk::open(&location, target).await.unwrap(),
+        QueueLocation::Server(_) => {
+            OnboardingQueue::open_encrypted(&location, target, &EncryptionKey::from(KEY)).await.unwrap()
+        }
+        _ => OnboardingQueue::open(&location, target).await.unwrap(),
     };
     let carium = Carium::builder()
         .base_url(env::var("TEST_URL").unwrap())
@@ -94,9 +98,10 @@ async fn worker() {
         .organization(organization)
         .build()
         .unwrap();
-    let options = WorkOptions::new().rows_at_a_time(AT_A_TIME).until_settled();
+    let options = WorkOptions::new().max_concurrent_rows(AT_A_TIME).stop_when_settled();
     let folder = env::var("TEST_FOLDER").unwrap();
-    let working = bulk.work(options, |ledger| carium.onboarding(ledger).documents_in(folder)).await.unwrap();
+    let working =
+        bulk.work(options, |ledger| carium.onboarding(ledger).documents_folder(folder)).await.unwrap();
     working.stopped().await.unwrap();
 }
 
@@ -113,7 +118,7 @@ async fn until_patients(fake: &FakeCarium, patients: usize) {
     }
 }
 
-async fn submitted(place: &Place, sandbox: &Sandbox, rows: usize) -> Bulk {
+async fn submitted(place: &RowLocation, sandbox: &Sandbox, rows: usize) -> OnboardingQueue {
     let fake = sandbox.fake();
     furnish(fake);
     write_letters(place.folder.path(), 0..rows);
@@ -126,12 +131,12 @@ async fn submitted(place: &Place, sandbox: &Sandbox, rows: usize) -> Bulk {
 
 /// Finishes what is left: says of each unknown step what the sandbox knows of it, until nothing is parked. Gives how
 /// many rows were unknown.
-async fn settle(bulk: &Bulk, place: &Place, sandbox: &Sandbox) -> usize {
+async fn settle(bulk: &OnboardingQueue, place: &RowLocation, sandbox: &Sandbox) -> usize {
     let fake = sandbox.fake();
     let mut unknown = HashSet::new();
     for _ in 0..5 {
         Worker::start(place, sandbox).finish().await;
-        let parked: Vec<BookedRow> = bulk.parked().try_collect().await.unwrap();
+        let parked: Vec<RowRecord> = bulk.parked().try_collect().await.unwrap();
         if parked.is_empty() {
             return unknown.len();
         }
@@ -157,22 +162,22 @@ fn looked_up(fake: &FakeCarium, step: &Step, email: &str) -> Resolution {
     let id =
         patients.find(|(_, patient)| patient.email.as_ref().unwrap().as_str() == email).map(|(id, _)| *id);
     match step {
-        Step::Patient => id.map_or(Resolution::NotDone, |id| Resolution::Created(id.into())),
-        Step::Invitation(_) if fake.invitations_to(email).is_empty() => Resolution::NotDone,
+        Step::Patient => id.map_or(Resolution::NotApplied, |id| Resolution::Created(id.into())),
+        Step::Invitation(_) if fake.invitations_to(email).is_empty() => Resolution::NotApplied,
         Step::Invitation(_) => Resolution::Sent,
         Step::Appointment => {
             let appointments = fake.appointments();
             let booked = appointments.iter().find(|(_, booked)| Some(booked.individual_id) == id);
-            booked.map_or(Resolution::NotDone, |(id, _)| Resolution::Created((*id).into()))
+            booked.map_or(Resolution::NotApplied, |(id, _)| Resolution::Created((*id).into()))
         }
         step => panic!("{step} is looked up by the worker"),
     }
 }
 
 /// Every patient once, with everything that was asked for, once.
-async fn each_is_there_once(bulk: &Bulk, fake: &FakeCarium, rows: usize) {
+async fn each_is_there_once(bulk: &OnboardingQueue, fake: &FakeCarium, rows: usize) {
     let counts = bulk.status().await.unwrap();
-    assert_eq!((counts.done, counts.rows()), (rows as u64, rows as u64));
+    assert_eq!((counts.completed, counts.rows()), (rows as u64, rows as u64));
     let patients = fake.patients();
     assert_eq!(patients.len(), rows);
     let numbers: HashMap<_, usize> = patients
@@ -205,9 +210,9 @@ async fn each_is_there_once(bulk: &Bulk, fake: &FakeCarium, rows: usize) {
     for number in 0..rows {
         assert_eq!(fake.invitations_to(&format!("zoe{number}@example.com")).len(), 1, "{number}");
     }
-    let report: Vec<BookedRow> = bulk.report().try_collect().await.unwrap();
+    let report: Vec<RowRecord> = bulk.report().try_collect().await.unwrap();
     for row in &report {
-        assert_eq!(row.state, RowState::Done);
+        assert_eq!(row.state, RowState::Completed);
         for report in row.outcome.as_ref().unwrap().steps() {
             for orphan in &report.orphans {
                 orphans.remove(orphan);
@@ -219,7 +224,7 @@ async fn each_is_there_once(bulk: &Bulk, fake: &FakeCarium, rows: usize) {
 
 async fn workers_are_killed(rows: usize) {
     const KILLS: usize = 10;
-    let (place, sandbox) = (Place::new(), Sandbox::start().await.unwrap());
+    let (place, sandbox) = (RowLocation::new(), Sandbox::start().await.unwrap());
     let bulk = submitted(&place, &sandbox, rows).await;
     for kill in 1..=KILLS {
         let worker = Worker::start(&place, &sandbox);
@@ -228,7 +233,7 @@ async fn workers_are_killed(rows: usize) {
         worker.kill();
         let counts = bulk.status().await.unwrap();
         assert_eq!(counts.rows(), rows as u64, "{counts:?}");
-        assert!(counts.waiting + counts.running > 0, "it was killed too late");
+        assert!(counts.pending + counts.running > 0, "it was killed too late");
     }
     let unknown = settle(&bulk, &place, &sandbox).await;
     say!("{rows} rows, {KILLS} kills, {unknown} rows unknown");
@@ -249,7 +254,7 @@ async fn a_worker_is_killed_ten_times_in_ten_thousand_rows() {
 
 #[cfg(feature = "postgres")]
 async fn everything_happens_to_three_workers(rows: usize) {
-    let Some(mut place) = Place::on_server() else { return };
+    let Some(mut place) = RowLocation::on_server() else { return };
     let sandbox = Sandbox::start().await.unwrap();
     let bulk = submitted(&place, &sandbox, rows).await;
     let [killed, paused, lucky] = std::array::from_fn(|_| Worker::start(&place, &sandbox));
@@ -284,14 +289,14 @@ async fn of_three_workers_one_is_killed_and_one_paused_in_ten_thousand_rows() {
     everything_happens_to_three_workers(10_000).await;
 }
 
-async fn two_workers_keep_to_one_rate(place: Place) {
+async fn two_workers_keep_to_one_rate(place: RowLocation) {
     const RATE: f64 = 20.0;
     let sandbox = Sandbox::start().await.unwrap();
     let fake = sandbox.fake();
     let file = place.write("patients.ndjson", &lines((0..1000).map(|number| patient(fake, number))));
     let bulk = place.open(fake).await;
     bulk.submit(&file, RowOptions::new()).await.unwrap();
-    bulk.set_limits(Limits::none().per_second(RATE)).await.unwrap();
+    bulk.set_limits(Limits::unlimited().max_calls_per_second(RATE)).await.unwrap();
     let workers = [Worker::start(&place, &sandbox), Worker::start(&place, &sandbox)];
     // Both are at work for some time.
     until_patients(fake, 60).await;
@@ -307,13 +312,13 @@ async fn two_workers_keep_to_one_rate(place: Place) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_rate_is_kept_in_a_file() {
-    two_workers_keep_to_one_rate(Place::new()).await;
+    two_workers_keep_to_one_rate(RowLocation::new()).await;
 }
 
 #[cfg(feature = "postgres")]
 #[tokio::test(flavor = "multi_thread")]
 async fn one_rate_is_kept_on_a_server() {
-    if let Some(place) = Place::on_server() {
+    if let Some(place) = RowLocation::on_server() {
         two_workers_keep_to_one_rate(place).await;
     }
 }

@@ -16,12 +16,12 @@ pub(crate) mod worker;
 use vocabularies::Listing;
 
 use crate::cli::Command;
-use crate::exit::Failure;
+use crate::exit::CliError;
 use crate::interrupt::unless_interrupted;
 use crate::settings::Settings;
 
 /// What comes of a command that needs neither settings nor a runtime; nothing where it is another.
-pub(crate) fn offline(command: &Command) -> Option<Result<(), Failure>> {
+pub(crate) fn offline(command: &Command) -> Option<Result<(), CliError>> {
     match command {
         Command::Completions(completions) => Some(completions.run()),
         Command::Man(man) => Some(man.run()),
@@ -30,7 +30,7 @@ pub(crate) fn offline(command: &Command) -> Option<Result<(), Failure>> {
     }
 }
 
-pub(crate) async fn run(command: Command, settings: &Settings) -> Result<(), Failure> {
+pub(crate) async fn run(command: Command, settings: &Settings) -> Result<(), CliError> {
     crate::interrupt::listen();
     match command {
         Command::Login(login) => unless_interrupted(login.run(settings), false).await,

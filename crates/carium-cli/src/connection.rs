@@ -1,10 +1,10 @@
 //! From settings to a client.
 
-use carium::{Builder, Carium, Credentials, OneTimeCode, Secret};
+use carium::{Carium, CariumBuilder, Credentials, OneTimeCode, Secret};
 use carium_bulk::Target;
 use carium_mock::Sandbox;
 
-use crate::exit::{Exit, Failure};
+use crate::exit::{CliError, Exit};
 use crate::settings::{self, Settings};
 use crate::{one_time_code, say};
 
@@ -35,7 +35,7 @@ impl Connection {
     pub(crate) fn target(&self) -> Target {
         match &self.sandbox {
             Some(_) => Target::sandbox(self.client.organization()),
-            None => Target::of(&self.client),
+            None => Target::for_client(&self.client),
         }
     }
 
@@ -46,7 +46,7 @@ impl Connection {
 }
 
 /// A client of whatever the settings say. Signs in with its first call.
-pub(crate) async fn connect(settings: &Settings) -> Result<Connection, Failure> {
+pub(crate) async fn connect(settings: &Settings) -> Result<Connection, CliError> {
     if settings.is_sandbox {
         return of_sandbox().await;
     }
@@ -56,7 +56,7 @@ pub(crate) async fn connect(settings: &Settings) -> Result<Connection, Failure> 
 }
 
 /// The same with this password.
-pub(crate) async fn connect_with(settings: &Settings, password: Secret) -> Result<Connection, Failure> {
+pub(crate) async fn connect_with(settings: &Settings, password: Secret) -> Result<Connection, CliError> {
     let (base_url, account) = (base_url(settings), account(settings)?);
     let mut credentials = Credentials::new(&account, password)?;
     let mut builder = begin(settings, &base_url);
@@ -64,9 +64,9 @@ pub(crate) async fn connect_with(settings: &Settings, password: Secret) -> Resul
     if settings.asks_for_code {
         let code = settings::ask("One-time code: ")?;
         let digits: String = code.expose().split_whitespace().collect();
-        credentials = credentials.with_code(OneTimeCode::once(Secret::from(digits)));
+        credentials = credentials.one_time_code(OneTimeCode::single_use(Secret::from(digits)));
     } else if let Some(secret) = &settings.totp_secret {
-        credentials = credentials.with_code(OneTimeCode::from_secret(secret)?);
+        credentials = credentials.one_time_code(OneTimeCode::from_totp_secret(secret)?);
     }
     builder = builder.credentials(credentials);
     let client = builder.build()?;
@@ -78,7 +78,7 @@ pub(crate) async fn connect_with(settings: &Settings, password: Secret) -> Resul
 }
 
 /// A client for operations that need no token: nobody is asked who they are.
-pub(crate) async fn connect_unsigned(settings: &Settings) -> Result<Connection, Failure> {
+pub(crate) async fn connect_unsigned(settings: &Settings) -> Result<Connection, CliError> {
     if settings.is_sandbox {
         return of_sandbox().await;
     }
@@ -89,7 +89,7 @@ pub(crate) async fn connect_unsigned(settings: &Settings) -> Result<Connection, 
     Ok(Connection { client, about, sandbox: None })
 }
 
-fn begin(settings: &Settings, base_url: &str) -> Builder {
+fn begin(settings: &Settings, base_url: &str) -> CariumBuilder {
     let mut builder = Carium::builder().base_url(base_url).user_agent(USER_AGENT);
     if settings.allows_plain_http {
         builder = builder.dangerously_allow_plain_http();
@@ -106,19 +106,19 @@ pub(crate) fn base_url(settings: &Settings) -> String {
 }
 
 /// The account to sign in with.
-pub(crate) fn account(settings: &Settings) -> Result<String, Failure> {
+pub(crate) fn account(settings: &Settings) -> Result<String, CliError> {
     settings.account.clone().ok_or_else(|| {
-        Failure::new(Exit::SignIn, "nothing says which account to sign in with")
+        CliError::new(Exit::SignIn, "nothing says which account to sign in with")
             .next("set CARIUM_USERNAME, give `--account`, or write `username` into a profile; or try it with `--sandbox`")
     })
 }
 
-async fn of_sandbox() -> Result<Connection, Failure> {
+async fn of_sandbox() -> Result<Connection, CliError> {
     let sandbox = Sandbox::builder()
-        .on_deviation(|deviation| say::line(&format!("differs from the spec: {deviation}")))
+        .on_violation(|deviation| say::line(&format!("differs from the spec: {deviation}")))
         .start()
         .await
-        .map_err(|error| Failure::new(Exit::Other, "the sandbox cannot be started here").because(error))?;
+        .map_err(|error| CliError::new(Exit::Other, "the sandbox cannot be started here").because(error))?;
     let client = sandbox.client_builder().user_agent(USER_AGENT).build()?;
     let account = sandbox.fake().account().username.to_owned();
     let about = About { base_url: sandbox.url().to_owned(), account, has_codes: false };

@@ -29,7 +29,7 @@ pub(crate) enum Exit {
 
 impl Exit {
     pub(crate) fn of(error: &Error) -> Self {
-        if error.may_have_happened() {
+        if error.may_have_been_applied() {
             return Self::MayHaveHappened;
         }
         match error.kind() {
@@ -41,7 +41,7 @@ impl Exit {
             | ErrorKind::Rejected
             | ErrorKind::Expired => Self::Refused,
             ErrorKind::RateLimited | ErrorKind::Unavailable | ErrorKind::TimedOut => Self::Unavailable,
-            ErrorKind::Cancelled => Self::Interrupted,
+            ErrorKind::Canceled => Self::Interrupted,
             _ => Self::Other,
         }
     }
@@ -57,7 +57,7 @@ impl From<Exit> for ExitCode {
 ///
 /// All of it is printed, and may be logged by whoever runs the program: no value, no URL, no body.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub(crate) struct CliError {
     exit: Exit,
     what: String,
     next: Option<String>,
@@ -65,7 +65,7 @@ pub(crate) struct Failure {
     is_silent: bool,
 }
 
-impl Failure {
+impl CliError {
     pub(crate) fn new(exit: Exit, what: impl Into<String>) -> Self {
         Self { exit, what: what.into(), next: None, source: None, is_silent: false }
     }
@@ -115,7 +115,7 @@ impl Failure {
     }
 }
 
-impl From<Error> for Failure {
+impl From<Error> for CliError {
     fn from(error: Error) -> Self {
         let mut failure = Self::new(Exit::of(&error), error.to_string());
         failure.next = next_after(&error);
@@ -143,7 +143,7 @@ impl StdError for Behind {
 }
 
 fn next_after(error: &Error) -> Option<String> {
-    if error.may_have_happened() {
+    if error.may_have_been_applied() {
         return Some("look on the platform whether it is there before you run this again".to_owned());
     }
     let next = match error.kind() {
@@ -185,10 +185,10 @@ mod tests {
             (ErrorKind::Conflict, Exit::Refused),
             (ErrorKind::TimedOut, Exit::Unavailable),
             (ErrorKind::Undecodable, Exit::Other),
-            (ErrorKind::Cancelled, Exit::Interrupted),
+            (ErrorKind::Canceled, Exit::Interrupted),
         ] {
             assert_eq!(Exit::of(&Error::new(kind, "")), exit);
-            assert_eq!(Exit::of(&Error::new(kind, "").that_may_have_happened()), Exit::MayHaveHappened);
+            assert_eq!(Exit::of(&Error::new(kind, "").with_unknown_outcome()), Exit::MayHaveHappened);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use futures_util::future::{Either, select};
 
-use crate::exit::{Exit, Failure};
+use crate::exit::{CliError, Exit};
 
 /// From now on a signal does not end the program where it is: it would leave a terminal without its echo, where someone is
 /// asked for a password.
@@ -38,13 +38,13 @@ pub(crate) async fn interrupted() {
 
 /// What comes of a command that is dropped where it is when the program is asked to stop.
 pub(crate) async fn unless_interrupted<T>(
-    command: impl Future<Output = Result<T, Failure>>,
+    command: impl Future<Output = Result<T, CliError>>,
     changes_something: bool,
-) -> Result<T, Failure> {
+) -> Result<T, CliError> {
     match select(std::pin::pin!(command), std::pin::pin!(interrupted())).await {
         Either::Left((result, _)) => result,
         Either::Right(_) => {
-            let failure = Failure::new(Exit::Interrupted, "interrupted");
+            let failure = CliError::new(Exit::Interrupted, "interrupted");
             Err(if changes_something {
                 failure.next("it may have been done: look on the platform before you run this again")
             } else {

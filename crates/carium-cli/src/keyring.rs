@@ -11,7 +11,7 @@ use linux_keyutils_keyring_store::Store;
 #[cfg(windows)]
 use windows_native_keyring_store::Store;
 
-use crate::exit::{Exit, Failure};
+use crate::exit::{CliError, Exit};
 
 /// What the entries are of.
 const SERVICE: &str = "carium";
@@ -22,14 +22,14 @@ pub(crate) fn password(base_url: &str, account: &str) -> Option<Secret> {
 }
 
 /// Keeps a password, in place of the one before.
-pub(crate) fn keep(base_url: &str, account: &str, password: &Secret) -> Result<(), Failure> {
+pub(crate) fn keep(base_url: &str, account: &str, password: &Secret) -> Result<(), CliError> {
     entry(base_url, account)
         .and_then(|entry| entry.set_password(password.expose()))
         .map_err(|error| no_keyring(&error))
 }
 
 /// Forgets a password, and says whether there was one.
-pub(crate) fn forget(base_url: &str, account: &str) -> Result<bool, Failure> {
+pub(crate) fn forget(base_url: &str, account: &str) -> Result<bool, CliError> {
     match entry(base_url, account).and_then(|entry| entry.delete_credential()) {
         Ok(()) => Ok(true),
         Err(keyring_core::Error::NoEntry) => Ok(false),
@@ -47,13 +47,13 @@ fn entry(_: &str, _: &str) -> keyring_core::Result<Entry> {
     Err(keyring_core::Error::NotSupportedByStore("there is none on this system".to_owned()))
 }
 
-fn no_keyring(error: &keyring_core::Error) -> Failure {
+fn no_keyring(error: &keyring_core::Error) -> CliError {
     // The error may hold what was read, so only its kind is told.
     let kind = match error {
         keyring_core::Error::NoStorageAccess(_) => "it is locked, or is not yours",
         keyring_core::Error::PlatformFailure(_) => "the system does not allow it",
         _ => "it cannot be used",
     };
-    Failure::new(Exit::Other, format!("the keyring of the operating system: {kind}"))
+    CliError::new(Exit::Other, format!("the keyring of the operating system: {kind}"))
         .next("set CARIUM_PASSWORD, or give a file descriptor: `--password-fd 3 3<FILE`")
 }

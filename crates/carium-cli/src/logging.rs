@@ -9,18 +9,18 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::exit::{Exit, Failure};
+use crate::exit::{CliError, Exit};
 
 /// Appends the traces of this project's crates to a file, where one is given. Those of other crates stay out: an
 /// HTTP client may trace headers and URLs.
-pub(crate) fn start(file: Option<&Path>) -> Result<(), Failure> {
+pub(crate) fn start(file: Option<&Path>) -> Result<(), CliError> {
     let Some(path) = file else { return Ok(()) };
     let mut options = OpenOptions::new();
     options.create(true).append(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = options.open(path).map_err(|error| {
-        Failure::new(Exit::Other, "the file for `--log` cannot be written")
+        CliError::new(Exit::Other, "the file for `--log` cannot be written")
             .because(error)
             .next("check that its folder is there and yours")
     })?;

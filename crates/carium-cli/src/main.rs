@@ -26,7 +26,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::cli::Cli;
-use crate::exit::{Exit, Failure};
+use crate::exit::{CliError, Exit};
 use crate::settings::Settings;
 
 fn main() -> ExitCode {
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> Result<(), Failure> {
+fn run(cli: Cli) -> Result<(), CliError> {
     if let Some(done) = commands::offline(&cli.command) {
         return done;
     }
@@ -53,7 +53,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::new(Exit::Other, "the program cannot be set up here").because(error))?;
+        .map_err(|error| CliError::new(Exit::Other, "the program cannot be set up here").because(error))?;
     let result = runtime.block_on(commands::run(cli.command, &settings));
     // A prompt that is still waited for must not keep the program.
     runtime.shutdown_background();

@@ -8,7 +8,7 @@ use carium::documents::DocumentClassId;
 use carium::{Carium, Error, ListOptions};
 use futures_util::stream::{Stream, TryStreamExt as _};
 
-use crate::exit::{Exit, Failure};
+use crate::exit::{CliError, Exit};
 
 /// How near a name has to be to be offered, from 0 to 1 by Jaro and Winkler: a typing error or two.
 const NEAR: f64 = 0.75;
@@ -16,7 +16,7 @@ const NEAR: f64 = 0.75;
 const OFFERED: usize = 3;
 
 /// The practitioner who is meant.
-pub(crate) async fn practitioner(client: &Carium, text: &str) -> Result<PractitionerId, Failure> {
+pub(crate) async fn practitioner(client: &Carium, text: &str) -> Result<PractitionerId, CliError> {
     let listed = || {
         client.appointments().practitioners(ListOptions::default()).map_ok(|item| (item.id.into(), item.name))
     };
@@ -24,28 +24,28 @@ pub(crate) async fn practitioner(client: &Carium, text: &str) -> Result<Practiti
 }
 
 /// The status of appointments that is meant.
-pub(crate) async fn status(client: &Carium, text: &str) -> Result<AppointmentStatusId, Failure> {
+pub(crate) async fn status(client: &Carium, text: &str) -> Result<AppointmentStatusId, CliError> {
     let listed =
         || client.appointments().statuses(ListOptions::default()).map_ok(|item| (item.id.into(), item.name));
     id("status", "appointment-statuses list", text, listed).await.map(AppointmentStatusId)
 }
 
 /// The type of appointments that is meant.
-pub(crate) async fn kind(client: &Carium, text: &str) -> Result<AppointmentTypeId, Failure> {
+pub(crate) async fn kind(client: &Carium, text: &str) -> Result<AppointmentTypeId, CliError> {
     let listed =
         || client.appointments().types(ListOptions::default()).map_ok(|item| (item.id.into(), item.name));
     id("type", "appointment-types list", text, listed).await.map(AppointmentTypeId)
 }
 
 /// The class of documents that is meant.
-pub(crate) async fn class(client: &Carium, text: &str) -> Result<DocumentClassId, Failure> {
+pub(crate) async fn class(client: &Carium, text: &str) -> Result<DocumentClassId, CliError> {
     let listed =
         || client.documents().classes(ListOptions::default()).map_ok(|item| (item.id.into(), item.name));
     id("class", "documents classes", text, listed).await.map(DocumentClassId)
 }
 
 /// The id itself, or that of the one thing that has this name, however it is capitalized.
-async fn id<S>(what: &str, command: &str, text: &str, listed: impl FnOnce() -> S) -> Result<Uuid, Failure>
+async fn id<S>(what: &str, command: &str, text: &str, listed: impl FnOnce() -> S) -> Result<Uuid, CliError>
 where
     S: Stream<Item = Result<(Uuid, Option<String>), Error>>,
 {
@@ -57,7 +57,7 @@ where
     chosen(what, command, text, &named)
 }
 
-fn chosen(what: &str, command: &str, text: &str, named: &[(Uuid, &str)]) -> Result<Uuid, Failure> {
+fn chosen(what: &str, command: &str, text: &str, named: &[(Uuid, &str)]) -> Result<Uuid, CliError> {
     let same = |is_same: &dyn Fn(&str) -> bool| -> Vec<Uuid> {
         named.iter().filter(|(_, name)| is_same(name)).map(|(id, _)| *id).collect()
     };
@@ -68,7 +68,7 @@ fn chosen(what: &str, command: &str, text: &str, named: &[(Uuid, &str)]) -> Resu
     match found.as_slice() {
         [id] => Ok(*id),
         [] => {
-            let failure = Failure::new(Exit::InvalidInput, format!("there is no {what} `{text}`"));
+            let failure = CliError::new(Exit::InvalidInput, format!("there is no {what} `{text}`"));
             Err(match offers(&text_in_small, named).as_slice() {
                 [] => failure.next(format!("give an id, or a name that `carium {command}` shows")),
                 offers => {
@@ -77,7 +77,7 @@ fn chosen(what: &str, command: &str, text: &str, named: &[(Uuid, &str)]) -> Resu
             })
         }
         several => {
-            Err(Failure::new(Exit::InvalidInput, format!("`{text}` is the name of more than one {what}"))
+            Err(CliError::new(Exit::InvalidInput, format!("`{text}` is the name of more than one {what}"))
                 .next(format!("give the id: {}", list(several))))
         }
     }
@@ -107,7 +107,7 @@ mod tests {
         let chosen = |text| chosen("type", "appointment-types list", text, &named);
         assert_eq!(chosen("video VISIT ").unwrap(), one);
         assert_eq!(chosen("phone call").unwrap(), three, "exactly that");
-        let said = |failure: Failure| format!("{failure:?}");
+        let said = |failure: CliError| format!("{failure:?}");
         assert!(said(chosen("PHONE CALL").unwrap_err()).contains(&two.to_string()));
         assert!(said(chosen("Vidoe visit").unwrap_err()).contains("did you mean `Video visit`"));
         assert!(said(chosen("surgery").unwrap_err()).contains("give an id"));

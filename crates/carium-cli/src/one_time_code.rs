@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::exit::{Exit, Failure};
+use crate::exit::{CliError, Exit};
 use crate::{places, say};
 
 /// How long a code lasts, in seconds: what RFC 6238 recommends, and what `carium` makes codes with.
@@ -13,7 +13,7 @@ const STEP: u64 = 30;
 const LONGEST_QUEUE: u64 = 10;
 
 /// Waits until there is a code that no other run of the program has used or will use, and says so.
-pub(crate) async fn wait_for_turn(base_url: &str, account: &str) -> Result<(), Failure> {
+pub(crate) async fn wait_for_turn(base_url: &str, account: &str) -> Result<(), CliError> {
     let name = places::blind_name([base_url.as_bytes(), account.as_bytes()]);
     let taken = tokio::task::spawn_blocking(move || take(&name, now())).await;
     // Without a place to remember, there is no more to be done than for a program that is run once.
@@ -21,7 +21,7 @@ pub(crate) async fn wait_for_turn(base_url: &str, account: &str) -> Result<(), F
     let wait = (step * STEP).saturating_sub(now());
     if wait > STEP * LONGEST_QUEUE {
         let what = "too many commands wait for a one-time code of this account";
-        return Err(Failure::new(Exit::Unavailable, what).next("run it again in some minutes"));
+        return Err(CliError::new(Exit::Unavailable, what).next("run it again in some minutes"));
     }
     if wait > 0 {
         say::line(&format!("waiting {wait} s for the next one-time code: the last one is used up"));

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::exit::{Exit, Failure};
+use crate::exit::{CliError, Exit};
 
 /// How data is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
@@ -40,7 +40,7 @@ pub(crate) fn record<const N: usize>(fields: [(&str, Option<String>); N]) -> Rec
 }
 
 /// Writes one record: as a table, a line for each field.
-pub(crate) fn one(format: Format, record: Record) -> Result<(), Failure> {
+pub(crate) fn one(format: Format, record: Record) -> Result<(), CliError> {
     let mut out = io::stdout().lock();
     let written = match format {
         Format::Table => out.write_all(table::of_one(&record).as_bytes()),
@@ -51,7 +51,7 @@ pub(crate) fn one(format: Format, record: Record) -> Result<(), Failure> {
 }
 
 /// Writes a JSON value as it is, whatever the form.
-pub(crate) fn raw(format: Format, value: &Value) -> Result<(), Failure> {
+pub(crate) fn raw(format: Format, value: &Value) -> Result<(), CliError> {
     let mut out = io::stdout().lock();
     let written = match format {
         Format::Table | Format::Json => write_json(&mut out, value),
@@ -61,7 +61,7 @@ pub(crate) fn raw(format: Format, value: &Value) -> Result<(), Failure> {
 }
 
 /// Writes text as it is.
-pub(crate) fn text(bytes: &[u8]) -> Result<(), Failure> {
+pub(crate) fn text(bytes: &[u8]) -> Result<(), CliError> {
     let mut out = io::stdout().lock();
     finish(out.write_all(bytes).and_then(|()| out.flush()))
 }
@@ -85,7 +85,7 @@ impl Many {
         Self { format, columns, records: Vec::new(), is_read: true }
     }
 
-    pub(crate) fn push(&mut self, record: Record) -> Result<(), Failure> {
+    pub(crate) fn push(&mut self, record: Record) -> Result<(), CliError> {
         if self.format == Format::Ndjson {
             let mut out = io::stdout().lock();
             let written = writeln!(out, "{}", Value::Object(record)).and_then(|()| out.flush());
@@ -102,7 +102,7 @@ impl Many {
     }
 
     /// Writes what is not written yet.
-    pub(crate) fn finish(self) -> Result<(), Failure> {
+    pub(crate) fn finish(self) -> Result<(), CliError> {
         let mut out = io::stdout().lock();
         let written = match self.format {
             Format::Ndjson => Ok(()),
@@ -126,11 +126,11 @@ fn is_closed(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::BrokenPipe
 }
 
-fn finish(written: io::Result<()>) -> Result<(), Failure> {
+fn finish(written: io::Result<()>) -> Result<(), CliError> {
     match written {
         // Who reads no longer has what they wanted. How the command ends is told by its exit code all the same.
         Err(error) if is_closed(&error) => Ok(()),
-        Err(error) => Err(Failure::new(Exit::Other, "the output cannot be written").because(error)),
+        Err(error) => Err(CliError::new(Exit::Other, "the output cannot be written").because(error)),
         Ok(()) => Ok(()),
     }
 }

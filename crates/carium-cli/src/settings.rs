@@ -13,7 +13,7 @@ pub(crate) use password::{ask, password};
 use profile::Profile;
 
 use crate::cli::Global;
-use crate::exit::{Exit, Failure};
+use crate::exit::{CliError, Exit};
 use crate::output::Format;
 
 /// What the program is set to.
@@ -35,34 +35,33 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    pub(crate) fn read(flags: Global) -> Result<Self, Failure> {
+    pub(crate) fn read(flags: Global) -> Result<Self, CliError> {
         Self::from(flags, |name| std::env::var_os(name))
     }
 
-    fn from(flags: Global, variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, Failure> {
+    fn from(flags: Global, variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, CliError> {
         // One that is empty counts as missing, but for the base URL: what was meant to lead elsewhere must not lead
         // to the service.
         let text = |name: &str| match variable(name).map(OsString::into_string) {
             Some(Ok(text)) if !text.is_empty() || name == "CARIUM_BASE_URL" => Ok(Some(text)),
-            Some(Err(_)) => Err(Failure::new(Exit::InvalidInput, format!("{name} is not text in UTF-8"))),
+            Some(Err(_)) => Err(CliError::new(Exit::InvalidInput, format!("{name} is not text in UTF-8"))),
             Some(Ok(_)) | None => Ok(None),
         };
         let profile = Profile::read(flags.profile.or(text("CARIUM_PROFILE")?), text("CARIUM_CONFIG")?)?;
-        let organization =
-            match flags.organization {
-                Some(id) => Some(id),
-                None => match text("CARIUM_ORGANIZATION_ID")? {
-                    Some(id) => Some(id.parse().map_err(|_| {
-                        Failure::new(Exit::InvalidInput, "CARIUM_ORGANIZATION_ID is not a UUID")
-                    })?),
-                    None => profile.organization_id,
-                },
-            };
+        let organization = match flags.organization {
+            Some(id) => Some(id),
+            None => match text("CARIUM_ORGANIZATION_ID")? {
+                Some(id) => Some(id.parse().map_err(|_| {
+                    CliError::new(Exit::InvalidInput, "CARIUM_ORGANIZATION_ID is not a UUID")
+                })?),
+                None => profile.organization_id,
+            },
+        };
         let format = match flags.output {
             Some(format) => Some(format),
             None => match text("CARIUM_OUTPUT")? {
                 Some(name) => Some(Format::named(&name).ok_or_else(|| {
-                    Failure::new(Exit::InvalidInput, "CARIUM_OUTPUT is neither `table`, `json` nor `ndjson`")
+                    CliError::new(Exit::InvalidInput, "CARIUM_OUTPUT is neither `table`, `json` nor `ndjson`")
                 })?),
                 None => profile.output,
             },
@@ -89,7 +88,7 @@ mod tests {
     use super::*;
     use crate::cli::Cli;
 
-    fn settings(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Settings, Failure> {
+    fn settings(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Settings, CliError> {
         let cli = Cli::try_parse_from([&["carium"], arguments].concat()).unwrap();
         Settings::from(cli.global, |name| {
             variables.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value))

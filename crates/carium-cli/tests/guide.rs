@@ -38,14 +38,14 @@ fn the_program_says_what_the_guide_shows() {
     let sandbox = runtime.block_on(Sandbox::start()).unwrap();
     sandbox.fake().set_faults([
         Fault::on(&operations::CREATE_PATIENT).call(2).reset(),
-        Fault::on(&operations::CREATE_APPOINTMENT).answer(403),
+        Fault::on(&operations::CREATE_APPOINTMENT).respond(403),
     ]);
 
     let cases = trycmd::TestCases::new();
     for name in ["HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"] {
         cases.env(name, folder.path().join("home").to_str().unwrap());
     }
-    for name in ["TOTP_SECRET", "OUTPUT", "PROFILE", "CONFIG", "QUEUE", "QUEUE_KEY"] {
+    for name in ["TOTP_SECRET", "OUTPUT", "PROFILE", "CONFIG", "QUEUE", "ENCRYPTION_KEY_VARIABLE"] {
         // One that is empty counts as missing.
         cases.env(format!("CARIUM_{name}"), "");
     }
@@ -56,7 +56,7 @@ fn the_program_says_what_the_guide_shows() {
         .env("CARIUM_PASSWORD", account.password)
         .env("CARIUM_ORGANIZATION_ID", sandbox.fake().organization().to_string());
     cases.case(pages.join("*.md")).run();
-    assert!(sandbox.fake().unmet_faults().is_empty(), "the page on operating shows nothing that went wrong");
+    assert!(sandbox.fake().unused_faults().is_empty(), "the page on operating shows nothing that went wrong");
 }
 
 #[test]

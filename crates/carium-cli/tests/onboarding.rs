@@ -123,9 +123,9 @@ async fn a_clinic_is_onboarded_once_however_often_it_is_asked_for() {
     let told: Value = serde_json::from_str(&first.out).unwrap();
     for (name, expected) in [
         ("rows", 200),
-        ("done", 200),
-        ("newly_done", 200),
-        ("waiting", 0),
+        ("completed", 200),
+        ("newly_completed", 200),
+        ("pending", 0),
         ("running", 0),
         ("failed", 0),
         ("unknown", 0),
@@ -136,7 +136,7 @@ async fn a_clinic_is_onboarded_once_however_often_it_is_asked_for() {
     let again = clinic.run(&["--output", "json"]).await;
     let told: Value = serde_json::from_str(&again.out).unwrap();
     assert_eq!(
-        (again.code, number(&told, "newly_done"), number(&told, "done")),
+        (again.code, number(&told, "newly_completed"), number(&told, "completed")),
         (Some(0), 0, 200),
         "{again:?}"
     );
@@ -176,7 +176,7 @@ async fn the_books_are_balanced_after_twenty_kills() {
     let mut unknown = 0;
     for _ in 0..5 {
         let status = clinic.status().await;
-        let all = ["done", "waiting", "running", "failed", "unknown"].map(|name| number(&status, name));
+        let all = ["completed", "pending", "running", "failed", "unknown"].map(|name| number(&status, name));
         assert_eq!(all.iter().sum::<u64>(), ROWS as u64, "{status}");
         if last.code == Some(0) {
             break;
@@ -194,7 +194,7 @@ async fn the_books_are_balanced_after_twenty_kills() {
     assert!(unknown <= 20 * 16, "{unknown}");
     clinic.each_is_there_once(before);
     let status = clinic.status().await;
-    assert_eq!(number(&status, "done"), ROWS as u64);
+    assert_eq!(number(&status, "completed"), ROWS as u64);
 }
 
 impl Clinic {
@@ -254,7 +254,7 @@ async fn an_interruption_finishes_what_is_in_flight_and_the_same_command_goes_on
     );
     let status = clinic.status().await;
     assert_eq!((number(&status, "running"), number(&status, "unknown")), (0, 0), "{status}");
-    assert!(number(&status, "waiting") > 0, "{status}");
+    assert!(number(&status, "pending") > 0, "{status}");
     let again = clinic.run(&["--rate", "none"]).await;
     assert_eq!(again.code, Some(0), "{again:?}");
     clinic.each_is_there_once(before);
@@ -290,7 +290,7 @@ async fn a_person_looks_after_what_is_parked() {
         assert!(first.err.contains(told), "{told}: {first:?}");
     }
     let status = clinic.status().await;
-    assert_eq!(["done", "failed", "unknown"].map(|name| number(&status, name)), [1, 1, 1]);
+    assert_eq!(["completed", "failed", "unknown"].map(|name| number(&status, name)), [1, 1, 1]);
     let parked = clinic.books(&["parked", "--output", "json"]).await;
     let parked: Vec<Value> = serde_json::from_str(&parked.out).unwrap();
     assert_eq!(parked.len(), 2, "{parked:?}");
@@ -334,7 +334,7 @@ async fn it_stops_when_too_many_rows_fail() {
         .await;
     assert!(said.code == Some(7) && said.err.contains("--max-failures"), "{said:?}");
     let told: Value = serde_json::from_str(&said.out).unwrap();
-    assert!((5..8).contains(&number(&told, "failed")) && number(&told, "waiting") > 0, "{told}");
+    assert!((5..8).contains(&number(&told, "failed")) && number(&told, "pending") > 0, "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -392,7 +392,7 @@ async fn a_file_finds_its_queue_by_itself_and_a_worker_works_on_it() {
     assert_eq!(clinic.fake().patients().len(), before + 2);
     let status = said(clinic.home.carium(&["onboard", "status", "-o", "json"])).await;
     let status: Value = serde_json::from_str(&status.out).unwrap();
-    assert_eq!(number(&status, "done"), 2);
+    assert_eq!(number(&status, "completed"), 2);
     let queue = status["queue"].as_str().unwrap();
     let worked = said(clinic.home.carium(&["worker", "--queue", queue, "--until-settled"])).await;
     assert_eq!(worked.code, Some(0), "{worked:?}");

@@ -154,7 +154,7 @@ fn appointment(fake: &FakeCarium) -> Result<NewAppointment, Failed> {
         .patient(fake.new_individual())
         .practitioner(fake.practitioner("Dr. Quill"))
         .status(fake.appointment_status("Scheduled"))
-        .kind(fake.appointment_type("Video visit"))
+        .appointment_type(fake.appointment_type("Video visit"))
         .between("2030-01-01T09:00:00Z".parse()?, "2030-01-01T09:30:00Z".parse()?);
     Ok(appointment.location("Room 4").build()?)
 }

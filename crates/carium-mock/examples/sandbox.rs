@@ -14,7 +14,7 @@ use carium_mock::Sandbox;
 async fn main() -> io::Result<()> {
     let say = |line: &str| writeln!(io::stdout().lock(), "{line}");
     let sandbox = Sandbox::builder()
-        .on_deviation(move |deviation| {
+        .on_violation(move |deviation| {
             // Who reads no longer is none that could be told.
             let _ = say(&deviation.to_string());
         })

@@ -19,7 +19,7 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 pub(crate) use deviation::Place;
-pub use deviation::{Deviation, Direction};
+pub use deviation::{Direction, Violation};
 use schema::Schemas;
 
 /// What the spec says of each operation, read once for the process.
@@ -74,13 +74,13 @@ impl Contract {
 ///
 /// Whether the service grants what is asked is its own business: a request without a token or with an id of
 /// nothing is one that the spec knows.
-pub(crate) fn judge_request(operation: &'static Operation, request: &Request<Bytes>) -> Vec<Deviation> {
+pub(crate) fn judge_request(operation: &'static Operation, request: &Request<Bytes>) -> Vec<Violation> {
     Judge::new(operation, Direction::Request).request(request)
 }
 
 /// How an answer differs from what the spec says of its operation.
-pub(crate) fn judge_answer(operation: &'static Operation, response: &Response<Bytes>) -> Vec<Deviation> {
-    Judge::new(operation, Direction::Answer).answer(response)
+pub(crate) fn judge_answer(operation: &'static Operation, response: &Response<Bytes>) -> Vec<Violation> {
+    Judge::new(operation, Direction::Response).answer(response)
 }
 
 /// One judgement.
@@ -89,7 +89,7 @@ struct Judge {
     direction: Direction,
     /// Where the operation stands in the contract, as a JSON pointer.
     pointer: String,
-    found: Vec<Deviation>,
+    found: Vec<Violation>,
 }
 
 impl Judge {
@@ -100,7 +100,7 @@ impl Judge {
     fn find(&mut self, place: Place, expected: impl Into<String>) {
         let operation = Some(self.operation.id);
         let expected = expected.into();
-        self.found.push(Deviation { operation, direction: self.direction, place, expected });
+        self.found.push(Violation { operation, direction: self.direction, place, expected });
     }
 
     /// What the spec says of the operation; none where the table of operations is ahead of the spec.
@@ -112,7 +112,7 @@ impl Judge {
         terms
     }
 
-    fn request(mut self, request: &Request<Bytes>) -> Vec<Deviation> {
+    fn request(mut self, request: &Request<Bytes>) -> Vec<Violation> {
         if let Some(terms) = self.terms() {
             self.path(terms, request.uri().path());
             self.query(terms, request.uri().query().unwrap_or_default());
@@ -129,7 +129,7 @@ impl Judge {
         self.found
     }
 
-    fn answer(mut self, response: &Response<Bytes>) -> Vec<Deviation> {
+    fn answer(mut self, response: &Response<Bytes>) -> Vec<Violation> {
         if let Some(terms) = self.terms() {
             match content_of(&terms.answers, response.status()) {
                 None => {

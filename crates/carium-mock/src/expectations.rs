@@ -45,10 +45,10 @@ use carium::appointments::{
     Appointment, AppointmentStatus, AppointmentType, AppointmentUpdate, NewAppointment, Practitioner,
 };
 use carium::documents::{
-    ByteRange, Document, DocumentClass, DocumentQuery, FilePart, Incoming, NewReference, UploadForm,
-    UploadState, UploadStore,
+    ByteRange, CreatedDocument, Document, DocumentClass, DocumentQuery, DownloadResponse, FilePart,
+    UploadForm, UploadState, UploadStateStore,
 };
-use carium::onboarding::{Entry, Ledger, Mark, RowKey, Step};
+use carium::onboarding::{EntryVersion, Ledger, LedgerEntry, RowKey, Step};
 use carium::{
     Appointments, Documents, Error, Invitations, Items, ListOptions, NewDocument, NewInvitation, NewPatient,
     Patients, Secret, Transfers,
@@ -76,7 +76,7 @@ pub fn items<T: Send + 'static>(items: impl IntoIterator<Item = T>) -> Items<T> 
 }
 
 /// A list that gives these and then fails, as one does whose next page cannot be read.
-pub fn items_then<T: Send + 'static>(these: impl IntoIterator<Item = T>, error: Error) -> Items<T> {
+pub fn items_then_error<T: Send + 'static>(these: impl IntoIterator<Item = T>, error: Error) -> Items<T> {
     items(these).chain(stream::iter([Err(error)])).boxed()
 }
 
@@ -124,7 +124,7 @@ mock! {
     impl Documents for Documents {
         fn classes(&self, options: ListOptions) -> Items<DocumentClass>;
         fn list(&self, query: DocumentQuery) -> Items<Document>;
-        async fn create(&self, document: NewDocument) -> Result<NewReference, Error>;
+        async fn create(&self, document: NewDocument) -> Result<CreatedDocument, Error>;
         async fn process(&self, id: DocumentReferenceId) -> Result<(), Error>;
         async fn download_info(&self, id: DocumentReferenceId) -> Result<Secret, Error>;
     }
@@ -137,16 +137,16 @@ mock! {
     #[async_trait]
     impl Transfers for Transfers {
         async fn post(&self, form: &UploadForm, file: FilePart) -> Result<(), Error>;
-        async fn get(&self, url: &Secret, range: Option<ByteRange>) -> Result<Incoming, Error>;
+        async fn get(&self, url: &Secret, range: Option<ByteRange>) -> Result<DownloadResponse, Error>;
     }
 }
 
 mock! {
-    /// [`UploadStore`] as a test expects it to be called.
-    pub UploadStore {}
+    /// [`UploadStateStore`] as a test expects it to be called.
+    pub UploadStateStore {}
 
     #[async_trait]
-    impl UploadStore for UploadStore {
+    impl UploadStateStore for UploadStateStore {
         async fn save(&self, state: &UploadState) -> Result<(), Error>;
     }
 }
@@ -157,8 +157,8 @@ mock! {
 
     #[async_trait]
     impl Ledger for Ledger {
-        async fn entries(&self, row: &RowKey) -> Result<Vec<(Step, Entry)>, Error>;
-        async fn insert(&self, row: &RowKey, step: &Step, entry: &Entry) -> Result<Option<Entry>, Error>;
-        async fn replace(&self, row: &RowKey, step: &Step, mark: Mark, entry: &Entry) -> Result<bool, Error>;
+        async fn entries(&self, row: &RowKey) -> Result<Vec<(Step, LedgerEntry)>, Error>;
+        async fn insert(&self, row: &RowKey, step: &Step, entry: &LedgerEntry) -> Result<Option<LedgerEntry>, Error>;
+        async fn replace(&self, row: &RowKey, step: &Step, mark: EntryVersion, entry: &LedgerEntry) -> Result<bool, Error>;
     }
 }

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use carium::documents::{DocumentReferenceId, Transfers};
 use carium::invitations::NotificationChannel;
 use carium::patients::{IndividualGroupId, IndividualId, OrganizationId};
-use carium::{Builder, Carium};
+use carium::{Carium, CariumBuilder};
 use carium_api::Transport;
 use carium_api::types::{
     self, AppointmentId, AppointmentStatusId, AppointmentTypeId, DocumentClassId, PractitionerId,
@@ -60,7 +60,7 @@ struct Parts {
     organization: OrganizationId,
     client: Carium,
     /// Where another client begins.
-    builder: Box<dyn Fn() -> Builder + Send + Sync>,
+    builder: Box<dyn Fn() -> CariumBuilder + Send + Sync>,
 }
 
 impl FakeCarium {
@@ -95,7 +95,7 @@ impl FakeCarium {
         service: Arc<Service>,
         store: Arc<dyn Store>,
         organization: OrganizationId,
-        begin: impl Fn() -> Builder + Send + Sync + 'static,
+        begin: impl Fn() -> CariumBuilder + Send + Sync + 'static,
     ) -> Result<Self, carium::Error> {
         let credentials = FakeAccount::plain().credentials()?;
         let builder = move || begin().credentials(credentials.clone()).organization(organization);
@@ -109,7 +109,7 @@ impl FakeCarium {
     }
 
     /// Begins to set up another client in front of this: with another deadline, say, or other repetitions.
-    pub fn client_builder(&self) -> Builder {
+    pub fn client_builder(&self) -> CariumBuilder {
         (self.0.builder)()
     }
 
@@ -239,7 +239,7 @@ impl FakeCarium {
 
     /// The faults of the plan that no call has met. At the end of a test there should be none: it did not show what
     /// it was written for.
-    pub fn unmet_faults(&self) -> Vec<Fault> {
+    pub fn unused_faults(&self) -> Vec<Fault> {
         self.0.service.faults().unmet()
     }
 

@@ -11,8 +11,8 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let fake = FakeCarium::new();
 //! fake.set_faults([
-//!     Fault::on(&operations::CREATE_PATIENT).call(2).lose_answer(),
-//!     Fault::on(&operations::PROCESS_UPLOAD).calls(1..=3).answer(503),
+//!     Fault::on(&operations::CREATE_PATIENT).call(2).lose_response(),
+//!     Fault::on(&operations::PROCESS_UPLOAD).calls(1..=3).respond(503),
 //!     Fault::on_upload().reset_after(1000),
 //! ]);
 //! # let patient = |email| {
@@ -21,7 +21,7 @@
 //! # };
 //! carium::Patients::create(&fake, patient("one@example.com")?).await?;
 //! let error = carium::Patients::create(&fake, patient("two@example.com")?).await.unwrap_err();
-//! assert!(error.may_have_happened());
+//! assert!(error.may_have_been_applied());
 //! assert_eq!(fake.patients().len(), 2);
 //! # Ok(())
 //! # }
@@ -170,7 +170,7 @@ pub(crate) enum Moment {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum What {
     /// This is answered.
-    Answer(Reply),
+    Answer(FaultResponse),
     /// The connection ends; of a transfer, once so many bytes of the file went over it.
     Reset { after: Option<u64> },
     /// Nothing more is heard.
@@ -209,13 +209,13 @@ impl fmt::Display for What {
 
 /// An answer that is given instead of the right one. `Debug` shows its status only.
 #[derive(Clone, PartialEq)]
-pub struct Reply {
+pub struct FaultResponse {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
-impl Reply {
+impl FaultResponse {
     /// An answer without a body. A number that no answer can have becomes 500: one below 200 is none yet.
     pub fn status(status: u16) -> Self {
         let status = StatusCode::from_u16(status).ok().filter(|status| !status.is_informational());
@@ -249,14 +249,14 @@ impl Reply {
     }
 }
 
-impl From<u16> for Reply {
+impl From<u16> for FaultResponse {
     fn from(status: u16) -> Self {
         Self::status(status)
     }
 }
 
-impl fmt::Debug for Reply {
+impl fmt::Debug for FaultResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reply").field("status", &self.status).finish_non_exhaustive()
+        f.debug_struct("FaultResponse").field("status", &self.status).finish_non_exhaustive()
     }
 }

@@ -9,7 +9,7 @@
 //! default) has what `proptest` draws inputs from: those that `carium` takes, and those that are wrong in one way.
 //!
 //! The feature `suite` (on by default) has the contract of the traits of `carium` as checks, for a fake or a wrapper
-//! of one's own: `contract_suite!` makes a test of each.
+//! of one's own: `contract_tests!` makes a test of each.
 //!
 //! The feature `wire` (on by default) has a method on `httpmock`'s server for each operation of the
 //! API, with types for what is expected and what is answered, generated from the spec. A field that is misspelt,
@@ -45,6 +45,8 @@ pub mod faults;
 #[cfg(feature = "wire")]
 #[rustfmt::skip]
 mod generated;
+#[cfg(feature = "contract-tests")]
+pub mod contract_tests;
 #[cfg(feature = "sandbox")]
 mod listening;
 #[cfg(feature = "sandbox")]
@@ -54,15 +56,13 @@ mod sandbox;
 mod service;
 #[cfg(feature = "strategies")]
 pub mod strategies;
-#[cfg(feature = "suite")]
-pub mod suite;
 
 #[cfg(feature = "sandbox")]
-pub use contract::{Deviation, Direction};
+pub use contract::{Direction, Violation};
 #[cfg(feature = "expectations")]
-pub use expectations::{items, items_then};
+pub use expectations::{items, items_then_error};
 pub use fake::{FakeCarium, FakeDocument};
-pub use faults::{Fault, FaultPlan, InvalidFaultPlan, Reply};
+pub use faults::{Fault, FaultPlan, FaultResponse, InvalidFaultPlan};
 #[cfg(feature = "sandbox")]
 pub use sandbox::{Sandbox, SandboxBuilder};
 pub use service::{FakeAccount, FakeCall, Quirk};

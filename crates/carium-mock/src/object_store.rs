@@ -67,7 +67,7 @@ use bytes::Bytes;
 use tokio::net::TcpListener;
 
 pub use self::call::StoreCall;
-pub use self::fault::{FaultAnswer, StoreFault};
+pub use self::fault::{StoreFault, StoreResponse};
 pub use self::object::Object;
 pub use self::presign::{PresignPost, PresignedPost};
 use self::server::{Store, connected};

@@ -17,12 +17,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use carium::documents::DocumentReferenceId;
-use carium::{Builder, Carium};
+use carium::{Carium, CariumBuilder};
 
 pub use builder::SandboxBuilder;
 use record::Record;
 
-use crate::contract::Deviation;
+use crate::contract::Violation;
 use crate::fake::FakeCarium;
 use crate::listening::Listening;
 use crate::object_store::{ObjectStore, PresignPost};
@@ -49,9 +49,9 @@ use crate::service::store::{Form, Store};
 /// # What differs from the spec
 ///
 /// Every request and every answer is held against the spec itself. What differs is kept
-/// ([`deviations`](Self::deviations)) and fails the test: when the sandbox is dropped, it panics with all of them. So
+/// ([`violations`](Self::violations)) and fails the test: when the sandbox is dropped, it panics with all of them. So
 /// a test in another language, or of one's own client, need not look at what was sent. A test that provokes
-/// deviations takes them ([`take_deviations`](Self::take_deviations)) and asserts what they are.
+/// violations takes them ([`take_violations`](Self::take_violations)) and asserts what they are.
 ///
 /// A request that the service refuses by its rules is none: a username that is taken, an id of nothing, a wrong
 /// password. One that the spec does not know is, although it is answered as the service would.
@@ -89,7 +89,7 @@ impl Sandbox {
     }
 
     /// Begins to set up another client of it.
-    pub fn client_builder(&self) -> Builder {
+    pub fn client_builder(&self) -> CariumBuilder {
         self.fake.client_builder()
     }
 
@@ -99,12 +99,12 @@ impl Sandbox {
     }
 
     /// How the calls so far differed from the spec, in their order. The first thousand are kept.
-    pub fn deviations(&self) -> Vec<Deviation> {
+    pub fn violations(&self) -> Vec<Violation> {
         self.record.all()
     }
 
     /// The same, which is forgotten by this: a test that provokes them does not fail for them.
-    pub fn take_deviations(&self) -> Vec<Deviation> {
+    pub fn take_violations(&self) -> Vec<Violation> {
         self.record.take()
     }
 
@@ -121,9 +121,9 @@ impl Drop for Sandbox {
         if self.record.is_observed() || thread::panicking() {
             return;
         }
-        let deviations = self.record.all();
-        if !deviations.is_empty() {
-            let lines: Vec<_> = deviations.iter().map(|deviation| format!("\n  {deviation}")).collect();
+        let violations = self.record.all();
+        if !violations.is_empty() {
+            let lines: Vec<_> = violations.iter().map(|deviation| format!("\n  {deviation}")).collect();
             panic!("calls of the sandbox differed from the spec:{}", lines.concat());
         }
     }

@@ -25,7 +25,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use carium::Failure;
+use carium::TransportFailure;
 use carium_api::{Operation, Transport, TransportError};
 use http::{Request, Response, StatusCode};
 use tokio::time::Instant;
@@ -49,7 +49,7 @@ pub struct FakeCall {
     /// `None` where a fault came before anything was done.
     pub status: Option<u16>,
     /// Whether it met a fault.
-    pub met_fault: bool,
+    pub fault_injected: bool,
 }
 
 /// A sandbox may run for days. More than any test counts, and some 30 MB.
@@ -108,14 +108,14 @@ impl Service {
     /// Does what is asked and answers, or has the fault that is meant for it.
     pub(crate) fn take(&self, operation: &'static Operation, request: &Request<Bytes>) -> Outcome {
         let fault = self.faults.next(Target::of(operation));
-        let met_fault = fault.is_some();
+        let fault_injected = fault.is_some();
         let (before, after) = match fault {
             Some(fault) if fault.moment == Moment::Before => (Some(fault.what), None),
             Some(fault) => (None, Some(fault.what)),
             None => (None, None),
         };
         let note = |status: Option<u16>| {
-            let call = FakeCall { operation: operation.id, status, met_fault };
+            let call = FakeCall { operation: operation.id, status, fault_injected };
             let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
             if calls.len() == CALLS_KEPT {
                 calls.pop_front();
@@ -195,9 +195,9 @@ impl Transport for Service {
         match self.take(operation, &request) {
             Outcome::Answered(response) => Ok(response),
             Outcome::Truncated(_) => {
-                Err(Failure::lost("the connection ended in the middle of the answer").into())
+                Err(TransportFailure::lost("the connection ended in the middle of the answer").into())
             }
-            Outcome::Reset => Err(Failure::lost("the connection ended without an answer").into()),
+            Outcome::Reset => Err(TransportFailure::lost("the connection ended without an answer").into()),
             Outcome::Silence => std::future::pending().await,
         }
     }

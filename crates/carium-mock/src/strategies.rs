@@ -55,7 +55,7 @@ pub use document::{invalid_document, new_document, new_document_builder};
 pub use files::{file_name, media_type};
 pub use ids::id;
 pub use invalid::Invalid;
-pub use invitation::{InvitationParts, invalid_invitation, new_invitation};
+pub use invitation::{InvitationInput, invalid_invitation, new_invitation};
 pub use patient::{invalid_patient, new_patient, new_patient_builder};
 pub use people::{birth_date, email, first_name, gender, last_name, phone};
 pub use query::{document_query, invalid_document_query, list_options};

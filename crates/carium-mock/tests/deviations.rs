@@ -99,12 +99,12 @@ async fn a_body_that_breaks_its_schema_is_told_by_its_pointer() {
     for (body, pointer, expected) in cases {
         let (status, _) = raw.send("POST", "/showboat/v1/patients/", Some(body)).await;
         assert!((400..500).contains(&status), "{pointer}: {status}");
-        let deviations = sandbox.take_deviations();
-        let found = deviations.iter().find(|each| each.expected().contains(expected));
-        let found = found.unwrap_or_else(|| panic!("{expected}: {deviations:?}"));
+        let violations = sandbox.take_violations();
+        let found = violations.iter().find(|each| each.expected().contains(expected));
+        let found = found.unwrap_or_else(|| panic!("{expected}: {violations:?}"));
         assert_eq!((found.operation, found.direction), (Some("create_patient"), Direction::Request));
         assert_eq!(found.pointer(), Some(pointer.as_str()));
-        for deviation in deviations {
+        for deviation in violations {
             assert!(!format!("{deviation} {deviation:?}").contains(CANARY), "{deviation}");
         }
     }
@@ -128,8 +128,8 @@ async fn what_the_types_would_bear_is_refused_where_the_spec_does_not() {
     for (method, path, body, pointer) in cases {
         let (status, answer) = raw.send(method, path, Some(body)).await;
         assert_eq!((status, &answer["errors"][0]["source"]["pointer"]), (422, &json!(pointer)), "{path}");
-        let deviations = sandbox.take_deviations();
-        assert_eq!(deviations.iter().map(|each| each.pointer()).collect::<Vec<_>>(), [Some(pointer)]);
+        let violations = sandbox.take_violations();
+        assert_eq!(violations.iter().map(|each| each.pointer()).collect::<Vec<_>>(), [Some(pointer)]);
     }
     // A null that says something.
     let cleared = change(json!({"description": null, "location": "Room 4"}));
@@ -166,7 +166,7 @@ async fn all_else_of_a_request_is_told_too() {
     ];
     for (method, path, place, expected) in cases {
         raw.send(method, &path, None).await;
-        let said: Vec<_> = sandbox.take_deviations().iter().map(ToString::to_string).collect();
+        let said: Vec<_> = sandbox.take_violations().iter().map(ToString::to_string).collect();
         assert!(said.len() == 1 && said[0].contains(place) && said[0].contains(expected), "{path}: {said:?}");
         assert!(!said[0].contains(CANARY), "{path}: {said:?}");
     }
@@ -183,7 +183,7 @@ async fn all_else_of_a_request_is_told_too() {
     ];
     for (path, body, expected) in bodies {
         raw.send_as("POST", path, body).await;
-        let said: Vec<_> = sandbox.take_deviations().iter().map(ToString::to_string).collect();
+        let said: Vec<_> = sandbox.take_violations().iter().map(ToString::to_string).collect();
         assert!(said.iter().any(|line| line.contains(expected)), "{expected}: {said:?}");
         assert!(!said.concat().contains(CANARY), "{said:?}");
     }
@@ -210,7 +210,7 @@ async fn what_the_service_refuses_by_its_rules_is_none() {
     assert_eq!(get(documents).await, 200);
     sandbox.fake().revoke_tokens();
     assert_eq!(get(format!("/caredb/v1/org-appointments/{FIRST}/")).await, 401);
-    assert_eq!(sandbox.deviations(), []);
+    assert_eq!(sandbox.violations(), []);
 }
 
 #[tokio::test]
@@ -219,7 +219,7 @@ async fn they_fail_the_owner_with_all_of_them() {
     let raw = Raw::of(&sandbox).await;
     raw.send("GET", "/caredb/v1/org-practioners/", None).await;
     raw.send("POST", "/showboat/v1/patients/", Some(without("gender"))).await;
-    assert_eq!(sandbox.deviations().len(), 2);
+    assert_eq!(sandbox.violations().len(), 2);
     let failure = catch_unwind(AssertUnwindSafe(|| drop(sandbox))).unwrap_err();
     let message = failure.downcast_ref::<String>().unwrap();
     assert_eq!(
@@ -234,12 +234,12 @@ async fn they_fail_the_owner_with_all_of_them() {
 async fn who_watches_them_is_not_failed() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let sees = Arc::clone(&seen);
-    let watch = move |deviation: &carium_mock::Deviation| sees.lock().unwrap().push(deviation.clone());
-    let sandbox = Sandbox::builder().on_deviation(watch).start().await.unwrap();
+    let watch = move |deviation: &carium_mock::Violation| sees.lock().unwrap().push(deviation.clone());
+    let sandbox = Sandbox::builder().on_violation(watch).start().await.unwrap();
     let raw = Raw::of(&sandbox).await;
     raw.send("GET", "/", None).await;
-    assert_eq!(*seen.lock().unwrap(), sandbox.deviations());
-    assert_eq!(sandbox.deviations().len(), 1);
+    assert_eq!(*seen.lock().unwrap(), sandbox.violations());
+    assert_eq!(sandbox.violations().len(), 1);
 }
 
 #[tokio::test]

@@ -10,7 +10,8 @@ use carium::api::FormFields;
 use carium::api::types::{DocumentReferenceId, PractitionerId};
 use carium::appointments::Practitioner;
 use carium::documents::{
-    ByteRange, Content, FilePart, Incoming, NewReference, Source, UploadForm, UploadStage, UploadStore,
+    ByteRange, Content, CreatedDocument, DownloadResponse, FilePart, Source, UploadForm, UploadStage,
+    UploadStateStore,
 };
 use carium::onboarding::Ledger;
 use carium::{
@@ -19,9 +20,9 @@ use carium::{
 };
 use carium_mock::expectations::{
     MockAppointments, MockDocuments, MockInvitations, MockLedger, MockPatients, MockTransfers,
-    MockUploadStore,
+    MockUploadStateStore,
 };
-use carium_mock::{items, items_then};
+use carium_mock::{items, items_then_error};
 use futures_util::StreamExt as _;
 use mockall::predicate::{always, eq};
 
@@ -54,7 +55,7 @@ fn every_trait_has_its_mock() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut names = Vec::new();
     traits_in(&here.join("../carium/src"), &mut names);
-    for known in ["Patients", "Invitations", "Appointments", "Documents", "Transfers", "UploadStore"] {
+    for known in ["Patients", "Invitations", "Appointments", "Documents", "Transfers", "UploadStateStore"] {
         assert!(names.iter().any(|name| name == known), "{known} is not found, so others may not be either");
     }
     // That a mock has each of its trait's methods, the compiler sees to.
@@ -77,7 +78,7 @@ fn each_stands_where_its_trait_is_asked_for() {
     let _: Arc<dyn Appointments> = Arc::new(MockAppointments::new());
     let _: Arc<dyn Documents> = Arc::new(MockDocuments::new());
     let _: Arc<dyn Transfers> = Arc::new(MockTransfers::new());
-    let _: Arc<dyn UploadStore> = Arc::new(MockUploadStore::new());
+    let _: Arc<dyn UploadStateStore> = Arc::new(MockUploadStateStore::new());
     let _: Arc<dyn Ledger> = Arc::new(MockLedger::new());
 }
 
@@ -85,10 +86,10 @@ fn each_stands_where_its_trait_is_asked_for() {
 async fn answers_what_it_was_told_to() {
     let invitation = NewInvitation::by_email("james.reece@example.com").unwrap();
     let mut invitations = MockInvitations::new();
-    let lost = |_| Err(Error::new(ErrorKind::TimedOut, "no answer").that_may_have_happened());
+    let lost = |_| Err(Error::new(ErrorKind::TimedOut, "no answer").with_unknown_outcome());
     invitations.expect_send().with(eq(invitation.clone())).once().returning(lost);
     let invitations: &dyn Invitations = &invitations;
-    assert!(invitations.send(invitation).await.unwrap_err().may_have_happened());
+    assert!(invitations.send(invitation).await.unwrap_err().may_have_been_applied());
 }
 
 #[tokio::test]
@@ -99,7 +100,7 @@ async fn lists_are_given_and_may_break_off() {
     let all = given.clone();
     appointments.expect_practitioners().once().returning(move |_| items(all.clone()));
     let first = given[0].clone();
-    let broken = move |_| items_then([first.clone()], Error::new(ErrorKind::Unavailable, "down"));
+    let broken = move |_| items_then_error([first.clone()], Error::new(ErrorKind::Unavailable, "down"));
     appointments.expect_practitioners().once().returning(broken);
 
     let list = || appointments.practitioners(ListOptions::default());
@@ -116,12 +117,12 @@ async fn lists_are_given_and_may_break_off() {
 async fn an_upload_runs_over_mocks() {
     let form = UploadForm::new("https://store.example.com/".into(), FormFields::default());
     let (mut documents, mut transfers, mut store) =
-        (MockDocuments::new(), MockTransfers::new(), MockUploadStore::new());
+        (MockDocuments::new(), MockTransfers::new(), MockUploadStateStore::new());
     let given = form.clone();
     documents
         .expect_create()
         .once()
-        .returning(move |_| Ok(NewReference::new(ID.parse().unwrap(), Some(given.clone()))));
+        .returning(move |_| Ok(CreatedDocument::new(ID.parse().unwrap(), Some(given.clone()))));
     documents
         .expect_process()
         .with(eq(ID.parse::<DocumentReferenceId>().unwrap()))
@@ -143,7 +144,7 @@ async fn an_upload_runs_over_mocks() {
         .build()
         .unwrap();
     let uploads = Uploads::new(Arc::new(documents), Arc::new(transfers));
-    let receipt = uploads.upload(document, Source::bytes("abc")).kept_in(Arc::new(store)).await.unwrap();
+    let receipt = uploads.upload(document, Source::bytes("abc")).state_store(Arc::new(store)).await.unwrap();
     assert_eq!((receipt.id.to_string().as_str(), receipt.size), (ID, 3));
 }
 
@@ -152,14 +153,14 @@ async fn a_reference_may_be_among_what_is_expected() {
     let mut transfers = MockTransfers::new();
     let url: Secret = "https://store.example.com/letter".into();
     transfers.expect_get().with(eq(url.clone()), always()).returning(|_, _| {
-        Ok(Incoming::whole(
+        Ok(DownloadResponse::whole(
             Some(3),
-            Content::Whole("abc".into())
-                .into_blocks()
+            Content::Bytes("abc".into())
+                .into_stream()
                 .map(|it| it.map_err(|_| Error::new(ErrorKind::Io, "unread")))
                 .boxed(),
         ))
     });
-    let incoming = transfers.get(&url, Some(ByteRange::from(0))).await.unwrap();
+    let incoming = transfers.get(&url, Some(ByteRange::starting_at(0))).await.unwrap();
     assert_eq!(incoming.total, Some(3));
 }

@@ -82,7 +82,7 @@ fn appointment(fake: &FakeCarium, patient: IndividualId) -> NewAppointment {
         .patient(patient)
         .practitioner(fake.practitioner("Dr. Quill"))
         .status(fake.appointment_status("Scheduled"))
-        .kind(fake.appointment_type("Video visit"))
+        .appointment_type(fake.appointment_type("Video visit"))
         .between(time("2020-01-01T09:00:00Z"), time("2020-01-01T09:30:00Z"))
         .location("Room 4")
         .build()
@@ -173,7 +173,7 @@ async fn what_is_presigned_ends_and_so_do_tokens() {
     tokio::time::advance(Duration::from_hours(2)).await;
     let error = fake.client().transfers().get(&url, None).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Expired);
-    let file = carium::documents::FilePart::new("a", "b", 0, carium::documents::Content::Whole("".into()));
+    let file = carium::documents::FilePart::new("a", "b", 0, carium::documents::Content::Bytes("".into()));
     let error = fake.client().transfers().post(&announced.form.unwrap(), file).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Expired);
     // The client signs in again by itself.

@@ -13,7 +13,7 @@ fn appointment(fake: &FakeCarium) -> NewAppointment {
     appointment
         .practitioner(fake.practitioner("Dr. Quill"))
         .status(fake.appointment_status("Scheduled"))
-        .kind(fake.appointment_type("Video visit"))
+        .appointment_type(fake.appointment_type("Video visit"))
         .between(time("2030-01-01T09:00:00Z"), time("2030-01-01T09:30:00Z"))
         .guest_url("https://example.com/guest")
         .build()

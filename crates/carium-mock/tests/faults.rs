@@ -8,7 +8,7 @@ use carium::documents::{DocumentReferenceId, Source};
 use carium::patients::{Gender, NewPatient};
 use carium::{Carium, Error, ErrorKind, RetryPolicy};
 use carium_api::operations;
-use carium_mock::{FakeCarium, Fault, FaultPlan, Reply, Sandbox};
+use carium_mock::{FakeCarium, Fault, FaultPlan, FaultResponse, Sandbox};
 
 fn patient(carium: &Carium, name: &str) -> NewPatient {
     let patient = carium.new_patient().first_name("James").last_name("Reece").birth_date("1980-07-04");
@@ -17,7 +17,7 @@ fn patient(carium: &Carium, name: &str) -> NewPatient {
 
 /// What a caller sees of an error.
 fn seen(error: &Error) -> (ErrorKind, Option<u16>, bool) {
-    (error.kind(), error.status(), error.may_have_happened())
+    (error.kind(), error.status(), error.may_have_been_applied())
 }
 
 /// A client that repeats nothing and does not wait long, of both; the second is over HTTP.
@@ -25,8 +25,10 @@ async fn both() -> (Sandbox, Vec<(FakeCarium, Carium)>) {
     let sandbox = Sandbox::start().await.unwrap();
     let fake = FakeCarium::new();
     let once = |fake: &FakeCarium| {
-        let builder =
-            fake.client_builder().retry(RetryPolicy::never()).try_timeout(Duration::from_millis(300));
+        let builder = fake
+            .client_builder()
+            .retry_policy(RetryPolicy::never())
+            .attempt_timeout(Duration::from_millis(300));
         builder.build().unwrap()
     };
     let clients = [fake, sandbox.fake().clone()].map(|fake| (fake.clone(), once(&fake)));
@@ -38,28 +40,28 @@ async fn a_call_of_the_api_meets_each_fault() {
     use ErrorKind::{Conflict, RateLimited, Rejected, TimedOut, Unavailable, Undecodable};
     let (_sandbox, clients) = both().await;
     let on = || Fault::on(&operations::CREATE_PATIENT);
-    let page = Reply::status(502).header("content-type", "text/html").body("<html>down</html>");
+    let page = FaultResponse::status(502).header("content-type", "text/html").body("<html>down</html>");
     // The fault, what the caller sees of it, and whether the patient is there.
     let cases = [
-        (on().answer(503), Some((Unavailable, Some(503), false)), false),
+        (on().respond(503), Some((Unavailable, Some(503), false)), false),
         (
-            on().answer(Reply::status(429).header("retry-after", "1")),
+            on().respond(FaultResponse::status(429).header("retry-after", "1")),
             Some((RateLimited, Some(429), false)),
             false,
         ),
-        (on().answer(page.clone()), Some((Unavailable, Some(502), true)), false),
-        (on().answer(409), Some((Conflict, Some(409), false)), false),
-        (on().answer(418), Some((Rejected, Some(418), false)), false),
-        (on().after_the_work().answer(page), Some((Unavailable, Some(502), true)), true),
-        (on().after_the_work().answer(200), Some((Undecodable, Some(200), true)), true),
+        (on().respond(page.clone()), Some((Unavailable, Some(502), true)), false),
+        (on().respond(409), Some((Conflict, Some(409), false)), false),
+        (on().respond(418), Some((Rejected, Some(418), false)), false),
+        (on().after_applying().respond(page), Some((Unavailable, Some(502), true)), true),
+        (on().after_applying().respond(200), Some((Undecodable, Some(200), true)), true),
         (on().reset(), Some((Unavailable, None, true)), false),
-        (on().lose_answer(), Some((Unavailable, None, true)), true),
+        (on().lose_response(), Some((Unavailable, None, true)), true),
         (on().truncate(), Some((Unavailable, None, true)), true),
         (on().corrupt(), Some((Undecodable, Some(201), true)), true),
         (on().silence(), Some((TimedOut, None, true)), false),
-        (on().after_the_work().silence(), Some((TimedOut, None, true)), true),
+        (on().after_applying().silence(), Some((TimedOut, None, true)), true),
         (on().revoke_token(), None, true),
-        (on().call(2).answer(503), None, true),
+        (on().call(2).respond(503), None, true),
     ];
     for (number, (fault, expected, is_there)) in cases.into_iter().enumerate() {
         for (place, (fake, client)) in ["fake", "wire"].iter().zip(&clients) {
@@ -70,7 +72,7 @@ async fn a_call_of_the_api_meets_each_fault() {
             assert_eq!(result.as_ref().err().map(seen), expected, "{place}: {fault}");
             assert_eq!(fake.patients().len() - before, usize::from(is_there), "{place}: {fault}");
             assert_eq!(
-                fake.unmet_faults().is_empty(),
+                fake.unused_faults().is_empty(),
                 !fault.to_string().contains("call 2"),
                 "{place}: {fault}"
             );
@@ -87,13 +89,13 @@ async fn a_transfer_meets_each_fault() {
     let content = vec![7; 300_000];
     // The kind, and whether the file is there.
     let uploads = [
-        (Fault::on_upload().answer(503), Some(Unavailable), false),
-        (Fault::on_upload().answer(403), Some(Forbidden), false),
-        (Fault::on_upload().answer(413), Some(Rejected), false),
-        (Fault::on_upload().after_the_work().answer(500), Some(Unavailable), true),
+        (Fault::on_upload().respond(503), Some(Unavailable), false),
+        (Fault::on_upload().respond(403), Some(Forbidden), false),
+        (Fault::on_upload().respond(413), Some(Rejected), false),
+        (Fault::on_upload().after_applying().respond(500), Some(Unavailable), true),
         (Fault::on_upload().reset(), Some(Unavailable), false),
         (Fault::on_upload().reset_after(1000), Some(Unavailable), false),
-        (Fault::on_upload().lose_answer(), Some(Unavailable), true),
+        (Fault::on_upload().lose_response(), Some(Unavailable), true),
         (Fault::on_upload().expire(), Some(Expired), false),
         (Fault::on_upload().call(2).expire(), None, true),
     ];
@@ -105,7 +107,7 @@ async fn a_transfer_meets_each_fault() {
         }
     }
     let downloads = [
-        (Fault::on_download().answer(503), Some(Unavailable)),
+        (Fault::on_download().respond(503), Some(Unavailable)),
         (Fault::on_download().reset(), Some(Unavailable)),
         (Fault::on_download().reset_after(1000), Some(Unavailable)),
         (Fault::on_download().truncate(), Some(Unavailable)),
@@ -141,7 +143,7 @@ async fn a_download_is_cut_before_its_end_or_comes_whole() {
 async fn post(fake: &FakeCarium, fault: &Fault, content: &[u8]) -> (DocumentReferenceId, Result<(), Error>) {
     let announced = carium::Documents::create(fake, document(fake)).await.unwrap();
     let (length, content) =
-        (content.len() as u64, carium::documents::Content::Whole(content.to_vec().into()));
+        (content.len() as u64, carium::documents::Content::Bytes(content.to_vec().into()));
     let file = carium::documents::FilePart::new("letter.pdf", "application/pdf", length, content);
     fake.set_faults([fault.clone()]);
     let result = fake.client().transfers().post(&announced.form.unwrap(), file).await;
@@ -170,7 +172,7 @@ fn document(fake: &FakeCarium) -> carium::documents::NewDocument {
 #[tokio::test(start_paused = true)]
 async fn silence_of_the_store_ends() {
     let fake = FakeCarium::new();
-    for fault in [Fault::on_upload().silence(), Fault::on_upload().after_the_work().silence()] {
+    for fault in [Fault::on_upload().silence(), Fault::on_upload().after_applying().silence()] {
         let (_, result) = post(&fake, &fault, b"x").await;
         assert_eq!(result.unwrap_err().kind(), ErrorKind::TimedOut);
     }
@@ -181,10 +183,10 @@ async fn silence_of_the_store_ends() {
 async fn calls_are_counted_and_rules_come_in_order() {
     let fake = FakeCarium::new();
     fake.set_faults([
-        Fault::on(&operations::GET_APPOINTMENT).call(2).answer(403),
-        Fault::on(&operations::GET_APPOINTMENT).calls(2..4).answer(400),
-        Fault::on(&operations::GET_APPOINTMENT).calls(6..).answer(409),
-        Fault::on(&operations::DELETE_APPOINTMENT).every_call().answer(401),
+        Fault::on(&operations::GET_APPOINTMENT).call(2).respond(403),
+        Fault::on(&operations::GET_APPOINTMENT).calls(2..4).respond(400),
+        Fault::on(&operations::GET_APPOINTMENT).calls(6..).respond(409),
+        Fault::on(&operations::DELETE_APPOINTMENT).every_call().respond(401),
     ]);
     let nothing = "8d25a2a6-8219-40d1-a34f-c24ec69f4f72".parse().unwrap();
     let mut statuses = Vec::new();
@@ -193,9 +195,10 @@ async fn calls_are_counted_and_rules_come_in_order() {
         statuses.push(error.status().unwrap());
     }
     assert_eq!(statuses, [404, 403, 400, 404, 404, 409, 409]);
-    let unmet: Vec<_> = fake.unmet_faults().iter().map(ToString::to_string).collect();
+    let unmet: Vec<_> = fake.unused_faults().iter().map(ToString::to_string).collect();
     assert_eq!(unmet, ["delete_appointment, every call: answer 401"]);
-    let answered: Vec<_> = fake.calls().iter().skip(1).map(|call| (call.status, call.met_fault)).collect();
+    let answered: Vec<_> =
+        fake.calls().iter().skip(1).map(|call| (call.status, call.fault_injected)).collect();
     assert_eq!(answered[..2], [(Some(404), false), (None, true)]);
 }
 
@@ -232,13 +235,13 @@ fn a_plan_is_read_from_toml() {
     "#
     .parse()
     .unwrap();
-    let reply = Reply::status(503).header("retry-after", "1").body("Please come again.");
+    let reply = FaultResponse::status(503).header("retry-after", "1").body("Please come again.");
     let expected = FaultPlan::random(7)
         .one_in(3)
-        .with(Fault::on(&operations::CREATE_PATIENT).calls(2..=4).after_the_work().answer(reply))
+        .with(Fault::on(&operations::CREATE_PATIENT).calls(2..=4).after_applying().respond(reply))
         .with(Fault::on_upload().reset_after(1000))
         .with(Fault::on_download().every_call().truncate())
-        .with(Fault::on(&operations::LOGIN).calls(3..).lose_answer());
+        .with(Fault::on(&operations::LOGIN).calls(3..).lose_response());
     assert_eq!(plan, expected);
 }
 

@@ -71,7 +71,7 @@ async fn the_vendors_programs_run_against_the_sandbox() {
         }
     }
     // Every call was one of the contract, too.
-    assert_eq!(sandbox.deviations(), []);
+    assert_eq!(sandbox.violations(), []);
     assert!(sandbox.object_store().calls().iter().all(|call| !call.authorization));
 }
 

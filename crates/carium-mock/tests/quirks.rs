@@ -18,7 +18,7 @@ async fn everything(fake: &FakeCarium, carium: &Carium, quirk: Quirk) {
     let id = carium.patients().create(patient.clone()).await.unwrap();
     let error = carium.patients().create(patient).await.unwrap_err();
     match quirk {
-        Quirk::DuplicateIsUnprocessable => assert_eq!(error.kind(), ErrorKind::Rejected),
+        Quirk::DuplicateReturns422 => assert_eq!(error.kind(), ErrorKind::Rejected),
         _ => assert_eq!(error.kind(), ErrorKind::Conflict),
     }
     carium.invitations().send(NewInvitation::by_email(email).unwrap()).await.unwrap();
@@ -49,7 +49,7 @@ fn appointment(fake: &FakeCarium, carium: &Carium, patient: IndividualId) -> New
         .patient(patient)
         .practitioner(fake.practitioner("Dr. Quill"))
         .status(fake.appointment_status("Scheduled"))
-        .kind(fake.appointment_type("Video visit"))
+        .appointment_type(fake.appointment_type("Video visit"))
         .between("2020-01-01T09:00:00Z".parse().unwrap(), "2020-01-01T09:30:00Z".parse().unwrap())
         .build()
         .unwrap()
@@ -63,7 +63,7 @@ async fn the_client_bears_each_of_them() {
         everything(&fake, fake.client(), quirk).await;
         let sandbox = Sandbox::builder().quirk(quirk).start().await.unwrap();
         everything(sandbox.fake(), sandbox.client(), quirk).await;
-        assert_eq!(sandbox.deviations(), [], "{quirk:?}");
+        assert_eq!(sandbox.violations(), [], "{quirk:?}");
     }
 }
 
@@ -107,10 +107,10 @@ async fn they_are_seen_on_the_wire() {
     let plain = Wire::with(&[]).await;
     let odd = Wire::with(&[
         Quirk::AbsoluteLinks,
-        Quirk::BareRefusals,
-        Quirk::BodiesWhereNoneIsNeeded,
-        Quirk::CreatedIsOk,
-        Quirk::DuplicateIsUnprocessable,
+        Quirk::ErrorsWithoutDetails,
+        Quirk::ExtraBodies,
+        Quirk::CreateReturns200,
+        Quirk::DuplicateReturns422,
         Quirk::UnknownAttributes,
         Quirk::UnknownEnumValues,
     ])
@@ -135,7 +135,7 @@ async fn they_are_seen_on_the_wire() {
     assert_eq!(plain.ask("DELETE", appointment, None).await, (204, Value::Null));
     let (status, answer) = odd.ask("DELETE", appointment, None).await;
     assert!(status == 200 && answer.is_object(), "{status}");
-    let last = Wire::with(&[Quirk::AbsentLastLink]).await;
+    let last = Wire::with(&[Quirk::LastLinkOmitted]).await;
     let links = |answer: Value| answer["links"].as_object().unwrap().clone();
     assert!(links(plain.ask("GET", "/caredb/v1/org-practitioners/", None).await.1)["next"].is_null());
     assert!(!links(last.ask("GET", "/caredb/v1/org-practitioners/", None).await.1).contains_key("next"));
@@ -158,7 +158,7 @@ async fn documents_have_theirs() {
     for status in [204, 204] {
         assert_eq!(wire.ask("POST", &process, None).await.0, status);
     }
-    wire.0.fake().set_quirks([Quirk::ProcessedIsConflict]);
+    wire.0.fake().set_quirks([Quirk::ReprocessReturns409]);
     assert_eq!(wire.ask("POST", &process, None).await.0, 409);
     let info = format!("/caredb/v1/org-document-references/{id}/get-download-info/");
     let places = [

@@ -80,9 +80,9 @@ async fn what_it_does_not_know_is_refused_with_a_hint() {
         assert!(body.contains(hint), "{method} {path}: {body}");
     }
     // All but the one without a token are none that the spec knows.
-    let deviations: Vec<_> = sandbox.take_deviations().iter().map(ToString::to_string).collect();
+    let violations: Vec<_> = sandbox.take_violations().iter().map(ToString::to_string).collect();
     assert_eq!(
-        deviations,
+        violations,
         [
             "unknown call, request, GET /caredb/v1/…/: expected a path such as /caredb/v1/org-practitioners/",
             "unknown call, request, GET /caredb/v1/org-practitioners: expected a path such as \

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use carium::api::operations;
-use carium_mock::{FakeCarium, suite};
+use carium_mock::{FakeCarium, contract_tests};
 
 /// One whose lists have several pages, whatever the size of a page.
 fn subject() -> FakeCarium {
@@ -20,7 +20,7 @@ fn subject() -> FakeCarium {
     fake
 }
 
-carium_mock::contract_suite!(subject = subject());
+carium_mock::contract_tests!(subject = subject());
 
 /// The operations that each check reaches, by the check's name.
 macro_rules! reach {
@@ -35,7 +35,7 @@ macro_rules! of_group {
     ($reached:ident, $group:ident, $subject:ident, [$($check:ident: $promise:literal,)+]) => {
         $(
             let fake = FakeCarium::new();
-            suite::checks::$group::$check(&fake).await.unwrap();
+            contract_tests::checks::$group::$check(&fake).await.unwrap();
             let operations: BTreeSet<_> = fake.calls().iter().map(|call| call.operation).collect();
             $reached.push((concat!(stringify!($group), "::", stringify!($check)), operations));
         )+

@@ -17,4 +17,4 @@ async fn subject() -> Sandbox {
     sandbox
 }
 
-carium_mock::contract_suite!(subject = subject().await);
+carium_mock::contract_tests!(subject = subject().await);

@@ -8,7 +8,7 @@ use carium::api::async_trait;
 use carium::patients::{IndividualGroupId, IndividualId, OrganizationId};
 use carium::{Error, ErrorKind, NewPatient, Patients};
 use carium_mock::FakeCarium;
-use carium_mock::suite::{PatientsSubject, Scene, checks};
+use carium_mock::contract_tests::{Fixture, PatientsFixture, checks};
 
 /// A layer in front of patients that remembers whom it has created.
 struct Remembering {
@@ -42,7 +42,7 @@ impl Patients for Remembering {
         let result = self.inner.create(patient).await;
         let id = result.map_err(|error| match self.mistake {
             Some(Mistake::LosesTheKind) => Error::new(ErrorKind::Unavailable, "something is wrong"),
-            Some(Mistake::IsInDoubt) => error.that_may_have_happened(),
+            Some(Mistake::IsInDoubt) => error.with_unknown_outcome(),
             Some(Mistake::LosesTheField) => Error::new(error.kind(), "something is wrong"),
             Some(Mistake::AnswersFromMemory) | None => error,
         })?;
@@ -56,13 +56,13 @@ struct Subject {
     patients: Arc<Remembering>,
 }
 
-impl Scene for Subject {
+impl Fixture for Subject {
     fn organization(&self) -> OrganizationId {
         self.fake.organization()
     }
 }
 
-impl PatientsSubject for Subject {
+impl PatientsFixture for Subject {
     fn patients(&self) -> Arc<dyn Patients> {
         Arc::<Remembering>::clone(&self.patients)
     }
@@ -78,7 +78,7 @@ fn subject(mistake: Option<Mistake>) -> Subject {
     Subject { fake, patients: Arc::new(patients) }
 }
 
-carium_mock::contract_suite!(patients; subject = subject(None));
+carium_mock::contract_tests!(patients; subject = subject(None));
 
 #[tokio::test]
 async fn a_mistake_is_told_by_promise_and_place() {

@@ -1,10 +1,10 @@
 //! Appointments, and the vocabularies that one draws on.
 
 mod api;
+mod lookups;
 mod new;
 mod rules;
 mod update;
-mod vocabulary;
 
 use std::fmt;
 
@@ -16,9 +16,9 @@ pub use carium_api::types::{
 };
 
 pub(crate) use api::ApiAppointments;
+pub use lookups::{AppointmentStatus, AppointmentType, Practitioner};
 pub use new::{NewAppointment, NewAppointmentBuilder};
 pub use update::AppointmentUpdate;
-pub use vocabulary::{AppointmentStatus, AppointmentType, Practitioner};
 
 use crate::error::Error;
 use crate::page::{Items, ListOptions};
@@ -29,7 +29,7 @@ pub trait Appointments: Send + Sync {
     /// Books an appointment and returns its id.
     ///
     /// # Errors
-    /// Any with [`may_have_happened`](Error::may_have_happened): it may be booked. The API has no list of
+    /// Any with [`may_have_been_applied`](Error::may_have_been_applied): it may be booked. The API has no list of
     /// appointments, so a person has to look before it is booked again.
     async fn create(&self, appointment: NewAppointment) -> Result<AppointmentId, Error>;
 
@@ -80,7 +80,7 @@ pub struct Appointment {
     /// The status.
     pub status: Option<AppointmentStatusId>,
     /// The type.
-    pub kind: Option<AppointmentTypeId>,
+    pub appointment_type: Option<AppointmentTypeId>,
     /// When it starts.
     pub start: Option<DateTime>,
     /// When it ends.
@@ -102,14 +102,14 @@ pub struct Appointment {
 impl From<types::Appointment> for Appointment {
     fn from(appointment: types::Appointment) -> Self {
         let id = appointment.id;
-        let Some(said) = appointment.attributes.into_known() else { return Self::unknown(id) };
+        let Some(said) = appointment.attributes.into_known() else { return Self::from_id(id) };
         Self {
             id,
             organization: said.organization_id.into_known(),
             patient: said.individual_id.into_known(),
             practitioner: said.practitioner_id.into_known(),
             status: said.status_id.into_known(),
-            kind: said.type_id.into_known(),
+            appointment_type: said.type_id.into_known(),
             start: said.start_time.into_known(),
             end: said.end_time.into_known(),
             has_video_channel: said.add_video_channel.into_known(),
@@ -124,14 +124,14 @@ impl From<types::Appointment> for Appointment {
 
 impl Appointment {
     /// An appointment of which nothing but its id is known.
-    pub fn unknown(id: AppointmentId) -> Self {
+    pub fn from_id(id: AppointmentId) -> Self {
         Self {
             id,
             organization: None,
             patient: None,
             practitioner: None,
             status: None,
-            kind: None,
+            appointment_type: None,
             start: None,
             end: None,
             has_video_channel: None,
@@ -153,7 +153,7 @@ impl fmt::Debug for Appointment {
             .field("patient", &self.patient)
             .field("practitioner", &self.practitioner)
             .field("status", &self.status)
-            .field("kind", &self.kind)
+            .field("appointment_type", &self.appointment_type)
             .field("has_video_channel", &self.has_video_channel)
             .finish_non_exhaustive()
     }

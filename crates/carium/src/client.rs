@@ -9,11 +9,12 @@ use std::sync::Arc;
 use carium_api::types::OrganizationId;
 use carium_api::{Client, Operation, RawRequest, Response};
 
-pub use builder::Builder;
+pub use builder::CariumBuilder;
 
 use crate::appointments::{ApiAppointments, Appointments, NewAppointment, NewAppointmentBuilder};
 use crate::documents::{
-    ApiDocuments, Documents, Downloads, NewDocument, NewDocumentBuilder, Sides, Transfers, Tries, Uploads,
+    ApiDocuments, DocumentServices, Documents, Downloads, NewDocument, NewDocumentBuilder, Transfers, Tries,
+    Uploads,
 };
 use crate::error::Error;
 use crate::invitations::{ApiInvitations, Invitations};
@@ -36,15 +37,15 @@ struct Parts {
     patients: Arc<dyn Patients>,
     invitations: Arc<dyn Invitations>,
     appointments: Arc<dyn Appointments>,
-    sides: Sides,
+    sides: DocumentServices,
     uploads: Uploads,
     downloads: Downloads,
 }
 
 impl Carium {
     /// Begins to set up a client.
-    pub fn builder() -> Builder {
-        Builder::default()
+    pub fn builder() -> CariumBuilder {
+        CariumBuilder::default()
     }
 
     /// A client that is set up by the environment: `CARIUM_USERNAME` and `CARIUM_PASSWORD`, and as needed
@@ -66,7 +67,7 @@ impl Carium {
     ) -> Self {
         let appointments = ApiAppointments { client: api.clone(), organization };
         let documents = Arc::new(ApiDocuments { client: api.clone(), organization });
-        let sides = Sides { documents, transfers, tries };
+        let sides = DocumentServices { documents, transfers, tries };
         Self(Arc::new(Parts {
             organization,
             patients: Arc::new(ApiPatients(api.clone())),
@@ -133,7 +134,7 @@ impl Carium {
             documents: Arc::clone(self.documents()),
             transfers: Arc::clone(self.transfers()),
         };
-        Onboarding::over(services, self.uploads().clone(), ledger).vocabularies_of(self.organization())
+        Onboarding::over(services, self.uploads().clone(), ledger).lookup_organization(self.organization())
     }
 
     /// The low-level client, which sends through the same parts.

@@ -43,7 +43,7 @@ use std::fmt;
 use async_trait::async_trait;
 use carium_api::types;
 pub use carium_api::types::{DocumentClassId, DocumentReferenceId, IndividualId, OrganizationId};
-use carium_api::{Attribute, Hidden, Secret};
+use carium_api::{Attribute, Redacted, Secret};
 
 pub(crate) use api::ApiDocuments;
 pub use digest::Sha256Digest;
@@ -51,17 +51,20 @@ pub use download::{Download, DownloadReceipt, DownloadRequest, DownloadStream, D
 pub use new::{NewDocument, NewDocumentBuilder};
 pub use progress::{Progress, Stage, TransferHandle};
 pub use query::DocumentQuery;
-pub(crate) use sides::Sides;
+pub(crate) use sides::DocumentServices;
 pub(crate) use transfers::HttpTransfers;
-pub use transfers::{Blocks, ByteRange, Content, FilePart, Incoming, Transfers, UploadForm, store_refusal};
+pub use transfers::{
+    ByteRange, ByteStream, Content, DownloadResponse, FilePart, Transfers, UploadForm, store_error,
+};
 pub(crate) use tries::Tries;
 pub use upload::{
-    Source, Upload, UploadError, UploadHandle, UploadReceipt, UploadStage, UploadState, UploadStore, Uploads,
+    Source, Upload, UploadError, UploadHandle, UploadReceipt, UploadStage, UploadState, UploadStateStore,
+    Uploads,
 };
 
 use crate::error::Error;
+use crate::lookups::named;
 use crate::page::{Items, ListOptions, Paged};
-use crate::vocabulary::named;
 
 /// The service's side of documents: references, their classes, and where files go to and come from.
 #[async_trait]
@@ -77,9 +80,9 @@ pub trait Documents: Send + Sync {
     /// there and [processed](Self::process), nobody can open the document.
     ///
     /// # Errors
-    /// Any with [`may_have_happened`](Error::may_have_happened): a reference may be there, without a file and
+    /// Any with [`may_have_been_applied`](Error::may_have_been_applied): a reference may be there, without a file and
     /// without a form for it. [`list`](Self::list) may show it.
-    async fn create(&self, document: NewDocument) -> Result<NewReference, Error>;
+    async fn create(&self, document: NewDocument) -> Result<CreatedDocument, Error>;
 
     /// Tells the service that the file has been uploaded. Done again it changes nothing.
     ///
@@ -99,7 +102,7 @@ pub trait Documents: Send + Sync {
 /// A reference that was just created.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct NewReference {
+pub struct CreatedDocument {
     /// Its id.
     pub id: DocumentReferenceId,
     /// The form to upload the file with. `None` where the service gave none, or one that cannot be
@@ -107,7 +110,7 @@ pub struct NewReference {
     pub form: Option<UploadForm>,
 }
 
-impl NewReference {
+impl CreatedDocument {
     /// A reference with its form.
     pub fn new(id: DocumentReferenceId, form: Option<UploadForm>) -> Self {
         Self { id, form }
@@ -139,7 +142,7 @@ pub struct Document {
 
 impl Document {
     /// A document of which nothing but its id is known.
-    pub fn unknown(id: DocumentReferenceId) -> Self {
+    pub fn from_id(id: DocumentReferenceId) -> Self {
         Self {
             id,
             patient: None,
@@ -156,7 +159,7 @@ impl Document {
 impl From<types::DocumentReference> for Document {
     fn from(reference: types::DocumentReference) -> Self {
         let id = reference.id;
-        let Some(said) = reference.attributes.into_known() else { return Self::unknown(id) };
+        let Some(said) = reference.attributes.into_known() else { return Self::from_id(id) };
         Self {
             id,
             patient: said.individual_id.into_known(),
@@ -172,7 +175,7 @@ impl From<types::DocumentReference> for Document {
 
 impl fmt::Debug for Document {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let phi = |text: &Option<String>| text.as_ref().map(|_| Hidden::Phi);
+        let phi = |text: &Option<String>| text.as_ref().map(|_| Redacted::Phi);
         f.debug_struct("Document")
             .field("id", &self.id)
             .field("patient", &self.patient)

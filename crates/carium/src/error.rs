@@ -19,7 +19,7 @@ use crate::problem::Problem;
 /// Why something was not done, or may have been.
 ///
 /// One opaque type with questions to ask of it, rather than an enum to match on: what a program does next
-/// depends on [`kind`](Self::kind), [`may_have_happened`](Self::may_have_happened) and
+/// depends on [`kind`](Self::kind), [`may_have_been_applied`](Self::may_have_been_applied) and
 /// [`retry_after`](Self::retry_after), and on little else.
 ///
 /// Neither `Display` nor `Debug` shows what was sent or answered: no value, no URL, no header, no body.
@@ -29,7 +29,7 @@ use crate::problem::Problem;
 ///
 /// fn what_next(error: &Error) -> &'static str {
 ///     match error.kind() {
-///         _ if error.may_have_happened() => "look before doing it again: it may be there",
+///         _ if error.may_have_been_applied() => "look before doing it again: it may be there",
 ///         ErrorKind::InvalidInput | ErrorKind::Rejected => "mend what `problems` names",
 ///         ErrorKind::RateLimited | ErrorKind::Unavailable | ErrorKind::TimedOut => "try again later",
 ///         _ => "ask a person",
@@ -47,10 +47,10 @@ pub(crate) struct Inner {
     pub(crate) attempts: u32,
     pub(crate) retry_after: Option<Duration>,
     pub(crate) problems: Vec<Problem>,
-    pub(crate) may_have_happened: bool,
+    pub(crate) may_have_been_applied: bool,
     /// Whether certainly nothing reached the service.
     pub(crate) not_sent: bool,
-    pub(crate) page: Option<crate::page::Page>,
+    pub(crate) page: Option<crate::page::PageCursor>,
     /// Shared by those who waited for the same thing.
     pub(crate) source: Option<Arc<dyn StdError + Send + Sync>>,
 }
@@ -95,12 +95,12 @@ impl Error {
     ///
     /// A creation whose answer was lost is not repeated, because that could create twice. Where this is true,
     /// look whether it is there, or let a person look, before doing it again.
-    pub fn may_have_happened(&self) -> bool {
-        self.0.may_have_happened
+    pub fn may_have_been_applied(&self) -> bool {
+        self.0.may_have_been_applied
     }
 
     /// The page of a list that could not be read, from which the list can be resumed.
-    pub fn page(&self) -> Option<&crate::page::Page> {
+    pub fn page_cursor(&self) -> Option<&crate::page::PageCursor> {
         self.0.page.as_ref()
     }
 
@@ -113,7 +113,7 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         let passes =
             matches!(self.kind(), ErrorKind::RateLimited | ErrorKind::Unavailable | ErrorKind::TimedOut);
-        passes && !self.may_have_happened()
+        passes && !self.may_have_been_applied()
     }
 }
 
@@ -136,7 +136,7 @@ impl fmt::Display for Error {
         for (index, problem) in inner.problems.iter().enumerate() {
             write!(f, "{} {problem}", if index == 0 { ":" } else { ";" })?;
         }
-        if inner.may_have_happened {
+        if inner.may_have_been_applied {
             f.write_str("; it may have happened all the same: look before doing it again")?;
         }
         Ok(())
@@ -155,7 +155,7 @@ impl fmt::Debug for Error {
             .field("attempts", &inner.attempts)
             .field("retry_after", &inner.retry_after)
             .field("problems", &inner.problems)
-            .field("may_have_happened", &inner.may_have_happened)
+            .field("may_have_been_applied", &inner.may_have_been_applied)
             .field("source", &inner.source)
             .finish()
     }

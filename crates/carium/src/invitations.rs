@@ -18,7 +18,7 @@ pub trait Invitations: Send + Sync {
     /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) was ruled out when the invitation was made.
     /// - [`Rejected`](crate::ErrorKind::Rejected) or [`NotFound`](crate::ErrorKind::NotFound): the service does
     ///   not know the username, or the patient has no such address.
-    /// - Any with [`may_have_happened`](Error::may_have_happened): the message may be on its way.
+    /// - Any with [`may_have_been_applied`](Error::may_have_been_applied): the message may be on its way.
     async fn send(&self, invitation: NewInvitation) -> Result<(), Error>;
 }
 

@@ -50,7 +50,7 @@
 //! - It signs in when it must, with a one-time code where the account asks for one, and renews the token
 //!   before it ends, once for any number of tasks.
 //! - It repeats what may be repeated, and nothing else. A patient whose creation was not answered is not
-//!   created again: the error [says so](Error::may_have_happened).
+//!   created again: the error [says so](Error::may_have_been_applied).
 //! - It checks what it sends, and names every field that is wrong at once.
 //! - It prints nothing that a hospital must not log: not in `Debug`, not in an error, not in a trace.
 //!
@@ -67,6 +67,7 @@ pub mod documents;
 mod error;
 mod fingerprint;
 pub mod invitations;
+mod lookups;
 pub mod onboarding;
 mod outcome;
 mod page;
@@ -76,20 +77,19 @@ mod random;
 mod request_id;
 mod session;
 mod transport;
-mod vocabulary;
 
 pub use appointments::Appointments;
 pub use carium_api::{Change, DateTime, Secret};
-pub use client::{Builder, Carium};
+pub use client::{Carium, CariumBuilder};
 pub use documents::{Documents, Downloads, NewDocument, Transfers, Uploads};
 pub use error::{Error, ErrorKind};
 pub use invitations::{Invitations, NewInvitation};
 pub use onboarding::Onboarding;
-pub use page::{Items, ListOptions, Page};
+pub use page::{Items, ListOptions, PageCursor};
 pub use patients::{NewPatient, Patients};
 pub use problem::Problem;
 pub use session::{Credentials, OneTimeCode};
-pub use transport::{Failure, RetryPolicy};
+pub use transport::{RetryPolicy, TransportFailure};
 
 /// The program of the README, so that it compiles.
 #[cfg(doctest)]

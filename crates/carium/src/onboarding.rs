@@ -9,7 +9,7 @@
 //! ```
 //! use std::sync::Arc;
 //!
-//! use carium::onboarding::{MemoryLedger, Next, OnboardingRow, RowKey};
+//! use carium::onboarding::{MemoryLedger, NextAction, OnboardingRow, RowKey};
 //! # use carium::Carium;
 //! # // A service in memory, so that this runs without one.
 //! # struct Service;
@@ -43,10 +43,10 @@
 //! let request = serde_json::from_str::<OnboardingRow>(line)?.check()?;
 //!
 //! // In production one that outlives the program.
-//! let onboarding = carium.onboarding(Arc::new(MemoryLedger::new())).documents_in("scans/");
+//! let onboarding = carium.onboarding(Arc::new(MemoryLedger::new())).documents_folder("scans/");
 //! let row = RowKey::new("4711");
 //! let mut outcome = onboarding.run(&row, &request).await?;
-//! if let Next::TryAgain(_) = outcome.next() {
+//! if let NextAction::Retry(_) = outcome.next_action() {
 //!     // What is done is not done again.
 //!     outcome = onboarding.resume(&row, &request, &outcome).await?;
 //! }
@@ -89,9 +89,10 @@ use tracing::Instrument as _;
 /// The types of `specs/onboarding.schema.json`.
 pub use carium_api::onboarding as schema;
 
-pub use ledger::{Entry, EntryState, Ledger, Mark, MemoryLedger, Resolution, resolve};
+pub use ledger::{EntryState, EntryVersion, Ledger, LedgerEntry, MemoryLedger, Resolution, resolve};
 pub use outcome::{
-    Done, Doubt, DoubtReason, Next, OnboardingOutcome, SkipReason, StepFailure, StepOutcome, StepReport,
+    CompletedStep, NextAction, OnboardingOutcome, SkipReason, StepFailure, StepOutcome, StepReport,
+    UnknownOutcome, UnknownReason,
 };
 pub use request::{OnboardingRequest, OnboardingRow};
 pub use step::{RowKey, Step};
@@ -140,7 +141,7 @@ pub struct Onboarding {
     names: Arc<Names>,
     organization: Option<OrganizationId>,
     folder: Option<PathBuf>,
-    documents_at_a_time: usize,
+    max_concurrent_documents: usize,
 }
 
 /// Each holds up to 4 MiB.
@@ -161,27 +162,27 @@ impl Onboarding {
             names: Arc::default(),
             organization: None,
             folder: None,
-            documents_at_a_time: DOCUMENTS_AT_A_TIME,
+            max_concurrent_documents: DOCUMENTS_AT_A_TIME,
         }
     }
 
     /// Whose vocabularies the services list: a row of another organization has to give ids in the place of names.
     /// Left out, so has every row. A client's onboarding knows the organization of the client.
-    pub fn vocabularies_of(mut self, organization: impl Into<Option<OrganizationId>>) -> Self {
+    pub fn lookup_organization(mut self, organization: impl Into<Option<OrganizationId>>) -> Self {
         self.organization = organization.into();
         self
     }
 
     /// The folder in which the files of documents lie. A path in a row leads down from it: an absolute one, one with
     /// `..`, and one that a link leads out of it are refused. Without a folder, so is every row with documents.
-    pub fn documents_in(mut self, folder: impl Into<PathBuf>) -> Self {
+    pub fn documents_folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.folder = Some(folder.into());
         self
     }
 
     /// How many documents of a row are filed at a time, at the most. Left out, 4. Each holds up to 4 MiB.
-    pub fn documents_at_a_time(mut self, documents: usize) -> Self {
-        self.documents_at_a_time = documents.max(1);
+    pub fn max_concurrent_documents(mut self, documents: usize) -> Self {
+        self.max_concurrent_documents = documents.max(1);
         self
     }
 
@@ -245,7 +246,7 @@ impl Onboarding {
                 return Err(Error::new(ErrorKind::InvalidInput, what));
             }
             let key = Fingerprint::of(&[row.as_str()])?;
-            let mut entries: BTreeMap<Step, Entry> =
+            let mut entries: BTreeMap<Step, LedgerEntry> =
                 self.ledger.entries(row).await.map_err(failed)?.into_iter().collect();
             let reports = outcome.map(OnboardingOutcome::steps).unwrap_or_default();
             let told = reports.iter().filter_map(|report| Some((&report.step, report.entry.as_ref()?)));
@@ -267,7 +268,7 @@ impl Onboarding {
         &self,
         row: &RowKey,
         report: &StepReport,
-        entries: &mut BTreeMap<Step, Entry>,
+        entries: &mut BTreeMap<Step, LedgerEntry>,
     ) -> Result<(), Error> {
         let (Some(entry), step) = (&report.entry, &report.step) else { return Ok(()) };
         let there = match entries.get(step) {
@@ -302,7 +303,7 @@ impl fmt::Debug for Onboarding {
         // The folder may be named after someone.
         f.debug_struct("Onboarding")
             .field("organization", &self.organization)
-            .field("documents_at_a_time", &self.documents_at_a_time)
+            .field("max_concurrent_documents", &self.max_concurrent_documents)
             .finish_non_exhaustive()
     }
 }

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind};
 use crate::problem::Problem;
 use crate::request_id::request_id;
 use crate::transport::retry_after;
-use crate::transport::{CallReport, Cause, Failure, SentTo};
+use crate::transport::{CallReport, Cause, SentTo, TransportFailure};
 
 type Answered<T> = Result<ResponseValue<T>, carium_api::Error<ErrorDocument>>;
 
@@ -33,7 +33,7 @@ pub(crate) fn of<T>(
 pub(crate) fn of_error(operation: &'static Operation, error: carium_api::Error<ErrorDocument>) -> Error {
     match error {
         carium_api::Error::InvalidRequest(what) => Error::new(ErrorKind::InvalidInput, what),
-        carium_api::Error::Transport(error) => of_failure(operation, Failure::of(error)),
+        carium_api::Error::Transport(error) => of_failure(operation, TransportFailure::of(error)),
         carium_api::Error::ErrorResponse(said) => {
             let problems = Problem::of_document(&said);
             let error = of_status(operation, said.status(), said.headers(), report(said.extensions()));
@@ -45,7 +45,7 @@ pub(crate) fn of_error(operation: &'static Operation, error: carium_api::Error<E
             let what = "the service said yes in a form that its description does not know";
             answered_with(operation, ErrorKind::Undecodable, what, response)
                 // It was done, or why would it say yes; what was made has no name now.
-                .with(|inner| inner.may_have_happened = operation.retry != RetryClass::Safe)
+                .with(|inner| inner.may_have_been_applied = operation.retry != RetryClass::Safe)
                 .with(|inner| inner.source = Some(Arc::new(undecodable)))
         }
         other => Error::new(ErrorKind::Undecodable, other.to_string()),
@@ -59,14 +59,14 @@ fn report(extensions: &Extensions) -> CallReport {
     extensions.get().copied().unwrap_or_default()
 }
 
-fn of_failure(operation: &'static Operation, failure: Failure) -> Error {
+fn of_failure(operation: &'static Operation, failure: TransportFailure) -> Error {
     let report = failure.report;
-    let in_doubt = report.in_doubt || failure.may_have_happened();
+    let in_doubt = report.in_doubt || failure.may_have_been_applied();
     let (kind, what) = match failure.cause {
         // Signing in has its own operation and its own story; what an earlier try left in doubt stays so.
         Cause::SignIn(error) => {
             let in_doubt = report.in_doubt && operation.retry != RetryClass::Safe;
-            return error.with(|inner| inner.may_have_happened = in_doubt);
+            return error.with(|inner| inner.may_have_been_applied = in_doubt);
         }
         Cause::NotSent => (ErrorKind::Unavailable, "the service cannot be reached; try again later"),
         Cause::Lost => (ErrorKind::Unavailable, "the connection ended before the whole answer was there"),
@@ -83,7 +83,7 @@ fn of_failure(operation: &'static Operation, failure: Failure) -> Error {
     Error::new(kind, what).with(|inner| {
         inner.attempts = report.attempts;
         inner.not_sent = not_sent;
-        inner.may_have_happened = in_doubt && operation.retry != RetryClass::Safe;
+        inner.may_have_been_applied = in_doubt && operation.retry != RetryClass::Safe;
         inner.source = Some(source);
     })
 }
@@ -99,7 +99,7 @@ fn of_unexpected(operation: &'static Operation, response: &Response) -> Error {
         "the service answered with a status that its description does not know"
     };
     answered_with(operation, ErrorKind::Undecodable, what, response)
-        .with(|inner| inner.may_have_happened = operation.retry != RetryClass::Safe)
+        .with(|inner| inner.may_have_been_applied = operation.retry != RetryClass::Safe)
 }
 
 fn answered_with(
@@ -142,6 +142,6 @@ fn of_status(
         inner.request_id = request_id(headers).map(str::to_owned);
         inner.attempts = report.attempts;
         inner.retry_after = retry_after(headers);
-        inner.may_have_happened = (unclear || report.in_doubt) && operation.retry != RetryClass::Safe;
+        inner.may_have_been_applied = (unclear || report.in_doubt) && operation.retry != RetryClass::Safe;
     })
 }

@@ -7,7 +7,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::num::NonZeroU64;
 
 use carium_api::types::{ErrorDocument, PageLinks};
-use carium_api::{Attribute, Client, Hidden, Operation, ResponseValue};
+use carium_api::{Attribute, Client, Operation, Redacted, ResponseValue};
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use serde::de::DeserializeOwned;
 use url::Url;
@@ -17,12 +17,12 @@ use crate::outcome;
 use crate::transport::SentTo;
 
 /// The items of a list, which are fetched a page at a time when they are asked for. The stream ends after its
-/// first error; [`Error::page`] says where to resume.
+/// first error; [`Error::page_cursor`] says where to resume.
 pub type Items<T> = BoxStream<'static, Result<T, Error>>;
 
 /// A page of a list: where to begin, and where to resume.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Page(Place);
+pub struct PageCursor(Place);
 
 #[derive(Clone, PartialEq, Eq)]
 enum Place {
@@ -32,7 +32,7 @@ enum Place {
     Link(&'static str, String),
 }
 
-impl Page {
+impl PageCursor {
     /// The first page.
     pub fn first() -> Self {
         Self(Place::First)
@@ -51,19 +51,19 @@ impl Page {
     }
 }
 
-impl Default for Page {
+impl Default for PageCursor {
     fn default() -> Self {
         Self::first()
     }
 }
 
-impl fmt::Debug for Page {
+impl fmt::Debug for PageCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Place::First => f.write_str("Page(first)"),
-            Place::Number(number) => write!(f, "Page({number})"),
+            Place::First => f.write_str("PageCursor(first)"),
+            Place::Number(number) => write!(f, "PageCursor({number})"),
             // Its query may name a patient.
-            Place::Link(..) => write!(f, "Page({})", Hidden::Phi),
+            Place::Link(..) => write!(f, "PageCursor({})", Redacted::Phi),
         }
     }
 }
@@ -71,14 +71,14 @@ impl fmt::Debug for Page {
 /// Where a list begins, and how much of it a page holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListOptions {
-    pub(crate) page: Page,
+    pub(crate) page: PageCursor,
     pub(crate) page_size: Option<NonZeroU64>,
 }
 
 impl ListOptions {
-    /// From this page on: [`Page::number`], or what [`Error::page`] gave.
+    /// From this page on: [`PageCursor::number`], or what [`Error::page_cursor`] gave.
     #[must_use]
-    pub fn from(mut self, page: Page) -> Self {
+    pub fn start_at(mut self, page: PageCursor) -> Self {
         self.page = page;
         self
     }
@@ -105,12 +105,12 @@ type Answered<P> = Result<ResponseValue<P>, carium_api::Error<ErrorDocument>>;
 pub(crate) fn items<P, B, F>(
     client: Client,
     operation: &'static Operation,
-    from: Page,
+    from: PageCursor,
     begin: B,
 ) -> Items<P::Item>
 where
     P: Paged,
-    B: Fn(Client, Page) -> F + Send + Sync + 'static,
+    B: Fn(Client, PageCursor) -> F + Send + Sync + 'static,
     F: Future<Output = Answered<P>> + Send + 'static,
 {
     let reader = Reader { client, operation, begin, next: Some(from), seen: HashSet::new() };
@@ -130,17 +130,17 @@ struct Reader<B> {
     client: Client,
     operation: &'static Operation,
     begin: B,
-    next: Option<Page>,
+    next: Option<PageCursor>,
     /// The pages that were read, each by what it is asked with: one that comes again would lead in a circle.
     seen: HashSet<u64>,
 }
 
 impl<B> Reader<B> {
     /// The items of a page, and what is wrong with its link to the next one.
-    async fn read<P, F>(&mut self, page: &Page) -> Result<(Vec<P::Item>, Option<Error>), Error>
+    async fn read<P, F>(&mut self, page: &PageCursor) -> Result<(Vec<P::Item>, Option<Error>), Error>
     where
         P: Paged,
-        B: Fn(Client, Page) -> F,
+        B: Fn(Client, PageCursor) -> F,
         F: Future<Output = Answered<P>>,
     {
         let answered = match &page.0 {
@@ -149,7 +149,7 @@ impl<B> Reader<B> {
                     let what = "the page to resume from is one of another list";
                     return Err(Error::new(ErrorKind::InvalidInput, what));
                 }
-                self.client.follow(self.operation, link).await
+                self.client.follow_link(self.operation, link).await
             }
             Place::First | Place::Number(_) => (self.begin)(self.client.clone(), page.clone()).await,
         };
@@ -168,7 +168,7 @@ impl<B> Reader<B> {
         }
     }
 
-    fn next_after(&mut self, links: Attribute<PageLinks>) -> Result<Option<Page>, Error> {
+    fn next_after(&mut self, links: Attribute<PageLinks>) -> Result<Option<PageCursor>, Error> {
         let wrong = |what: &'static str| {
             Error::new(ErrorKind::Undecodable, what).with(|inner| inner.operation = Some(self.operation))
         };
@@ -183,7 +183,7 @@ impl<B> Reader<B> {
         if self.seen.contains(&identity(&url)) {
             return Err(wrong("the pages of the list lead in a circle"));
         }
-        Ok(Some(Page(Place::Link(self.operation.id, link))))
+        Ok(Some(PageCursor(Place::Link(self.operation.id, link))))
     }
 }
 

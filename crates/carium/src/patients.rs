@@ -21,7 +21,7 @@ pub trait Patients: Send + Sync {
     /// # Errors
     /// - [`Conflict`](crate::ErrorKind::Conflict) or [`Rejected`](crate::ErrorKind::Rejected): the username is
     ///   taken (the vendor leaves open which of the two), or the service refuses a field.
-    /// - Any with [`may_have_happened`](Error::may_have_happened): the patient may be there. The API has no
+    /// - Any with [`may_have_been_applied`](Error::may_have_been_applied): the patient may be there. The API has no
     ///   look-up of patients, so a person has to look; creating them again could create them twice.
     async fn create(&self, patient: NewPatient) -> Result<IndividualId, Error>;
 }

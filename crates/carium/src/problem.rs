@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use carium_api::{Hidden, operations, types};
+use carium_api::{Redacted, operations, types};
 
 /// One thing that is wrong with what was given: found here before sending, or by the service.
 ///
@@ -38,7 +38,7 @@ impl Problem {
     }
 
     /// What is wrong, where it was found here: what to write instead.
-    pub fn what(&self) -> Option<&'static str> {
+    pub fn message(&self) -> Option<&'static str> {
         self.what
     }
 
@@ -102,8 +102,8 @@ impl fmt::Debug for Problem {
         f.debug_struct("Problem")
             .field("field", &self.field)
             .field("what", &self.what)
-            .field("code", &self.code.as_ref().map(|_| Hidden::Unknown))
-            .field("detail", &self.detail.as_ref().map(|_| Hidden::Phi))
+            .field("code", &self.code.as_ref().map(|_| Redacted::Unknown))
+            .field("detail", &self.detail.as_ref().map(|_| Redacted::Phi))
             .finish()
     }
 }

@@ -95,7 +95,7 @@ impl Session {
         lifetime: Option<Duration>,
         clock: Clock,
     ) -> Self {
-        let client = Client::over(base_url, transport);
+        let client = Client::with_shared_transport(base_url, transport);
         Self { credentials, client, lifetime, clock, state: Mutex::new(State::default()) }
     }
 
@@ -226,7 +226,7 @@ impl Session {
         }
         error.with(|inner| {
             // It leaves nothing behind that anyone would have to look for.
-            inner.may_have_happened = false;
+            inner.may_have_been_applied = false;
             // Whatever the service has against a sign-in, to the call that waits for it there is no token. Its
             // own 404 or 409 would say something of a patient.
             let refused =

@@ -34,7 +34,7 @@ use carium_api::Transport;
 
 pub(crate) use call::{CallReport, SentTo};
 pub(crate) use failure::Cause;
-pub use failure::Failure;
+pub use failure::TransportFailure;
 pub(crate) use retry::Budget;
 pub use retry::RetryPolicy;
 pub(crate) use retry_after::retry_after;
@@ -45,8 +45,8 @@ use crate::session::Session;
 /// What the parts are set to.
 #[derive(Clone)]
 pub(crate) struct Settings {
-    pub(crate) call_deadline: Duration,
-    pub(crate) try_timeout: Duration,
+    pub(crate) call_timeout: Duration,
+    pub(crate) attempt_timeout: Duration,
     pub(crate) in_flight: usize,
     pub(crate) retry: RetryPolicy,
     /// A number from 0 to 1, uniformly.
@@ -61,7 +61,7 @@ pub(crate) fn without_session(
     settings: &Settings,
     budget: &Arc<Budget>,
 ) -> Arc<dyn Transport> {
-    let attempt = attempt::Attempt::new(Arc::clone(innermost), settings.try_timeout);
+    let attempt = attempt::Attempt::new(Arc::clone(innermost), settings.attempt_timeout);
     around(attempt, settings, budget)
 }
 
@@ -72,7 +72,7 @@ pub(crate) fn with_session(
     settings: &Settings,
     budget: &Arc<Budget>,
 ) -> Arc<dyn Transport> {
-    let attempt = attempt::Attempt::new(Arc::clone(innermost), settings.try_timeout);
+    let attempt = attempt::Attempt::new(Arc::clone(innermost), settings.attempt_timeout);
     let signed_in = sign_in::SignedIn::new(attempt, session);
     around(limit::Limited::new(signed_in, settings.in_flight), settings, budget)
 }
@@ -80,5 +80,5 @@ pub(crate) fn with_session(
 fn around(inner: impl Transport, settings: &Settings, budget: &Arc<Budget>) -> Arc<dyn Transport> {
     let retried =
         retry::Retried::new(inner, settings.retry.clone(), Arc::clone(budget), Arc::clone(&settings.random));
-    Arc::new(deadline::Deadline::new(retried, settings.call_deadline, Arc::clone(&settings.server)))
+    Arc::new(deadline::Deadline::new(retried, settings.call_timeout, Arc::clone(&settings.server)))
 }

@@ -55,7 +55,7 @@ async fn a_document_goes_up_is_listed_and_comes_down() {
         let document = listed.iter().find(|document| document.id == receipt.id).unwrap();
         assert_eq!(document.media_type.as_deref(), Some("application/pdf"));
         let target = tempfile::tempdir().unwrap();
-        let request = DownloadRequest::from(document).expecting(receipt.sha256);
+        let request = DownloadRequest::from(document).expected_sha256(receipt.sha256);
         let arrived = carium.downloads().to_path(request, target.path()).await.unwrap();
         assert_eq!(arrived.path(), Some(&*target.path().join("letter.pdf")));
         assert!(std::fs::read(target.path().join("letter.pdf")).unwrap() == content);
@@ -73,9 +73,9 @@ async fn a_document_goes_up_is_listed_and_comes_down() {
 async fn an_upload_gets_over_what_a_store_does_to_it() {
     let mut table: Vec<_> = chunk_ends()
         .flat_map(|at| [at.saturating_sub(1), at, at + 1])
-        .flat_map(|at| [StoreFault::ResetAfter(at), StoreFault::SilenceAfter(at)])
+        .flat_map(|at| [StoreFault::ResetAfter(at), StoreFault::StallAfter(at)])
         .collect();
-    table.push(StoreFault::LostAnswer);
+    table.push(StoreFault::LostResponse);
     table.extend(
         [(500, "InternalError"), (503, "SlowDown"), (400, "RequestTimeout"), (429, "TooManyRequests")]
             .map(|(status, code)| StoreFault::error(status, code, "canary")),
@@ -145,7 +145,7 @@ async fn nothing_is_sent_in_the_clear_unless_the_service_is_reached_so() {
     for url in ["ftp://example.com/", "file:///etc/passwd", "", "https://"] {
         let form = UploadForm::new(url.into(), [("key", "value")].into_iter().collect());
         let file =
-            carium::documents::FilePart::new("a", "b", 0, carium::documents::Content::Whole(Bytes::new()));
+            carium::documents::FilePart::new("a", "b", 0, carium::documents::Content::Bytes(Bytes::new()));
         let error = clinic.client().transfers().post(&form, file).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Undecodable, "{url}");
     }
@@ -156,7 +156,7 @@ async fn a_download_gets_over_what_a_store_does_to_it() {
     let other: Bytes = CONTENT.iter().map(|byte| !byte).collect();
     let mut table: Vec<_> = chunk_ends()
         .flat_map(|at| [at.saturating_sub(1), at, at + 1])
-        .flat_map(|at| [StoreFault::ResetAfter(at), StoreFault::SilenceAfter(at)])
+        .flat_map(|at| [StoreFault::ResetAfter(at), StoreFault::StallAfter(at)])
         .map(|fault| (fault, None))
         .collect();
     table.extend([(500, "InternalError"), (503, "SlowDown"), (403, "AccessDenied")].map(|(status, code)| {
@@ -192,8 +192,8 @@ async fn a_url_that_has_expired_is_asked_for_again_and_a_range_goes_on() {
     let id = clinic.file(Object::new(CONTENT.clone()));
     // The first URL lasts for the first connection only, which is held until it has expired.
     clinic.presigns.lock().unwrap().valid_for = vec![Duration::from_secs(1), Duration::from_hours(1)];
-    clinic.store.set_faults(|_, before| (before == 0).then_some(StoreFault::SilenceAfter(CHUNK)));
-    let carium = clinic.builder().transfer_silence(Duration::from_millis(2100)).build().unwrap();
+    clinic.store.set_faults(|_, before| (before == 0).then_some(StoreFault::StallAfter(CHUNK)));
+    let carium = clinic.builder().transfer_idle_timeout(Duration::from_millis(2100)).build().unwrap();
     let mut written = Vec::new();
     carium.downloads().to_writer(id, &mut written).await.unwrap();
     assert!(written == *CONTENT);
@@ -211,7 +211,7 @@ async fn a_bit_that_fell_over_is_noticed_where_the_digest_is_known() {
     let id = clinic.file(Object::new(CONTENT.clone()));
     clinic.store.set_faults(|_, _| Some(StoreFault::Corrupt));
     let folder = tempfile::tempdir().unwrap();
-    let request = DownloadRequest::new(id).expecting(Sha256Digest::of(&CONTENT));
+    let request = DownloadRequest::new(id).expected_sha256(Sha256Digest::of(&CONTENT));
     let error = carium.downloads().to_path(request, folder.path()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
@@ -229,14 +229,14 @@ async fn a_range_is_a_range() {
         let body: Vec<Bytes> = incoming.body.try_collect().await?;
         Ok::<_, carium::Error>((start, total, String::from_utf8(body.concat()).unwrap()))
     };
-    assert_eq!(read(ByteRange::from(3)).await.unwrap(), (3, Some(10), "3456789".to_owned()));
-    assert_eq!(read(ByteRange::from(3).until(5)).await.unwrap(), (3, Some(10), "34".to_owned()));
-    assert_eq!(read(ByteRange::from(10)).await.unwrap(), (10, Some(10), String::new()));
+    assert_eq!(read(ByteRange::starting_at(3)).await.unwrap(), (3, Some(10), "3456789".to_owned()));
+    assert_eq!(read(ByteRange::starting_at(3).until(5)).await.unwrap(), (3, Some(10), "34".to_owned()));
+    assert_eq!(read(ByteRange::starting_at(10)).await.unwrap(), (10, Some(10), String::new()));
     assert_eq!(
-        read(ByteRange::from(3).of_version("\"other\"")).await.unwrap(),
+        read(ByteRange::starting_at(3).if_version("\"other\"")).await.unwrap(),
         (0, Some(10), "0123456789".to_owned())
     );
-    assert_eq!(read(ByteRange::from(11)).await.unwrap_err().status(), Some(416));
+    assert_eq!(read(ByteRange::starting_at(11)).await.unwrap_err().status(), Some(416));
 }
 
 #[tokio::test]

@@ -103,7 +103,7 @@ async fn a_creation_whose_answer_is_lost_is_not_sent_again() {
         let service = Service::script([lost]);
         let client = service.client();
         let failure = client.uploads().upload(document(), Source::bytes("file")).await.unwrap_err();
-        assert!(failure.error().may_have_happened(), "{failure}");
+        assert!(failure.error().may_have_been_applied(), "{failure}");
         assert_eq!(failure.state().stage(), UploadStage::Creating);
         assert_eq!(service.count("create_document_reference"), 1);
     }
@@ -111,7 +111,7 @@ async fn a_creation_whose_answer_is_lost_is_not_sent_again() {
         let service = Service::script([not_done]);
         let client = service.client();
         let failure = client.uploads().upload(document(), Source::bytes("file")).await.unwrap_err();
-        assert!(!failure.error().may_have_happened(), "{failure}");
+        assert!(!failure.error().may_have_been_applied(), "{failure}");
         assert_eq!(failure.state().stage(), UploadStage::New);
     }
 }

@@ -17,8 +17,8 @@ fn faults() -> Vec<Option<StoreFault>> {
     vec![
         None,
         Some(StoreFault::ResetAfter(70_000)),
-        Some(StoreFault::SilenceAfter(70_000)),
-        Some(StoreFault::LostAnswer),
+        Some(StoreFault::StallAfter(70_000)),
+        Some(StoreFault::LostResponse),
         Some(StoreFault::Corrupt),
         Some(StoreFault::IgnoreRange),
         Some(StoreFault::error(403, "AccessDenied", "canary: Policy expired.")),
@@ -40,7 +40,7 @@ async fn nothing_private_is_printed_of_a_document() {
 
     for fault in faults() {
         let clinic = Clinic::start().await;
-        let carium = clinic.builder().transfer_silence(Duration::from_millis(50)).build().unwrap();
+        let carium = clinic.builder().transfer_idle_timeout(Duration::from_millis(50)).build().unwrap();
         let id = clinic.file(Object::new("canary-content ".repeat(30_000)).with_file_name("canary-name"));
         clinic.store.set_faults(move |_, before| if before < 5 { fault.clone() } else { None });
         let document = carium
@@ -49,7 +49,7 @@ async fn nothing_private_is_printed_of_a_document() {
             .class(support::ID.parse().unwrap())
             .name("canary-title")
             .description("canary-description")
-            .file_at(&path);
+            .for_file(&path);
         said.push_str(&format!("{document:?}"));
         let document = document.build().unwrap();
         let query = DocumentQuery::default().filter("name", "canary-filter");

@@ -84,7 +84,7 @@ async fn every_stage_fails_in_every_way_and_the_file_arrives() {
         .flat_map(|after| [Fault::Reset(after), Fault::SilentAfter(after), Fault::Short(after)])
         .map(|fault| (Call::Get, fault))
         .collect();
-    table.extend([Fault::NotDone, Fault::Expired, Fault::Forbidden].map(|fault| (Call::Get, fault)));
+    table.extend([Fault::NotApplied, Fault::Expired, Fault::Forbidden].map(|fault| (Call::Get, fault)));
     for (call, fault) in table {
         for (has_versions, has_lengths) in [(true, true), (false, true), (true, false)] {
             // Without a length, nobody can tell that a body which ends well is short.
@@ -215,7 +215,7 @@ async fn what_cannot_be_had_leaves_nothing() {
         (Call::Info, Fault::Refused, ErrorKind::Rejected),
         (Call::Get, Fault::Refused, ErrorKind::Rejected),
         (Call::Get, Fault::Expired, ErrorKind::Expired),
-        (Call::Get, Fault::NotDone, ErrorKind::Unavailable),
+        (Call::Get, Fault::NotApplied, ErrorKind::Unavailable),
         (Call::Get, Fault::Reset(0), ErrorKind::Unavailable),
         (Call::Get, Fault::SilentAfter(0), ErrorKind::TimedOut),
         (Call::Get, Fault::Short(0), ErrorKind::Unavailable),
@@ -244,12 +244,12 @@ async fn a_digest_that_is_known_is_checked() {
     let record = Record::works();
     let id = record.file(CONTENT.clone());
     let folder = folder();
-    let wrong = DownloadRequest::new(id).expecting(Sha256Digest::of(b"another"));
+    let wrong = DownloadRequest::new(id).expected_sha256(Sha256Digest::of(b"another"));
     let error = record.downloads().to_path(wrong.clone(), folder.path()).await.unwrap_err();
     assert_eq!((error.kind(), names(folder.path())), (ErrorKind::Corrupt, Vec::new()));
     let error = record.downloads().to_writer(wrong, Vec::new()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt);
-    let right = DownloadRequest::new(id).expecting(Sha256Digest::of(&CONTENT));
+    let right = DownloadRequest::new(id).expected_sha256(Sha256Digest::of(&CONTENT));
     record.downloads().to_path(right, folder.path()).await.unwrap();
 }
 
@@ -271,7 +271,7 @@ async fn cancelled_at_any_chunk_it_leaves_nothing() {
             watched.cancel();
         };
         let (result, ()) = futures_util::future::join(download, cancel).await;
-        assert_eq!(result.unwrap_err().kind(), ErrorKind::Cancelled, "{after}");
+        assert_eq!(result.unwrap_err().kind(), ErrorKind::Canceled, "{after}");
         assert_eq!(names(folder.path()), Vec::<String>::new(), "{after}");
     }
 }
@@ -320,7 +320,7 @@ async fn a_file_that_is_there_is_kept_unless_it_is_to_be_replaced() {
         assert_eq!((error.kind(), record.count(Call::Get)), (ErrorKind::AlreadyExists, asked));
         assert_arrived(folder.path(), "letter.pdf", b"kept", "");
     }
-    record.downloads().to_path(DownloadRequest::new(id).replacing(), &path).await.unwrap();
+    record.downloads().to_path(DownloadRequest::new(id).overwrite(), &path).await.unwrap();
     assert_arrived(folder.path(), "letter.pdf", &CONTENT, "");
 
     // One that comes up meanwhile is kept too.
@@ -345,15 +345,15 @@ async fn a_file_that_is_there_is_kept_unless_it_is_to_be_replaced() {
 async fn in_a_directory_it_takes_the_documents_name_and_no_other_place() {
     let record = Record::works();
     let id = record.file(CONTENT.clone());
-    let mut document = Document::unknown(id);
+    let mut document = Document::from_id(id);
     document.file_name = Some("../../Überweisung\u{202e}fdp.exe".to_owned());
     let requests = [
         // The store of this test calls it `../letter.pdf`.
         (DownloadRequest::new(id), "letter.pdf".to_owned()),
         (DownloadRequest::from(&document), "Überweisung_fdp.exe".to_owned()),
-        (DownloadRequest::new(id).named("/etc/passwd"), "passwd".to_owned()),
-        (DownloadRequest::new(id).named(".."), id.to_string()),
-        (DownloadRequest::new(id).named("nul"), "_nul".to_owned()),
+        (DownloadRequest::new(id).file_name("/etc/passwd"), "passwd".to_owned()),
+        (DownloadRequest::new(id).file_name(".."), id.to_string()),
+        (DownloadRequest::new(id).file_name("nul"), "_nul".to_owned()),
     ];
     for (request, name) in requests {
         let outer = folder();

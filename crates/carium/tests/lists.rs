@@ -6,7 +6,7 @@ mod support;
 
 use std::num::NonZeroU64;
 
-use carium::{Error, ErrorKind, ListOptions, Page};
+use carium::{Error, ErrorKind, ListOptions, PageCursor};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
 use support::{Service, Step};
@@ -79,7 +79,7 @@ async fn pages_in_a_circle_are_an_error_and_not_an_endless_list() {
         let (read, error) = names(&service, ListOptions::default()).await;
         let error = error.unwrap();
         assert_eq!(error.kind(), ErrorKind::Undecodable);
-        assert!(error.page().is_none(), "every page was read");
+        assert!(error.page_cursor().is_none(), "every page was read");
         assert_eq!(read.len(), service.count("list_practitioners"), "no page is read twice");
     }
 }
@@ -113,13 +113,13 @@ async fn a_list_is_resumed_from_the_page_that_failed() {
     assert_eq!(read, ["a"]);
     let error = error.unwrap();
     assert_eq!(error.kind(), ErrorKind::Forbidden);
-    let resume = error.page().unwrap().clone();
+    let resume = error.page_cursor().unwrap().clone();
     assert!(!format!("{resume:?}").contains("canary"));
     let client = service.client();
-    let mut other = client.appointments().statuses(ListOptions::default().from(resume.clone()));
+    let mut other = client.appointments().statuses(ListOptions::default().start_at(resume.clone()));
     assert_eq!(other.next().await.unwrap().unwrap_err().kind(), ErrorKind::InvalidInput, "of another list");
     // A page is of the list, not of the client: another one takes it.
-    let (read, error) = names(&service, ListOptions::default().from(resume)).await;
+    let (read, error) = names(&service, ListOptions::default().start_at(resume)).await;
     assert!(error.is_none());
     assert_eq!(read, ["b"]);
 }
@@ -128,7 +128,7 @@ async fn a_list_is_resumed_from_the_page_that_failed() {
 async fn pages_are_asked_for_by_number_and_size_only_when_the_caller_does() {
     let service = Service::script([page(&[], Value::Null)]);
     let two = NonZeroU64::new(2).unwrap();
-    names(&service, ListOptions::default().from(Page::number(two)).page_size(two)).await;
+    names(&service, ListOptions::default().start_at(PageCursor::number(two)).page_size(two)).await;
     let uri = service.seen()[1].uri.clone();
     assert!(uri.contains("page%5Bnumber%5D=2") && uri.contains("page%5Bsize%5D=2"), "{uri}");
 }

@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use carium::api::{FormFields, Secret};
 use carium::documents::{
-    Document, DocumentClass, DocumentQuery, DocumentReferenceId, Documents, Downloads, NewDocument,
-    NewReference, Source, UploadForm, Uploads,
+    CreatedDocument, Document, DocumentClass, DocumentQuery, DocumentReferenceId, Documents, Downloads,
+    NewDocument, Source, UploadForm, Uploads,
 };
 use carium::{Carium, Credentials, Error, ErrorKind, Items, ListOptions, RetryPolicy};
 use futures_util::{StreamExt as _, stream};
@@ -35,10 +35,10 @@ impl Documents for To {
         stream::empty().boxed()
     }
 
-    async fn create(&self, _document: NewDocument) -> Result<NewReference, Error> {
+    async fn create(&self, _document: NewDocument) -> Result<CreatedDocument, Error> {
         let fields: FormFields = [("key", "value")].into_iter().collect();
         let form = UploadForm::new(self.0.as_str().into(), fields);
-        Ok(NewReference::new(support::ID.parse().unwrap(), Some(form)))
+        Ok(CreatedDocument::new(support::ID.parse().unwrap(), Some(form)))
     }
 
     async fn process(&self, _id: DocumentReferenceId) -> Result<(), Error> {
@@ -54,8 +54,8 @@ fn client() -> Carium {
     Carium::builder()
         .base_url("http://127.0.0.1:1")
         .credentials(Credentials::new("username", "password").unwrap())
-        .retry(RetryPolicy::default().with_delays(Duration::from_millis(1), Duration::from_millis(2)))
-        .transfer_silence(Duration::from_millis(500))
+        .retry_policy(RetryPolicy::default().delays(Duration::from_millis(1), Duration::from_millis(2)))
+        .transfer_idle_timeout(Duration::from_millis(500))
         .build()
         .unwrap()
 }

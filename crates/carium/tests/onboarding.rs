@@ -15,8 +15,8 @@ use std::time::Duration;
 use carium::ErrorKind;
 use carium::documents::DocumentReferenceId;
 use carium::onboarding::{
-    DoubtReason, MemoryLedger, Next, Onboarding, OnboardingOutcome, OnboardingRequest, Resolution, RowKey,
-    Step, StepOutcome, resolve,
+    MemoryLedger, NextAction, Onboarding, OnboardingOutcome, OnboardingRequest, Resolution, RowKey, Step,
+    StepOutcome, UnknownReason, resolve,
 };
 use serde_json::json;
 use support::mishaps::{
@@ -88,13 +88,13 @@ impl Case {
         for report in outcome.steps() {
             let made = self.made(&report.step);
             match &report.result {
-                StepOutcome::Done(done) => {
+                StepOutcome::Completed(done) => {
                     let is_made = made.contains(&done.id.map(|id| id.to_string()).unwrap_or_default());
                     assert!(is_made, "{:?} is said to be done, and is not", report.step);
                 }
                 StepOutcome::Failed(failure) => {
                     // Of what another run is at, that run can tell.
-                    let is_anothers = failure.what.contains("another run");
+                    let is_anothers = failure.message.contains("another run");
                     assert!(is_anothers || made.is_empty(), "{:?}: {failure:?}", report.step);
                 }
                 StepOutcome::Skipped { .. } => assert!(made.is_empty(), "{:?}", report.step),
@@ -151,7 +151,7 @@ impl Case {
                 }
                 other => panic!("{other:?} is not a person's to decide"),
             };
-            let resolution = resolution.unwrap_or(Resolution::NotDone);
+            let resolution = resolution.unwrap_or(Resolution::NotApplied);
             if self.has == Has::Outcome {
                 outcome.resolve(&step, resolution).unwrap();
             } else {
@@ -165,9 +165,9 @@ impl Case {
         self.rig.plan([]);
         for _ in 0..6 {
             self.run().await;
-            match self.outcome.as_ref().map(OnboardingOutcome::next) {
-                Some(Next::Nothing) => return,
-                Some(Next::Person) => self.decide().await,
+            match self.outcome.as_ref().map(OnboardingOutcome::next_action) {
+                Some(NextAction::None) => return,
+                Some(NextAction::NeedsPerson) => self.decide().await,
                 _ => {}
             }
         }
@@ -256,7 +256,7 @@ async fn whatever_goes_wrong_once_everything_is_done_once() {
                     // There is no outcome to go on from; what a ledger in memory knew is gone too.
                     continue;
                 }
-                let lost = matches!(mishap, Mishap::AnswerLost | Mishap::RequestLost);
+                let lost = matches!(mishap, Mishap::ResponseLost | Mishap::RequestLost);
                 let unknown = case.outcome.iter().flat_map(OnboardingOutcome::unknown).count();
                 let changes = is_blind(point) || point.starts_with("create ") || point.starts_with("process");
                 assert_eq!(unknown, usize::from(lost && changes), "{what}");
@@ -325,12 +325,13 @@ async fn after_a_lost_creation_whatever_goes_wrong_next_everything_is_done_once(
     let mut cases = 0;
     let points = points(folder.path()).await;
     for first in points.iter().filter(|point| is_blind(point) || point.starts_with("create ")) {
-        for mishap in [Mishap::AnswerLost, Mishap::DiesAfter] {
+        for mishap in [Mishap::ResponseLost, Mishap::DiesAfter] {
             let mut case = begun(first, mishap).await;
             case.rig.plan([]);
             case.run().await;
             for second in case.rig.passed() {
-                for then in [Mishap::NotDone, Mishap::AnswerLost, Mishap::DiesBefore, Mishap::DiesAfter] {
+                for then in [Mishap::NotApplied, Mishap::ResponseLost, Mishap::DiesBefore, Mishap::DiesAfter]
+                {
                     let mut case = begun(first, mishap).await;
                     case.rig.plan([(second.clone(), then)]);
                     case.run().await;
@@ -371,16 +372,16 @@ async fn who_wakes_after_others_went_on_files_nothing() {
     case.rig.wake.notify_one();
     let woken = sleeper.await.unwrap().unwrap();
     let report = woken.step(&Step::Document(0)).unwrap();
-    let StepOutcome::Done(done) = &report.result else { panic!("{report:?}") };
+    let StepOutcome::Completed(done) = &report.result else { panic!("{report:?}") };
     assert_eq!(done.id.map(DocumentReferenceId), case.outcome.as_ref().unwrap().document(0));
     assert_eq!(report.orphans.len(), 1);
     case.orphans.extend(woken.steps().iter().flat_map(|report| report.orphans.iter().copied()));
     case.is_done_once();
 }
 
-fn doubt(outcome: &OnboardingOutcome, step: &Step) -> Option<(DoubtReason, bool)> {
+fn doubt(outcome: &OnboardingOutcome, step: &Step) -> Option<(UnknownReason, bool)> {
     match &outcome.step(step)?.result {
-        StepOutcome::Unknown(doubt) => Some((doubt.reason, doubt.try_again)),
+        StepOutcome::Unknown(doubt) => Some((doubt.reason, doubt.retryable)),
         _ => None,
     }
 }
@@ -395,31 +396,35 @@ async fn a_taken_username_is_a_failure_and_after_a_doubt_it_is_unknown() {
     let StepOutcome::Failed(failure) = &outcome.step(&Step::Patient).unwrap().result else {
         panic!("{outcome:?}")
     };
-    assert_eq!((failure.kind, failure.try_again), (ErrorKind::Conflict, false));
+    assert_eq!((failure.kind, failure.retryable), (ErrorKind::Conflict, false));
     assert_eq!((failure.fields.as_slice(), failure.status), (&["username".to_owned()][..], Some(409)));
-    assert_eq!(outcome.next(), Next::Person);
+    assert_eq!(outcome.next_action(), NextAction::NeedsPerson);
     assert!(outcome.steps()[1..].iter().all(|report| matches!(report.result, StepOutcome::Skipped { .. })));
     assert_eq!(outcome.steps().len(), 5);
 
     let mut case = Case::new(folder.path(), Has::Ledger);
-    case.rig.plan([("create_patient #0".to_owned(), Mishap::AnswerLost)]);
-    case.run().await;
-    assert_eq!(doubt(case.outcome.as_ref().unwrap(), &Step::Patient), Some((DoubtReason::AnswerLost, false)));
+    case.rig.plan([("create_patient #0".to_owned(), Mishap::ResponseLost)]);
     case.run().await;
     assert_eq!(
         doubt(case.outcome.as_ref().unwrap(), &Step::Patient),
-        Some((DoubtReason::EarlierIntent, false))
+        Some((UnknownReason::ResponseLost, false))
+    );
+    case.run().await;
+    assert_eq!(
+        doubt(case.outcome.as_ref().unwrap(), &Step::Patient),
+        Some((UnknownReason::InterruptedRun, false))
     );
     // Someone did not look well.
-    resolve(&case.rig.clone(), &case.row, &Step::Patient, Resolution::NotDone).await.unwrap();
-    let again = resolve(&case.rig.clone(), &case.row, &Step::Patient, Resolution::NotDone).await.unwrap_err();
+    resolve(&case.rig.clone(), &case.row, &Step::Patient, Resolution::NotApplied).await.unwrap();
+    let again =
+        resolve(&case.rig.clone(), &case.row, &Step::Patient, Resolution::NotApplied).await.unwrap_err();
     assert_eq!(again.kind(), ErrorKind::Conflict);
     case.run().await;
     assert_eq!(
         doubt(case.outcome.as_ref().unwrap(), &Step::Patient),
-        Some((DoubtReason::UsernameTaken, false))
+        Some((UnknownReason::UsernameTaken, false))
     );
-    assert_eq!(case.outcome.as_ref().unwrap().next(), Next::Person);
+    assert_eq!(case.outcome.as_ref().unwrap().next_action(), NextAction::NeedsPerson);
     case.finish().await;
     case.is_done_once();
     let calls = case.rig.fake.calls().into_iter().filter(|call| call.operation == "create_patient").count();
@@ -440,8 +445,8 @@ async fn a_resolution_has_to_fit_its_step() {
     for (step, resolution) in [
         (invitation, Resolution::Created(id)),
         (appointment, Resolution::Sent),
-        (&Step::Patient, Resolution::NotDone),
-        (&Step::Document(7), Resolution::NotDone),
+        (&Step::Patient, Resolution::NotApplied),
+        (&Step::Document(7), Resolution::NotApplied),
     ] {
         let error = resolve(&case.rig.clone(), &case.row, step, resolution).await.unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Conflict), "{error}");
@@ -458,26 +463,26 @@ async fn a_document_that_may_be_any_of_several_is_a_persons_to_find() {
     row["documents"][1] = row["documents"][0].clone();
     case.request = request(&row);
     let lost = ["create letter.pdf #0", "create letter.pdf #1"];
-    case.rig.plan(lost.map(|point| (point.to_owned(), Mishap::AnswerLost)));
+    case.rig.plan(lost.map(|point| (point.to_owned(), Mishap::ResponseLost)));
     case.run().await;
-    assert_eq!(case.outcome.as_ref().unwrap().next(), Next::TryAgain(None));
+    assert_eq!(case.outcome.as_ref().unwrap().next_action(), NextAction::Retry(None));
 
     // Where it cannot be looked, nothing is created either.
-    case.rig.plan([("list_documents #0".to_owned(), Mishap::NotDone)]);
+    case.rig.plan([("list_documents #0".to_owned(), Mishap::NotApplied)]);
     case.run().await;
     for index in [0, 1] {
         let doubt = doubt(case.outcome.as_ref().unwrap(), &Step::Document(index));
-        assert_eq!(doubt, Some((DoubtReason::NotLookedUp, true)));
+        assert_eq!(doubt, Some((UnknownReason::LookupFailed, true)));
     }
     case.rig.plan([]);
     case.run().await;
-    assert_eq!(case.outcome.as_ref().unwrap().next(), Next::Person);
+    assert_eq!(case.outcome.as_ref().unwrap().next_action(), NextAction::NeedsPerson);
     let references: Vec<_> = case.rig.fake.documents().iter().map(|document| document.id).collect();
     assert_eq!(references.len(), 2);
     for (index, id) in references.iter().enumerate() {
         let step = Step::Document(index);
         let doubt = doubt(case.outcome.as_ref().unwrap(), &step);
-        assert_eq!(doubt, Some((DoubtReason::SeveralFound, false)));
+        assert_eq!(doubt, Some((UnknownReason::SeveralMatches, false)));
         resolve(&case.rig.clone(), &case.row, &step, Resolution::Created((*id).into())).await.unwrap();
     }
     case.run().await;
@@ -495,7 +500,7 @@ async fn a_document_of_the_same_row_is_not_taken_for_a_lost_one() {
     let mut row = full_row(&case.rig.fake);
     row["documents"][1] = row["documents"][0].clone();
     case.request = request(&row);
-    case.rig.plan([("create letter.pdf #1".to_owned(), Mishap::AnswerLost)]);
+    case.rig.plan([("create letter.pdf #1".to_owned(), Mishap::ResponseLost)]);
     case.run().await;
     let before = case.outcome.clone().unwrap();
     let filed = usize::from(before.document(0).is_none());
@@ -515,9 +520,9 @@ async fn a_document_whose_creation_is_answered_unreadably_is_a_persons() {
     case.run().await;
     assert_eq!(
         doubt(case.outcome.as_ref().unwrap(), &Step::Document(0)),
-        Some((DoubtReason::AnswerLost, false))
+        Some((UnknownReason::ResponseLost, false))
     );
-    assert_eq!(case.outcome.as_ref().unwrap().next(), Next::Person);
+    assert_eq!(case.outcome.as_ref().unwrap().next_action(), NextAction::NeedsPerson);
     // Once it is readable again, who was asked has the row run again.
     case.finish_as_it_is().await;
     case.is_done_once();
@@ -527,7 +532,7 @@ async fn a_document_whose_creation_is_answered_unreadably_is_a_persons() {
 async fn while_the_store_is_down_no_more_than_three_references_are_left_without_a_file() {
     let folder = folder();
     let mut case = Case::new(folder.path(), Has::Ledger);
-    let posts = (0..100).map(|count| (format!("post letter.pdf #{count}"), Mishap::NotDone));
+    let posts = (0..100).map(|count| (format!("post letter.pdf #{count}"), Mishap::NotApplied));
     case.rig.plan(posts);
     let mut runs = 0;
     loop {
@@ -535,10 +540,10 @@ async fn while_the_store_is_down_no_more_than_three_references_are_left_without_
         runs += 1;
         let outcome = case.outcome.as_ref().unwrap();
         assert_eq!(outcome.step(&Step::Document(0)).unwrap().orphans.len(), runs);
-        if outcome.next() == Next::Person {
+        if outcome.next_action() == NextAction::NeedsPerson {
             break;
         }
-        assert_eq!(outcome.next(), Next::TryAgain(None));
+        assert_eq!(outcome.next_action(), NextAction::Retry(None));
     }
     assert_eq!(runs, 3);
     // Who mended it has the row run again.
@@ -553,7 +558,7 @@ async fn a_document_whose_file_is_gone_from_the_store_is_sent_again() {
     case.rig.plan([("process letter.pdf #0".to_owned(), Mishap::Gone)]);
     case.run().await;
     let outcome = case.outcome.as_ref().unwrap();
-    assert_eq!(outcome.next(), Next::TryAgain(None));
+    assert_eq!(outcome.next_action(), NextAction::Retry(None));
     assert_eq!(outcome.step(&Step::Document(0)).unwrap().orphans.len(), 1);
     case.finish_as_it_is().await;
     case.is_done_once();
@@ -563,7 +568,7 @@ async fn a_document_whose_file_is_gone_from_the_store_is_sent_again() {
     case.rig.plan([("process letter.pdf #0".to_owned(), Mishap::Contradicts)]);
     case.run().await;
     let outcome = case.outcome.as_ref().unwrap();
-    assert_eq!(outcome.next(), Next::Person);
+    assert_eq!(outcome.next_action(), NextAction::NeedsPerson);
     assert!(outcome.step(&Step::Document(0)).unwrap().orphans.is_empty());
     case.finish_as_it_is().await;
     case.is_done_once();
@@ -576,7 +581,7 @@ async fn a_patient_that_may_be_there_after_a_doubt_is_unknown_whatever_the_servi
         let mut case = Case::new(folder.path(), Has::Ledger);
         case.rig.plan([("create_patient #0".to_owned(), Mishap::RequestLost)]);
         case.run().await;
-        resolve(&case.rig.clone(), &case.row, &Step::Patient, Resolution::NotDone).await.unwrap();
+        resolve(&case.rig.clone(), &case.row, &Step::Patient, Resolution::NotApplied).await.unwrap();
         case
     };
     for mishap in [Mishap::Refused, Mishap::Contradicts] {
@@ -584,18 +589,18 @@ async fn a_patient_that_may_be_there_after_a_doubt_is_unknown_whatever_the_servi
         case.rig.plan([("create_patient #0".to_owned(), mishap)]);
         case.run().await;
         let doubt = doubt(case.outcome.as_ref().unwrap(), &Step::Patient);
-        assert_eq!(doubt, Some((DoubtReason::UsernameTaken, false)), "{mishap:?}");
+        assert_eq!(doubt, Some((UnknownReason::UsernameTaken, false)), "{mishap:?}");
         case.finish().await;
         case.is_done_once();
     }
     // One that passes is said to have done nothing by who may not know: the next run remembers it.
     let mut case = Case::new(folder.path(), Has::Both);
-    for mishap in [Mishap::NotDone, Mishap::Contradicts] {
+    for mishap in [Mishap::NotApplied, Mishap::Contradicts] {
         case.rig.plan([("create_patient #0".to_owned(), mishap)]);
         case.run().await;
     }
     let doubt = doubt(case.outcome.as_ref().unwrap(), &Step::Patient);
-    assert_eq!(doubt, Some((DoubtReason::UsernameTaken, false)));
+    assert_eq!(doubt, Some((UnknownReason::UsernameTaken, false)));
     case.finish().await;
     case.is_done_once();
 }
@@ -604,15 +609,15 @@ async fn a_patient_that_may_be_there_after_a_doubt_is_unknown_whatever_the_servi
 async fn a_document_in_a_record_that_a_person_pointed_to_is_not_taken_for_a_lost_one() {
     let folder = folder();
     let mut case = Case::new(folder.path(), Has::Ledger);
-    case.rig.plan([("create_patient #0".to_owned(), Mishap::AnswerLost)]);
+    case.rig.plan([("create_patient #0".to_owned(), Mishap::ResponseLost)]);
     case.run().await;
     case.decide().await;
-    case.rig.plan([("create letter.pdf #0".to_owned(), Mishap::AnswerLost)]);
+    case.rig.plan([("create letter.pdf #0".to_owned(), Mishap::ResponseLost)]);
     case.run().await;
     case.rig.plan([]);
     case.run().await;
     let outcome = case.outcome.as_ref().unwrap();
-    assert_eq!(doubt(outcome, &Step::Document(0)), Some((DoubtReason::SeveralFound, false)));
+    assert_eq!(doubt(outcome, &Step::Document(0)), Some((UnknownReason::SeveralMatches, false)));
     assert!(outcome.step(&Step::Document(0)).unwrap().orphans.is_empty());
     case.finish().await;
     case.is_done_once();
@@ -626,7 +631,7 @@ async fn over_the_client(steps: impl IntoIterator<Item = Reply>) -> OnboardingOu
     for field in ["documents", "appointment", "invite"] {
         row.as_object_mut().unwrap().remove(field);
     }
-    let carium = service.builder().call_deadline(Duration::from_secs(5)).build().unwrap();
+    let carium = service.builder().call_timeout(Duration::from_secs(5)).build().unwrap();
     let onboarding = carium.onboarding(Arc::new(MemoryLedger::new()));
     onboarding.run(&RowKey::new("row"), &request(&row)).await.unwrap()
 }
@@ -646,13 +651,13 @@ async fn what_the_client_says_of_a_creation_is_kept() {
     };
     for status in [409, 422] {
         let StepOutcome::Failed(failure) = failed(vec![taken(status)]).await else { panic!("{status}") };
-        assert_eq!((failure.try_again, failure.status), (false, Some(status)));
+        assert_eq!((failure.retryable, failure.status), (false, Some(status)));
         assert_eq!(failure.fields, ["username"]);
         // The first try is said to have done nothing, by whoever stands in front of the service.
         let StepOutcome::Unknown(doubt) = failed(vec![Reply::status(503), taken(status)]).await else {
             panic!("{status}")
         };
-        assert_eq!((doubt.reason, doubt.try_again), (DoubtReason::UsernameTaken, false));
+        assert_eq!((doubt.reason, doubt.retryable), (UnknownReason::UsernameTaken, false));
     }
     for fields in [&["email"][..], &["mobile-phone", "first-name"], &[]] {
         let at = |field: &&str| json!({"source": {"pointer": format!("/data/attributes/{field}")}});
@@ -662,20 +667,20 @@ async fn what_the_client_says_of_a_creation_is_kept() {
         let StepOutcome::Unknown(doubt) = failed(vec![Reply::status(503), refused]).await else {
             panic!("{fields:?}")
         };
-        assert_eq!(doubt.reason, DoubtReason::UsernameTaken);
+        assert_eq!(doubt.reason, UnknownReason::UsernameTaken);
     }
     let named = json!({"errors": [{"source": {"pointer": "/data/attributes/birth-date"}}]});
     let other = failed(vec![Reply::status(503), Reply::Answer(422, Vec::new(), named)]).await;
     assert!(matches!(other, StepOutcome::Failed(_)), "{other:?}");
     for step in [Reply::Lost, Reply::Silent, Reply::status(500), Reply::body(json!({"data": {}}))] {
         let StepOutcome::Unknown(doubt) = failed(vec![step.clone()]).await else { panic!("{step:?}") };
-        assert_eq!((doubt.reason, doubt.try_again), (DoubtReason::AnswerLost, false));
+        assert_eq!((doubt.reason, doubt.retryable), (UnknownReason::ResponseLost, false));
         assert_eq!(doubt.failure.unwrap().operation.as_deref(), Some("create_patient"));
     }
     for step in [Reply::NotSent, Reply::status(429).with_header("retry-after", "30")] {
         let outcome = over_the_client([step.clone()]).await;
         let wait = matches!(step, Reply::Answer(..)).then_some(Duration::from_secs(30));
-        assert_eq!(outcome.next(), Next::TryAgain(wait), "{outcome:?}");
+        assert_eq!(outcome.next_action(), NextAction::Retry(wait), "{outcome:?}");
     }
     let outcome = over_the_client([Reply::success("create_patient")]).await;
     assert_eq!((outcome.is_complete(), outcome.patient()), (true, Some(support::ID.parse().unwrap())));

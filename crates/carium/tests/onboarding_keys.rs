@@ -5,8 +5,8 @@
 mod support;
 
 use carium::onboarding::{
-    DoubtReason, MemoryLedger, Next, OnboardingOutcome, Resolution, RowKey, SkipReason, Step, StepOutcome,
-    resolve,
+    MemoryLedger, NextAction, OnboardingOutcome, Resolution, RowKey, SkipReason, Step, StepOutcome,
+    UnknownReason, resolve,
 };
 use carium::{Error, ErrorKind};
 use serde_json::{Value, json};
@@ -106,9 +106,9 @@ async fn what_was_certainly_not_done_can_be_mended() {
     let points = ["create_patient #0", "create letter.pdf #0", "create_appointment #0"];
     rig.plan(points.map(|point| (point.to_owned(), Mishap::Refused)));
     let outcome = onboarding.run(&key, &request(&row)).await.unwrap();
-    assert_eq!(outcome.next(), Next::Person);
+    assert_eq!(outcome.next_action(), NextAction::NeedsPerson);
     let mut mended = changed(&row, "/first-name", json!("Zoe"));
-    assert_eq!(onboarding.run(&key, &request(&mended)).await.unwrap().next(), Next::Person);
+    assert_eq!(onboarding.run(&key, &request(&mended)).await.unwrap().next_action(), NextAction::NeedsPerson);
     mended = changed(&mended, "/documents/0/name", json!("Letter"));
     mended = changed(&mended, "/appointment/location", json!("Room 4"));
     assert!(onboarding.run(&key, &request(&mended)).await.unwrap().is_complete());
@@ -140,7 +140,7 @@ async fn a_changed_invite_sends_nothing_twice_and_hides_no_doubt() {
     let key = RowKey::new("1");
     let mut row = full_row(&rig.fake);
     row["mobile-phone"] = "+15555550100".into();
-    rig.plan([("resend_invitation #0".to_owned(), Mishap::AnswerLost)]);
+    rig.plan([("resend_invitation #0".to_owned(), Mishap::ResponseLost)]);
     let outcome = onboarding.run(&key, &request(&row)).await.unwrap();
     assert_eq!(outcome.unknown().count(), 1);
     let both = changed(&row, "/invite", json!(["email", "sms"]));
@@ -152,16 +152,16 @@ async fn a_changed_invite_sends_nothing_twice_and_hides_no_doubt() {
         let StepOutcome::Unknown(doubt) = &outcome.step(&by_email).unwrap().result else {
             panic!("{outcome:?}")
         };
-        assert_eq!((doubt.reason, outcome.is_complete()), (DoubtReason::EarlierIntent, false));
+        assert_eq!((doubt.reason, outcome.is_complete()), (UnknownReason::InterruptedRun, false));
     }
     assert_eq!(made(&rig).1, 2);
-    resolve(&rig, &key, &by_email, Resolution::NotDone).await.unwrap();
+    resolve(&rig, &key, &by_email, Resolution::NotApplied).await.unwrap();
     let by_sms = request(&changed(&row, "/invite", json!(["sms"])));
     let outcome = onboarding.run(&key, &by_sms).await.unwrap();
     let StepOutcome::Skipped { reason } = outcome.step(&by_email).unwrap().result else {
         panic!("{outcome:?}")
     };
-    assert_eq!((reason, outcome.is_complete()), (SkipReason::NotAskedFor, true));
+    assert_eq!((reason, outcome.is_complete()), (SkipReason::NotRequested, true));
 }
 
 #[tokio::test(start_paused = true)]
@@ -180,10 +180,10 @@ async fn what_is_asked_for_no_more_is_told() {
     let outcome = onboarding.run(&key, &request(&less)).await.unwrap();
     assert_eq!(outcome.appointment(), before.appointment());
     let open = outcome.step(&Step::Document(0)).unwrap();
-    assert!(matches!(open.result, StepOutcome::Skipped { reason: SkipReason::NotAskedFor }));
+    assert!(matches!(open.result, StepOutcome::Skipped { reason: SkipReason::NotRequested }));
     assert_eq!(open.orphans.len(), 1);
     assert!(matches!(outcome.step(&Step::Document(1)).unwrap().result, StepOutcome::Unknown(_)));
-    assert_eq!(outcome.next(), Next::Person);
+    assert_eq!(outcome.next_action(), NextAction::NeedsPerson);
 }
 
 #[tokio::test(start_paused = true)]

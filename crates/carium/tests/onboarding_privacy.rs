@@ -18,7 +18,7 @@ async fn nothing_private_is_kept_or_printed_of_a_row() {
     std::fs::create_dir(&inside).unwrap();
     std::fs::write(inside.join("canary-file.pdf"), "canary-content").unwrap();
     let (mut said, mut kept) = (String::new(), String::new());
-    let mut points: Vec<(String, Mishap)> = vec![("nothing".to_owned(), Mishap::NotDone)];
+    let mut points: Vec<(String, Mishap)> = vec![("nothing".to_owned(), Mishap::NotApplied)];
     let mut at = 0;
     while let Some((point, mishap)) = points.get(at).cloned() {
         let rig = Rig::new();

@@ -15,8 +15,9 @@ fn wrong(row: &Value) -> Vec<(String, String)> {
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     let said = format!("{error} {error:?}");
     assert!(!said.contains("canary"), "{said}");
-    let told =
-        |problem: &carium::Problem| (problem.field().unwrap().to_owned(), problem.what().unwrap().to_owned());
+    let told = |problem: &carium::Problem| {
+        (problem.field().unwrap().to_owned(), problem.message().unwrap().to_owned())
+    };
     error.problems().iter().map(told).collect()
 }
 
@@ -192,14 +193,14 @@ fn no_more_than_a_hundred_problems_are_said_of_a_row() {
 fn a_field_that_is_given_twice_is_wrong_and_text_that_is_no_json_is_not_quoted() {
     let row: OnboardingRow = serde_json::from_str(r#"{"email": "canary", "email": "canary"}"#).unwrap();
     let error = row.check().unwrap_err();
-    let twice = error.problems().iter().any(|problem| problem.what() == Some("is given twice"));
+    let twice = error.problems().iter().any(|problem| problem.message() == Some("is given twice"));
     assert!(twice && !format!("{row:?} {error:?}").contains("canary"));
     for text in [r#"{"email": canary}"#, r#"{"email": "canary"#, "canary", r#"{"canary": 1e999}"#] {
         let Err(error) = serde_json::from_str::<OnboardingRow>(text) else { panic!("{text} is read") };
         assert!(!error.to_string().contains("canary") && error.line() == 1, "{error}");
     }
     let row: OnboardingRow = serde_json::from_str("[]").unwrap();
-    assert_eq!(row.check().unwrap_err().problems()[0].what(), Some("is not an object"));
+    assert_eq!(row.check().unwrap_err().problems()[0].message(), Some("is not an object"));
 }
 
 #[tokio::test]
@@ -239,7 +240,7 @@ async fn nothing_is_sent_for_a_row_whose_documents_are_not_there() {
             assert!(!format!("{error} {error:?}").contains("canary"), "{error}");
         }
     }
-    let nowhere = onboarding.clone().documents_in(inside.join("canary"));
+    let nowhere = onboarding.clone().documents_folder(inside.join("canary"));
     let error = nowhere.run(&RowKey::new("row"), &request("scans/scan.png")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Io);
     assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
@@ -271,10 +272,10 @@ async fn nothing_is_sent_for_a_row_whose_names_mean_nothing() {
 
     // Ids need no list, and names of another organization are not looked up in this one's.
     let request = support::mishaps::request(&full_row(&rig.fake));
-    let elsewhere = onboarding.clone().vocabularies_of(rig.fake.new_organization());
+    let elsewhere = onboarding.clone().lookup_organization(rig.fake.new_organization());
     let error = elsewhere.run(&RowKey::new("row"), &request).await.unwrap_err();
     assert_eq!(error.problems().len(), 5);
-    let nobodys = onboarding.clone().vocabularies_of(None);
+    let nobodys = onboarding.clone().lookup_organization(None);
     assert_eq!(nobodys.run(&RowKey::new("row"), &request).await.unwrap_err().problems().len(), 5);
     let mut row = full_row(&rig.fake);
     for index in [0, 1] {

@@ -56,10 +56,10 @@ async fn nothing_private_is_printed_anywhere() {
             }
         })
         .await;
-        let code = OneTimeCode::once("canary-code");
-        let credentials = Credentials::new("canary-username", "canary-password").unwrap().with_code(code);
+        let code = OneTimeCode::single_use("canary-code");
+        let credentials = Credentials::new("canary-username", "canary-password").unwrap().one_time_code(code);
         said.push_str(&format!("{credentials:?} {credentials:#?}"));
-        let builder = service.builder().credentials(credentials).call_deadline(Duration::from_secs(1));
+        let builder = service.builder().credentials(credentials).call_timeout(Duration::from_secs(1));
         said.push_str(&format!("{builder:?}"));
         let client = builder.build().unwrap();
         said.push_str(&format!("{client:?}"));
@@ -83,7 +83,7 @@ async fn nothing_private_is_printed_anywhere() {
             .patient(support::ID.parse().unwrap())
             .practitioner(support::ID.parse().unwrap())
             .status(support::ID.parse().unwrap())
-            .kind(support::ID.parse().unwrap())
+            .appointment_type(support::ID.parse().unwrap())
             .between(start, end)
             .guest_url("https://canary.example.com/guest")
             .host_url("https://canary.example.com/host")
@@ -126,10 +126,11 @@ async fn nothing_private_is_printed_anywhere() {
     for status in [200, 401, 500] {
         let service = HttpService::start(move |_| Reply::json(status, r#"{"canary-login": "canary"}"#)).await;
         let talkative = reqwest::Client::builder().connection_verbose(true);
-        let secret = OneTimeCode::from_secret(&"JBSWY3DPEHPK3PXP".into()).unwrap();
-        let credentials = Credentials::new("canary-username", "canary-password").unwrap().with_code(secret);
+        let secret = OneTimeCode::from_totp_secret(&"JBSWY3DPEHPK3PXP".into()).unwrap();
+        let credentials =
+            Credentials::new("canary-username", "canary-password").unwrap().one_time_code(secret);
         said.push_str(&format!("{credentials:?}"));
-        let client = service.builder().credentials(credentials).http(talkative).build().unwrap();
+        let client = service.builder().credentials(credentials).http_client(talkative).build().unwrap();
         let error = client.appointments().get(support::ID.parse().unwrap()).await.unwrap_err();
         said.push_str(&printed(&error));
     }

@@ -25,9 +25,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use carium::api::Secret;
 use carium::documents::{
-    ByteRange, Content, Document, DocumentClass, DocumentQuery, DocumentReferenceId, Documents, Downloads,
-    FilePart, Incoming, NewDocument, NewReference, Sha256Digest, Source, Transfers, UploadForm, UploadStage,
-    Uploads,
+    ByteRange, Content, CreatedDocument, Document, DocumentClass, DocumentQuery, DocumentReferenceId,
+    Documents, DownloadResponse, Downloads, FilePart, NewDocument, Sha256Digest, Source, Transfers,
+    UploadForm, UploadStage, Uploads,
 };
 use carium::{Carium, Credentials, Error, ErrorKind, Items, ListOptions};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -111,7 +111,7 @@ impl World {
         upload.await.unwrap().id
     }
 
-    async fn get(&self, key: &str, range: Option<ByteRange>) -> (Incoming, Bytes) {
+    async fn get(&self, key: &str, range: Option<ByteRange>) -> (DownloadResponse, Bytes) {
         let url = self.store.link(key, "letter.pdf", Terms::default());
         let mut incoming = self.transfers.get(&url, range).await.unwrap();
         let body = std::mem::replace(&mut incoming.body, stream::empty().boxed());
@@ -165,14 +165,14 @@ impl Documents for Record {
         stream::empty().boxed()
     }
 
-    async fn create(&self, document: NewDocument) -> Result<NewReference, Error> {
+    async fn create(&self, document: NewDocument) -> Result<CreatedDocument, Error> {
         let id = next_id();
         let file_name = document.file_name().to_owned();
         self.references.lock().unwrap().push(Reference { id, file_name, is_processed: false });
         let kept = self.forms.lock().unwrap().pop_front();
         let form =
             kept.unwrap_or_else(|| self.store.form(&id.to_string(), document.media_type(), self.terms));
-        Ok(NewReference::new(id, Some(form)))
+        Ok(CreatedDocument::new(id, Some(form)))
     }
 
     async fn process(&self, id: DocumentReferenceId) -> Result<(), Error> {
@@ -243,7 +243,7 @@ async fn a_name_reaches_the_store_as_browsers_write_it(world: &World) {
     let form = world.store.form(&format!("{folder}/${{filename}}"), "text/plain", Terms::default());
     let name = "Überweisung; \"Müller\" 紹介状.txt";
     let bytes = Bytes::from_static(b"James Reece");
-    let file = FilePart::new(name, "text/plain", bytes.len() as u64, Content::Whole(bytes.clone()));
+    let file = FilePart::new(name, "text/plain", bytes.len() as u64, Content::Bytes(bytes.clone()));
     world.transfers.post(&form, file).await.unwrap();
     let (_, came) = world.get(&format!("{folder}/Überweisung; %22Müller%22 紹介状.txt"), None).await;
     assert_eq!(came, bytes);
@@ -259,7 +259,7 @@ async fn ranges_are_those_that_were_asked_for(world: &World) {
     for (from, until) in
         [(1, None), (700_001, None), (total - 1, None), (10, Some(11)), (65_536, Some(total))]
     {
-        let mut range = ByteRange::from(from);
+        let mut range = ByteRange::starting_at(from);
         range.until = until;
         let (incoming, bytes) = world.get(&key, Some(range)).await;
         assert_eq!((incoming.start, incoming.total), (from, Some(total)));
@@ -269,7 +269,7 @@ async fn ranges_are_those_that_were_asked_for(world: &World) {
         assert!(bytes == content[from..until], "{from} to {until}");
     }
     // Of a file that is there already, nothing is left.
-    let (incoming, bytes) = world.get(&key, Some(ByteRange::from(total))).await;
+    let (incoming, bytes) = world.get(&key, Some(ByteRange::starting_at(total))).await;
     assert_eq!((incoming.start, incoming.total, bytes.len()), (total, Some(total), 0));
 }
 
@@ -367,7 +367,7 @@ impl Transfers for BreaksOnce {
         self.transfers.post(form, file).await
     }
 
-    async fn get(&self, url: &Secret, range: Option<ByteRange>) -> Result<Incoming, Error> {
+    async fn get(&self, url: &Secret, range: Option<ByteRange>) -> Result<DownloadResponse, Error> {
         let is_first = {
             let mut ranges = self.ranges.lock().unwrap();
             ranges.push(range.as_ref().map(|range| range.from));

@@ -74,7 +74,7 @@ async fn creations_are_repeated_only_after_what_was_certainly_not_done() {
             } else {
                 let error = result.unwrap_err();
                 assert_eq!(times.len(), 1, "{operation} {name}: one request on the wire");
-                assert_eq!(error.may_have_happened(), !not_done, "{operation} {name}: {error}");
+                assert_eq!(error.may_have_been_applied(), !not_done, "{operation} {name}: {error}");
             }
         }
     }
@@ -113,7 +113,7 @@ async fn documents_follow_their_classes_through_the_low_level_client() {
 #[tokio::test(start_paused = true)]
 async fn signing_in_is_repeated_only_after_what_was_certainly_not_done_and_a_code_never_twice() {
     for (name, step, takes, not_done, passes) in causes() {
-        for with_code in [false, true] {
+        for one_time_code in [false, true] {
             let first = step.clone();
             let service = Service::new(move |seen, before| match (seen.operation, before) {
                 ("login", 0) => first.clone(),
@@ -121,16 +121,16 @@ async fn signing_in_is_repeated_only_after_what_was_certainly_not_done_and_a_cod
                 _ => Step::success(seen.operation),
             });
             let mut credentials = carium::Credentials::new("username", "password").unwrap();
-            if with_code {
-                credentials = credentials.with_code(carium::OneTimeCode::once("123456"));
+            if one_time_code {
+                credentials = credentials.one_time_code(carium::OneTimeCode::single_use("123456"));
             }
             let client = service.builder().credentials(credentials).build().unwrap();
             let result = call(&client, "get_appointment").await;
             // What was never sent took no code along.
-            let repeated = passes && not_done && (!with_code || name == "not sent");
-            assert_eq!(result.is_ok(), repeated, "{name} {with_code}: {result:?}");
+            let repeated = passes && not_done && (!one_time_code || name == "not sent");
+            assert_eq!(result.is_ok(), repeated, "{name} {one_time_code}: {result:?}");
             let expected = if repeated { vec![Duration::ZERO, takes + WAIT] } else { vec![Duration::ZERO] };
-            assert_eq!(service.times("login"), expected, "{name} {with_code}");
+            assert_eq!(service.times("login"), expected, "{name} {one_time_code}");
         }
     }
 }
@@ -144,7 +144,7 @@ async fn an_answer_of_success_that_cannot_be_read_may_have_happened() {
             let service = Service::script([Step::body(body)]);
             let error = call(&service.client(), operation).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Undecodable);
-            assert!(error.may_have_happened(), "{error}");
+            assert!(error.may_have_been_applied(), "{error}");
             assert_eq!(service.count(operation), 1);
         }
     }
@@ -152,13 +152,13 @@ async fn an_answer_of_success_that_cannot_be_read_may_have_happened() {
 
 #[tokio::test(start_paused = true)]
 async fn waits_double_up_to_the_longest_and_tries_end() {
-    let policy = RetryPolicy::default().with_delays(Duration::from_secs(1), Duration::from_secs(3));
+    let policy = RetryPolicy::default().delays(Duration::from_secs(1), Duration::from_secs(3));
     let service = Service::script([Step::status(503)]);
-    let client = service.builder().retry(policy.with_max_attempts(5)).build().unwrap();
+    let client = service.builder().retry_policy(policy.max_attempts(5)).build().unwrap();
     let error = call(&client, "get_appointment").await.unwrap_err();
     assert_eq!(service.times("get_appointment"), [0, 1, 3, 6, 9].map(Duration::from_secs));
     assert_eq!((error.kind(), error.attempts(), error.status()), (ErrorKind::Unavailable, 5, Some(503)));
-    assert!(!error.may_have_happened());
+    assert!(!error.may_have_been_applied());
 }
 
 #[tokio::test(start_paused = true)]
@@ -201,27 +201,26 @@ async fn a_404_on_a_repeated_deletion_is_success_and_on_a_first_one_is_not() {
     assert_eq!(error.kind(), ErrorKind::NotFound);
     let service = Service::script([Step::Lost, Step::status(404)]);
     let error = call(&service.client(), "update_appointment").await.unwrap_err();
-    assert!(error.may_have_happened(), "the first try may have changed it: {error}");
+    assert!(error.may_have_been_applied(), "the first try may have changed it: {error}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_call_ends_at_its_deadline_wherever_it_is() {
     for operation in ["get_appointment", "create_patient"] {
         let service = Service::script([Step::Silent]);
-        let client = service.builder().call_deadline(Duration::from_secs(9)).build().unwrap();
+        let client = service.builder().call_timeout(Duration::from_secs(9)).build().unwrap();
         let start = tokio::time::Instant::now();
         let error = call(&client, operation).await.unwrap_err();
         assert_eq!(start.elapsed(), Duration::from_secs(9));
         assert_eq!(error.kind(), ErrorKind::TimedOut);
-        assert_eq!(error.may_have_happened(), operation == "create_patient");
+        assert_eq!(error.may_have_been_applied(), operation == "create_patient");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_was_never_sent_is_not_in_doubt_when_the_deadline_passes_in_the_queue() {
     let service = Service::script([Step::Silent]);
-    let client =
-        service.builder().concurrency_limit(4).call_deadline(Duration::from_secs(10)).build().unwrap();
+    let client = service.builder().max_concurrency(4).call_timeout(Duration::from_secs(10)).build().unwrap();
     let calls: Vec<_> = (0..100)
         .map(|_| {
             let client = client.clone();
@@ -232,7 +231,7 @@ async fn what_was_never_sent_is_not_in_doubt_when_the_deadline_passes_in_the_que
     for call in calls {
         let error = call.await.unwrap();
         assert_eq!(error.kind(), ErrorKind::TimedOut);
-        in_doubt += usize::from(error.may_have_happened());
+        in_doubt += usize::from(error.may_have_been_applied());
     }
     assert_eq!((in_doubt, service.count("create_patient")), (4, 4));
 }
@@ -242,12 +241,12 @@ async fn doubt_outlives_the_tries_after_it_and_reading_is_never_in_doubt() {
     for first in [Step::Lost, Step::status(500), Step::status(504), Step::Silent] {
         let service = Service::script([first, Step::status(422)]);
         let error = call(&service.client(), "update_appointment").await.unwrap_err();
-        assert!(error.may_have_happened(), "{error:?}");
+        assert!(error.may_have_been_applied(), "{error:?}");
     }
     for last in [Step::Lost, Step::status(500), Step::Silent] {
         let service = Service::script([last]);
         let error = call(&service.client(), "get_appointment").await.unwrap_err();
-        assert!(!error.may_have_happened(), "{error:?}");
+        assert!(!error.may_have_been_applied(), "{error:?}");
     }
     // A token that cannot be had does not hide what an earlier try left behind.
     let service = Service::new(|seen, before| match (seen.operation, before) {
@@ -256,19 +255,19 @@ async fn doubt_outlives_the_tries_after_it_and_reading_is_never_in_doubt() {
         _ => Step::status(401),
     });
     let error = call(&service.client(), "update_appointment").await.unwrap_err();
-    assert_eq!((error.operation(), error.may_have_happened()), (Some("login"), true));
+    assert_eq!((error.operation(), error.may_have_been_applied()), (Some("login"), true));
 }
 
 #[tokio::test(start_paused = true)]
 async fn settings_past_any_sense_do_no_harm() {
     let service = Service::script([Step::status(503), Step::success("get_appointment")]);
-    let policy = RetryPolicy::default().with_delays(Duration::MAX, Duration::MAX);
+    let policy = RetryPolicy::default().delays(Duration::MAX, Duration::MAX);
     let client = service
         .builder()
-        .call_deadline(Duration::MAX)
-        .try_timeout(Duration::MAX)
-        .concurrency_limit(usize::MAX)
-        .retry(policy)
+        .call_timeout(Duration::MAX)
+        .attempt_timeout(Duration::MAX)
+        .max_concurrency(usize::MAX)
+        .retry_policy(policy)
         .random(|| f64::NAN)
         .build()
         .unwrap();
@@ -308,9 +307,9 @@ async fn no_more_requests_in_flight_than_the_limit() {
     let service = Service::script([Step::Silent]);
     let client = service
         .builder()
-        .concurrency_limit(3)
-        .retry(RetryPolicy::never())
-        .call_deadline(Duration::from_secs(59))
+        .max_concurrency(3)
+        .retry_policy(RetryPolicy::never())
+        .call_timeout(Duration::from_secs(59))
         .build()
         .unwrap();
     let calls: Vec<_> = (0..10)

@@ -233,7 +233,7 @@ proptest! {
             .patient(id.parse().unwrap())
             .practitioner(id.parse().unwrap())
             .status(id.parse().unwrap())
-            .kind(id.parse().unwrap())
+            .appointment_type(id.parse().unwrap())
             .between(time(start), time(start + length));
         if with_channel {
             builder = builder.with_video_channel();

@@ -43,7 +43,7 @@ fn strict_and_slow(lifetime: Duration, takes: Duration) -> Arc<Service> {
 async fn a_thousand_tasks_over_an_expiring_token_sign_in_once_a_lifetime() {
     let lifetime = Duration::from_mins(5);
     let service = strict(lifetime);
-    let client = service.builder().token_lifetime(lifetime).concurrency_limit(1_000).build().unwrap();
+    let client = service.builder().token_lifetime(lifetime).max_concurrency(1_000).build().unwrap();
     let lifetimes = 4;
     let calls: Vec<_> = (0..1_000)
         .map(|number| {
@@ -75,7 +75,7 @@ async fn a_queue_longer_than_a_token_lasts_fails_no_call() {
     let lifetime = Duration::from_mins(1);
     let service = strict_and_slow(lifetime, Duration::from_secs(1));
     let deadline = Duration::from_hours(1);
-    let builder = service.builder().token_lifetime(lifetime).concurrency_limit(4).call_deadline(deadline);
+    let builder = service.builder().token_lifetime(lifetime).max_concurrency(4).call_timeout(deadline);
     let client = builder.build().unwrap();
     let calls: Vec<_> = (0..1_000)
         .map(|_| {
@@ -109,7 +109,7 @@ async fn a_call_that_was_refused_with_an_old_token_takes_the_new_one() {
 #[tokio::test(start_paused = true)]
 async fn a_thousand_tasks_that_wake_after_the_end_sign_in_once() {
     let service = strict(Duration::from_hours(1));
-    let client = service.builder().concurrency_limit(1_000).build().unwrap();
+    let client = service.builder().max_concurrency(1_000).build().unwrap();
     for wake in 1..=3_usize {
         let calls: Vec<_> = (0..1_000)
             .map(|_| {
@@ -129,7 +129,7 @@ async fn a_thousand_tasks_that_wake_after_the_end_sign_in_once() {
 async fn a_token_that_the_service_ends_sooner_is_replaced_once() {
     // The service says nothing of it: an hour is assumed, and a minute is true.
     let service = strict(Duration::from_mins(1));
-    let client = service.builder().concurrency_limit(100).build().unwrap();
+    let client = service.builder().max_concurrency(100).build().unwrap();
     call(&client, "get_appointment").await.unwrap();
     sleep(Duration::from_mins(2)).await;
     let calls: Vec<_> = (0..100)
@@ -151,7 +151,7 @@ async fn a_401_renews_once_and_repeats_once() {
     let error = call(&service.client(), "create_patient").await.unwrap_err();
     assert_eq!((service.count("login"), service.count("create_patient")), (2, 2));
     assert_eq!(error.kind(), ErrorKind::Unauthenticated);
-    assert!(!error.may_have_happened());
+    assert!(!error.may_have_been_applied());
     let tokens: BTreeSet<_> = service.seen().into_iter().filter_map(|seen| seen.token).collect();
     assert_eq!(tokens.len(), 2);
 }
@@ -221,7 +221,7 @@ async fn refused_credentials_are_left_alone_for_a_while_and_what_the_login_says_
 async fn a_callback_that_panics_or_repeats_itself_does_not_end_the_session() {
     let service = Service::script([Step::success("get_appointment")]);
     let asked = Arc::new(Mutex::new(0));
-    let code = OneTimeCode::asked(move || {
+    let code = OneTimeCode::from_fn(move || {
         let asked = {
             let mut asked = asked.lock().unwrap();
             *asked += 1;
@@ -232,7 +232,7 @@ async fn a_callback_that_panics_or_repeats_itself_does_not_end_the_session() {
             Secret::from("123456")
         }
     });
-    let client = service.builder().credentials(credentials().with_code(code)).build().unwrap();
+    let client = service.builder().credentials(credentials().one_time_code(code)).build().unwrap();
     let error = call(&client, "get_appointment").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     call(&client, "get_appointment").await.unwrap();
@@ -268,8 +268,11 @@ async fn a_code_that_was_never_sent_can_be_used_again_and_an_odd_401_does_not_en
         ("create_patient", _) => Step::status(401),
         _ => Step::success(seen.operation),
     });
-    let client =
-        service.builder().credentials(credentials().with_code(OneTimeCode::once("123456"))).build().unwrap();
+    let client = service
+        .builder()
+        .credentials(credentials().one_time_code(OneTimeCode::single_use("123456")))
+        .build()
+        .unwrap();
     assert_eq!(call(&client, "get_appointment").await.unwrap_err().kind(), ErrorKind::Unavailable);
     call(&client, "get_appointment").await.unwrap();
     assert_eq!(call(&client, "create_patient").await.unwrap_err().kind(), ErrorKind::Unauthenticated);
@@ -280,7 +283,7 @@ async fn a_code_that_was_never_sent_can_be_used_again_and_an_odd_401_does_not_en
 #[tokio::test(start_paused = true)]
 async fn a_sign_in_by_the_low_level_client_sends_its_code_once_too() {
     use carium::api::ClientIdentityExt as _;
-    for (with_code, sent) in [(false, 2), (true, 1)] {
+    for (one_time_code, sent) in [(false, 2), (true, 1)] {
         let service = Service::new(|_, before| match before {
             0 => Step::status(503),
             _ => Step::body(json!({"access-token": "token"})),
@@ -288,9 +291,9 @@ async fn a_sign_in_by_the_low_level_client_sends_its_code_once_too() {
         let client = service.client();
         let login = client.api().login().body_map(|body| {
             let body = body.username("username").password("password");
-            if with_code { body.totp_code("123456") } else { body }
+            if one_time_code { body.totp_code("123456") } else { body }
         });
-        assert_eq!(login.send().await.is_ok(), !with_code);
+        assert_eq!(login.send().await.is_ok(), !one_time_code);
         assert_eq!(service.count("login"), sent);
     }
 }
@@ -316,8 +319,11 @@ fn code_of(body: &[u8]) -> Option<String> {
 #[tokio::test(start_paused = true)]
 async fn a_single_code_signs_in_once_and_the_session_says_so() {
     let service = Service::script([Step::success("get_appointment"), Step::status(401)]);
-    let client =
-        service.builder().credentials(credentials().with_code(OneTimeCode::once("123456"))).build().unwrap();
+    let client = service
+        .builder()
+        .credentials(credentials().one_time_code(OneTimeCode::single_use("123456")))
+        .build()
+        .unwrap();
     call(&client, "get_appointment").await.unwrap();
     let error = call(&client, "get_appointment").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unauthenticated);
@@ -330,8 +336,8 @@ async fn codes_made_from_a_secret_are_never_sent_twice() {
     let secret = Secret::from("JBSW Y3DP EHPK 3PXP");
     // Every token is refused, so each call signs in, more often than codes change.
     let service = Service::script([Step::status(401)]);
-    let code = OneTimeCode::from_secret(&secret).unwrap();
-    let client = service.builder().credentials(credentials().with_code(code)).build().unwrap();
+    let code = OneTimeCode::from_totp_secret(&secret).unwrap();
+    let client = service.builder().credentials(credentials().one_time_code(code)).build().unwrap();
     for _ in 0..3 {
         call(&client, "get_appointment").await.unwrap_err();
     }
@@ -350,13 +356,13 @@ async fn a_callback_is_asked_each_time() {
     let service = Service::script([Step::status(401)]);
     let asked = Arc::new(Mutex::new(0));
     let counter = Arc::clone(&asked);
-    let code = OneTimeCode::asked(move || {
+    let code = OneTimeCode::from_fn(move || {
         let mut asked = counter.lock().unwrap();
         *asked += 1;
         let code = Secret::from(format!("code-{asked}"));
         async move { code }
     });
-    let client = service.builder().credentials(credentials().with_code(code)).build().unwrap();
+    let client = service.builder().credentials(credentials().one_time_code(code)).build().unwrap();
     call(&client, "get_appointment").await.unwrap_err();
     let codes: Vec<_> = service
         .seen()

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use carium::documents::{
     NewDocument, Sha256Digest, Source, Stage, UploadError, UploadReceipt, UploadStage, UploadState,
-    UploadStore, Uploads,
+    UploadStateStore, Uploads,
 };
 use carium::{Error, ErrorKind};
 use futures_util::{StreamExt as _, stream};
@@ -82,23 +82,23 @@ async fn a_document_is_filed_in_three_calls() {
 /// What of a fault at a stage the pipeline gets over by itself, and what it leaves to a resumption.
 #[tokio::test(start_paused = true)]
 async fn every_stage_fails_in_every_way() {
-    use Fault::{AnswerLost, Expired, Forbidden, NoForm, NotDone, Refused, RequestLost};
+    use Fault::{Expired, Forbidden, NoForm, NotApplied, Refused, RequestLost, ResponseLost};
     use UploadStage::{Created, Creating, New, Uploaded};
     // The call, what happens to it, where that leaves the upload (nowhere: it goes on by itself), and how many
     // references and files there are when it is done in the end.
     let table = [
-        (Call::Create, NotDone, Some(New), 1, 1),
+        (Call::Create, NotApplied, Some(New), 1, 1),
         (Call::Create, Refused, Some(New), 1, 1),
         (Call::Create, RequestLost, Some(Creating), 1, 1),
-        (Call::Create, AnswerLost, Some(Creating), 2, 1),
+        (Call::Create, ResponseLost, Some(Creating), 2, 1),
         (Call::Create, NoForm, Some(New), 2, 1),
-        (Call::Post, NotDone, None, 1, 1),
-        (Call::Post, AnswerLost, None, 1, 2),
+        (Call::Post, NotApplied, None, 1, 1),
+        (Call::Post, ResponseLost, None, 1, 2),
         (Call::Post, Refused, Some(Created), 1, 1),
         (Call::Post, Expired, None, 2, 1),
         (Call::Post, Forbidden, Some(Created), 1, 1),
-        (Call::Process, NotDone, Some(Uploaded), 1, 1),
-        (Call::Process, AnswerLost, Some(Uploaded), 1, 1),
+        (Call::Process, NotApplied, Some(Uploaded), 1, 1),
+        (Call::Process, ResponseLost, Some(Uploaded), 1, 1),
         (Call::Process, Refused, Some(Uploaded), 1, 1),
     ];
     for (call, fault, stops_at, references, files) in table {
@@ -113,7 +113,7 @@ async fn every_stage_fails_in_every_way() {
             Err(failure) => {
                 assert_eq!(Some(failure.state().stage()), stops_at, "{label}: {failure}");
                 assert_eq!(
-                    failure.error().may_have_happened(),
+                    failure.error().may_have_been_applied(),
                     failure.state().stage() == Creating,
                     "{label}"
                 );
@@ -125,7 +125,7 @@ async fn every_stage_fails_in_every_way() {
         let arrived: usize = record.references().iter().map(|(_, reference)| reference.uploads).sum();
         assert_eq!(arrived, files, "{label}");
         // Every reference that nobody can open is named, but for one whose very creation was not answered.
-        let unknown = usize::from((call, fault) == (Call::Create, AnswerLost));
+        let unknown = usize::from((call, fault) == (Call::Create, ResponseLost));
         assert_eq!(receipt.orphans.len() + 1 + unknown, references, "{label}");
     }
 }
@@ -190,7 +190,7 @@ async fn cancelled_at_any_chunk_it_stops_there_and_is_resumed() {
             }
         });
         let failure = upload.await.unwrap_err();
-        assert_eq!((failure.kind(), failure.state().stage()), (ErrorKind::Cancelled, UploadStage::Created));
+        assert_eq!((failure.kind(), failure.state().stage()), (ErrorKind::Canceled, UploadStage::Created));
         assert!(*furthest.lock().unwrap() <= after + CHUNK as u64, "{after}");
         assert!(failure.to_string().contains("is left behind without its file"), "{failure}");
         record.on_moved(|_, _| {});
@@ -226,9 +226,9 @@ async fn cancelled_while_the_service_is_asked_it_says_what_is_left() {
             }
         }
         let failure = upload.await.unwrap_err();
-        assert_eq!((failure.kind(), failure.state().stage()), (ErrorKind::Cancelled, stage), "{call:?}");
+        assert_eq!((failure.kind(), failure.state().stage()), (ErrorKind::Canceled, stage), "{call:?}");
         assert!(failure.to_string().contains(says), "{failure}");
-        assert_eq!(failure.error().may_have_happened(), stage == UploadStage::Creating);
+        assert_eq!(failure.error().may_have_been_applied(), stage == UploadStage::Creating);
         let receipt = resumed(&uploads, failure).await;
         assert_filed(&record, &receipt, "");
         assert_eq!(record.references().len(), 1);
@@ -254,12 +254,12 @@ async fn dropped_it_can_be_resumed_too() {
 
 #[tokio::test(start_paused = true)]
 async fn an_unanswered_creation_is_not_repeated_by_itself() {
-    let record = Record::fails_once(Call::Create, Fault::AnswerLost);
+    let record = Record::fails_once(Call::Create, Fault::ResponseLost);
     let uploads = record.uploads();
     let state = uploads.upload(document(), source()).await.unwrap_err().into_state();
     for _ in 0..3 {
         let failure = uploads.resume(kept(&state), document(), source()).await.unwrap_err();
-        assert!(failure.error().may_have_happened(), "{failure}");
+        assert!(failure.error().may_have_been_applied(), "{failure}");
         assert_eq!(failure.state(), &state);
     }
     assert_eq!(record.count(Call::Create), 1);
@@ -300,7 +300,7 @@ async fn a_state_is_not_resumed_with_another_document() {
 struct Kept(Mutex<Vec<UploadStage>>, Option<UploadStage>);
 
 #[async_trait]
-impl UploadStore for Kept {
+impl UploadStateStore for Kept {
     async fn save(&self, state: &UploadState) -> Result<(), Error> {
         self.0.lock().unwrap().push(state.stage());
         match &self.1 {
@@ -315,7 +315,7 @@ async fn each_stage_is_kept_before_the_next_one_begins() {
     use UploadStage::{Created, Creating, Processed, Uploaded};
     let record = Record::works();
     let store = Arc::new(Kept(Mutex::default(), None));
-    record.uploads().upload(document(), source()).kept_in(store.clone()).await.unwrap();
+    record.uploads().upload(document(), source()).state_store(store.clone()).await.unwrap();
     assert_eq!(*store.0.lock().unwrap(), [Creating, Created, Uploaded, Processed]);
     // What cannot be kept is not begun, and what was done before is known all the same.
     for (fails_at, left_at, created) in [
@@ -326,9 +326,9 @@ async fn each_stage_is_kept_before_the_next_one_begins() {
     ] {
         let record = Record::works();
         let store = Arc::new(Kept(Mutex::default(), Some(fails_at)));
-        let failure = record.uploads().upload(document(), source()).kept_in(store).await.unwrap_err();
+        let failure = record.uploads().upload(document(), source()).state_store(store).await.unwrap_err();
         assert_eq!((failure.kind(), failure.state().stage()), (ErrorKind::Io, left_at), "{fails_at:?}");
-        assert!(!failure.error().may_have_happened());
+        assert!(!failure.error().may_have_been_applied());
         assert_eq!(record.count(Call::Create), created, "{fails_at:?}");
         let receipt = record.uploads().resume(kept(failure.state()), document(), source()).await.unwrap();
         assert_filed(&record, &receipt, "");
@@ -337,7 +337,7 @@ async fn each_stage_is_kept_before_the_next_one_begins() {
     // A failure of the service's is not hidden by one of the store's.
     let record = Record::fails_once(Call::Create, Fault::Refused);
     let store = Arc::new(Kept(Mutex::default(), Some(UploadStage::New)));
-    let failure = record.uploads().upload(document(), source()).kept_in(store).await.unwrap_err();
+    let failure = record.uploads().upload(document(), source()).state_store(store).await.unwrap_err();
     assert_eq!(failure.kind(), ErrorKind::Rejected);
 }
 
@@ -345,7 +345,7 @@ async fn each_stage_is_kept_before_the_next_one_begins() {
 struct Stuck;
 
 #[async_trait]
-impl UploadStore for Stuck {
+impl UploadStateStore for Stuck {
     async fn save(&self, _state: &UploadState) -> Result<(), Error> {
         std::future::pending().await
     }
@@ -354,7 +354,7 @@ impl UploadStore for Stuck {
 #[tokio::test(start_paused = true)]
 async fn cancelled_before_the_service_is_asked_it_is_not_asked() {
     let record = Record::works();
-    let upload = record.uploads().upload(document(), source()).kept_in(Arc::new(Stuck));
+    let upload = record.uploads().upload(document(), source()).state_store(Arc::new(Stuck));
     let handle = upload.handle();
     let cancel = async {
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
@@ -362,7 +362,7 @@ async fn cancelled_before_the_service_is_asked_it_is_not_asked() {
     };
     let (result, ()) = futures_util::future::join(upload, cancel).await;
     let failure = result.unwrap_err();
-    assert_eq!((failure.kind(), failure.state().stage()), (ErrorKind::Cancelled, UploadStage::New));
+    assert_eq!((failure.kind(), failure.state().stage()), (ErrorKind::Canceled, UploadStage::New));
     assert_eq!(record.count(Call::Create), 0);
 }
 
@@ -425,7 +425,7 @@ async fn a_source_that_cannot_be_read_again_says_so() {
         let receipt = uploads.resume(failure.into_state(), document(), source()).await.unwrap();
         assert_eq!((receipt.size, record.count(Call::Create)), (length, 1));
 
-        let record = Record::fails_once(Call::Post, Fault::NotDone);
+        let record = Record::fails_once(Call::Post, Fault::NotApplied);
         assert_eq!(record.uploads().upload(document(), source()).await.unwrap().size, length);
     }
     let record = Record::fails_once(Call::Post, Fault::Reset(1));
@@ -474,7 +474,7 @@ async fn many_go_at_once_and_one_failure_stops_no_other() {
     });
     let uploads = record.uploads();
     let all = stream::iter(0..100).map(|key| (key, uploads.upload(document(), Source::bytes(vec![7; 10]))));
-    let mut results: Vec<_> = Uploads::all(all, 8).collect().await;
+    let mut results: Vec<_> = Uploads::upload_all(all, 8).collect().await;
     results.sort_by_key(|(key, _)| *key);
     let keys: Vec<_> = results.iter().map(|(key, _)| *key).collect();
     assert_eq!(keys, (0..100).collect::<Vec<_>>());

@@ -60,7 +60,7 @@ async fn odd_answers_are_errors_of_the_right_kind_in_time() {
             let reply = reply.clone();
             let service = HttpService::start(move |path| signed_in(path, &reply)).await;
             let client =
-                service.builder().answer_limit(1024 * 1024).call_deadline(Duration::from_millis(700));
+                service.builder().max_response_bytes(1024 * 1024).call_timeout(Duration::from_millis(700));
             let start = Instant::now();
             let error = call(&client.build().unwrap(), operation).await.unwrap_err();
             assert!(start.elapsed() < Duration::from_secs(5), "{name}: {:?}", start.elapsed());
@@ -68,7 +68,7 @@ async fn odd_answers_are_errors_of_the_right_kind_in_time() {
             assert!(!format!("{error} {error:?} {error:#?}").contains("canary"), "{name}");
             let certainly_not_done = ["a proxy's page", "an odd refusal"].contains(&name);
             let expected = operation == "create_patient" && !certainly_not_done;
-            assert_eq!(error.may_have_happened(), expected, "{name} {operation}: {error}");
+            assert_eq!(error.may_have_been_applied(), expected, "{name} {operation}: {error}");
         }
     }
 }
@@ -78,10 +78,10 @@ async fn a_refusal_is_one_by_its_status_however_long_it_is() {
     for (status, kind) in [(503, ErrorKind::Unavailable), (422, ErrorKind::Rejected)] {
         let page = Reply::with(status, "text/html", &[], &"canary".repeat(1_000));
         let service = HttpService::start(move |path| signed_in(path, &page)).await;
-        let client = service.builder().answer_limit(1024).build().unwrap();
+        let client = service.builder().max_response_bytes(1024).build().unwrap();
         let error = call(&client, "create_patient").await.unwrap_err();
         assert_eq!((error.kind(), error.status()), (kind, Some(status)));
-        assert!(!error.may_have_happened());
+        assert!(!error.may_have_been_applied());
     }
 }
 
@@ -95,7 +95,7 @@ async fn a_connection_that_was_never_made_was_not_used() {
     let client = service.builder().base_url(format!("http://127.0.0.1:{port}")).build().unwrap();
     let error = call(&client, "create_patient").await.unwrap_err();
     assert_eq!((error.kind(), error.operation()), (ErrorKind::Unavailable, Some("login")));
-    assert!(!error.may_have_happened());
+    assert!(!error.may_have_been_applied());
     let answered = carium::api::ClientCaredbExt::get_appointment(client.api()).id(support::ID).send().await;
     assert!(!format!("{:?}", answered.unwrap_err()).contains(support::ID));
 }
@@ -112,7 +112,7 @@ async fn a_redirect_takes_the_token_nowhere() {
         .await;
         // What its owner sets on the HTTP client does not bring redirects back.
         let own = reqwest::Client::builder().redirect(reqwest::redirect::Policy::limited(5));
-        let client = service.builder().http(own).build().unwrap();
+        let client = service.builder().http_client(own).build().unwrap();
         let error = call(&client, "get_appointment").await.unwrap_err();
         assert_eq!((error.kind(), error.status()), (ErrorKind::Undecodable, Some(status)));
         assert_eq!(error.attempts(), 1);
@@ -152,6 +152,6 @@ fn base_urls_that_could_leak_are_refused_by_name() {
     let plain = Carium::builder().base_url("http://test.example.com").dangerously_allow_plain_http();
     assert!(plain.credentials(credentials).build().is_ok());
     let error =
-        Carium::builder().base_url("x").concurrency_limit(0).token_lifetime(Duration::from_hours(2)).build();
+        Carium::builder().base_url("x").max_concurrency(0).token_lifetime(Duration::from_hours(2)).build();
     assert_eq!(error.unwrap_err().problems().len(), 4, "all at once");
 }

@@ -34,14 +34,14 @@ pub async fn admit(
     let id = match patients.create(patient).await {
         Ok(id) => id,
         // First of all: whatever else an error is, it may not be taken for a "no".
-        Err(error) if error.may_have_happened() => return Ok(Admission::LookFirst),
+        Err(error) if error.may_have_been_applied() => return Ok(Admission::LookFirst),
         Err(error) if is_taken(&error) => return Ok(Admission::AlreadyThere),
         Err(error) if error.is_transient() => return Ok(Admission::Later),
         Err(error) => return Err(error),
     };
     match invitations.send(invitation).await {
         Ok(()) => Ok(Admission::Admitted(id)),
-        Err(error) if error.may_have_happened() => Ok(Admission::PerhapsInvited(id)),
+        Err(error) if error.may_have_been_applied() => Ok(Admission::PerhapsInvited(id)),
         Err(_) => Ok(Admission::NotInvited(id)),
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use carium::Patients;
 use carium::patients::{IndividualGroupId, OrganizationId};
 use carium_mock::FakeCarium;
-use carium_mock::suite::{PatientsSubject, Scene};
+use carium_mock::contract_tests::{Fixture, PatientsFixture};
 use clinic_sync::Audited;
 
 /// The layer in front of a fake.
@@ -22,13 +22,13 @@ impl Subject {
     }
 }
 
-impl Scene for Subject {
+impl Fixture for Subject {
     fn organization(&self) -> OrganizationId {
         self.fake.organization()
     }
 }
 
-impl PatientsSubject for Subject {
+impl PatientsFixture for Subject {
     fn patients(&self) -> Arc<dyn Patients> {
         Arc::<Audited>::clone(&self.audited)
     }
@@ -38,4 +38,4 @@ impl PatientsSubject for Subject {
     }
 }
 
-carium_mock::contract_suite!(patients; subject = Subject::new(FakeCarium::new()));
+carium_mock::contract_tests!(patients; subject = Subject::new(FakeCarium::new()));

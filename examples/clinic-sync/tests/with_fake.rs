@@ -27,20 +27,20 @@ async fn the_second_evening_creates_nobody_twice() {
 #[tokio::test]
 async fn a_lost_answer_leaves_one_patient_and_a_question() {
     let fake = FakeCarium::new();
-    fake.set_faults([Fault::on(&operations::CREATE_PATIENT).lose_answer()]);
+    fake.set_faults([Fault::on(&operations::CREATE_PATIENT).lose_response()]);
     let ada = patient(&fake, "ada.quill@example.com");
     assert_eq!(admit(&fake, &fake, ada).await.unwrap(), Admission::LookFirst);
     assert_eq!(fake.patients().len(), 1, "it was created all the same");
-    assert!(fake.unmet_faults().is_empty());
+    assert!(fake.unused_faults().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_is_down_is_asked_again_by_the_client() {
     let fake = FakeCarium::new();
-    fake.set_faults([Fault::on(&operations::CREATE_PATIENT).calls(1..=2).answer(503)]);
+    fake.set_faults([Fault::on(&operations::CREATE_PATIENT).calls(1..=2).respond(503)]);
     let admission = admit(&fake, &fake, patient(&fake, "ada.quill@example.com")).await.unwrap();
     assert!(matches!(admission, Admission::Admitted(_)));
-    fake.set_faults([Fault::on(&operations::CREATE_PATIENT).every_call().answer(503)]);
+    fake.set_faults([Fault::on(&operations::CREATE_PATIENT).every_call().respond(503)]);
     let admission = admit(&fake, &fake, patient(&fake, "joe.quill@example.com")).await.unwrap();
     assert_eq!(admission, Admission::Later);
 }

@@ -18,7 +18,7 @@ fn patient() -> NewPatient {
 #[tokio::test]
 async fn who_may_have_been_created_is_not_invited() {
     let mut patients = MockPatients::new();
-    let lost = || Error::new(ErrorKind::TimedOut, "no answer").that_may_have_happened();
+    let lost = || Error::new(ErrorKind::TimedOut, "no answer").with_unknown_outcome();
     patients.expect_create().once().returning(move |_| Err(lost()));
     // Nothing is expected of it, so a call would fail the test.
     let invitations = MockInvitations::new();
@@ -54,7 +54,7 @@ async fn an_invitation_in_doubt_is_not_one_to_be_sent_again() {
     let mut patients = MockPatients::new();
     patients.expect_create().returning(|_| Ok(ID.parse().unwrap()));
     let mut invitations = MockInvitations::new();
-    let lost = || Error::new(ErrorKind::Unavailable, "no answer").that_may_have_happened();
+    let lost = || Error::new(ErrorKind::Unavailable, "no answer").with_unknown_outcome();
     invitations.expect_send().once().returning(move |_| Err(lost()));
     let admission = admit(&patients, &invitations, patient()).await.unwrap();
     assert_eq!(admission, Admission::PerhapsInvited(ID.parse().unwrap()));

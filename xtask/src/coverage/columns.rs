@@ -28,7 +28,7 @@ pub(super) const COLUMNS: [Column; 7] = [
     Column {
         name: "suite",
         missing: "is reached by no check of the contract suite",
-        mend: "write a check in crates/carium-mock/src/suite, with its row in table.rs",
+        mend: "write a check in crates/carium-mock/src/contract_tests, with its row in table.rs",
     },
     Column {
         name: "api",

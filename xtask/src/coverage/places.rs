@@ -28,7 +28,7 @@ impl Places {
         };
         let operations: Vec<_> = spec.operations().iter().map(known).collect();
         let library = source::of_crate(root, "carium", "crates/carium/src", "")?;
-        let suite = source::of_crate(root, "carium_mock", "crates/carium-mock/src", "suite")?;
+        let suite = source::of_crate(root, "carium_mock", "crates/carium-mock/src", "contract-tests")?;
         let program = source::of_crate(root, "carium_cli", "crates/carium-cli/src", "")?;
         let sources: Vec<Source> = library.into_iter().chain(suite).chain(program).collect();
         let calls = Calls::of(&sources);
@@ -159,13 +159,13 @@ fn rows_named(root: &Path, path: &str, operations: &[Known]) -> Result<Found, St
 
 /// How many checks of the table of promises end with each operation.
 fn suite_checks(root: &Path, calls: &Calls<'_>, reach: &Reach) -> Result<Found, String> {
-    let table = source::parse(root, "crates/carium-mock/src/suite/table.rs")?;
+    let table = source::parse(root, "crates/carium-mock/src/contract_tests/table.rs")?;
     let mut promises = Vec::new();
     promises::of(table.to_token_stream(), &mut promises);
     let mut counts: HashMap<String, usize> = HashMap::new();
     for (id, function) in calls.functions.iter().enumerate() {
         let (of_crate, path) = calls.file(id);
-        let group = path.strip_prefix("suite/").and_then(|it| it.strip_suffix(".rs"));
+        let group = path.strip_prefix("contract_tests/").and_then(|it| it.strip_suffix(".rs"));
         let check = (group.unwrap_or_default().to_owned(), function.name());
         if of_crate == "carium_mock" && promises.contains(&check) {
             for operation in reach.operations(id).into_keys() {

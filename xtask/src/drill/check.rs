@@ -15,7 +15,7 @@ const PACKAGES: [&str; 6] = ["--package", "carium-api", "--package", "carium", "
 const FEATURES: [&str; 3] = [
     "--no-default-features",
     "--features",
-    "carium-mock/expectations,carium-mock/strategies,carium-mock/suite,carium-mock/wire,carium-mock/sandbox",
+    "carium-mock/expectations,carium-mock/strategies,carium-mock/contract-tests,carium-mock/wire,carium-mock/sandbox",
 ];
 
 /// How the copy is checked.

@@ -125,7 +125,7 @@ fn shown(field: &Field, mark: Mark) -> TokenStream {
             quote!(.field(#label, &self.#ident.as_ref().map(|_| #hidden)))
         }
         Some((outer, Some(_))) if outer == "Attribute" || outer == "Change" => {
-            quote!(.field(#label, &self.#ident.hide(#hidden)))
+            quote!(.field(#label, &self.#ident.redact(#hidden)))
         }
         _ => quote!(.field(#label, &#hidden)),
     }
@@ -133,9 +133,9 @@ fn shown(field: &Field, mark: Mark) -> TokenStream {
 
 fn hidden(mark: Mark) -> TokenStream {
     if mark == Mark::Secret {
-        quote!(::carium_api::Hidden::Secret)
+        quote!(::carium_api::Redacted::Secret)
     } else {
-        quote!(::carium_api::Hidden::Phi)
+        quote!(::carium_api::Redacted::Phi)
     }
 }
 
@@ -197,8 +197,8 @@ components:
             pub struct Login { pub name: Option<String>, pub password: Secret, pub locale: String }
         });
         assert!(text.contains("#[derive(Clone)]"), "{text}");
-        assert!(text.contains("self.name.as_ref().map(|_| ::carium_api::Hidden::Phi)"), "{text}");
-        assert!(text.contains(r#".field("password", &::carium_api::Hidden::Secret)"#), "{text}");
+        assert!(text.contains("self.name.as_ref().map(|_| ::carium_api::Redacted::Phi)"), "{text}");
+        assert!(text.contains(r#".field("password", &::carium_api::Redacted::Secret)"#), "{text}");
         assert!(text.contains(r#".field("locale", &self.locale)"#), "{text}");
     }
 
@@ -210,8 +210,8 @@ components:
             #[derive(Debug)]
             pub struct Home { pub street: String }
         });
-        assert!(text.contains(r#"f.debug_tuple("Surprise").field(&::carium_api::Hidden::Phi)"#), "{text}");
-        assert!(text.contains(r#".field("street", &::carium_api::Hidden::Phi)"#), "{text}");
+        assert!(text.contains(r#"f.debug_tuple("Surprise").field(&::carium_api::Redacted::Phi)"#), "{text}");
+        assert!(text.contains(r#".field("street", &::carium_api::Redacted::Phi)"#), "{text}");
     }
 
     #[test]
@@ -220,7 +220,7 @@ components:
             #[derive(Debug)]
             pub struct Login { pub surprise: String }
         });
-        assert!(text.contains(r#".field("surprise", &::carium_api::Hidden::Phi)"#), "{text}");
+        assert!(text.contains(r#".field("surprise", &::carium_api::Redacted::Phi)"#), "{text}");
     }
 
     #[test]
@@ -233,7 +233,7 @@ components:
             }
         });
         assert!(!text.contains("self.0.fmt"), "{text}");
-        assert_eq!(text.matches("::carium_api::Hidden::Phi").count(), 2, "{text}");
+        assert_eq!(text.matches("::carium_api::Redacted::Phi").count(), 2, "{text}");
     }
 
     #[test]

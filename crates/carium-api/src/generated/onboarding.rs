@@ -11,7 +11,7 @@ pub struct DocumentPath(::std::string::String);
 
 impl ::std::fmt::Debug for DocumentPath {
     fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-        f.debug_tuple("DocumentPath").field(&::carium_api::Hidden::Phi).finish()
+        f.debug_tuple("DocumentPath").field(&::carium_api::Redacted::Phi).finish()
     }
 }
 
@@ -200,27 +200,27 @@ impl ::std::fmt::Debug for OnboardingAppointment {
             .field("add_video_channel", &self.add_video_channel)
             .field(
                 "description",
-                &self.description.as_ref().map(|_| ::carium_api::Hidden::Phi),
+                &self.description.as_ref().map(|_| ::carium_api::Redacted::Phi),
             )
-            .field("end_time", &::carium_api::Hidden::Phi)
+            .field("end_time", &::carium_api::Redacted::Phi)
             .field(
                 "guest_url",
-                &self.guest_url.as_ref().map(|_| ::carium_api::Hidden::Phi),
+                &self.guest_url.as_ref().map(|_| ::carium_api::Redacted::Phi),
             )
             .field(
                 "host_url",
-                &self.host_url.as_ref().map(|_| ::carium_api::Hidden::Phi),
+                &self.host_url.as_ref().map(|_| ::carium_api::Redacted::Phi),
             )
             .field(
                 "location",
-                &self.location.as_ref().map(|_| ::carium_api::Hidden::Phi),
+                &self.location.as_ref().map(|_| ::carium_api::Redacted::Phi),
             )
             .field(
                 "patient_instruction",
-                &self.patient_instruction.as_ref().map(|_| ::carium_api::Hidden::Phi),
+                &self.patient_instruction.as_ref().map(|_| ::carium_api::Redacted::Phi),
             )
-            .field("practitioner", &::carium_api::Hidden::Phi)
-            .field("start_time", &::carium_api::Hidden::Phi)
+            .field("practitioner", &::carium_api::Redacted::Phi)
+            .field("start_time", &::carium_api::Redacted::Phi)
             .field("status", &self.status)
             .field("type_", &self.type_)
             .finish()
@@ -256,10 +256,10 @@ impl ::std::fmt::Debug for OnboardingDocument {
             .field("class", &self.class)
             .field(
                 "description",
-                &self.description.as_ref().map(|_| ::carium_api::Hidden::Phi),
+                &self.description.as_ref().map(|_| ::carium_api::Redacted::Phi),
             )
-            .field("name", &::carium_api::Hidden::Phi)
-            .field("path", &::carium_api::Hidden::Phi)
+            .field("name", &::carium_api::Redacted::Phi)
+            .field("path", &::carium_api::Redacted::Phi)
             .finish()
     }
 }
@@ -327,23 +327,23 @@ impl ::std::fmt::Debug for OnboardingRequest {
     fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
         f.debug_struct("OnboardingRequest")
             .field("appointment", &self.appointment)
-            .field("birth_date", &::carium_api::Hidden::Phi)
+            .field("birth_date", &::carium_api::Redacted::Phi)
             .field("documents", &self.documents)
-            .field("email", &self.email.as_ref().map(|_| ::carium_api::Hidden::Phi))
-            .field("first_name", &::carium_api::Hidden::Phi)
-            .field("gender", &::carium_api::Hidden::Phi)
+            .field("email", &self.email.as_ref().map(|_| ::carium_api::Redacted::Phi))
+            .field("first_name", &::carium_api::Redacted::Phi)
+            .field("gender", &::carium_api::Redacted::Phi)
             .field("individual_group_ids", &self.individual_group_ids)
             .field("invite", &self.invite)
-            .field("last_name", &::carium_api::Hidden::Phi)
+            .field("last_name", &::carium_api::Redacted::Phi)
             .field("locale", &self.locale)
             .field(
                 "mobile_phone",
-                &self.mobile_phone.as_ref().map(|_| ::carium_api::Hidden::Phi),
+                &self.mobile_phone.as_ref().map(|_| ::carium_api::Redacted::Phi),
             )
             .field("organization_id", &self.organization_id)
             .field(
                 "username",
-                &self.username.as_ref().map(|_| ::carium_api::Hidden::Phi),
+                &self.username.as_ref().map(|_| ::carium_api::Redacted::Phi),
             )
             .finish()
     }

@@ -139,19 +139,19 @@ impl ::std::fmt::Debug for AppointmentAttributes {
     fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
         f.debug_struct("AppointmentAttributes")
             .field("add_video_channel", &self.add_video_channel)
-            .field("description", &self.description.hide(::carium_api::Hidden::Phi))
-            .field("end_time", &self.end_time.hide(::carium_api::Hidden::Phi))
-            .field("guest_url", &self.guest_url.hide(::carium_api::Hidden::Phi))
-            .field("host_url", &self.host_url.hide(::carium_api::Hidden::Phi))
+            .field("description", &self.description.redact(::carium_api::Redacted::Phi))
+            .field("end_time", &self.end_time.redact(::carium_api::Redacted::Phi))
+            .field("guest_url", &self.guest_url.redact(::carium_api::Redacted::Phi))
+            .field("host_url", &self.host_url.redact(::carium_api::Redacted::Phi))
             .field("individual_id", &self.individual_id)
-            .field("location", &self.location.hide(::carium_api::Hidden::Phi))
+            .field("location", &self.location.redact(::carium_api::Redacted::Phi))
             .field("organization_id", &self.organization_id)
             .field(
                 "patient_instruction",
-                &self.patient_instruction.hide(::carium_api::Hidden::Phi),
+                &self.patient_instruction.redact(::carium_api::Redacted::Phi),
             )
             .field("practitioner_id", &self.practitioner_id)
-            .field("start_time", &self.start_time.hide(::carium_api::Hidden::Phi))
+            .field("start_time", &self.start_time.redact(::carium_api::Redacted::Phi))
             .field("status_id", &self.status_id)
             .field("type_id", &self.type_id)
             .field("extra", &self.extra)
@@ -244,22 +244,22 @@ impl ::std::fmt::Debug for AppointmentChanges {
     fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
         f.debug_struct("AppointmentChanges")
             .field("add_video_channel", &self.add_video_channel)
-            .field("description", &self.description.hide(::carium_api::Hidden::Phi))
+            .field("description", &self.description.redact(::carium_api::Redacted::Phi))
             .field(
                 "end_time",
-                &self.end_time.as_ref().map(|_| ::carium_api::Hidden::Phi),
+                &self.end_time.as_ref().map(|_| ::carium_api::Redacted::Phi),
             )
-            .field("guest_url", &self.guest_url.hide(::carium_api::Hidden::Phi))
-            .field("host_url", &self.host_url.hide(::carium_api::Hidden::Phi))
-            .field("location", &self.location.hide(::carium_api::Hidden::Phi))
+            .field("guest_url", &self.guest_url.redact(::carium_api::Redacted::Phi))
+            .field("host_url", &self.host_url.redact(::carium_api::Redacted::Phi))
+            .field("location", &self.location.redact(::carium_api::Redacted::Phi))
             .field(
                 "patient_instruction",
-                &self.patient_instruction.hide(::carium_api::Hidden::Phi),
+                &self.patient_instruction.redact(::carium_api::Redacted::Phi),
             )
             .field("practitioner_id", &self.practitioner_id)
             .field(
                 "start_time",
-                &self.start_time.as_ref().map(|_| ::carium_api::Hidden::Phi),
+                &self.start_time.as_ref().map(|_| ::carium_api::Redacted::Phi),
             )
             .field("status_id", &self.status_id)
             .field("type_id", &self.type_id)
@@ -1007,7 +1007,7 @@ pub struct DocumentName(::std::string::String);
 
 impl ::std::fmt::Debug for DocumentName {
     fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-        f.debug_tuple("DocumentName").field(&::carium_api::Hidden::Phi).finish()
+        f.debug_tuple("DocumentName").field(&::carium_api::Redacted::Phi).finish()
     }
 }
 
@@ -1181,12 +1181,12 @@ impl ::std::fmt::Debug for DocumentReferenceAttributes {
             .field("attachment_content_type", &self.attachment_content_type)
             .field(
                 "attachment_filename",
-                &self.attachment_filename.hide(::carium_api::Hidden::Phi),
+                &self.attachment_filename.redact(::carium_api::Redacted::Phi),
             )
             .field("class_id", &self.class_id)
-            .field("description", &self.description.hide(::carium_api::Hidden::Phi))
+            .field("description", &self.description.redact(::carium_api::Redacted::Phi))
             .field("individual_id", &self.individual_id)
-            .field("name", &self.name.hide(::carium_api::Hidden::Phi))
+            .field("name", &self.name.redact(::carium_api::Redacted::Phi))
             .field("organization_id", &self.organization_id)
             .field("upload_info", &self.upload_info)
             .field("extra", &self.extra)
@@ -1456,8 +1456,11 @@ impl ::std::fmt::Debug for DownloadInfoAttributes {
     fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
         f.debug_struct("DownloadInfoAttributes")
             .field("download_info", &self.download_info)
-            .field("download_url", &self.download_url.hide(::carium_api::Hidden::Secret))
-            .field("url", &self.url.hide(::carium_api::Hidden::Secret))
+            .field(
+                "download_url",
+                &self.download_url.redact(::carium_api::Redacted::Secret),
+            )
+            .field("url", &self.url.redact(::carium_api::Redacted::Secret))
             .field("extra", &self.extra)
             .finish()
     }
@@ -1507,7 +1510,10 @@ pub struct DownloadLocation {
 impl ::std::fmt::Debug for DownloadLocation {
     fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
         f.debug_struct("DownloadLocation")
-            .field("download_url", &self.download_url.hide(::carium_api::Hidden::Secret))
+            .field(
+                "download_url",
+                &self.download_url.redact(::carium_api::Redacted::Secret),
+            )
             .field("extra", &self.extra)
             .finish()
     }
@@ -1527,7 +1533,7 @@ pub struct EmailAddress(::std::string::String);
 
 impl ::std::fmt::Debug for EmailAddress {
     fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-        f.debug_tuple("EmailAddress").field(&::carium_api::Hidden::Phi).finish()
+        f.debug_tuple("EmailAddress").field(&::carium_api::Redacted::Phi).finish()
     }
 }
 
@@ -1681,11 +1687,11 @@ impl ::std::fmt::Debug for ErrorObject {
     fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
         f.debug_struct("ErrorObject")
             .field("code", &self.code)
-            .field("detail", &self.detail.hide(::carium_api::Hidden::Phi))
+            .field("detail", &self.detail.redact(::carium_api::Redacted::Phi))
             .field("id", &self.id)
             .field("source", &self.source)
             .field("status", &self.status)
-            .field("title", &self.title.hide(::carium_api::Hidden::Phi))
+            .field("title", &self.title.redact(::carium_api::Redacted::Phi))
             .field("extra", &self.extra)
             .finish()
     }
@@ -1745,7 +1751,7 @@ pub struct FileName(::std::string::String);
 
 impl ::std::fmt::Debug for FileName {
     fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-        f.debug_tuple("FileName").field(&::carium_api::Hidden::Phi).finish()
+        f.debug_tuple("FileName").field(&::carium_api::Redacted::Phi).finish()
     }
 }
 
@@ -1847,13 +1853,13 @@ pub enum Gender {
 
 impl ::std::fmt::Debug for Gender {
     fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-        f.debug_tuple("Gender").field(&::carium_api::Hidden::Phi).finish()
+        f.debug_tuple("Gender").field(&::carium_api::Redacted::Phi).finish()
     }
 }
 
 impl ::std::fmt::Display for Gender {
     fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-        ::std::fmt::Display::fmt(&::carium_api::Hidden::Phi, f)
+        ::std::fmt::Display::fmt(&::carium_api::Redacted::Phi, f)
     }
 }
 
@@ -2182,7 +2188,7 @@ pub struct LoginAnswer {
 impl ::std::fmt::Debug for LoginAnswer {
     fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
         f.debug_struct("LoginAnswer")
-            .field("access_token", &::carium_api::Hidden::Secret)
+            .field("access_token", &::carium_api::Redacted::Secret)
             .field("extra", &self.extra)
             .finish()
     }
@@ -2253,7 +2259,7 @@ impl ::std::fmt::Debug for LoginRequest {
             )
             .field("interactive", &self.interactive)
             .field("locale", &self.locale)
-            .field("password", &::carium_api::Hidden::Secret)
+            .field("password", &::carium_api::Redacted::Secret)
             .field(
                 "refresh_token_expiration_seconds",
                 &self.refresh_token_expiration_seconds,
@@ -2265,9 +2271,9 @@ impl ::std::fmt::Debug for LoginRequest {
             )
             .field(
                 "totp_code",
-                &self.totp_code.as_ref().map(|_| ::carium_api::Hidden::Secret),
+                &self.totp_code.as_ref().map(|_| ::carium_api::Redacted::Secret),
             )
-            .field("username", &::carium_api::Hidden::Phi)
+            .field("username", &::carium_api::Redacted::Phi)
             .finish()
     }
 }
@@ -2409,29 +2415,29 @@ impl ::std::fmt::Debug for NewAppointment {
             .field("add_video_channel", &self.add_video_channel)
             .field(
                 "description",
-                &self.description.as_ref().map(|_| ::carium_api::Hidden::Phi),
+                &self.description.as_ref().map(|_| ::carium_api::Redacted::Phi),
             )
-            .field("end_time", &::carium_api::Hidden::Phi)
+            .field("end_time", &::carium_api::Redacted::Phi)
             .field(
                 "guest_url",
-                &self.guest_url.as_ref().map(|_| ::carium_api::Hidden::Phi),
+                &self.guest_url.as_ref().map(|_| ::carium_api::Redacted::Phi),
             )
             .field(
                 "host_url",
-                &self.host_url.as_ref().map(|_| ::carium_api::Hidden::Phi),
+                &self.host_url.as_ref().map(|_| ::carium_api::Redacted::Phi),
             )
             .field("individual_id", &self.individual_id)
             .field(
                 "location",
-                &self.location.as_ref().map(|_| ::carium_api::Hidden::Phi),
+                &self.location.as_ref().map(|_| ::carium_api::Redacted::Phi),
             )
             .field("organization_id", &self.organization_id)
             .field(
                 "patient_instruction",
-                &self.patient_instruction.as_ref().map(|_| ::carium_api::Hidden::Phi),
+                &self.patient_instruction.as_ref().map(|_| ::carium_api::Redacted::Phi),
             )
             .field("practitioner_id", &self.practitioner_id)
-            .field("start_time", &::carium_api::Hidden::Phi)
+            .field("start_time", &::carium_api::Redacted::Phi)
             .field("status_id", &self.status_id)
             .field("type_id", &self.type_id)
             .finish()
@@ -2478,14 +2484,14 @@ impl ::std::fmt::Debug for NewDocumentReference {
     fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
         f.debug_struct("NewDocumentReference")
             .field("attachment_content_type", &self.attachment_content_type)
-            .field("attachment_filename", &::carium_api::Hidden::Phi)
+            .field("attachment_filename", &::carium_api::Redacted::Phi)
             .field("class_id", &self.class_id)
             .field(
                 "description",
-                &self.description.as_ref().map(|_| ::carium_api::Hidden::Phi),
+                &self.description.as_ref().map(|_| ::carium_api::Redacted::Phi),
             )
             .field("individual_id", &self.individual_id)
-            .field("name", &::carium_api::Hidden::Phi)
+            .field("name", &::carium_api::Redacted::Phi)
             .field("organization_id", &self.organization_id)
             .finish()
     }
@@ -2513,7 +2519,7 @@ impl ::std::fmt::Debug for NewInvitation {
     fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
         f.debug_struct("NewInvitation")
             .field("notifications", &self.notifications)
-            .field("username", &::carium_api::Hidden::Phi)
+            .field("username", &::carium_api::Redacted::Phi)
             .finish()
     }
 }
@@ -2573,21 +2579,21 @@ pub struct NewPatient {
 impl ::std::fmt::Debug for NewPatient {
     fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
         f.debug_struct("NewPatient")
-            .field("birth_date", &::carium_api::Hidden::Phi)
-            .field("email", &self.email.as_ref().map(|_| ::carium_api::Hidden::Phi))
-            .field("first_name", &::carium_api::Hidden::Phi)
-            .field("gender", &::carium_api::Hidden::Phi)
+            .field("birth_date", &::carium_api::Redacted::Phi)
+            .field("email", &self.email.as_ref().map(|_| ::carium_api::Redacted::Phi))
+            .field("first_name", &::carium_api::Redacted::Phi)
+            .field("gender", &::carium_api::Redacted::Phi)
             .field("individual_group_ids", &self.individual_group_ids)
-            .field("last_name", &::carium_api::Hidden::Phi)
+            .field("last_name", &::carium_api::Redacted::Phi)
             .field("locale", &self.locale)
             .field(
                 "mobile_phone",
-                &self.mobile_phone.as_ref().map(|_| ::carium_api::Hidden::Phi),
+                &self.mobile_phone.as_ref().map(|_| ::carium_api::Redacted::Phi),
             )
             .field("organization_id", &self.organization_id)
             .field(
                 "username",
-                &self.username.as_ref().map(|_| ::carium_api::Hidden::Phi),
+                &self.username.as_ref().map(|_| ::carium_api::Redacted::Phi),
             )
             .finish()
     }
@@ -2801,11 +2807,11 @@ pub struct PageLinks {
 impl ::std::fmt::Debug for PageLinks {
     fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
         f.debug_struct("PageLinks")
-            .field("first", &self.first.hide(::carium_api::Hidden::Phi))
-            .field("last", &self.last.hide(::carium_api::Hidden::Phi))
-            .field("next", &self.next.hide(::carium_api::Hidden::Phi))
-            .field("prev", &self.prev.hide(::carium_api::Hidden::Phi))
-            .field("self_", &self.self_.hide(::carium_api::Hidden::Phi))
+            .field("first", &self.first.redact(::carium_api::Redacted::Phi))
+            .field("last", &self.last.redact(::carium_api::Redacted::Phi))
+            .field("next", &self.next.redact(::carium_api::Redacted::Phi))
+            .field("prev", &self.prev.redact(::carium_api::Redacted::Phi))
+            .field("self_", &self.self_.redact(::carium_api::Redacted::Phi))
             .field("extra", &self.extra)
             .finish()
     }
@@ -3103,16 +3109,19 @@ pub struct PatientAttributes {
 impl ::std::fmt::Debug for PatientAttributes {
     fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
         f.debug_struct("PatientAttributes")
-            .field("birth_date", &self.birth_date.hide(::carium_api::Hidden::Phi))
-            .field("email", &self.email.hide(::carium_api::Hidden::Phi))
-            .field("first_name", &self.first_name.hide(::carium_api::Hidden::Phi))
-            .field("gender", &self.gender.hide(::carium_api::Hidden::Phi))
+            .field("birth_date", &self.birth_date.redact(::carium_api::Redacted::Phi))
+            .field("email", &self.email.redact(::carium_api::Redacted::Phi))
+            .field("first_name", &self.first_name.redact(::carium_api::Redacted::Phi))
+            .field("gender", &self.gender.redact(::carium_api::Redacted::Phi))
             .field("individual_group_ids", &self.individual_group_ids)
-            .field("last_name", &self.last_name.hide(::carium_api::Hidden::Phi))
+            .field("last_name", &self.last_name.redact(::carium_api::Redacted::Phi))
             .field("locale", &self.locale)
-            .field("mobile_phone", &self.mobile_phone.hide(::carium_api::Hidden::Phi))
+            .field(
+                "mobile_phone",
+                &self.mobile_phone.redact(::carium_api::Redacted::Phi),
+            )
             .field("organization_id", &self.organization_id)
-            .field("username", &self.username.hide(::carium_api::Hidden::Phi))
+            .field("username", &self.username.redact(::carium_api::Redacted::Phi))
             .field("extra", &self.extra)
             .finish()
     }
@@ -3216,7 +3225,7 @@ pub struct PersonName(::std::string::String);
 
 impl ::std::fmt::Debug for PersonName {
     fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-        f.debug_tuple("PersonName").field(&::carium_api::Hidden::Phi).finish()
+        f.debug_tuple("PersonName").field(&::carium_api::Redacted::Phi).finish()
     }
 }
 
@@ -3292,7 +3301,7 @@ pub struct PhoneNumber(::std::string::String);
 
 impl ::std::fmt::Debug for PhoneNumber {
     fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-        f.debug_tuple("PhoneNumber").field(&::carium_api::Hidden::Phi).finish()
+        f.debug_tuple("PhoneNumber").field(&::carium_api::Redacted::Phi).finish()
     }
 }
 
@@ -3414,7 +3423,7 @@ pub struct PractitionerAttributes {
 impl ::std::fmt::Debug for PractitionerAttributes {
     fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
         f.debug_struct("PractitionerAttributes")
-            .field("name", &self.name.hide(::carium_api::Hidden::Phi))
+            .field("name", &self.name.redact(::carium_api::Redacted::Phi))
             .field("extra", &self.extra)
             .finish()
     }
@@ -3667,8 +3676,11 @@ pub struct UploadInfo {
 impl ::std::fmt::Debug for UploadInfo {
     fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
         f.debug_struct("UploadInfo")
-            .field("upload_data", &self.upload_data.hide(::carium_api::Hidden::Secret))
-            .field("upload_url", &self.upload_url.hide(::carium_api::Hidden::Secret))
+            .field(
+                "upload_data",
+                &self.upload_data.redact(::carium_api::Redacted::Secret),
+            )
+            .field("upload_url", &self.upload_url.redact(::carium_api::Redacted::Secret))
             .field("extra", &self.extra)
             .finish()
     }
@@ -3688,7 +3700,7 @@ pub struct Username(::std::string::String);
 
 impl ::std::fmt::Debug for Username {
     fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-        f.debug_tuple("Username").field(&::carium_api::Hidden::Phi).finish()
+        f.debug_tuple("Username").field(&::carium_api::Redacted::Phi).finish()
     }
 }
 

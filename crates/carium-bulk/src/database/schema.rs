@@ -40,7 +40,7 @@ const VERSIONS: &[&[&str]] = &[&[
         place_offset BIGINT NOT NULL,
         place_length BIGINT NOT NULL,
         sealed {bytes},
-        state TEXT NOT NULL CHECK (state IN ('waiting', 'done', 'failed', 'unknown')),
+        state TEXT NOT NULL CHECK (state IN ('pending', 'completed', 'failed', 'unknown')),
         tries BIGINT NOT NULL DEFAULT 0,
         version BIGINT NOT NULL DEFAULT 0,
         outcome TEXT,

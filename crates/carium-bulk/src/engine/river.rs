@@ -133,13 +133,13 @@ impl Engine for River {
         let running: i64 = match transaction {
             #[cfg(feature = "sqlite")]
             Transaction::Sqlite(transaction) => {
-                let running = "SELECT count(*) FROM carium_row WHERE state = 'waiting' AND id IN
+                let running = "SELECT count(*) FROM carium_row WHERE state = 'pending' AND id IN
                     (SELECT json_extract(args, '$.row') FROM river_job WHERE state = 'running' AND kind = 'carium_row')";
                 sqlx::query_scalar(running).fetch_one(&mut **transaction).await.map_err(unavailable)?
             }
             #[cfg(feature = "postgres")]
             Transaction::Postgres(transaction) => {
-                let running = "SELECT count(*) FROM carium_row WHERE state = 'waiting' AND id IN
+                let running = "SELECT count(*) FROM carium_row WHERE state = 'pending' AND id IN
                     (SELECT (args->>'row')::bigint FROM river_job WHERE state = 'running' AND kind = 'carium_row')";
                 sqlx::query_scalar(running).fetch_one(&mut **transaction).await.map_err(unavailable)?
             }

@@ -109,7 +109,7 @@ impl Columns {
         if record.len() > COLUMNS {
             let problem =
                 RowProblem::new(record.line, format!("the first line has more than {COLUMNS} columns"));
-            return Err(vec![problem.mend_by("take out those that are not of the schema")]);
+            return Err(vec![problem.with_hint("take out those that are not of the schema")]);
         }
         let names: Vec<Option<&str>> = record.fields().map(|name| str::from_utf8(name).ok()).collect();
         let known = names.iter().flatten().filter(|name| Column::of(name).is_some()).count();
@@ -146,12 +146,12 @@ impl Columns {
                     problems.push(match seen.iter().find(|(before, _)| before == name) {
                         Some((_, first)) => problem(format!("is there twice, as column {first} already"))
                             .named(*name)
-                            .mend_by("keep one of them"),
+                            .with_hint("keep one of them"),
                         None => unknown(name, known, problem),
                     });
                 }
                 (_, None) => {
-                    problems.push(problem("is not UTF-8".to_owned()).mend_by("save the file as UTF-8"));
+                    problems.push(problem("is not UTF-8".to_owned()).with_hint("save the file as UTF-8"));
                 }
             }
             columns.all.push(column.unwrap_or(Column::Unnamed));
@@ -215,10 +215,10 @@ fn no_names(record: &Record<'_>) -> RowProblem {
     match separator {
         Some((_, name)) => {
             let what = format!("the fields are separated by {name}");
-            RowProblem::new(record.line, what).mend_by("save the file with commas between them")
+            RowProblem::new(record.line, what).with_hint("save the file with commas between them")
         }
         None => RowProblem::new(record.line, "no column is one that is known")
-            .mend_by("begin the file with a line of the columns' names, such as `first-name,last-name,…`"),
+            .with_hint("begin the file with a line of the columns' names, such as `first-name,last-name,…`"),
     }
 }
 

@@ -8,7 +8,7 @@ use super::Row;
 use super::columns::{Column, Columns, LISTS};
 use super::finish::{Handles, finish};
 use super::header::{Header, Known};
-use super::place::Place;
+use super::place::RowLocation;
 use super::problem::{RowProblem, RowProblems};
 use super::reader::quotes;
 use super::records::Record;
@@ -19,7 +19,7 @@ const VALUES: usize = 100;
 /// The row that a record says, with all that is wrong with it.
 pub(super) fn row(header: &Header, record: &Record<'_>) -> Result<Row, RowProblems> {
     let known = &*header.0;
-    let place = Place { line: record.line, offset: record.offset, length: record.raw.len() as u64 };
+    let place = RowLocation { line: record.line, offset: record.offset, length: record.raw.len() as u64 };
     let wrong = |problems| RowProblems::new(record.line, Some(place), problems);
     if let Some(problem) = quotes(record) {
         return Err(wrong(vec![problem]));
@@ -54,13 +54,13 @@ fn width(known: &Known, record: &Record<'_>) -> Option<RowProblem> {
     if there < expected {
         let what = format!("the row has {there} fields, and the first line names {expected} columns");
         let problem = RowProblem::new(record.line, what);
-        return Some(problem.mend_by("add what is missing, if only the commas"));
+        return Some(problem.with_hint("add what is missing, if only the commas"));
     }
     // Tables are often saved with empty columns at their end.
     let further = (expected..there).find(is_full)?;
     let what = format!("the row has {there} fields, and the first line names {expected} columns");
     let problem = RowProblem::new(record.line_of(further), what).column_at(further as u64 + 1);
-    Some(problem.mend_by("put a field with a comma in it in quotes"))
+    Some(problem.with_hint("put a field with a comma in it in quotes"))
 }
 
 /// The fields of a record, as values of the row.
@@ -117,11 +117,11 @@ impl Cells<'_> {
         let cell = self.record.field(index).filter(|cell| !cell.is_empty())?;
         if column == Column::Unnamed {
             let problem = self.problem(index, "the column has no name, and something stands in it");
-            self.problems.push(problem.mend_by("name the column in the first line, or empty it"));
+            self.problems.push(problem.with_hint("name the column in the first line, or empty it"));
             return None;
         }
         let Ok(text) = str::from_utf8(cell) else {
-            let problem = self.problem(index, "is not UTF-8").mend_by("save the file as UTF-8");
+            let problem = self.problem(index, "is not UTF-8").with_hint("save the file as UTF-8");
             self.problems.push(problem);
             return None;
         };
@@ -135,7 +135,7 @@ impl Cells<'_> {
         if text.split(';').nth(VALUES).is_some() {
             let what = format!("has more than {VALUES} values");
             let problem = RowProblem { what: what.into(), ..self.problem(index, "") };
-            self.problems.push(problem.mend_by("take the row apart"));
+            self.problems.push(problem.with_hint("take the row apart"));
             return None;
         }
         let items = text.split(';').map(|item| Value::String(item.trim().to_owned()));

@@ -5,7 +5,7 @@ use carium::onboarding::OnboardingRow;
 use super::Row;
 use super::header::Known;
 use super::identity::{RowDigest, RowIdentity};
-use super::place::Place;
+use super::place::RowLocation;
 use super::problem::{RowProblem, RowProblems};
 
 /// What a row may be recognised by, as it stands there.
@@ -27,7 +27,7 @@ impl Handles {
 /// The row, if nothing is wrong with it. `problems` are those of its form; `locate` says where a field lies.
 pub(super) fn finish(
     known: &Known,
-    place: Place,
+    place: RowLocation,
     handles: &Handles,
     row: &OnboardingRow,
     mut problems: Vec<RowProblem>,
@@ -44,12 +44,12 @@ pub(super) fn finish(
             // A field whose form is wrong was left out, so this says no more than that it is missing.
             let is_said = |said: &RowProblem| said.column.is_some() && said.column == found.column;
             if !problems[..of_form].iter().any(is_said) {
-                let what = problem.what().unwrap_or("is wrong");
+                let what = problem.message().unwrap_or("is wrong");
                 // Some say it themselves.
                 let is_mended = what.contains(':')
                     || ["is none of `", "is neither `"].iter().any(|told| what.starts_with(told));
-                let mend = if is_mended { None } else { problem.field().map(mend) };
-                problems.push(RowProblem { what: what.into(), mend, ..found });
+                let hint = if is_mended { None } else { problem.field().map(hint) };
+                problems.push(RowProblem { what: what.into(), hint, ..found });
             }
         }
     }
@@ -94,7 +94,7 @@ fn key(known: &Known, name: &str, key: Option<&str>) -> Result<RowIdentity, &'st
 }
 
 /// What to do about a field, where that has not been said.
-fn mend(field: &str) -> &'static str {
+fn hint(field: &str) -> &'static str {
     let name = field.rsplit('.').next().unwrap_or(field);
     let name = name.split('[').next().unwrap_or(name);
     match name {

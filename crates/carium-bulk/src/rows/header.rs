@@ -28,7 +28,7 @@ pub enum RowFormat {
 
 impl RowFormat {
     /// The form that a file has by its name: `.csv`, `.ndjson` or `.jsonl`.
-    pub fn of(path: &Path) -> Option<Self> {
+    pub fn from_path(path: &Path) -> Option<Self> {
         let extension = path.extension().and_then(OsStr::to_str)?.to_ascii_lowercase();
         match extension.as_str() {
             "csv" => Some(Self::Csv),
@@ -81,21 +81,21 @@ impl RowOptions {
     }
 
     /// How many bytes a row may have. Left out, 1 MiB. A quote that is never closed takes no more memory than this.
-    pub fn longest(mut self, bytes: usize) -> Self {
+    pub fn max_row_bytes(mut self, bytes: usize) -> Self {
         self.longest = Some(bytes);
         self
     }
 
     /// The folder in which the files of documents have to be: a row that names another is wrong. Left out, files are
     /// not looked for before their row is worked on.
-    pub fn documents_in(mut self, folder: impl Into<PathBuf>) -> Self {
+    pub fn documents_folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.documents = Some(folder.into());
         self
     }
 }
 
 /// How the rows of one file are read: its form, its columns, its key. Whoever has it can read any of its rows
-/// ([`read_one`](super::read_one)). Cheap to clone.
+/// ([`read_row`](super::read_row)). Cheap to clone.
 #[derive(Clone)]
 pub struct Header(pub(super) Arc<Known>);
 
@@ -150,8 +150,8 @@ pub(super) fn begin(
 fn begin_text(source: &mut Source<Box<dyn Read + Send>>) -> Result<(), RowError> {
     while source.bytes().len() < 4 && source.more()? {}
     let refused = |what: &'static str, mend: &'static str| {
-        let problem = RowProblem::new(1, what).mend_by(mend);
-        Err(RowError::Wrong(RowProblems::new(1, None, vec![problem])))
+        let problem = RowProblem::new(1, what).with_hint(mend);
+        Err(RowError::Invalid(RowProblems::new(1, None, vec![problem])))
     };
     match source.bytes() {
         [0xef, 0xbb, 0xbf, ..] => source.skip(3),

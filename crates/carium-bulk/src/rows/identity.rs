@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fmt::Write as _;
 
-use carium::api::Hidden;
+use carium::api::Redacted;
 use carium::onboarding::OnboardingRequest;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -38,7 +38,7 @@ impl Salt {
 
 impl fmt::Debug for Salt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Salt").field(&Hidden::Secret).finish()
+        f.debug_tuple("Salt").field(&Redacted::Secret).finish()
     }
 }
 

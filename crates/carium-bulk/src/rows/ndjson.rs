@@ -13,21 +13,21 @@ use super::Row;
 use super::columns::PATIENT;
 use super::finish::{Handles, finish};
 use super::header::{Header, Known};
-use super::place::Place;
+use super::place::RowLocation;
 use super::problem::{RowProblem, RowProblems};
 
 /// The row that a line says, with all that is wrong with it.
 pub(super) fn row(header: &Header, bytes: &[u8], line: u64, offset: u64) -> Result<Row, RowProblems> {
     let known = &*header.0;
-    let place = Place { line, offset, length: bytes.len() as u64 };
+    let place = RowLocation { line, offset, length: bytes.len() as u64 };
     let wrong = |problem| RowProblems::new(line, Some(place), vec![problem]);
     let text = str::from_utf8(bytes).map_err(|error| {
         let problem = RowProblem::new(line, "is not UTF-8").column_at(error.valid_up_to() as u64 + 1);
-        wrong(problem.mend_by("save the file as UTF-8"))
+        wrong(problem.with_hint("save the file as UTF-8"))
     })?;
     let shape = |what, column: usize| {
         let problem = RowProblem::new(line, what).column_at(column as u64);
-        wrong(problem.mend_by("write each row as one JSON object, on a line of its own"))
+        wrong(problem.with_hint("write each row as one JSON object, on a line of its own"))
     };
     let begins = text.len() - text.trim_start_matches([' ', '\t', '\r']).len();
     if !text[begins..].starts_with('{') {

@@ -8,7 +8,7 @@ use tokio::task::spawn_blocking;
 
 use super::Row;
 use super::header::Header;
-use super::place::Place;
+use super::place::RowLocation;
 use super::problem::{RowError, RowProblem, RowProblems};
 use super::reader::Reader;
 use super::source::Source;
@@ -18,9 +18,9 @@ use super::stream::cut_off;
 /// row still.
 ///
 /// # Errors
-/// - [`RowError::Wrong`]: what lies there is no row, or a wrong one. The file has changed.
+/// - [`RowError::Invalid`]: what lies there is no row, or a wrong one. The file has changed.
 /// - [`RowError::Io`]: it cannot be read, or ends before the place does.
-pub async fn read_one(path: impl AsRef<Path>, header: &Header, place: Place) -> Result<Row, RowError> {
+pub async fn read_row(path: impl AsRef<Path>, header: &Header, place: RowLocation) -> Result<Row, RowError> {
     let (path, header) = (path.as_ref().to_owned(), header.clone());
     spawn_blocking(move || {
         let mut file = File::open(path)?;
@@ -36,7 +36,7 @@ pub async fn read_one(path: impl AsRef<Path>, header: &Header, place: Place) -> 
 }
 
 /// The row that these bytes are.
-fn of_bytes(header: &Header, place: Place, bytes: Vec<u8>) -> Result<Row, RowError> {
+fn of_bytes(header: &Header, place: RowLocation, bytes: Vec<u8>) -> Result<Row, RowError> {
     let mut source = Source::new(Box::new(io::Cursor::new(bytes)) as Box<dyn io::Read + Send>);
     source.begin_at(place.line, place.offset);
     let mut reader = Reader::of_one(header.clone(), source);
@@ -47,7 +47,7 @@ fn of_bytes(header: &Header, place: Place, bytes: Vec<u8>) -> Result<Row, RowErr
     }
 }
 
-fn no_row(place: Place) -> RowError {
+fn no_row(place: RowLocation) -> RowError {
     let problem = RowProblem::new(place.line, "there is no row at this place any more");
-    RowError::Wrong(RowProblems::new(place.line, Some(place), vec![problem]))
+    RowError::Invalid(RowProblems::new(place.line, Some(place), vec![problem]))
 }

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::{fmt, io};
 
-use super::{Place, RowIdentity};
+use super::{RowIdentity, RowLocation};
 
-/// One thing that is wrong, where it is, and how to mend it. Holds no value of the file.
+/// One thing that is wrong, where it is, and how to hint it. Holds no value of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowProblem {
     pub(super) line: u64,
@@ -13,12 +13,12 @@ pub struct RowProblem {
     pub(super) column_name: Option<String>,
     pub(super) field: Option<String>,
     pub(super) what: Cow<'static, str>,
-    pub(super) mend: Option<&'static str>,
+    pub(super) hint: Option<&'static str>,
 }
 
 impl RowProblem {
     pub(super) fn new(line: u64, what: impl Into<Cow<'static, str>>) -> Self {
-        Self { line, column: None, column_name: None, field: None, what: what.into(), mend: None }
+        Self { line, column: None, column_name: None, field: None, what: what.into(), hint: None }
     }
 
     pub(super) fn column_at(self, column: u64) -> Self {
@@ -33,8 +33,8 @@ impl RowProblem {
         Self { field: Some(field.into()), ..self }
     }
 
-    pub(super) fn mend_by(self, mend: &'static str) -> Self {
-        Self { mend: Some(mend), ..self }
+    pub(super) fn with_hint(self, hint: &'static str) -> Self {
+        Self { hint: Some(hint), ..self }
     }
 
     pub(super) fn what_is(self, what: &'static str) -> Self {
@@ -63,13 +63,13 @@ impl RowProblem {
     }
 
     /// What is wrong.
-    pub fn what(&self) -> &str {
+    pub fn message(&self) -> &str {
         &self.what
     }
 
-    /// What to do about it, where [`what`](Self::what) does not say so itself.
-    pub fn mend(&self) -> Option<&'static str> {
-        self.mend
+    /// What to do about it, where [`what`](Self::message) does not say so itself.
+    pub fn hint(&self) -> Option<&'static str> {
+        self.hint
     }
 }
 
@@ -86,7 +86,7 @@ impl fmt::Display for RowProblem {
             write!(f, ", field `{field}`")?;
         }
         write!(f, ": {}", self.what)?;
-        self.mend.map_or(Ok(()), |mend| write!(f, ": {mend}"))
+        self.hint.map_or(Ok(()), |hint| write!(f, ": {hint}"))
     }
 }
 
@@ -94,7 +94,7 @@ impl fmt::Display for RowProblem {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowProblems {
     pub(super) line: u64,
-    pub(super) place: Option<Place>,
+    pub(super) place: Option<RowLocation>,
     pub(super) key: Option<RowIdentity>,
     pub(super) problems: Vec<RowProblem>,
     pub(super) count: u64,
@@ -104,7 +104,7 @@ pub struct RowProblems {
 const KEPT: usize = 100;
 
 impl RowProblems {
-    pub(super) fn new(line: u64, place: Option<Place>, mut problems: Vec<RowProblem>) -> Self {
+    pub(super) fn new(line: u64, place: Option<RowLocation>, mut problems: Vec<RowProblem>) -> Self {
         let count = problems.len() as u64;
         problems.truncate(KEPT);
         Self { line, place, key: None, problems, count }
@@ -120,7 +120,7 @@ impl RowProblems {
     }
 
     /// Where the row lies. `None` where it has no end that can be told, and for the first line of a CSV file.
-    pub fn place(&self) -> Option<Place> {
+    pub fn place(&self) -> Option<RowLocation> {
         self.place
     }
 
@@ -158,7 +158,7 @@ impl std::error::Error for RowProblems {}
 /// Why there is no row.
 pub enum RowError {
     /// The row is wrong. Those after it are read, unless it has no end.
-    Wrong(RowProblems),
+    Invalid(RowProblems),
     /// The file could not be read. Nothing comes after it.
     Io(io::Error),
     /// The file's name ends in none of `.csv`, `.ndjson` and `.jsonl`, and its format was not said.
@@ -174,7 +174,7 @@ impl From<io::Error> for RowError {
 impl fmt::Display for RowError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Wrong(problems) => problems.fmt(f),
+            Self::Invalid(problems) => problems.fmt(f),
             // What a reader of someone's own says in words may quote what it read.
             Self::Io(error) => write!(f, "the file cannot be read: {}", error.kind()),
             Self::UnknownFormat => {
@@ -187,7 +187,7 @@ impl fmt::Display for RowError {
 impl fmt::Debug for RowError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Wrong(problems) => f.debug_tuple("Wrong").field(problems).finish(),
+            Self::Invalid(problems) => f.debug_tuple("Wrong").field(problems).finish(),
             Self::Io(error) => f.debug_tuple("Io").field(&error.kind()).finish(),
             Self::UnknownFormat => f.write_str("UnknownFormat"),
         }

@@ -67,13 +67,13 @@ impl Reader {
         match &mut self.form {
             Form::Csv(records) => match records.next()? {
                 Next::Record(record) if record.is_blank() => Ok(None),
-                Next::Record(record) => csv::row(&self.header, &record).map(Some).map_err(RowError::Wrong),
+                Next::Record(record) => csv::row(&self.header, &record).map(Some).map_err(RowError::Invalid),
                 Next::TooLong(line) => {
                     // Where the quote that may be to blame was to close cannot be told.
                     self.has_ended = true;
                     let what = format!("the row is longer than {} bytes", self.header.0.longest);
                     let mend = "close the quote that it may begin with; nothing after this line was read";
-                    Err(wrong(line, RowProblem::new(line, what).mend_by(mend)))
+                    Err(wrong(line, RowProblem::new(line, what).with_hint(mend)))
                 }
                 Next::End => {
                     self.has_ended = true;
@@ -83,12 +83,12 @@ impl Reader {
             Form::Ndjson(lines) => match lines.next()? {
                 Line::Text { bytes, .. } if bytes.iter().all(u8::is_ascii_whitespace) => Ok(None),
                 Line::Text { bytes, line, offset } => {
-                    ndjson::row(&self.header, bytes, line, offset).map(Some).map_err(RowError::Wrong)
+                    ndjson::row(&self.header, bytes, line, offset).map(Some).map_err(RowError::Invalid)
                 }
                 Line::TooLong(line) => {
                     let what = format!("the row is longer than {} bytes", self.header.0.longest);
                     let mend = "write each row on a line of its own";
-                    Err(wrong(line, RowProblem::new(line, what).mend_by(mend)))
+                    Err(wrong(line, RowProblem::new(line, what).with_hint(mend)))
                 }
                 Line::End => {
                     self.has_ended = true;
@@ -100,7 +100,7 @@ impl Reader {
 }
 
 fn wrong(line: u64, problem: RowProblem) -> RowError {
-    RowError::Wrong(RowProblems::new(line, None, vec![problem]))
+    RowError::Invalid(RowProblems::new(line, None, vec![problem]))
 }
 
 /// The columns that the first line names.
@@ -111,16 +111,16 @@ fn first_line(records: &mut Records<Bytes>, known: &Known) -> Result<Columns, Ro
                 return Err(wrong(record.line, problem));
             }
             let columns = Columns::read(&record, known.key.as_deref(), known.organization.is_some());
-            columns.map_err(|problems| RowError::Wrong(RowProblems::new(record.line, None, problems)))
+            columns.map_err(|problems| RowError::Invalid(RowProblems::new(record.line, None, problems)))
         }
         Next::TooLong(line) => {
             let what = format!("the line of the columns' names is longer than {} bytes", known.longest);
             let mend = "close the quote that it may begin with";
-            Err(wrong(line, RowProblem::new(line, what).mend_by(mend)))
+            Err(wrong(line, RowProblem::new(line, what).with_hint(mend)))
         }
         Next::End => {
             let problem = RowProblem::new(1, "the file is empty");
-            Err(wrong(1, problem.mend_by("begin it with a line of the columns' names")))
+            Err(wrong(1, problem.with_hint("begin it with a line of the columns' names")))
         }
     }
 }
@@ -137,5 +137,5 @@ pub(super) fn quotes(record: &Record<'_>) -> Option<RowProblem> {
             "double each quote that is part of the text, and close each that opens a field",
         ),
     };
-    Some(RowProblem::new(record.line_at(at), what).column_at(record.column_at(at)).mend_by(mend))
+    Some(RowProblem::new(record.line_at(at), what).column_at(record.column_at(at)).with_hint(mend))
 }

@@ -13,18 +13,18 @@ use super::stream::{Rows, cut_off};
 /// What is right and wrong with a whole file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Report {
+pub struct ValidationReport {
     /// How many rows there are.
     pub rows: u64,
     /// How many of them cannot be onboarded as they stand: something is wrong with them, or their key was there before.
-    pub wrong_rows: u64,
+    pub invalid_rows: u64,
     /// How many problems there are.
     pub count: u64,
     /// The first of them, in the order of the file: as many as were asked for.
     pub problems: Vec<RowProblem>,
 }
 
-impl Report {
+impl ValidationReport {
     /// Whether nothing is wrong.
     pub fn is_ok(&self) -> bool {
         self.count == 0
@@ -32,14 +32,18 @@ impl Report {
 }
 
 /// Checks a whole file, and sends nothing. Whether the files of its documents are there is looked up
-/// [where a folder is given](RowOptions::documents_in); whether its names mean something to the organization is not.
+/// [where a folder is given](RowOptions::documents_folder); whether its names mean something to the organization is not.
 ///
 /// At the most `keep` problems are kept. That a key is there only once is told by 16 bytes for each row, or twice that
 /// while they grow: 16 to 32 MB for a million rows.
 ///
 /// # Errors
 /// [`RowError::Io`] and [`RowError::UnknownFormat`]. What is wrong with the file is in the report.
-pub async fn validate(path: impl AsRef<Path>, options: RowOptions, keep: usize) -> Result<Report, RowError> {
+pub async fn validate(
+    path: impl AsRef<Path>,
+    options: RowOptions,
+    keep: usize,
+) -> Result<ValidationReport, RowError> {
     // Nothing of this outlives the report.
     report(Rows::open(path, options, Salt::new([0; 32])).await, keep).await
 }
@@ -49,16 +53,16 @@ impl Rows {
     ///
     /// # Errors
     /// [`RowError::Io`].
-    pub async fn validate(self, keep: usize) -> Result<Report, RowError> {
+    pub async fn validate(self, keep: usize) -> Result<ValidationReport, RowError> {
         report(Ok(self), keep).await
     }
 }
 
-async fn report(rows: Result<Rows, RowError>, keep: usize) -> Result<Report, RowError> {
-    let mut report = Report::default();
+async fn report(rows: Result<Rows, RowError>, keep: usize) -> Result<ValidationReport, RowError> {
+    let mut report = ValidationReport::default();
     let mut rows = match rows {
         Ok(rows) => rows,
-        Err(RowError::Wrong(problems)) => {
+        Err(RowError::Invalid(problems)) => {
             report.add(&problems, keep);
             return Ok(report);
         }
@@ -70,11 +74,11 @@ async fn report(rows: Result<Rows, RowError>, keep: usize) -> Result<Report, Row
         report.rows += 1;
         match row {
             Ok(row) => keys.add(row.key, row.place.line, false),
-            Err(RowError::Wrong(problems)) => {
+            Err(RowError::Invalid(problems)) => {
                 if let Some(key) = problems.key() {
                     keys.add(key, problems.line(), true);
                 }
-                report.wrong_rows += 1;
+                report.invalid_rows += 1;
                 report.add(&problems, keep);
             }
             Err(error) => return Err(error),
@@ -82,14 +86,14 @@ async fn report(rows: Result<Rows, RowError>, keep: usize) -> Result<Report, Row
     }
     let repeated = spawn_blocking(move || keys.repeated()).await.map_err(cut_off)?;
     report.count += repeated.len() as u64;
-    report.wrong_rows += repeated.iter().filter(|row| !row.is_wrong).count() as u64;
+    report.invalid_rows += repeated.iter().filter(|row| !row.is_wrong).count() as u64;
     report.problems.extend(repeated.iter().take(keep).map(|row| row.problem(&header)));
     report.problems.sort_by_key(RowProblem::line);
     report.problems.truncate(keep);
     Ok(report)
 }
 
-impl Report {
+impl ValidationReport {
     fn add(&mut self, problems: &RowProblems, keep: usize) {
         self.count += problems.count();
         let room = keep.saturating_sub(self.problems.len());
@@ -146,10 +150,10 @@ impl Repeated {
         let Some(key) = &known.key else {
             let what = format!("the patient has the username of the one on line {first}");
             return RowProblem::new(line, what)
-                .mend_by("take one of the rows out, or say which column is the key");
+                .with_hint("take one of the rows out, or say which column is the key");
         };
         let problem = RowProblem::new(line, format!("is the key, and the row on line {first} has the same"));
-        let problem = problem.mend_by("take one of the rows out, or correct the key");
+        let problem = problem.with_hint("take one of the rows out, or correct the key");
         match known.columns.key {
             Some(index) => problem.named(key).column_at(index as u64 + 1),
             None => problem.of_field(key),

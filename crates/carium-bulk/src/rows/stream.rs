@@ -42,7 +42,7 @@ impl Rows {
     /// Opens a file, and reads what stands before its rows.
     ///
     /// # Errors
-    /// - [`RowError::Wrong`]: it is no text, or, of CSV, a column is unknown, missing or there twice: all of them.
+    /// - [`RowError::Invalid`]: it is no text, or, of CSV, a column is unknown, missing or there twice: all of them.
     /// - [`RowError::Io`]: it cannot be opened or read.
     /// - [`RowError::UnknownFormat`].
     pub async fn open(path: impl AsRef<Path>, options: RowOptions, salt: Salt) -> Result<Self, RowError> {
@@ -80,7 +80,7 @@ pub(super) async fn begin_file(
     salt: Salt,
 ) -> Result<(Header, Reader), RowError> {
     let path = path.to_owned();
-    let format = options.format.or_else(|| RowFormat::of(&path)).ok_or(RowError::UnknownFormat)?;
+    let format = options.format.or_else(|| RowFormat::from_path(&path)).ok_or(RowError::UnknownFormat)?;
     let open = move || begin(Box::new(File::open(path)?), format, options, salt);
     spawn_blocking(open).await.map_err(cut_off)?
 }
@@ -93,7 +93,7 @@ impl Batch {
             let Some(row) = reader.next() else { return Self { reader: None, rows } };
             bytes += match &row {
                 Ok(row) => row.place.length,
-                Err(RowError::Wrong(problems)) => problems.place().map_or(0, |place| place.length),
+                Err(RowError::Invalid(problems)) => problems.place().map_or(0, |place| place.length),
                 Err(_) => 0,
             };
             rows.push(row);

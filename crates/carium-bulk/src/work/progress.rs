@@ -5,26 +5,26 @@ use std::time::Duration;
 use carium::Error;
 use tokio::time::{Instant, sleep};
 
-use crate::Bulk;
-use crate::status::Counts;
+use crate::OnboardingQueue;
+use crate::status::RowCounts;
 
 /// How far a queue has come, as all of its workers together have brought it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
-pub struct Progress {
+pub struct WorkProgress {
     /// How many rows are in which state.
-    pub counts: Counts,
+    pub counts: RowCounts,
     /// How many rows were settled in a second, of late.
-    pub per_second: f64,
+    pub rows_per_second: f64,
     /// How long the rest takes at this rate. `None` while nothing moves.
-    pub time_left: Option<Duration>,
+    pub remaining: Option<Duration>,
 }
 
 /// Looks at the books every now and then.
 pub(super) struct Watch<'a> {
-    bulk: &'a Bulk,
+    bulk: &'a OnboardingQueue,
     before: Option<(Instant, u64)>,
-    per_second: f64,
+    rows_per_second: f64,
     /// How many rows were settled, and since when it is so many.
     settled: (Instant, u64),
     /// How long the last look took.
@@ -41,34 +41,34 @@ const STILL: Duration = Duration::from_secs(10);
 const NEWEST: f64 = 0.1;
 
 impl<'a> Watch<'a> {
-    pub(super) fn new(bulk: &'a Bulk) -> Self {
-        Self { bulk, before: None, per_second: 0.0, settled: (Instant::now(), 0), took: Duration::ZERO }
+    pub(super) fn new(bulk: &'a OnboardingQueue) -> Self {
+        Self { bulk, before: None, rows_per_second: 0.0, settled: (Instant::now(), 0), took: Duration::ZERO }
     }
 
-    pub(super) async fn look(&mut self) -> Result<Progress, Error> {
+    pub(super) async fn look(&mut self) -> Result<WorkProgress, Error> {
         let begun = Instant::now();
         let counts = self.bulk.status().await?;
         self.took = begun.elapsed();
-        let settled = counts.done + counts.failed + counts.unknown;
+        let settled = counts.completed + counts.failed + counts.unknown;
         if let Some((at, before)) = self.before.replace((begun, settled)) {
             #[allow(clippy::cast_precision_loss, reason = "a rate, to be shown")]
             let newest =
                 settled.saturating_sub(before) as f64 / begun.duration_since(at).as_secs_f64().max(0.001);
-            let is_first = self.per_second == 0.0;
-            self.per_second =
-                if is_first { newest } else { newest * NEWEST + self.per_second * (1.0 - NEWEST) };
+            let is_first = self.rows_per_second == 0.0;
+            self.rows_per_second =
+                if is_first { newest } else { newest * NEWEST + self.rows_per_second * (1.0 - NEWEST) };
         }
-        let left = counts.waiting + counts.running;
+        let left = counts.pending + counts.running;
         #[allow(clippy::cast_precision_loss, reason = "a time, to be shown")]
-        let seconds = left as f64 / self.per_second;
+        let seconds = left as f64 / self.rows_per_second;
         // After a while without any, the last rate says nothing of the rest.
         if settled != self.settled.1 {
             self.settled = (begun, settled);
         } else if begun.duration_since(self.settled.0) > STILL {
-            self.per_second = 0.0;
+            self.rows_per_second = 0.0;
         }
-        let time_left = Duration::try_from_secs_f64(seconds).ok().filter(|_| self.per_second > 0.0);
-        Ok(Progress { counts, per_second: self.per_second, time_left })
+        let remaining = Duration::try_from_secs_f64(seconds).ok().filter(|_| self.rows_per_second > 0.0);
+        Ok(WorkProgress { counts, rows_per_second: self.rows_per_second, remaining })
     }
 
     pub(super) async fn pause(&self) {

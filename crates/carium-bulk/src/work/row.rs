@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use carium::onboarding::{
-    Next, Onboarding, OnboardingOutcome, OnboardingRequest, OnboardingRow, RowKey, StepFailure, StepOutcome,
+    NextAction, Onboarding, OnboardingOutcome, OnboardingRequest, OnboardingRow, RowKey, StepFailure,
+    StepOutcome,
 };
 use carium::{Error, ErrorKind};
 use tokio::time::sleep;
@@ -18,8 +19,8 @@ use crate::engine::{RowId, Verdict, Work};
 use crate::files::{Files, changed};
 use crate::ledger::BulkLedger;
 use crate::queue::Parts;
-use crate::rows::Place;
-use crate::work::Stop;
+use crate::rows::RowLocation;
+use crate::work::StopHandle;
 use crate::writer::{Settlement, Write, Written, json};
 
 /// The longest wait between two tries.
@@ -43,12 +44,12 @@ pub(super) struct RowWork {
 /// How many rows this process parks before it stops.
 pub(super) struct Patience {
     left: Option<AtomicU64>,
-    stop: Stop,
+    stop: StopHandle,
 }
 
 impl Patience {
-    pub(super) fn new(most_parked: Option<u64>, stop: Stop) -> Self {
-        Self { left: most_parked.map(AtomicU64::new), stop }
+    pub(super) fn new(max_parked: Option<u64>, stop: StopHandle) -> Self {
+        Self { left: max_parked.map(AtomicU64::new), stop }
     }
 
     fn try_once_more(&self) {
@@ -88,7 +89,7 @@ impl Drop for AtWorkOn<'_> {
 struct Booked {
     key: String,
     digest: String,
-    place: Place,
+    place: RowLocation,
     file: Option<i64>,
     sealed: Option<Vec<u8>>,
     state: String,
@@ -97,7 +98,7 @@ struct Booked {
     outcome: Option<String>,
 }
 
-type BookedRow =
+type RowRecord =
     (String, String, Option<i64>, i64, i64, i64, Option<Vec<u8>>, String, i64, i64, Option<String>);
 
 /// What a run of a row came to.
@@ -125,7 +126,7 @@ impl Work for RowWork {
 
 impl RowWork {
     async fn work_on(&self, row: RowId) -> Result<Verdict, Error> {
-        let Some(booked) = self.booked(row).await?.filter(|booked| booked.state == "waiting") else {
+        let Some(booked) = self.booked(row).await?.filter(|booked| booked.state == "pending") else {
             // It was on the queue twice.
             return Ok(Verdict::Finished);
         };
@@ -141,7 +142,7 @@ impl RowWork {
                 drop(leave);
                 ran.map_or_else(Came::Nothing, Came::To)
             }
-            Err(error) if matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::Unavailable) => {
+            Err(error) if matches!(error.kind(), ErrorKind::Canceled | ErrorKind::Unavailable) => {
                 return Err(error);
             }
             Err(error) => Came::NotRead(error),
@@ -153,12 +154,12 @@ impl RowWork {
     async fn booked(&self, row: RowId) -> Result<Option<Booked>, Error> {
         let booked = "SELECT row_key, digest, file_id, line, place_offset, place_length, sealed, state, tries, version,
             outcome FROM carium_row WHERE id = $1";
-        let booked: Option<BookedRow> = either!(Pool, &self.parts.database.durable, pool => {
+        let booked: Option<RowRecord> = either!(Pool, &self.parts.database.durable, pool => {
             sqlx::query_as(booked).bind(row).fetch_optional(pool).await.map_err(unavailable)?
         });
         let number = |number: i64| u64::try_from(number).unwrap_or(0);
         Ok(booked.map(|(key, digest, file, line, offset, length, sealed, state, tries, version, outcome)| {
-            let place = Place { line: number(line), offset: number(offset), length: number(length) };
+            let place = RowLocation { line: number(line), offset: number(offset), length: number(length) };
             Booked { key, digest, place, file, sealed, state, tries, version, outcome }
         }))
     }
@@ -186,7 +187,7 @@ impl RowWork {
         let mut settlement = Settlement {
             row,
             version: booked.version,
-            state: "waiting",
+            state: "pending",
             tries: booked.tries,
             outcome: None,
             failure: None,
@@ -198,35 +199,40 @@ impl RowWork {
                 settlement.is_final = outcome.is_complete();
                 let limited = |failure: &StepFailure| failure.kind == ErrorKind::RateLimited;
                 let is_asked_to_wait = outcome.steps().iter().all(|report| match &report.result {
-                    StepOutcome::Failed(failure) if failure.try_again => limited(failure),
-                    StepOutcome::Unknown(doubt) if doubt.try_again => {
+                    StepOutcome::Failed(failure) if failure.retryable => limited(failure),
+                    StepOutcome::Unknown(doubt) if doubt.retryable => {
                         doubt.failure.as_ref().is_some_and(limited)
                     }
                     _ => true,
                 });
-                (outcome.next(), is_asked_to_wait, outcome.unknown().next().is_some())
+                (outcome.next_action(), is_asked_to_wait, outcome.unknown().next().is_some())
             }
             Came::Nothing(error) => {
                 let failure = StepFailure::from(error);
-                let next =
-                    if failure.try_again { Next::TryAgain(failure.retry_after()) } else { Next::Person };
-                settlement.failure = Some(json(&RowFailure::NotBegun(failure))?);
+                let next = if failure.retryable {
+                    NextAction::Retry(failure.retry_after())
+                } else {
+                    NextAction::NeedsPerson
+                };
+                settlement.failure = Some(json(&RowFailure::NotStarted(failure))?);
                 (next, error.kind() == ErrorKind::RateLimited, false)
             }
             Came::NotRead(error) => {
                 tracing::warn!(row, %error, "a row cannot be read");
-                settlement.failure = Some(json(&RowFailure::NotRead)?);
-                (Next::Person, false, false)
+                settlement.failure = Some(json(&RowFailure::Unreadable)?);
+                (NextAction::NeedsPerson, false, false)
             }
         };
         let parked = if is_unknown { "unknown" } else { "failed" };
         let verdict = match next {
-            Next::Nothing => {
-                settlement.state = "done";
+            NextAction::None => {
+                settlement.state = "completed";
                 Verdict::Finished
             }
-            Next::TryAgain(wait) if is_asked_to_wait => Verdict::Again(spread(wait.unwrap_or(ASKED_TO_WAIT))),
-            Next::TryAgain(wait) => {
+            NextAction::Retry(wait) if is_asked_to_wait => {
+                Verdict::Again(spread(wait.unwrap_or(ASKED_TO_WAIT)))
+            }
+            NextAction::Retry(wait) => {
                 settlement.tries += 1;
                 if settlement.tries < self.tries {
                     Verdict::Again(backoff(settlement.tries).max(wait.unwrap_or_default()))
@@ -267,7 +273,7 @@ impl RowWork {
     /// Others were at the row while this worker was taken for dead, and what they found is behind what it knows, or it
     /// behind them: the ledger is asked once more.
     async fn look_again(&self, row: RowId) -> Result<Verdict, Error> {
-        let again = "UPDATE carium_row SET state = 'waiting', version = version + 1 WHERE id = $1 AND state <> 'done'";
+        let again = "UPDATE carium_row SET state = 'pending', version = version + 1 WHERE id = $1 AND state <> 'completed'";
         let mut transaction = self.parts.database.begin().await?;
         let is_open = either!(Transaction, &mut transaction, transaction => {
             let again = sqlx::query(again).bind(row).execute(&mut **transaction).await;

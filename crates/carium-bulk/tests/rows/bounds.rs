@@ -41,7 +41,7 @@ fn a_quote_that_is_never_closed_is_not_read_to_the_end() {
         let rows = Rows::from_reader(endless, RowFormat::Csv, RowOptions::new(), salt()).await;
         rows.unwrap().collect().await
     });
-    let [Err(RowError::Wrong(problems))] = all.as_slice() else { panic!("{all:?}") };
+    let [Err(RowError::Invalid(problems))] = all.as_slice() else { panic!("{all:?}") };
     assert_eq!(
         problems.to_string(),
         "line 2: the row is longer than 1048576 bytes: close the quote that it may begin with; \
@@ -75,7 +75,7 @@ proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes in bytes(), longest in 1_usize..500, has_key in any::<bool>()) {
         let options = || {
-            let options = RowOptions::new().longest(longest.max(NAMES.len()));
+            let options = RowOptions::new().max_row_bytes(longest.max(NAMES.len()));
             if has_key { options.key("a") } else { options }
         };
         for (format, beginning) in

@@ -1,6 +1,6 @@
 //! Rows read again at their places.
 
-use carium_bulk::rows::{Header, Place, RowError, RowFormat, RowOptions, Rows, read_one};
+use carium_bulk::rows::{Header, RowError, RowFormat, RowLocation, RowOptions, Rows, read_row};
 use futures_util::StreamExt as _;
 
 use crate::support::{ORGANIZATION, salt, wait};
@@ -16,7 +16,7 @@ pub(crate) fn read_again(format: RowFormat, bytes: &[u8]) {
         // As another process would.
         let header = Header::read(file.path(), options, salt()).await.unwrap();
         for row in rows {
-            assert!(read_one(file.path(), &header, row.place).await.unwrap() == row);
+            assert!(read_row(file.path(), &header, row.place).await.unwrap() == row);
         }
     });
 }
@@ -39,7 +39,7 @@ fn a_place_says_the_line_and_exactly_the_bytes() {
         let reader = std::io::Cursor::new(file.clone());
         let rows = Rows::from_reader(reader, RowFormat::Csv, RowOptions::new(), salt()).await.unwrap();
         let rows: Vec<_> = rows.map(Result::unwrap).collect().await;
-        let bytes = |place: Place| {
+        let bytes = |place: RowLocation| {
             let start = usize::try_from(place.offset).unwrap();
             &file[start..start + usize::try_from(place.length).unwrap()]
         };
@@ -63,17 +63,19 @@ fn a_place_that_is_no_longer_one_is_refused() {
         let rows = Rows::open(file.path(), options, salt()).await.unwrap();
         let header = rows.header().clone();
         let place = rows.map(Result::unwrap).collect::<Vec<_>>().await[1].place;
-        let at = |place: Place| read_one(file.path(), &header, place);
+        let at = |place: RowLocation| read_row(file.path(), &header, place);
 
-        let two = Place { offset: 0, length: place.offset + place.length, ..place };
-        for wrong in [two, Place { length: place.length - 1, ..place }, Place { length: 0, ..place }] {
+        let two = RowLocation { offset: 0, length: place.offset + place.length, ..place };
+        for wrong in
+            [two, RowLocation { length: place.length - 1, ..place }, RowLocation { length: 0, ..place }]
+        {
             let refused = at(wrong).await.unwrap_err();
-            assert!(matches!(refused, RowError::Wrong(_)), "{refused:?}");
+            assert!(matches!(refused, RowError::Invalid(_)), "{refused:?}");
         }
-        let beyond = at(Place { length: place.length + 100, ..place }).await.unwrap_err();
+        let beyond = at(RowLocation { length: place.length + 100, ..place }).await.unwrap_err();
         assert!(matches!(beyond, RowError::Io(_)), "{beyond:?}");
-        let endless = at(Place { length: u64::MAX, ..place }).await.unwrap_err();
-        assert!(matches!(endless, RowError::Wrong(_)), "{endless:?}");
+        let endless = at(RowLocation { length: u64::MAX, ..place }).await.unwrap_err();
+        assert!(matches!(endless, RowError::Invalid(_)), "{endless:?}");
     });
 }
 
@@ -104,7 +106,7 @@ fn places_hold_in_a_long_file() {
         let rows: Vec<_> = rows.map(Result::unwrap).collect().await;
         assert_eq!(rows.iter().map(|row| row.place.line).collect::<Vec<_>>(), lines);
         for row in rows.iter().step_by(125) {
-            assert!(read_one(stored.path(), &header, row.place).await.unwrap() == *row);
+            assert!(read_row(stored.path(), &header, row.place).await.unwrap() == *row);
         }
     });
 }

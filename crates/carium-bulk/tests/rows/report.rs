@@ -18,12 +18,12 @@ fn everything_is_counted_and_the_first_problems_are_kept() {
         wait(async { open(RowFormat::Csv, file, RowOptions::new()).await.unwrap().validate(keep).await })
     };
     let report_of_all = report(1000).unwrap();
-    assert_eq!((report_of_all.rows, report_of_all.wrong_rows, report_of_all.count), (1000, 110, 110));
+    assert_eq!((report_of_all.rows, report_of_all.invalid_rows, report_of_all.count), (1000, 110, 110));
     assert!(!report_of_all.is_ok() && report_of_all.problems.len() == 110);
     assert!(report_of_all.problems.is_sorted_by_key(RowProblem::line));
 
     let bounded = report(3).unwrap();
-    assert_eq!((bounded.rows, bounded.wrong_rows, bounded.count), (1000, 110, 110));
+    assert_eq!((bounded.rows, bounded.invalid_rows, bounded.count), (1000, 110, 110));
     assert_eq!(bounded.problems, report_of_all.problems[..3]);
     assert_eq!(
         lines(&bounded).lines().next(),
@@ -38,5 +38,5 @@ fn a_row_with_two_faults_is_one_wrong_row() {
     let report =
         wait(async { open(RowFormat::Csv, file, RowOptions::new()).await.unwrap().validate(9).await });
     let report = report.unwrap();
-    assert_eq!((report.rows, report.wrong_rows, report.count), (2, 2, 3));
+    assert_eq!((report.rows, report.invalid_rows, report.count), (2, 2, 3));
 }

@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use carium_bulk::rows::{Report, Row, RowError, RowFormat, RowOptions, Rows, Salt};
+use carium_bulk::rows::{Row, RowError, RowFormat, RowOptions, Rows, Salt, ValidationReport};
 use futures_util::StreamExt as _;
 
 pub(crate) const ORGANIZATION: &str = "8d25a2a6-8219-40d1-a34f-c24ec69f4f72";
@@ -41,11 +41,11 @@ pub(crate) fn rows(format: RowFormat, file: impl Into<Vec<u8>>, options: RowOpti
 pub(crate) fn said(format: RowFormat, file: impl Into<Vec<u8>>, options: RowOptions) -> String {
     match wait(async { Ok(open(format, file, options).await?.validate(1000).await) }) {
         Ok(report) => lines(&report.unwrap()),
-        Err(RowError::Wrong(problems)) => problems.to_string(),
+        Err(RowError::Invalid(problems)) => problems.to_string(),
         Err(error) => panic!("{error}"),
     }
 }
 
-pub(crate) fn lines(report: &Report) -> String {
+pub(crate) fn lines(report: &ValidationReport) -> String {
     report.problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }

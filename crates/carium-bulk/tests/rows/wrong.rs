@@ -222,7 +222,7 @@ fn the_shape_of_a_row() {
     );
     is_said(
         "<names>\n<row>,\"\n\n\n",
-        plain().longest(64),
+        plain().max_row_bytes(64),
         &["line 2: the row is longer than 64 bytes: close the quote that it may begin with; nothing \
              after this line was read"],
     );

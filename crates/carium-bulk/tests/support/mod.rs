@@ -8,35 +8,35 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use carium_bulk::{Bulk, Counts, Location, QueueKey, Target, WorkOptions};
+use carium_bulk::{EncryptionKey, OnboardingQueue, QueueLocation, RowCounts, Target, WorkOptions};
 use carium_mock::FakeCarium;
 use tempfile::TempDir;
 
 use self::server::Server;
 
 /// A folder for a queue, its file of rows and their documents.
-pub(crate) struct Place {
+pub(crate) struct RowLocation {
     pub(crate) folder: TempDir,
     /// Where the queue is.
-    pub(crate) location: Location,
+    pub(crate) location: QueueLocation,
     server: Option<Server>,
 }
 
 /// What the rows of a queue on a server are sealed with.
 pub(crate) const KEY: [u8; 32] = *b"a key of the tests and of no one";
 
-impl Place {
+impl RowLocation {
     /// With the queue in a file.
     pub(crate) fn new() -> Self {
         let folder = TempDir::new().unwrap();
-        let location = Location::File(folder.path().join("queue.db"));
+        let location = QueueLocation::File(folder.path().join("queue.db"));
         Self { folder, location, server: None }
     }
 
     /// With the queue on a server of its own. `None`, and said so, where there is none to be had.
     pub(crate) fn on_server() -> Option<Self> {
         let server = Server::start()?;
-        let location = Location::Server(server.url());
+        let location = QueueLocation::Server(server.url());
         Some(Self { folder: TempDir::new().unwrap(), location, server: Some(server) })
     }
 
@@ -49,14 +49,16 @@ impl Place {
         self.folder.path().join(name)
     }
 
-    pub(crate) async fn try_open(&self, target: Target) -> Result<Bulk, carium::Error> {
+    pub(crate) async fn try_open(&self, target: Target) -> Result<OnboardingQueue, carium::Error> {
         match self.server {
-            Some(_) => Bulk::open_sealed(&self.location, target, &QueueKey::from(KEY)).await,
-            None => Bulk::open(&self.location, target).await,
+            Some(_) => {
+                OnboardingQueue::open_encrypted(&self.location, target, &EncryptionKey::from(KEY)).await
+            }
+            None => OnboardingQueue::open(&self.location, target).await,
         }
     }
 
-    pub(crate) async fn open(&self, fake: &FakeCarium) -> Bulk {
+    pub(crate) async fn open(&self, fake: &FakeCarium) -> OnboardingQueue {
         self.try_open(Target::sandbox(fake.organization())).await.unwrap()
     }
 
@@ -68,10 +70,10 @@ impl Place {
 }
 
 /// Works until nothing waits, and gives the books.
-pub(crate) async fn work(bulk: &Bulk, fake: &FakeCarium, place: &Place) -> Counts {
-    let options = WorkOptions::new().until_settled();
+pub(crate) async fn work(bulk: &OnboardingQueue, fake: &FakeCarium, place: &RowLocation) -> RowCounts {
+    let options = WorkOptions::new().stop_when_settled();
     let folder = place.folder.path().to_owned();
-    let onboarding = |ledger| fake.client().onboarding(ledger).documents_in(folder);
+    let onboarding = |ledger| fake.client().onboarding(ledger).documents_folder(folder);
     bulk.work(options, onboarding).await.unwrap().stopped().await.unwrap();
     bulk.status().await.unwrap()
 }

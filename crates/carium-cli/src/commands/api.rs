@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use self::table::{Command, Parameter, Place};
 use crate::connection::{connect, connect_unsigned};
-use crate::exit::{Exit, Failure};
+use crate::exit::{CliError, Exit};
 use crate::generated::commands::ALL;
 use crate::output;
 use crate::settings::Settings;
@@ -34,7 +34,7 @@ pub(crate) struct Call {
 
 impl Call {
     /// The example of a body, where that is what is asked for: needs no server.
-    pub(crate) fn offline(&self) -> Option<Result<(), Failure>> {
+    pub(crate) fn offline(&self) -> Option<Result<(), CliError>> {
         self.shows_example.then(|| output::text(self.command.example.unwrap_or_default().as_bytes()))
     }
 
@@ -42,7 +42,7 @@ impl Call {
         self.command.operation.retry != RetryClass::Safe
     }
 
-    pub(crate) async fn run(self, settings: &Settings) -> Result<(), Failure> {
+    pub(crate) async fn run(self, settings: &Settings) -> Result<(), CliError> {
         let mut request = RawRequest::default();
         for (parameter, value) in self.parameters {
             request = match parameter.place {
@@ -53,7 +53,7 @@ impl Call {
         }
         if let Some(path) = self.body {
             let body = tokio::task::spawn_blocking(move || read(&path)).await;
-            let unread = |error| Failure::new(Exit::Other, "the body cannot be read").because(error);
+            let unread = |error| CliError::new(Exit::Other, "the body cannot be read").because(error);
             request = request.body(body.map_err(unread)??);
         }
         let operation = self.command.operation;
@@ -66,7 +66,7 @@ impl Call {
         let mut value: Value = serde_json::from_slice(answer.body()).map_err(|_| {
             // The call succeeded, so what it did is done.
             let exit = if operation.retry == RetryClass::Safe { Exit::Other } else { Exit::MayHaveHappened };
-            Failure::new(exit, "the service said yes, and its answer is not JSON")
+            CliError::new(exit, "the service said yes, and its answer is not JSON")
         })?;
         if !self.reveals {
             hide(&mut value, self.command.secrets);
@@ -93,7 +93,7 @@ fn hide(value: &mut Value, names: &[&str]) {
 }
 
 /// A body from a file, or from stdin: JSON, sent as it is written.
-fn read(path: &std::path::Path) -> Result<Vec<u8>, Failure> {
+fn read(path: &std::path::Path) -> Result<Vec<u8>, CliError> {
     let mut bytes = Vec::new();
     let read = if path.as_os_str() == "-" {
         io::stdin().lock().take(LONGEST_BODY + 1).read_to_end(&mut bytes)
@@ -101,17 +101,17 @@ fn read(path: &std::path::Path) -> Result<Vec<u8>, Failure> {
         File::open(path).and_then(|file| file.take(LONGEST_BODY + 1).read_to_end(&mut bytes))
     };
     read.map_err(|error| {
-        Failure::new(Exit::InvalidInput, "the body cannot be read")
+        CliError::new(Exit::InvalidInput, "the body cannot be read")
             .because(error)
             .next("check the path after `--body`")
     })?;
     if bytes.len() as u64 > LONGEST_BODY {
-        return Err(Failure::new(Exit::InvalidInput, "the body is longer than 16 MiB"));
+        return Err(CliError::new(Exit::InvalidInput, "the body is longer than 16 MiB"));
     }
     // The parser's own words would quote it.
     serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).map_err(|error| {
         let place = format!("line {}, column {}", error.line(), error.column());
-        Failure::new(Exit::InvalidInput, format!("the body is not JSON, at {place}"))
+        CliError::new(Exit::InvalidInput, format!("the body is not JSON, at {place}"))
             .next("`--example` prints a body to begin with")
     })?;
     Ok(bytes)

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use crate::connection::connect;
-use crate::exit::Failure;
+use crate::exit::CliError;
 use crate::names;
 use crate::output::{self, Record, record};
 use crate::settings::Settings;
@@ -146,7 +146,7 @@ impl Appointments {
         !matches!(self, Self::Get(_))
     }
 
-    pub(crate) async fn run(self, settings: &Settings) -> Result<(), Failure> {
+    pub(crate) async fn run(self, settings: &Settings) -> Result<(), CliError> {
         match self {
             Self::Create(create) => create.run(settings).await,
             Self::Get(Get { id }) => {
@@ -167,14 +167,14 @@ impl Appointments {
 }
 
 impl Create {
-    async fn run(self, settings: &Settings) -> Result<(), Failure> {
+    async fn run(self, settings: &Settings) -> Result<(), CliError> {
         let connection = connect(settings).await?;
         let client = &connection.client;
         let mut appointment = client
             .new_appointment()
             .patient(self.patient)
             .practitioner(names::practitioner(client, &self.practitioner).await?)
-            .kind(names::kind(client, &self.kind).await?)
+            .appointment_type(names::kind(client, &self.kind).await?)
             .status(names::status(client, &self.status).await?)
             .between(self.start, self.end);
         if self.video_channel {
@@ -202,7 +202,7 @@ impl Create {
 }
 
 impl Update {
-    async fn run(self, settings: &Settings) -> Result<(), Failure> {
+    async fn run(self, settings: &Settings) -> Result<(), CliError> {
         let connection = connect(settings).await?;
         let client = &connection.client;
         let mut update = AppointmentUpdate::default();
@@ -213,7 +213,7 @@ impl Update {
             update = update.practitioner(names::practitioner(client, text).await?);
         }
         if let Some(text) = &self.kind {
-            update = update.kind(names::kind(client, text).await?);
+            update = update.appointment_type(names::kind(client, text).await?);
         }
         if let Some(text) = &self.status {
             update = update.status(names::status(client, text).await?);
@@ -246,7 +246,7 @@ fn shown(appointment: &Appointment) -> Record {
         ("individual-id", appointment.patient.map(|id| id.to_string())),
         ("practitioner-id", appointment.practitioner.map(|id| id.to_string())),
         ("status-id", appointment.status.map(|id| id.to_string())),
-        ("type-id", appointment.kind.map(|id| id.to_string())),
+        ("type-id", appointment.appointment_type.map(|id| id.to_string())),
         ("start-time", appointment.start.map(|time| time.to_string())),
         ("end-time", appointment.end.map(|time| time.to_string())),
         ("guest-url", guest_url.clone()),

@@ -11,7 +11,7 @@ use futures_util::stream::{StreamExt as _, TryStreamExt as _};
 
 use super::vocabularies;
 use crate::connection::connect;
-use crate::exit::Failure;
+use crate::exit::CliError;
 use crate::interrupt::unless_interrupted;
 use crate::names;
 use crate::output::{Many, Record, record};
@@ -54,7 +54,7 @@ pub(crate) struct List {
 }
 
 impl Documents {
-    pub(crate) async fn run(self, settings: &Settings) -> Result<(), Failure> {
+    pub(crate) async fn run(self, settings: &Settings) -> Result<(), CliError> {
         match self {
             Self::Classes(Classes {}) => {
                 let list = vocabularies::show(settings, |client| {
@@ -71,7 +71,7 @@ impl Documents {
 }
 
 impl List {
-    async fn run(self, settings: &Settings) -> Result<(), Failure> {
+    async fn run(self, settings: &Settings) -> Result<(), CliError> {
         let connection = connect(settings).await?;
         let client = &connection.client;
         let mut query = DocumentQuery::default();

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use crate::connection::connect;
-use crate::exit::Failure;
+use crate::exit::CliError;
 use crate::output::{self, record};
 use crate::settings::Settings;
 
@@ -40,7 +40,7 @@ fn way(text: &str) -> Result<NotificationChannel, &'static str> {
 }
 
 impl Invitations {
-    pub(crate) async fn run(self, settings: &Settings) -> Result<(), Failure> {
+    pub(crate) async fn run(self, settings: &Settings) -> Result<(), CliError> {
         let Self::Send(Send { username, by }) = self;
         let ways = match by.as_slice() {
             [] if username.starts_with('+') => vec![NotificationChannel::Sms],

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::connection::{account, base_url, connect, connect_with};
-use crate::exit::{Exit, Failure};
+use crate::exit::{CliError, Exit};
 use crate::output::{self, record};
 use crate::settings::{self, Settings};
 use crate::{keyring, say};
@@ -36,7 +36,7 @@ Examples:
 pub(crate) struct Logout {}
 
 impl Logout {
-    pub(crate) fn run(settings: &Settings) -> Result<(), Failure> {
+    pub(crate) fn run(settings: &Settings) -> Result<(), CliError> {
         let forgotten = keyring::forget(&base_url(settings), &account(settings)?)?;
         say::line(if forgotten { "the password is forgotten" } else { "there was no password to forget" });
         Ok(())
@@ -44,9 +44,9 @@ impl Logout {
 }
 
 impl Login {
-    pub(crate) async fn run(self, settings: &Settings) -> Result<(), Failure> {
+    pub(crate) async fn run(self, settings: &Settings) -> Result<(), CliError> {
         if self.keep && settings.is_sandbox {
-            return Err(Failure::new(
+            return Err(CliError::new(
                 Exit::Usage,
                 "a sandbox ends with the command, and its password is of no use then",
             ));

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory as _};
 
 use crate::cli::Cli;
-use crate::exit::{Exit, Failure};
+use crate::exit::{CliError, Exit};
 use crate::output;
 
 /// Print the manual
@@ -23,8 +23,8 @@ pub(crate) struct Man {
 }
 
 impl Man {
-    pub(crate) fn run(&self) -> Result<(), Failure> {
-        let wrong = |error| Failure::new(Exit::Other, "the manual cannot be written").because(error);
+    pub(crate) fn run(&self) -> Result<(), CliError> {
+        let wrong = |error| CliError::new(Exit::Other, "the manual cannot be written").because(error);
         if let Some(folder) = &self.dir {
             return clap_mangen::generate_to(Cli::command(), folder).map_err(wrong);
         }

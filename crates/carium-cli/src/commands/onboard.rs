@@ -12,7 +12,7 @@ use clap::{Args, Subcommand};
 
 use self::job::Job;
 use self::options::QueueOption;
-use crate::exit::{Exit, Failure};
+use crate::exit::{CliError, Exit};
 use crate::settings::Settings;
 
 /// Onboard the patients of a file, and look after those that need it
@@ -64,10 +64,10 @@ enum Books {
 }
 
 impl Onboard {
-    pub(crate) async fn run(self, settings: &Settings) -> Result<(), Failure> {
+    pub(crate) async fn run(self, settings: &Settings) -> Result<(), CliError> {
         let Some(books) = self.books else { return self.job.run(self.queue, settings).await };
         if self.job.is_given() {
-            return Err(Failure::new(Exit::Usage, "a file, or one of its options, and a command do not go together")
+            return Err(CliError::new(Exit::Usage, "a file, or one of its options, and a command do not go together")
                 .next("write the command first: `carium onboard status --queue FILE.db`; a file of that name as `./status`"));
         }
         crate::interrupt::unless_interrupted(

@@ -4,7 +4,7 @@ use carium::patients::{Gender, IndividualGroupId, Locale};
 use clap::{Args, Subcommand};
 
 use crate::connection::connect;
-use crate::exit::Failure;
+use crate::exit::CliError;
 use crate::output::{self, record};
 use crate::settings::Settings;
 
@@ -69,7 +69,7 @@ fn locale(text: &str) -> Result<Locale, &'static str> {
 }
 
 impl Patients {
-    pub(crate) async fn run(self, settings: &Settings) -> Result<(), Failure> {
+    pub(crate) async fn run(self, settings: &Settings) -> Result<(), CliError> {
         let Self::Create(create) = self;
         let connection = connect(settings).await?;
         let mut patient = connection

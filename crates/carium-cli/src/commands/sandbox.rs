@@ -8,7 +8,7 @@ use carium_mock::{FaultPlan, Sandbox};
 use clap::Args;
 use futures_util::stream::TryStreamExt as _;
 
-use crate::exit::{Exit, Failure};
+use crate::exit::{CliError, Exit};
 use crate::interrupt::interrupted;
 use crate::{output, say};
 
@@ -44,18 +44,18 @@ pub(crate) struct Serve {
 }
 
 impl Serve {
-    pub(crate) async fn run(self) -> Result<(), Failure> {
+    pub(crate) async fn run(self) -> Result<(), CliError> {
         let plan = match &self.faults {
             Some(path) => Some(read_plan(path)?),
             None => None,
         };
         let sandbox = Sandbox::builder()
             .listen(self.listen)
-            .on_deviation(|deviation| say::line(&format!("differs from the spec: {deviation}")))
+            .on_violation(|deviation| say::line(&format!("differs from the spec: {deviation}")))
             .start()
             .await
             .map_err(|error| {
-                Failure::new(Exit::Other, format!("nothing can listen on {}", self.listen))
+                CliError::new(Exit::Other, format!("nothing can listen on {}", self.listen))
                     .because(error)
                     .next("choose another address or port with `--listen`")
             })?;
@@ -72,17 +72,17 @@ impl Serve {
     }
 }
 
-fn read_plan(path: &std::path::Path) -> Result<FaultPlan, Failure> {
+fn read_plan(path: &std::path::Path) -> Result<FaultPlan, CliError> {
     let text = std::fs::read_to_string(path).map_err(|error| {
-        Failure::new(Exit::InvalidInput, "the plan of faults cannot be read").because(error)
+        CliError::new(Exit::InvalidInput, "the plan of faults cannot be read").because(error)
     })?;
     text.parse::<FaultPlan>().map_err(|error| {
-        Failure::new(Exit::InvalidInput, error.to_string()).next("`carium sandbox --help` shows a plan")
+        CliError::new(Exit::InvalidInput, error.to_string()).next("`carium sandbox --help` shows a plan")
     })
 }
 
 /// What a person needs to use it.
-async fn known(sandbox: &Sandbox) -> Result<String, Failure> {
+async fn known(sandbox: &Sandbox) -> Result<String, CliError> {
     let (fake, client) = (sandbox.fake(), sandbox.client());
     let (plain, coded) = (fake.account(), fake.account_with_codes());
     let mut lines = vec![

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use futures_util::stream::{Stream, StreamExt as _, TryStreamExt as _};
 
 use crate::connection::connect;
-use crate::exit::Failure;
+use crate::exit::CliError;
 use crate::output::{Many, record};
 use crate::settings::Settings;
 
@@ -30,17 +30,17 @@ Examples:
 pub(crate) struct List {}
 
 impl List {
-    pub(crate) async fn practitioners(self, settings: &Settings) -> Result<(), Failure> {
+    pub(crate) async fn practitioners(self, settings: &Settings) -> Result<(), CliError> {
         let listed = |client: &Carium| client.appointments().practitioners(ListOptions::default());
         show(settings, |client| listed(client).map_ok(|item| (item.id, item.name))).await
     }
 
-    pub(crate) async fn types(self, settings: &Settings) -> Result<(), Failure> {
+    pub(crate) async fn types(self, settings: &Settings) -> Result<(), CliError> {
         let listed = |client: &Carium| client.appointments().types(ListOptions::default());
         show(settings, |client| listed(client).map_ok(|item| (item.id, item.name))).await
     }
 
-    pub(crate) async fn statuses(self, settings: &Settings) -> Result<(), Failure> {
+    pub(crate) async fn statuses(self, settings: &Settings) -> Result<(), CliError> {
         let listed = |client: &Carium| client.appointments().statuses(ListOptions::default());
         show(settings, |client| listed(client).map_ok(|item| (item.id, item.name))).await
     }
@@ -50,7 +50,7 @@ impl List {
 pub(super) async fn show<I: Display, S>(
     settings: &Settings,
     list: impl FnOnce(&Carium) -> S,
-) -> Result<(), Failure>
+) -> Result<(), CliError>
 where
     S: Stream<Item = Result<(I, Option<String>), Error>>,
 {

@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use carium_bulk::Location;
+use carium_bulk::QueueLocation;
 use clap::Args;
 
 use super::onboard::options::{Pace, QueueOption, check_documents};
 use super::onboard::run::{Ended, Run};
 use super::onboard::summary::rows;
 use crate::connection::connect;
-use crate::exit::{Exit, Failure};
+use crate::exit::{CliError, Exit};
 use crate::interrupt::unless_interrupted;
 use crate::say;
 use crate::settings::Settings;
@@ -33,21 +33,21 @@ pub(crate) struct Worker {
     documents: Option<PathBuf>,
     /// Stop when no row waits any more
     #[arg(long)]
-    until_settled: bool,
+    stop_when_settled: bool,
     #[command(flatten)]
     pace: Pace,
 }
 
 impl Worker {
-    pub(crate) async fn run(self, settings: &Settings) -> Result<(), Failure> {
+    pub(crate) async fn run(self, settings: &Settings) -> Result<(), CliError> {
         let location = self.queue.location(settings.is_sandbox)?.ok_or_else(|| {
-            Failure::new(Exit::Usage, "nothing says which queue to work on")
+            CliError::new(Exit::Usage, "nothing says which queue to work on")
                 .next("give `--queue`, or set CARIUM_QUEUE")
         })?;
-        if let Location::File(path) = &location
+        if let QueueLocation::File(path) = &location
             && !path.is_file()
         {
-            return Err(Failure::new(Exit::InvalidInput, "there is no queue at this place")
+            return Err(CliError::new(Exit::InvalidInput, "there is no queue at this place")
                 .next("check `--queue`; `carium onboard FILE` makes one"));
         }
         if let Some(folder) = &self.documents {
@@ -58,7 +58,7 @@ impl Worker {
             connection.client.sign_in().await?;
             let queue = self.queue.open(&location, connection.target()).await?;
             self.pace.set(&queue.bulk).await?;
-            Ok::<_, Failure>((connection, queue))
+            Ok::<_, CliError>((connection, queue))
         };
         let (connection, queue) = unless_interrupted(prepare, false).await?;
         say::line(&format!("working on {}; interrupt to stop", queue.name));
@@ -66,14 +66,14 @@ impl Worker {
             bulk: queue.bulk.clone(),
             pace: self.pace,
             max_parked: None,
-            until_settled: self.until_settled,
+            stop_when_settled: self.stop_when_settled,
         };
         let documents = self.documents;
         let client = connection.client.clone();
         let ended = run.finish(|ledger| {
             let onboarding = client.onboarding(ledger);
             match documents {
-                Some(folder) => onboarding.documents_in(folder),
+                Some(folder) => onboarding.documents_folder(folder),
                 None => onboarding,
             }
         });
@@ -81,14 +81,14 @@ impl Worker {
         match ended {
             // To be interrupted is how it ends.
             Ended::Interrupted => Ok(()),
-            Ended::CutOff => Err(Failure::new(Exit::Interrupted, "interrupted")
+            Ended::CutOff => Err(CliError::new(Exit::Interrupted, "interrupted")
                 .next("what was in flight is looked at by the next worker")),
             Ended::Settled | Ended::TooManyParked => {
-                say::line(&format!("{} of {} done", counts.done, rows(counts.rows())));
+                say::line(&format!("{} of {} done", counts.completed, rows(counts.rows())));
                 match counts.failed + counts.unknown {
                     0 => Ok(()),
                     parked => {
-                        Err(Failure::new(Exit::RowsParked, format!("{} parked for a person", rows(parked)))
+                        Err(CliError::new(Exit::RowsParked, format!("{} parked for a person", rows(parked)))
                             .next(format!("to look at them: carium onboard parked {}", queue.option())))
                     }
                 }

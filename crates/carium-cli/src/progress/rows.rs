@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use carium_bulk::Progress;
+use carium_bulk::WorkProgress;
 use indicatif::ProgressBar;
 use tokio::time::Instant;
 
@@ -28,9 +28,9 @@ impl RowsBar {
         Self { bar, silent_since: (!is_drawn).then(Instant::now) }
     }
 
-    pub(crate) fn show(&mut self, progress: &Progress) {
+    pub(crate) fn show(&mut self, progress: &WorkProgress) {
         let counts = &progress.counts;
-        let settled = counts.done + counts.failed + counts.unknown;
+        let settled = counts.completed + counts.failed + counts.unknown;
         self.bar.set_length(counts.rows());
         self.bar.set_position(settled);
         self.bar.set_message(described(progress));
@@ -54,7 +54,7 @@ impl RowsBar {
 }
 
 /// What else there is to say: rows that need a person, the rate, the time that is left.
-fn described(progress: &Progress) -> String {
+fn described(progress: &WorkProgress) -> String {
     let counts = &progress.counts;
     let mut parts = Vec::new();
     for (rows, state) in [(counts.running, "running"), (counts.failed, "failed"), (counts.unknown, "unknown")]
@@ -63,11 +63,11 @@ fn described(progress: &Progress) -> String {
             parts.push(format!("{rows} {state}"));
         }
     }
-    if progress.per_second > 0.0 {
-        let rate = progress.per_second;
+    if progress.rows_per_second > 0.0 {
+        let rate = progress.rows_per_second;
         parts.push(if rate < 1.0 { "less than 1/s".to_owned() } else { format!("{rate:.0}/s") });
     }
-    if let Some(left) = progress.time_left.filter(|left| !left.is_zero()) {
+    if let Some(left) = progress.remaining.filter(|left| !left.is_zero()) {
         parts.push(format!("{} left", indicatif::HumanDuration(left)));
     }
     parts.iter().fold(String::new(), |text, part| text + ", " + part)

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use carium::patients::OrganizationId;
 use serde::Deserialize;
 
-use crate::exit::{Exit, Failure};
+use crate::exit::{CliError, Exit};
 use crate::output::Format;
 use crate::places;
 
@@ -27,7 +27,7 @@ pub(super) struct Profile {
 impl Profile {
     /// The profile of this name, from this file or the one at the platform's place. One that was not asked for by
     /// name need not be there.
-    pub(super) fn read(name: Option<String>, file: Option<String>) -> Result<Self, Failure> {
+    pub(super) fn read(name: Option<String>, file: Option<String>) -> Result<Self, CliError> {
         let Some(path) = file.map(PathBuf::from).or_else(places::config_file) else {
             return Ok(Self::default());
         };
@@ -36,12 +36,12 @@ impl Profile {
             Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
             Err(error) => {
                 let what = format!("the file of profiles cannot be read: {}", path.display());
-                return Err(Failure::new(Exit::Other, what).because(error));
+                return Err(CliError::new(Exit::Other, what).because(error));
             }
         };
         let wrong = |what: String| {
             let allowed = "a profile has `base-url`, `username`, `organization-id` and `output`";
-            Failure::new(Exit::InvalidInput, what)
+            CliError::new(Exit::InvalidInput, what)
                 .next(format!("mend {}; {allowed}, and no password", path.display()))
         };
         // The file's own words may be quoted in the message of the parser, and someone may have put a password there.

@@ -29,7 +29,9 @@ impl Home {
     /// A program that is set up for the server by its environment, and by nothing else.
     pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
-        for name in ["CONFIG", "OUTPUT", "PROFILE", "TOTP_SECRET", "MFA_USERNAME", "QUEUE", "QUEUE_KEY"] {
+        for name in
+            ["CONFIG", "OUTPUT", "PROFILE", "TOTP_SECRET", "MFA_USERNAME", "QUEUE", "ENCRYPTION_KEY_VARIABLE"]
+        {
             command.env_remove(format!("CARIUM_{name}"));
         }
         command

@@ -8,7 +8,7 @@ use std::fmt;
 /// information or a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Deviation {
+pub struct Violation {
     /// The id of the operation, such as `create_patient`; none where the call is none that the spec knows.
     pub operation: Option<&'static str>,
     /// Whose mistake it is.
@@ -23,7 +23,7 @@ pub enum Direction {
     /// What a client sent.
     Request,
     /// What the sandbox answered.
-    Answer,
+    Response,
 }
 
 /// What part of a request or an answer.
@@ -42,7 +42,7 @@ pub(crate) enum Place {
     UnknownParameter(usize),
 }
 
-impl Deviation {
+impl Violation {
     /// A call that no operation is for.
     pub(crate) fn unknown_call(call: String, expected: String) -> Self {
         Self { operation: None, direction: Direction::Request, place: Place::Call(call), expected }
@@ -64,7 +64,7 @@ impl Deviation {
 }
 
 /// One line: `create_patient, request, body at /data/attributes/gender: expected one of …`.
-impl fmt::Display for Deviation {
+impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let operation = self.operation.unwrap_or("unknown call");
         write!(f, "{operation}, {}, {}: expected {}", self.direction, self.place, self.expected)
@@ -75,7 +75,7 @@ impl fmt::Display for Direction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Request => "request",
-            Self::Answer => "answer",
+            Self::Response => "answer",
         })
     }
 }

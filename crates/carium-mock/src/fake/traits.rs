@@ -6,8 +6,8 @@ use carium::appointments::{
     NewAppointment, Practitioner,
 };
 use carium::documents::{
-    ByteRange, Document, DocumentClass, DocumentQuery, DocumentReferenceId, Documents, FilePart, Incoming,
-    NewDocument, NewReference, Transfers, UploadForm,
+    ByteRange, CreatedDocument, Document, DocumentClass, DocumentQuery, DocumentReferenceId, Documents,
+    DownloadResponse, FilePart, NewDocument, Transfers, UploadForm,
 };
 use carium::patients::{IndividualId, NewPatient, Patients};
 use carium::{Error, Invitations, Items, ListOptions, NewInvitation, Secret};
@@ -69,7 +69,7 @@ impl Documents for FakeCarium {
         self.client().documents().list(query)
     }
 
-    async fn create(&self, document: NewDocument) -> Result<NewReference, Error> {
+    async fn create(&self, document: NewDocument) -> Result<CreatedDocument, Error> {
         self.client().documents().create(document).await
     }
 
@@ -88,7 +88,7 @@ impl Transfers for FakeCarium {
         self.client().transfers().post(form, file).await
     }
 
-    async fn get(&self, url: &Secret, range: Option<ByteRange>) -> Result<Incoming, Error> {
+    async fn get(&self, url: &Secret, range: Option<ByteRange>) -> Result<DownloadResponse, Error> {
         self.client().transfers().get(url, range).await
     }
 }

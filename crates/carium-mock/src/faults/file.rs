@@ -9,7 +9,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Calls, Fault, FaultPlan, Moment, Reply, Target, What};
+use super::{Calls, Fault, FaultPlan, FaultResponse, Moment, Target, What};
 
 /// Reads a plan from TOML.
 ///
@@ -114,7 +114,7 @@ struct Entry {
     calls: Option<String>,
     r#do: Deed,
     #[serde(default)]
-    after_the_work: bool,
+    after_applying: bool,
     status: Option<u16>,
     #[serde(default)]
     headers: BTreeMap<String, String>,
@@ -155,13 +155,13 @@ impl Entry {
             return Err(mistakes);
         }
         let after = matches!(self.r#do, Deed::LoseAnswer)
-            || self.after_the_work
+            || self.after_applying
             || matches!((self.r#do, target), (Deed::Truncate | Deed::Corrupt, Target::Api(_)));
         let moment = if after { Moment::After } else { Moment::Before };
         let what = match self.r#do {
             Deed::Answer => {
-                let mut reply =
-                    Reply::status(self.status.unwrap_or_default()).body(self.body.unwrap_or_default());
+                let mut reply = FaultResponse::status(self.status.unwrap_or_default())
+                    .body(self.body.unwrap_or_default());
                 for (name, value) in &self.headers {
                     reply = reply.header(name, value);
                 }
@@ -213,13 +213,13 @@ impl Entry {
             matches!(self.r#do, Deed::Truncate | Deed::Corrupt) && target == Target::Upload,
             "the answer to an upload has no body that could be truncated or corrupted",
         );
-        misfit(self.after_the_work && !is_moved, "`after-the-work` is for `answer`, `reset` and `silence`");
+        misfit(self.after_applying && !is_moved, "`after-the-work` is for `answer`, `reset` and `silence`");
         misfit(
             self.bytes.is_some() && (is_api || self.r#do != Deed::Reset),
             "`bytes` is for `reset` of `upload` and `download`",
         );
         misfit(
-            self.bytes.is_some() && self.after_the_work,
+            self.bytes.is_some() && self.after_applying,
             "with `bytes` the work is cut short: it cannot be done first",
         );
         mistakes

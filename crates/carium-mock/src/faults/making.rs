@@ -5,7 +5,7 @@ use std::ops::{Bound, RangeBounds};
 
 use carium_api::Operation;
 
-use super::{Calls, Fault, Moment, Reply, Target, What};
+use super::{Calls, Fault, FaultResponse, Moment, Target, What};
 
 /// Calls of an operation of the API.
 #[derive(Clone, Copy, Debug)]
@@ -63,13 +63,13 @@ impl<T> On<T> {
     }
 
     /// What is asked for is done first. Otherwise the fault comes before, and nothing is done.
-    pub fn after_the_work(self) -> On<T, After> {
+    pub fn after_applying(self) -> On<T, After> {
         On { target: self.target, calls: self.calls, moment: Moment::After, of: PhantomData }
     }
 
     /// What is asked for is done, and the connection ends without an answer.
-    pub fn lose_answer(self) -> Fault {
-        self.after_the_work().reset()
+    pub fn lose_response(self) -> Fault {
+        self.after_applying().reset()
     }
 }
 
@@ -99,8 +99,8 @@ impl<T, M> On<T, M> {
         Self { calls: Calls::EVERY, ..self }
     }
 
-    /// This is answered: a status, or a [`Reply`].
-    pub fn answer(self, reply: impl Into<Reply>) -> Fault {
+    /// This is answered: a status, or a [`FaultResponse`].
+    pub fn respond(self, reply: impl Into<FaultResponse>) -> Fault {
         self.fails(What::Answer(reply.into()))
     }
 
@@ -125,12 +125,12 @@ impl On<Api> {
     /// What is asked for is done, and the connection ends in the middle of the answer's body; without an answer,
     /// where there is none.
     pub fn truncate(self) -> Fault {
-        self.after_the_work().fails(What::Truncate)
+        self.after_applying().fails(What::Truncate)
     }
 
     /// What is asked for is done, and the answer's body is no JSON. An answer without a body stays as it is.
     pub fn corrupt(self) -> Fault {
-        self.after_the_work().fails(What::Corrupt)
+        self.after_applying().fails(What::Corrupt)
     }
 
     /// All access tokens end before the call is looked at, which so is refused for its token.

@@ -1,6 +1,6 @@
 //! Faults that are drawn.
 
-use super::{Calls, Fault, Moment, Reply, Target, What};
+use super::{Calls, Fault, FaultResponse, Moment, Target, What};
 
 /// Where faults are drawn from.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,6 +55,6 @@ impl Random {
 
 /// A refusal, half of them with a word on when to come again.
 fn answer(status: u16, draw: &mut fastrand::Rng) -> What {
-    let reply = Reply::status(status);
+    let reply = FaultResponse::status(status);
     What::Answer(if draw.bool() { reply.header("retry-after", "0") } else { reply })
 }

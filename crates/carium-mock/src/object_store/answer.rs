@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_RANGE, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
 
-use super::fault::FaultAnswer;
+use super::fault::StoreResponse;
 use super::refusal::Refusal;
 use crate::listening::{Content, End};
 
@@ -51,8 +51,8 @@ impl From<Refusal> for Answer {
     }
 }
 
-impl From<FaultAnswer> for Answer {
-    fn from(fault: FaultAnswer) -> Self {
+impl From<StoreResponse> for Answer {
+    fn from(fault: StoreResponse) -> Self {
         let status = StatusCode::from_u16(fault.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let answer = Self { body: fault.body, ..Self::new(status) };
         fault.headers.iter().fold(answer, |answer, (name, value)| {

@@ -11,20 +11,20 @@ use super::object::Object;
 #[non_exhaustive]
 pub enum StoreFault {
     /// Says this, and does nothing.
-    Status(FaultAnswer),
+    Status(StoreResponse),
     /// Closes the connection. An upload: once exactly so many bytes of the request's body were read, or all, if
     /// there are not as many; nothing is stored. A download: once so many bytes of the answer's body were
     /// written, of which `Content-Length` announces the whole.
     ResetAfter(u64),
     /// Reads and says nothing more from the same place on, and holds the connection open.
-    SilenceAfter(u64),
+    StallAfter(u64),
     /// Does what was asked, an upload being stored if it is in order, and closes the connection without an
     /// answer.
-    LostAnswer,
+    LostResponse,
     /// Does what was asked, an upload being stored if it is in order, and says this.
-    DoneThenStatus(FaultAnswer),
+    ApplyThenStatus(StoreResponse),
     /// Does what was asked, an upload being stored if it is in order, says nothing, and holds the connection open.
-    DoneThenSilence,
+    ApplyThenStall,
     /// A download: the connection is closed in the middle of its body, of which `Content-Length` announces the whole.
     Truncated,
     /// A download: answers with 200 and the whole, whatever `Range` asks for.
@@ -39,20 +39,22 @@ impl StoreFault {
     /// An answer of this status in S3's form, as `503 SlowDown` is; given once everything was read.
     pub fn error(status: u16, code: &str, message: &str) -> Self {
         let error = super::refusal::document(code, message, &[]);
-        Self::Status(FaultAnswer::new(status).with_header("content-type", "application/xml").with_body(error))
+        Self::Status(
+            StoreResponse::new(status).with_header("content-type", "application/xml").with_body(error),
+        )
     }
 }
 
 /// What is answered instead, with [`StoreFault::Status`].
 #[derive(Clone)]
-pub struct FaultAnswer {
+pub struct StoreResponse {
     pub(super) status: u16,
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: Bytes,
     pub(super) at_once: bool,
 }
 
-impl FaultAnswer {
+impl StoreResponse {
     /// An answer with nothing but a status. A number that cannot be one is sent as 500.
     pub fn new(status: u16) -> Self {
         Self { status, headers: Vec::new(), body: Bytes::new(), at_once: false }
@@ -80,9 +82,9 @@ impl FaultAnswer {
     }
 }
 
-impl std::fmt::Debug for FaultAnswer {
+impl std::fmt::Debug for StoreResponse {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FaultAnswer")
+        f.debug_struct("StoreResponse")
             .field("status", &self.status)
             .field("at_once", &self.at_once)
             .finish_non_exhaustive()

@@ -33,7 +33,7 @@ pub(super) async fn post(
 ) -> Result<Answer, Closed> {
     let (head, body) = request.into_parts();
     let most = match fault {
-        Some(StoreFault::ResetAfter(bytes) | StoreFault::SilenceAfter(bytes)) => bytes,
+        Some(StoreFault::ResetAfter(bytes) | StoreFault::StallAfter(bytes)) => bytes,
         _ => u64::MAX,
     };
     let mut upload = Upload::new(body, most, record.clone());
@@ -48,7 +48,7 @@ pub(super) async fn post(
             upload.read_rest().await;
             return Err(Closed);
         }
-        Some(StoreFault::SilenceAfter(_)) => {
+        Some(StoreFault::StallAfter(_)) => {
             upload.read_rest().await;
             return std::future::pending().await;
         }
@@ -57,15 +57,15 @@ pub(super) async fn post(
             return Ok(finish(answer.into(), upload));
         }
         Some(
-            done @ (StoreFault::LostAnswer | StoreFault::DoneThenStatus(_) | StoreFault::DoneThenSilence),
+            done @ (StoreFault::LostResponse | StoreFault::ApplyThenStatus(_) | StoreFault::ApplyThenStall),
         ) => {
             upload.read_rest().await;
             if let Ok(accepted) = outcome {
                 accepted.store(store, upload.clone()).await?;
             }
             return match done {
-                StoreFault::DoneThenStatus(answer) => Ok(finish(answer.into(), upload)),
-                StoreFault::DoneThenSilence => std::future::pending().await,
+                StoreFault::ApplyThenStatus(answer) => Ok(finish(answer.into(), upload)),
+                StoreFault::ApplyThenStall => std::future::pending().await,
                 _ => Err(Closed),
             };
         }

@@ -129,17 +129,17 @@ async fn serve(
             let (head, _) = request.into_parts();
             let answer = get(store, &place, &head, fault.as_ref());
             match fault {
-                Some(StoreFault::LostAnswer) => return Err(Closed),
-                Some(StoreFault::Status(fault) | StoreFault::DoneThenStatus(fault)) => {
+                Some(StoreFault::LostResponse) => return Err(Closed),
+                Some(StoreFault::Status(fault) | StoreFault::ApplyThenStatus(fault)) => {
                     (fault.into(), End::Whole)
                 }
-                Some(StoreFault::DoneThenSilence) => (answer, End::Silence(0)),
+                Some(StoreFault::ApplyThenStall) => (answer, End::Silence(0)),
                 Some(StoreFault::Truncated) => {
                     let half = answer.body.len() as u64 / 2;
                     (answer, End::Cut(half, scissors))
                 }
                 Some(StoreFault::ResetAfter(bytes)) => (answer, End::Cut(bytes, scissors)),
-                Some(StoreFault::SilenceAfter(bytes)) => (answer, End::Silence(bytes)),
+                Some(StoreFault::StallAfter(bytes)) => (answer, End::Silence(bytes)),
                 _ => (answer, End::Whole),
             }
         }

@@ -31,7 +31,7 @@ enum State {
     /// So much was read as is to be read.
     Enough,
     /// The client has gone.
-    Broken,
+    ContractViolation,
 }
 
 /// There is nothing more to be read, and the body is not whole.
@@ -60,7 +60,7 @@ impl Upload {
 
     /// Whether there is no one to answer.
     pub(super) fn broken(&self) -> bool {
-        self.lock().state == State::Broken
+        self.lock().state == State::ContractViolation
     }
 
     /// Whether all was read.
@@ -95,7 +95,7 @@ impl Reading {
         loop {
             match self.state {
                 State::Whole => return Poll::Ready(None),
-                State::Enough | State::Broken => return Poll::Ready(Some(Err(Ended))),
+                State::Enough | State::ContractViolation => return Poll::Ready(Some(Err(Ended))),
                 State::Going if self.read >= self.most => {
                     self.state = State::Enough;
                     continue;
@@ -104,7 +104,7 @@ impl Reading {
             }
             let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
             let Some(Ok(frame)) = frame else {
-                self.state = if frame.is_none() { State::Whole } else { State::Broken };
+                self.state = if frame.is_none() { State::Whole } else { State::ContractViolation };
                 continue;
             };
             let Ok(mut chunk) = frame.into_data() else { continue };

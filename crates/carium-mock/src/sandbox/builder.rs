@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 
 use super::record::Record;
 use super::{Files, Sandbox, faults, server};
-use crate::contract::Deviation;
+use crate::contract::Violation;
 use crate::fake::FakeCarium;
 use crate::faults::Faults;
 use crate::listening::Listening;
@@ -55,7 +55,7 @@ impl SandboxBuilder {
 
     /// Shows each deviation from the spec to a function when it comes up, instead of failing the owner at the
     /// end: for a sandbox that others talk to. The function is called on the connection's task, and must not wait.
-    pub fn on_deviation(mut self, observe: impl Fn(&Deviation) + Send + Sync + 'static) -> Self {
+    pub fn on_violation(mut self, observe: impl Fn(&Violation) + Send + Sync + 'static) -> Self {
         self.record = Record::observed(Box::new(observe));
         self
     }

@@ -2,8 +2,8 @@
 
 use http::Method;
 
-use crate::faults::{Fault, Faults, Moment, Reply, Target, What};
-use crate::object_store::{FaultAnswer, StoreCall, StoreFault};
+use crate::faults::{Fault, FaultResponse, Faults, Moment, Target, What};
+use crate::object_store::{StoreCall, StoreFault, StoreResponse};
 
 /// What becomes of this call of the store.
 pub(super) fn of_store(faults: &Faults, call: &StoreCall) -> Option<StoreFault> {
@@ -18,17 +18,15 @@ pub(super) fn of_store(faults: &Faults, call: &StoreCall) -> Option<StoreFault> 
 fn in_its_words(fault: Fault) -> StoreFault {
     match (fault.what, fault.moment) {
         (What::Answer(reply), Moment::Before) => StoreFault::Status(answer(&reply)),
-        (What::Answer(reply), Moment::After) => StoreFault::DoneThenStatus(answer(&reply)),
+        (What::Answer(reply), Moment::After) => StoreFault::ApplyThenStatus(answer(&reply)),
         (What::Reset { after: Some(bytes) }, _) => StoreFault::ResetAfter(bytes),
         // An upload is read whole, and a download not begun.
         (What::Reset { after: None }, Moment::Before) if fault.target == Target::Upload => {
             StoreFault::ResetAfter(u64::MAX)
         }
-        (What::Reset { after: None }, _) => StoreFault::LostAnswer,
-        (What::Silence, Moment::Before) if fault.target == Target::Upload => {
-            StoreFault::SilenceAfter(u64::MAX)
-        }
-        (What::Silence, _) => StoreFault::DoneThenSilence,
+        (What::Reset { after: None }, _) => StoreFault::LostResponse,
+        (What::Silence, Moment::Before) if fault.target == Target::Upload => StoreFault::StallAfter(u64::MAX),
+        (What::Silence, _) => StoreFault::ApplyThenStall,
         (What::Truncate, _) => StoreFault::Truncated,
         (What::Corrupt, _) => StoreFault::Corrupt,
         (What::Expire | What::RevokeToken, _) => {
@@ -37,8 +35,8 @@ fn in_its_words(fault: Fault) -> StoreFault {
     }
 }
 
-fn answer(reply: &Reply) -> FaultAnswer {
-    let answer = FaultAnswer::new(reply.status.as_u16()).with_body(reply.body.clone());
+fn answer(reply: &FaultResponse) -> StoreResponse {
+    let answer = StoreResponse::new(reply.status.as_u16()).with_body(reply.body.clone());
     reply.headers.iter().fold(answer, |answer, (name, value)| {
         value.to_str().map_or(answer.clone(), |value| answer.with_header(name.as_str(), value))
     })

@@ -7,18 +7,18 @@ use bytes::Bytes;
 use carium_api::Operation;
 use http::{Request, Response};
 
-use crate::contract::{Deviation, judge_answer, judge_request};
+use crate::contract::{Violation, judge_answer, judge_request};
 use crate::service::answer::BeyondTheSpec;
 
 /// How many are kept. A sandbox may run for days, and nobody reads more.
 const KEPT: usize = 1000;
 
-type Observe = dyn Fn(&Deviation) + Send + Sync;
+type Observe = dyn Fn(&Violation) + Send + Sync;
 
 /// What differed from the spec so far.
 #[derive(Default)]
 pub(crate) struct Record {
-    kept: Mutex<Vec<Deviation>>,
+    kept: Mutex<Vec<Violation>>,
     observe: Option<Box<Observe>>,
 }
 
@@ -33,15 +33,15 @@ impl Record {
         self.observe.is_some()
     }
 
-    pub(crate) fn all(&self) -> Vec<Deviation> {
+    pub(crate) fn all(&self) -> Vec<Violation> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(crate) fn take(&self) -> Vec<Deviation> {
+    pub(crate) fn take(&self) -> Vec<Violation> {
         std::mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(crate) fn add(&self, deviation: Deviation) {
+    pub(crate) fn add(&self, deviation: Violation) {
         if let Some(observe) = &self.observe {
             observe(&deviation);
         }

@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 
 use super::record::Record;
 use super::route::{Route, route, shown};
-use crate::contract::Deviation;
+use crate::contract::Violation;
 use crate::listening::{Closed, Connection, Content, End, Scissors};
 use crate::service::answer::Refusal;
 use crate::service::{Outcome, Service};
@@ -50,7 +50,7 @@ async fn serve(service: &Service, record: &Record, request: Request<Incoming>) -
         Ok(body) => body,
         Err(error) if error.is::<LengthLimitError>() => {
             let expected = format!("a body of at most {LONGEST_BODY} bytes");
-            record.add(Deviation::unknown_call(shown(&head.method, head.uri.path()), expected));
+            record.add(Violation::unknown_call(shown(&head.method, head.uri.path()), expected));
             let detail = "The body is larger than any request of this API.";
             let refusal = Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail);
             return Outcome::Answered(refusal.into_response());
@@ -60,7 +60,7 @@ async fn serve(service: &Service, record: &Record, request: Request<Incoming>) -
     };
     let request = Request::from_parts(head, body.to_bytes());
     let (method, path) = (request.method(), request.uri().path());
-    let unknown = |expected: String| record.add(Deviation::unknown_call(shown(method, path), expected));
+    let unknown = |expected: String| record.add(Violation::unknown_call(shown(method, path), expected));
     match route(method, path) {
         Route::Operation(operation) => {
             let outcome = service.take(operation, &request);

@@ -40,7 +40,9 @@ impl FakeAccount {
     pub fn credentials(&self) -> Result<Credentials, Error> {
         let credentials = Credentials::new(self.username, self.password)?;
         match self.totp_secret {
-            Some(secret) => Ok(credentials.with_code(OneTimeCode::from_secret(&Secret::from(secret))?)),
+            Some(secret) => {
+                Ok(credentials.one_time_code(OneTimeCode::from_totp_secret(&Secret::from(secret))?))
+            }
             None => Ok(credentials),
         }
     }

@@ -34,7 +34,7 @@ pub(crate) fn create(world: &mut World, store: &dyn Store, asked: &Asked<'_>) ->
 pub(crate) fn process(world: &mut World, store: &dyn Store, asked: &Asked<'_>) -> Result<Answer, Refusal> {
     let id = asked.id("document")?;
     let filed = world.documents.get_mut(&id).ok_or_else(not_found)?;
-    if filed.is_processed && world.quirks.has(Quirk::ProcessedIsConflict) {
+    if filed.is_processed && world.quirks.has(Quirk::ReprocessReturns409) {
         return Err(Refusal::new(StatusCode::CONFLICT, "processed", "The document is processed."));
     }
     if !store.has(id) {

@@ -30,21 +30,21 @@ pub enum Quirk {
     /// Links between pages are absolute.
     AbsoluteLinks,
     /// The last page has no `links.next`, rather than one that is `null`.
-    AbsentLastLink,
+    LastLinkOmitted,
     /// A refusal has a status and no body.
-    BareRefusals,
+    ErrorsWithoutDetails,
     /// Deletions, invitations and `process-upload` answer 200 with a body.
-    BodiesWhereNoneIsNeeded,
+    ExtraBodies,
     /// A creation answers 200.
-    CreatedIsOk,
+    CreateReturns200,
     /// The URL of a download stands in `download-info.download-url`.
     DownloadInfoNested,
     /// The URL of a download stands in `url`.
     DownloadInfoPlain,
     /// A username that is taken answers 422 rather than 409.
-    DuplicateIsUnprocessable,
+    DuplicateReturns422,
     /// `process-upload` of a document that is processed answers 409, and says that it is done.
-    ProcessedIsConflict,
+    ReprocessReturns409,
     /// Answers have attributes and members that the spec does not know.
     UnknownAttributes,
     /// A patient who was just created is answered with a gender and a locale that the spec does not know, and every
@@ -58,14 +58,14 @@ impl Quirk {
     /// Each of them.
     pub const ALL: [Self; 12] = [
         Self::AbsoluteLinks,
-        Self::AbsentLastLink,
-        Self::BareRefusals,
-        Self::BodiesWhereNoneIsNeeded,
-        Self::CreatedIsOk,
+        Self::LastLinkOmitted,
+        Self::ErrorsWithoutDetails,
+        Self::ExtraBodies,
+        Self::CreateReturns200,
         Self::DownloadInfoNested,
         Self::DownloadInfoPlain,
-        Self::DuplicateIsUnprocessable,
-        Self::ProcessedIsConflict,
+        Self::DuplicateReturns422,
+        Self::ReprocessReturns409,
         Self::UnknownAttributes,
         Self::UnknownEnumValues,
         Self::TypedFormFields,
@@ -92,12 +92,12 @@ impl Quirks {
         if self.0.is_empty() {
             return answer;
         }
-        if self.has(Quirk::CreatedIsOk) && answer.status == StatusCode::CREATED {
+        if self.has(Quirk::CreateReturns200) && answer.status == StatusCode::CREATED {
             answer.status = StatusCode::OK;
         }
         match &mut answer.body {
             Some(body) => self.of_body(asked, body),
-            None if self.has(Quirk::BodiesWhereNoneIsNeeded) => {
+            None if self.has(Quirk::ExtraBodies) => {
                 answer = Answer { status: StatusCode::OK, is_beyond_the_spec: true, body: None };
                 answer.body = Some(json!({"meta": {"done": true}}));
             }
@@ -108,10 +108,10 @@ impl Quirks {
 
     /// A no, in the other ways.
     pub(crate) fn of_refusal(&self, mut refusal: Refusal) -> Refusal {
-        if self.has(Quirk::DuplicateIsUnprocessable) && refusal.code == "duplicate" {
+        if self.has(Quirk::DuplicateReturns422) && refusal.code == "duplicate" {
             refusal.status = StatusCode::UNPROCESSABLE_ENTITY;
         }
-        refusal.is_bare = self.has(Quirk::BareRefusals);
+        refusal.is_bare = self.has(Quirk::ErrorsWithoutDetails);
         refusal
     }
 
@@ -147,7 +147,7 @@ impl Quirks {
 
     fn of_links(&self, asked: &Asked<'_>, body: &mut Value) {
         let Some(links) = body.get_mut("links").and_then(Value::as_object_mut) else { return };
-        if self.has(Quirk::AbsentLastLink) {
+        if self.has(Quirk::LastLinkOmitted) {
             links.retain(|_, link| !link.is_null());
         }
         if let Some(origin) = asked.origin().filter(|_| self.has(Quirk::AbsoluteLinks)) {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use carium::documents::{
-    Blocks, ByteRange, DocumentReferenceId, FilePart, Incoming, Sha256Digest, Transfers, UploadForm,
-    store_refusal,
+    ByteRange, ByteStream, DocumentReferenceId, DownloadResponse, FilePart, Sha256Digest, Transfers,
+    UploadForm, store_error,
 };
 use carium::{Error, ErrorKind, Secret};
 use futures_util::{StreamExt as _, stream};
@@ -17,7 +17,7 @@ use http::{HeaderMap, StatusCode};
 use tokio::time::Instant;
 
 use super::with_a_bit_flipped;
-use crate::faults::{Fault, Faults, Moment, Reply, Target, What};
+use crate::faults::{Fault, FaultResponse, Faults, Moment, Target, What};
 
 /// Where the files are: what the service presigns, and looks into.
 pub(crate) trait Store: Send + Sync {
@@ -105,11 +105,11 @@ fn sign(what: &str, key: &str, until: &str) -> String {
 const SILENCE: Duration = Duration::from_mins(1);
 
 fn expired() -> Error {
-    store_refusal(StatusCode::FORBIDDEN, &HeaderMap::new(), b"Request has expired")
+    store_error(StatusCode::FORBIDDEN, &HeaderMap::new(), b"Request has expired")
 }
 
 fn refused(status: StatusCode) -> Error {
-    store_refusal(status, &HeaderMap::new(), b"")
+    store_error(status, &HeaderMap::new(), b"")
 }
 
 fn cut_off() -> Error {
@@ -126,11 +126,11 @@ async fn silent() -> Error {
 }
 
 /// What a reply that a fault gives means to a client.
-fn judged(reply: &Reply) -> Result<(), Error> {
+fn judged(reply: &FaultResponse) -> Result<(), Error> {
     if reply.status.is_success() {
         return Ok(());
     }
-    Err(store_refusal(reply.status, &reply.headers, &reply.body))
+    Err(store_error(reply.status, &reply.headers, &reply.body))
 }
 
 #[async_trait]
@@ -161,14 +161,14 @@ impl Transfers for MemoryStore {
         }
     }
 
-    async fn get(&self, url: &Secret, range: Option<ByteRange>) -> Result<Incoming, Error> {
+    async fn get(&self, url: &Secret, range: Option<ByteRange>) -> Result<DownloadResponse, Error> {
         range.as_ref().map_or(Ok(()), ByteRange::check)?;
         let what = self.faults.next(Target::Download).map(|fault| fault.what);
         match &what {
             Some(What::Answer(reply)) => {
                 judged(reply)?;
                 // A yes without the file.
-                return Ok(Incoming::whole(
+                return Ok(DownloadResponse::whole(
                     Some(reply.body.len() as u64),
                     stream::iter([Ok(reply.body.clone())]).boxed(),
                 ));
@@ -197,7 +197,7 @@ impl Transfers for MemoryStore {
         };
         let total = content.len() as u64;
         let version = format!("\"{}\"", Sha256Digest::of(&content));
-        let range = range.filter(|range| range.of_version.as_ref().is_none_or(|wanted| *wanted == version));
+        let range = range.filter(|range| range.if_version.as_ref().is_none_or(|wanted| *wanted == version));
         let (from, until) =
             range.map_or((0, total), |range| (range.from, range.until.unwrap_or(total).min(total)));
         if from > total {
@@ -205,7 +205,7 @@ impl Transfers for MemoryStore {
         }
         let at = |byte: u64| usize::try_from(byte).unwrap_or(usize::MAX).min(content.len());
         let body = sent(content.slice(at(from)..at(until.max(from))), what.as_ref());
-        let mut incoming = Incoming::whole(Some(total), body);
+        let mut incoming = DownloadResponse::whole(Some(total), body);
         (incoming.start, incoming.version, incoming.file_name) = (from, Some(version), Some(name));
         Ok(incoming)
     }
@@ -240,7 +240,7 @@ impl MemoryStore {
 /// Reads a file until there are so many bytes.
 async fn read(file: FilePart, most: u64) -> Result<BytesMut, Error> {
     let mut all = BytesMut::new();
-    let mut blocks = file.content.into_blocks();
+    let mut blocks = file.content.into_stream();
     while (all.len() as u64) < most
         && let Some(block) = blocks.next().await
     {
@@ -252,7 +252,7 @@ async fn read(file: FilePart, most: u64) -> Result<BytesMut, Error> {
 }
 
 /// The body of a download, some at a time, as far as a fault lets it.
-fn sent(content: Bytes, fault: Option<&What>) -> Blocks<Error> {
+fn sent(content: Bytes, fault: Option<&What>) -> ByteStream<Error> {
     let (content, is_cut) = match fault {
         Some(What::Reset { after: Some(bytes) }) => {
             let most = usize::try_from(*bytes).unwrap_or(usize::MAX).min(content.len());

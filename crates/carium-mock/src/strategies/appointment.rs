@@ -163,7 +163,7 @@ impl Parts {
             builder = builder.status(status);
         }
         if let Some(kind) = self.kind {
-            builder = builder.kind(kind);
+            builder = builder.appointment_type(kind);
         }
         builder
     }

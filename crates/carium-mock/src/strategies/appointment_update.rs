@@ -46,7 +46,7 @@ pub fn appointment_update() -> impl Strategy<Value = AppointmentUpdate> + Clone 
                 update = update.status(status);
             }
             if let Some(kind) = kind {
-                update = update.kind(kind);
+                update = update.appointment_type(kind);
             }
             if let Some(attach) = channel {
                 update = update.video_channel(attach);

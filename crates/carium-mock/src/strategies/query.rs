@@ -3,7 +3,7 @@
 use std::num::NonZeroU64;
 
 use carium::documents::DocumentQuery;
-use carium::{ListOptions, Page};
+use carium::{ListOptions, PageCursor};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -18,8 +18,8 @@ pub fn list_options() -> impl Strategy<Value = ListOptions> + Clone {
     let number = |most| (1..=most).prop_filter_map("zero", NonZeroU64::new);
     (option::of(number(20_u64)), option::of(number(500_u64)))
         .prop_map(|(page, size)| {
-            let from = page.map_or_else(Page::first, Page::number);
-            let options = ListOptions::default().from(from);
+            let from = page.map_or_else(PageCursor::first, PageCursor::number);
+            let options = ListOptions::default().start_at(from);
             size.into_iter().fold(options, ListOptions::page_size)
         })
         .boxed()

@@ -31,7 +31,7 @@ pub(crate) struct Side {
 pub(crate) struct Seen {
     pub(crate) kind: ErrorKind,
     status: Option<u16>,
-    may_have_happened: bool,
+    may_have_been_applied: bool,
     attempts: u32,
     fields: Vec<String>,
 }
@@ -41,7 +41,7 @@ impl From<&Error> for Seen {
         Self {
             kind: error.kind(),
             status: error.status(),
-            may_have_happened: error.may_have_happened(),
+            may_have_been_applied: error.may_have_been_applied(),
             attempts: error.attempts(),
             fields: error
                 .problems()
@@ -78,8 +78,8 @@ impl Side {
     }
 
     fn new(fake: FakeCarium, sandbox: Option<Sandbox>) -> Self {
-        let policy = RetryPolicy::default().with_max_attempts(3).with_delays(Duration::ZERO, Duration::ZERO);
-        let client = fake.client_builder().retry(policy).build().unwrap();
+        let policy = RetryPolicy::default().max_attempts(3).delays(Duration::ZERO, Duration::ZERO);
+        let client = fake.client_builder().retry_policy(policy).build().unwrap();
         // The sandbox knows one from the beginning.
         for number in 1..PRACTITIONERS {
             fake.practitioner(&format!("Dr. {number}"));
@@ -129,7 +129,7 @@ impl Side {
                     .patient(self.patient(patient))
                     .practitioner(self.fake.practitioner("Dr. Quill"))
                     .status(self.fake.appointment_status("Scheduled"))
-                    .kind(self.fake.appointment_type("Video visit"))
+                    .appointment_type(self.fake.appointment_type("Video visit"))
                     .between(time("2026-01-01T09:00:00Z"), time("2026-01-01T09:30:00Z"));
                 let id = carium.appointments().create(appointment.build().unwrap()).await?;
                 self.appointments.push(id);
@@ -148,7 +148,7 @@ impl Side {
             }
             Step::Post { document, length } => {
                 if let Some((_, Some(form))) = self.documents.get(document) {
-                    let content = Content::Whole(vec![7; length].into());
+                    let content = Content::Bytes(vec![7; length].into());
                     let file = FilePart::new("letter.pdf", "application/pdf", length as u64, content);
                     carium.transfers().post(form, file).await?;
                 }
@@ -217,7 +217,7 @@ impl Side {
                 .fake
                 .calls()
                 .iter()
-                .map(|call| (call.operation, call.status, call.met_fault))
+                .map(|call| (call.operation, call.status, call.fault_injected))
                 .collect(),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use carium_mock::object_store::{FaultAnswer, Object, ObjectStore, StoreFault};
+use carium_mock::object_store::{Object, ObjectStore, StoreFault, StoreResponse};
 use tokio::io::AsyncWriteExt as _;
 
 use crate::support::{bytes, client, connect, get_head, hear, send, split, try_send, until, upload};
@@ -29,7 +29,7 @@ async fn a_fault_is_asked_for_with_the_call_and_its_number_among_those_of_its_me
         assert_eq!(send(client().get(&link)).await.status, status);
         assert_eq!(upload(&store, "content 1").send().await.status, 204);
     }
-    store.set_faults(|_, _| Some(StoreFault::LostAnswer));
+    store.set_faults(|_, _| Some(StoreFault::LostResponse));
     store.clear_faults();
     assert_eq!(send(client().get(&link)).await.status, 200);
 }
@@ -37,7 +37,7 @@ async fn a_fault_is_asked_for_with_the_call_and_its_number_among_those_of_its_me
 #[tokio::test]
 async fn another_answer_is_given_and_nothing_done() {
     let answer =
-        FaultAnswer::new(500).with_header("retry-after", "7").with_header("b d", "").with_body("sorry");
+        StoreResponse::new(500).with_header("retry-after", "7").with_header("b d", "").with_body("sorry");
     let store = faulty(StoreFault::Status(answer)).await;
     let upload = upload(&store, bytes(3_000_000));
     let link = store.presign_get("a/1", HOUR);
@@ -57,7 +57,7 @@ async fn another_answer_is_given_and_nothing_done() {
 
 #[tokio::test]
 async fn an_answer_can_come_before_the_body() {
-    let store = faulty(StoreFault::Status(FaultAnswer::new(503).at_once())).await;
+    let store = faulty(StoreFault::Status(StoreResponse::new(503).at_once())).await;
     let upload = upload(&store, bytes(3_000_000));
     let mut stream = connect(&store, upload.head()).await;
     let (answer, _) = hear(&mut stream, 1).await;
@@ -90,7 +90,7 @@ async fn an_upload_is_cut_after_so_many_bytes() {
 
 #[tokio::test]
 async fn an_upload_is_met_with_silence_after_so_many_bytes() {
-    let store = faulty(StoreFault::SilenceAfter(5000)).await;
+    let store = faulty(StoreFault::StallAfter(5000)).await;
     let upload = upload(&store, bytes(10_000));
     let mut stream = connect(&store, [upload.head().into_bytes(), upload.body()].concat()).await;
     until(|| store.calls().first().is_some_and(|call| call.body_read == 5000)).await;
@@ -101,7 +101,7 @@ async fn an_upload_is_met_with_silence_after_so_many_bytes() {
 
 #[tokio::test]
 async fn an_answer_is_lost_and_what_was_asked_done() {
-    let store = faulty(StoreFault::LostAnswer).await;
+    let store = faulty(StoreFault::LostResponse).await;
     let mut upload = upload(&store, "content 1");
     assert!(try_send(upload.request()).await.is_err());
     assert_eq!(store.object("a/1").unwrap().content(), "content 1");
@@ -120,7 +120,7 @@ async fn a_download_ends_after_so_many_bytes() {
     for (most, cut) in
         [(0, true), (1, true), (65_536, true), (3_000_001, true), (0, false), (3_000_001, false)]
     {
-        let fault = if cut { StoreFault::ResetAfter(most) } else { StoreFault::SilenceAfter(most) };
+        let fault = if cut { StoreFault::ResetAfter(most) } else { StoreFault::StallAfter(most) };
         let store = faulty(fault).await;
         store.put("a/1", content.clone());
         let link = store.presign_get("a/1", HOUR);

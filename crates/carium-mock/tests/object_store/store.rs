@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use carium_mock::object_store::{FaultAnswer, Object, ObjectStore, PresignPost, StoreFault};
+use carium_mock::object_store::{Object, ObjectStore, PresignPost, StoreFault, StoreResponse};
 use tokio::net::TcpStream;
 
 use crate::support::{connect, hear, until, upload};
@@ -40,7 +40,7 @@ async fn nothing_is_printed_that_gives_access_or_content() {
     store.put_object(canary, object.clone());
     let link = store.presign_get("a/1", Duration::from_mins(1));
     let _ = crate::support::send(crate::support::client().get(&link)).await;
-    let answer = FaultAnswer::new(500).with_header(canary, canary).with_body(canary);
+    let answer = StoreResponse::new(500).with_header(canary, canary).with_body(canary);
     let printed = [
         format!("{upload:?}"),
         format!("{form:?}"),

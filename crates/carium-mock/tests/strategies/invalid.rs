@@ -7,7 +7,7 @@ use carium::Error;
 use carium::appointments::{AppointmentUpdate, NewAppointmentBuilder};
 use carium::documents::NewDocumentBuilder;
 use carium::patients::NewPatientBuilder;
-use carium_mock::strategies::{self, Invalid, InvitationParts};
+use carium_mock::strategies::{self, Invalid, InvitationInput};
 use proptest::prelude::*;
 
 use crate::service::Lister;
@@ -73,7 +73,7 @@ fn patients_are_refused_for_one_reason() {
 fn invitations_are_refused_for_one_reason() {
     ways(
         &strategies::invalid_invitation(),
-        InvitationParts::build,
+        InvitationInput::build,
         &[("username", &["blank"]), ("notifications", &["empty"])],
     );
 }

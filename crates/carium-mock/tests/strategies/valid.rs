@@ -185,9 +185,9 @@ fn queries_are_taken() {
     sometimes(
         &strategies::document_query(),
         &[
-            ("no filter", |it| it.of_patient().is_none() && it.of_class().is_none()),
-            ("a patient", |it| it.of_patient().is_some()),
-            ("further filters", |it| it.further().count() > 1),
+            ("no filter", |it| it.patient_filter().is_none() && it.class_filter().is_none()),
+            ("a patient", |it| it.patient_filter().is_some()),
+            ("further filters", |it| it.extra_filters().count() > 1),
         ],
     );
 }

@@ -163,13 +163,13 @@ struct Announce {
 
 #[derive(Serialize)]
 struct AnnounceData {
-    attributes: NewReference,
+    attributes: CreatedDocument,
     r#type: &'static str,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct NewReference {
+struct CreatedDocument {
     attachment_content_type: &'static str,
     attachment_filename: &'static str,
     class_id: &'static str,
@@ -183,7 +183,7 @@ impl Announce {
     /// The example of the spec.
     const EXAMPLE: Self = Self {
         data: AnnounceData {
-            attributes: NewReference {
+            attributes: CreatedDocument {
                 attachment_content_type: TYPE,
                 attachment_filename: NAME,
                 class_id: "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002",

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::error::Error;
 use crate::outcome;
-use crate::page::{Items, ListOptions, Page, items};
+use crate::page::{Items, ListOptions, PageCursor, items};
 
 /// The service, over the client.
 pub(crate) struct ApiAppointments {
@@ -23,7 +23,7 @@ pub(crate) struct ApiAppointments {
 macro_rules! vocabulary {
     ($self:ident, $options:ident, $operation:ident, $method:ident) => {{
         let (organization, size) = ($self.organization, $options.page_size);
-        let begin = move |client: Client, page: Page| async move {
+        let begin = move |client: Client, page: PageCursor| async move {
             let mut list = client.$method();
             if let Some(organization) = organization {
                 list = list.organization_id(organization);

@@ -83,7 +83,7 @@ impl NewAppointmentBuilder {
 
     /// The type, from [`Appointments::types`](super::Appointments::types). Required.
     #[must_use]
-    pub fn kind(mut self, kind: AppointmentTypeId) -> Self {
+    pub fn appointment_type(mut self, kind: AppointmentTypeId) -> Self {
         self.kind = Some(kind);
         self
     }

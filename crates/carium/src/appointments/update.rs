@@ -47,7 +47,7 @@ impl AppointmentUpdate {
 
     /// Gives it another type.
     #[must_use]
-    pub fn kind(mut self, kind: AppointmentTypeId) -> Self {
+    pub fn appointment_type(mut self, kind: AppointmentTypeId) -> Self {
         self.0.type_id = Some(kind);
         self
     }

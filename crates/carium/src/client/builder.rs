@@ -33,29 +33,29 @@ const LIFETIMES: std::ops::RangeInclusive<u64> = 1..=3600;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use]
-pub struct Builder {
+pub struct CariumBuilder {
     base_url: String,
     allow_plain_http: bool,
     credentials: Option<Credentials>,
     token_lifetime: Option<Duration>,
     organization: Option<OrganizationId>,
-    call_deadline: Duration,
-    try_timeout: Duration,
+    call_timeout: Duration,
+    attempt_timeout: Duration,
     connect_timeout: Duration,
     retry: RetryPolicy,
     in_flight: usize,
-    answer_limit: usize,
+    max_response_bytes: usize,
     user_agent: String,
     http: Option<reqwest::ClientBuilder>,
     transport: Option<Arc<dyn Transport>>,
-    transfer_silence: Duration,
-    transfer_http: Option<reqwest::ClientBuilder>,
+    transfer_idle_timeout: Duration,
+    transfer_http_client: Option<reqwest::ClientBuilder>,
     transfers: Option<Arc<dyn Transfers>>,
     random: Arc<dyn Fn() -> f64 + Send + Sync>,
     clock: Clock,
 }
 
-impl Default for Builder {
+impl Default for CariumBuilder {
     fn default() -> Self {
         Self {
             base_url: BASE_URL.to_owned(),
@@ -63,17 +63,17 @@ impl Default for Builder {
             credentials: None,
             token_lifetime: None,
             organization: None,
-            call_deadline: Duration::from_mins(1),
-            try_timeout: Duration::from_secs(20),
+            call_timeout: Duration::from_mins(1),
+            attempt_timeout: Duration::from_secs(20),
             connect_timeout: Duration::from_secs(5),
             retry: RetryPolicy::default(),
             in_flight: 64,
-            answer_limit: 16 * 1024 * 1024,
+            max_response_bytes: 16 * 1024 * 1024,
             user_agent: concat!("carium-rust/", env!("CARGO_PKG_VERSION")).to_owned(),
             http: None,
             transport: None,
-            transfer_silence: Duration::from_mins(1),
-            transfer_http: None,
+            transfer_idle_timeout: Duration::from_mins(1),
+            transfer_http_client: None,
             transfers: None,
             random: Arc::new(fastrand::f64),
             clock: Arc::new(|| {
@@ -83,7 +83,7 @@ impl Default for Builder {
     }
 }
 
-impl Builder {
+impl CariumBuilder {
     /// The root of the API. Left out, `https://api.carium.com`. Plain http is refused, loopback aside.
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
         self.base_url = url.into();
@@ -117,14 +117,14 @@ impl Builder {
     }
 
     /// How long a call may take in all, with every wait and repetition. Left out, 1 minute.
-    pub fn call_deadline(mut self, deadline: Duration) -> Self {
-        self.call_deadline = deadline;
+    pub fn call_timeout(mut self, deadline: Duration) -> Self {
+        self.call_timeout = deadline;
         self
     }
 
     /// How long one try may take, from connecting to the last byte. Left out, 20 seconds.
-    pub fn try_timeout(mut self, timeout: Duration) -> Self {
-        self.try_timeout = timeout;
+    pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
+        self.attempt_timeout = timeout;
         self
     }
 
@@ -135,20 +135,20 @@ impl Builder {
     }
 
     /// How often and how soon a call is repeated.
-    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+    pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
         self.retry = policy;
         self
     }
 
     /// How many requests may be in flight at a time. Left out, 64.
-    pub fn concurrency_limit(mut self, requests: usize) -> Self {
+    pub fn max_concurrency(mut self, requests: usize) -> Self {
         self.in_flight = requests;
         self
     }
 
     /// How large an answer may be, in bytes. Left out, 16 MiB.
-    pub fn answer_limit(mut self, bytes: usize) -> Self {
-        self.answer_limit = bytes;
+    pub fn max_response_bytes(mut self, bytes: usize) -> Self {
+        self.max_response_bytes = bytes;
         self
     }
 
@@ -161,13 +161,13 @@ impl Builder {
     /// An HTTP client of one's own making, for proxies, certificates and the like. Redirects and repetitions
     /// are switched off on it, and the timeout of connecting and the user agent are set, whatever it says of
     /// them. Give it no cookie store: the service needs none, and what it keeps would be sent.
-    pub fn http(mut self, http: reqwest::ClientBuilder) -> Self {
+    pub fn http_client(mut self, http: reqwest::ClientBuilder) -> Self {
         self.http = Some(http);
         self
     }
 
     /// A transport of one's own, in place of the HTTP client. Every other part stays around it; what is set for
-    /// the HTTP client (`http`, `connect_timeout`, `user_agent`, `answer_limit`) has no effect then.
+    /// the HTTP client (`http`, `connect_timeout`, `user_agent`, `max_response_bytes`) has no effect then.
     pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
         self.transport = Some(transport);
         self
@@ -178,8 +178,8 @@ impl Builder {
     ///
     /// What the system has taken to send counts as moved, which may be some MiB: on a line that needs longer for
     /// those, this has to be longer.
-    pub fn transfer_silence(mut self, silence: Duration) -> Self {
-        self.transfer_silence = silence;
+    pub fn transfer_idle_timeout(mut self, silence: Duration) -> Self {
+        self.transfer_idle_timeout = silence;
         self
     }
 
@@ -187,8 +187,8 @@ impl Builder {
     /// apart from the client of the API, so that no token can get there. Redirects, repetitions and HTTP/2 are
     /// switched off on it, and the timeout of connecting and the user agent are set, whatever it says of them.
     /// Give it no cookie store, and least of all one that the API's client has too.
-    pub fn transfer_http(mut self, http: reqwest::ClientBuilder) -> Self {
-        self.transfer_http = Some(http);
+    pub fn transfer_http_client(mut self, http: reqwest::ClientBuilder) -> Self {
+        self.transfer_http_client = Some(http);
         self
     }
 
@@ -231,7 +231,7 @@ impl Builder {
         if self.in_flight == 0 {
             problems.push(Problem::new("concurrency-limit", "is 0, which nothing would get through"));
         }
-        if self.transfer_silence.is_zero() {
+        if self.transfer_idle_timeout.is_zero() {
             problems.push(Problem::new("transfer-silence", "is 0, which no transfer would survive"));
         }
         let (Some(base_url), Some(credentials), []) = (base_url, self.credentials, problems.as_slice())
@@ -239,27 +239,27 @@ impl Builder {
             return Err(Error::invalid("the client cannot be set up as given", problems));
         };
         let settings = Settings {
-            call_deadline: self.call_deadline.min(LONGEST_DEADLINE),
-            try_timeout: self.try_timeout.min(LONGEST_DEADLINE),
+            call_timeout: self.call_timeout.min(LONGEST_DEADLINE),
+            attempt_timeout: self.attempt_timeout.min(LONGEST_DEADLINE),
             in_flight: self.in_flight,
             retry: self.retry,
             random: self.random,
             server: base_url.host().into(),
         };
         let connect_timeout =
-            self.connect_timeout.min(settings.try_timeout / 2).min(settings.call_deadline / 2);
+            self.connect_timeout.min(settings.attempt_timeout / 2).min(settings.call_timeout / 2);
         let plain = base_url.is_plain_http();
         let http =
             |own: Option<reqwest::ClientBuilder>| http_client(own, plain, connect_timeout, &self.user_agent);
         let innermost = match self.transport {
             Some(transport) => transport,
-            None => Arc::new(Wire::new(built(http(self.http))?, self.answer_limit)),
+            None => Arc::new(Wire::new(built(http(self.http))?, self.max_response_bytes)),
         };
         let transfers = if let Some(transfers) = self.transfers {
             transfers
         } else {
-            let client = built(http(self.transfer_http).http1_only())?;
-            Arc::new(HttpTransfers::new(client, self.transfer_silence.min(LONGEST_DEADLINE), plain))
+            let client = built(http(self.transfer_http_client).http1_only())?;
+            Arc::new(HttpTransfers::new(client, self.transfer_idle_timeout.min(LONGEST_DEADLINE), plain))
         };
         let tries = Tries::new(settings.retry.clone(), Arc::clone(&settings.random));
         let budget = Arc::new(Budget::new());
@@ -272,16 +272,22 @@ impl Builder {
         );
         let session = Arc::new(session);
         let transport = transport::with_session(&innermost, Arc::clone(&session), &settings, &budget);
-        Ok(Carium::new(Client::over(base_url, transport), session, self.organization, transfers, tries))
+        Ok(Carium::new(
+            Client::with_shared_transport(base_url, transport),
+            session,
+            self.organization,
+            transfers,
+            tries,
+        ))
     }
 
     fn checked_base_url(&self, problems: &mut Vec<Problem>) -> Option<BaseUrl> {
         let read = if self.allow_plain_http {
-            BaseUrl::allowing_plain_http(&self.base_url)
+            BaseUrl::parse_allowing_plain_http(&self.base_url)
         } else {
             self.base_url.parse()
         };
-        read.map_err(|error| problems.push(Problem::new("base-url", error.what()))).ok()
+        read.map_err(|error| problems.push(Problem::new("base-url", error.message()))).ok()
     }
 }
 
@@ -318,9 +324,9 @@ fn built(http: reqwest::ClientBuilder) -> Result<reqwest::Client, Error> {
     })
 }
 
-impl fmt::Debug for Builder {
+impl fmt::Debug for CariumBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder")
+        f.debug_struct("CariumBuilder")
             .field("credentials", &self.credentials)
             .field("organization", &self.organization)
             .field("retry", &self.retry)

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use carium_api::types::OrganizationId;
 use carium_api::{BaseUrl, Secret};
 
-use super::Builder;
+use super::CariumBuilder;
 use crate::error::Error;
 use crate::problem::Problem;
 use crate::session::{Credentials, OneTimeCode};
@@ -19,7 +19,7 @@ const ORGANIZATION_ID: &str = "CARIUM_ORGANIZATION_ID";
 
 /// A builder set by variables, which are looked up by a function. One that is empty counts as missing, but for
 /// the base URL: what was meant to lead elsewhere must not lead to the service.
-pub(super) fn builder(variable: impl Fn(&str) -> Option<OsString>) -> Result<Builder, Error> {
+pub(super) fn builder(variable: impl Fn(&str) -> Option<OsString>) -> Result<CariumBuilder, Error> {
     let mut problems = Vec::new();
     let mut texts = HashMap::new();
     for name in [BASE_URL, USERNAME, PASSWORD, TOTP_SECRET, ORGANIZATION_ID] {
@@ -30,7 +30,7 @@ pub(super) fn builder(variable: impl Fn(&str) -> Option<OsString>) -> Result<Bui
         }
     }
     let mut given = |name: &'static str| texts.remove(name);
-    let mut builder = Builder::default();
+    let mut builder = CariumBuilder::default();
     if let Some(url) = given(BASE_URL) {
         if url.parse::<BaseUrl>().is_err() {
             problems.push(Problem::new(BASE_URL, "is not a base URL: write it like https://api.carium.com"));
@@ -45,7 +45,7 @@ pub(super) fn builder(variable: impl Fn(&str) -> Option<OsString>) -> Result<Bui
         value
     };
     let (username, password) = (required(USERNAME), required(PASSWORD).map(Secret::from));
-    let code = given(TOTP_SECRET).map(|secret| OneTimeCode::from_secret(&Secret::from(secret)));
+    let code = given(TOTP_SECRET).map(|secret| OneTimeCode::from_totp_secret(&Secret::from(secret)));
     if let Some(Err(_)) = &code {
         problems
             .push(Problem::new(TOTP_SECRET, "is not base32: copy the letters and digits of the set-up key"));
@@ -59,7 +59,7 @@ pub(super) fn builder(variable: impl Fn(&str) -> Option<OsString>) -> Result<Bui
     if let (Some(username), Some(password), []) = (username, password, problems.as_slice()) {
         let mut credentials = Credentials::new(&username, password)?;
         if let Some(Ok(code)) = code {
-            credentials = credentials.with_code(code);
+            credentials = credentials.one_time_code(code);
         }
         return Ok(builder.credentials(credentials));
     }

@@ -5,10 +5,10 @@ use carium_api::types::{self, DocumentReferenceId, OrganizationId};
 use carium_api::{Attribute, Client, ClientCaredbExt as _, Secret, operations};
 use futures_util::{StreamExt as _, stream};
 
-use super::{Document, DocumentClass, DocumentQuery, Documents, NewDocument, NewReference, UploadForm};
+use super::{CreatedDocument, Document, DocumentClass, DocumentQuery, Documents, NewDocument, UploadForm};
 use crate::error::{Error, ErrorKind};
 use crate::outcome;
-use crate::page::{Items, ListOptions, Page, items};
+use crate::page::{Items, ListOptions, PageCursor, items};
 use crate::problem::Problem;
 
 /// The service, over the client.
@@ -32,7 +32,7 @@ impl Documents for ApiDocuments {
     fn classes(&self, options: ListOptions) -> Items<DocumentClass> {
         let Some(organization) = self.organization else { return refused(no_organization()) };
         let size = options.page_size;
-        let begin = move |client: Client, page: Page| async move {
+        let begin = move |client: Client, page: PageCursor| async move {
             let mut list = client.list_document_classes().organization_id(organization);
             if let Some(number) = page.as_number() {
                 list = list.page_number(number);
@@ -54,7 +54,7 @@ impl Documents for ApiDocuments {
             return refused(no_organization());
         };
         let (patient, class, size) = (query.patient, query.class, query.options.page_size);
-        let begin = move |client: Client, page: Page| {
+        let begin = move |client: Client, page: PageCursor| {
             let client = client.with_query(&further);
             async move {
                 let mut list = client.list_document_references().organization_id(organization);
@@ -76,13 +76,13 @@ impl Documents for ApiDocuments {
         items(self.client.clone(), &operations::LIST_DOCUMENT_REFERENCES, query.options.page, begin)
     }
 
-    async fn create(&self, document: NewDocument) -> Result<NewReference, Error> {
+    async fn create(&self, document: NewDocument) -> Result<CreatedDocument, Error> {
         let data = types::required::CreateDocumentReferenceData { attributes: document.0 }.into();
         let body = types::required::CreateDocumentReferenceRequest { data };
         let call = self.client.create_document_reference().body(body);
         let (answer, _) = outcome::of(&operations::CREATE_DOCUMENT_REFERENCE, call.send().await)?;
         let info = answer.data.attributes.into_known().and_then(|said| said.upload_info.into_known());
-        Ok(NewReference { id: answer.data.id, form: info.and_then(form) })
+        Ok(CreatedDocument { id: answer.data.id, form: info.and_then(form) })
     }
 
     async fn process(&self, id: DocumentReferenceId) -> Result<(), Error> {
@@ -120,7 +120,7 @@ fn is_done_already(error: &Error) -> bool {
         "not", "no", "cannot", "can't", "isn't", "wasn't", "hasn't", "never", "without", "being", "progress",
         "failed", "fail", "failure", "error", "pending", "must", "before", "until", "unless", "another",
     ]);
-    error.kind() == ErrorKind::Conflict && !is_not && (is_over || error.may_have_happened())
+    error.kind() == ErrorKind::Conflict && !is_not && (is_over || error.may_have_been_applied())
 }
 
 /// The vendor says "another URL" and not where: the first of the three places that has one.

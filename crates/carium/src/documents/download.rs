@@ -13,7 +13,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use carium_api::Hidden;
+use carium_api::Redacted;
 use futures_util::future::BoxFuture;
 use tokio::io::AsyncWrite;
 
@@ -21,7 +21,7 @@ pub use request::DownloadRequest;
 pub use streamed::DownloadStream;
 
 use super::progress::{Reporter, TransferHandle};
-use super::{Documents, Sha256Digest, Sides, Transfers};
+use super::{DocumentServices, Documents, Sha256Digest, Transfers};
 use crate::error::Error;
 use crate::transport::RetryPolicy;
 use fetch::Fetch;
@@ -43,27 +43,27 @@ use sink::WriterSink;
 /// println!("{} bytes, SHA-256 {}", receipt.size, receipt.sha256);
 ///
 /// // A file that is there is kept, unless it is to be replaced.
-/// let again = DownloadRequest::from(document).replacing().expecting(receipt.sha256);
+/// let again = DownloadRequest::from(document).overwrite().expected_sha256(receipt.sha256);
 /// downloads.to_path(again, "letters/").await?;
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Downloads(Sides);
+pub struct Downloads(DocumentServices);
 
 impl Downloads {
     /// Downloads over these two sides: those of a client, fakes, or one of each.
     pub fn new(documents: Arc<dyn Documents>, transfers: Arc<dyn Transfers>) -> Self {
-        Self::over(Sides::new(documents, transfers))
+        Self::over(DocumentServices::new(documents, transfers))
     }
 
-    pub(crate) fn over(sides: Sides) -> Self {
+    pub(crate) fn over(sides: DocumentServices) -> Self {
         Self(sides)
     }
 
     /// How often and how soon the store is asked again. Left out, as for a client.
     #[must_use]
-    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+    pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
         self.0.tries = self.0.tries.with_policy(policy);
         self
     }
@@ -201,7 +201,7 @@ impl fmt::Debug for DownloadReceipt {
         f.debug_struct("DownloadReceipt")
             .field("size", &self.size)
             .field("sha256", &self.sha256)
-            .field("path", &self.path.as_ref().map(|_| Hidden::Phi))
+            .field("path", &self.path.as_ref().map(|_| Redacted::Phi))
             .finish()
     }
 }

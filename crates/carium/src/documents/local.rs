@@ -16,5 +16,5 @@ fn bare(error: &io::Error) -> io::Error {
 
 /// A task of ours was ended before it was done: the runtime is shutting down.
 pub(super) fn ended() -> Error {
-    Error::new(ErrorKind::Cancelled, "the program is ending")
+    Error::new(ErrorKind::Canceled, "the program is ending")
 }

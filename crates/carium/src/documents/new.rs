@@ -108,7 +108,7 @@ impl NewDocumentBuilder {
 
     /// The name of its file, from where that lies.
     #[must_use]
-    pub fn file_at(self, path: impl AsRef<Path>) -> Self {
+    pub fn for_file(self, path: impl AsRef<Path>) -> Self {
         let name = path.as_ref().file_name().unwrap_or_default().to_string_lossy();
         self.file_name(name)
     }

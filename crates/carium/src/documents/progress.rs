@@ -53,7 +53,7 @@ impl TransferHandle {
     }
 
     /// Stops it, at the next chunk at the latest. The transfer ends with an error of the kind
-    /// [`Cancelled`](crate::ErrorKind::Cancelled), unless it is done before.
+    /// [`Canceled`](crate::ErrorKind::Canceled), unless it is done before.
     pub fn cancel(&self) {
         self.cancel.send_replace(true);
     }
@@ -84,7 +84,7 @@ impl Moving {
 
 /// It was cancelled.
 #[derive(Debug)]
-pub(super) struct Cancelled;
+pub(super) struct Canceled;
 
 impl Reporter {
     pub(super) fn new() -> (Self, TransferHandle) {
@@ -120,10 +120,10 @@ impl Reporter {
     }
 
     /// What comes of a future, unless it is cancelled first; then the future is dropped where it is.
-    pub(super) async fn unless_cancelled<F: Future>(&self, future: F) -> Result<F::Output, Cancelled> {
+    pub(super) async fn unless_cancelled<F: Future>(&self, future: F) -> Result<F::Output, Canceled> {
         let (cancelled, future) = (std::pin::pin!(self.cancelled()), std::pin::pin!(future));
         match select(cancelled, future).await {
-            Either::Left(_) => Err(Cancelled),
+            Either::Left(_) => Err(Canceled),
             Either::Right((output, _)) => Ok(output),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use carium_api::Hidden;
+use carium_api::Redacted;
 use carium_api::types::{DocumentClassId, IndividualId, OrganizationId};
 
 use crate::error::Error;
@@ -67,22 +67,22 @@ impl DocumentQuery {
     }
 
     /// The patient whose documents are listed.
-    pub fn of_patient(&self) -> Option<IndividualId> {
+    pub fn patient_filter(&self) -> Option<IndividualId> {
         self.patient
     }
 
     /// The class whose documents are listed.
-    pub fn of_class(&self) -> Option<DocumentClassId> {
+    pub fn class_filter(&self) -> Option<DocumentClassId> {
         self.class
     }
 
     /// The organization whose documents are listed.
-    pub fn of_organization(&self) -> Option<OrganizationId> {
+    pub fn organization_filter(&self) -> Option<OrganizationId> {
         self.organization
     }
 
     /// The further filters: names and values, in the order in which they were given.
-    pub fn further(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub fn extra_filters(&self) -> impl Iterator<Item = (&str, &str)> {
         self.further.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
@@ -118,7 +118,7 @@ impl DocumentQuery {
 
 impl fmt::Debug for DocumentQuery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let further: Vec<_> = self.further.iter().map(|(name, _)| (name, Hidden::Unknown)).collect();
+        let further: Vec<_> = self.further.iter().map(|(name, _)| (name, Redacted::Unknown)).collect();
         f.debug_struct("DocumentQuery")
             .field("organization", &self.organization)
             .field("patient", &self.patient)

@@ -6,14 +6,14 @@ use super::{Documents, Transfers, Tries};
 
 /// The service, the object store, and how often they are asked.
 #[derive(Clone)]
-pub(crate) struct Sides {
+pub(crate) struct DocumentServices {
     pub(crate) documents: Arc<dyn Documents>,
     pub(crate) transfers: Arc<dyn Transfers>,
     pub(crate) tries: Tries,
 }
 
-impl Sides {
-    /// Sides that are asked as often as a client asks where nobody says otherwise.
+impl DocumentServices {
+    /// DocumentServices that are asked as often as a client asks where nobody says otherwise.
     pub(super) fn new(documents: Arc<dyn Documents>, transfers: Arc<dyn Transfers>) -> Self {
         Self { documents, transfers, tries: Tries::default() }
     }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use ::http::{HeaderMap, StatusCode};
 use async_trait::async_trait;
 use bytes::Bytes;
-use carium_api::{FormFields, Hidden, Secret};
+use carium_api::{FormFields, Redacted, Secret};
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -38,7 +38,7 @@ pub trait Transfers: Send + Sync {
     /// - [`Io`](crate::ErrorKind::Io): the file could not be read.
     async fn post(&self, form: &UploadForm, file: FilePart) -> Result<(), Error>;
 
-    /// Reads what a URL leads to, or a range of it. A store may ignore the range: [`Incoming::start`] says where
+    /// Reads what a URL leads to, or a range of it. A store may ignore the range: [`DownloadResponse::start`] says where
     /// its answer begins.
     ///
     /// # Errors
@@ -50,12 +50,12 @@ pub trait Transfers: Send + Sync {
     /// - [`Unavailable`](crate::ErrorKind::Unavailable), [`TimedOut`](crate::ErrorKind::TimedOut),
     ///   [`RateLimited`](crate::ErrorKind::RateLimited): there may be, another time. The stream of the body may
     ///   end with these too.
-    async fn get(&self, url: &Secret, range: Option<ByteRange>) -> Result<Incoming, Error>;
+    async fn get(&self, url: &Secret, range: Option<ByteRange>) -> Result<DownloadResponse, Error>;
 }
 
 /// The error that an object store's refusal comes down to, by its status, its headers and as much of its body as
 /// one cares to read. For those who implement [`Transfers`]; of the body nothing is kept.
-pub fn store_refusal(status: StatusCode, headers: &HeaderMap, text: &[u8]) -> Error {
+pub fn store_error(status: StatusCode, headers: &HeaderMap, text: &[u8]) -> Error {
     answer::refused(status, headers, text)
 }
 
@@ -120,16 +120,16 @@ pub struct FilePart {
 }
 
 /// A stream of the bytes of a file, some at a time.
-pub type Blocks<E> = BoxStream<'static, Result<Bytes, E>>;
+pub type ByteStream<E> = BoxStream<'static, Result<Bytes, E>>;
 
 /// The bytes of a file.
 #[non_exhaustive]
 pub enum Content {
     /// All of them: a small file.
-    Whole(Bytes),
+    Bytes(Bytes),
     /// Some at a time. Ends with an error where the source fails, or turns out shorter or longer than it said:
     /// then the file was not sent.
-    Blocks(Blocks<io::Error>),
+    Stream(ByteStream<io::Error>),
 }
 
 impl FilePart {
@@ -146,10 +146,10 @@ impl FilePart {
 
 impl Content {
     /// The bytes as a stream, whatever they are.
-    pub fn into_blocks(self) -> Blocks<io::Error> {
+    pub fn into_stream(self) -> ByteStream<io::Error> {
         match self {
-            Self::Whole(bytes) => stream::iter([Ok(bytes)]).boxed(),
-            Self::Blocks(blocks) => blocks,
+            Self::Bytes(bytes) => stream::iter([Ok(bytes)]).boxed(),
+            Self::Stream(blocks) => blocks,
         }
     }
 }
@@ -157,7 +157,7 @@ impl Content {
 impl fmt::Debug for FilePart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FilePart")
-            .field("name", &Hidden::Phi)
+            .field("name", &Redacted::Phi)
             .field("media_type", &self.media_type)
             .field("length", &self.length)
             .finish_non_exhaustive()
@@ -166,7 +166,7 @@ impl fmt::Debug for FilePart {
 
 impl fmt::Debug for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Content({})", Hidden::Phi)
+        write!(f, "Content({})", Redacted::Phi)
     }
 }
 
@@ -178,15 +178,15 @@ pub struct ByteRange {
     pub from: u64,
     /// The byte before which it ends. Left out, the end of the file.
     pub until: Option<u64>,
-    /// Only if the file is still this one: [`Incoming::version`] of an earlier answer. Otherwise the whole file
+    /// Only if the file is still this one: [`DownloadResponse::version`] of an earlier answer. Otherwise the whole file
     /// is wanted (RFC 9110, `If-Range`).
-    pub of_version: Option<String>,
+    pub if_version: Option<String>,
 }
 
 impl ByteRange {
     /// From this byte on.
-    pub fn from(byte: u64) -> Self {
-        Self { from: byte, until: None, of_version: None }
+    pub fn starting_at(byte: u64) -> Self {
+        Self { from: byte, until: None, if_version: None }
     }
 
     /// Up to this byte, which is not in it.
@@ -210,15 +210,15 @@ impl ByteRange {
 
     /// Only of this version of the file.
     #[must_use]
-    pub fn of_version(mut self, version: impl Into<String>) -> Self {
-        self.of_version = Some(version.into());
+    pub fn if_version(mut self, version: impl Into<String>) -> Self {
+        self.if_version = Some(version.into());
         self
     }
 }
 
 /// A file, or a range of one, on its way from the store. `Debug` shows neither its name nor its content.
 #[non_exhaustive]
-pub struct Incoming {
+pub struct DownloadResponse {
     /// Which byte of the file the body begins with, counted from 0.
     pub start: u64,
     /// How many bytes the whole file has, where the store says so.
@@ -228,23 +228,23 @@ pub struct Incoming {
     /// What the store calls the file. Chosen by someone else: not a name to write to as it is.
     pub file_name: Option<String>,
     /// The bytes.
-    pub body: Blocks<Error>,
+    pub body: ByteStream<Error>,
 }
 
-impl Incoming {
+impl DownloadResponse {
     /// A whole file of this length.
-    pub fn whole(total: Option<u64>, body: Blocks<Error>) -> Self {
+    pub fn whole(total: Option<u64>, body: ByteStream<Error>) -> Self {
         Self { start: 0, total, version: None, file_name: None, body }
     }
 }
 
-impl fmt::Debug for Incoming {
+impl fmt::Debug for DownloadResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Incoming")
+        f.debug_struct("DownloadResponse")
             .field("start", &self.start)
             .field("total", &self.total)
             .field("version", &self.version)
-            .field("file_name", &self.file_name.as_ref().map(|_| Hidden::Phi))
+            .field("file_name", &self.file_name.as_ref().map(|_| Redacted::Phi))
             .finish_non_exhaustive()
     }
 }

@@ -23,7 +23,7 @@ pub use source::Source;
 pub use state::{UploadStage, UploadState};
 
 use super::progress::{Progress, Reporter, TransferHandle};
-use super::{Documents, NewDocument, Sides, Transfers};
+use super::{DocumentServices, Documents, NewDocument, Transfers};
 use crate::error::Error;
 use crate::transport::RetryPolicy;
 use run::Run;
@@ -55,15 +55,15 @@ use run::Run;
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Uploads(Sides);
+pub struct Uploads(DocumentServices);
 
 impl Uploads {
     /// Uploads over these two sides: those of a client, fakes, or one of each.
     pub fn new(documents: Arc<dyn Documents>, transfers: Arc<dyn Transfers>) -> Self {
-        Self::over(Sides::new(documents, transfers))
+        Self::over(DocumentServices::new(documents, transfers))
     }
 
-    pub(crate) fn over(sides: Sides) -> Self {
+    pub(crate) fn over(sides: DocumentServices) -> Self {
         Self(sides)
     }
 
@@ -85,7 +85,7 @@ impl Uploads {
 
     /// How often and how soon the store is asked again. Left out, as for a client.
     #[must_use]
-    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+    pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
         self.0.tries = self.0.tries.with_policy(policy);
         self
     }
@@ -94,7 +94,7 @@ impl Uploads {
     /// the key that it came with. One failure does not stop the others. Up to 4 MiB are held of each that is
     /// under way.
     ///
-    /// Whatever has to outlive this is given to the uploads: [a store](Upload::kept_in) of their states, a clone
+    /// Whatever has to outlive this is given to the uploads: [a store](Upload::state_store) of their states, a clone
     /// of their [handles](Upload::handle).
     ///
     /// ```
@@ -105,13 +105,13 @@ impl Uploads {
     /// let begun = scans.into_iter().map(|(page, document)| {
     ///     (page, uploads.upload(document, Source::path(format!("scans/{page}.pdf"))))
     /// });
-    /// let mut done = std::pin::pin!(Uploads::all(stream::iter(begun), 16));
+    /// let mut done = std::pin::pin!(Uploads::upload_all(stream::iter(begun), 16));
     /// while let Some((page, result)) = done.next().await {
     ///     println!("{page}: {}", if result.is_ok() { "filed" } else { "not filed" });
     /// }
     /// # }
     /// ```
-    pub fn all<K: Send + 'static>(
+    pub fn upload_all<K: Send + 'static>(
         uploads: impl Stream<Item = (K, Upload)> + Send,
         at_a_time: usize,
     ) -> impl Stream<Item = (K, Result<UploadReceipt, UploadError>)> + Send {
@@ -128,7 +128,7 @@ impl fmt::Debug for Uploads {
 /// Where the state of an upload is kept, before each step that must not be repeated and after each that is
 /// done, so that an upload outlives the program that began it.
 #[async_trait]
-pub trait UploadStore: Send + Sync {
+pub trait UploadStateStore: Send + Sync {
     /// Keeps the state. The upload goes on when this returns, and ends when it fails.
     ///
     /// The state holds the presigned form, a right to upload that lasts a while: keep it like a password.
@@ -151,7 +151,7 @@ impl Upload {
     }
 
     /// Keeps the state of the upload here, from its beginning. To be said before it is awaited.
-    pub fn kept_in(mut self, store: Arc<dyn UploadStore>) -> Self {
+    pub fn state_store(mut self, store: Arc<dyn UploadStateStore>) -> Self {
         if let Some(run) = &mut self.run {
             run.store = Some(store);
         }
@@ -200,7 +200,7 @@ impl UploadHandle {
 
     /// Stops it, at the next chunk at the latest; a creation that is under way is heard out for some seconds,
     /// as what it made has to be told. The upload ends with an error of the kind
-    /// [`Cancelled`](crate::ErrorKind::Cancelled), unless it is done before.
+    /// [`Canceled`](crate::ErrorKind::Canceled), unless it is done before.
     pub fn cancel(&self) {
         self.transfer.cancel();
     }

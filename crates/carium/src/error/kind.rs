@@ -41,5 +41,5 @@ pub enum ErrorKind {
     /// What arrived is not what was sent: another length, or another digest than was expected.
     Corrupt,
     /// It was cancelled.
-    Cancelled,
+    Canceled,
 }

@@ -24,7 +24,7 @@ impl Error {
             attempts: 0,
             retry_after: None,
             problems: Vec::new(),
-            may_have_happened: false,
+            may_have_been_applied: false,
             not_sent: false,
             page: None,
             source: None,
@@ -64,8 +64,8 @@ impl Error {
 
     /// It may have happened all the same.
     #[must_use]
-    pub fn that_may_have_happened(self) -> Self {
-        self.with(|inner| inner.may_have_happened = true)
+    pub fn with_unknown_outcome(self) -> Self {
+        self.with(|inner| inner.may_have_been_applied = true)
     }
 
     /// Something given is wrong, in these ways.
@@ -90,7 +90,7 @@ impl Error {
             attempts: inner.attempts,
             retry_after: inner.retry_after,
             problems: inner.problems.clone(),
-            may_have_happened: inner.may_have_happened,
+            may_have_been_applied: inner.may_have_been_applied,
             not_sent: inner.not_sent,
             page: inner.page.clone(),
             source: inner.source.clone(),

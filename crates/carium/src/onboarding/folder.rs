@@ -49,7 +49,7 @@ pub(super) async fn find(folder: PathBuf, paths: Vec<String>) -> Result<Vec<Foun
         Ok(paths.iter().map(|path| file(&root, path)).collect())
     });
     let found: io::Result<_> =
-        looked.await.map_err(|_| Error::new(ErrorKind::Cancelled, "the program is ending"))?;
+        looked.await.map_err(|_| Error::new(ErrorKind::Canceled, "the program is ending"))?;
     found.map_err(|error| {
         // Its own text may quote the path.
         let bare = error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);

@@ -2,7 +2,7 @@
 
 use carium_api::types::NotificationChannel;
 
-use super::ledger::Entry;
+use super::ledger::LedgerEntry;
 use super::{OnboardingRequest, Step};
 use crate::error::{Error, ErrorKind};
 use crate::fingerprint::Fingerprint;
@@ -71,7 +71,7 @@ impl Identity {
     }
 
     /// Whether an entry may be gone on with for this: it is of the same, or nothing of it is done.
-    pub(super) fn fits(&self, entry: &Entry) -> bool {
+    pub(super) fn fits(&self, entry: &LedgerEntry) -> bool {
         !entry.binds() || entry.request().is_of(&self.0)
     }
 }
@@ -82,9 +82,9 @@ impl Identity {
 /// `InvalidInput`, with each step that is done, or may be, for another.
 pub(super) fn check<'a>(
     request: &OnboardingRequest,
-    entries: impl IntoIterator<Item = (&'a Step, &'a Entry)>,
+    entries: impl IntoIterator<Item = (&'a Step, &'a LedgerEntry)>,
 ) -> Result<(), Error> {
-    let problem = |(step, entry): (&Step, &Entry)| {
+    let problem = |(step, entry): (&Step, &LedgerEntry)| {
         let what = match (Identity::of(step, request), step) {
             (Some(identity), _) if identity.fits(entry) => return None,
             (Some(_), _) => "is done, or may be, for another row or an earlier form of this one",

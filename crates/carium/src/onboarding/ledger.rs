@@ -6,7 +6,7 @@ mod resolve;
 
 use async_trait::async_trait;
 
-pub use entry::{Entry, EntryState, Mark};
+pub use entry::{EntryState, EntryVersion, LedgerEntry};
 pub use memory::MemoryLedger;
 pub(super) use resolve::resolved;
 pub use resolve::{Resolution, resolve};
@@ -21,7 +21,7 @@ use crate::error::Error;
 /// again. So an entry that was written is there after any crash: a method returns when it is on the disk.
 ///
 /// It is made for a table of a database that several processes work with: the key is row and step
-/// ([`Display`](std::fmt::Display)), and beside the entry, as JSON, stands its [mark](Entry::mark). Then
+/// ([`Display`](std::fmt::Display)), and beside the entry, as JSON, stands its [mark](LedgerEntry::mark). Then
 /// [`insert`](Self::insert) is `INSERT … ON CONFLICT DO NOTHING`, and [`replace`](Self::replace) is `UPDATE … WHERE mark = …`.
 ///
 /// # Errors
@@ -30,22 +30,33 @@ use crate::error::Error;
 #[async_trait]
 pub trait Ledger: Send + Sync {
     /// All that is there of a row, in any order.
-    async fn entries(&self, row: &RowKey) -> Result<Vec<(Step, Entry)>, Error>;
+    async fn entries(&self, row: &RowKey) -> Result<Vec<(Step, LedgerEntry)>, Error>;
 
     /// Writes the entry if there is none for this step of this row, as one act, whoever else tries the same at the
     /// same time. `None` where it was written, else what is there.
-    async fn insert(&self, row: &RowKey, step: &Step, entry: &Entry) -> Result<Option<Entry>, Error>;
+    async fn insert(
+        &self,
+        row: &RowKey,
+        step: &Step,
+        entry: &LedgerEntry,
+    ) -> Result<Option<LedgerEntry>, Error>;
 
     /// Writes the entry in the place of the one that has this mark, as one act. `false` where there is none, or one
     /// of another mark: nothing was written then.
-    async fn replace(&self, row: &RowKey, step: &Step, mark: Mark, entry: &Entry) -> Result<bool, Error>;
+    async fn replace(
+        &self,
+        row: &RowKey,
+        step: &Step,
+        mark: EntryVersion,
+        entry: &LedgerEntry,
+    ) -> Result<bool, Error>;
 }
 
 /// A failure of the ledger, as the caller hears of it. Whether something was written is in doubt; of the call that it
 /// was about, nothing is.
 pub(super) fn failed(error: Error) -> Error {
     error.with(|inner| {
-        inner.may_have_happened = false;
+        inner.may_have_been_applied = false;
         inner.what = format!("the ledger fails: {}", inner.what).into();
     })
 }

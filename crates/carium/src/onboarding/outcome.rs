@@ -9,7 +9,7 @@ use std::time::Duration;
 
 pub use failure::StepFailure;
 
-use super::ledger::{Entry, Resolution, resolved};
+use super::ledger::{LedgerEntry, Resolution, resolved};
 use super::step::Step;
 use crate::documents::Sha256Digest;
 use crate::error::{Error, ErrorKind};
@@ -47,7 +47,7 @@ pub struct StepReport {
     pub not_in_ledger: bool,
     /// What the ledger holds of it, or would if it could have been told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) entry: Option<Entry>,
+    pub(super) entry: Option<LedgerEntry>,
 }
 
 /// What came of a step.
@@ -56,7 +56,7 @@ pub struct StepReport {
 #[non_exhaustive]
 pub enum StepOutcome {
     /// It is done, in this run or before it.
-    Done(Done),
+    Completed(CompletedStep),
     /// It was not tried in this run.
     Skipped {
         /// Why.
@@ -66,13 +66,13 @@ pub enum StepOutcome {
     Failed(StepFailure),
     /// It was sent, and what came of it is not known. It is not sent again by itself:
     /// [`resolve`](super::resolve) it.
-    Unknown(Doubt),
+    Unknown(UnknownOutcome),
 }
 
 /// A step that is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Done {
+pub struct CompletedStep {
     /// The id of what it made. An invitation has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<Uuid>,
@@ -84,7 +84,7 @@ pub struct Done {
     pub sha256: Option<Sha256Digest>,
 }
 
-impl Done {
+impl CompletedStep {
     pub(super) fn with(id: Option<Uuid>) -> Self {
         Self { id, size: None, sha256: None }
     }
@@ -98,18 +98,18 @@ pub enum SkipReason {
     /// The patient is not created, or it is not known whether they are.
     NoPatient,
     /// The row does not ask for it any more. It was taken up before, and is not done.
-    NotAskedFor,
+    NotRequested,
 }
 
 /// A step of which it is not known whether it was done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
-pub struct Doubt {
+pub struct UnknownOutcome {
     /// Why it is not known.
-    pub reason: DoubtReason,
+    pub reason: UnknownReason,
     /// Whether a later run may find out by itself.
-    pub try_again: bool,
+    pub retryable: bool,
     /// What was answered instead, where something was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<StepFailure>,
@@ -119,30 +119,30 @@ pub struct Doubt {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
-pub enum DoubtReason {
+pub enum UnknownReason {
     /// It was sent in this run, and there is no answer that says what came of it.
-    AnswerLost,
+    ResponseLost,
     /// The ledger has an intent without a result: another run was ended in the middle, or is not at its end yet.
-    EarlierIntent,
+    InterruptedRun,
     /// The username is taken, after a creation whose answer was never known: by this patient, or by another.
     UsernameTaken,
     /// There are documents in the record any of which may be this one, or one in a record that a person pointed to: it
     /// may have been there before. Open it before it is removed, and before saying that it is this one.
-    SeveralFound,
+    SeveralMatches,
     /// Documents could not be listed, to look for this one.
-    NotLookedUp,
+    LookupFailed,
 }
 
 /// What is to be done about a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Next {
+pub enum NextAction {
     /// Nothing: every step is done.
-    Nothing,
+    None,
     /// Run it again, which may well get further: not before this time has passed, where the service asked for that.
-    TryAgain(Option<Duration>),
+    Retry(Option<Duration>),
     /// A person has to mend something, or to look.
-    Person,
+    NeedsPerson,
 }
 
 impl OnboardingOutcome {
@@ -173,7 +173,7 @@ impl OnboardingOutcome {
 
     fn id(&self, step: &Step) -> Option<Uuid> {
         match &self.step(step)?.result {
-            StepOutcome::Done(done) => done.id,
+            StepOutcome::Completed(done) => done.id,
             _ => None,
         }
     }
@@ -181,7 +181,10 @@ impl OnboardingOutcome {
     /// Whether every step is done that the row asks for, and none is in doubt that it asked for once.
     pub fn is_complete(&self) -> bool {
         let is_over = |result: &_| {
-            matches!(result, StepOutcome::Done(_) | StepOutcome::Skipped { reason: SkipReason::NotAskedFor })
+            matches!(
+                result,
+                StepOutcome::Completed(_) | StepOutcome::Skipped { reason: SkipReason::NotRequested }
+            )
         };
         self.steps.iter().all(|report| is_over(&report.result))
     }
@@ -192,18 +195,18 @@ impl OnboardingOutcome {
     }
 
     /// What is to be done about the row. While one step is worth another try, the row is.
-    pub fn next(&self) -> Next {
-        let mut next = if self.is_complete() { Next::Nothing } else { Next::Person };
+    pub fn next_action(&self) -> NextAction {
+        let mut next = if self.is_complete() { NextAction::None } else { NextAction::NeedsPerson };
         for report in &self.steps {
-            let (try_again, failure) = match &report.result {
-                StepOutcome::Failed(failure) => (failure.try_again, Some(failure)),
-                StepOutcome::Unknown(doubt) => (doubt.try_again, doubt.failure.as_ref()),
-                StepOutcome::Done(_) | StepOutcome::Skipped { .. } => (false, None),
+            let (retryable, failure) = match &report.result {
+                StepOutcome::Failed(failure) => (failure.retryable, Some(failure)),
+                StepOutcome::Unknown(doubt) => (doubt.retryable, doubt.failure.as_ref()),
+                StepOutcome::Completed(_) | StepOutcome::Skipped { .. } => (false, None),
             };
-            if try_again {
+            if retryable {
                 let wait = failure.and_then(StepFailure::retry_after);
-                let before = if let Next::TryAgain(wait) = next { wait } else { None };
-                next = Next::TryAgain(wait.max(before));
+                let before = if let NextAction::Retry(wait) = next { wait } else { None };
+                next = NextAction::Retry(wait.max(before));
             }
         }
         next

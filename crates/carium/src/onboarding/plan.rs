@@ -7,7 +7,7 @@ use carium_api::onboarding::IdOrName;
 use carium_api::types::{AppointmentStatusId, AppointmentTypeId, DocumentClassId, PractitionerId};
 use carium_api::uuid::Uuid;
 
-use super::ledger::{Entry, EntryState};
+use super::ledger::{EntryState, LedgerEntry};
 use super::names::Vocabulary;
 use super::{Onboarding, OnboardingRequest, Step, folder};
 use crate::documents::UploadStage;
@@ -38,13 +38,14 @@ impl Plan {
     pub(super) async fn of(
         onboarding: &Onboarding,
         request: &OnboardingRequest,
-        entries: &BTreeMap<Step, Entry>,
+        entries: &BTreeMap<Step, LedgerEntry>,
     ) -> Self {
-        let is_done = |step: &Step| entries.get(step).is_some_and(|entry| entry.state() == EntryState::Done);
+        let is_done =
+            |step: &Step| entries.get(step).is_some_and(|entry| entry.state() == EntryState::Completed);
         let wanted = 0..request.row.documents.len();
         let open: Vec<usize> = wanted.filter(|index| !is_done(&Step::Document(*index))).collect();
         let is_in_store = |index: &usize| {
-            let upload = entries.get(&Step::Document(*index)).and_then(Entry::upload);
+            let upload = entries.get(&Step::Document(*index)).and_then(LedgerEntry::upload);
             upload.is_some_and(|upload| upload.stage() == UploadStage::Uploaded)
         };
         let to_find: Vec<usize> = open.iter().copied().filter(|index| !is_in_store(index)).collect();

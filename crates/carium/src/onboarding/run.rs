@@ -17,7 +17,7 @@ use self::document::Filing;
 use self::look_up::{Found, look_up};
 use self::once::{Place, report, standing};
 use super::identity::Identity;
-use super::ledger::{Entry, EntryState};
+use super::ledger::{EntryState, LedgerEntry};
 use super::outcome::{OnboardingOutcome, SkipReason, StepFailure, StepOutcome, StepReport};
 use super::plan::{Booked, Filed, Plan};
 use super::request::check::{appointment_of, document_of};
@@ -42,7 +42,7 @@ pub(super) struct Run<'a> {
     pub(super) onboarding: &'a Onboarding,
     pub(super) row: &'a RowKey,
     pub(super) request: &'a OnboardingRequest,
-    pub(super) entries: BTreeMap<Step, Entry>,
+    pub(super) entries: BTreeMap<Step, LedgerEntry>,
     /// What the outcome is recognised as being of.
     pub(super) key: Fingerprint,
 }
@@ -62,7 +62,7 @@ impl Run<'_> {
             None => self.create_patient().await,
         };
         let id = match &patient.result {
-            StepOutcome::Done(done) => done.id.map(IndividualId),
+            StepOutcome::Completed(done) => done.id.map(IndividualId),
             _ => None,
         };
         let mut steps = vec![patient];
@@ -95,7 +95,7 @@ impl Run<'_> {
         let left = self.entries.iter().filter(|(step, _)| !asked_for.contains(step));
         let told = left.map(|(step, entry)| {
             standing(step, entry).unwrap_or_else(|| {
-                let result = StepOutcome::Skipped { reason: SkipReason::NotAskedFor };
+                let result = StepOutcome::Skipped { reason: SkipReason::NotRequested };
                 let mut report = report(step, result, Some(entry.clone()), true);
                 // One with its file in the store is not gone on with either.
                 report.orphans = entry.references().collect();
@@ -237,7 +237,7 @@ impl Run<'_> {
             filing
         });
         let filings: Vec<_> = filings.collect();
-        let mut filed = stream::iter(filings).buffer_unordered(self.onboarding.documents_at_a_time);
+        let mut filed = stream::iter(filings).buffer_unordered(self.onboarding.max_concurrent_documents);
         while let Some((index, report)) = filed.next().await {
             reports.insert(index, report);
         }
@@ -286,7 +286,7 @@ impl Run<'_> {
 }
 
 fn is_done(report: &StepReport) -> bool {
-    matches!(report.result, StepOutcome::Done(_))
+    matches!(report.result, StepOutcome::Completed(_))
 }
 
 /// Whether a refusal may come of a patient who is there already, and may be this one. The vendor leaves open which status
@@ -308,7 +308,7 @@ fn unplanned() -> Error {
 fn tell(report: &StepReport) {
     let step = &report.step;
     match &report.result {
-        StepOutcome::Done(done) => {
+        StepOutcome::Completed(done) => {
             tracing::debug!(carium.step = %step, id = ?done.id, "done");
         }
         StepOutcome::Skipped { reason } => {

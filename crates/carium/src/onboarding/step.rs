@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use carium_api::Hidden;
+use carium_api::Redacted;
 use carium_api::types::NotificationChannel;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -31,7 +31,7 @@ impl RowKey {
 
 impl fmt::Debug for RowKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("RowKey").field(&Hidden::Unknown).finish()
+        f.debug_tuple("RowKey").field(&Redacted::Unknown).finish()
     }
 }
 

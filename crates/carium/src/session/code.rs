@@ -46,12 +46,12 @@ struct Maker {
 impl OneTimeCode {
     /// A code that a person has read off. The session can sign in once with it, and says so when it would
     /// have to again.
-    pub fn once(code: impl Into<Secret>) -> Self {
+    pub fn single_use(code: impl Into<Secret>) -> Self {
         Self(Source::Once(Arc::new(Mutex::new(Some(code.into())))))
     }
 
     /// A function that is asked for a code at each sign-in.
-    pub fn asked<F, A>(ask: F) -> Self
+    pub fn from_fn<F, A>(ask: F) -> Self
     where
         F: Fn() -> A + Send + Sync + 'static,
         A: Future<Output = Secret> + Send + 'static,
@@ -64,7 +64,7 @@ impl OneTimeCode {
     ///
     /// # Errors
     /// The secret is not base32, or is empty.
-    pub fn from_secret(secret: &Secret) -> Result<Self, Error> {
+    pub fn from_totp_secret(secret: &Secret) -> Result<Self, Error> {
         // Copies of a secret are secrets.
         let letters = Secret::from(secret.expose().split_whitespace().collect::<String>());
         let letters = Secret::from(letters.expose().to_uppercase());

@@ -1,7 +1,7 @@
 //! Who signs in.
 
 use carium_api::types::Username;
-use carium_api::{Hidden, Secret};
+use carium_api::{Redacted, Secret};
 use std::fmt;
 
 use super::OneTimeCode;
@@ -39,7 +39,7 @@ impl Credentials {
 
     /// With one-time codes.
     #[must_use]
-    pub fn with_code(mut self, code: OneTimeCode) -> Self {
+    pub fn one_time_code(mut self, code: OneTimeCode) -> Self {
         self.code = Some(code);
         self
     }
@@ -53,7 +53,7 @@ impl Credentials {
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Credentials")
-            .field("username", &Hidden::Phi)
+            .field("username", &Redacted::Phi)
             .field("password", &self.password)
             .field("code", &self.code)
             .finish()

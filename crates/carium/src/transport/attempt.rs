@@ -10,7 +10,7 @@ use http::{Request, Response};
 use tokio::time::{Instant, timeout};
 
 use super::call::CallState;
-use super::failure::{Cause, Failure};
+use super::failure::{Cause, TransportFailure};
 
 /// Gives one try a timeout, counts it, and says how it went.
 pub(crate) struct Attempt {
@@ -33,7 +33,7 @@ impl Transport for Attempt {
     ) -> Result<Response<Bytes>, TransportError> {
         let state = CallState::of(&request).cloned();
         if state.as_ref().is_some_and(CallState::is_over) {
-            return Err(Failure::new(Cause::Deadline { in_flight: false }).into());
+            return Err(TransportFailure::new(Cause::Deadline { in_flight: false }).into());
         }
         let number = state.as_ref().map_or(1, CallState::begin_attempt);
         // Whoever drops this future leaves a request behind whose outcome nobody will know.
@@ -44,11 +44,12 @@ impl Transport for Attempt {
         let start = Instant::now();
         let result = timeout(self.timeout, self.inner.send(operation, request))
             .await
-            .unwrap_or_else(|_| Err(Failure::new(Cause::TimedOut).into()))
-            .map_err(Failure::of);
+            .unwrap_or_else(|_| Err(TransportFailure::new(Cause::TimedOut).into()))
+            .map_err(TransportFailure::of);
         let duration = start.elapsed();
         if let Some(state) = &state {
-            state.set_in_doubt(doubted || result.as_ref().is_err_and(Failure::may_have_happened));
+            state
+                .set_in_doubt(doubted || result.as_ref().is_err_and(TransportFailure::may_have_been_applied));
         }
         match &result {
             Ok(response) => tracing::debug!(

@@ -8,7 +8,7 @@ use carium_api::TransportError;
 use http::{Request, Response, Uri};
 use tokio::time::Instant;
 
-use super::failure::Failure;
+use super::failure::TransportFailure;
 
 /// Travels with a request, in its extensions, and with each repetition of it.
 #[derive(Clone, Debug)]
@@ -57,7 +57,7 @@ impl CallState {
     /// Sends what is known of the call along with what came of it.
     pub(crate) fn reported(
         &self,
-        result: Result<Response<Bytes>, Failure>,
+        result: Result<Response<Bytes>, TransportFailure>,
     ) -> Result<Response<Bytes>, TransportError> {
         let report = self.report();
         match result {

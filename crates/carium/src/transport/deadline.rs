@@ -13,7 +13,7 @@ use tracing::{Instrument as _, Span};
 
 use super::attempt::millis;
 use super::call::{CallReport, CallState, SentTo};
-use super::failure::{Cause, Failure};
+use super::failure::{Cause, TransportFailure};
 use crate::request_id::request_id;
 
 /// Ends a call at its deadline, wherever it is: waiting for a token, for its turn, for an answer or for the
@@ -60,8 +60,8 @@ impl<T: Transport> Transport for Deadline<T> {
         let result = timeout_at(deadline, self.inner.send(operation, request).instrument(span.clone()))
             .await
             .map_or_else(
-                |_| Err(Failure::new(Cause::Deadline { in_flight: state.is_in_doubt() })),
-                |result| result.map_err(Failure::of),
+                |_| Err(TransportFailure::new(Cause::Deadline { in_flight: state.is_in_doubt() })),
+                |result| result.map_err(TransportFailure::of),
             );
         tell(&span, &result, state.report(), start.elapsed());
         state.reported(result.map(|mut response| {
@@ -71,7 +71,12 @@ impl<T: Transport> Transport for Deadline<T> {
     }
 }
 
-fn tell(span: &Span, result: &Result<Response<Bytes>, Failure>, report: CallReport, duration: Duration) {
+fn tell(
+    span: &Span,
+    result: &Result<Response<Bytes>, TransportFailure>,
+    report: CallReport,
+    duration: Duration,
+) {
     span.record("duration_ms", millis(duration));
     span.record("http.request.resend_count", report.attempts.saturating_sub(1));
     match result {

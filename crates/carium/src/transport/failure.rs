@@ -14,12 +14,12 @@ use super::call::CallReport;
 /// anything else is taken to have failed with the outcome unknown.
 ///
 /// ```
-/// use carium::Failure;
+/// use carium::TransportFailure;
 /// use carium_api::TransportError;
 ///
-/// let error: TransportError = Failure::not_sent("no route to the service").into();
+/// let error: TransportError = TransportFailure::not_sent("no route to the service").into();
 /// ```
-pub struct Failure {
+pub struct TransportFailure {
     pub(crate) cause: Cause,
     pub(crate) report: CallReport,
     source: Option<Box<dyn StdError + Send + Sync>>,
@@ -41,7 +41,7 @@ pub(crate) enum Cause {
     SignIn(crate::Error),
 }
 
-impl Failure {
+impl TransportFailure {
     /// The request was certainly not sent: any call may be repeated. What is said of it will be logged.
     pub fn not_sent(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::new(Cause::NotSent).with_source(source)
@@ -70,7 +70,7 @@ impl Failure {
     }
 
     /// Whether the request may have been carried out.
-    pub(crate) fn may_have_happened(&self) -> bool {
+    pub(crate) fn may_have_been_applied(&self) -> bool {
         match &self.cause {
             Cause::Lost | Cause::TimedOut | Cause::TooLarge => true,
             Cause::Deadline { in_flight } => *in_flight,
@@ -91,13 +91,13 @@ impl Failure {
     }
 }
 
-impl From<Failure> for TransportError {
-    fn from(failure: Failure) -> Self {
+impl From<TransportFailure> for TransportError {
+    fn from(failure: TransportFailure) -> Self {
         Self::new(failure)
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for TransportFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.cause {
             Cause::NotSent => "the service cannot be reached; nothing was sent",
@@ -110,16 +110,16 @@ impl fmt::Display for Failure {
     }
 }
 
-impl fmt::Debug for Failure {
+impl fmt::Debug for TransportFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Failure")
+        f.debug_struct("TransportFailure")
             .field("cause", &self.cause)
             .field("source", &self.source)
             .finish_non_exhaustive()
     }
 }
 
-impl StdError for Failure {
+impl StdError for TransportFailure {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match &self.cause {
             Cause::SignIn(error) => Some(error),

@@ -9,7 +9,7 @@ use http::{Request, Response};
 use tokio::sync::Semaphore;
 
 use super::call::CallState;
-use super::failure::{Cause, Failure};
+use super::failure::{Cause, TransportFailure};
 
 /// Lets so many requests through at a time; the others wait their turn, under their own deadlines.
 pub(crate) struct Limited<T> {
@@ -31,10 +31,10 @@ impl<T: Transport> Transport for Limited<T> {
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportError> {
         // Nobody closes the semaphore; were it closed, nothing would have been sent.
-        let _permit = self.permits.acquire().await.map_err(Failure::not_sent)?;
+        let _permit = self.permits.acquire().await.map_err(TransportFailure::not_sent)?;
         // Those whose deadline has passed hand their turn on in the same moment.
         if CallState::of(&request).is_some_and(CallState::is_over) {
-            return Err(Failure::new(Cause::Deadline { in_flight: false }).into());
+            return Err(TransportFailure::new(Cause::Deadline { in_flight: false }).into());
         }
         self.inner.send(operation, request).await
     }

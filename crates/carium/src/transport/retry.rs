@@ -19,7 +19,7 @@ use http::{Method, Request, Response, StatusCode};
 use tokio::time::{Instant, sleep};
 
 use super::call::CallState;
-use super::failure::{Cause, Failure};
+use super::failure::{Cause, TransportFailure};
 use super::retry_after::retry_after;
 
 /// How often and how soon a call is repeated.
@@ -47,19 +47,19 @@ impl Default for RetryPolicy {
 impl RetryPolicy {
     /// No repetition.
     pub fn never() -> Self {
-        Self::default().with_max_attempts(1)
+        Self::default().max_attempts(1)
     }
 
     /// So many tries at the most, the first included. At least one is made.
     #[must_use]
-    pub fn with_max_attempts(mut self, attempts: u32) -> Self {
+    pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts.max(1);
         self
     }
 
     /// The bound of the first wait, which doubles from there, and that of the longest. Each a day at the most.
     #[must_use]
-    pub fn with_delays(mut self, first: Duration, longest: Duration) -> Self {
+    pub fn delays(mut self, first: Duration, longest: Duration) -> Self {
         (self.first_delay, self.longest_delay) = (first.min(LONGEST_DELAY), longest.min(LONGEST_DELAY));
         self
     }
@@ -157,7 +157,7 @@ impl<T: Transport> Transport for Retried<T> {
         let once = holds_code(operation, request.body());
         let (mut attempt, mut spent) = (1, 0);
         loop {
-            let result = self.inner.send(operation, request.clone()).await.map_err(Failure::of);
+            let result = self.inner.send(operation, request.clone()).await.map_err(TransportFailure::of);
             let Some(again) = judge(operation.retry, once, &result) else {
                 if result.as_ref().is_ok_and(|response| response.status().is_success()) {
                     self.budget.refund(spent);
@@ -190,7 +190,7 @@ struct Again {
     in_doubt: bool,
 }
 
-fn judge(class: RetryClass, once: bool, result: &Result<Response<Bytes>, Failure>) -> Option<Again> {
+fn judge(class: RetryClass, once: bool, result: &Result<Response<Bytes>, TransportFailure>) -> Option<Again> {
     let repeatable = class != RetryClass::Create;
     let again = |cost, in_doubt| Again { asked_for: None, cost, in_doubt };
     match result {

@@ -9,7 +9,7 @@ use http::header::AUTHORIZATION;
 use http::{Request, Response, StatusCode};
 
 use super::call::CallState;
-use super::failure::{Cause, Failure};
+use super::failure::{Cause, TransportFailure};
 use crate::session::{Session, Token};
 
 /// Puts the session's token on, and renews it once when it is refused.
@@ -29,7 +29,7 @@ impl<T: Transport> SignedIn<T> {
         operation: &'static Operation,
         mut request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportError> {
-        let header = token.header().map_err(|error| Failure::new(Cause::SignIn(error)))?;
+        let header = token.header().map_err(|error| TransportFailure::new(Cause::SignIn(error)))?;
         request.headers_mut().insert(AUTHORIZATION, header);
         self.inner.send(operation, request).await
     }
@@ -46,10 +46,10 @@ impl<T: Transport> Transport for SignedIn<T> {
             return self.inner.send(operation, request).await;
         }
         // The token leaves for the origin that it is from, and for no other.
-        if !self.session.base_url().is_origin_of(&request.uri().to_string()) {
-            return Err(Failure::not_sent("the request is for another origin than the API's").into());
+        if !self.session.base_url().is_same_origin(&request.uri().to_string()) {
+            return Err(TransportFailure::not_sent("the request is for another origin than the API's").into());
         }
-        let no_token = |error| Failure::new(Cause::SignIn(error));
+        let no_token = |error| TransportFailure::new(Cause::SignIn(error));
         let token = self.session.token().await.map_err(no_token)?;
         let response = self.send_with(&token, operation, request.clone()).await?;
         if response.status() != StatusCode::UNAUTHORIZED

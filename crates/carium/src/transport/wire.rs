@@ -5,17 +5,17 @@ use bytes::{Bytes, BytesMut};
 use carium_api::{Operation, Transport, TransportError};
 use http::{Request, Response};
 
-use super::failure::{Cause, Failure};
+use super::failure::{Cause, TransportFailure};
 
 /// Sends a request and reads the answer, under a limit on its size.
 pub(crate) struct Wire {
     client: reqwest::Client,
-    answer_limit: usize,
+    max_response_bytes: usize,
 }
 
 impl Wire {
-    pub(crate) fn new(client: reqwest::Client, answer_limit: usize) -> Self {
-        Self { client, answer_limit }
+    pub(crate) fn new(client: reqwest::Client, max_response_bytes: usize) -> Self {
+        Self { client, max_response_bytes }
     }
 }
 
@@ -26,10 +26,10 @@ impl Transport for Wire {
         _operation: &'static Operation,
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportError> {
-        let request =
-            reqwest::Request::try_from(request).map_err(|error| Failure::not_sent(error.without_url()))?;
+        let request = reqwest::Request::try_from(request)
+            .map_err(|error| TransportFailure::not_sent(error.without_url()))?;
         let mut answer = self.client.execute(request).await.map_err(failed)?;
-        let too_large = |length: usize| length > self.answer_limit;
+        let too_large = |length: usize| length > self.max_response_bytes;
         // A length that is announced need not be waited for.
         let announced = answer.content_length().and_then(|length| usize::try_from(length).ok());
         let mut cut = announced.is_some_and(too_large);
@@ -40,7 +40,7 @@ impl Transport for Wire {
         }
         if cut {
             if answer.status().is_success() {
-                return Err(Failure::new(Cause::TooLarge).into());
+                return Err(TransportFailure::new(Cause::TooLarge).into());
             }
             // A refusal is one by its status, however much a proxy has to say of it.
             body.clear();
@@ -54,7 +54,7 @@ impl Transport for Wire {
 
 /// Only a connection that was never made has certainly carried nothing. `reqwest` puts the URL into its
 /// errors, and ids into the URL.
-fn failed(error: reqwest::Error) -> Failure {
+fn failed(error: reqwest::Error) -> TransportFailure {
     let cause = if error.is_connect() {
         Cause::NotSent
     } else if error.is_timeout() {
@@ -62,5 +62,5 @@ fn failed(error: reqwest::Error) -> Failure {
     } else {
         Cause::Lost
     };
-    Failure::new(cause).with_source(error.without_url())
+    TransportFailure::new(cause).with_source(error.without_url())
 }

@@ -10,7 +10,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use carium::{Builder, Carium, RetryPolicy};
+use carium::{Carium, CariumBuilder, RetryPolicy};
 use carium_mock::object_store::{Object, ObjectStore, PresignPost};
 use serde_json::{Map, Value, json};
 
@@ -55,12 +55,12 @@ impl Clinic {
     }
 
     /// A client with quick repetitions, whose transfers may be silent for a quarter of a second.
-    pub(crate) fn builder(&self) -> Builder {
+    pub(crate) fn builder(&self) -> CariumBuilder {
         self.service
             .builder()
             .base_url("http://127.0.0.1:1")
-            .retry(RetryPolicy::default().with_delays(Duration::from_millis(1), Duration::from_millis(2)))
-            .transfer_silence(Duration::from_millis(250))
+            .retry_policy(RetryPolicy::default().delays(Duration::from_millis(1), Duration::from_millis(2)))
+            .transfer_idle_timeout(Duration::from_millis(250))
     }
 
     pub(crate) fn client(&self) -> Carium {

@@ -10,7 +10,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use carium::{Builder, Carium, Credentials, RetryPolicy};
+use carium::{Carium, CariumBuilder, Credentials, RetryPolicy};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -70,13 +70,13 @@ impl HttpService {
         self.heads.lock().unwrap().clone()
     }
 
-    pub(crate) fn builder(&self) -> Builder {
+    pub(crate) fn builder(&self) -> CariumBuilder {
         Carium::builder()
             .base_url(&self.url)
             .credentials(Credentials::new("username", "password").unwrap())
             .organization(super::ORGANIZATION.parse().unwrap())
-            .retry(RetryPolicy::never())
-            .call_deadline(Duration::from_secs(2))
+            .retry_policy(RetryPolicy::never())
+            .call_timeout(Duration::from_secs(2))
     }
 }
 

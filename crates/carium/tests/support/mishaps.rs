@@ -19,11 +19,12 @@ use carium::appointments::{
     NewAppointment, Practitioner,
 };
 use carium::documents::{
-    ByteRange, Document, DocumentClass, DocumentQuery, DocumentReferenceId, Documents, FilePart, Incoming,
-    NewDocument, NewReference, Transfers, UploadForm,
+    ByteRange, CreatedDocument, Document, DocumentClass, DocumentQuery, DocumentReferenceId, Documents,
+    DownloadResponse, FilePart, NewDocument, Transfers, UploadForm,
 };
 use carium::onboarding::{
-    Entry, Ledger, Mark, MemoryLedger, Onboarding, OnboardingRequest, OnboardingRow, RowKey, Services, Step,
+    EntryVersion, Ledger, LedgerEntry, MemoryLedger, Onboarding, OnboardingRequest, OnboardingRow, RowKey,
+    Services, Step,
 };
 use carium::patients::{IndividualId, NewPatient, Patients};
 use carium::{Error, ErrorKind, Invitations, Items, ListOptions, NewInvitation, Secret};
@@ -37,7 +38,7 @@ use tokio::task::yield_now;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mishap {
     /// It is not done, which is known, and passes.
-    NotDone,
+    NotApplied,
     /// It is refused for good.
     Refused,
     /// It is done, and its answer cannot be read.
@@ -47,7 +48,7 @@ pub(crate) enum Mishap {
     /// What it is asked of is gone.
     Gone,
     /// It is done, and nobody hears of it.
-    AnswerLost,
+    ResponseLost,
     /// It is not done, and nobody knows.
     RequestLost,
     /// The program ends before it is done.
@@ -63,16 +64,16 @@ pub(crate) enum Mishap {
 }
 
 pub(crate) const OF_SERVICES: [Mishap; 6] = [
-    Mishap::NotDone,
+    Mishap::NotApplied,
     Mishap::Refused,
-    Mishap::AnswerLost,
+    Mishap::ResponseLost,
     Mishap::RequestLost,
     Mishap::DiesBefore,
     Mishap::DiesAfter,
 ];
 pub(crate) const OF_THE_LEDGER: [Mishap; 6] = [
-    Mishap::NotDone,
-    Mishap::AnswerLost,
+    Mishap::NotApplied,
+    Mishap::ResponseLost,
     Mishap::Down,
     Mishap::DownAfter,
     Mishap::DiesBefore,
@@ -107,7 +108,7 @@ fn not_done() -> Error {
 }
 
 fn lost() -> Error {
-    Error::new(ErrorKind::Unavailable, "lost").that_may_have_happened()
+    Error::new(ErrorKind::Unavailable, "lost").with_unknown_outcome()
 }
 
 impl Rig {
@@ -148,8 +149,8 @@ impl Rig {
             transfers: Arc::new(self.clone()),
         };
         Onboarding::new(services, Arc::new(self.clone()))
-            .vocabularies_of(self.fake.organization())
-            .documents_in(folder)
+            .lookup_organization(self.fake.organization())
+            .documents_folder(folder)
     }
 
     /// What a program does until it ends, by itself or in the middle of something.
@@ -179,18 +180,18 @@ impl Rig {
         }
         let result = match self.reach(name) {
             None => call.await,
-            Some(Mishap::NotDone) => Err(not_done()),
+            Some(Mishap::NotApplied) => Err(not_done()),
             Some(Mishap::Refused) => Err(Error::new(ErrorKind::Rejected, "refused")),
             Some(Mishap::Unreadable) => {
                 call.await?;
-                Err(Error::new(ErrorKind::Undecodable, "unreadable").that_may_have_happened())
+                Err(Error::new(ErrorKind::Undecodable, "unreadable").with_unknown_outcome())
             }
             Some(Mishap::Gone) => {
                 let gone = Error::new(ErrorKind::NotFound, "gone");
                 Err(gone.with_operation(&carium::api::operations::PROCESS_UPLOAD))
             }
             Some(Mishap::Contradicts) => Err(Error::new(ErrorKind::Conflict, "contradicts")),
-            Some(Mishap::AnswerLost) => {
+            Some(Mishap::ResponseLost) => {
                 call.await?;
                 Err(lost())
             }
@@ -296,7 +297,7 @@ impl Documents for Rig {
         self.listed("list_documents", self.fake.list(query))
     }
 
-    async fn create(&self, document: NewDocument) -> Result<NewReference, Error> {
+    async fn create(&self, document: NewDocument) -> Result<CreatedDocument, Error> {
         let name = format!("create {}", document.file_name());
         self.pass(&name, Documents::create(&self.fake, document)).await
     }
@@ -320,22 +321,33 @@ impl Transfers for Rig {
         self.pass(&name, self.fake.post(form, file)).await
     }
 
-    async fn get(&self, url: &Secret, range: Option<ByteRange>) -> Result<Incoming, Error> {
+    async fn get(&self, url: &Secret, range: Option<ByteRange>) -> Result<DownloadResponse, Error> {
         Transfers::get(&self.fake, url, range).await
     }
 }
 
 #[async_trait]
 impl Ledger for Rig {
-    async fn entries(&self, row: &RowKey) -> Result<Vec<(Step, Entry)>, Error> {
+    async fn entries(&self, row: &RowKey) -> Result<Vec<(Step, LedgerEntry)>, Error> {
         self.pass("ledger entries", self.kept().entries(row)).await
     }
 
-    async fn insert(&self, row: &RowKey, step: &Step, entry: &Entry) -> Result<Option<Entry>, Error> {
+    async fn insert(
+        &self,
+        row: &RowKey,
+        step: &Step,
+        entry: &LedgerEntry,
+    ) -> Result<Option<LedgerEntry>, Error> {
         self.pass(&format!("ledger insert {step}"), self.kept().insert(row, step, entry)).await
     }
 
-    async fn replace(&self, row: &RowKey, step: &Step, mark: Mark, entry: &Entry) -> Result<bool, Error> {
+    async fn replace(
+        &self,
+        row: &RowKey,
+        step: &Step,
+        mark: EntryVersion,
+        entry: &LedgerEntry,
+    ) -> Result<bool, Error> {
         self.pass(&format!("ledger replace {step}"), self.kept().replace(row, step, mark, entry)).await
     }
 }

@@ -20,7 +20,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use carium::api::{Operation, Transport, TransportError};
-use carium::{Builder, Carium, Credentials, Failure};
+use carium::{Carium, CariumBuilder, Credentials, TransportFailure};
 use http::{Request, Response};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
@@ -129,7 +129,7 @@ impl Service {
         self.builder().build().unwrap()
     }
 
-    pub(crate) fn builder(self: &Arc<Self>) -> Builder {
+    pub(crate) fn builder(self: &Arc<Self>) -> CariumBuilder {
         let transport: Arc<dyn Transport> = Arc::<Self>::clone(self);
         Carium::builder()
             .base_url("https://api.example.com")
@@ -181,11 +181,11 @@ impl Transport for Service {
                 }
                 Ok(response.body(body.to_string().into()).unwrap())
             }
-            Step::NotSent => Err(Failure::not_sent("no route").into()),
-            Step::Lost => Err(Failure::lost("reset").into()),
+            Step::NotSent => Err(TransportFailure::not_sent("no route").into()),
+            Step::Lost => Err(TransportFailure::lost("reset").into()),
             Step::Silent | Step::Later(..) => {
                 sleep(Duration::from_hours(24)).await;
-                Err(Failure::lost("silent for a day").into())
+                Err(TransportFailure::lost("silent for a day").into())
             }
         }
     }
@@ -207,7 +207,7 @@ pub(crate) async fn call(carium: &Carium, operation: &str) -> Result<(), carium:
                 .patient(ID.parse().unwrap())
                 .practitioner(ID.parse().unwrap())
                 .status(ID.parse().unwrap())
-                .kind(ID.parse().unwrap())
+                .appointment_type(ID.parse().unwrap())
                 .between(start, end)
                 .build()?;
             carium.appointments().create(appointment).await.map(drop)

@@ -15,8 +15,8 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use carium::api::{FormFields, Secret};
 use carium::documents::{
-    ByteRange, Document, DocumentClass, DocumentQuery, DocumentReferenceId, Documents, Downloads, FilePart,
-    Incoming, NewDocument, NewReference, Transfers, UploadForm, Uploads,
+    ByteRange, CreatedDocument, Document, DocumentClass, DocumentQuery, DocumentReferenceId, Documents,
+    DownloadResponse, Downloads, FilePart, NewDocument, Transfers, UploadForm, Uploads,
 };
 use carium::{Error, ErrorKind, Items, ListOptions};
 use futures_util::{StreamExt as _, stream};
@@ -36,9 +36,9 @@ pub(crate) enum Call {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// It is not done, and that is known.
-    NotDone,
+    NotApplied,
     /// It is done, and the answer is lost.
-    AnswerLost,
+    ResponseLost,
     /// It is not done, and the answer is lost.
     RequestLost,
     /// It is refused for good.
@@ -195,11 +195,11 @@ impl Record {
 
 /// A call of the service, which fails before or after it is done.
 async fn done<T>(fault: Option<Fault>, creates: bool, work: impl FnOnce() -> T) -> Result<T, Error> {
-    let lost = |error: Error| if creates { error.that_may_have_happened() } else { error };
+    let lost = |error: Error| if creates { error.with_unknown_outcome() } else { error };
     match fault {
-        Some(Fault::NotDone) => Err(Error::new(ErrorKind::Unavailable, "not done")),
+        Some(Fault::NotApplied) => Err(Error::new(ErrorKind::Unavailable, "not done")),
         Some(Fault::RequestLost) => Err(lost(Error::new(ErrorKind::Unavailable, "request lost"))),
-        Some(Fault::AnswerLost) => {
+        Some(Fault::ResponseLost) => {
             work();
             Err(lost(Error::new(ErrorKind::Unavailable, "answer lost")))
         }
@@ -233,7 +233,7 @@ impl Documents for Record {
             .references()
             .into_iter()
             .map(|(id, reference)| {
-                let mut document = Document::unknown(id);
+                let mut document = Document::from_id(id);
                 document.file_name = Some(reference.file_name);
                 Ok(document)
             })
@@ -241,14 +241,14 @@ impl Documents for Record {
         stream::iter(documents).boxed()
     }
 
-    async fn create(&self, document: NewDocument) -> Result<NewReference, Error> {
+    async fn create(&self, document: NewDocument) -> Result<CreatedDocument, Error> {
         let fault = self.fault(Call::Create);
         done(fault, true, || {
             let reference = Reference { file_name: document.file_name().to_owned(), ..Reference::default() };
             let id = self.add(reference);
             let fields: FormFields = [("key", id.to_string())].into_iter().collect();
             let form = UploadForm::new("https://store.example.com/canary".into(), fields);
-            NewReference::new(id, (fault != Some(Fault::NoForm)).then_some(form))
+            CreatedDocument::new(id, (fault != Some(Fault::NoForm)).then_some(form))
         })
         .await
     }
@@ -271,10 +271,10 @@ impl Transfers for Record {
         let fault = self.fault(Call::Post);
         done(fault, false, || ())
             .await
-            .or_else(|error| if fault == Some(Fault::AnswerLost) { Ok(()) } else { Err(error) })?;
+            .or_else(|error| if fault == Some(Fault::ResponseLost) { Ok(()) } else { Err(error) })?;
         let (_, key) = form.fields().iter().next().unwrap();
         let mut content = BytesMut::new();
-        let mut blocks = file.content.into_blocks();
+        let mut blocks = file.content.into_stream();
         let stops = |at: u64| match fault {
             Some(Fault::Reset(after)) if at >= after => Some(reset()),
             Some(Fault::SilentAfter(after)) if at >= after => Some(silent()),
@@ -305,10 +305,10 @@ impl Transfers for Record {
             reference.uploads += 1;
             reference.file = Some(content.freeze());
         });
-        if fault == Some(Fault::AnswerLost) { Err(reset()) } else { Ok(()) }
+        if fault == Some(Fault::ResponseLost) { Err(reset()) } else { Ok(()) }
     }
 
-    async fn get(&self, url: &Secret, range: Option<ByteRange>) -> Result<Incoming, Error> {
+    async fn get(&self, url: &Secret, range: Option<ByteRange>) -> Result<DownloadResponse, Error> {
         let fault = self.fault(Call::Get);
         self.contents.lock().unwrap().ranges.push(range.clone());
         done(fault, false, || ()).await?;
@@ -323,7 +323,7 @@ impl Transfers for Record {
         let total = content.len() as u64;
         let wanted = range.filter(|range| {
             fault != Some(Fault::IgnoresRange)
-                && range.of_version.as_ref().is_none_or(|wanted| *wanted == version)
+                && range.if_version.as_ref().is_none_or(|wanted| *wanted == version)
         });
         let start = wanted.map_or(0, |range| range.from);
         let mut chunks: Vec<_> = content[usize::try_from(start).unwrap()..]
@@ -344,7 +344,7 @@ impl Transfers for Record {
             _ => {}
         }
         let mut incoming =
-            Incoming::whole(self.announces_length.then_some(total), stream::iter(chunks).boxed());
+            DownloadResponse::whole(self.announces_length.then_some(total), stream::iter(chunks).boxed());
         incoming.start = start;
         incoming.version = self.has_versions.then_some(version);
         incoming.file_name = Some("../letter.pdf".to_owned());

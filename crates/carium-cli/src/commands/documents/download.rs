@@ -12,7 +12,7 @@ use futures_util::stream::{StreamExt as _, iter};
 use serde_json::Value;
 
 use crate::connection::connect;
-use crate::exit::{Exit, Failure};
+use crate::exit::{CliError, Exit};
 use crate::interrupt::{interrupted, unless_interrupted};
 use crate::output::{Many, record};
 use crate::progress::Bars;
@@ -49,10 +49,10 @@ pub(crate) struct Download {
 }
 
 impl Download {
-    pub(crate) async fn run(self, settings: &Settings) -> Result<(), Failure> {
+    pub(crate) async fn run(self, settings: &Settings) -> Result<(), CliError> {
         if self.ids.len() > 1 && (!self.to.is_dir() || self.sha256.is_some()) {
             let what = "several documents go into a folder that is there, and have no digest in common";
-            return Err(Failure::new(Exit::Usage, what).next("make the folder, or download them one by one"));
+            return Err(CliError::new(Exit::Usage, what).next("make the folder, or download them one by one"));
         }
         let connection = unless_interrupted(connect(settings), false).await?;
         let downloads = connection.client.downloads();
@@ -100,10 +100,10 @@ impl Download {
     fn request(&self, id: DocumentReferenceId) -> DownloadRequest {
         let mut request = DownloadRequest::new(id);
         if self.replace {
-            request = request.replacing();
+            request = request.overwrite();
         }
         match self.sha256 {
-            Some(digest) => request.expecting(digest),
+            Some(digest) => request.expected_sha256(digest),
             None => request,
         }
     }
@@ -114,15 +114,15 @@ impl Download {
         settings: &Settings,
         finished: Vec<Option<Result<DownloadReceipt, Error>>>,
         was_interrupted: bool,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CliError> {
         let mut output = Many::new(settings.format, &["status", "id", "file", "size"]);
         let mut failures = Vec::new();
         let mut missing = Vec::new();
         for (id, result) in self.ids.iter().zip(finished) {
             let (status, receipt) = match result {
                 Some(Ok(receipt)) => ("downloaded", Some(receipt)),
-                Some(Err(error)) if error.kind() != ErrorKind::Cancelled => {
-                    failures.push(Failure::from(error).of(&id.to_string()));
+                Some(Err(error)) if error.kind() != ErrorKind::Canceled => {
+                    failures.push(CliError::from(error).of(&id.to_string()));
                     ("failed", None)
                 }
                 Some(Err(_)) | None => ("interrupted", None),
@@ -154,10 +154,10 @@ impl Download {
                 "to go on: carium documents download {} with the options as before",
                 missing.join(" ")
             );
-            return Err(Failure::new(Exit::Interrupted, what).next(next));
+            return Err(CliError::new(Exit::Interrupted, what).next(next));
         }
         match failures.first() {
-            Some(failure) => Err(Failure::told(failure.exit())),
+            Some(failure) => Err(CliError::told(failure.exit())),
             None => Ok(()),
         }
     }

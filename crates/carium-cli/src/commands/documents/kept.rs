@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use async_trait::async_trait;
-use carium::documents::{NewDocument, UploadState, UploadStore};
+use carium::documents::{NewDocument, UploadState, UploadStateStore};
 use carium::{Error, ErrorKind};
 
-use crate::exit::{Exit, Failure};
+use crate::exit::{CliError, Exit};
 use crate::places;
 
 /// The place of one upload's state. While it is open, no other run of the program has it.
@@ -25,12 +25,12 @@ pub(super) struct Kept {
 
 impl Kept {
     /// The place for the upload of this file as this document to this server.
-    pub(super) fn open(base_url: &str, document: &NewDocument, file: &Path) -> Result<Self, Failure> {
+    pub(super) fn open(base_url: &str, document: &NewDocument, file: &Path) -> Result<Self, CliError> {
         let wrong = |error: io::Error| {
-            Failure::new(Exit::Other, "there is no place to note how far an upload has come").because(error)
+            CliError::new(Exit::Other, "there is no place to note how far an upload has come").because(error)
         };
         let name = name_of(base_url, document, file).map_err(|error| {
-            Failure::new(Exit::InvalidInput, "the file cannot be read")
+            CliError::new(Exit::InvalidInput, "the file cannot be read")
                 .because(error)
                 .next("check that it is there and yours")
         })?;
@@ -40,23 +40,23 @@ impl Kept {
             Ok(()) => Ok(Self { path: folder.join(format!("{name}.json")), _lock: lock }),
             Err(TryLockError::WouldBlock) => {
                 let what = "another `carium` is uploading the same file to the same record";
-                Err(Failure::new(Exit::Refused, what).next("wait for it, or end it"))
+                Err(CliError::new(Exit::Refused, what).next("wait for it, or end it"))
             }
             Err(TryLockError::Error(error)) => Err(wrong(error)),
         }
     }
 
     /// What an earlier run noted.
-    pub(super) fn state(&self) -> Result<UploadState, Failure> {
+    pub(super) fn state(&self) -> Result<UploadState, CliError> {
         match fs::read(&self.path) {
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(|_| {
-                Failure::new(Exit::Other, "what an earlier run noted of this upload cannot be read").next(
+                CliError::new(Exit::Other, "what an earlier run noted of this upload cannot be read").next(
                     format!("look for the document on the platform, then remove {}", self.path.display()),
                 )
             }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(UploadState::default()),
             Err(error) => {
-                Err(Failure::new(Exit::Other, "what an earlier run noted cannot be read").because(error))
+                Err(CliError::new(Exit::Other, "what an earlier run noted cannot be read").because(error))
             }
         }
     }
@@ -99,7 +99,7 @@ fn name_of(base_url: &str, document: &NewDocument, file: &Path) -> io::Result<St
 pub(super) struct Store(pub(super) Arc<Kept>);
 
 #[async_trait]
-impl UploadStore for Store {
+impl UploadStateStore for Store {
     async fn save(&self, state: &UploadState) -> Result<(), Error> {
         let (kept, state) = (Arc::clone(&self.0), state.clone());
         let failed = |error: io::Error| {

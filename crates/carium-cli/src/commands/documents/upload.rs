@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::kept::{Kept, Store};
 use crate::connection::{Connection, connect};
-use crate::exit::{Exit, Failure};
+use crate::exit::{CliError, Exit};
 use crate::interrupt::interrupted;
 use crate::names;
 use crate::output::{Many, record};
@@ -69,15 +69,15 @@ struct Item {
 }
 
 impl Upload {
-    pub(crate) async fn run(self, settings: &Settings) -> Result<(), Failure> {
+    pub(crate) async fn run(self, settings: &Settings) -> Result<(), CliError> {
         if self.name.is_some() && self.files.len() > 1 {
-            return Err(Failure::new(Exit::Usage, "`--name` is the name of one document")
+            return Err(CliError::new(Exit::Usage, "`--name` is the name of one document")
                 .next("leave it out, and each is called as its file is"));
         }
         let prepare = async {
             let connection = connect(settings).await?;
             let class = names::class(&connection.client, &self.class).await?;
-            Ok::<_, Failure>((connection, class))
+            Ok::<_, CliError>((connection, class))
         };
         let (connection, class) = crate::interrupt::unless_interrupted(prepare, false).await?;
         let mut uploads = Vec::new();
@@ -96,7 +96,7 @@ impl Upload {
         let mut finished: Vec<Option<Result<UploadReceipt, UploadError>>> =
             items.iter().map(|_| None).collect();
         let all = async {
-            let mut results = Uploads::all(iter(uploads), self.concurrency.into());
+            let mut results = Uploads::upload_all(iter(uploads), self.concurrency.into());
             let mut results = std::pin::pin!(&mut results);
             while let Some((index, result)) = results.next().await {
                 finished[index] = Some(result);
@@ -119,7 +119,7 @@ impl Upload {
         self.tell(settings, &items, finished, was_interrupted)
     }
 
-    fn of(&self, index: usize, failure: Failure) -> Failure {
+    fn of(&self, index: usize, failure: CliError) -> CliError {
         // By its number: the name of a file may name a patient, and stderr is kept in logs.
         if self.files.len() == 1 { failure } else { failure.of(&format!("file {}", index + 1)) }
     }
@@ -129,7 +129,7 @@ impl Upload {
         connection: &Connection,
         class: carium::documents::DocumentClassId,
         file: &PathBuf,
-    ) -> Result<(Item, Running), Failure> {
+    ) -> Result<(Item, Running), CliError> {
         let client = &connection.client;
         let file_name = file.file_name().unwrap_or_default().to_string_lossy();
         let mut document = client
@@ -137,7 +137,7 @@ impl Upload {
             .patient(self.patient)
             .class(class)
             .name(self.name.clone().unwrap_or_else(|| file_name.clone().into_owned()))
-            .file_at(file);
+            .for_file(file);
         if let Some(text) = &self.description {
             document = document.description(text);
         }
@@ -146,7 +146,7 @@ impl Upload {
         }
         let document: NewDocument = document.build()?;
         if !file.is_file() {
-            return Err(Failure::new(Exit::InvalidInput, "there is no such file").next("check its path"));
+            return Err(CliError::new(Exit::InvalidInput, "there is no such file").next("check its path"));
         }
         let source = Source::path(file);
         // What a sandbox of its own is told ends with it.
@@ -160,7 +160,7 @@ impl Upload {
             state = state.start_over(None);
         }
         let upload =
-            client.uploads().resume(state, document, source).kept_in(Arc::new(Store(Arc::clone(&kept))));
+            client.uploads().resume(state, document, source).state_store(Arc::new(Store(Arc::clone(&kept))));
         Ok((Item { file: file.clone(), handle: upload.handle(), kept: Some(kept) }, upload))
     }
 
@@ -171,7 +171,7 @@ impl Upload {
         items: &[Item],
         finished: Vec<Option<Result<UploadReceipt, UploadError>>>,
         was_interrupted: bool,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CliError> {
         let mut output = Many::new(settings.format, &["status", "id", "file", "size"]);
         let mut failures = Vec::new();
         let mut filed = 0;
@@ -225,27 +225,27 @@ impl Upload {
         };
         if was_interrupted {
             let what = format!("interrupted: {filed} of {count} documents are filed");
-            return Err(Failure::new(Exit::Interrupted, what).next(again));
+            return Err(CliError::new(Exit::Interrupted, what).next(again));
         }
         say::line(&format!("{filed} of {count} documents are filed; {again}"));
         let in_doubt = failures.iter().find(|failure| failure.exit() == Exit::MayHaveHappened);
-        let exit = in_doubt.or(failures.first()).map_or(Exit::Other, Failure::exit);
-        Err(Failure::told(exit))
+        let exit = in_doubt.or(failures.first()).map_or(Exit::Other, CliError::exit);
+        Err(CliError::told(exit))
     }
 }
 
 fn status_of(error: &UploadError) -> &'static str {
     match error.kind() {
-        _ if error.error().may_have_happened() => "unknown",
-        carium::ErrorKind::Cancelled => "interrupted",
+        _ if error.error().may_have_been_applied() => "unknown",
+        carium::ErrorKind::Canceled => "interrupted",
         _ => "failed",
     }
 }
 
-fn failure_of(error: UploadError) -> Failure {
+fn failure_of(error: UploadError) -> CliError {
     let is_announced = error.state().stage() == UploadStage::Creating;
     let (error, _) = error.into_parts();
-    let failure = Failure::from(error);
+    let failure = CliError::from(error);
     if is_announced {
         return failure.next(
             "look with `carium documents list --patient ID`; then run the same command again, with `--start-over`",

@@ -2,33 +2,37 @@
 
 use std::path::Path;
 
-use carium_bulk::rows::{Report, RowError, RowFormat, RowOptions, RowProblem, validate};
+use carium_bulk::rows::{RowError, RowFormat, RowOptions, RowProblem, ValidationReport, validate};
 use serde_json::{Value, json};
 
-use crate::exit::{Exit, Failure};
+use crate::exit::{CliError, Exit};
 use crate::output::{self, Format};
 use crate::say;
 
 /// How many problems are told.
 const TOLD: usize = 10_000;
 
-/// What the file has, if nothing is wrong with it. Else every problem is told: with line, column, field and mend.
-pub(super) async fn check(path: &Path, options: RowOptions, format: Format) -> Result<Report, Failure> {
+/// What the file has, if nothing is wrong with it. Else every problem is told: with line, column, field and hint.
+pub(super) async fn check(
+    path: &Path,
+    options: RowOptions,
+    format: Format,
+) -> Result<ValidationReport, CliError> {
     if !path.is_file() {
         let what = if path.exists() { "is no file" } else { "is not there" };
         return Err(
-            Failure::new(Exit::InvalidInput, format!("{} {what}", path.display())).next("check its path")
+            CliError::new(Exit::InvalidInput, format!("{} {what}", path.display())).next("check its path")
         );
     }
-    if RowFormat::of(path).is_none() {
+    if RowFormat::from_path(path).is_none() {
         let what = "the name of the file ends in none of .csv, .ndjson and .jsonl";
-        return Err(Failure::new(Exit::InvalidInput, what).next("give it the ending of what is in it"));
+        return Err(CliError::new(Exit::InvalidInput, what).next("give it the ending of what is in it"));
     }
     let report = validate(path, options, TOLD).await.map_err(|error| match error {
-        RowError::Io(error) => Failure::new(Exit::Other, "the file cannot be read")
+        RowError::Io(error) => CliError::new(Exit::Other, "the file cannot be read")
             .because(error)
             .next("check that it is there and yours; `-v` says more"),
-        error => Failure::new(Exit::InvalidInput, error.to_string()),
+        error => CliError::new(Exit::InvalidInput, error.to_string()),
     })?;
     if report.is_ok() {
         return Ok(report);
@@ -48,20 +52,20 @@ pub(super) async fn check(path: &Path, options: RowOptions, format: Format) -> R
     }
     let (problems, rows) = (numbered(report.count, "problem"), numbered(report.rows, "row"));
     let what =
-        format!("{} has {problems} in {} of {rows}; nothing was sent", path.display(), report.wrong_rows);
+        format!("{} has {problems} in {} of {rows}; nothing was sent", path.display(), report.invalid_rows);
     let are_all_of_files =
         report.problems.iter().all(|problem| problem.field().is_some_and(|field| field.ends_with("].path")));
-    Err(Failure::new(Exit::InvalidInput, what).next(if are_all_of_files {
-        "say with `--documents` in which folder the documents lie, or mend what is named above"
+    Err(CliError::new(Exit::InvalidInput, what).next(if are_all_of_files {
+        "say with `--documents` in which folder the documents lie, or hint what is named above"
     } else {
-        "mend what is named above, and run the same command again"
+        "hint what is named above, and run the same command again"
     }))
 }
 
-fn as_json(report: &Report) -> Value {
+fn as_json(report: &ValidationReport) -> Value {
     json!({
         "rows": report.rows,
-        "wrong_rows": report.wrong_rows,
+        "invalid_rows": report.invalid_rows,
         "problem_count": report.count,
         "problems": report.problems.iter().map(problem_as_json).collect::<Vec<_>>(),
     })
@@ -73,8 +77,8 @@ fn problem_as_json(problem: &RowProblem) -> Value {
         "column": problem.column(),
         "column_name": problem.column_name(),
         "field": problem.field(),
-        "what": problem.what(),
-        "mend": problem.mend(),
+        "what": problem.message(),
+        "hint": problem.hint(),
     })
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use carium::patients::OrganizationId;
 use carium_bulk::rows::RowOptions;
-use carium_bulk::{Location, Submission};
+use carium_bulk::{QueueLocation, Submission};
 use clap::Args;
 use tempfile::TempDir;
 use tokio::time::Instant;
@@ -14,7 +14,7 @@ use super::run::{Ended, Run};
 use super::summary::{Summary, rows};
 use super::{file, place};
 use crate::connection::{Connection, connect};
-use crate::exit::{Exit, Failure};
+use crate::exit::{CliError, Exit};
 use crate::interrupt::unless_interrupted;
 use crate::settings::Settings;
 use crate::{output, say};
@@ -55,7 +55,7 @@ impl Job {
         is_named || self.dry_run || self.max_failures.is_some() || self.pace.rate.is_some()
     }
 
-    pub(super) async fn run(self, queue: QueueOption, settings: &Settings) -> Result<(), Failure> {
+    pub(super) async fn run(self, queue: QueueOption, settings: &Settings) -> Result<(), CliError> {
         let path = self.file.clone().unwrap_or_default();
         let documents = self.documents(&path)?;
         let prepare = async {
@@ -65,9 +65,9 @@ impl Job {
                 sandbox.as_ref().map_or(settings.organization, |sandbox| sandbox.client.organization());
             let options = self.options(organization);
             let report =
-                file::check(&path, options.clone().documents_in(&documents), settings.format).await?;
+                file::check(&path, options.clone().documents_folder(&documents), settings.format).await?;
             if self.dry_run {
-                let found = [("rows", report.rows), ("wrong_rows", report.wrong_rows)];
+                let found = [("rows", report.rows), ("invalid_rows", report.invalid_rows)];
                 let found = found.map(|(name, rows)| (name.to_owned(), rows.into()));
                 output::one(settings.format, found.into_iter().collect())?;
                 say::line("nothing was sent, as `--dry-run` has it");
@@ -81,7 +81,7 @@ impl Job {
             connection.client.sign_in().await?;
             let opened = open(&path, &queue, &connection).await?;
             self.pace.set(&opened.queue.bulk).await?;
-            Ok::<_, Failure>(Some((connection, options, opened, report.rows)))
+            Ok::<_, CliError>(Some((connection, options, opened, report.rows)))
         };
         let prepared = unless_interrupted(prepare, false).await?;
         let Some((connection, options, opened, rows)) = prepared else { return Ok(()) };
@@ -101,14 +101,19 @@ impl Job {
         })?;
         tell(&submission);
         let client = connection.client.clone();
-        let run =
-            Run { bulk: bulk.clone(), pace: self.pace, max_parked: self.max_failures, until_settled: true };
-        let (ended, counts) = run.finish(|ledger| client.onboarding(ledger).documents_in(documents)).await?;
+        let run = Run {
+            bulk: bulk.clone(),
+            pace: self.pace,
+            max_parked: self.max_failures,
+            stop_when_settled: true,
+        };
+        let (ended, counts) =
+            run.finish(|ledger| client.onboarding(ledger).documents_folder(documents)).await?;
         let summary = Summary {
             queue: &opened.queue,
             is_temporary: opened.temporary.is_some(),
             counts,
-            newly_done: counts.done.saturating_sub(before.done),
+            newly_completed: counts.completed.saturating_sub(before.completed),
             submission: Some(&submission),
             took: Some(begun.elapsed()),
         };
@@ -116,14 +121,14 @@ impl Job {
         summary.explain().await?;
         match ended {
             Ended::Interrupted | Ended::CutOff => {
-                let failure = Failure::new(Exit::Interrupted, "interrupted");
+                let failure = CliError::new(Exit::Interrupted, "interrupted");
                 Err(if opened.temporary.is_some() {
                     failure.next("the sandbox is gone, and all that was in it")
                 } else {
                     failure.next("the same command goes on where this stopped")
                 })
             }
-            Ended::TooManyParked => Err(Failure::new(
+            Ended::TooManyParked => Err(CliError::new(
                 Exit::RowsParked,
                 "stopped: as many rows are parked as `--max-failures` allows",
             )
@@ -132,7 +137,7 @@ impl Job {
         }
     }
 
-    fn documents(&self, path: &Path) -> Result<PathBuf, Failure> {
+    fn documents(&self, path: &Path) -> Result<PathBuf, CliError> {
         match &self.documents {
             Some(folder) => check_documents(folder).map(|()| folder.clone()),
             None => Ok(match path.parent() {
@@ -154,16 +159,16 @@ impl Job {
 /// Files of so many rows take a while to submit.
 const MANY: u64 = 20_000;
 
-async fn open(path: &Path, queue: &QueueOption, connection: &Connection) -> Result<Opened, Failure> {
+async fn open(path: &Path, queue: &QueueOption, connection: &Connection) -> Result<Opened, CliError> {
     let target = connection.target();
     let mut temporary = None;
     let location = match queue.location(connection.is_sandbox())? {
         Some(location) => location,
         None if connection.is_sandbox() => {
             let folder = tempfile::tempdir().map_err(|error| {
-                Failure::new(Exit::Other, "there is no place for a temporary queue").because(error)
+                CliError::new(Exit::Other, "there is no place for a temporary queue").because(error)
             })?;
-            let location = Location::File(folder.path().join("queue.db"));
+            let location = QueueLocation::File(folder.path().join("queue.db"));
             temporary = Some(folder);
             location
         }
@@ -171,7 +176,7 @@ async fn open(path: &Path, queue: &QueueOption, connection: &Connection) -> Resu
             let (path, target) = (path.to_owned(), target.clone());
             let place = tokio::task::spawn_blocking(move || place::of(&path, &target)).await;
             place.unwrap_or_else(|error| {
-                Err(Failure::new(Exit::Other, "the program is ending").because(error))
+                Err(CliError::new(Exit::Other, "the program is ending").because(error))
             })?
         }
     };
@@ -194,8 +199,8 @@ fn tell(submission: &Submission) {
         let more = if all > shown.len() as u64 { ", …" } else { "" };
         format!("{word} {}{more}", shown.join(", "))
     };
-    if submission.mended > 0 {
-        say::line(&format!("{} that had failed, taken as the file says now", rows(submission.mended)));
+    if submission.corrected > 0 {
+        say::line(&format!("{} that had failed, taken as the file says now", rows(submission.corrected)));
     }
     if submission.changed > 0 {
         say::line(&format!(
@@ -204,11 +209,11 @@ fn tell(submission: &Submission) {
             lines(&submission.changed_lines, submission.changed)
         ));
     }
-    if submission.repeated > 0 {
+    if submission.duplicates > 0 {
         say::line(&format!(
             "{} with the key of an earlier one; nothing is done for that: {}",
-            rows(submission.repeated),
-            lines(&submission.repeated_lines, submission.repeated)
+            rows(submission.duplicates),
+            lines(&submission.duplicate_lines, submission.duplicates)
         ));
     }
     for problems in &submission.problems {

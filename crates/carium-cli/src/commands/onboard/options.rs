@@ -4,11 +4,11 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use carium::{Error, ErrorKind};
-use carium_bulk::{Bulk, Limits, Location, QueueKey, Target};
+use carium_bulk::{EncryptionKey, Limits, OnboardingQueue, QueueLocation, Target};
 use clap::Args;
 
 use super::place;
-use crate::exit::{Exit, Failure};
+use crate::exit::{CliError, Exit};
 
 /// Which queue.
 #[derive(Args, Debug)]
@@ -27,50 +27,50 @@ pub(crate) struct QueueOption {
 /// A queue, and how to name it to a person.
 #[derive(Debug)]
 pub(crate) struct Queue {
-    pub(crate) bulk: Bulk,
+    pub(crate) bulk: OnboardingQueue,
     pub(crate) name: String,
 }
 
 impl QueueOption {
     /// Where the queue is, as far as that was said. A sandbox is above the environment: what is set there is not for it.
-    pub(crate) fn location(&self, is_sandbox: bool) -> Result<Option<Location>, Failure> {
+    pub(crate) fn location(&self, is_sandbox: bool) -> Result<Option<QueueLocation>, CliError> {
         let variable = || std::env::var_os("CARIUM_QUEUE").filter(|text| !text.is_empty() && !is_sandbox);
         let Some(queue) = self.queue.clone().or_else(variable) else { return Ok(None) };
         Ok(Some(match queue.to_str() {
-            Some("") => return Err(Failure::new(Exit::Usage, "`--queue` names no queue")),
-            Some(text) => Location::of(text),
-            None => Location::File(PathBuf::from(queue)),
+            Some("") => return Err(CliError::new(Exit::Usage, "`--queue` names no queue")),
+            Some(text) => QueueLocation::parse(text),
+            None => QueueLocation::File(PathBuf::from(queue)),
         }))
     }
 
     /// Opens a queue to submit to and to work on, and makes it where there is none.
-    pub(crate) async fn open(&self, location: &Location, target: Target) -> Result<Queue, Failure> {
+    pub(crate) async fn open(&self, location: &QueueLocation, target: Target) -> Result<Queue, CliError> {
         let bulk = match location {
-            Location::Server(_) => {
+            QueueLocation::Server(_) => {
                 let key = match self.queue_key_fd {
-                    Some(descriptor) => QueueKey::from_descriptor(descriptor),
-                    None => QueueKey::from_env(),
+                    Some(descriptor) => EncryptionKey::from_descriptor(descriptor),
+                    None => EncryptionKey::from_env(),
                 };
                 let key = key.map_err(|error| {
-                    Failure::from(error).next(
+                    CliError::from(error).next(
                         "set CARIUM_QUEUE_KEY to what `openssl rand -hex 32` printed when the queue was made, or give \
                          a descriptor: `--queue-key-fd 3 3<FILE`",
                     )
                 })?;
-                Bulk::open_sealed(location, target, &key).await
+                OnboardingQueue::open_encrypted(location, target, &key).await
             }
-            _ => Bulk::open(location, target).await,
+            _ => OnboardingQueue::open(location, target).await,
         };
         Ok(Queue { bulk: bulk.map_err(of_queue)?, name: name(location) })
     }
 
     /// Opens the books of a queue that is there.
-    pub(crate) async fn books(&self) -> Result<Queue, Failure> {
+    pub(crate) async fn books(&self) -> Result<Queue, CliError> {
         let location = match self.location(false)? {
             Some(location) => location,
             None => place::only()?,
         };
-        let bulk = Bulk::open_books(&location).await.map_err(of_queue)?;
+        let bulk = OnboardingQueue::open_read_only(&location).await.map_err(of_queue)?;
         Ok(Queue { bulk, name: name(&location) })
     }
 }
@@ -82,9 +82,9 @@ impl Queue {
     }
 }
 
-fn name(location: &Location) -> String {
+fn name(location: &QueueLocation) -> String {
     match location {
-        Location::File(path) => quoted(&path.display().to_string()),
+        QueueLocation::File(path) => quoted(&path.display().to_string()),
         // It may hold a password.
         _ => "postgres://…".to_owned(),
     }
@@ -97,7 +97,7 @@ pub(super) fn quoted(path: &str) -> String {
 }
 
 /// Of an error of the queue, how the program ends and what to do.
-pub(crate) fn of_queue(error: Error) -> Failure {
+pub(crate) fn of_queue(error: Error) -> CliError {
     let (exit, next) = match error.kind() {
         ErrorKind::Conflict => (
             Exit::InvalidInput,
@@ -109,17 +109,17 @@ pub(crate) fn of_queue(error: Error) -> Failure {
             Exit::Other,
             "check that the folder of the queue is there and yours, or that its server can be reached; `-v` says more",
         ),
-        _ => return Failure::from(error),
+        _ => return CliError::from(error),
     };
-    Failure::new(exit, error.to_string()).because(error).next(next)
+    CliError::new(exit, error.to_string()).because(error).next(next)
 }
 
 /// Whether the folder that `--documents` names is there.
-pub(crate) fn check_documents(folder: &Path) -> Result<(), Failure> {
+pub(crate) fn check_documents(folder: &Path) -> Result<(), CliError> {
     if folder.is_dir() {
         return Ok(());
     }
-    Err(Failure::new(Exit::InvalidInput, "the folder for `--documents` is not there").next("check its path"))
+    Err(CliError::new(Exit::InvalidInput, "the folder for `--documents` is not there").next("check its path"))
 }
 
 /// What is kept to: a queue takes a thousandth of a call a second, and that is for no one.
@@ -162,10 +162,10 @@ pub(crate) struct Pace {
 
 impl Pace {
     /// Tells the queue the rate, where one was given.
-    pub(crate) async fn set(&self, bulk: &Bulk) -> Result<(), Failure> {
+    pub(crate) async fn set(&self, bulk: &OnboardingQueue) -> Result<(), CliError> {
         let Some(Rate(rate)) = self.rate else { return Ok(()) };
         let mut limits: Limits = bulk.limits().await.map_err(of_queue)?;
-        limits.per_second = rate;
+        limits.max_calls_per_second = rate;
         bulk.set_limits(limits).await.map_err(of_queue)
     }
 }

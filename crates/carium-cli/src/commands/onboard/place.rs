@@ -8,28 +8,28 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use carium_bulk::{Location, Target};
+use carium_bulk::{QueueLocation, Target};
 use sha2::{Digest as _, Sha256};
 
 use super::options::quoted;
-use crate::exit::{Exit, Failure};
+use crate::exit::{CliError, Exit};
 use crate::places;
 
 /// Longer names are cut.
 const LONGEST_NAME: usize = 40;
 
 /// The queue of a file for a target: the one that knows it, or a new one. Reads the file, which may block.
-pub(super) fn of(file: &Path, target: &Target) -> Result<Location, Failure> {
-    own_folder().and_then(|folder| of_file(&folder, file, target)).map(Location::File).map_err(|error| {
-        Failure::new(Exit::Other, "there is no place for a queue of this file")
+pub(super) fn of(file: &Path, target: &Target) -> Result<QueueLocation, CliError> {
+    own_folder().and_then(|folder| of_file(&folder, file, target)).map(QueueLocation::File).map_err(|error| {
+        CliError::new(Exit::Other, "there is no place for a queue of this file")
             .because(error)
             .next("say where it is to be: `--queue FILE.db`")
     })
 }
 
 /// The queue in the folder, where there is one only.
-pub(super) fn only() -> Result<Location, Failure> {
-    let unread = |error| Failure::new(Exit::Other, "the folder of queues cannot be read").because(error);
+pub(super) fn only() -> Result<QueueLocation, CliError> {
+    let unread = |error| CliError::new(Exit::Other, "the folder of queues cannot be read").because(error);
     let entries = own_folder().and_then(fs::read_dir).map_err(unread)?;
     let mut queues: Vec<PathBuf> = entries
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
@@ -37,15 +37,15 @@ pub(super) fn only() -> Result<Location, Failure> {
         .collect();
     queues.sort();
     match queues.as_slice() {
-        [queue] => Ok(Location::File(queue.clone())),
-        [] => Err(Failure::new(Exit::InvalidInput, "there is no queue yet")
+        [queue] => Ok(QueueLocation::File(queue.clone())),
+        [] => Err(CliError::new(Exit::InvalidInput, "there is no queue yet")
             .next("say which one with `--queue`; `carium onboard FILE` makes one")),
         several => {
             let names: Vec<_> = several
                 .iter()
                 .map(|path| format!("  --queue {}", quoted(&path.display().to_string())))
                 .collect();
-            Err(Failure::new(Exit::InvalidInput, "there is more than one queue")
+            Err(CliError::new(Exit::InvalidInput, "there is more than one queue")
                 .next(format!("say which one:\n{}", names.join("\n"))))
         }
     }

@@ -3,20 +3,20 @@
 use std::sync::Arc;
 
 use carium::onboarding::{Ledger, Onboarding};
-use carium_bulk::{Bulk, Counts, WorkOptions};
+use carium_bulk::{OnboardingQueue, RowCounts, WorkOptions};
 
 use super::options::{Pace, of_queue};
-use crate::exit::Failure;
+use crate::exit::CliError;
 use crate::interrupt::interrupted;
 use crate::progress::RowsBar;
 
 /// What is to be worked on, and for how long.
 pub(crate) struct Run {
-    pub(crate) bulk: Bulk,
+    pub(crate) bulk: OnboardingQueue,
     pub(crate) pace: Pace,
     /// How many rows may be parked that were not before.
     pub(crate) max_parked: Option<u64>,
-    pub(crate) until_settled: bool,
+    pub(crate) stop_when_settled: bool,
 }
 
 /// Why it ended.
@@ -31,7 +31,7 @@ pub(crate) enum Ended {
     CutOff,
 }
 
-fn parked(counts: &Counts) -> u64 {
+fn parked(counts: &RowCounts) -> u64 {
     counts.failed + counts.unknown
 }
 
@@ -40,13 +40,13 @@ impl Run {
     pub(crate) async fn finish(
         self,
         onboarding: impl FnOnce(Arc<dyn Ledger>) -> Onboarding + Send,
-    ) -> Result<(Ended, Counts), Failure> {
-        let mut options = WorkOptions::new().rows_at_a_time(self.pace.concurrency.into());
-        if self.until_settled {
-            options = options.until_settled();
+    ) -> Result<(Ended, RowCounts), CliError> {
+        let mut options = WorkOptions::new().max_concurrent_rows(self.pace.concurrency.into());
+        if self.stop_when_settled {
+            options = options.stop_when_settled();
         }
         if let Some(most) = self.max_parked {
-            options = options.most_parked(most);
+            options = options.max_parked(most);
         }
         let before = self.bulk.status().await.map_err(of_queue)?;
         let working = self.bulk.work(options, onboarding).await.map_err(of_queue)?;
@@ -61,7 +61,7 @@ impl Run {
                     if ended == Ended::Interrupted {
                         bar.say("stopping at once: calls without an answer are looked at when this goes on");
                         is_cut_off = true;
-                        stop.at_once();
+                        stop.stop_now();
                     } else {
                         bar.say("finishing what is in flight; interrupt again to stop at once");
                         stop.stop();

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use carium_bulk::{Counts, Submission};
+use carium_bulk::{RowCounts, Submission};
 use futures_util::stream::StreamExt as _;
 use serde_json::Value;
 
 use super::books::reasons;
 use super::options::{Queue, of_queue};
-use crate::exit::{Exit, Failure};
+use crate::exit::{CliError, Exit};
 use crate::output::{self, Format, Many, Record};
 use crate::say;
 
@@ -18,9 +18,9 @@ pub(super) struct Summary<'a> {
     pub(super) queue: &'a Queue,
     /// Whether the queue ends with the command.
     pub(super) is_temporary: bool,
-    pub(super) counts: Counts,
+    pub(super) counts: RowCounts,
     /// How many rows are done that were not when the command began.
-    pub(super) newly_done: u64,
+    pub(super) newly_completed: u64,
     pub(super) submission: Option<&'a Submission>,
     pub(super) took: Option<Duration>,
 }
@@ -31,15 +31,15 @@ const ROWS: usize = 5;
 
 impl Summary<'_> {
     /// Writes the numbers: a table of states for people, one object for programs.
-    pub(super) fn show(&self, format: Format) -> Result<(), Failure> {
+    pub(super) fn show(&self, format: Format) -> Result<(), CliError> {
         if format != Format::Table {
             return output::one(format, self.record());
         }
-        let Counts { waiting, running, done, failed, unknown, .. } = self.counts;
+        let RowCounts { pending, running, completed, failed, unknown, .. } = self.counts;
         let mut table = Many::new(format, &["state", "rows", "meaning"]);
         for (state, rows, means) in [
-            ("done", done, "in Carium, with everything that was asked for"),
-            ("waiting", waiting, "for their turn, or for another try"),
+            ("completed", completed, "in Carium, with everything that was asked for"),
+            ("pending", pending, "for their turn, or for another try"),
             ("running", running, "with a worker now"),
             ("failed", failed, "something has to be mended first"),
             ("unknown", unknown, "someone has to look whether it was done"),
@@ -57,12 +57,12 @@ impl Summary<'_> {
         let counts = &self.counts;
         for (name, number) in [
             ("rows", counts.rows()),
-            ("done", counts.done),
-            ("waiting", counts.waiting),
+            ("completed", counts.completed),
+            ("pending", counts.pending),
             ("running", counts.running),
             ("failed", counts.failed),
             ("unknown", counts.unknown),
-            ("newly_done", self.newly_done),
+            ("newly_completed", self.newly_completed),
         ] {
             record.insert(name.to_owned(), number.into());
         }
@@ -70,10 +70,10 @@ impl Summary<'_> {
             for (name, number) in [
                 ("newly_submitted", submission.new),
                 ("known", submission.known),
-                ("mended", submission.mended),
+                ("corrected", submission.corrected),
                 ("changed", submission.changed),
-                ("repeated", submission.repeated),
-                ("wrong", submission.wrong),
+                ("duplicates", submission.duplicates),
+                ("invalid", submission.invalid),
             ] {
                 record.insert(name.to_owned(), number.into());
             }
@@ -87,14 +87,14 @@ impl Summary<'_> {
     }
 
     /// Says what the numbers do not, and what to do about rows that are parked.
-    pub(super) async fn explain(&self) -> Result<(), Failure> {
+    pub(super) async fn explain(&self) -> Result<(), CliError> {
         if let Some(took) = self.took {
             let seconds = took.as_secs_f64();
             #[expect(clippy::cast_precision_loss, reason = "a rate, to be shown")]
-            let rate = self.newly_done as f64 / seconds.max(0.001);
-            let rate = if self.newly_done > 0 { format!(", {rate:.0} a second") } else { String::new() };
-            let is_all_done = self.counts.done == self.counts.rows();
-            let done = match self.newly_done {
+            let rate = self.newly_completed as f64 / seconds.max(0.001);
+            let rate = if self.newly_completed > 0 { format!(", {rate:.0} a second") } else { String::new() };
+            let is_all_done = self.counts.completed == self.counts.rows();
+            let done = match self.newly_completed {
                 0 if is_all_done => "nothing was left to do".to_owned(),
                 0 => "no row was done now".to_owned(),
                 count => format!("{} done now", rows(count)),
@@ -152,15 +152,15 @@ impl Summary<'_> {
     }
 
     /// How the command ends.
-    pub(super) fn verdict(&self) -> Result<(), Failure> {
-        let Submission { changed, repeated, wrong, .. } = self.submission.cloned().unwrap_or_default();
+    pub(super) fn verdict(&self) -> Result<(), CliError> {
+        let Submission { changed, duplicates, invalid, .. } = self.submission.cloned().unwrap_or_default();
         let parked = self.counts.failed + self.counts.unknown;
         let mut parts = Vec::new();
         for (count, what) in [
             (parked, "parked for a person"),
             (changed, "changed since the file was submitted"),
-            (repeated, "with the key of an earlier one"),
-            (wrong, "wrong"),
+            (duplicates, "with the key of an earlier one"),
+            (invalid, "invalid"),
         ] {
             if count > 0 {
                 parts.push(format!("{count} {what}"));
@@ -169,7 +169,7 @@ impl Summary<'_> {
         if parts.is_empty() {
             return Ok(());
         }
-        let failure = Failure::new(Exit::RowsParked, format!("not all rows are done: {}", parts.join(", ")));
+        let failure = CliError::new(Exit::RowsParked, format!("not all rows are done: {}", parts.join(", ")));
         Err(if parked == 0 {
             failure.next(
                 "look on the platform what is to be done about these patients, and do it there, or by a file of its own",

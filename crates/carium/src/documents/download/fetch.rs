@@ -10,14 +10,14 @@ use tracing::Instrument as _;
 
 use super::sink::Sink;
 use super::{DownloadReceipt, DownloadRequest};
-use crate::documents::progress::{Cancelled, Reporter, Stage};
-use crate::documents::sides::Sides;
-use crate::documents::{ByteRange, Incoming, Sha256Digest};
+use crate::documents::progress::{Canceled, Reporter, Stage};
+use crate::documents::sides::DocumentServices;
+use crate::documents::{ByteRange, DownloadResponse, Sha256Digest};
 use crate::error::{Error, ErrorKind};
 
 /// One download.
 pub(super) struct Fetch {
-    pub(super) sides: Sides,
+    pub(super) sides: DocumentServices,
     pub(super) request: DownloadRequest,
     pub(super) reporter: Reporter,
 }
@@ -92,7 +92,7 @@ impl Fetch {
         };
         let result = reporter.unless_cancelled(run.instrument(span.clone())).await;
         let result = result
-            .unwrap_or_else(|Cancelled| Err(Error::new(ErrorKind::Cancelled, "the download was cancelled")));
+            .unwrap_or_else(|Canceled| Err(Error::new(ErrorKind::Canceled, "the download was cancelled")));
         if let Err(error) = &result {
             span.record("error.type", tracing::field::debug(error.kind()));
         }
@@ -162,7 +162,7 @@ impl Fetch {
         let range = (position.offset > 0 && is_safe).then(|| ByteRange {
             from: position.offset,
             until: None,
-            of_version: position.version.clone(),
+            if_version: position.version.clone(),
         });
         let incoming = match self.sides.transfers.get(&url, range).await {
             Ok(incoming) => incoming,
@@ -173,11 +173,11 @@ impl Fetch {
 
     async fn read(
         &self,
-        incoming: Incoming,
+        incoming: DownloadResponse,
         position: &mut Position,
         sink: &mut dyn Sink,
     ) -> Result<Then, Error> {
-        let Incoming { start, total, version, file_name, mut body } = incoming;
+        let DownloadResponse { start, total, version, file_name, mut body } = incoming;
         if start > 0 && start != position.offset {
             return Err(wrong_range());
         }

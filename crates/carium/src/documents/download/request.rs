@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use carium_api::Hidden;
+use carium_api::Redacted;
 use carium_api::types::DocumentReferenceId;
 
 use crate::documents::{Document, Sha256Digest};
@@ -26,19 +26,19 @@ impl DownloadRequest {
 
     /// What the file is called in a directory, before what the store calls it. Cleaned of whatever is not a
     /// name.
-    pub fn named(mut self, file_name: impl Into<String>) -> Self {
+    pub fn file_name(mut self, file_name: impl Into<String>) -> Self {
         self.file_name = Some(file_name.into());
         self
     }
 
     /// The digest that it has to have: that of [`UploadReceipt`](crate::documents::UploadReceipt), say.
-    pub fn expecting(mut self, sha256: Sha256Digest) -> Self {
+    pub fn expected_sha256(mut self, sha256: Sha256Digest) -> Self {
         self.expected = Some(sha256);
         self
     }
 
     /// Replaces a file that is at the target already.
-    pub fn replacing(mut self) -> Self {
+    pub fn overwrite(mut self) -> Self {
         self.replaces = true;
         self
     }
@@ -60,7 +60,7 @@ impl fmt::Debug for DownloadRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DownloadRequest")
             .field("id", &self.id)
-            .field("file_name", &self.file_name.as_ref().map(|_| Hidden::Phi))
+            .field("file_name", &self.file_name.as_ref().map(|_| Redacted::Phi))
             .field("expected", &self.expected)
             .field("replaces", &self.replaces)
             .finish()

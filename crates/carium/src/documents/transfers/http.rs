@@ -20,7 +20,7 @@ use url::Url;
 use super::activity::{Activity, Silent};
 use super::answer::{LONGEST_REFUSAL, content_range, file_name, refused, version};
 use super::multipart::{Envelope, Sending, UntilDropped, small};
-use super::{ByteRange, FilePart, Incoming, Transfers, UploadForm};
+use super::{ByteRange, DownloadResponse, FilePart, Transfers, UploadForm};
 use crate::documents::local;
 use crate::error::{Error, ErrorKind};
 
@@ -101,7 +101,7 @@ impl Transfers for HttpTransfers {
         let (body, sending) = if let Some(bytes) = small(&file) {
             (envelope.around(&bytes).into(), Sending::at_once())
         } else {
-            let blocks = file.content.into_blocks();
+            let blocks = file.content.into_stream();
             let (body, sending) = envelope.around_blocks(file.length, blocks, Arc::clone(&activity));
             (reqwest::Body::wrap(body), sending)
         };
@@ -123,7 +123,7 @@ impl Transfers for HttpTransfers {
         Err(refusal(answer).await)
     }
 
-    async fn get(&self, url: &Secret, range: Option<ByteRange>) -> Result<Incoming, Error> {
+    async fn get(&self, url: &Secret, range: Option<ByteRange>) -> Result<DownloadResponse, Error> {
         range.as_ref().map_or(Ok(()), ByteRange::check)?;
         let mut url = self.checked(url.expose())?;
         for _ in 0..=MOST_REDIRECTS {
@@ -158,7 +158,7 @@ fn in_range(request: reqwest::RequestBuilder, range: &ByteRange) -> reqwest::Req
         Some(until) => request.header(RANGE, format!("bytes={}-{}", range.from, until.saturating_sub(1))),
         None => request.header(RANGE, format!("bytes={}-", range.from)),
     };
-    match &range.of_version {
+    match &range.if_version {
         Some(version) => request.header(IF_RANGE, version),
         None => request,
     }
@@ -172,7 +172,7 @@ fn is_taken(answer: &reqwest::Response, form: &UploadForm) -> bool {
     answer.status().is_success() || (answer.status() == StatusCode::SEE_OTHER && is_sent_on())
 }
 
-fn incoming(answer: reqwest::Response, silence: Duration) -> Result<Incoming, Error> {
+fn incoming(answer: reqwest::Response, silence: Duration) -> Result<DownloadResponse, Error> {
     let headers = answer.headers();
     let (start, total) = if answer.status() == StatusCode::PARTIAL_CONTENT {
         let Some((Some(start), total)) = content_range(headers) else {
@@ -202,15 +202,15 @@ fn incoming(answer: reqwest::Response, silence: Duration) -> Result<Incoming, Er
             Err(_) => Some((Err(silent(Silent)), None)),
         }
     });
-    Ok(Incoming { start, total, version, file_name, body: body.boxed() })
+    Ok(DownloadResponse { start, total, version, file_name, body: body.boxed() })
 }
 
 /// A range that begins where the file ends is empty, and no failure.
-fn nothing_left(answer: &reqwest::Response, from: u64) -> Result<Incoming, Error> {
+fn nothing_left(answer: &reqwest::Response, from: u64) -> Result<DownloadResponse, Error> {
     match content_range(answer.headers()) {
         Some((None, Some(total))) if total == from => {
             let body = stream::empty().boxed();
-            Ok(Incoming {
+            Ok(DownloadResponse {
                 start: from,
                 total: Some(total),
                 version: version(answer.headers()),

@@ -14,7 +14,7 @@ use futures_util::Stream as _;
 use http_body::{Body, Frame, SizeHint};
 
 use super::activity::Activity;
-use super::{Blocks, Content, FilePart, UploadForm};
+use super::{ByteStream, Content, FilePart, UploadForm};
 
 /// What stands around the file.
 pub(super) struct Envelope {
@@ -65,7 +65,7 @@ impl Envelope {
     pub(super) fn around_blocks(
         self,
         length: u64,
-        blocks: Blocks<io::Error>,
+        blocks: ByteStream<io::Error>,
         activity: Arc<Activity>,
     ) -> (FormBody, Sending) {
         let sending = Sending::default();
@@ -148,7 +148,7 @@ impl Drop for UntilDropped {
 pub(super) struct FormBody {
     head: Option<Bytes>,
     // A body must be `Sync`, and streams are not. Never locked: there is one who polls.
-    blocks: Mutex<Blocks<io::Error>>,
+    blocks: Mutex<ByteStream<io::Error>>,
     left: u64,
     tail: Option<Bytes>,
     activity: Arc<Activity>,
@@ -216,7 +216,7 @@ pub(super) const ONE_BUFFER: usize = 256 * 1024;
 /// Takes the bytes of a file that is small enough out of its part.
 pub(super) fn small(file: &FilePart) -> Option<Bytes> {
     match &file.content {
-        Content::Whole(bytes) if bytes.len() <= ONE_BUFFER && bytes.len() as u64 == file.length => {
+        Content::Bytes(bytes) if bytes.len() <= ONE_BUFFER && bytes.len() as u64 == file.length => {
             Some(bytes.clone())
         }
         _ => None,

@@ -13,22 +13,22 @@ use tracing::Instrument as _;
 
 use super::source::{Opened, Source, gone};
 use super::state::{Place, UploadState};
-use super::{SharedState, UploadError, UploadReceipt, UploadStage, UploadStore};
-use crate::documents::progress::{Cancelled, Moving, Reporter, Stage};
-use crate::documents::sides::Sides;
-use crate::documents::{Content, FilePart, NewDocument, NewReference, Sha256Digest, UploadForm};
+use super::{SharedState, UploadError, UploadReceipt, UploadStage, UploadStateStore};
+use crate::documents::progress::{Canceled, Moving, Reporter, Stage};
+use crate::documents::sides::DocumentServices;
+use crate::documents::{Content, CreatedDocument, FilePart, NewDocument, Sha256Digest, UploadForm};
 use crate::error::{Error, ErrorKind};
 use crate::fingerprint::Fingerprint;
 use crate::problem::Problem;
 
 /// One upload.
 pub(super) struct Run {
-    pub(super) sides: Sides,
+    pub(super) sides: DocumentServices,
     pub(super) document: NewDocument,
     pub(super) source: Source,
     pub(super) reporter: Reporter,
     pub(super) state: SharedState,
-    pub(super) store: Option<Arc<dyn UploadStore>>,
+    pub(super) store: Option<Arc<dyn UploadStateStore>>,
 }
 
 /// How long an answer is waited for that says what a cancelled upload leaves behind.
@@ -96,7 +96,7 @@ impl Run {
                             }
                             return Err(error);
                         }
-                        Err(Cancelled) => return Err(cancelled()),
+                        Err(Canceled) => return Err(cancelled()),
                     }
                     self.enter(Place::Processed { id, size, sha256 }).await?;
                 }
@@ -135,13 +135,13 @@ impl Run {
         // A cancelled creation is heard out for a while: what it made has to be told.
         let answered = match self.reporter.unless_cancelled(&mut creating).await {
             Ok(answered) => answered,
-            Err(Cancelled) => timeout(GRACE, creating).await.map_err(|_| {
-                cancelled().with_operation(&operations::CREATE_DOCUMENT_REFERENCE).that_may_have_happened()
+            Err(Canceled) => timeout(GRACE, creating).await.map_err(|_| {
+                cancelled().with_operation(&operations::CREATE_DOCUMENT_REFERENCE).with_unknown_outcome()
             })?,
         };
         match answered {
-            Ok(NewReference { id, form: Some(form) }) => self.enter(Place::Created { id, form }).await,
-            Ok(NewReference { id, form: None }) => {
+            Ok(CreatedDocument { id, form: Some(form) }) => self.enter(Place::Created { id, form }).await,
+            Ok(CreatedDocument { id, form: None }) => {
                 // That it could not be kept is the lesser news.
                 let _ = self.give_up(id).await;
                 let what =
@@ -150,7 +150,7 @@ impl Run {
                     .with_operation(&operations::CREATE_DOCUMENT_REFERENCE))
             }
             Err(error) => {
-                if !error.may_have_happened() {
+                if !error.may_have_been_applied() {
                     let _ = self.enter(Place::New).await;
                 }
                 Err(error)
@@ -187,7 +187,7 @@ impl Run {
     async fn keep(&mut self, state: UploadState) -> Result<(), Error> {
         self.state.set(state.clone());
         let Some(store) = &self.store else { return Ok(()) };
-        self.reporter.unless_cancelled(store.save(&state)).await.unwrap_or_else(|Cancelled| Err(cancelled()))
+        self.reporter.unless_cancelled(store.save(&state)).await.unwrap_or_else(|Canceled| Err(cancelled()))
     }
 
     /// Posts the file, as often as it takes and is worth it.
@@ -202,7 +202,7 @@ impl Run {
             let error = match self.reporter.unless_cancelled(once).await {
                 Ok(Ok(sent)) => return Ok(sent),
                 Ok(Err(error)) => error,
-                Err(Cancelled) => return Err(cancelled()),
+                Err(Canceled) => return Err(cancelled()),
             };
             tracing::debug!(error.r#type = ?error.kind(), http.response.status_code = error.status(), "not uploaded");
             if error.is_transient() && !self.source.is_there() {
@@ -211,7 +211,7 @@ impl Run {
             match self.reporter.unless_cancelled(tries.again_after(&error)).await {
                 Ok(true) => {}
                 Ok(false) => return Err(error),
-                Err(Cancelled) => return Err(cancelled()),
+                Err(Canceled) => return Err(cancelled()),
             }
         }
     }
@@ -219,7 +219,7 @@ impl Run {
     async fn transfer_once(&self, form: &UploadForm) -> Result<(u64, Sha256Digest), Error> {
         let Opened { length, content, digest } = self.source.open().await?;
         let this_try = self.reporter.transferring(0, Some(length));
-        let is_whole = matches!(content, Content::Whole(_));
+        let is_whole = matches!(content, Content::Bytes(_));
         let content = if is_whole { content } else { watched(content, this_try.clone()) };
         let file = FilePart::new(self.document.file_name(), self.document.media_type(), length, content);
         self.sides.transfers.post(form, file).await?;
@@ -235,7 +235,7 @@ impl Run {
 
 /// The content in slices, each of which is reported as it is handed on.
 fn watched(content: Content, this_try: Moving) -> Content {
-    let slices = content.into_blocks().flat_map(move |block| {
+    let slices = content.into_stream().flat_map(move |block| {
         let this_try = this_try.clone();
         let slices = Slices(Some(block)).inspect(move |slice| {
             if let Ok(slice) = slice {
@@ -244,7 +244,7 @@ fn watched(content: Content, this_try: Moving) -> Content {
         });
         futures_util::stream::iter(slices)
     });
-    Content::Blocks(slices.boxed())
+    Content::Stream(slices.boxed())
 }
 
 /// A block, a slice at a time.
@@ -282,7 +282,7 @@ fn is_without_file(error: &Error) -> bool {
     };
     match error.kind() {
         ErrorKind::NotFound => true,
-        ErrorKind::Conflict => !error.may_have_happened() && error.problems().iter().any(says_so),
+        ErrorKind::Conflict => !error.may_have_been_applied() && error.problems().iter().any(says_so),
         _ => false,
     }
 }
@@ -302,12 +302,12 @@ fn said(document: &NewDocument) -> [String; 7] {
 }
 
 fn cancelled() -> Error {
-    Error::new(ErrorKind::Cancelled, "the upload was cancelled")
+    Error::new(ErrorKind::Canceled, "the upload was cancelled")
 }
 
 fn unknown() -> Error {
     let what = "an earlier creation of the reference was not answered; look for it, and start the state over";
     Error::new(ErrorKind::Conflict, what)
         .with_operation(&operations::CREATE_DOCUMENT_REFERENCE)
-        .that_may_have_happened()
+        .with_unknown_outcome()
 }

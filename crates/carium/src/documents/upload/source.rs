@@ -10,13 +10,13 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use carium_api::Hidden;
+use carium_api::Redacted;
 use futures_util::stream::{self, StreamExt as _};
 use tokio::io::AsyncRead;
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 
-use crate::documents::{Blocks, Content, Sha256Digest, local};
+use crate::documents::{ByteStream, Content, Sha256Digest, local};
 use crate::error::{Error, ErrorKind};
 
 /// Where the bytes of an upload come from. `Debug` shows neither a path nor a byte.
@@ -125,7 +125,7 @@ impl fmt::Debug for Source {
             Kind::Bytes(_) => "bytes",
             Kind::Reader { .. } => "reader",
         };
-        write!(f, "Source({kind} {})", Hidden::Phi)
+        write!(f, "Source({kind} {})", Redacted::Phi)
     }
 }
 
@@ -138,16 +138,16 @@ fn whole(bytes: Bytes) -> Opened {
     let length = bytes.len() as u64;
     if length <= SMALL {
         let digest = Digest::Known(Sha256Digest::of(&bytes));
-        return Opened { length, content: Content::Whole(bytes), digest };
+        return Opened { length, content: Content::Bytes(bytes), digest };
     }
     let (sender, digest) = oneshot::channel();
     let start = move || read::in_slices(bytes, sender);
-    Opened { length, content: Content::Blocks(lazily(start)), digest: Digest::Coming(digest) }
+    Opened { length, content: Content::Stream(lazily(start)), digest: Digest::Coming(digest) }
 }
 
 fn large(file: File, length: u64) -> Opened {
     let (sender, digest) = oneshot::channel();
-    let content = Content::Blocks(lazily(move || read::in_blocks(file, length, sender)));
+    let content = Content::Stream(lazily(move || read::in_blocks(file, length, sender)));
     Opened { length, content, digest: Digest::Coming(digest) }
 }
 
@@ -176,7 +176,7 @@ async fn open_once(length: u64, reader: &Arc<Mutex<Once>>) -> Result<Opened, Err
         Once::Kept(bytes) => read::in_slices(bytes, sender),
         Once::Gone => stream::iter([Err(io::Error::from(io::ErrorKind::NotFound))]).boxed(),
     };
-    Ok(Opened { length, content: Content::Blocks(lazily(start)), digest: Digest::Coming(digest) })
+    Ok(Opened { length, content: Content::Stream(lazily(start)), digest: Digest::Coming(digest) })
 }
 
 async fn read_whole(reader: Once, length: u64) -> Result<Bytes, Error> {
@@ -198,6 +198,6 @@ pub(super) fn gone() -> Error {
 }
 
 /// A stream that is begun when it is asked for its first item.
-fn lazily(start: impl FnOnce() -> Blocks<io::Error> + Send + 'static) -> Blocks<io::Error> {
+fn lazily(start: impl FnOnce() -> ByteStream<io::Error> + Send + 'static) -> ByteStream<io::Error> {
     stream::once(async move { start() }).flatten().boxed()
 }

@@ -17,12 +17,12 @@ use crate::random;
 ///
 /// Written as 32 hexadecimal digits, a hyphen and a number.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Mark {
+pub struct EntryVersion {
     run: u128,
     count: u32,
 }
 
-impl Mark {
+impl EntryVersion {
     /// The first of a new run.
     ///
     /// # Errors
@@ -42,19 +42,19 @@ impl Mark {
     }
 }
 
-impl fmt::Display for Mark {
+impl fmt::Display for EntryVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:032x}-{}", self.run, self.count)
     }
 }
 
-impl fmt::Debug for Mark {
+impl fmt::Debug for EntryVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Mark({self})")
+        write!(f, "EntryVersion({self})")
     }
 }
 
-impl FromStr for Mark {
+impl FromStr for EntryVersion {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
@@ -68,13 +68,13 @@ impl FromStr for Mark {
     }
 }
 
-impl Serialize for Mark {
+impl Serialize for EntryVersion {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
-impl<'de> Deserialize<'de> for Mark {
+impl<'de> Deserialize<'de> for EntryVersion {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
@@ -86,19 +86,19 @@ impl<'de> Deserialize<'de> for Mark {
 #[non_exhaustive]
 pub enum EntryState {
     /// Nothing stands in its way: it was refused, or it may be gone on with.
-    Open,
+    NotApplied,
     /// The call was about to be made. Whether it was, and what came of it, nobody knows who finds this.
     Intent,
     /// It is done.
-    Done,
+    Completed,
 }
 
 /// What a ledger holds of a step: kept as JSON, or in any other form of `serde`. Small, with no health information
 /// and no secret in it: of an upload it holds the [state without the form](UploadState::without_form).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Entry {
-    mark: Mark,
+pub struct LedgerEntry {
+    mark: EntryVersion,
     state: EntryState,
     /// What was asked for, so that nothing else is taken for it.
     request: Fingerprint,
@@ -110,13 +110,13 @@ pub struct Entry {
     after_doubt: bool,
     /// The entry that a person decided on with this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    resolves: Option<Mark>,
+    resolves: Option<EntryVersion>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     upload: Option<UploadState>,
 }
 
-impl Entry {
-    fn new(mark: Mark, state: EntryState, request: Fingerprint, before: Option<&Self>) -> Self {
+impl LedgerEntry {
+    fn new(mark: EntryVersion, state: EntryState, request: Fingerprint, before: Option<&Self>) -> Self {
         let after_doubt = before.is_some_and(|before| before.after_doubt);
         Self { mark, state, request, id: None, after_doubt, resolves: None, upload: None }
     }
@@ -130,22 +130,26 @@ impl Entry {
     fn decided(&self, state: EntryState) -> Result<Self, Error> {
         let resolves = Some(self.mark);
         let upload = self.upload.clone();
-        Ok(Self { resolves, upload, ..Self::new(Mark::draw()?, state, self.request.clone(), Some(self)) })
+        Ok(Self {
+            resolves,
+            upload,
+            ..Self::new(EntryVersion::draw()?, state, self.request.clone(), Some(self))
+        })
     }
 
     /// A call is about to be made for this request, after what was there before.
-    pub(crate) fn intent(mark: Mark, request: Fingerprint, before: Option<&Self>) -> Self {
+    pub(crate) fn intent(mark: EntryVersion, request: Fingerprint, before: Option<&Self>) -> Self {
         Self::new(mark, EntryState::Intent, request, before)
     }
 
     /// The call of this intent was made, and made this.
     pub(crate) fn done(&self, id: Option<Uuid>) -> Self {
-        Self { id, ..self.then(EntryState::Done) }
+        Self { id, ..self.then(EntryState::Completed) }
     }
 
     /// The call of this intent was certainly not made, or not carried out.
     pub(crate) fn open(&self) -> Self {
-        self.then(EntryState::Open)
+        self.then(EntryState::NotApplied)
     }
 
     /// The call of this intent is said not to have been carried out, by who may not have known.
@@ -155,30 +159,30 @@ impl Entry {
 
     /// How far an upload has come.
     pub(crate) fn of_upload(
-        mark: Mark,
+        mark: EntryVersion,
         state: EntryState,
         upload: UploadState,
         request: Fingerprint,
         before: Option<&Self>,
     ) -> Self {
-        let id = if state == EntryState::Done { upload.reference().map(Uuid::from) } else { None };
+        let id = if state == EntryState::Completed { upload.reference().map(Uuid::from) } else { None };
         Self { id, upload: Some(upload.without_form()), ..Self::new(mark, state, request, before) }
     }
 
     /// A person has looked, and says that it was done and what it made.
     pub(super) fn resolved_as_done(&self, id: Option<Uuid>) -> Result<Self, Error> {
-        Ok(Self { id, ..self.decided(EntryState::Done)? })
+        Ok(Self { id, ..self.decided(EntryState::Completed)? })
     }
 
     /// A person has looked, and says that it may be done. `found` is a reference that is there without a file.
     pub(super) fn resolved_as_open(&self, found: Option<DocumentReferenceId>) -> Result<Self, Error> {
-        let decided = self.decided(EntryState::Open)?;
+        let decided = self.decided(EntryState::NotApplied)?;
         let upload = decided.upload.clone().map(|upload| upload.start_over(found));
         Ok(Self { after_doubt: true, upload, ..decided })
     }
 
     /// Whose it is.
-    pub fn mark(&self) -> Mark {
+    pub fn mark(&self) -> EntryVersion {
         self.mark
     }
 
@@ -189,8 +193,11 @@ impl Entry {
 
     /// Whether it is certain that nothing came of the step: it was refused, and no earlier call for it is in doubt. Then
     /// the entry can be forgotten, and something else be asked for under the same key.
-    pub fn is_certainly_undone(&self) -> bool {
-        self.state == EntryState::Open && !self.after_doubt && self.id.is_none() && self.upload.is_none()
+    pub fn is_not_applied(&self) -> bool {
+        self.state == EntryState::NotApplied
+            && !self.after_doubt
+            && self.id.is_none()
+            && self.upload.is_none()
     }
 
     /// The id of what the step made: of the patient, the document reference, the appointment. `None` where it is
@@ -208,7 +215,7 @@ impl Entry {
     /// was certainly not done can be asked for in another way.
     pub(crate) fn binds(&self) -> bool {
         let is_sent = self.upload.as_ref().is_some_and(|upload| upload.stage() == UploadStage::Uploaded);
-        self.state != EntryState::Open || is_sent
+        self.state != EntryState::NotApplied || is_sent
     }
 
     /// Whether a person decided that this is so.
@@ -256,11 +263,11 @@ mod tests {
 
     #[test]
     fn a_mark_has_one_text() {
-        let mark = Mark::draw().unwrap().next();
-        assert_eq!(mark.to_string().parse::<Mark>().unwrap(), mark);
+        let mark = EntryVersion::draw().unwrap().next();
+        assert_eq!(mark.to_string().parse::<EntryVersion>().unwrap(), mark);
         for text in ["", "-", "1-1", "0123456789abcdef0123456789ABCDEF-1", "0123456789abcdef0123456789abcdef"]
         {
-            assert!(text.parse::<Mark>().is_err(), "{text}");
+            assert!(text.parse::<EntryVersion>().is_err(), "{text}");
         }
     }
 
@@ -272,12 +279,12 @@ mod tests {
             r#"{{"mark": "0123456789abcdef0123456789abcdef-3", "state": "intent",
                 "request": {{"salt": "00", "digest": "{digest}"}}}}"#
         );
-        let entry: Entry = serde_json::from_str(&kept).unwrap();
+        let entry: LedgerEntry = serde_json::from_str(&kept).unwrap();
         assert_eq!((entry.state(), entry.id(), entry.orphans()), (EntryState::Intent, None, &[][..]));
         let done = entry.done(Some(Uuid::nil()));
         assert!(done.follows(&entry) && !entry.follows(&done));
         let text = serde_json::to_string(&done).unwrap();
-        assert_eq!(serde_json::from_str::<Entry>(&text).unwrap(), done);
+        assert_eq!(serde_json::from_str::<LedgerEntry>(&text).unwrap(), done);
         assert!(text.contains(r#""mark":"0123456789abcdef0123456789abcdef-4""#), "{text}");
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use super::{Entry, Ledger, Mark};
+use super::{EntryVersion, Ledger, LedgerEntry};
 use crate::error::Error;
 use crate::onboarding::{RowKey, Step};
 
@@ -15,7 +15,7 @@ use crate::onboarding::{RowKey, Step};
 #[derive(Clone, Default)]
 pub struct MemoryLedger(Arc<Mutex<BTreeMap<RowKey, Steps>>>);
 
-type Steps = BTreeMap<Step, Entry>;
+type Steps = BTreeMap<Step, LedgerEntry>;
 
 impl MemoryLedger {
     /// An empty one.
@@ -30,13 +30,18 @@ impl MemoryLedger {
 
 #[async_trait]
 impl Ledger for MemoryLedger {
-    async fn entries(&self, row: &RowKey) -> Result<Vec<(Step, Entry)>, Error> {
+    async fn entries(&self, row: &RowKey) -> Result<Vec<(Step, LedgerEntry)>, Error> {
         let rows = self.rows();
         let steps = rows.get(row).into_iter().flatten();
         Ok(steps.map(|(step, entry)| (step.clone(), entry.clone())).collect())
     }
 
-    async fn insert(&self, row: &RowKey, step: &Step, entry: &Entry) -> Result<Option<Entry>, Error> {
+    async fn insert(
+        &self,
+        row: &RowKey,
+        step: &Step,
+        entry: &LedgerEntry,
+    ) -> Result<Option<LedgerEntry>, Error> {
         let mut rows = self.rows();
         let steps = rows.entry(row.clone()).or_default();
         if let Some(there) = steps.get(step) {
@@ -46,7 +51,13 @@ impl Ledger for MemoryLedger {
         Ok(None)
     }
 
-    async fn replace(&self, row: &RowKey, step: &Step, mark: Mark, entry: &Entry) -> Result<bool, Error> {
+    async fn replace(
+        &self,
+        row: &RowKey,
+        step: &Step,
+        mark: EntryVersion,
+        entry: &LedgerEntry,
+    ) -> Result<bool, Error> {
         let mut rows = self.rows();
         let there = rows.get_mut(row).and_then(|steps| steps.get_mut(step));
         match there.filter(|there| there.mark() == mark) {

@@ -2,7 +2,7 @@
 
 use carium_api::uuid::Uuid;
 
-use super::{Entry, EntryState, Ledger, failed};
+use super::{EntryState, Ledger, LedgerEntry, failed};
 use crate::documents::DocumentReferenceId;
 use crate::error::{Error, ErrorKind};
 use crate::onboarding::{RowKey, Step};
@@ -18,7 +18,7 @@ pub enum Resolution {
     /// The invitation was sent.
     Sent,
     /// It was not done. The next run does it.
-    NotDone,
+    NotApplied,
 }
 
 /// Writes down what a person decided of a step that is [unknown](crate::onboarding::StepOutcome::Unknown).
@@ -43,12 +43,16 @@ pub async fn resolve(
 }
 
 /// The entry after a person's decision.
-pub(crate) fn resolved(step: &Step, entry: &Entry, resolution: Resolution) -> Result<Entry, Error> {
+pub(crate) fn resolved(
+    step: &Step,
+    entry: &LedgerEntry,
+    resolution: Resolution,
+) -> Result<LedgerEntry, Error> {
     if entry.state() != EntryState::Intent {
         return Err(not_in_doubt());
     }
     match (step, resolution) {
-        (_, Resolution::NotDone) => entry.resolved_as_open(None),
+        (_, Resolution::NotApplied) => entry.resolved_as_open(None),
         (Step::Invitation(_), Resolution::Sent) => entry.resolved_as_done(None),
         (Step::Document(_), Resolution::Created(id)) => entry.resolved_as_open(Some(DocumentReferenceId(id))),
         (Step::Patient | Step::Appointment, Resolution::Created(id)) => entry.resolved_as_done(Some(id)),

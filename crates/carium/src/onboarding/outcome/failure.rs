@@ -14,9 +14,9 @@ pub struct StepFailure {
     /// What it comes down to.
     pub kind: ErrorKind,
     /// The same for a person, without any value in it.
-    pub what: String,
+    pub message: String,
     /// Whether the same may well succeed another time.
-    pub try_again: bool,
+    pub retryable: bool,
     /// The id of the operation that failed, such as `create_patient`. `None` where nothing was called.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<String>,
@@ -43,13 +43,13 @@ impl StepFailure {
 
 impl From<&Error> for StepFailure {
     fn from(error: &Error) -> Self {
-        let passes = matches!(error.kind(), ErrorKind::Expired | ErrorKind::Cancelled);
+        let passes = matches!(error.kind(), ErrorKind::Expired | ErrorKind::Canceled);
         let fields = error.problems().iter().filter_map(|problem| problem.field().map(str::to_owned));
         Self {
             kind: error.kind(),
-            what: error.to_string(),
+            message: error.to_string(),
             // What has expired is asked for anew, and what was cancelled was not refused.
-            try_again: error.is_transient() || (passes && !error.may_have_happened()),
+            retryable: error.is_transient() || (passes && !error.may_have_been_applied()),
             operation: error.operation().map(str::to_owned),
             status: error.status(),
             request_id: error.request_id().map(str::to_owned),

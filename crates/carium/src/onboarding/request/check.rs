@@ -194,7 +194,7 @@ fn appointment(
         .organization(organization)
         .patient(IndividualId(nil))
         .practitioner(PractitionerId(nil))
-        .kind(AppointmentTypeId(nil))
+        .appointment_type(AppointmentTypeId(nil))
         .status(AppointmentStatusId(nil))
         .between_as_known(fields.start_time, fields.end_time);
     if fields.add_video_channel == Some(true) {
@@ -235,7 +235,7 @@ pub(in crate::onboarding) fn appointment_of(
 ) -> NewAppointmentBuilder {
     let mut appointment = NewAppointment::builder()
         .practitioner(practitioner)
-        .kind(kind)
+        .appointment_type(kind)
         .status(status)
         .between(row.start_time, row.end_time);
     if row.add_video_channel {

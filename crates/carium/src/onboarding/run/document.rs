@@ -8,12 +8,14 @@ use carium_api::operations::PROCESS_UPLOAD;
 
 use super::look_up::Found;
 use super::once::{Place, Told, report, standing, taken_over};
-use crate::documents::{NewDocument, Source, UploadStage, UploadState, UploadStore, Uploads};
+use crate::documents::{NewDocument, Source, UploadStage, UploadState, UploadStateStore, Uploads};
 use crate::error::{Error, ErrorKind};
 use crate::fingerprint::Fingerprint;
 use crate::onboarding::identity::Identity;
-use crate::onboarding::ledger::{Entry, EntryState, Ledger, Mark, failed};
-use crate::onboarding::outcome::{Done, Doubt, DoubtReason, StepFailure, StepOutcome, StepReport};
+use crate::onboarding::ledger::{EntryState, EntryVersion, Ledger, LedgerEntry, failed};
+use crate::onboarding::outcome::{
+    CompletedStep, StepFailure, StepOutcome, StepReport, UnknownOutcome, UnknownReason,
+};
 use crate::onboarding::{RowKey, Step};
 
 /// A document that is ready to be filed.
@@ -26,24 +28,26 @@ pub(super) struct Filing<'a> {
     pub(super) document: NewDocument,
     /// `None` where the file is in the store already.
     pub(super) file: Option<PathBuf>,
-    pub(super) before: Option<Entry>,
+    pub(super) before: Option<LedgerEntry>,
     /// What a look into the record said, where the creation was not answered.
     pub(super) found: Option<Result<Found, StepFailure>>,
 }
 
 impl Filing<'_> {
     pub(super) async fn finish(self) -> StepReport {
-        let kept = self.before.as_ref().and_then(Entry::upload).cloned().unwrap_or_default();
-        let state = match self.before.as_ref().map(Entry::state) {
-            None | Some(EntryState::Open) => kept,
-            Some(EntryState::Done) => {
+        let kept = self.before.as_ref().and_then(LedgerEntry::upload).cloned().unwrap_or_default();
+        let state = match self.before.as_ref().map(LedgerEntry::state) {
+            None | Some(EntryState::NotApplied) => kept,
+            Some(EntryState::Completed) => {
                 return self.standing();
             }
             Some(EntryState::Intent) => match &self.found {
                 Some(Ok(Found::Nothing)) => kept.start_over(None),
                 Some(Ok(Found::One(id))) => kept.start_over(Some(*id)),
-                Some(Ok(Found::Several)) => return self.in_doubt(DoubtReason::SeveralFound, None),
-                Some(Err(failure)) => return self.in_doubt(DoubtReason::NotLookedUp, Some(failure.clone())),
+                Some(Ok(Found::Several)) => return self.in_doubt(UnknownReason::SeveralMatches, None),
+                Some(Err(failure)) => {
+                    return self.in_doubt(UnknownReason::LookupFailed, Some(failure.clone()));
+                }
                 None => return self.standing(),
             },
         };
@@ -57,15 +61,15 @@ impl Filing<'_> {
         // Where nothing is to be sent any more, there is nothing to be read either.
         let source = self.file.clone().map_or_else(|| Source::bytes(""), Source::path);
         let upload = self.uploads.resume(state, self.document.clone(), source);
-        let uploaded = upload.kept_in(Arc::<KeptInLedger>::clone(&store)).await;
+        let uploaded = upload.state_store(Arc::<KeptInLedger>::clone(&store)).await;
         match uploaded {
             Ok(receipt) => {
-                let done = Done {
+                let done = CompletedStep {
                     id: Some(receipt.id.into()),
                     size: Some(receipt.size),
                     sha256: Some(receipt.sha256),
                 };
-                report(&self.step, StepOutcome::Done(done), store.now().there.clone(), true)
+                report(&self.step, StepOutcome::Completed(done), store.now().there.clone(), true)
             }
             Err(failure) => {
                 let (error, state) = failure.into_parts();
@@ -81,7 +85,7 @@ impl Filing<'_> {
             step: self.step.clone(),
             identity: self.identity.clone(),
             request: self.identity.fingerprint()?,
-            now: Mutex::new(Now { there: self.before.clone(), last: Mark::draw()?, missed: false }),
+            now: Mutex::new(Now { there: self.before.clone(), last: EntryVersion::draw()?, missed: false }),
         })
     }
 
@@ -104,7 +108,8 @@ impl Filing<'_> {
             };
             if let Some(mut told) = told {
                 // What was begun here is not gone on with: it is a reference that nobody uses.
-                let known = there.iter().flat_map(Entry::references).any(|id| Some(id) == state.reference());
+                let known =
+                    there.iter().flat_map(LedgerEntry::references).any(|id| Some(id) == state.reference());
                 told.orphans.extend(state.reference().filter(|_| !known));
                 return told;
             }
@@ -112,8 +117,8 @@ impl Filing<'_> {
         if stage == UploadStage::Processed {
             // The document is filed, and the ledger does not know it.
             let (size, sha256) = state.file().unzip();
-            let done = Done { id: state.reference().map(Into::into), size, sha256 };
-            return report(&self.step, StepOutcome::Done(done), Some(truth), false);
+            let done = CompletedStep { id: state.reference().map(Into::into), size, sha256 };
+            return report(&self.step, StepOutcome::Completed(done), Some(truth), false);
         }
         let mut failure = StepFailure::from(error);
         let leaves_no_more = truth.orphans().len() < MOST_ORPHANS;
@@ -124,13 +129,13 @@ impl Filing<'_> {
             // The next run looks into the record.
             return report(&self.step, lost(failure, is_worth_it), there, true);
         }
-        let result = if stage == UploadStage::Uploaded && error.may_have_happened() {
+        let result = if stage == UploadStage::Uploaded && error.may_have_been_applied() {
             // It is told to be processed again, which changes nothing.
             lost(failure, passes(error.kind()))
         } else {
             // A file that may have been sent is sent again, so nothing is in doubt.
-            failure.try_again =
-                (failure.try_again || is_worth_it) && (leaves_no_more || stage == UploadStage::Uploaded);
+            failure.retryable =
+                (failure.retryable || is_worth_it) && (leaves_no_more || stage == UploadStage::Uploaded);
             StepOutcome::Failed(failure)
         };
         if there.as_ref().is_some_and(|there| there.says_the_same(&truth)) {
@@ -148,12 +153,12 @@ impl Filing<'_> {
 
     fn standing(&self) -> StepReport {
         let standing = self.before.as_ref().and_then(|entry| standing(&self.step, entry));
-        standing.unwrap_or_else(|| self.in_doubt(DoubtReason::EarlierIntent, None))
+        standing.unwrap_or_else(|| self.in_doubt(UnknownReason::InterruptedRun, None))
     }
 
-    fn in_doubt(&self, reason: DoubtReason, failure: Option<StepFailure>) -> StepReport {
-        let try_again = failure.as_ref().is_some_and(|failure| failure.try_again);
-        let doubt = Doubt { reason, try_again, failure };
+    fn in_doubt(&self, reason: UnknownReason, failure: Option<StepFailure>) -> StepReport {
+        let retryable = failure.as_ref().is_some_and(|failure| failure.retryable);
+        let doubt = UnknownOutcome { reason, retryable, failure };
         report(&self.step, StepOutcome::Unknown(doubt), self.before.clone(), true)
     }
 }
@@ -167,13 +172,17 @@ const MOST_ORPHANS: usize = 3;
 fn passes(kind: ErrorKind) -> bool {
     matches!(
         kind,
-        ErrorKind::RateLimited | ErrorKind::Unavailable | ErrorKind::TimedOut | ErrorKind::Cancelled
+        ErrorKind::RateLimited | ErrorKind::Unavailable | ErrorKind::TimedOut | ErrorKind::Canceled
     )
 }
 
 /// A call was not answered, and the next run can tell, or may repeat it.
-fn lost(failure: StepFailure, try_again: bool) -> StepOutcome {
-    StepOutcome::Unknown(Doubt { reason: DoubtReason::AnswerLost, try_again, failure: Some(failure) })
+fn lost(failure: StepFailure, retryable: bool) -> StepOutcome {
+    StepOutcome::Unknown(UnknownOutcome {
+        reason: UnknownReason::ResponseLost,
+        retryable,
+        failure: Some(failure),
+    })
 }
 
 /// Keeps the state of an upload in the ledger, without its form.
@@ -188,9 +197,9 @@ struct KeptInLedger {
 
 struct Now {
     /// What was read or written last.
-    there: Option<Entry>,
+    there: Option<LedgerEntry>,
     /// The mark of the entry that was made last.
-    last: Mark,
+    last: EntryVersion,
     /// Whether the entry turned out to be another's.
     missed: bool,
 }
@@ -204,16 +213,16 @@ impl KeptInLedger {
         Place { ledger: &*self.ledger, row: &self.row, step: &self.step, identity: &self.identity }
     }
 
-    fn entry(&self, upload: &UploadState, before: Option<&Entry>) -> Entry {
+    fn entry(&self, upload: &UploadState, before: Option<&LedgerEntry>) -> LedgerEntry {
         let state = match upload.stage() {
             UploadStage::Creating => EntryState::Intent,
-            UploadStage::Processed => EntryState::Done,
+            UploadStage::Processed => EntryState::Completed,
             // A form is not kept: whoever goes on has a reference of their own, and this one is an orphan then.
-            UploadStage::New | UploadStage::Created | UploadStage::Uploaded => EntryState::Open,
+            UploadStage::New | UploadStage::Created | UploadStage::Uploaded => EntryState::NotApplied,
         };
         let mut now = self.now();
         now.last = now.last.next();
-        Entry::of_upload(now.last, state, upload.clone(), self.request.clone(), before)
+        LedgerEntry::of_upload(now.last, state, upload.clone(), self.request.clone(), before)
     }
 
     fn missed(&self) -> Error {
@@ -223,7 +232,7 @@ impl KeptInLedger {
 }
 
 #[async_trait]
-impl UploadStore for KeptInLedger {
+impl UploadStateStore for KeptInLedger {
     async fn save(&self, state: &UploadState) -> Result<(), Error> {
         let there = self.now().there.clone();
         let entry = self.entry(state, there.as_ref());

@@ -1,12 +1,12 @@
 //! `carium onboard retry`.
 
 use carium::ErrorKind;
-use carium_bulk::Retry;
+use carium_bulk::RetrySelection;
 use clap::Args;
 
 use super::GO_ON;
 use crate::commands::onboard::options::{Queue, of_queue};
-use crate::exit::{Exit, Failure};
+use crate::exit::{CliError, Exit};
 use crate::output::{self, Record};
 use crate::say;
 use crate::settings::Settings;
@@ -27,14 +27,14 @@ pub(in super::super) struct Again {
 }
 
 impl Again {
-    pub(in super::super) async fn run(self, queue: &Queue, settings: &Settings) -> Result<(), Failure> {
+    pub(in super::super) async fn run(self, queue: &Queue, settings: &Settings) -> Result<(), CliError> {
         let mut retried = 0;
         let mut unknown = Vec::new();
         if self.rows.is_empty() {
-            retried = queue.bulk.retry(Retry::Failed).await.map_err(of_queue)?;
+            retried = queue.bulk.retry(RetrySelection::Failed).await.map_err(of_queue)?;
         }
         for row in &self.rows {
-            match queue.bulk.retry(Retry::Row(*row)).await {
+            match queue.bulk.retry(RetrySelection::Row(*row)).await {
                 Ok(count) => retried += count,
                 Err(error) if error.kind() == ErrorKind::NotFound => unknown.push(row.to_string()),
                 Err(error) => return Err(of_queue(error)),
@@ -50,7 +50,7 @@ impl Again {
             return Ok(());
         }
         let what = format!("not parked, or not there: {}", unknown.join(", "));
-        Err(Failure::new(Exit::InvalidInput, what)
+        Err(CliError::new(Exit::InvalidInput, what)
             .next(format!("look which rows are: carium onboard parked {}", queue.option())))
     }
 }

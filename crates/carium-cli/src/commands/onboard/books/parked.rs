@@ -5,7 +5,7 @@ use futures_util::stream::StreamExt as _;
 
 use super::reasons;
 use crate::commands::onboard::options::{Queue, of_queue};
-use crate::exit::Failure;
+use crate::exit::CliError;
 use crate::output::{Many, record};
 use crate::say;
 use crate::settings::Settings;
@@ -22,7 +22,7 @@ Examples:
 pub(in super::super) struct Parked {}
 
 impl Parked {
-    pub(in super::super) async fn run(self, queue: &Queue, settings: &Settings) -> Result<(), Failure> {
+    pub(in super::super) async fn run(self, queue: &Queue, settings: &Settings) -> Result<(), CliError> {
         let mut output = Many::new(settings.format, &["row", "line", "state", "step", "what"]);
         let mut parked = std::pin::pin!(queue.bulk.parked());
         let mut count: u64 = 0;
@@ -41,7 +41,7 @@ impl Parked {
                 ]);
                 shown.insert("row".to_owned(), row.row.into());
                 shown.insert("line".to_owned(), row.line.into());
-                shown.insert("tries".to_owned(), row.tries.into());
+                shown.insert("attempts".to_owned(), row.attempts.into());
                 output.push(shown)?;
             }
         }

@@ -1,7 +1,7 @@
 //! Why a row is parked, in words.
 
-use carium::onboarding::{DoubtReason, Step, StepFailure, StepOutcome};
-use carium_bulk::{BookedRow, RowFailure};
+use carium::onboarding::{Step, StepFailure, StepOutcome, UnknownReason};
+use carium_bulk::{RowFailure, RowRecord};
 
 /// Why a row is parked: a step of it, or what kept it from being begun.
 #[derive(Clone, Debug)]
@@ -24,14 +24,14 @@ impl Reason {
 }
 
 /// All that keeps a row parked.
-pub(in super::super) fn reasons(row: &BookedRow) -> Vec<Reason> {
+pub(in super::super) fn reasons(row: &RowRecord) -> Vec<Reason> {
     let mut reasons = Vec::new();
     match &row.failure {
-        Some(RowFailure::NotRead) => {
+        Some(RowFailure::Unreadable) => {
             let what = "its file has changed or is not there: submit it again";
             reasons.push(Reason { state: "failed", step: None, what: what.to_owned(), request_id: None });
         }
-        Some(RowFailure::NotBegun(failure)) => reasons.push(of_failure(None, failure)),
+        Some(RowFailure::NotStarted(failure)) => reasons.push(of_failure(None, failure)),
         _ => {}
     }
     for report in row.outcome.iter().flat_map(carium::onboarding::OnboardingOutcome::steps) {
@@ -51,23 +51,25 @@ pub(in super::super) fn reasons(row: &BookedRow) -> Vec<Reason> {
 
 fn of_failure(step: Option<&Step>, failure: &StepFailure) -> Reason {
     let what = match failure.fields.as_slice() {
-        [] => failure.what.clone(),
+        [] => failure.message.clone(),
         // An error may name them itself.
-        fields if fields.iter().all(|field| failure.what.contains(field.as_str())) => failure.what.clone(),
-        fields => format!("{} ({})", failure.what, fields.join(", ")),
+        fields if fields.iter().all(|field| failure.message.contains(field.as_str())) => {
+            failure.message.clone()
+        }
+        fields => format!("{} ({})", failure.message, fields.join(", ")),
     };
     Reason { state: "failed", step: step.cloned(), what, request_id: failure.request_id.clone() }
 }
 
-fn in_doubt(reason: DoubtReason) -> &'static str {
+fn in_doubt(reason: UnknownReason) -> &'static str {
     match reason {
-        DoubtReason::AnswerLost => "it was sent, and the answer was lost",
-        DoubtReason::EarlierIntent => "it was about to be sent when a worker was ended",
-        DoubtReason::UsernameTaken => {
+        UnknownReason::ResponseLost => "it was sent, and the answer was lost",
+        UnknownReason::InterruptedRun => "it was about to be sent when a worker was ended",
+        UnknownReason::UsernameTaken => {
             "the username is taken, by this patient or by another: its first creation was not answered"
         }
-        DoubtReason::SeveralFound => "several documents in the record may be it",
-        DoubtReason::NotLookedUp => "the documents of the record could not be listed, to look for it",
+        UnknownReason::SeveralMatches => "several documents in the record may be it",
+        UnknownReason::LookupFailed => "the documents of the record could not be listed, to look for it",
         _ => "it is not known whether it was done",
     }
 }

@@ -5,7 +5,7 @@ use clap::Args;
 use futures_util::stream::StreamExt as _;
 
 use crate::commands::onboard::options::{Queue, of_queue};
-use crate::exit::Failure;
+use crate::exit::CliError;
 use crate::output::{self, Format};
 use crate::settings::Settings;
 
@@ -21,13 +21,13 @@ Examples:
 pub(in super::super) struct Report {}
 
 impl Report {
-    pub(in super::super) async fn run(self, queue: &Queue, settings: &Settings) -> Result<(), Failure> {
+    pub(in super::super) async fn run(self, queue: &Queue, settings: &Settings) -> Result<(), CliError> {
         let form = match settings.format {
             Format::Table => ReportFormat::Csv,
             Format::Json | Format::Ndjson => ReportFormat::Ndjson,
         };
         let is_array = settings.format == Format::Json;
-        let mut text = form.heading().unwrap_or_default().to_owned();
+        let mut text = form.header_line().unwrap_or_default().to_owned();
         if is_array {
             text.push('[');
         }

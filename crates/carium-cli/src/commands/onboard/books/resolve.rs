@@ -8,7 +8,7 @@ use futures_util::stream::{StreamExt as _, TryStreamExt as _};
 
 use super::GO_ON;
 use crate::commands::onboard::options::{Queue, of_queue};
-use crate::exit::{Exit, Failure};
+use crate::exit::{CliError, Exit};
 use crate::output::{self, record};
 use crate::say;
 use crate::settings::Settings;
@@ -52,7 +52,7 @@ fn step(text: &str) -> Result<Step, &'static str> {
 }
 
 impl Resolve {
-    pub(in super::super) async fn run(self, queue: &Queue, settings: &Settings) -> Result<(), Failure> {
+    pub(in super::super) async fn run(self, queue: &Queue, settings: &Settings) -> Result<(), CliError> {
         let step = match self.step.clone() {
             Some(step) => step,
             None => self.only_step(queue).await?,
@@ -60,7 +60,7 @@ impl Resolve {
         let resolution = match self.created {
             Some(id) => Resolution::Created(id),
             None if self.sent => Resolution::Sent,
-            None => Resolution::NotDone,
+            None => Resolution::NotApplied,
         };
         let resolved = queue.bulk.resolve(self.row, &step, resolution).await;
         resolved.map_err(|error| self.refused(queue, &step, error))?;
@@ -72,7 +72,7 @@ impl Resolve {
     }
 
     /// The step of the row that is unknown, where it is one.
-    async fn only_step(&self, queue: &Queue) -> Result<Step, Failure> {
+    async fn only_step(&self, queue: &Queue) -> Result<Step, CliError> {
         let unknown = queue.bulk.parked().try_filter(|row| {
             let is_it = row.row == self.row && row.state == RowState::Unknown;
             async move { is_it }
@@ -87,28 +87,28 @@ impl Resolve {
             several => {
                 let steps: Vec<_> = several.iter().map(|step| format!("--step '{step}'")).collect();
                 let what = format!("more than one step of row {} is unknown", self.row);
-                Err(Failure::new(Exit::InvalidInput, what)
+                Err(CliError::new(Exit::InvalidInput, what)
                     .next(format!("say which: {}", steps.join(", or "))))
             }
         }
     }
 
-    fn refused(&self, queue: &Queue, step: &Step, error: carium::Error) -> Failure {
+    fn refused(&self, queue: &Queue, step: &Step, error: carium::Error) -> CliError {
         match error.kind() {
             carium::ErrorKind::Conflict => {
-                Failure::new(Exit::InvalidInput, format!("{step} of row {} is not in doubt", self.row))
+                CliError::new(Exit::InvalidInput, format!("{step} of row {} is not in doubt", self.row))
                     .next(format!("look what is: carium onboard parked {}", queue.option()))
             }
             carium::ErrorKind::NotFound => self.no_row(queue),
-            carium::ErrorKind::InvalidInput => Failure::new(Exit::InvalidInput, error.to_string())
+            carium::ErrorKind::InvalidInput => CliError::new(Exit::InvalidInput, error.to_string())
                 .next("an invitation is `--sent` or `--not-created`; everything else was `--created` under an id, or not"),
             _ => return of_queue(error),
         }
         .because(error)
     }
 
-    fn no_row(&self, queue: &Queue) -> Failure {
-        Failure::new(
+    fn no_row(&self, queue: &Queue) -> CliError {
+        CliError::new(
             Exit::InvalidInput,
             format!("there is no row {} of which something is unknown", self.row),
         )

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::documents::background::Hashing;
-use crate::documents::{Blocks, Sha256Digest};
+use crate::documents::{ByteStream, Sha256Digest};
 
 /// How much is read at a time.
 const BLOCK: usize = 512 * 1024;
@@ -60,7 +60,7 @@ pub(super) fn in_blocks(
     mut reader: impl Read + Send + 'static,
     length: u64,
     digest: oneshot::Sender<Sha256Digest>,
-) -> Blocks<io::Error> {
+) -> ByteStream<io::Error> {
     let mut left = length;
     ahead(digest, move || {
         let block = read_block(&mut reader, left.min(BLOCK as u64))?;
@@ -73,7 +73,7 @@ pub(super) fn in_blocks(
 }
 
 /// Bytes that are there, hashed on threads for blocking work.
-pub(super) fn in_slices(bytes: Bytes, digest: oneshot::Sender<Sha256Digest>) -> Blocks<io::Error> {
+pub(super) fn in_slices(bytes: Bytes, digest: oneshot::Sender<Sha256Digest>) -> ByteStream<io::Error> {
     let mut left = bytes;
     ahead(digest, move || {
         let block = left.split_to(left.len().min(BLOCK));
@@ -89,7 +89,7 @@ type Next = Box<dyn FnMut() -> io::Result<(Bytes, bool)> + Send>;
 fn ahead(
     digest: oneshot::Sender<Sha256Digest>,
     next: impl FnMut() -> io::Result<(Bytes, bool)> + Send + 'static,
-) -> Blocks<io::Error> {
+) -> ByteStream<io::Error> {
     let ahead = Ahead { reading: go_on(Box::new(next)), hashing: Hashing::sha256(), digest };
     stream::unfold(Some(ahead), |ahead| async {
         match ahead?.next().await {
@@ -160,7 +160,7 @@ pub(super) fn in_async_blocks(
     reader: impl AsyncRead + Send + Unpin + 'static,
     length: u64,
     digest: oneshot::Sender<Sha256Digest>,
-) -> Blocks<io::Error> {
+) -> ByteStream<io::Error> {
     let reading = Reading { reader, left: length, hasher: Sha256::new(), digest: Some(digest) };
     stream::unfold(Some(reading), |reading| async {
         let mut reading = reading?;

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::num::NonZeroU64;
 
-use carium::{Items, ListOptions, Page};
+use carium::{Items, ListOptions, PageCursor};
 use futures_util::StreamExt as _;
 
 use super::finding::{Outcome, distinct, done, holds, same};
@@ -67,7 +67,7 @@ pub(super) async fn begins_and_ends_as_told<T: Send + Sync, I: Id>(
     let ids: Vec<_> = items.iter().map(id).collect();
     for (number, skipped) in [(1, 0), (2, 1)] {
         let Some(number) = NonZeroU64::new(number) else { continue };
-        let from = all(at, list(pages_of(1).from(Page::number(number)))).await?;
+        let from = all(at, list(pages_of(1).start_at(PageCursor::number(number)))).await?;
         let from: Vec<_> = from.iter().map(id).collect();
         let expected = format!("all but {skipped} of {} items", ids.len());
         let came = format!("{} items", from.len());

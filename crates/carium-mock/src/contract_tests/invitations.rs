@@ -4,11 +4,11 @@ use carium::invitations::NotificationChannel::{Email, Sms};
 use carium::invitations::{NewInvitation, NotificationChannel};
 use carium::{Error, ErrorKind};
 
-use super::InvitationsSubject;
+use super::InvitationsFixture;
 use super::finding::{Outcome, done, refused_for, same};
 use super::inputs::{email, phone};
 
-type Subject<'a> = &'a dyn InvitationsSubject;
+type Subject<'a> = &'a dyn InvitationsFixture;
 
 async fn send(
     subject: Subject<'_>,

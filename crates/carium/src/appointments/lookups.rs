@@ -5,7 +5,7 @@ use carium_api::types::{
     PractitionerList,
 };
 
-use crate::vocabulary::named;
+use crate::lookups::named;
 
 named! {
     /// Someone with whom an appointment can be booked. `Debug` does not show the name, which is a person's.

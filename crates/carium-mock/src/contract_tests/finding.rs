@@ -4,17 +4,17 @@ use std::fmt;
 
 use carium::{Error, ErrorKind};
 
-use super::Scene;
+use super::Fixture;
 
 /// A promise that is not kept: which, where that showed, what was expected and what came.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Broken {
+pub struct ContractViolation {
     check: &'static str,
     promise: &'static str,
     finding: Finding,
 }
 
-impl Broken {
+impl ContractViolation {
     pub(super) fn new(check: &'static str, promise: &'static str, finding: Finding) -> Self {
         Self { check, promise, finding }
     }
@@ -30,7 +30,7 @@ impl Broken {
     }
 }
 
-impl fmt::Display for Broken {
+impl fmt::Display for ContractViolation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Finding { at, expected, came } = &self.finding;
         writeln!(f, "{}: a promise is not kept: {}", self.check, self.promise)?;
@@ -41,13 +41,13 @@ impl fmt::Display for Broken {
 }
 
 /// As `Display`: it is what a test prints that returns it.
-impl fmt::Debug for Broken {
+impl fmt::Debug for ContractViolation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-impl std::error::Error for Broken {}
+impl std::error::Error for ContractViolation {}
 
 /// What a check finds. Says ids, kinds and names of fields, no texts or bytes: a subject may be a service that has
 /// others than were sent.
@@ -113,7 +113,7 @@ pub(super) fn refused<T>(at: &str, result: Result<T, Error>, kinds: &[ErrorKind]
     };
     holds(kinds.contains(&error.kind()), at, expected, told(&error))?;
     let expected = "certainty that it was not done";
-    holds(!error.may_have_happened(), format!("the error of {at}"), expected, told(&error))?;
+    holds(!error.may_have_been_applied(), format!("the error of {at}"), expected, told(&error))?;
     let expected = "a status that goes with the kind";
     holds(goes_with(error.kind(), error.status()), format!("the error of {at}"), expected, told(&error))?;
     Ok(error)
@@ -121,7 +121,7 @@ pub(super) fn refused<T>(at: &str, result: Result<T, Error>, kinds: &[ErrorKind]
 
 /// The same, and the error names the field that is at fault, where the subject does so.
 pub(super) fn refused_for<T>(
-    scene: &dyn Scene,
+    scene: &dyn Fixture,
     field: &str,
     at: &str,
     result: Result<T, Error>,
@@ -156,7 +156,7 @@ mod tests {
         names_fields: bool,
     }
 
-    impl Scene for Somewhere {
+    impl Fixture for Somewhere {
         fn organization(&self) -> carium::patients::OrganizationId {
             super::super::inputs::unknown()
         }
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn a_failure_says_all_of_it() {
         let finding = same("the number of patients", &1, &2).unwrap_err();
-        let broken = Broken::new("patients::some", "Patients are kept.", finding);
+        let broken = ContractViolation::new("patients::some", "Patients are kept.", finding);
         let expected = "patients::some: a promise is not kept: Patients are kept.\n  \
             looked at: the number of patients\n  expected:  2\n  came:      1";
         assert_eq!((broken.to_string().as_str(), format!("{broken:?}").as_str()), (expected, expected));
@@ -188,7 +188,7 @@ mod tests {
         assert!(judged(of(ErrorKind::NotFound).map_err(|error| error.with_status(410))));
         assert!(!judged(of(ErrorKind::NotFound).map_err(|error| error.with_status(409))));
         assert!(!judged(of(ErrorKind::Conflict).map_err(|error| error.with_status(422))));
-        assert!(!judged(of(ErrorKind::Conflict).map_err(Error::that_may_have_happened)));
+        assert!(!judged(of(ErrorKind::Conflict).map_err(Error::with_unknown_outcome)));
         assert!(!judged(of(ErrorKind::Unavailable)));
         assert!(!judged(Ok(())));
         let sent = of(ErrorKind::InvalidInput).map_err(|error| error.with_status(400));

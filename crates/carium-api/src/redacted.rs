@@ -4,7 +4,7 @@ use std::fmt;
 
 /// Stands for a value in `Debug` and `Display`: says that it is there, not what it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Hidden {
+pub enum Redacted {
     /// Protected health information: `x-phi: true` in the spec.
     Phi,
     /// A credential or a capability: `x-secret: true` in the spec.
@@ -13,7 +13,7 @@ pub enum Hidden {
     Unknown,
 }
 
-impl fmt::Display for Hidden {
+impl fmt::Display for Redacted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Phi => "[phi]",
@@ -24,7 +24,7 @@ impl fmt::Display for Hidden {
 }
 
 // The same as `Display`: a derived `Debug` of what holds one would print the variant's name otherwise.
-impl fmt::Debug for Hidden {
+impl fmt::Debug for Redacted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }

@@ -6,12 +6,12 @@ use carium::appointments::{
 use carium::{Change, DateTime, Error, ErrorKind};
 use futures_util::future::join_all;
 
-use super::AppointmentsSubject;
+use super::AppointmentsFixture;
 use super::finding::{Outcome, REFUSALS, distinct, done, holds, refused, refused_for, same};
 use super::inputs::{unknown, word};
 use super::lists::{begins_and_ends_as_told, is_whole};
 
-type Subject<'a> = &'a dyn AppointmentsSubject;
+type Subject<'a> = &'a dyn AppointmentsFixture;
 
 const MANY: usize = 16;
 
@@ -30,7 +30,7 @@ fn plain(subject: Subject<'_>) -> Outcome<NewAppointmentBuilder> {
         .patient(subject.individual())
         .practitioner(practitioner)
         .status(status)
-        .kind(kind);
+        .appointment_type(kind);
     Ok(appointment.between(time("2030-01-01T09:00:00Z")?, time("2030-01-01T09:30:00Z")?))
 }
 
@@ -70,12 +70,12 @@ async fn updated(subject: Subject<'_>, id: AppointmentId, update: AppointmentUpd
 /// What an appointment is expected to be: as it was booked.
 fn as_booked(id: AppointmentId, appointment: &NewAppointment) -> Appointment {
     let given = appointment.attributes();
-    let mut expected = Appointment::unknown(id);
+    let mut expected = Appointment::from_id(id);
     expected.organization = Some(given.organization_id);
     expected.patient = Some(given.individual_id);
     expected.practitioner = Some(given.practitioner_id);
     expected.status = Some(given.status_id);
-    expected.kind = Some(given.type_id);
+    expected.appointment_type = Some(given.type_id);
     (expected.start, expected.end) = (Some(given.start_time), Some(given.end_time));
     expected.has_video_channel = Some(given.add_video_channel);
     expected.guest_url.clone_from(&given.guest_url);
@@ -94,7 +94,7 @@ fn is_as(at: &str, came: &Appointment, expected: &Appointment) -> Outcome {
         ("individual-id", came.patient == expected.patient),
         ("practitioner-id", came.practitioner == expected.practitioner),
         ("status-id", came.status == expected.status),
-        ("type-id", came.kind == expected.kind),
+        ("type-id", came.appointment_type == expected.appointment_type),
         ("start-time", came.start == expected.start),
         ("end-time", came.end == expected.end),
         ("add-video-channel", came.has_video_channel == expected.has_video_channel),
@@ -183,7 +183,7 @@ pub(super) async fn a_status_must_be_there(subject: Subject<'_>) -> Outcome {
 }
 
 pub(super) async fn a_type_must_be_there(subject: Subject<'_>) -> Outcome {
-    must_be_there(subject, "type-id", plain(subject)?.kind(unknown())).await
+    must_be_there(subject, "type-id", plain(subject)?.appointment_type(unknown())).await
 }
 
 /// An update, and what becomes of an appointment by it.
@@ -209,7 +209,7 @@ fn sets(subject: Subject<'_>) -> Outcome<Vec<Step>> {
         step(update().between(start, end), move |it| (it.start, it.end) = (Some(start), Some(end))),
         step(update().practitioner(practitioner), move |it| it.practitioner = Some(practitioner)),
         step(update().status(status), move |it| it.status = Some(status)),
-        step(update().kind(kind), move |it| it.kind = Some(kind)),
+        step(update().appointment_type(kind), move |it| it.appointment_type = Some(kind)),
         step(update().guest_url(guest), move |it| it.guest_url = text(guest)),
         step(update().host_url(host), move |it| it.host_url = text(host)),
         step(update().description("Another"), move |it| it.description = text("Another")),
@@ -326,7 +326,7 @@ pub(super) async fn an_update_refers_to_what_is_there(subject: Subject<'_>) -> O
     let update = || AppointmentUpdate::default().location("Room 5").description(Change::Clear);
     is_refused(subject, Some("practitioner-id"), update().practitioner(unknown()), &REFUSALS).await?;
     is_refused(subject, Some("status-id"), update().status(unknown()), &REFUSALS).await?;
-    is_refused(subject, Some("type-id"), update().kind(unknown()), &REFUSALS).await
+    is_refused(subject, Some("type-id"), update().appointment_type(unknown()), &REFUSALS).await
 }
 
 async fn is_not_found(subject: Subject<'_>, what: &str, id: AppointmentId) -> Outcome {

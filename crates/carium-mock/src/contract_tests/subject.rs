@@ -13,7 +13,7 @@ use carium::{Appointments, Documents, Invitations, Patients, Transfers};
 /// A check asks more than once. The ids that it is given may be the same each time, or new; what is checked is one
 /// thing, and where it has a state, what is given are clones of one `Arc`. A subject owns what must live as long as
 /// a check does, such as a server.
-pub trait Scene: Send + Sync {
+pub trait Fixture: Send + Sync {
     /// An organization that is there: the one whose lists are given where none is named.
     fn organization(&self) -> OrganizationId;
 
@@ -25,7 +25,7 @@ pub trait Scene: Send + Sync {
 }
 
 /// What is checked of [`Patients`].
-pub trait PatientsSubject: Scene {
+pub trait PatientsFixture: Fixture {
     /// What is checked.
     fn patients(&self) -> Arc<dyn Patients>;
 
@@ -34,7 +34,7 @@ pub trait PatientsSubject: Scene {
 }
 
 /// What is checked of [`Invitations`].
-pub trait InvitationsSubject: Scene {
+pub trait InvitationsFixture: Fixture {
     /// What is checked.
     fn invitations(&self) -> Arc<dyn Invitations>;
 
@@ -50,7 +50,7 @@ pub trait InvitationsSubject: Scene {
 }
 
 /// What is checked of [`Appointments`].
-pub trait AppointmentsSubject: Scene {
+pub trait AppointmentsFixture: Fixture {
     /// What is checked.
     fn appointments(&self) -> Arc<dyn Appointments>;
 
@@ -69,7 +69,7 @@ pub trait AppointmentsSubject: Scene {
 
 /// What is checked of [`Documents`] and [`Transfers`]. Each needs the other: what the one presigns is what the other
 /// takes. Who has only one of them puts it beside the other of a stand-in.
-pub trait DocumentsSubject: Scene {
+pub trait DocumentsFixture: Fixture {
     /// The service's side.
     fn documents(&self) -> Arc<dyn Documents>;
 
@@ -102,9 +102,6 @@ pub trait DocumentsSubject: Scene {
 }
 
 /// What is checked of all of them together.
-pub trait EverySubject:
-    PatientsSubject + InvitationsSubject + AppointmentsSubject + DocumentsSubject
-{
-}
+pub trait FullFixture: PatientsFixture + InvitationsFixture + AppointmentsFixture + DocumentsFixture {}
 
-impl<T: PatientsSubject + InvitationsSubject + AppointmentsSubject + DocumentsSubject> EverySubject for T {}
+impl<T: PatientsFixture + InvitationsFixture + AppointmentsFixture + DocumentsFixture> FullFixture for T {}

@@ -8,12 +8,12 @@ use carium::documents::{
 use carium::{Error, ErrorKind};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
-use super::DocumentsSubject;
+use super::DocumentsFixture;
 use super::finding::{Outcome, REFUSALS, distinct, done, holds, refused, refused_for, same, there};
 use super::inputs::{unknown, word};
 use super::lists::{all, begins_and_ends_as_told, is_whole, pages_of};
 
-type Subject<'a> = &'a dyn DocumentsSubject;
+type Subject<'a> = &'a dyn DocumentsFixture;
 
 /// A document of someone.
 pub(super) fn letter(subject: Subject<'_>, patient: IndividualId) -> NewDocumentBuilder {
@@ -46,7 +46,7 @@ pub(super) async fn created(
 pub(super) fn part(document: &NewDocument, content: impl Into<Bytes>) -> FilePart {
     let content = content.into();
     let length = content.len() as u64;
-    FilePart::new(document.file_name(), document.media_type(), length, Content::Whole(content))
+    FilePart::new(document.file_name(), document.media_type(), length, Content::Bytes(content))
 }
 
 /// A document with its file, uploaded and not processed.

@@ -8,7 +8,7 @@ use carium::invitations::NotificationChannel;
 use carium::patients::{IndividualGroupId, IndividualId, OrganizationId};
 use carium::{Appointments, Documents, Invitations, Patients, Transfers};
 
-use super::{AppointmentsSubject, DocumentsSubject, InvitationsSubject, PatientsSubject, Scene};
+use super::{AppointmentsFixture, DocumentsFixture, Fixture, InvitationsFixture, PatientsFixture};
 use crate::FakeCarium;
 
 const USERNAME: &str = "reachable@example.com";
@@ -16,13 +16,13 @@ const USERNAME: &str = "reachable@example.com";
 /// What stands around a fake is checked by the fake's client.
 macro_rules! subject {
     ($name:ty, $fake:expr) => {
-        impl Scene for $name {
+        impl Fixture for $name {
             fn organization(&self) -> OrganizationId {
                 $fake(self).organization()
             }
         }
 
-        impl PatientsSubject for $name {
+        impl PatientsFixture for $name {
             fn patients(&self) -> Arc<dyn Patients> {
                 Arc::clone($fake(self).client().patients())
             }
@@ -32,7 +32,7 @@ macro_rules! subject {
             }
         }
 
-        impl InvitationsSubject for $name {
+        impl InvitationsFixture for $name {
             fn invitations(&self) -> Arc<dyn Invitations> {
                 Arc::clone($fake(self).client().invitations())
             }
@@ -47,7 +47,7 @@ macro_rules! subject {
             }
         }
 
-        impl AppointmentsSubject for $name {
+        impl AppointmentsFixture for $name {
             fn appointments(&self) -> Arc<dyn Appointments> {
                 Arc::clone($fake(self).client().appointments())
             }
@@ -69,7 +69,7 @@ macro_rules! subject {
             }
         }
 
-        impl DocumentsSubject for $name {
+        impl DocumentsFixture for $name {
             fn documents(&self) -> Arc<dyn Documents> {
                 Arc::clone($fake(self).client().documents())
             }

@@ -7,7 +7,7 @@
 #[macro_export]
 macro_rules! __contract_table {
     (patients, $then:path $(, $with:tt)* $(,)?) => {
-        $then! { $($with,)* patients, PatientsSubject, [
+        $then! { $($with,)* patients, PatientsFixture, [
             each_patient_has_an_id_of_their_own: "Whoever is created has an id that nobody else has.",
             a_username_is_one_persons: "A username is one person's: who would have another's is refused, and the username is named.",
             the_username_is_the_address_where_none_is_given: "Where no username is given, it is the e-mail address.",
@@ -25,7 +25,7 @@ macro_rules! __contract_table {
         ] }
     };
     (invitations, $then:path $(, $with:tt)* $(,)?) => {
-        $then! { $($with,)* invitations, InvitationsSubject, [
+        $then! { $($with,)* invitations, InvitationsFixture, [
             who_is_known_is_invited_by_email: "Who is known is invited by e-mail, and by that alone.",
             who_is_known_is_invited_by_sms: "Who is known is invited by SMS, and by that alone.",
             who_is_known_is_invited_in_both_ways: "Who is known is invited by e-mail and SMS in one call.",
@@ -34,7 +34,7 @@ macro_rules! __contract_table {
         ] }
     };
     (appointments, $then:path $(, $with:tt)* $(,)?) => {
-        $then! { $($with,)* appointments, AppointmentsSubject, [
+        $then! { $($with,)* appointments, AppointmentsFixture, [
             each_appointment_has_an_id_of_its_own: "Whatever is booked has an id that nothing else has.",
             what_was_booked_is_read: "An appointment is read as it was booked: with all its fields, and without those that were left out.",
             urls_are_kept_without_a_channel: "Without a video channel of the platform, neither URL, one or both are kept.",
@@ -62,7 +62,7 @@ macro_rules! __contract_table {
         ] }
     };
     (documents, $then:path $(, $with:tt)* $(,)?) => {
-        $then! { $($with,)* documents, DocumentsSubject, [
+        $then! { $($with,)* documents, DocumentsFixture, [
             each_reference_has_an_id_and_a_form: "Each reference that is created has an id of its own, and a form to upload its file with.",
             an_organization_must_be_there: "A document in an organization that is not there is refused, and the organization is named.",
             a_patient_must_be_there: "A document of a patient who is not there is refused, and the patient is named.",
@@ -84,7 +84,7 @@ macro_rules! __contract_table {
         ] }
     };
     (transfers, $then:path $(, $with:tt)* $(,)?) => {
-        $then! { $($with,)* transfers, DocumentsSubject, [
+        $then! { $($with,)* transfers, DocumentsFixture, [
             what_goes_up_comes_down: "What was uploaded and processed is downloaded byte for byte: nothing, one byte, every byte, and what looks like the end of a form.",
             a_file_in_blocks_comes_down_whole: "A file that is sent in blocks, and is longer than one, comes down whole.",
             a_file_may_have_any_name: "A file may have a name in any letters, and arrives under it.",
@@ -101,7 +101,7 @@ macro_rules! __contract_table {
         ] }
     };
     (together, $then:path $(, $with:tt)* $(,)?) => {
-        $then! { $($with,)* together, EverySubject, [
+        $then! { $($with,)* together, FullFixture, [
             who_was_created_can_be_invited: "Who was created can be invited, by their username.",
             nobody_is_invited_without_an_address: "Who has no phone is not invited by SMS, and who has no e-mail address not by e-mail.",
             who_was_created_can_have_appointments: "Who was created can have appointments.",

@@ -3,7 +3,7 @@
 use carium::patients::{Gender, NewPatient, NewPatientBuilder};
 use uuid::Uuid;
 
-use super::Scene;
+use super::Fixture;
 use super::finding::{Outcome, done};
 
 /// An id that is of nothing.
@@ -27,7 +27,7 @@ pub(super) fn phone() -> String {
 }
 
 /// A patient of the organization who has a name, a birth date and a gender.
-pub(super) fn person(scene: &dyn Scene) -> NewPatientBuilder {
+pub(super) fn person(scene: &dyn Fixture) -> NewPatientBuilder {
     let person = NewPatient::builder().first_name("James").last_name("Reece").birth_date("1980-07-04");
     person.gender(Gender::Male).organization(scene.organization())
 }

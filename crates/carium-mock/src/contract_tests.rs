@@ -6,8 +6,8 @@
 //!
 //! # How a team takes it
 //! A *subject* says what is checked and what is known of it: for each trait there is one, such as
-//! [`PatientsSubject`], with the trait's implementation and with ids that are there.
-//! [`contract_suite!`](crate::contract_suite!) makes a test of each check. Only the groups that are named are checked,
+//! [`PatientsFixture`], with the trait's implementation and with ids that are there.
+//! [`contract_tests!`](crate::contract_tests!) makes a test of each check. Only the groups that are named are checked,
 //! and only their subjects are needed:
 //!
 //! ```
@@ -16,7 +16,7 @@
 //! use carium::patients::{IndividualGroupId, IndividualId, OrganizationId};
 //! use carium::{Error, NewPatient, Patients};
 //! use carium_mock::FakeCarium;
-//! use carium_mock::suite::{PatientsSubject, Scene};
+//! use carium_mock::contract_tests::{PatientsFixture, Fixture};
 //!
 //! /// A team's own layer: it counts whom it lets through. It knows patients and nothing else.
 //! struct Counted {
@@ -45,13 +45,13 @@
 //!     Subject { fake, patients }
 //! }
 //!
-//! impl Scene for Subject {
+//! impl Fixture for Subject {
 //!     fn organization(&self) -> OrganizationId {
 //!         self.fake.organization()
 //!     }
 //! }
 //!
-//! impl PatientsSubject for Subject {
+//! impl PatientsFixture for Subject {
 //!     fn patients(&self) -> Arc<dyn Patients> {
 //!         Arc::<Counted>::clone(&self.patients)
 //!     }
@@ -62,16 +62,16 @@
 //! }
 //!
 //! // A test for each check of the group, such as `patients::a_username_is_one_persons`.
-//! carium_mock::contract_suite!(patients; subject = subject());
+//! carium_mock::contract_tests!(patients; subject = subject());
 //! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), carium_mock::suite::Broken> {
+//! # async fn main() -> Result<(), carium_mock::contract_tests::ContractViolation> {
 //! # // A doc test runs `main`, not tests.
-//! # carium_mock::suite::checks::patients::a_username_is_one_persons(&subject()).await
+//! # carium_mock::contract_tests::checks::patients::a_username_is_one_persons(&subject()).await
 //! # }
 //! ```
 //!
 //! The tests are `#[tokio::test]`s: the crate that they are made in has `tokio` with the features `macros` and `rt`
-//! among its dev-dependencies. A check is a function, too ([`checks`]), and says what is [`Broken`] instead of
+//! among its dev-dependencies. A check is a function, too ([`checks`]), and says what is [`ContractViolation`] instead of
 //! panicking, so it can be run by other means.
 //!
 //! # What is a promise
@@ -101,27 +101,27 @@ mod table;
 mod together;
 mod transfers;
 
-pub use finding::Broken;
+pub use finding::ContractViolation;
 pub use subject::{
-    AppointmentsSubject, DocumentsSubject, EverySubject, InvitationsSubject, PatientsSubject, Scene,
+    AppointmentsFixture, DocumentsFixture, Fixture, FullFixture, InvitationsFixture, PatientsFixture,
 };
 
 /// The public face of the checks of a group: with the promise from the table, which a failure then quotes.
 macro_rules! published {
     ($group:ident, $subject:ident, [$($check:ident: $promise:literal,)+]) => {
-        #[doc = concat!("What is checked with a [`", stringify!($subject), "`](crate::suite::", stringify!($subject), ").")]
+        #[doc = concat!("What is checked with a [`", stringify!($subject), "`](crate::contract_tests::", stringify!($subject), ").")]
         pub mod $group {
-            use crate::suite::{$subject, Broken};
+            use crate::contract_tests::{$subject, ContractViolation};
 
             $(
                 #[doc = $promise]
                 ///
                 /// # Errors
                 /// It is not so: what was looked at, what was expected and what came.
-                pub async fn $check(subject: &dyn $subject) -> Result<(), Broken> {
-                    let outcome = crate::suite::$group::$check(subject).await;
+                pub async fn $check(subject: &dyn $subject) -> Result<(), ContractViolation> {
+                    let outcome = crate::contract_tests::$group::$check(subject).await;
                     outcome.map_err(|finding| {
-                        Broken::new(concat!(stringify!($group), "::", stringify!($check)), $promise, finding)
+                        ContractViolation::new(concat!(stringify!($group), "::", stringify!($check)), $promise, finding)
                     })
                 }
             )+
@@ -129,7 +129,7 @@ macro_rules! published {
     };
 }
 
-/// The checks, by group. Each is a test of that name where [`contract_suite!`](crate::contract_suite!) is used.
+/// The checks, by group. Each is a test of that name where [`contract_tests!`](crate::contract_tests!) is used.
 pub mod checks {
     crate::__contract_table! { patients, published }
     crate::__contract_table! { invitations, published }
@@ -153,13 +153,13 @@ pub mod checks {
 ///         FakeCarium::new()
 ///     }
 ///
-///     carium_mock::contract_suite!(patients, invitations; subject = subject().await);
+///     carium_mock::contract_tests!(patients, invitations; subject = subject().await);
 /// }
 /// ```
 #[macro_export]
-macro_rules! contract_suite {
+macro_rules! contract_tests {
     (subject = $subject:expr $(;)?) => {
-        $crate::contract_suite! {
+        $crate::contract_tests! {
             patients, invitations, appointments, documents, transfers, together; subject = $subject
         }
     };
@@ -180,9 +180,9 @@ macro_rules! __contract_tests {
             $(
                 #[doc = $promise]
                 #[::tokio::test]
-                async fn $check() -> ::core::result::Result<(), $crate::suite::Broken> {
+                async fn $check() -> ::core::result::Result<(), $crate::contract_tests::ContractViolation> {
                     let subject = $subject;
-                    $crate::suite::checks::$group::$check(&subject).await
+                    $crate::contract_tests::checks::$group::$check(&subject).await
                 }
             )+
         }

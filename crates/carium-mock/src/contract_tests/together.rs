@@ -6,12 +6,12 @@ use carium::invitations::NewInvitation;
 use carium::patients::{IndividualId, NewPatientBuilder};
 use carium::{DateTime, Error, ErrorKind};
 
-use super::EverySubject;
+use super::FullFixture;
 use super::documents::{filed, listed_of};
 use super::finding::{Outcome, done, holds, refused_for, same};
 use super::inputs::{email, patient, person, phone, word};
 
-type Subject<'a> = &'a dyn EverySubject;
+type Subject<'a> = &'a dyn FullFixture;
 
 async fn created(subject: Subject<'_>, person: NewPatientBuilder) -> Outcome<IndividualId> {
     done("creating a patient", subject.patients().create(patient(person)?).await)
@@ -65,7 +65,7 @@ pub(super) async fn who_was_created_can_have_appointments(subject: Subject<'_>) 
         .patient(id)
         .practitioner(subject.two_practitioners()[0])
         .status(subject.two_statuses()[0])
-        .kind(subject.two_types()[0])
+        .appointment_type(subject.two_types()[0])
         .between(time("2030-01-01T09:00:00Z")?, time("2030-01-01T09:30:00Z")?);
     let appointment = done("describing an appointment", appointment.build())?;
     let booked = subject.appointments().create(appointment).await;

@@ -6,11 +6,11 @@ use carium::patients::{Gender, IndividualId, Locale, NewPatientBuilder};
 use carium::{Error, ErrorKind};
 use futures_util::future::join_all;
 
-use super::PatientsSubject;
+use super::PatientsFixture;
 use super::finding::{Outcome, REFUSALS, distinct, done, holds, refused, refused_for, same};
 use super::inputs::{email, patient, person, phone, unknown};
 
-type Subject<'a> = &'a dyn PatientsSubject;
+type Subject<'a> = &'a dyn PatientsFixture;
 
 /// How the service refuses a username that is taken (the page leaves open which).
 const TAKEN: [ErrorKind; 2] = [ErrorKind::Conflict, ErrorKind::Rejected];

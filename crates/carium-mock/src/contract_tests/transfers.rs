@@ -4,18 +4,19 @@ use std::io;
 
 use bytes::Bytes;
 use carium::documents::{
-    ByteRange, Content, DocumentQuery, DocumentReferenceId, FilePart, Incoming, NewDocument, UploadForm,
+    ByteRange, Content, DocumentQuery, DocumentReferenceId, DownloadResponse, FilePart, NewDocument,
+    UploadForm,
 };
 use carium::{ErrorKind, Secret};
 use futures_util::future::join_all;
 use futures_util::{StreamExt as _, stream};
 
-use super::DocumentsSubject;
+use super::DocumentsFixture;
 use super::documents::{built, created, filed, letter, part};
 use super::finding::{Outcome, REFUSALS, done, holds, refused, same};
 use super::lists::all;
 
-type Subject<'a> = &'a dyn DocumentsSubject;
+type Subject<'a> = &'a dyn DocumentsFixture;
 
 /// How a store refuses what it was shown: S3 does in several ways.
 const NOT_TAKEN: [ErrorKind; 4] =
@@ -40,7 +41,7 @@ async fn url(subject: Subject<'_>, id: DocumentReferenceId) -> Outcome<Secret> {
 }
 
 /// The body, up to a byte more than is expected.
-async fn body(at: &str, mut incoming: Incoming, most: usize) -> Outcome<Vec<u8>> {
+async fn body(at: &str, mut incoming: DownloadResponse, most: usize) -> Outcome<Vec<u8>> {
     let mut bytes = Vec::new();
     while let Some(block) = incoming.body.next().await {
         bytes.extend_from_slice(&done(format!("reading {at}"), block)?);
@@ -101,7 +102,7 @@ pub(super) async fn what_goes_up_comes_down(subject: Subject<'_>) -> Outcome {
 /// A file in blocks of so many bytes.
 fn in_blocks(document: &NewDocument, content: &Bytes, length: u64, block: usize) -> FilePart {
     let blocks: Vec<_> = content.chunks(block).map(|block| Ok(content.slice_ref(block))).collect();
-    let blocks = Content::Blocks(stream::iter(blocks).boxed());
+    let blocks = Content::Stream(stream::iter(blocks).boxed());
     FilePart::new(document.file_name(), document.media_type(), length, blocks)
 }
 
@@ -233,7 +234,7 @@ pub(super) async fn a_source_that_fails_leaves_nothing(subject: Subject<'_>) -> 
         let (id, form) = created(subject, document.clone()).await?;
         let some = content.slice(..usize::try_from(length / 2).unwrap_or(0));
         let blocks = stream::iter([Ok(some), Err(io::Error::from(io::ErrorKind::PermissionDenied))]);
-        let content = Content::Blocks(blocks.boxed());
+        let content = Content::Stream(blocks.boxed());
         let file = FilePart::new(document.file_name(), document.media_type(), length, content);
         let result = subject.transfers().post(&form, file).await;
         refused("posting a file that cannot be read to its end", result, &[ErrorKind::Io])?;
@@ -309,7 +310,7 @@ pub(super) async fn a_range_has_exactly_its_bytes(subject: Subject<'_>) -> Outco
         (0, Some(long)),
         (long - 10, Some(long + 10)),
     ] {
-        let range = ByteRange::from(from);
+        let range = ByteRange::starting_at(from);
         let range = until.map_or(range.clone(), |until| range.until(until));
         range_is(subject, &url, range, &content).await?;
     }
@@ -319,7 +320,11 @@ pub(super) async fn a_range_has_exactly_its_bytes(subject: Subject<'_>) -> Outco
 pub(super) async fn a_range_of_nothing_is_refused(subject: Subject<'_>) -> Outcome {
     let id = filed(subject, document(subject)?, b"hello world".to_vec()).await?;
     let url = url(subject, id).await?;
-    for range in [ByteRange::from(0).until(0), ByteRange::from(4).until(4), ByteRange::from(5).until(4)] {
+    for range in [
+        ByteRange::starting_at(0).until(0),
+        ByteRange::starting_at(4).until(4),
+        ByteRange::starting_at(5).until(4),
+    ] {
         let asked = subject.transfers().get(&url, Some(range)).await;
         refused("asking for a range of nothing", asked, &[ErrorKind::InvalidInput])?;
     }
@@ -330,7 +335,9 @@ pub(super) async fn a_range_past_the_end_is_refused(subject: Subject<'_>) -> Out
     let content: &[u8] = b"0123456789";
     let id = filed(subject, document(subject)?, content).await?;
     let url = url(subject, id).await?;
-    for range in [ByteRange::from(11), ByteRange::from(11).until(12), ByteRange::from(1_000_000)] {
+    for range in
+        [ByteRange::starting_at(11), ByteRange::starting_at(11).until(12), ByteRange::starting_at(1_000_000)]
+    {
         let result = subject.transfers().get(&url, Some(range.clone())).await;
         if subject.honours_ranges() {
             refused("reading a range past the end", result, &[ErrorKind::Rejected])?;
@@ -349,8 +356,8 @@ pub(super) async fn a_range_of_another_version_is_the_whole(subject: Subject<'_>
     let first = done("downloading a file", subject.transfers().get(&url, None).await)?;
     // A store that gives no versions cannot be asked for one.
     let Some(version) = first.version else { return Ok(()) };
-    range_is(subject, &url, ByteRange::from(4).until(6).of_version(version), content).await?;
-    let another = ByteRange::from(4).until(6).of_version("\"another\"");
+    range_is(subject, &url, ByteRange::starting_at(4).until(6).if_version(version), content).await?;
+    let another = ByteRange::starting_at(4).until(6).if_version("\"another\"");
     let at = "a file of which a range of another version was asked for";
     let incoming = done(format!("downloading {at}"), subject.transfers().get(&url, Some(another)).await)?;
     same(format!("where {at} begins"), &incoming.start, &0)?;
