@@ -219,11 +219,11 @@ impl Share {
     ) -> Result<Balance, Error> {
         let wanted = self.peak.swap(self.wanted.load(Ordering::Acquire), Ordering::AcqRel);
         let (limit, workers, others, starving): (Option<i64>, i64, i64, i64) = either!(Transaction, transaction, transaction => {
-            let seen = "SELECT limits.max_in_flight,
+            let seen = "SELECT limits.in_flight,
                         (SELECT count(*) FROM carium_worker),
                         (SELECT CAST(coalesce(sum(share), 0) AS BIGINT) FROM carium_worker WHERE id <> $1),
                         (SELECT count(*) FROM carium_worker WHERE id <> $1 AND share < wanted
-                            AND share * (SELECT count(*) FROM carium_worker) < limits.max_in_flight)
+                            AND share * (SELECT count(*) FROM carium_worker) < limits.in_flight)
                     FROM carium_limit limits";
             sqlx::query_as(seen).bind(worker).fetch_one(&mut **transaction).await.map_err(unavailable)?
         });
