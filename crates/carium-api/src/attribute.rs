@@ -1,4 +1,4 @@
-//! A property of an answer, read without trusting it.
+//! [`Attribute`]: a property of a response that accepts any value.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -14,12 +14,12 @@ use serde_json::Value;
 
 use crate::{Redacted, Unknown};
 
-/// A property of an answer: whatever the service sends reads as one of these, and goes back as it came.
+/// A property of a response. Any JSON value can be read into it and is serialized unchanged.
 ///
-/// The vendor documents requests well and answers hardly. So nothing in an answer is required, and a value
-/// of an unexpected kind, an enum's value that the spec does not know or a date in a new form is kept here
-/// instead of failing the document around it. This is what makes the enums of answers open: the type is
-/// `Attribute<Locale>`, not `Locale`.
+/// The vendor documents requests in detail but hardly documents responses. So no property of a response is
+/// required. A value of an unexpected type, an unknown enum value or a date in a new format is kept as
+/// [`Unknown`](Self::Unknown) and does not make the response unreadable. This also keeps enums in responses
+/// open: their type is `Attribute<Locale>`, not `Locale`.
 ///
 /// ```
 /// use carium_api::{Attribute, types::Locale};
@@ -35,19 +35,19 @@ use crate::{Redacted, Unknown};
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Attribute<T> {
-    /// The property was not there.
+    /// The property was absent.
     #[default]
     Missing,
     /// The property was `null`.
     Null,
-    /// The value, as the spec expects it.
+    /// A value of the type that the spec expects.
     Known(T),
-    /// Another value. It counts as PHI and is not printed.
+    /// Any other value. It is treated as PHI and never printed.
     Unknown(Unknown),
 }
 
 impl<T> Attribute<T> {
-    /// The value, where it is there and as expected.
+    /// Returns the value if it is of the expected type.
     pub fn known(&self) -> Option<&T> {
         match self {
             Self::Known(value) => Some(value),
@@ -55,7 +55,7 @@ impl<T> Attribute<T> {
         }
     }
 
-    /// The value itself, where it is there and as expected.
+    /// Converts into the value if it is of the expected type.
     pub fn into_known(self) -> Option<T> {
         match self {
             Self::Known(value) => Some(value),
@@ -63,7 +63,7 @@ impl<T> Attribute<T> {
         }
     }
 
-    /// The value, where it is there and not as expected.
+    /// Returns the value if it is not of the expected type.
     pub fn unknown(&self) -> Option<&Unknown> {
         match self {
             Self::Unknown(value) => Some(value),
@@ -71,12 +71,12 @@ impl<T> Attribute<T> {
         }
     }
 
-    /// Whether the property was not there. It is not sent, then.
+    /// Returns `true` if the property was absent. It is then omitted when serializing.
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Missing)
     }
 
-    /// The same with a label in the value's place, for the generated `Debug`.
+    /// Replaces the value with a label, for generated `Debug` implementations.
     #[doc(hidden)]
     pub fn redact(&self, label: Redacted) -> Attribute<Redacted> {
         match self {
@@ -116,24 +116,24 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Attribute<T> {
     }
 }
 
-/// Tries the value as a `T`, and keeps it as JSON where it is none.
+/// Deserializes a value as `T` and falls back to JSON.
 ///
-/// A visitor rather than a detour over `serde_json::Value`: scalars, of which there are thousands in a page
-/// of a list, are tried in place and copied only when they turn out to be unknown.
+/// This is a visitor instead of a conversion from `serde_json::Value` for speed: a page of a list has thousands of
+/// scalars, and they are copied only if they turn out to be unknown.
 struct Reader<T>(PhantomData<T>);
 
 impl<T: DeserializeOwned> Reader<T> {
-    fn read<'a, S, E>(scalar: S, kept: impl FnOnce() -> Value) -> Attribute<T>
+    fn read_scalar<'a, S, E>(scalar: S, to_json: impl FnOnce() -> Value) -> Attribute<T>
     where
         S: IntoDeserializer<'a, E>,
         E: Error,
     {
         T::deserialize(scalar.into_deserializer())
-            .map_or_else(|_| Attribute::Unknown(kept().into()), Attribute::Known)
+            .map_or_else(|_| Attribute::Unknown(to_json().into()), Attribute::Known)
     }
 
-    fn read_whole(value: Value) -> Attribute<T> {
-        // By reference, so that the value is still there when it is not a `T`.
+    fn read_compound(value: Value) -> Attribute<T> {
+        // Deserializing from a reference keeps the value available if it is not a `T`.
         T::deserialize(&value).map_or_else(|_| Attribute::Unknown(value.into()), Attribute::Known)
     }
 }
@@ -158,35 +158,35 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for Reader<T> {
     }
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<Self::Value, E> {
-        Ok(Self::read::<_, E>(BoolDeserializer::<E>::new(value), || value.into()))
+        Ok(Self::read_scalar::<_, E>(BoolDeserializer::<E>::new(value), || value.into()))
     }
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<Self::Value, E> {
-        Ok(Self::read::<_, E>(value, || value.into()))
+        Ok(Self::read_scalar::<_, E>(value, || value.into()))
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<Self::Value, E> {
-        Ok(Self::read::<_, E>(value, || value.into()))
+        Ok(Self::read_scalar::<_, E>(value, || value.into()))
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Self::Value, E> {
-        Ok(Self::read::<_, E>(value, || value.into()))
+        Ok(Self::read_scalar::<_, E>(value, || value.into()))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Self::read::<_, E>(StrDeserializer::<E>::new(text), || text.into()))
+        Ok(Self::read_scalar::<_, E>(StrDeserializer::<E>::new(text), || text.into()))
     }
 
     fn visit_string<E: Error>(self, text: String) -> Result<Self::Value, E> {
-        Ok(Self::read::<_, E>(StringDeserializer::<E>::new(text.clone()), || text.into()))
+        Ok(Self::read_scalar::<_, E>(StringDeserializer::<E>::new(text.clone()), || text.into()))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Self::Value, A::Error> {
-        Value::deserialize(SeqAccessDeserializer::new(items)).map(Self::read_whole)
+        Value::deserialize(SeqAccessDeserializer::new(items)).map(Self::read_compound)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
-        Value::deserialize(MapAccessDeserializer::new(members)).map(Self::read_whole)
+        Value::deserialize(MapAccessDeserializer::new(members)).map(Self::read_compound)
     }
 }
 
@@ -221,21 +221,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_sent_is_read_and_goes_back_as_it_came(value in any_json()) {
-            for back in [
+        fn reads_and_serializes_any_json_unchanged(value in any_json()) {
+            for serialized in [
                 serde_json::to_value(read::<String>(&value)).unwrap(),
                 serde_json::to_value(read::<bool>(&value)).unwrap(),
                 serde_json::to_value(read::<Gender>(&value)).unwrap(),
                 serde_json::to_value(read::<IndividualId>(&value)).unwrap(),
                 serde_json::to_value(read::<Vec<String>>(&value)).unwrap(),
             ] {
-                prop_assert_eq!(&back, &value);
+                prop_assert_eq!(&serialized, &value);
             }
         }
     }
 
     #[test]
-    fn tells_missing_from_null() {
+    fn distinguishes_missing_from_null() {
         #[derive(serde::Deserialize)]
         struct Holder {
             #[serde(default)]

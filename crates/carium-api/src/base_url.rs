@@ -1,14 +1,14 @@
-//! Where the service is.
+//! [`BaseUrl`]: the root URL of the API.
 
 use std::fmt;
 use std::str::FromStr;
 
 use url::{Host, Url};
 
-/// The root of the API: `https`, a host, perhaps a port and a path before the service's own.
+/// The root URL of the API: `https`, a host, and optionally a port and a path prefix.
 ///
-/// Plain `http` is taken for the loopback addresses only (127.0.0.0/8, `[::1]`, `localhost`): patients'
-/// records and tokens do not travel in the clear. For a test network there is
+/// Plain `http` is accepted only for loopback addresses (127.0.0.0/8, `[::1]`, `localhost`), because patient
+/// records and tokens must not be sent unencrypted. For a test network, use
 /// [`BaseUrl::parse_allowing_plain_http`].
 ///
 /// ```
@@ -21,32 +21,32 @@ use url::{Host, Url};
 #[derive(Clone, PartialEq, Eq)]
 pub struct BaseUrl {
     url: Url,
-    // Without its last slash: paths of the API begin with one.
+    // Without a trailing slash, because API paths start with one.
     text: String,
 }
 
-/// Why a text is not a base URL. Does not hold the text, in which there may be a password.
+/// The reason why a text is not a base URL. It does not contain the text, which may include a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidBaseUrl {
-    /// It is not a URL, or not one of `http` or `https`.
+    /// The text is not an `http` or `https` URL.
     NotHttp,
-    /// It has a user or a password in it.
+    /// The URL contains a username or password.
     HasCredentials,
-    /// It has a query or a fragment.
+    /// The URL has a query or a fragment.
     HasQuery,
-    /// It is plain `http` to a host that is not this machine.
+    /// The URL is plain `http` and its host is not a loopback address.
     PlainHttp,
 }
 
 impl InvalidBaseUrl {
-    /// What is wrong with it and what to do, as it follows on "the base URL".
+    /// Returns the problem and its fix, as a continuation of "the base URL".
     pub fn message(self) -> &'static str {
         match self {
-            Self::NotHttp => "is not a URL of http or https: write it like https://api.carium.com",
-            Self::HasCredentials => "has a user or a password in it: give credentials apart from it",
-            Self::HasQuery => "has a query or a fragment: leave out what follows `?` or `#`",
-            Self::PlainHttp => "is plain http to another machine: use https, or allow plain http by name",
+            Self::NotHttp => "is not an http or https URL: use a form like https://api.carium.com",
+            Self::HasCredentials => "contains a username or password: pass credentials separately",
+            Self::HasQuery => "has a query or fragment: remove everything from `?` or `#` on",
+            Self::PlainHttp => "uses plain http for a remote host: use https, or allow plain http explicitly",
         }
     }
 }
@@ -60,8 +60,13 @@ impl fmt::Display for InvalidBaseUrl {
 impl std::error::Error for InvalidBaseUrl {}
 
 impl BaseUrl {
-    /// Reads a base URL and takes plain `http` to any host. Patients' records and the token can be read on
-    /// the way then: for test networks, with invented patients.
+    /// Parses a base URL and accepts plain `http` for any host.
+    ///
+    /// Patient records and the token are then sent unencrypted, so use it only in test networks with invented
+    /// patients.
+    ///
+    /// # Errors
+    /// The text is not an `http` or `https` URL, or contains credentials, a query or a fragment.
     pub fn parse_allowing_plain_http(text: &str) -> Result<Self, InvalidBaseUrl> {
         let url = Url::parse(text).map_err(|_| InvalidBaseUrl::NotHttp)?;
         if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
@@ -77,34 +82,35 @@ impl BaseUrl {
         Ok(Self { url, text })
     }
 
-    /// The URL, without a slash at its end.
+    /// Returns the URL without a trailing slash.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Whether it is plain `http`: to this machine, or allowed by name.
+    /// Returns `true` for plain `http`: a loopback address, or a host that was allowed explicitly.
     pub fn is_plain_http(&self) -> bool {
         self.url.scheme() == "http"
     }
 
-    /// The host, without scheme and port.
+    /// Returns the host, without scheme and port.
     pub fn host(&self) -> &str {
-        // A base URL without a host is refused.
+        // The constructors reject a URL without a host.
         self.url.host_str().unwrap_or_default()
     }
 
-    /// The URL that a link leads to which stands in the answer to a path of the API: absolute, or relative to
-    /// that path. `None` where it leads to another origin, or nowhere.
+    /// Resolves a link from the response to `path`. The link may be absolute or relative to that path.
+    ///
+    /// Returns `None` if the link is invalid or leads to another origin.
     pub fn resolve(&self, path: &str, link: &str) -> Option<String> {
-        let place = Url::parse(&format!("{}{path}", self.text)).ok()?;
-        let target = place.join(link).ok()?;
-        let is_plain = target.username().is_empty() && target.password().is_none();
-        (is_plain && target.origin() == self.url.origin()).then(|| target.into())
+        let base = Url::parse(&format!("{}{path}", self.text)).ok()?;
+        let target = base.join(link).ok()?;
+        let has_no_credentials = target.username().is_empty() && target.password().is_none();
+        (has_no_credentials && target.origin() == self.url.origin()).then(|| target.into())
     }
 
-    /// Whether a URL has this one's scheme, host and port: whether a token may go there.
+    /// Returns `true` if a URL has the same scheme, host and port, so that the access token may be sent to it.
     pub fn is_same_origin(&self, other: &str) -> bool {
-        // What begins with this very URL is told without reading all of it: most do.
+        // Fast path without parsing: most URLs start with the base URL itself.
         if other.strip_prefix(self.text.as_str()).is_some_and(|rest| rest.starts_with(['/', '?', '#'])) {
             return true;
         }
@@ -150,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plain_http_stays_on_this_machine() {
+    fn accepts_plain_http_only_for_loopback() {
         for text in ["http://127.0.0.1:1", "http://127.9.9.9/", "http://[::1]:80", "http://LOCALHOST"] {
             assert!(text.parse::<BaseUrl>().is_ok(), "{text}");
         }
@@ -166,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_belong_in_it_is_named_and_not_repeated() {
+    fn reports_invalid_parts_without_quoting_them() {
         let refused = |text: &str| text.parse::<BaseUrl>().unwrap_err();
         assert_eq!(refused("api.carium.com"), InvalidBaseUrl::NotHttp);
         assert_eq!(refused("ftp://example.com"), InvalidBaseUrl::NotHttp);
@@ -176,13 +182,17 @@ mod tests {
     }
 
     #[test]
-    fn links_are_followed_within_the_origin() {
+    fn resolves_links_within_the_origin_only() {
         let base: BaseUrl = "https://api.example.com/v".parse().unwrap();
         let resolve = |link: &str| base.resolve("/caredb/v1/org-practitioners/", link);
-        let second = Some("https://api.example.com/v/caredb/v1/org-practitioners/?page[number]=2".to_owned());
-        assert_eq!(resolve("?page[number]=2"), second);
-        assert_eq!(resolve("/v/caredb/v1/org-practitioners/?page[number]=2"), second);
-        assert_eq!(resolve("https://api.example.com/v/caredb/v1/org-practitioners/?page[number]=2"), second);
+        let second_page =
+            Some("https://api.example.com/v/caredb/v1/org-practitioners/?page[number]=2".to_owned());
+        assert_eq!(resolve("?page[number]=2"), second_page);
+        assert_eq!(resolve("/v/caredb/v1/org-practitioners/?page[number]=2"), second_page);
+        assert_eq!(
+            resolve("https://api.example.com/v/caredb/v1/org-practitioners/?page[number]=2"),
+            second_page
+        );
         for link in [
             "https://example.com/",
             "//example.com/",
@@ -194,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_is_scheme_host_and_port() {
+    fn compares_scheme_host_and_port() {
         let base: BaseUrl = "https://api.example.com/v/".parse().unwrap();
         assert_eq!(base.as_str(), "https://api.example.com/v");
         assert!(base.is_same_origin("https://API.example.com:443/other"));

@@ -1,4 +1,4 @@
-//! A date of birth.
+//! [`BirthDate`]: a date of birth that is never printed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,32 +8,32 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::Redacted;
 
-/// A date of birth: a day of the calendar in the years 1 to 9999, read and written as `YYYY-MM-DD` and in no
-/// other form.
+/// A date of birth in the years 1 to 9999, read and written as `YYYY-MM-DD` only.
 ///
-/// Protected health information: `Debug` and `Display` show `[phi]`. [`to_iso`](Self::to_iso) says it.
+/// It is protected health information: `Debug` and `Display` show `[phi]`, and [`to_iso`](Self::to_iso) returns the
+/// date.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BirthDate(NaiveDate);
 
-/// A text or a date that is no date of birth. Does not hold it.
+/// The error for a text or date that is not a valid date of birth. It does not contain the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidBirthDate(());
 
 impl fmt::Display for InvalidBirthDate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not a day of the calendar, written YYYY-MM-DD")
+        f.write_str("not a calendar date in the form YYYY-MM-DD")
     }
 }
 
 impl std::error::Error for InvalidBirthDate {}
 
 impl BirthDate {
-    /// The same as `chrono` has it.
+    /// Converts into a `chrono` date.
     pub fn to_chrono(self) -> NaiveDate {
         self.0
     }
 
-    /// The date as it is sent: `YYYY-MM-DD`.
+    /// Returns the date as `YYYY-MM-DD`, the form in which it is sent.
     pub fn to_iso(self) -> String {
         self.0.to_string()
     }
@@ -51,13 +51,13 @@ impl FromStr for BirthDate {
     type Err = InvalidBirthDate;
 
     fn from_str(text: &str) -> Result<Self, InvalidBirthDate> {
-        // Chrono also takes `80-7-4`, signs and spaces.
-        let in_form = text.len() == "YYYY-MM-DD".len()
+        // chrono also accepts `80-7-4`, signs and spaces.
+        let has_exact_form = text.len() == "YYYY-MM-DD".len()
             && text
                 .bytes()
                 .enumerate()
                 .all(|(at, byte)| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() });
-        let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|_| in_form);
+        let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|_| has_exact_form);
         date.ok_or(InvalidBirthDate(())).and_then(Self::try_from)
     }
 }
@@ -108,7 +108,7 @@ mod tests {
     use super::BirthDate;
 
     #[test]
-    fn has_one_form_and_does_not_show_it() {
+    fn accepts_one_form_and_hides_the_date() {
         let date: BirthDate = serde_json::from_str("\"1984-02-29\"").unwrap();
         assert_eq!(serde_json::to_string(&date).unwrap(), "\"1984-02-29\"");
         assert_eq!(date.to_iso(), "1984-02-29");

@@ -1,13 +1,14 @@
-//! What a change does to one property.
+//! [`Change`]: the effect of an update on one property.
 
 use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Serialize, Serializer};
 
 use crate::Redacted;
 
-/// What a PATCH does to one property: keep it, clear it, or set it.
+/// The effect of a PATCH request on one property: keep, clear or set it.
 ///
-/// An `Option` knows two of the three. Here, keeping sends nothing and clearing sends `null`:
+/// An `Option` cannot express all three. [`Keep`](Self::Keep) omits the property and [`Clear`](Self::Clear) sends
+/// `null`:
 ///
 /// ```
 /// use carium_api::{Change, types::AppointmentChanges};
@@ -21,22 +22,22 @@ use crate::Redacted;
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Change<T> {
-    /// The property stays as it is. Sends nothing.
+    /// Leaves the property unchanged. It is omitted from the request.
     #[default]
     Keep,
-    /// The property has no value afterwards. Sends `null`.
+    /// Removes the value. `null` is sent.
     Clear,
-    /// The property has this value afterwards.
+    /// Sets a new value.
     Set(T),
 }
 
 impl<T> Change<T> {
-    /// Whether the property stays as it is.
+    /// Returns `true` if the property is left unchanged.
     pub fn is_keep(&self) -> bool {
         matches!(self, Self::Keep)
     }
 
-    /// The new value, where there is one.
+    /// Returns the new value, if one is set.
     pub fn value(&self) -> Option<&T> {
         match self {
             Self::Set(value) => Some(value),
@@ -44,7 +45,7 @@ impl<T> Change<T> {
         }
     }
 
-    /// The same with a label in the value's place, for the generated `Debug`.
+    /// Replaces the value with a label, for generated `Debug` implementations.
     #[doc(hidden)]
     pub fn redact(&self, label: Redacted) -> Change<Redacted> {
         match self {
@@ -88,7 +89,7 @@ mod tests {
     use crate::types::AppointmentChanges;
 
     #[test]
-    fn each_of_the_three_survives_a_round_trip() {
+    fn round_trips_keep_clear_and_set() {
         for text in ["{}", r#"{"location":null}"#, r#"{"location":"Room 4"}"#] {
             let changes: AppointmentChanges = serde_json::from_str(text).unwrap();
             assert_eq!(serde_json::to_string(&changes).unwrap(), text);

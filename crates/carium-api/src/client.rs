@@ -1,4 +1,4 @@
-//! The client whose methods are generated.
+//! [`Client`]: the client with one generated method per operation.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,31 +9,30 @@ use http::{HeaderValue, Method, Request};
 use serde::de::DeserializeOwned;
 
 use crate::error::Error;
-use crate::extra_query::FurtherQuery;
+use crate::extra_query::ExtraQuery;
 use crate::request::RequestBuilder;
 use crate::response::{Response, ResponseValue};
 use crate::types::ErrorDocument;
 use crate::{BaseUrl, Operation, Transport, TransportError};
 
-/// A client of the Carium API: a method for each operation of the spec.
+/// Client for the Carium API with one method per operation of the spec.
 ///
-/// The methods come from the traits that are named after the services, [`ClientIdentityExt`],
-/// [`ClientShowboatExt`] and [`ClientCaredbExt`]; all of them send through one [`Transport`]. Cheap to
-/// clone: the clones share it.
+/// The methods are in one trait per service: [`ClientIdentityExt`], [`ClientShowboatExt`] and
+/// [`ClientCaredbExt`]. All of them send through one [`Transport`]. Cloning is cheap, and clones share the transport.
 ///
 /// ```no_run
 /// use carium_api::{BaseUrl, Client, ClientCaredbExt as _, ClientIdentityExt as _, HttpTransport};
 ///
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 /// let base_url: BaseUrl = "https://api.carium.com".parse()?;
-/// let plain = HttpTransport::new()?;
+/// let transport = HttpTransport::new()?;
 ///
-/// let answer = Client::new(base_url.clone(), plain.clone())
+/// let login = Client::new(base_url.clone(), transport.clone())
 ///     .login()
 ///     .body_map(|body| body.username("username").password("password"))
 ///     .send()
 ///     .await?;
-/// let client = Client::new(base_url.clone(), plain.with_token(&base_url, &answer.access_token)?);
+/// let client = Client::new(base_url.clone(), transport.with_token(&base_url, &login.access_token)?);
 ///
 /// for practitioner in &client.list_practitioners().send().await?.data {
 ///     println!("{}", practitioner.id);
@@ -47,49 +46,51 @@ use crate::{BaseUrl, Operation, Transport, TransportError};
 /// [`ClientCaredbExt`]: crate::ClientCaredbExt
 #[derive(Clone)]
 pub struct Client {
-    // The name that the generated methods use.
+    // Generated methods use this name.
     pub(crate) baseurl: BaseUrl,
     transport: Arc<dyn Transport>,
 }
 
 impl Client {
-    /// A client of the API at a base URL, over a transport.
+    /// Creates a client for the API at `base_url` that sends through `transport`.
     pub fn new(base_url: BaseUrl, transport: impl Transport) -> Self {
         Self::with_shared_transport(base_url, Arc::new(transport))
     }
 
-    /// The same, over a transport that is shared already.
+    /// Creates a client that sends through a shared transport.
     pub fn with_shared_transport(base_url: BaseUrl, transport: Arc<dyn Transport>) -> Self {
         Self { baseurl: base_url, transport }
     }
 
-    /// Where the API is.
+    /// Returns the base URL of the API.
     pub fn base_url(&self) -> &BaseUrl {
         &self.baseurl
     }
 
-    /// The same client, which puts these further parameters onto the query of every request: filters of a list
-    /// that the spec does not name. They are encoded here; their names and values are not checked.
+    /// Returns a client that adds these parameters to the query of every request, such as list filters that the
+    /// spec does not name.
+    ///
+    /// Names and values are percent-encoded but not checked.
     #[must_use]
     pub fn with_query(&self, parameters: &[(String, String)]) -> Self {
-        match FurtherQuery::new(&self.transport, parameters) {
+        match ExtraQuery::new(&self.transport, parameters) {
             Some(transport) => Self::new(self.baseurl.clone(), transport),
             None => self.clone(),
         }
     }
 
-    /// Reads the page of a list that a link in another page of it leads to, such as `links.next`.
+    /// Reads the page of a list that a link of another page refers to, such as `links.next`.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] where the link leads to another origin, which nothing is sent to; else as for
-    /// the call of the list itself.
+    /// - [`Error::InvalidRequest`] if the link leads to another origin. Nothing is sent to it.
+    /// - Otherwise the same errors as the list operation itself.
     pub async fn follow_link<T: DeserializeOwned>(
         &self,
         operation: &'static Operation,
         link: &str,
     ) -> Result<ResponseValue<T>, Error<ErrorDocument>> {
         let Some(url) = self.baseurl.resolve(operation.path, link) else {
-            return Err(Error::InvalidRequest("the link to a page leads to another origin".to_owned()));
+            return Err(Error::InvalidRequest("the link to the page leads to another origin".to_owned()));
         };
         let request = RequestBuilder::new(Method::GET, url)
             .header(ACCEPT, HeaderValue::from_static("application/vnd.api+json"))
@@ -105,7 +106,7 @@ impl Client {
         }
     }
 
-    /// Sends the request of an operation: what each generated method ends with.
+    /// Sends the request of an operation. Every generated method ends with this call.
     pub(crate) async fn call(
         &self,
         operation: &'static Operation,

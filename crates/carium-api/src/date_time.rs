@@ -1,4 +1,4 @@
-//! A point in time, in the forms that the service reads and writes.
+//! [`DateTime`]: a point in time in the formats of the service.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,31 +8,31 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A point in time, in UTC.
 ///
-/// Reads both forms that the vendor uses: `YYYY-MM-DD hh:mm:ss`, always UTC, in answers, and RFC 3339 with
-/// any offset. Writes RFC 3339 in UTC, `YYYY-MM-DDTHH:MM:SSZ`, as the Examples page does; a fraction of a
-/// second, which the page never has, is kept and written where there is one.
+/// It is read from both formats that the vendor uses: `YYYY-MM-DD hh:mm:ss` (always UTC, used in responses) and
+/// RFC 3339 with any offset. It is written as RFC 3339 in UTC, `YYYY-MM-DDTHH:MM:SSZ`, as on the vendor's Examples
+/// page. Fractions of a second are kept.
 ///
-/// Holds the years 0 to 9999, which are those that RFC 3339 can write.
+/// The range is the years 0 to 9999, which RFC 3339 can represent.
 ///
 /// ```
 /// use carium_api::DateTime;
 ///
-/// let answered: DateTime = "2022-01-01 09:00:00".parse()?;
-/// assert_eq!(answered.to_string(), "2022-01-01T09:00:00Z");
-/// assert_eq!(answered, "2022-01-01T10:00:00+01:00".parse()?);
+/// let received: DateTime = "2022-01-01 09:00:00".parse()?;
+/// assert_eq!(received.to_string(), "2022-01-01T09:00:00Z");
+/// assert_eq!(received, "2022-01-01T10:00:00+01:00".parse()?);
 /// # Ok::<(), carium_api::InvalidDateTime>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DateTime(chrono::DateTime<Utc>);
 
-/// A text or a time that cannot be a [`DateTime`]. Does not hold it.
+/// The error for a text or time that is not a valid [`DateTime`]. It does not contain the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidDateTime(());
 
 impl fmt::Display for InvalidDateTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "not a point in time: write it as `YYYY-MM-DDTHH:MM:SSZ` or `YYYY-MM-DD hh:mm:ss` (UTC), in the years 0 to 9999",
+            "not a valid time: use `YYYY-MM-DDTHH:MM:SSZ` or `YYYY-MM-DD hh:mm:ss` (UTC), in the years 0 to 9999",
         )
     }
 }
@@ -40,7 +40,7 @@ impl fmt::Display for InvalidDateTime {
 impl std::error::Error for InvalidDateTime {}
 
 impl DateTime {
-    /// The same as `chrono` has it.
+    /// Converts into a `chrono` time.
     pub fn to_chrono(self) -> chrono::DateTime<Utc> {
         self.0
     }
@@ -73,7 +73,7 @@ impl FromStr for DateTime {
     }
 }
 
-/// RFC 3339 permits a space in place of the `T`; an offset tells that form from the vendor's.
+/// Distinguishes RFC 3339 with a space instead of `T`, which has an offset, from the vendor's format.
 fn has_offset(text: &str) -> bool {
     text.get(11..).is_some_and(|time| time.contains(['Z', 'z', '+', '-']))
 }
@@ -126,7 +126,7 @@ mod tests {
 
     use super::*;
 
-    /// Seconds of the years 0 to 9999.
+    /// Unix times of the first and last second of the years 0 to 9999.
     const FIRST: i64 = -62_167_219_200;
     const LAST: i64 = 253_402_300_799;
 
@@ -138,21 +138,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_back(time in seconds()) {
+        fn round_trips_through_text(time in seconds()) {
             let text = time.to_string();
             prop_assert_eq!(text.len(), "2022-01-01T09:00:00Z".len());
             prop_assert_eq!(text.parse(), Ok(time));
         }
 
         #[test]
-        fn the_vendors_form_says_the_same(time in seconds()) {
-            let vendors = time.to_chrono().format("%Y-%m-%d %H:%M:%S").to_string();
-            prop_assert_eq!(vendors.len(), "2022-01-01 09:00:00".len());
-            prop_assert_eq!(vendors.parse(), Ok(time));
+        fn reads_the_vendor_format(time in seconds()) {
+            let text = time.to_chrono().format("%Y-%m-%d %H:%M:%S").to_string();
+            prop_assert_eq!(text.len(), "2022-01-01 09:00:00".len());
+            prop_assert_eq!(text.parse(), Ok(time));
         }
 
         #[test]
-        fn any_offset_leads_to_the_same_instant(
+        fn converts_any_offset_to_utc(
             seconds in FIRST + 86_400..=LAST - 86_400,
             minutes in -1439_i32..=1439,
         ) {
@@ -163,13 +163,13 @@ mod tests {
         }
 
         #[test]
-        fn fractions_are_kept(seconds in FIRST..=LAST, nanos in 0_u32..1_000_000_000) {
+        fn keeps_fractions_of_a_second(seconds in FIRST..=LAST, nanos in 0_u32..1_000_000_000) {
             let time = DateTime::try_from(Utc.timestamp_opt(seconds, nanos).unwrap()).unwrap();
             prop_assert_eq!(time.to_string().parse(), Ok(time));
         }
 
         #[test]
-        fn no_text_makes_it_panic(text in ".*") {
+        fn never_panics_on_any_text(text in ".*") {
             if let Ok(time) = text.parse::<DateTime>() {
                 prop_assert_eq!(time.to_string().parse(), Ok(time));
             }
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_neither_form_and_does_not_repeat_it() {
+    fn rejects_other_formats_without_quoting_them() {
         for text in [
             "",
             "2022-01-01",

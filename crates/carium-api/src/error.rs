@@ -1,4 +1,4 @@
-//! What can come of a call instead of its answer.
+//! [`Error`]: the reasons why a call does not return a value.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -8,40 +8,38 @@ use http::StatusCode;
 use crate::response::{Response, ResponseValue};
 use crate::transport::TransportError;
 
-/// Why a call has no answer to give. `E` is what the service says of refusals, `types::ErrorDocument`.
+/// The reason why a call did not return a value. `E` is the body of an error response, `types::ErrorDocument`.
 ///
 /// ```
 /// use carium_api::{Error, types::ErrorDocument};
 ///
 /// fn codes(error: &Error<ErrorDocument>) -> Vec<&str> {
-///     let Error::ErrorResponse(said) = error else { return Vec::new() };
-///     let problems = said.errors.known().into_iter().flatten();
+///     let Error::ErrorResponse(response) = error else { return Vec::new() };
+///     let problems = response.errors.known().into_iter().flatten();
 ///     problems.filter_map(|problem| problem.code.known().map(String::as_str)).collect()
 /// }
 /// ```
 ///
-/// Neither `Debug` nor `Display` shows a body, a header or a URL; what the caller wants of them is in the
-/// variants. None of these says whether a call may be repeated: that follows from the operation's
-/// [`RetryClass`](crate::RetryClass) and is a matter of the layer above.
+/// `Debug` and `Display` never show a body, a header or a URL. The variants give access to them. Whether a call
+/// may be retried depends on the operation's [`RetryClass`](crate::RetryClass) and is decided by the caller.
 #[non_exhaustive]
 pub enum Error<E = ()> {
-    /// The request was not made: a parameter or a part of the body is missing or cannot be converted. The
-    /// text names it. Nothing was sent; mend the call.
+    /// A parameter or a part of the body is missing or invalid; the text names it. Nothing was sent.
     InvalidRequest(String),
-    /// There is no answer, or the transport would not send. Whether the request was carried out is not
-    /// known, unless the [source](TransportError::get_ref) says so.
+    /// There is no response, or the transport did not send the request. Whether the operation was applied is
+    /// unknown, unless the [source](TransportError::get_ref) tells.
     Transport(TransportError),
-    /// The service refused or failed, and said why in JSON.
+    /// The service responded with a 4xx or 5xx status and a JSON body.
     ErrorResponse(ResponseValue<E>),
-    /// A status that the spec does not have for this operation, a redirect among them, or a refusal whose
-    /// body is not JSON, such as a proxy's page.
+    /// The response has a status that the spec does not define for this operation, such as a redirect, or it is an
+    /// error response whose body is not JSON, such as a proxy's error page.
     UnexpectedResponse(Response),
-    /// An answer of success whose body is not what the spec says. The call has been carried out.
+    /// The response has a success status and a body that does not match the spec. The operation was applied.
     Undecodable(Undecodable),
 }
 
 impl<E> Error<E> {
-    /// The status of the answer, where there was one.
+    /// Returns the status of the response, if there was one.
     pub fn status(&self) -> Option<StatusCode> {
         match self {
             Self::InvalidRequest(_) | Self::Transport(_) => None,
@@ -55,13 +53,13 @@ impl<E> Error<E> {
 impl<E> fmt::Display for Error<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InvalidRequest(what) => write!(f, "the request was not sent: {what}"),
+            Self::InvalidRequest(message) => write!(f, "the request was not sent: {message}"),
             Self::Transport(error) => error.fmt(f),
-            Self::ErrorResponse(value) => write!(f, "the service answered {}", value.status()),
+            Self::ErrorResponse(value) => write!(f, "the service responded with status {}", value.status()),
             Self::UnexpectedResponse(response) => {
                 write!(
                     f,
-                    "the service answered {}, which its description does not know in this form",
+                    "the service responded with status {}, which the API specification does not define in this form",
                     response.status()
                 )
             }
@@ -80,7 +78,7 @@ impl<E> fmt::Debug for Error<E> {
             Self::Undecodable(_) => "Undecodable",
         };
         write!(f, "{name}({self}")?;
-        // What kept the request from being answered is what one wants to see of it.
+        // For a transport error, the source is the relevant part.
         if let Self::Transport(error) = self {
             write!(f, ": {:?}", error.get_ref())?;
         }
@@ -91,7 +89,7 @@ impl<E> fmt::Debug for Error<E> {
 impl<E> StdError for Error<E> {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            // The transport's error is this one, so what is behind it is its source.
+            // This error displays the transport error, so its source is the source of that error.
             Self::Transport(error) => error.source(),
             _ => None,
         }
@@ -104,20 +102,20 @@ impl<E> From<TransportError> for Error<E> {
     }
 }
 
-impl<E> From<Unbuildable> for Error<E> {
-    fn from(error: Unbuildable) -> Self {
+impl<E> From<RequestBuildError> for Error<E> {
+    fn from(error: RequestBuildError) -> Self {
         Self::InvalidRequest(error.to_string())
     }
 }
 
-// Operations with a header parameter put text into one.
+// Used by operations with a header parameter.
 impl<E> From<http::header::InvalidHeaderValue> for Error<E> {
     fn from(_: http::header::InvalidHeaderValue) -> Self {
-        Self::InvalidRequest("a parameter has characters that no header can hold".to_owned())
+        Self::InvalidRequest("a parameter contains characters that are not allowed in a header".to_owned())
     }
 }
 
-/// A body that is not what the spec says.
+/// A response whose body does not match the spec.
 #[derive(Clone, Debug)]
 pub struct Undecodable {
     response: Response,
@@ -127,17 +125,17 @@ pub struct Undecodable {
 }
 
 impl Undecodable {
-    // serde's own message quotes what it found, so of it only the place and the kind are kept.
+    // serde's message quotes values of the body, so only the position and the category are kept.
     pub(crate) fn new(response: Response, error: &serde_json::Error) -> Self {
         let problem = match error.classify() {
-            serde_json::error::Category::Data => "is JSON of another shape than the description has",
-            serde_json::error::Category::Eof => "ends too early",
+            serde_json::error::Category::Data => "is JSON that does not match the API specification",
+            serde_json::error::Category::Eof => "is truncated",
             serde_json::error::Category::Syntax | serde_json::error::Category::Io => "is not JSON",
         };
         Self { response, line: error.line(), column: error.column(), problem }
     }
 
-    /// The answer, as it came.
+    /// Returns the response.
     pub fn response(&self) -> &Response {
         &self.response
     }
@@ -148,7 +146,7 @@ impl fmt::Display for Undecodable {
         let Self { response, line, column, problem } = self;
         write!(
             f,
-            "the service answered {}, and the body {problem} (line {line}, column {column})",
+            "the service responded with status {}, and the body {problem} (line {line}, column {column})",
             response.status()
         )
     }
@@ -156,20 +154,20 @@ impl fmt::Display for Undecodable {
 
 impl StdError for Undecodable {}
 
-/// Why a request could not be put together.
+/// The reason why a request could not be built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unbuildable {
+pub(crate) enum RequestBuildError {
     Query,
     Body,
     Url,
 }
 
-impl fmt::Display for Unbuildable {
+impl fmt::Display for RequestBuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Query => "a query parameter cannot be written as text",
-            Self::Body => "the body cannot be written as JSON",
-            Self::Url => "the URL that the parameters lead to is not one",
+            Self::Query => "a query parameter cannot be encoded",
+            Self::Body => "the body cannot be serialized as JSON",
+            Self::Url => "the parameters result in an invalid URL",
         })
     }
 }

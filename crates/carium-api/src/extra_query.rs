@@ -8,36 +8,36 @@ use http::{Request, Response, Uri};
 
 use crate::{Operation, Transport, TransportError};
 
-/// Puts further parameters onto the query of every request.
-pub(crate) struct FurtherQuery {
+/// A transport that adds parameters to the query of every request.
+pub(crate) struct ExtraQuery {
     inner: Arc<dyn Transport>,
-    /// Encoded, without `?` or `&` in front.
+    /// Encoded, without a leading `?` or `&`.
     query: String,
 }
 
-impl FurtherQuery {
-    /// `None` where there is nothing to put on.
+impl ExtraQuery {
+    /// Returns `None` if there are no parameters.
     pub(crate) fn new(inner: &Arc<dyn Transport>, parameters: &[(String, String)]) -> Option<Self> {
-        // Pairs of texts can always be encoded.
+        // Encoding pairs of strings cannot fail.
         let query = serde_urlencoded::to_string(parameters).unwrap_or_default();
         (!query.is_empty()).then(|| Self { inner: Arc::clone(inner), query })
     }
 
-    fn on(&self, uri: &Uri) -> Result<Uri, TransportError> {
+    fn extend(&self, uri: &Uri) -> Result<Uri, TransportError> {
         let separator = if uri.query().is_some() { '&' } else { '?' };
-        let longer = format!("{uri}{separator}{}", self.query);
-        longer.parse().map_err(|_| TransportError::new("the query is too long to be sent"))
+        let extended = format!("{uri}{separator}{}", self.query);
+        extended.parse().map_err(|_| TransportError::new("the query is too long"))
     }
 }
 
 #[async_trait]
-impl Transport for FurtherQuery {
+impl Transport for ExtraQuery {
     async fn send(
         &self,
         operation: &'static Operation,
         mut request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportError> {
-        *request.uri_mut() = self.on(request.uri())?;
+        *request.uri_mut() = self.extend(request.uri())?;
         self.inner.send(operation, request).await
     }
 }

@@ -1,4 +1,4 @@
-//! The fields of a presigned form.
+//! [`FormFields`]: the fields of a presigned upload form.
 
 use std::fmt;
 
@@ -6,15 +6,14 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 
-/// The fields of a form for an upload, in the order in which the service gave them, which is the order in
-/// which they are to be posted.
+/// The fields of a presigned upload form, in the order in which they must be sent.
 ///
-/// Together they are the right to upload: `Debug` shows their names only.
+/// Together they authorize the upload, so `Debug` shows only their names.
 #[derive(Clone, Default, PartialEq)]
 pub struct FormFields(Vec<(String, Value)>);
 
 impl FormFields {
-    /// The names and the texts to post, in order. Numbers and booleans are posted as their text.
+    /// Returns the names and values in order. Numbers and booleans are converted to text.
     pub fn iter(&self) -> impl Iterator<Item = (&str, String)> {
         self.0.iter().map(|(name, value)| {
             let text = match value {
@@ -25,12 +24,12 @@ impl FormFields {
         })
     }
 
-    /// How many fields there are.
+    /// Returns the number of fields.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Returns `true` if there are no fields.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -61,13 +60,13 @@ impl Serialize for FormFields {
 
 impl<'de> Deserialize<'de> for FormFields {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(InOrder)
+        deserializer.deserialize_map(FieldsVisitor)
     }
 }
 
-struct InOrder;
+struct FieldsVisitor;
 
-impl<'de> Visitor<'de> for InOrder {
+impl<'de> Visitor<'de> for FieldsVisitor {
     type Value = FormFields;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -80,7 +79,7 @@ impl<'de> Visitor<'de> for InOrder {
             match value {
                 Value::String(_) | Value::Number(_) | Value::Bool(_) => fields.push((name, value)),
                 Value::Null | Value::Array(_) | Value::Object(_) => {
-                    return Err(A::Error::custom("a form field is neither text nor a number nor a boolean"));
+                    return Err(A::Error::custom("a form field must be a string, a number or a boolean"));
                 }
             }
         }
@@ -96,8 +95,8 @@ mod tests {
     const FORM: &str = r#"{"z":"canary","a":"","size":10485760,"public":false}"#;
 
     #[test]
-    fn keeps_the_order_and_posts_texts() {
-        // As an answer holds it: inside an attribute.
+    fn keeps_order_and_converts_values_to_text() {
+        // Responses contain forms as attributes.
         let read: Attribute<FormFields> = serde_json::from_str(FORM).unwrap();
         let form = read.known().unwrap();
         let fields: Vec<_> = form.iter().collect();
@@ -107,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn shows_names_only() {
+    fn debug_shows_names_only() {
         let form: FormFields = serde_json::from_str(FORM).unwrap();
         let shown = format!("{form:?} {form:#?}");
         assert!(
@@ -117,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_with_a_field_that_cannot_be_posted_is_unknown() {
+    fn form_with_unsupported_field_is_unknown() {
         let read: Attribute<FormFields> = serde_json::from_str(r#"{"a":[1]}"#).unwrap();
         assert!(read.unknown().is_some());
     }

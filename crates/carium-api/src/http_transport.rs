@@ -1,4 +1,4 @@
-//! The plain transport: one try, over `reqwest`.
+//! [`HttpTransport`]: a plain transport over `reqwest` without retries.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,18 +10,18 @@ use http::{HeaderValue, Request, Response};
 
 use crate::{BaseUrl, Operation, Secret, Transport, TransportError};
 
-/// How long connecting may take.
+/// Time limit for connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long one try may take, from connecting to the last byte of the answer.
+/// Time limit for one request, from connecting to the last byte of the response.
 const TIMEOUT: Duration = Duration::from_mins(1);
-/// How large an answer may be, in bytes. A page of a list is some 60 KB.
-const BODY_LIMIT: usize = 32 * 1024 * 1024;
+/// Largest response body, in bytes. A page of a list has about 60 KB.
+const MAX_RESPONSE_BYTES: usize = 32 * 1024 * 1024;
 
-/// Sends each request once and reads the answer.
+/// A transport that sends each request once and reads the response.
 ///
-/// It follows no redirect, takes no proxy, keeps no cookies and repeats nothing; connecting may take 10
-/// seconds, a call 60, an answer 32 MiB. Given a token, it sends it with the operations that want one, to the origin that the
-/// token is for. Signing in by itself, and repeating what may be repeated, is what the crate `carium` adds.
+/// It does not follow redirects, use proxies, keep cookies or retry. Connecting may take 10 seconds, a request 60
+/// seconds, and a response may have 32 MiB. If it has an access token, it adds it to operations that need one, for
+/// the token's own origin only. The crate `carium` adds sign-in and retries.
 #[derive(Clone)]
 pub struct HttpTransport {
     client: reqwest::Client,
@@ -29,15 +29,15 @@ pub struct HttpTransport {
 }
 
 impl HttpTransport {
-    /// A transport without a token: enough for signing in.
+    /// Creates a transport without an access token, which is sufficient for signing in.
     ///
     /// # Errors
-    /// The system's TLS cannot be set up.
+    /// TLS cannot be initialized.
     pub fn new() -> Result<Self, TransportError> {
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
-            // A proxy of the environment is another machine, which plain http to this one is not for.
+            // A proxy from the environment would receive plain http that is meant for a loopback address.
             .no_proxy()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT)
@@ -46,13 +46,14 @@ impl HttpTransport {
         Ok(Self { client, token: None })
     }
 
-    /// The same transport, over the same connections, with an access token for the API at a base URL.
+    /// Returns a transport that shares the connections and sends an access token to the API at `base_url`.
     ///
     /// # Errors
-    /// The token has characters that no header can hold.
+    /// The token contains characters that are not allowed in a header.
     pub fn with_token(&self, base_url: &BaseUrl, token: &Secret) -> Result<Self, TransportError> {
-        let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose()))
-            .map_err(|_| TransportError::new("the access token has characters that no header can hold"))?;
+        let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose())).map_err(|_| {
+            TransportError::new("the access token contains characters that are not allowed in a header")
+        })?;
         value.set_sensitive(true);
         Ok(Self { client: self.client.clone(), token: Some((base_url.clone(), value)) })
     }
@@ -67,27 +68,29 @@ impl Transport for HttpTransport {
     ) -> Result<Response<Bytes>, TransportError> {
         if let Some((base_url, token)) = self.token.as_ref().filter(|_| operation.needs_token) {
             if !base_url.is_same_origin(&request.uri().to_string()) {
-                return Err(TransportError::new("the access token is for another origin; nothing was sent"));
+                return Err(TransportError::new(
+                    "the request was not sent, because the access token belongs to another origin",
+                ));
             }
             request.headers_mut().insert(AUTHORIZATION, token.clone());
         }
         let request = reqwest::Request::try_from(request).map_err(failed)?;
-        let mut answer = self.client.execute(request).await.map_err(failed)?;
+        let mut received = self.client.execute(request).await.map_err(failed)?;
         let mut body = BytesMut::new();
-        while let Some(chunk) = answer.chunk().await.map_err(failed)? {
-            if body.len() + chunk.len() > BODY_LIMIT {
-                return Err(TransportError::new("the answer is larger than 32 MiB"));
+        while let Some(chunk) = received.chunk().await.map_err(failed)? {
+            if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
+                return Err(TransportError::new("the response is larger than 32 MiB"));
             }
             body.extend_from_slice(&chunk);
         }
         let mut response = Response::new(body.freeze());
-        *response.status_mut() = answer.status();
-        *response.headers_mut() = std::mem::take(answer.headers_mut());
+        *response.status_mut() = received.status();
+        *response.headers_mut() = std::mem::take(received.headers_mut());
         Ok(response)
     }
 }
 
-/// `reqwest` puts the URL into its errors, and ids into the URL.
+/// Converts an error without its URL, which contains IDs.
 fn failed(error: reqwest::Error) -> TransportError {
     TransportError::new(error.without_url())
 }

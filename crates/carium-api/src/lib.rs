@@ -1,22 +1,22 @@
-//! The Carium API as Rust: one type for each schema, one method for each operation.
+//! Low-level client for the Carium API: one type per schema and one method per operation.
 //!
-//! This is the low-level crate. It says what the API is and adds nothing to it: no signing in by itself, no
-//! repeating, no rules beyond the types. Most programs want the crate `carium`, which adds those, and whose
-//! `Carium::api` gives out the [`Client`] of this one.
+//! This crate contains the API as the spec describes it and nothing else. It does not sign in, retry, or check
+//! rules beyond the types. Most programs use the crate `carium`, which does all of that and exposes the
+//! [`Client`] of this crate as `Carium::api`.
 //!
-//! # What is generated
-//! [`types`], [`onboarding`], [`operations`], [`builder`] and the methods of [`Client`] follow from
-//! `specs/carium.yaml` and `specs/onboarding.schema.json`, which are written by hand; see the workspace's
-//! `ARCHITECTURE.md`. The rest, which they stand on, is by hand and small.
+//! # Generated code
+//! [`types`], [`onboarding`], [`operations`], [`builder`] and the methods of [`Client`] are generated from
+//! `specs/carium.yaml` and `specs/onboarding.schema.json`. The remaining modules are written by hand. See
+//! `ARCHITECTURE.md` in the workspace.
 //!
-//! # What can be printed
-//! Everything. A field that the spec marks as protected health information shows `[phi]`, one that it marks
-//! as a secret `[secret]`, and whatever the service sends that the spec does not know `[unknown]`: in
-//! `Debug`, in `Display` and in every error. What a value is, its own accessors tell.
+//! # Privacy
+//! Every type can be printed safely. `Debug`, `Display` and all errors show `[phi]` for protected health
+//! information, `[secret]` for secrets, and `[unknown]` for values that the spec does not describe. Accessors
+//! return the actual values.
 //!
-//! # How answers are read
-//! Nothing in an answer but its `data` and its ids is relied on: see [`Attribute`]. Changes tell keeping
-//! from clearing: see [`Change`].
+//! # Reading responses
+//! Only `data` and the IDs of a response are required. Every other property is read as an [`Attribute`], which
+//! accepts any value. Updates use [`Change`], which distinguishes keeping a property from clearing it.
 //!
 //! ```
 //! use carium_api::{Attribute, types::AppointmentDocument};
@@ -27,14 +27,14 @@
 //!         "attributes": {"start-time": "2022-01-01 09:00:00", "location": "Room 4", "color": "red"}
 //!     }}"#,
 //! )?;
-//! let attributes = document.data.attributes.known().expect("they were sent");
+//! let attributes = document.data.attributes.known().expect("the response has attributes");
 //! assert_eq!(attributes.start_time, Attribute::Known("2022-01-01T09:00:00Z".parse()?));
 //! assert!(!format!("{document:?}").contains("Room 4"));
 //! assert!(attributes.extra.contains_key("color"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-// Generated code names what it needs by the crate's own name, whether it lives here or in a crate beside.
+// Generated code refers to this crate by its name, because some of it is compiled into other crates.
 extern crate self as carium_api;
 
 mod attribute;
@@ -59,7 +59,7 @@ mod secret;
 mod transport;
 mod unknown;
 
-// What stands in this crate's signatures, for those who write a `Transport` or look into a value.
+// Crates whose types appear in this crate's public signatures.
 pub use async_trait::async_trait;
 pub use {bytes, chrono, http, uuid};
 

@@ -1,25 +1,26 @@
-//! What is known of an operation before it is called.
+//! [`Operation`]: the static description of an operation.
 
 use std::fmt;
 
 use http::Method;
 
-/// A row of the table of operations, [`operations::ALL`](crate::operations::ALL). Travels with every
-/// request, so that a transport knows what it carries without reading it.
+/// The static description of an operation. [`operations::ALL`](crate::operations::ALL) lists all of them.
+///
+/// It is passed along with every request, so that a transport does not need to inspect the request.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Operation {
-    /// The operation's id in the spec, such as `create_patient`. Safe to log.
+    /// The operation's ID in the spec, such as `create_patient`. Safe to log.
     pub id: &'static str,
     /// The HTTP method.
     pub method: Method,
-    /// The path template, such as `/caredb/v1/org-appointments/{id}/`. Safe to log, as no path is.
+    /// The path template, such as `/caredb/v1/org-appointments/{id}/`. Safe to log, unlike an actual path.
     pub path: &'static str,
     /// The service behind the path: `identity`, `showboat` or `caredb`.
     pub tag: &'static str,
-    /// When the call may be repeated.
+    /// When a failed call may be retried.
     pub retry: RetryClass,
-    /// Whether the call is made with an access token. Signing in is not.
+    /// Whether the call needs an access token. Only sign-in does not.
     pub needs_token: bool,
 }
 
@@ -29,13 +30,15 @@ impl fmt::Debug for Operation {
     }
 }
 
-/// When a call may be repeated: `x-retry` of the spec.
+/// When a failed call may be retried: `x-retry` in the spec.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RetryClass {
-    /// It changes nothing: repeat it after any failure that may pass.
+    /// The operation changes nothing. It can be retried after any transient failure.
     Safe,
-    /// Done twice it leaves what it leaves done once: the same. A 404 on a repeated deletion is success.
+    /// Applying the operation twice has the same effect as once, so it can be retried after any transient failure. A
+    /// 404 on a retried deletion means that an earlier attempt succeeded.
     Idempotent,
-    /// Done twice it may leave two: repeat it only when it was certainly not done.
+    /// Applying the operation twice may create two resources. It can be retried only if the previous attempt was
+    /// certainly not applied.
     Create,
 }

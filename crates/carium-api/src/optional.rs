@@ -1,16 +1,16 @@
-//! What a setter of an optional field takes.
+//! Conversions for setters of optional fields.
 
 use std::fmt::Display;
 use std::num::NonZeroU64;
 use std::str::FromStr;
 
-/// A value that has a text form which is checked: ids, addresses, times. The generated ones are.
+/// A value that is parsed from text, such as an ID, an email address or a time.
 pub trait FromText: FromStr<Err: Display> {}
 
 impl FromText for crate::DateTime {}
 impl FromText for crate::BirthDate {}
 
-/// What a setter of an optional field takes: the value, an `Option` of it, or its text.
+/// Argument of a setter for an optional field: the value, an `Option` of it, or its text form.
 ///
 /// ```
 /// use carium_api::types::NewPatient;
@@ -20,10 +20,10 @@ impl FromText for crate::BirthDate {}
 /// # drop(builder);
 /// ```
 pub trait IntoOptional<T> {
-    /// The value, or why it is none. The text does not quote what was given.
+    /// Converts into the value. The error message does not quote the input.
     ///
     /// # Errors
-    /// The text is not that of a `T`.
+    /// The text is not a valid `T`.
     fn into_optional(self) -> Result<Option<T>, String>;
 }
 
@@ -65,6 +65,6 @@ impl IntoOptional<crate::Secret> for &str {
 
 impl IntoOptional<NonZeroU64> for u64 {
     fn into_optional(self) -> Result<Option<NonZeroU64>, String> {
-        NonZeroU64::new(self).map(Some).ok_or_else(|| "it is 0, and counts from 1".to_owned())
+        NonZeroU64::new(self).map(Some).ok_or_else(|| "must be at least 1".to_owned())
     }
 }

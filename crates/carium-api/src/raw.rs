@@ -1,4 +1,4 @@
-//! Requests by the table of operations alone.
+//! [`RawRequest`]: calls of operations that are chosen at run time.
 
 use std::fmt;
 
@@ -12,10 +12,10 @@ use crate::request::RequestBuilder;
 use crate::types::ErrorDocument;
 use crate::{Client, Operation, Response};
 
-/// A request of an operation of which no more is known than its row of the table: for programs that learn of
-/// operations when they run, such as a command line. Others have a typed method for each.
+/// A request without types, for programs that choose the operation at run time, such as a command line.
 ///
-/// Nothing of it is checked against the spec. `Debug` shows the names of parameters only.
+/// Other programs use the typed methods of [`Client`]. The request is not checked against the spec. `Debug` shows
+/// only the names of parameters.
 #[derive(Clone, Default)]
 pub struct RawRequest {
     path: Vec<(String, String)>,
@@ -25,28 +25,28 @@ pub struct RawRequest {
 }
 
 impl RawRequest {
-    /// A parameter of the path, which is encoded here.
+    /// Adds a path parameter. The value is percent-encoded.
     #[must_use]
     pub fn path(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.path.push((name.into(), value.into()));
         self
     }
 
-    /// A parameter of the query, which is encoded here.
+    /// Adds a query parameter. Name and value are percent-encoded.
     #[must_use]
     pub fn query(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.query.push((name.into(), value.into()));
         self
     }
 
-    /// A header.
+    /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    /// The body, as JSON.
+    /// Sets the JSON body.
     #[must_use]
     pub fn body(mut self, json: impl Into<Bytes>) -> Self {
         self.body = Some(json.into());
@@ -68,26 +68,25 @@ impl fmt::Debug for RawRequest {
 }
 
 impl Client {
-    /// Sends a request of an operation and gives the answer as it came, if it is one of success.
+    /// Sends a request and returns the response if its status is a success.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] where a parameter of the path is missing or unknown, or a header is none; else as
-    /// for every call, but that an answer of success is not read, so that none is undecodable.
+    /// - [`Error::InvalidRequest`] if a path parameter is missing or unknown, or a header is invalid.
+    /// - Otherwise the same errors as typed calls, except [`Error::Undecodable`], because the body is not decoded.
     pub async fn send_raw(
         &self,
         operation: &'static Operation,
         request: RawRequest,
     ) -> Result<Response, Error<ErrorDocument>> {
-        let url = format!("{}{}", self.baseurl, filled(operation.path, &request.path)?);
+        let url = format!("{}{}", self.baseurl, fill_path(operation.path, &request.path)?);
         let accept = HeaderValue::from_static("application/vnd.api+json");
         let mut builder = RequestBuilder::new(operation.method.clone(), url).header(ACCEPT, accept);
         for pair in &request.query {
             builder = builder.query(&[pair]);
         }
         for (name, value) in &request.headers {
-            let name = HeaderName::try_from(name.as_str()).map_err(|_| {
-                Error::InvalidRequest("a parameter has a name that no header can have".into())
-            })?;
+            let name = HeaderName::try_from(name.as_str())
+                .map_err(|_| Error::InvalidRequest("a header parameter has an invalid name".into()))?;
             builder = builder.header(name, HeaderValue::try_from(value.as_str())?);
         }
         if let Some(body) = request.body {
@@ -105,17 +104,17 @@ impl Client {
     }
 }
 
-/// The path with its parameters in it.
-fn filled(template: &str, parameters: &[(String, String)]) -> Result<String, Error<ErrorDocument>> {
+/// Inserts the parameters into a path template.
+fn fill_path(template: &str, parameters: &[(String, String)]) -> Result<String, Error<ErrorDocument>> {
     let mut path = template.to_owned();
     for (name, value) in parameters {
-        let place = format!("{{{name}}}");
-        // Dots would lead to another path, and an empty part to the list beside it.
-        if !path.contains(&place) || value.is_empty() || value.chars().all(|letter| letter == '.') {
-            let what = format!("the path has no parameter `{name}`, or not with such a value");
-            return Err(Error::InvalidRequest(what));
+        let placeholder = format!("{{{name}}}");
+        // `.` and `..` would be resolved to another path, and an empty segment to the path of the list.
+        if !path.contains(&placeholder) || value.is_empty() || value.chars().all(|letter| letter == '.') {
+            let message = format!("the path has no parameter `{name}`, or its value is not allowed");
+            return Err(Error::InvalidRequest(message));
         }
-        path = path.replace(&place, &encode_path(value));
+        path = path.replace(&placeholder, &encode_path(value));
     }
     match template
         .split('{')
@@ -123,7 +122,7 @@ fn filled(template: &str, parameters: &[(String, String)]) -> Result<String, Err
         .filter_map(|part| part.split('}').next())
         .find(|name| parameters.iter().all(|(given, _)| given != name))
     {
-        Some(name) => Err(Error::InvalidRequest(format!("the parameter `{name}` of the path is missing"))),
+        Some(name) => Err(Error::InvalidRequest(format!("the path parameter `{name}` is missing"))),
         None => Ok(path),
     }
 }
@@ -133,12 +132,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_filled_with_all_of_its_parameters_and_no_others() {
+    fn path_requires_exactly_its_parameters() {
         let pairs = |name: &str, value: &str| [(name.to_owned(), value.to_owned())];
-        assert_eq!(filled("/a/{id}/", &pairs("id", "x/y {z}")).unwrap(), "/a/x%2Fy%20%7Bz%7D/");
+        assert_eq!(fill_path("/a/{id}/", &pairs("id", "x/y {z}")).unwrap(), "/a/x%2Fy%20%7Bz%7D/");
         for wrong in [&pairs("id", "")[..], &pairs("id", ".."), &pairs("other", "x"), &[]] {
-            assert!(filled("/a/{id}/", wrong).is_err());
+            assert!(fill_path("/a/{id}/", wrong).is_err());
         }
-        assert_eq!(filled("/a/", &[]).unwrap(), "/a/");
+        assert_eq!(fill_path("/a/", &[]).unwrap(), "/a/");
     }
 }

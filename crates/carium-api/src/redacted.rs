@@ -1,15 +1,15 @@
-//! What is printed in place of a value that must not be.
+//! [`Redacted`]: the label that is printed instead of a value.
 
 use std::fmt;
 
-/// Stands for a value in `Debug` and `Display`: says that it is there, not what it is.
+/// A label for a hidden value in `Debug` and `Display` output.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Redacted {
     /// Protected health information: `x-phi: true` in the spec.
     Phi,
-    /// A credential or a capability: `x-secret: true` in the spec.
+    /// A credential, token or presigned URL: `x-secret: true` in the spec.
     Secret,
-    /// Something that the spec does not know, and that may be anything.
+    /// A value that the spec does not describe.
     Unknown,
 }
 
@@ -23,7 +23,7 @@ impl fmt::Display for Redacted {
     }
 }
 
-// The same as `Display`: a derived `Debug` of what holds one would print the variant's name otherwise.
+// The same as `Display`, so that derived `Debug` implementations of other types print the label.
 impl fmt::Debug for Redacted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

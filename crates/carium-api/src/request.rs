@@ -1,26 +1,26 @@
-//! A request, put together as the generated methods expect it.
+//! The request builder that generated methods use.
 //!
-//! The same few methods that `progenitor` calls on `reqwest`'s builder, over the plain types of `http`: no
-//! HTTP client is needed to make a request, so none is made for a transport that sends none.
+//! It has the methods that `progenitor` calls on `reqwest`'s builder, but produces plain `http` types. So a transport
+//! without a network, such as a fake, needs no HTTP client.
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use serde::Serialize;
 
-use crate::error::Unbuildable;
+use crate::error::RequestBuildError;
 
-/// A request that is being put together. The first thing that goes wrong is kept until [`build`](Self::build).
+/// Builder for a request. The first error is kept until [`build`](Self::build).
 #[derive(Debug)]
 pub(crate) struct RequestBuilder {
     method: Method,
     url: String,
     query: String,
     headers: HeaderMap,
-    body: Result<Option<Bytes>, Unbuildable>,
+    body: Result<Option<Bytes>, RequestBuildError>,
 }
 
-#[allow(dead_code, reason = "which of them are called follows from the spec")]
+#[allow(dead_code, reason = "the spec determines which of them are called")]
 impl RequestBuilder {
     pub(crate) fn new(method: Method, url: String) -> Self {
         Self { method, url, query: String::new(), headers: HeaderMap::new(), body: Ok(None) }
@@ -43,7 +43,7 @@ impl RequestBuilder {
                 self.query.push(if self.query.is_empty() { '?' } else { '&' });
                 self.query.push_str(&pair);
             }
-            Err(_) => self.body = Err(Unbuildable::Query),
+            Err(_) => self.body = Err(RequestBuildError::Query),
         }
         self
     }
@@ -51,12 +51,13 @@ impl RequestBuilder {
     pub(crate) fn json(mut self, body: &impl Serialize) -> Self {
         if self.body.is_ok() {
             self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            self.body = serde_json::to_vec(body).map(|body| Some(body.into())).map_err(|_| Unbuildable::Body);
+            self.body =
+                serde_json::to_vec(body).map(|body| Some(body.into())).map_err(|_| RequestBuildError::Body);
         }
         self
     }
 
-    /// A body that is written already.
+    /// Sets a body that is already serialized.
     pub(crate) fn bytes(mut self, body: Bytes) -> Self {
         if self.body.is_ok() {
             self.body = Ok(Some(body));
@@ -64,10 +65,10 @@ impl RequestBuilder {
         self
     }
 
-    pub(crate) fn build(mut self) -> Result<Request<Bytes>, Unbuildable> {
+    pub(crate) fn build(mut self) -> Result<Request<Bytes>, RequestBuildError> {
         let body = self.body?;
-        // Some proxies answer 411 to a POST that says nothing of its length. The programs of the Examples page
-        // say it of a DELETE too.
+        // Some proxies respond with 411 to a POST without a `Content-Length`. The programs of the vendor's Examples page
+        // send it with DELETE, too.
         if body.is_none() && !matches!(self.method, Method::GET | Method::HEAD) {
             self.headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
@@ -75,7 +76,7 @@ impl RequestBuilder {
             .method(self.method)
             .uri(self.url + &self.query)
             .body(body.unwrap_or_default())
-            .map_err(|_| Unbuildable::Url)?;
+            .map_err(|_| RequestBuildError::Url)?;
         *request.headers_mut() = self.headers;
         Ok(request)
     }

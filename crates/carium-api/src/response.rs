@@ -1,4 +1,4 @@
-//! An answer, as it came and as it was understood.
+//! Responses: raw ([`Response`]) and decoded ([`ResponseValue`]).
 
 use std::fmt;
 use std::ops::Deref;
@@ -9,40 +9,40 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Undecodable};
 
-/// An answer of the service, read whole. `Debug` shows its status and how long it is: headers and body may
-/// hold anything.
+/// A complete response of the service. `Debug` shows only the status and the body's length, because headers and body
+/// may contain health information.
 #[derive(Clone)]
 pub struct Response {
     status: StatusCode,
-    // Boxed: errors hold one of these, and a `Result` is as large as its error.
-    beside: Box<Beside>,
+    // Boxed, because errors contain a response and a `Result` is as large as its error.
+    metadata: Box<Metadata>,
     body: Bytes,
 }
 
-/// What comes with an answer beside its status and its body.
+/// Headers and extensions of a response.
 #[derive(Clone, Default)]
-struct Beside {
+struct Metadata {
     headers: HeaderMap,
     extensions: Extensions,
 }
 
 impl Response {
-    /// The HTTP status.
+    /// Returns the HTTP status.
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// The headers.
+    /// Returns the headers.
     pub fn headers(&self) -> &HeaderMap {
-        &self.beside.headers
+        &self.metadata.headers
     }
 
-    /// What the transport has to say of the call, such as how often it was tried.
+    /// Returns data that the transport attached to the call, such as the number of attempts.
     pub fn extensions(&self) -> &Extensions {
-        &self.beside.extensions
+        &self.metadata.extensions
     }
 
-    /// The body, as it came. Counts as PHI.
+    /// Returns the body. Treat it as PHI.
     pub fn body(&self) -> &Bytes {
         &self.body
     }
@@ -51,8 +51,8 @@ impl Response {
 impl From<http::Response<Bytes>> for Response {
     fn from(response: http::Response<Bytes>) -> Self {
         let (parts, body) = response.into_parts();
-        let beside = Box::new(Beside { headers: parts.headers, extensions: parts.extensions });
-        Self { status: parts.status, beside, body }
+        let metadata = Box::new(Metadata { headers: parts.headers, extensions: parts.extensions });
+        Self { status: parts.status, metadata, body }
     }
 }
 
@@ -65,51 +65,51 @@ impl fmt::Debug for Response {
     }
 }
 
-/// A value that the service answered with, and what came with it. Dereferences to the value; to take fields out
-/// of it, [`into_inner`](Self::into_inner).
+/// A decoded response body together with status and headers.
 ///
-/// `Debug` shows the status and the value, by the value's own `Debug`; headers may hold anything.
+/// It dereferences to the value; [`into_inner`](Self::into_inner) returns it. `Debug` shows the status and the value,
+/// but no headers.
 #[derive(Clone)]
 pub struct ResponseValue<T> {
     value: T,
     status: StatusCode,
-    beside: Box<Beside>,
+    metadata: Box<Metadata>,
 }
 
 impl<T> ResponseValue<T> {
-    /// A value as if it had been answered, for tests.
+    /// Creates a response from a value, for tests.
     pub fn new(value: T, status: StatusCode, headers: HeaderMap) -> Self {
-        Self { value, status, beside: Box::new(Beside { headers, ..Beside::default() }) }
+        Self { value, status, metadata: Box::new(Metadata { headers, ..Metadata::default() }) }
     }
 
-    /// The value.
+    /// Returns the value.
     pub fn into_inner(self) -> T {
         self.value
     }
 
-    /// The HTTP status.
+    /// Returns the HTTP status.
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// The headers.
+    /// Returns the headers.
     pub fn headers(&self) -> &HeaderMap {
-        &self.beside.headers
+        &self.metadata.headers
     }
 
-    /// What the transport has to say of the call, such as how often it was tried.
+    /// Returns data that the transport attached to the call, such as the number of attempts.
     pub fn extensions(&self) -> &Extensions {
-        &self.beside.extensions
+        &self.metadata.extensions
     }
 }
 
 impl<T: DeserializeOwned> ResponseValue<T> {
-    /// Reads the body. `async` because the generated methods await it; there is nothing to wait for.
+    /// Decodes the body.
     #[expect(clippy::unused_async, reason = "the generated methods await it")]
     pub(crate) async fn from_response<E>(response: Response) -> Result<Self, Error<E>> {
         match serde_json::from_slice(&response.body) {
-            Ok(value) => Ok(Self { value, status: response.status, beside: response.beside }),
-            // What a proxy says in HTML is still a 503.
+            Ok(value) => Ok(Self { value, status: response.status, metadata: response.metadata }),
+            // A proxy's HTML error page keeps its status.
             Err(_) if !response.status.is_success() => Err(Error::UnexpectedResponse(response)),
             Err(error) => Err(Error::Undecodable(Undecodable::new(response, &error))),
         }
@@ -117,9 +117,9 @@ impl<T: DeserializeOwned> ResponseValue<T> {
 }
 
 impl ResponseValue<()> {
-    /// Passes over a body that the spec gives no meaning to.
+    /// Ignores a body that has no meaning in the spec.
     pub(crate) fn empty(response: Response) -> Self {
-        Self { value: (), status: response.status, beside: response.beside }
+        Self { value: (), status: response.status, metadata: response.metadata }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Text that must not be printed and does not outlive its use.
+//! [`Secret`]: text that is never printed and is wiped when dropped.
 
 use std::fmt;
 
@@ -9,13 +9,13 @@ use crate::Redacted;
 
 /// A password, a one-time code, a token or a presigned URL.
 ///
-/// `Debug` says `[secret]`, there is no `Display`, and the memory is wiped when the value is dropped. It is
-/// serialized as the text that it is: that is how it reaches the service.
+/// `Debug` shows `[secret]`, there is no `Display`, and the memory is wiped when the value is dropped. Serialization
+/// writes the actual text, because requests contain it.
 #[derive(Clone)]
 pub struct Secret(SecretString);
 
 impl Secret {
-    /// The text. To be handed on to where it must go, and nowhere else.
+    /// Returns the text. Pass it only to the place that needs it.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn goes_over_the_wire_and_not_into_a_log() {
+    fn serializes_the_text_and_hides_it_in_debug() {
         let secret: Secret = serde_json::from_str("\"hunter2\"").unwrap();
         assert_eq!(secret.expose(), "hunter2");
         assert_eq!(serde_json::to_string(&secret).unwrap(), "\"hunter2\"");

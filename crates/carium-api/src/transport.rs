@@ -1,4 +1,4 @@
-//! The one seam between what is asked of the service and how it gets there.
+//! [`Transport`]: the interface between generated methods and the network.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -9,18 +9,17 @@ use http::{Request, Response};
 
 use crate::Operation;
 
-/// Carries a request to the service and its answer back.
+/// Sends requests to the service and returns the responses.
 ///
-/// Every call of a [`Client`](crate::Client) goes through one method, with the operation's row of the
-/// table. What a careful client does beside sending (signing in, repeating, limiting, tracing) is a
-/// `Transport` around a `Transport`; a fake is a `Transport` without a network. The types are those of
-/// `http`: implementing one needs no HTTP client.
+/// Every call of a [`Client`](crate::Client) goes through this trait. Sign-in, retries, limits and tracing are
+/// transports that wrap another transport, and a fake is a transport without a network. The trait uses the types of
+/// `http`, so that an implementation needs no HTTP client.
 ///
 /// An implementation
-/// - sends the request to the origin of its URI and nowhere else: it follows no redirect;
-/// - reads the whole answer before it returns, under a limit of its own;
-/// - returns an answer of any status as `Ok`: judging it is the caller's;
-/// - logs neither URI nor headers nor body. [`Operation::id`] and [`Operation::path`] are safe to log.
+/// - sends the request only to the origin of its URI and does not follow redirects;
+/// - reads the complete response before it returns, up to a size limit;
+/// - returns a response of any status as `Ok`;
+/// - does not log URIs, headers or bodies. [`Operation::id`] and [`Operation::path`] are safe to log.
 ///
 /// ```
 /// use async_trait::async_trait;
@@ -52,10 +51,10 @@ use crate::Operation;
 /// ```
 #[async_trait]
 pub trait Transport: Send + Sync + 'static {
-    /// Sends a request and reads the answer.
+    /// Sends a request and reads the response.
     ///
     /// # Errors
-    /// There is no whole answer: nothing was sent, or what came of it is not known.
+    /// There is no complete response: the request was not sent, or its outcome is unknown.
     async fn send(
         &self,
         operation: &'static Operation,
@@ -63,22 +62,23 @@ pub trait Transport: Send + Sync + 'static {
     ) -> Result<Response<Bytes>, TransportError>;
 }
 
-/// Why there is no answer. Opaque: what a transport has to say of it is its
-/// [source](StdError::source), which the layer that knows the transport can take back.
+/// The reason why there is no response.
+///
+/// It wraps the error of the transport, which is its [source](StdError::source) and can be downcast.
 pub struct TransportError(Box<dyn StdError + Send + Sync>);
 
 impl TransportError {
-    /// Wraps what went wrong. Its `Display` and `Debug` will be logged: no URL, no header, no body.
+    /// Wraps an error. Its `Display` and `Debug` may be logged, so they must not contain a URL, a header or a body.
     pub fn new(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self(source.into())
     }
 
-    /// What went wrong.
+    /// Returns the wrapped error.
     pub fn get_ref(&self) -> &(dyn StdError + Send + Sync + 'static) {
         &*self.0
     }
 
-    /// What went wrong, itself, to be downcast.
+    /// Returns the wrapped error by value, for downcasting.
     pub fn into_inner(self) -> Box<dyn StdError + Send + Sync> {
         self.0
     }
@@ -86,7 +86,7 @@ impl TransportError {
 
 impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("there is no answer from the service; the source of this error says why")
+        f.write_str("no response from the service; see the source of this error")
     }
 }
 

@@ -1,4 +1,4 @@
-//! A value that the spec does not know.
+//! [`Unknown`]: a value that the spec does not describe.
 
 use std::fmt;
 
@@ -7,22 +7,21 @@ use serde_json::Value;
 
 use crate::Redacted;
 
-/// Something that the service sent and the spec does not know: an attribute beyond its own, a value of an
-/// enum that was added since, a date in a form that nobody has seen yet.
+/// A value in a response that the spec does not describe: an additional attribute, a new enum value or a new date
+/// format.
 ///
-/// It is kept as it came and goes back as it came. It counts as PHI, so `Debug` says `[unknown]`; to look
-/// inside is a decision of the caller.
+/// The value is kept and serialized unchanged. It is treated as PHI, so `Debug` shows `[unknown]`.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Unknown(Value);
 
 impl Unknown {
-    /// The value.
+    /// Returns the value as JSON.
     pub fn as_json(&self) -> &Value {
         &self.0
     }
 
-    /// The value, itself.
+    /// Converts into the JSON value.
     pub fn into_json(self) -> Value {
         self.0
     }

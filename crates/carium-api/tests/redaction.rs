@@ -1,10 +1,8 @@
-//! Nothing that the spec marks, and nothing that it does not know, is ever printed; and whatever an answer
-//! holds is read and goes back as it came.
+//! Marked and unknown values are never printed, and any response value is read and serialized unchanged.
 //!
-//! The list of types in `generated/canaries.rs` follows from the specs, so that a new type cannot be
-//! forgotten; it fills every marked place with a canary, and the lenient places of answers also with odd values,
-//! with `null` and not at all. What the marks themselves must say is asserted by
-//! hand below, so that a mark that is lost, or that the generator does not see, is noticed too.
+//! `generated/canaries.rs` is generated from the specs and covers every type. It fills every marked property with a
+//! canary, and the lenient properties of responses also with unexpected values, `null` and no value. The tests below
+//! assert the marks by hand, so that a mark that is lost in the spec or ignored by the generator is noticed.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -19,14 +17,14 @@ use serde_json::{Value, json};
 mod canaries;
 
 #[test]
-fn no_type_and_no_builder_prints_a_canary_and_each_goes_back_as_it_came() {
+fn types_and_builders_hide_canaries_and_round_trip() {
     canaries::check_all();
 }
 
-/// A newtype or an enum.
+/// Checks a newtype or an enum.
 macro_rules! value {
     ($type:ty, $json:literal, [$($canary:literal),*]) => {{
-        #[allow(unused_imports, reason = "a type has a Display or it has none")]
+        #[allow(unused_imports, reason = "not every type implements Display")]
         use $crate::{ViaDisplay as _, WithoutDisplay as _};
         let value: $type = $crate::read($json);
         $crate::assert_hidden(stringify!($type), &$crate::shown(&value), &[$($canary),*]);
@@ -38,7 +36,7 @@ macro_rules! value {
 }
 use value;
 
-/// A struct with a builder.
+/// Checks a struct and its builder.
 macro_rules! document {
     ($module:ident :: $name:ident, $json:literal, [$($canary:literal),*]) => {{
         $crate::value!($module::$name, $json, [$($canary),*]);
@@ -49,7 +47,7 @@ macro_rules! document {
 }
 use document;
 
-/// A call with its body in it.
+/// Checks the builder of a call with its body.
 macro_rules! call {
     ($method:ident, $type:ty, $json:literal, [$($canary:literal),*]) => {{
         let client = $crate::client();
@@ -59,7 +57,8 @@ macro_rules! call {
 }
 use call;
 
-/// `Display` where a type has it: the method of the reference is found only when that of the value is not.
+/// Formats with `Display` if the type implements it. Method resolution finds the impl for the reference only if the impl
+/// for the value does not apply.
 struct Shown<'a, T>(&'a T);
 
 trait ViaDisplay {
@@ -101,7 +100,7 @@ fn assert_hidden(name: &str, text: &str, canaries: &[&str]) {
     }
 }
 
-/// Reads a document and asserts which of its texts are printed and which are not.
+/// Reads a document and asserts which texts its `Debug` output shows and hides.
 fn assert_shows<T: DeserializeOwned + Debug>(document: &Value, shows: &[&str], hides: &[&str]) {
     let text = shown(&read::<T>(&document.to_string()));
     for expected in shows {
@@ -111,7 +110,7 @@ fn assert_shows<T: DeserializeOwned + Debug>(document: &Value, shows: &[&str], h
 }
 
 #[test]
-fn a_patient_shows_that_there_is_a_name_and_not_which() {
+fn patient_hides_personal_data_and_shows_ids() {
     let patient = json!({
         "first-name": "canary-a", "last-name": "canary-b", "birth-date": "1811-02-03", "gender": "female",
         "email": "canary-c@example.com", "mobile-phone": "+15559990000", "username": "canary-d",
@@ -126,15 +125,15 @@ fn a_patient_shows_that_there_is_a_name_and_not_which() {
 }
 
 #[test]
-fn a_login_shows_neither_password_nor_code_nor_token() {
+fn login_hides_password_code_and_token() {
     let request = json!({"username": "canary-a", "password": "canary-b", "totp-code": "canary-c"});
     assert_shows::<types::LoginRequest>(&request, &["password: [secret]", "username: [phi]"], &["canary"]);
-    let answer = json!({"access-token": "canary-a", "refresh-token": "canary-b"});
-    assert_shows::<types::LoginAnswer>(&answer, &["[secret]", "refresh-token"], &["canary"]);
+    let response = json!({"access-token": "canary-a", "refresh-token": "canary-b"});
+    assert_shows::<types::LoginAnswer>(&response, &["[secret]", "refresh-token"], &["canary"]);
 }
 
 #[test]
-fn a_document_shows_neither_its_name_nor_its_form() {
+fn document_hides_name_and_upload_form() {
     let reference = json!({"data": {"id": "2097e072-92f6-4333-99d6-9693d63be652", "attributes": {
         "attachment-filename": "canary-a", "name": "canary-b", "description": "canary-c",
         "upload-info": {"upload-url": "https://canary-d.example.com", "upload-data": {"policy": "canary-e"}},
@@ -147,7 +146,7 @@ fn a_document_shows_neither_its_name_nor_its_form() {
 }
 
 #[test]
-fn an_appointment_shows_its_ids_and_neither_times_nor_free_text() {
+fn appointment_shows_ids_and_hides_times_and_free_text() {
     let appointment = json!({"data": {"id": "2097e072-92f6-4333-99d6-9693d63be652", "attributes": {
         "type-id": "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002", "start-time": "1822-01-01 09:00:00", "guest-url": "canary-a", "host-url": "canary-b", "description": "canary-c",
         "patient-instruction": "canary-d", "location": "canary-e",
@@ -166,7 +165,7 @@ fn an_appointment_shows_its_ids_and_neither_times_nor_free_text() {
 }
 
 #[test]
-fn an_error_document_shows_where_and_not_what() {
+fn error_document_shows_pointer_and_hides_texts() {
     let errors = json!({"errors": [{
         "status": 422, "code": "taken", "title": "canary-a", "detail": "canary-b",
         "source": {"pointer": "/data/attributes/email"},
@@ -175,7 +174,7 @@ fn an_error_document_shows_where_and_not_what() {
 }
 
 #[test]
-fn links_and_practitioners_are_hidden_too() {
+fn list_hides_links_and_practitioner_names() {
     let page = json!({
         "data": [{"id": "2097e072-92f6-4333-99d6-9693d63be652", "attributes": {"name": "canary-a"}}],
         "links": {"next": "https://example.com/?filter[individual-id]=canary-b"},
@@ -184,7 +183,7 @@ fn links_and_practitioners_are_hidden_too() {
 }
 
 #[test]
-fn a_value_that_cannot_be_converted_is_not_quoted_by_the_builder() {
+fn builder_does_not_quote_invalid_values() {
     let builder = types::NewPatient::builder().first_name("").gender("canary").birth_date("canary");
     let text = shown(&builder);
     let error = types::NewPatient::try_from(builder).unwrap_err();

@@ -1,8 +1,8 @@
-//! What goes over the wire is what the vendor's programs send, and what the spec says comes back is read.
+//! Requests equal those of the vendor's programs, and the spec's example responses are read completely.
 //!
-//! `wire/requests.json` holds what the programs of the vendor's Examples page send, recorded from Python's
-//! `requests` running them with their typos mended; the three lookups, which the page only names, by analogy
-//! with the classes of documents. `generated/examples.json` holds the spec's own example answers.
+//! `wire/requests.json` has the requests of the programs on the vendor's Examples page, recorded from Python's
+//! `requests` after correcting their typos. The page only names the three lookups, so their requests are written by
+//! analogy with the document classes. `generated/examples.json` has the example responses of the spec.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -18,13 +18,13 @@ use carium_api::{
 };
 use serde::Serialize;
 use serde_json::{Value, json};
-use server::{Answer, Received, Server};
+use server::{CannedResponse, Received, Server};
 
 const REQUESTS: &str = include_str!("wire/requests.json");
-const ANSWERS: &str = include_str!("generated/examples.json");
+const RESPONSES: &str = include_str!("generated/examples.json");
 
-/// Headers that belong to the client and the connection rather than to the call.
-const CLIENTS_OWN: [&str; 4] = ["user-agent", "accept-encoding", "connection", "host"];
+/// Headers of the client and the connection, which are not compared.
+const CLIENT_HEADERS: [&str; 4] = ["user-agent", "accept-encoding", "connection", "host"];
 
 const APPOINTMENT: &str = "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002";
 const PATIENT: &str = "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002";
@@ -33,14 +33,14 @@ const ORGANIZATION: &str = "8d25a2a6-8219-40d1-a34f-c24ec69f4f72";
 
 type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 
-/// What came of a call, whatever its type: the value as JSON.
+/// The result of a call with its value as JSON.
 type Outcome = Result<Value, Error<types::ErrorDocument>>;
 
 fn outcome<T: Serialize>(result: Result<ResponseValue<T>, Error<types::ErrorDocument>>) -> Outcome {
     result.map(|value| serde_json::to_value(&*value).unwrap())
 }
 
-/// Calls an operation as the Examples page does. `nth` tells the two logins apart.
+/// Calls an operation as the Examples page does. `nth` distinguishes the two logins.
 async fn call(client: &Client, operation: &str, nth: usize) -> Outcome {
     match operation {
         "login" => {
@@ -94,7 +94,7 @@ async fn call(client: &Client, operation: &str, nth: usize) -> Outcome {
         "process_upload" => outcome(client.process_upload().id(DOCUMENT).send().await),
         "get_download_info" => outcome(client.get_download_info().id(DOCUMENT).send().await),
         other => {
-            panic!("{other} is in requests.json and not here: add an arm to `call` that makes its request")
+            panic!("requests.json has the operation {other}: add a case for it to `call`")
         }
     }
 }
@@ -153,27 +153,28 @@ fn new_document() -> builder::CreateDocumentReferenceData {
     types::CreateDocumentReferenceData::builder().attributes(document)
 }
 
-/// A client with the token that the page's programs have after signing in.
+/// Creates a client with the access token that the page's programs have after signing in.
 fn client_of(server: &Server) -> Client {
-    let plain = HttpTransport::new().unwrap();
-    let transport = plain.with_token(&server.base_url, &"example-access-token".into()).unwrap();
+    let transport = HttpTransport::new().unwrap();
+    let transport = transport.with_token(&server.base_url, &"example-access-token".into()).unwrap();
     Client::new(server.base_url.clone(), transport)
 }
 
 fn example(operation: &str, status: u16) -> Value {
-    let answers: Vec<Value> = serde_json::from_str(ANSWERS).unwrap();
-    let found = answers.iter().find(|answer| answer["operation"] == operation && answer["status"] == status);
-    found.unwrap_or_else(|| panic!("the spec has no answer {status} of {operation}"))["body"].clone()
+    let responses: Vec<Value> = serde_json::from_str(RESPONSES).unwrap();
+    let found =
+        responses.iter().find(|response| response["operation"] == operation && response["status"] == status);
+    found.unwrap_or_else(|| panic!("the spec has no example response with status {status} for {operation}"))["body"].clone()
 }
 
-/// A request in the form in which the page's are recorded.
+/// Converts a received request into the form of `requests.json`.
 fn as_recorded(operation: &str, received: &Received) -> Value {
     let (path, query) = received.target.split_once('?').unwrap_or((&received.target, ""));
     let query: Vec<(String, String)> = serde_urlencoded::from_str(query).unwrap();
     let mut headers: BTreeMap<_, _> = received.headers.clone();
-    headers.retain(|name, _| !CLIENTS_OWN.contains(&name.as_str()));
+    headers.retain(|name, _| !CLIENT_HEADERS.contains(&name.as_str()));
     if !received.body.is_empty() {
-        // The two write the same JSON with different spaces.
+        // The two programs format the same JSON with different spaces.
         let length = headers.insert("content-length".to_owned(), "(length of the body)".to_owned());
         assert_eq!(length, Some(received.body.len().to_string()));
     }
@@ -184,20 +185,20 @@ fn as_recorded(operation: &str, received: &Received) -> Value {
     })
 }
 
-/// An answer of the service, its times in the form that this crate writes.
-fn as_written(answer: &Value) -> Value {
-    match answer {
+/// Converts the times of an example response into the format that this crate writes.
+fn as_serialized(response: &Value) -> Value {
+    match response {
         Value::String(text) if text.len() == 19 && text.as_bytes()[10] == b' ' => {
             json!(text.replace(' ', "T") + "Z")
         }
-        Value::Array(items) => items.iter().map(as_written).collect(),
-        Value::Object(map) => map.iter().map(|(name, value)| (name.clone(), as_written(value))).collect(),
+        Value::Array(items) => items.iter().map(as_serialized).collect(),
+        Value::Object(map) => map.iter().map(|(name, value)| (name.clone(), as_serialized(value))).collect(),
         other => other.clone(),
     }
 }
 
 #[tokio::test]
-async fn each_operation_sends_what_the_vendors_program_sends() -> Result<()> {
+async fn sends_the_same_requests_as_the_vendor_programs() -> Result<()> {
     let recorded: Vec<Value> = serde_json::from_str(REQUESTS)?;
     let mut called = BTreeMap::<String, usize>::new();
     for expected in recorded {
@@ -205,30 +206,30 @@ async fn each_operation_sends_what_the_vendors_program_sends() -> Result<()> {
         let nth = called.entry(operation.to_owned()).or_default();
         let status = if example_exists(operation, 201) { 201 } else { 200 };
         let server =
-            Server::answering(Answer::json_api(status, example(operation, status).to_string())).await;
+            Server::answering(CannedResponse::json_api(status, example(operation, status).to_string())).await;
         let client = client_of(&server);
         call(&client, operation, *nth).await?;
         assert_eq!(as_recorded(operation, &server.received().await), expected, "{operation}");
         *nth += 1;
     }
     let missing: Vec<_> = operations::ALL.iter().filter(|row| !called.contains_key(row.id)).collect();
-    assert!(missing.is_empty(), "no request of the vendor's is recorded for {missing:?}");
+    assert!(missing.is_empty(), "requests.json has no request for {missing:?}");
     Ok(())
 }
 
 fn example_exists(operation: &str, status: u16) -> bool {
-    let answers: Vec<Value> = serde_json::from_str(ANSWERS).unwrap();
-    answers.iter().any(|answer| answer["operation"] == operation && answer["status"] == status)
+    let responses: Vec<Value> = serde_json::from_str(RESPONSES).unwrap();
+    responses.iter().any(|response| response["operation"] == operation && response["status"] == status)
 }
 
 #[tokio::test]
-async fn each_example_answer_of_the_spec_is_read_whole() -> Result<()> {
-    let answers: Vec<Value> = serde_json::from_str(ANSWERS)?;
-    for answer in answers {
-        let (operation, body) = (answer["operation"].as_str().unwrap(), &answer["body"]);
-        let status = u16::try_from(answer["status"].as_u64().unwrap())?;
+async fn reads_every_example_response_of_the_spec() -> Result<()> {
+    let responses: Vec<Value> = serde_json::from_str(RESPONSES)?;
+    for response in responses {
+        let (operation, body) = (response["operation"].as_str().unwrap(), &response["body"]);
+        let status = u16::try_from(response["status"].as_u64().unwrap())?;
         let text = if body.is_null() { String::new() } else { body.to_string() };
-        let server = Server::answering(Answer::json_api(status, text)).await;
+        let server = Server::answering(CannedResponse::json_api(status, text)).await;
         let outcome = call(&client_of(&server), operation, 0).await;
         let read = match outcome {
             Ok(value) => value,
@@ -238,16 +239,16 @@ async fn each_example_answer_of_the_spec_is_read_whole() -> Result<()> {
             }
             Err(error) => panic!("{operation} {status}: {error}"),
         };
-        assert_eq!(read, as_written(body), "{operation} {status}");
+        assert_eq!(read, as_serialized(body), "{operation} {status}");
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn answers_without_a_meaning_may_have_any_body_and_any_2xx() -> Result<()> {
+async fn accepts_any_body_and_2xx_where_no_body_is_expected() -> Result<()> {
     for operation in ["resend_invitation", "delete_appointment", "process_upload"] {
         for (status, body) in [(200, ""), (202, "{}"), (204, ""), (201, "<html>done</html>")] {
-            let server = Server::answering(Answer::json_api(status, body)).await;
+            let server = Server::answering(CannedResponse::json_api(status, body)).await;
             call(&client_of(&server), operation, 0).await?;
         }
     }
@@ -255,37 +256,38 @@ async fn answers_without_a_meaning_may_have_any_body_and_any_2xx() -> Result<()>
 }
 
 #[tokio::test]
-async fn a_proxys_page_keeps_its_status_and_is_not_printed() {
-    let page = Answer { content_type: "text/html", ..Answer::json_api(503, "<html>canary</html>") };
+async fn proxy_error_page_keeps_its_status_and_is_not_printed() {
+    let page =
+        CannedResponse { content_type: "text/html", ..CannedResponse::json_api(503, "<html>canary</html>") };
     let server = Server::answering(page).await;
     let error = call(&client_of(&server), "get_appointment", 0).await.unwrap_err();
     assert_eq!(error.status().map(|status| status.as_u16()), Some(503));
     assert!(!format!("{error} {error:?} {error:#?}").contains("canary"));
     let Error::UnexpectedResponse(response) = &error else { panic!("{error:?}") };
-    assert_eq!(response.body(), "<html>canary</html>", "it is there for who asks for it");
+    assert_eq!(response.body(), "<html>canary</html>", "the caller can read the body");
 }
 
 #[tokio::test]
-async fn a_success_that_cannot_be_read_says_where_and_not_what() {
-    for (body, place) in [
+async fn unreadable_success_reports_position_without_content() {
+    for (body, expected) in [
         ("{\"data\": \"canary\"}", "column 17"),
-        ("{\"data\": {\"id\": \"canary", "ends too early"),
+        ("{\"data\": {\"id\": \"canary", "truncated"),
         ("canary", "not JSON"),
     ] {
-        let server = Server::answering(Answer::json_api(200, body)).await;
+        let server = Server::answering(CannedResponse::json_api(200, body)).await;
         let error = call(&client_of(&server), "get_appointment", 0).await.unwrap_err();
         assert!(matches!(error, Error::Undecodable(_)), "{error:?}");
         let text = format!("{error} {error:?} {error:#?}");
-        assert!(text.contains(place) && !text.contains("canary"), "{text}");
+        assert!(text.contains(expected) && !text.contains("canary"), "{text}");
     }
 }
 
 #[tokio::test]
-async fn a_redirect_is_not_followed() {
-    let elsewhere = Server::answering(Answer::json_api(200, "{}")).await;
-    let redirect = Answer {
+async fn does_not_follow_redirects() {
+    let elsewhere = Server::answering(CannedResponse::json_api(200, "{}")).await;
+    let redirect = CannedResponse {
         headers: vec![("location", format!("{}/caredb/v1/org-practitioners/", elsewhere.base_url))],
-        ..Answer::json_api(307, "")
+        ..CannedResponse::json_api(307, "")
     };
     let server = Server::answering(redirect).await;
     let error = call(&client_of(&server), "list_practitioners", 0).await.unwrap_err();
@@ -294,22 +296,22 @@ async fn a_redirect_is_not_followed() {
 }
 
 #[tokio::test]
-async fn a_token_does_not_go_to_another_origin() {
-    let (home, other) = (
-        Server::answering(Answer::json_api(200, "{}")).await,
-        Server::answering(Answer::json_api(200, "{}")).await,
+async fn sends_no_token_to_another_origin() {
+    let (own, other) = (
+        Server::answering(CannedResponse::json_api(200, "{}")).await,
+        Server::answering(CannedResponse::json_api(200, "{}")).await,
     );
     let transport =
-        HttpTransport::new().unwrap().with_token(&home.base_url, &"example-access-token".into()).unwrap();
+        HttpTransport::new().unwrap().with_token(&own.base_url, &"example-access-token".into()).unwrap();
     let client = Client::new(other.base_url.clone(), transport);
     let error = call(&client, "list_practitioners", 0).await.unwrap_err();
     assert!(matches!(error, Error::Transport(_)), "{error:?}");
-    assert!(other.is_untouched() && home.is_untouched());
+    assert!(other.is_untouched() && own.is_untouched());
 }
 
 #[tokio::test]
-async fn a_call_that_lacks_a_part_says_which_and_sends_nothing() {
-    let server = Server::answering(Answer::json_api(200, "{}")).await;
+async fn incomplete_call_names_the_missing_part_and_sends_nothing() {
+    let server = Server::answering(CannedResponse::json_api(200, "{}")).await;
     let error = client_of(&server).list_document_classes().send().await.unwrap_err();
     assert!(error.to_string().contains("organization_id"), "{error}");
     let error = client_of(&server).create_patient().send().await.unwrap_err();
@@ -318,7 +320,7 @@ async fn a_call_that_lacks_a_part_says_which_and_sends_nothing() {
 }
 
 #[tokio::test]
-async fn no_answer_is_an_error_without_a_url() {
+async fn connection_error_does_not_contain_the_url() {
     let client = Client::new("http://127.0.0.1:9".parse().unwrap(), HttpTransport::new().unwrap());
     let error = client
         .list_document_references()
