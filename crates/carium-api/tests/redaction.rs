@@ -129,7 +129,7 @@ fn login_hides_password_code_and_token() {
     let request = json!({"username": "canary-a", "password": "canary-b", "totp-code": "canary-c"});
     assert_shows::<types::LoginRequest>(&request, &["password: [secret]", "username: [phi]"], &["canary"]);
     let response = json!({"access-token": "canary-a", "refresh-token": "canary-b"});
-    assert_shows::<types::LoginAnswer>(&response, &["[secret]", "refresh-token"], &["canary"]);
+    assert_shows::<types::LoginResponse>(&response, &["[secret]", "refresh-token"], &["canary"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use carium::api::types::{CreatePatientRequest, ErrorDocument, LoginAnswer, PatientDocument};
+use carium::api::types::{CreatePatientRequest, ErrorDocument, LoginResponse, PatientDocument};
 use carium::{Carium, Credentials};
 use carium_mock::wire::MockServerExt as _;
 use clinic_sync::{Admission, admit, read};
@@ -16,7 +16,7 @@ const ADA: &str = concat!(
 
 /// A client of the server, which lets it sign in.
 fn client(server: &MockServer) -> Carium {
-    let token: LoginAnswer = serde_json::from_value(json!({"access-token": "token"})).unwrap();
+    let token: LoginResponse = serde_json::from_value(json!({"access-token": "token"})).unwrap();
     server.login(|_, then| drop(then.ok(&token)));
     let carium = Carium::builder().base_url(server.base_url());
     let carium = carium.credentials(Credentials::new("username", "password").unwrap());

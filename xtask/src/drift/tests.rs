@@ -136,8 +136,8 @@ const ROWS: &[Row] = &[
     ),
     (
         "an answer promises what we rely on no more",
-        |root| remove(root, "/components/schemas/LoginAnswer", "required"),
-        "LoginAnswer.access-token: answer, required: required | optional\n",
+        |root| remove(root, "/components/schemas/LoginResponse", "required"),
+        "LoginResponse.access-token: answer, required: required | optional\n",
     ),
     (
         "an answer promises more than we rely on",

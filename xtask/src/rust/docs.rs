@@ -1,8 +1,7 @@
-//! Docs that read like documentation.
+//! Documentation of generated items.
 //!
-//! The generators carry the descriptions of schemas over, but not those that stand behind a reference, and
-//! say nothing of what they add themselves. Here every public item gets its sentence, from the spec where
-//! the spec has one.
+//! The generators copy the descriptions of schemas, but not those behind a reference, and do not document the items
+//! that they add. This pass gives every public item a doc comment, from the spec if it has a description.
 
 use syn::visit_mut::VisitMut;
 use syn::{Attribute, Field, File, ImplItem, Item, ItemImpl, ItemStruct, Variant, Visibility};
@@ -10,7 +9,7 @@ use syn::{Attribute, Field, File, ImplItem, Item, ItemImpl, ItemStruct, Variant,
 use super::{doc_text, named_fields, outermost, wire_name};
 use crate::spec::{Operation, Spec, referred_schema};
 
-/// Documents the types that stand for the schemas of a spec, and their builders.
+/// Documents the types of the schemas and their builders.
 pub(crate) fn document_types(file: &mut File, spec: &Spec) {
     for item in &mut file.items {
         match item {
@@ -18,12 +17,12 @@ pub(crate) fn document_types(file: &mut File, spec: &Spec) {
             Item::Enum(item) => item.variants.iter_mut().for_each(document_variant),
             Item::Impl(item) => document_builder_function(item),
             Item::Mod(module) if module.ident == "builder" => {
-                describe(&mut module.attrs, "Builders of the types, which check each part as it is given.");
+                describe(&mut module.attrs, "Builders of the types. Each setter checks its value.");
                 let items = module.content.iter_mut().flat_map(|(_, items)| items);
-                items.for_each(|item| document_builder(item, "Builds a"));
+                items.for_each(|item| document_builder(item, "Builder for a"));
             }
             Item::Mod(module) if module.ident == "defaults" => {
-                describe(&mut module.attrs, "Values that a field has when nothing else is said.");
+                describe(&mut module.attrs, "Default values of fields.");
             }
             _ => {}
         }
@@ -49,10 +48,10 @@ pub(crate) fn document_calls(file: &mut File, spec: &Spec) {
             Item::Mod(module) if module.ident == "builder" => {
                 describe(
                     &mut module.attrs,
-                    "Calls that are being put together: parameters and a body, then `send`.",
+                    "Builders of calls: set parameters and a body, then call `send`.",
                 );
                 let items = module.content.iter_mut().flat_map(|(_, items)| items);
-                items.for_each(|item| document_builder(item, "A call that is being put together: a"));
+                items.for_each(|item| document_builder(item, "Builder for a call: a"));
             }
             _ => {}
         }
@@ -60,7 +59,7 @@ pub(crate) fn document_calls(file: &mut File, spec: &Spec) {
     tidy(file);
 }
 
-/// Gives every doc a space after its slashes and a line for each of its lines.
+/// Formats doc comments: a space after the slashes, and one attribute per line.
 pub(crate) fn tidy(file: &mut File) {
     Tidy.visit_file_mut(file);
 }
@@ -71,29 +70,29 @@ fn document_struct(item: &mut ItemStruct, spec: &Spec) {
         return;
     }
     for field in &mut item.fields {
-        let said = schema
+        let text = schema
             .as_ref()
             .and_then(|schema| schema.get("properties")?.get(wire_name(field)))
             .and_then(|property| description(spec, property));
-        match said {
-            Some(said) => describe(&mut field.attrs, &said),
-            None if is_rest(field) => describe(
+        match text {
+            Some(text) => describe(&mut field.attrs, &text),
+            None if is_extra(field) => describe(
                 &mut field.attrs,
-                "What the service sent beyond the fields above, by name. Kept, sent back, and never printed.",
+                "Additional members that the spec does not describe, by name. They are kept, serialized, and never printed.",
             ),
             None => {}
         }
     }
 }
 
-/// What the spec says of a property: its own description, else that of the schema that it refers to.
+/// Returns the description of a property, or of the schema that it refers to.
 fn description(spec: &Spec, property: &serde_json::Value) -> Option<String> {
     let own = property.get("description");
     let target = || spec.schema(referred_schema(property)?)?.get("description");
     own.or_else(target)?.as_str().map(crate::lower::for_rustdoc)
 }
 
-fn is_rest(field: &Field) -> bool {
+fn is_extra(field: &Field) -> bool {
     field.ident.as_ref().is_some_and(|name| name == "extra")
 }
 
@@ -119,7 +118,7 @@ fn document_builder_function(item: &mut ItemImpl) {
         if let ImplItem::Fn(function) = member
             && function.sig.ident == "builder"
         {
-            describe(&mut function.attrs, &format!("Begins to build {} `{owner}`.", article(&owner)));
+            describe(&mut function.attrs, &format!("Returns a builder for {} `{owner}`.", article(&owner)));
         }
     }
 }
@@ -144,10 +143,10 @@ fn document_builder(item: &mut Item, beginning: &str) {
                 }
                 let name = function.sig.ident.to_string();
                 let text = match name.as_str() {
-                    "new" => "Begins the call, with nothing given yet.".to_owned(),
-                    "body_map" => "Changes the body that is being built.".to_owned(),
+                    "new" => "Creates a builder without parameters.".to_owned(),
+                    "body_map" => "Modifies the builder of the body.".to_owned(),
                     _ => format!(
-                        "Sets `{}`. A value that cannot be converted is reported when everything is put together.",
+                        "Sets `{}`. An invalid value is reported when the value is built or sent.",
                         name.trim_end_matches('_')
                     ),
                 };
@@ -158,31 +157,31 @@ fn document_builder(item: &mut Item, beginning: &str) {
     }
 }
 
-/// The generators' docs of an operation, less the example that no compiler has read, with what this
-/// workspace knows beyond them.
+/// Takes the generator's docs of an operation without its example, which is not compiled, and adds retry class, errors
+/// and source.
 fn document_operation(attributes: &mut Vec<Attribute>, operation: &Operation<'_>) {
-    let said: Vec<String> = attributes.iter().filter_map(doc_text).collect();
-    let said = said.join("\n");
-    let said = said.split("```ignore").next().unwrap_or_default().trim_end();
+    let lines: Vec<String> = attributes.iter().filter_map(doc_text).collect();
+    let text = lines.join("\n");
+    let text = text.split("```ignore").next().unwrap_or_default().trim_end();
     let retry = match operation.text("x-retry") {
-        Some("safe") => "It changes nothing, so a client may repeat it freely.",
-        Some("idempotent") => "Done twice it leaves what it leaves done once, so a client may repeat it.",
-        _ => "Done twice it may leave two: a client repeats it only when it was certainly not done.",
+        Some("safe") => "Safe: it can be retried after any transient failure.",
+        Some("idempotent") => "Idempotent: it can be retried after any transient failure.",
+        _ => "Create: it can be retried only if the previous attempt was certainly not applied.",
     };
     let source = match operation.text("x-source") {
         Some("examples-page") => "the vendor's Examples page",
         Some("reference") => "the vendor's reference pages",
-        _ => "inferred; the vendor does not document it",
+        _ => "inferred; not documented by the vendor",
     };
     describe(
         attributes,
         &format!(
-            "{said}\n\n# Repeating\n{retry}\n\n# Errors\nAs for every call: see [`Error`](crate::Error).\n\nSource: {source}."
+            "{text}\n\n# Retries\n{retry}\n\n# Errors\nSee [`Error`](crate::Error).\n\nSource: {source}."
         ),
     );
 }
 
-/// Makes a text the docs of an item, in place of what it had.
+/// Replaces the doc comment of an item.
 fn describe(attributes: &mut Vec<Attribute>, text: &str) {
     attributes.retain(|attribute| doc_text(attribute).is_none());
     attributes.insert(0, syn::parse_quote!(#[doc = #text]));
