@@ -2,7 +2,7 @@
 
 use super::change::{Change, Subject};
 use crate::generate::ONBOARDING;
-use crate::lower::has_type_by_hand;
+use crate::lower::hand_written_type;
 use crate::rust::{calls, names};
 use crate::spec::{Operation, Spec, strings};
 
@@ -21,7 +21,7 @@ pub(crate) fn of(change: &Change, old: &Spec, new: &Spec) -> Vec<String> {
             .iter()
             .map(|id| format!("builder::{}::{}", names::builder(id), names::field(name)))
             .collect(),
-        Subject::Field { schema, property } if has_type_by_hand(schema).is_none() => {
+        Subject::Field { schema, property } if hand_written_type(schema).is_none() => {
             let (module, field) = (module(schema), names::field(property));
             let mut items =
                 vec![format!("{module}::{schema}::{field}"), format!("{module}::builder::{schema}::{field}")];
@@ -53,7 +53,7 @@ fn is_needed(spec: &Spec, name: &str, property: &str) -> bool {
 }
 
 fn type_of(module: &str, schema: &str) -> String {
-    has_type_by_hand(schema).map_or_else(|| format!("{module}::{schema}"), str::to_owned)
+    hand_written_type(schema).map_or_else(|| format!("{module}::{schema}"), str::to_owned)
 }
 
 fn of_operation(id: &str, old: &Spec, new: &Spec) -> Vec<String> {

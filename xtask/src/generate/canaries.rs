@@ -12,7 +12,7 @@ use syn::File;
 use super::header::Header;
 use super::samples::{Filling, Sample, sample};
 use super::{Output, Sources};
-use crate::lower::has_type_by_hand;
+use crate::lower::hand_written_type;
 use crate::rust;
 use crate::spec::{Spec, referred_schema};
 
@@ -61,7 +61,7 @@ fn with_traits_of(mut file: File, spec: &Spec) -> File {
 fn of_types(spec: &Spec, module: &str, wanted: impl Fn(&str) -> bool) -> Vec<proc_macro2::TokenStream> {
     let (module, sides) = (format_ident!("{module}"), spec.sides());
     let mut checks = Vec::new();
-    for (name, schema) in spec.schemas().filter(|(name, _)| wanted(name) && has_type_by_hand(name).is_none())
+    for (name, schema) in spec.schemas().filter(|(name, _)| wanted(name) && hand_written_type(name).is_none())
     {
         let ident = format_ident!("{name}");
         let is_document = schema.get("properties").is_some();
