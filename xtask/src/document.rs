@@ -1,8 +1,7 @@
-//! A YAML or JSON file that remembers the line of every value.
+//! [`Document`]: a YAML or JSON file with the line number of every value.
 //!
-//! A finding that cannot name its line sends the reader searching through a thousand others, and
-//! `serde` forgets lines. So a document is read once, into plain JSON values and a table from JSON
-//! pointers to lines. JSON is YAML, so one reader serves both.
+//! Findings need line numbers, which `serde` does not keep. So a document is parsed into JSON values and a map from JSON
+//! pointers to lines. JSON is a subset of YAML, so one parser is sufficient.
 
 use std::collections::HashMap;
 
@@ -11,23 +10,26 @@ use serde_json::{Map, Number, Value};
 
 use crate::finding::Finding;
 
-/// A document with the line of every value in it.
+/// A document with the line number of every value.
 #[derive(Debug, Clone)]
 pub(crate) struct Document {
-    /// The file's name, as findings give it.
+    /// The file name for findings.
     pub(crate) file: String,
-    /// The file as it was read.
+    /// The text of the file.
     pub(crate) text: String,
-    /// What the file says.
+    /// The parsed value.
     pub(crate) value: Value,
-    /// The line of the value at each JSON pointer.
+    /// The line number for each JSON pointer.
     pub(crate) lines: HashMap<String, usize>,
 }
 
 impl Document {
-    /// Reads a document, or says where and why it cannot be read.
+    /// Parses a document.
+    ///
+    /// # Errors
+    /// A finding with the line of the syntax error.
     pub(crate) fn parse(file: &str, text: &str) -> Result<Self, Finding> {
-        let refuse = |line: usize, what: String, mend: &str| Finding {
+        let error = |line: usize, what: String, mend: &str| Finding {
             file: file.to_owned(),
             line: line.max(1),
             rule: "yaml",
@@ -35,32 +37,32 @@ impl Document {
             what,
             mend: mend.to_owned(),
         };
-        let nodes = MarkedYaml::load_from_str(text).map_err(|error| {
-            refuse(
-                error.marker().line(),
-                format!("this is not YAML: {}", error.info()),
-                "check the indentation, the quotes and the colons of this line and the one above it",
+        let nodes = MarkedYaml::load_from_str(text).map_err(|cause| {
+            error(
+                cause.marker().line(),
+                format!("this is not valid YAML: {}", cause.info()),
+                "check indentation, quotes and colons of this line and the line above",
             )
         })?;
         let [root] = nodes.as_slice() else {
-            return Err(refuse(
+            return Err(error(
                 1,
-                format!("the file holds {} YAML documents instead of one", nodes.len()),
+                format!("the file contains {} YAML documents instead of one", nodes.len()),
                 "keep one document in the file",
             ));
         };
         let mut lines = HashMap::new();
         let value = convert(root, "", &mut lines).map_err(|(line, what)| {
-            refuse(
+            error(
                 line,
                 what,
-                "use what JSON knows: strings, numbers, booleans, null, lists, and maps with text for keys",
+                "use only JSON types: strings, numbers, booleans, null, lists, and maps with string keys",
             )
         })?;
         Ok(Self { file: file.to_owned(), text: text.to_owned(), value, lines })
     }
 
-    /// The line of the value at a JSON pointer, or of the nearest value around it.
+    /// Returns the line of the value at a JSON pointer, or of the closest parent.
     pub(crate) fn line(&self, pointer: &str) -> usize {
         let mut at = pointer;
         loop {
@@ -74,7 +76,7 @@ impl Document {
         }
     }
 
-    /// A finding at a place in this document.
+    /// Creates a finding at a location in this document.
     pub(crate) fn finding(
         &self,
         rule: &'static str,
@@ -93,7 +95,7 @@ impl Document {
     }
 }
 
-/// A JSON pointer (RFC 6901) to a member of the value at another one.
+/// Appends a member to a JSON pointer (RFC 6901).
 pub(crate) fn join(pointer: &str, member: &str) -> String {
     format!("{pointer}/{}", member.replace('~', "~0").replace('/', "~1"))
 }
@@ -119,12 +121,12 @@ fn convert(
                 let key_line = key.span.start.line();
                 let name = match &key.data {
                     YamlData::Value(Scalar::String(name)) => name.to_string(),
-                    // `200:` is a number to YAML and a name to OpenAPI.
+                    // `200:` is a number in YAML and a name in OpenAPI.
                     YamlData::Value(Scalar::Integer(number)) => number.to_string(),
-                    _ => return Err((key_line, "a key of this map is not text".to_owned())),
+                    _ => return Err((key_line, "a key of this map is not a string".to_owned())),
                 };
                 let at = join(pointer, &name);
-                // The line of the key is where the reader looks, not that of a value below it.
+                // The line of the key is more useful than that of its value.
                 lines.insert(at.clone(), key_line);
                 map.insert(name, convert(member, &at, lines)?);
             }
@@ -132,7 +134,7 @@ fn convert(
         }
         YamlData::Tagged(_, inner) => convert(inner, pointer, lines),
         YamlData::Representation(..) | YamlData::Alias(_) | YamlData::BadValue => {
-            Err((line, "this value has no meaning in JSON".to_owned()))
+            Err((line, "this value does not exist in JSON".to_owned()))
         }
     }
 }
@@ -144,7 +146,7 @@ fn scalar_value(scalar: &Scalar<'_>) -> Result<Value, String> {
         Scalar::Integer(number) => Value::Number((*number).into()),
         Scalar::FloatingPoint(number) => Number::from_f64(number.into_inner())
             .map(Value::Number)
-            .ok_or_else(|| "JSON has neither infinities nor NaN".to_owned())?,
+            .ok_or_else(|| "JSON has no infinity and no NaN".to_owned())?,
         Scalar::String(text) => Value::String(text.to_string()),
     })
 }
@@ -154,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn remembers_the_line_of_each_value_and_falls_back_to_the_nearest_around_it() {
+    fn returns_the_line_of_each_value_or_its_closest_parent() {
         let document = Document::parse("a.yaml", "a:\n  b/c:\n    - 1\n    - x: y\n").unwrap();
         assert_eq!(document.line("/a"), 1);
         assert_eq!(document.line("/a/b~1c"), 2);
@@ -164,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_a_key_that_is_given_twice() {
+    fn rejects_duplicate_keys() {
         let finding = Document::parse("a.yaml", "a: 1\nb: 2\na: 3\n").unwrap_err();
         assert_eq!((finding.rule, finding.line), ("yaml", 3), "{finding}");
     }

@@ -1,7 +1,7 @@
-//! Everything that follows from the files in `specs/`.
+//! `cargo xtask generate`: generates code and test data from the files in `specs/`.
 //!
-//! Each output is made in memory, whole, and then either written or compared. Nothing else in the
-//! workspace is looked at, so the generator runs when the code that it generates does not compile.
+//! All outputs are produced in memory and then written or compared. The generator reads nothing else in the workspace,
+//! so it also runs when the generated code does not compile.
 
 mod canaries;
 mod check;
@@ -29,12 +29,12 @@ use header::Header;
 pub(crate) use check::check;
 pub(crate) use write::write;
 
-/// The spec of the API, from the root of the workspace.
+/// Path of the API spec, relative to the workspace root.
 pub(crate) const SPEC: &str = "specs/carium.yaml";
-/// The schema of a row of an onboarding file.
+/// Path of the JSON Schema of an onboarding row, relative to the workspace root.
 pub(crate) const ONBOARDING: &str = "specs/onboarding.schema.json";
 
-/// The folders that hold generated files and nothing else.
+/// Folders that contain only generated files.
 const FOLDERS: [&str; 4] = [
     "crates/carium-api/src/generated",
     "crates/carium-api/tests/generated",
@@ -45,13 +45,13 @@ const FOLDERS: [&str; 4] = [
 /// A generated file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Output {
-    /// Where it goes, from the root of the workspace.
+    /// Path relative to the workspace root.
     pub(crate) path: String,
-    /// What it says.
+    /// Content.
     pub(crate) text: String,
 }
 
-/// The two files in `specs/`, read.
+/// The two specs in `specs/`.
 #[derive(Debug)]
 pub(crate) struct Sources {
     pub(crate) api: Spec,
@@ -59,20 +59,20 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
-    /// Reads the files of a workspace, or says why they cannot be read.
+    /// Reads the specs of a workspace.
     pub(crate) fn read(root: &Path) -> Result<Self, String> {
         let text = |path: &str| {
             fs::read_to_string(root.join(path))
-                .map_err(|error| format!("{path} cannot be read in {}: {error}", root.display()))
+                .map_err(|error| format!("cannot read {path} in {}: {error}", root.display()))
         };
-        let refused = |finding: Finding| finding::report(&[finding]);
+        let to_report = |finding: Finding| finding::report(&[finding]);
         Ok(Self {
-            api: Spec::parse(SPEC, &text(SPEC)?).map_err(refused)?,
-            onboarding: Document::parse(ONBOARDING, &text(ONBOARDING)?).map_err(refused)?,
+            api: Spec::parse(SPEC, &text(SPEC)?).map_err(to_report)?,
+            onboarding: Document::parse(ONBOARDING, &text(ONBOARDING)?).map_err(to_report)?,
         })
     }
 
-    /// What the linter finds in both.
+    /// Runs the linter on both specs.
     pub(crate) fn lint(&self) -> Vec<Finding> {
         let mut findings = lint::run(&self.api);
         findings.extend(lint::run_json_schema(&self.onboarding));
@@ -81,14 +81,16 @@ impl Sources {
     }
 }
 
-/// Every generated file of the workspace, in a stable order; or why there are none, in words for the
-/// maintainer. The linter comes first: the generators answer a mistake with a panic.
+/// Generates all files, in a stable order. The linter runs first, because the generators panic on invalid specs.
+///
+/// # Errors
+/// A report for the maintainer.
 pub(crate) fn outputs(sources: &Sources) -> Result<Vec<Output>, String> {
     let findings = sources.lint();
     if !findings.is_empty() {
         return Err(finding::report(&findings));
     }
-    without_panic("the outputs could not be made", || all(sources))
+    without_panic("cannot generate the outputs", || all(sources))
 }
 
 fn all(sources: &Sources) -> Result<Vec<Output>, String> {
@@ -105,22 +107,21 @@ fn all(sources: &Sources) -> Result<Vec<Output>, String> {
     Ok(outputs)
 }
 
-/// Runs a generator, and turns a panic in it into words. The linter knows the constructs that lead there;
-/// this is for the one that it does not know yet.
-fn without_panic<T>(doing: &str, run: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+/// Runs a generator and converts a panic into an error. The linter reports the known causes; this covers others.
+fn without_panic<T>(failure: &str, run: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     let hook = panic::take_hook();
     panic::set_hook(Box::new(|_| {}));
     let result = panic::catch_unwind(AssertUnwindSafe(run));
     panic::set_hook(hook);
     result.unwrap_or_else(|cause| {
-        let said = cause
+        let message = cause
             .downcast_ref::<&str>()
             .map(ToString::to_string)
             .or_else(|| cause.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| "it did not say why".to_owned());
+            .unwrap_or_else(|| "no message".to_owned());
         Err(format!(
-            "{doing}: the generator gave up ({said})\n    mend: undo the last change of {SPEC} step by step until \
-             this goes away, write that part in another way, and add a rule to `cargo xtask lint` that names it"
+            "{failure}: the generator panicked ({message})\n    fix: revert the last changes of {SPEC} one by one to find \
+             the cause, rewrite it, and add a rule for it to `cargo xtask lint`"
         ))
     })
 }

@@ -1,10 +1,9 @@
-//! What is done to generated Rust before it is written down, on its syntax tree.
+//! Passes over the syntax tree of generated Rust code.
 //!
-//! The generators write code that works; these passes make it code that a hospital can log and a person
-//! can read. Each pass is a file, and says in its docs why it is there.
+//! The generators produce working code. The passes hide marked values, add documentation and adapt the code to the
+//! hand-written parts of `carium-api`. Each pass is a module that documents its reason.
 //!
-//! The order matters in one place only: [`options`] comes before [`privacy`], which reads the types that
-//! it leaves.
+//! [`options`] must run before [`privacy`], which reads the resulting types. Otherwise the order does not matter.
 
 pub(crate) mod calls;
 pub(crate) mod derives;
@@ -22,13 +21,13 @@ use syn::{
     Attribute, Expr, ExprLit, Fields, GenericArgument, Ident, Item, Lit, Meta, Path, PathArguments, Type,
 };
 
-/// The code as text, with a blank line between items. No formatter needs to be installed for it.
+/// Formats the code, with a blank line between items. It needs no installed formatter.
 pub(crate) fn print(file: &syn::File) -> String {
     let mut parts = Vec::new();
     if !file.attrs.is_empty() {
         parts.push(prettyplease::unparse(&syn::File { items: Vec::new(), ..file.clone() }));
     }
-    // Imports and declarations of modules stand together.
+    // Imports and module declarations are not separated by blank lines.
     let is_line = |item: &Item| match item {
         Item::Use(_) => true,
         Item::Mod(module) => module.content.is_none(),
@@ -46,12 +45,12 @@ pub(crate) fn print(file: &syn::File) -> String {
     parts.join("\n")
 }
 
-/// The name that a field has on the wire.
+/// Returns the JSON name of a field.
 fn wire_name(field: &syn::Field) -> String {
     let renamed =
         field.attrs.iter().filter(|attribute| attribute.path().is_ident("serde")).find_map(|attribute| {
             let mut name = None;
-            // Other things that serde is told are passed over; what cannot be read names nothing.
+            // Other serde options are skipped, and an attribute that cannot be parsed has no name.
             let _ = attribute.parse_nested_meta(|meta| {
                 if meta.path.is_ident("rename") {
                     name = Some(meta.value()?.parse::<syn::LitStr>()?.value());
@@ -65,15 +64,15 @@ fn wire_name(field: &syn::Field) -> String {
     renamed.unwrap_or_else(|| field.ident.as_ref().map(ToString::to_string).unwrap_or_default())
 }
 
-/// Whether serde is told a word about a field, such as `flatten`.
-fn serde_says(field: &syn::Field, word: &str) -> bool {
+/// Returns `true` if a field has a serde option, such as `flatten`.
+fn has_serde_option(field: &syn::Field, word: &str) -> bool {
     field.attrs.iter().any(|attribute| {
         attribute.path().is_ident("serde")
             && matches!(&attribute.meta, Meta::List(list) if list.tokens.to_string().contains(word))
     })
 }
 
-/// The named fields of a struct.
+/// Returns the named fields of a struct.
 fn named_fields(item: &syn::ItemStruct) -> Option<&syn::FieldsNamed> {
     match &item.fields {
         Fields::Named(fields) => Some(fields),
@@ -81,7 +80,7 @@ fn named_fields(item: &syn::ItemStruct) -> Option<&syn::FieldsNamed> {
     }
 }
 
-/// The last name of a path, with its one type parameter where it has one.
+/// Returns the last segment of a path and its type parameter, if it has exactly one.
 fn outermost(ty: &Type) -> Option<(&Ident, Option<&Type>)> {
     let Type::Path(path) = ty else { return None };
     let last = path.path.segments.last()?;
@@ -95,7 +94,7 @@ fn outermost(ty: &Type) -> Option<(&Ident, Option<&Type>)> {
     Some((&last.ident, parameter))
 }
 
-/// What a `#[doc = "…"]` says.
+/// Returns the text of a `#[doc = "…"]` attribute.
 fn doc_text(attribute: &Attribute) -> Option<String> {
     match &attribute.meta {
         Meta::NameValue(pair) if pair.path.is_ident("doc") => match &pair.value {
@@ -106,7 +105,7 @@ fn doc_text(attribute: &Attribute) -> Option<String> {
     }
 }
 
-/// Takes a trait out of a `derive`; says whether it was there.
+/// Removes a trait from the `derive` attributes. Returns whether it was present.
 fn remove_derive(attributes: &mut [Attribute], name: &str) -> bool {
     let mut found = false;
     for attribute in attributes.iter_mut().filter(|attribute| attribute.path().is_ident("derive")) {

@@ -31,9 +31,9 @@ const OPERATION: &str = "  /caredb/v1/org-appointments/{id}/confirm/:
         2XX:
           description: Confirmed.
         4XX:
-          $ref: '#/components/responses/Refused'
+          $ref: '#/components/responses/ClientError'
         5XX:
-          $ref: '#/components/responses/Failed'
+          $ref: '#/components/responses/ServerError'
 
 ";
 

@@ -52,9 +52,9 @@ const OPERATION: &str = "  /caredb/v1/org-rooms/{id}/:
                   attributes:
                     name: Room 4
         4XX:
-          $ref: '#/components/responses/Refused'
+          $ref: '#/components/responses/ClientError'
         5XX:
-          $ref: '#/components/responses/Failed'
+          $ref: '#/components/responses/ServerError'
 
 ";
 

@@ -198,9 +198,9 @@ pub(crate) const EDITS: [Edit; 10] = [
                 $ref: '#/components/schemas/PatientDocument'
               example: *patient
         4XX:
-          $ref: '#/components/responses/Refused'
+          $ref: '#/components/responses/ClientError'
         5XX:
-          $ref: '#/components/responses/Failed'
+          $ref: '#/components/responses/ServerError'
 
   /caredb/v1/org-appointments/:\n",
         )],
@@ -230,9 +230,9 @@ pub(crate) const EDITS: [Edit; 10] = [
         2XX:
           description: Deleted. A body, where there is one, says nothing that this contract relies on.
         4XX:
-          $ref: '#/components/responses/Refused'
+          $ref: '#/components/responses/ClientError'
         5XX:
-          $ref: '#/components/responses/Failed'
+          $ref: '#/components/responses/ServerError'
 ",
             "",
         )],

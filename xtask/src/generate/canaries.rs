@@ -1,7 +1,7 @@
-//! The list of every type, filled with canaries, for the test that nothing prints them.
+//! Test data for the redaction test: every type, with a canary in each marked property.
 //!
-//! Generated, so that a new type cannot be forgotten. What it calls is written by hand, in
-//! `crates/carium-api/tests/redaction.rs`.
+//! It is generated so that a new type cannot be forgotten. `crates/carium-api/tests/redaction.rs` has the macros that it
+//! calls.
 
 use std::collections::BTreeSet;
 
@@ -24,7 +24,7 @@ pub(super) fn output(sources: &Sources, header: &Header) -> Output {
     checks.extend(of_types(&onboarding, "onboarding", own));
     checks.extend(of_calls(&sources.api));
     let file: File = syn::parse_quote! {
-        //! Every type that the specs lead to, filled with canaries.
+        //! Every generated type, filled with canaries.
 
         use carium_api::{ClientCaredbExt as _, ClientIdentityExt as _, ClientShowboatExt as _, onboarding, types};
 
@@ -41,7 +41,7 @@ pub(super) fn output(sources: &Sources, header: &Header) -> Output {
     }
 }
 
-/// The traits that the calls need are named after the tags of the spec.
+/// Imports the traits of the calls, which are named after the tags of the spec.
 fn with_traits_of(mut file: File, spec: &Spec) -> File {
     let mut tags: Vec<_> = spec
         .operations()
@@ -66,9 +66,9 @@ fn of_types(spec: &Spec, module: &str, wanted: impl Fn(&str) -> bool) -> Vec<pro
         let ident = format_ident!("{name}");
         let is_document = schema.get("properties").is_some();
         let check = if is_document { quote!(crate::document!) } else { quote!(crate::value!) };
-        for filling in [Filling::Expected, Filling::Odd, Filling::Null, Filling::Missing] {
+        for filling in [Filling::Expected, Filling::Unexpected, Filling::Null, Filling::Missing] {
             let Sample { value, canaries } = sample(spec, name, filling);
-            // Only answers are read leniently, and many have nothing in them that could be otherwise.
+            // Only responses have lenient properties, and many schemas have none.
             let is_same = || value == sample(spec, name, Filling::Expected).value;
             if filling != Filling::Expected && (!sides.in_response(name) || is_same()) {
                 continue;
@@ -80,7 +80,7 @@ fn of_types(spec: &Spec, module: &str, wanted: impl Fn(&str) -> bool) -> Vec<pro
     checks
 }
 
-/// The builders of calls that have a body, each with its body in it.
+/// Returns a check for the builder of each call with a body.
 fn of_calls(spec: &Spec) -> Vec<proc_macro2::TokenStream> {
     let operations = spec.operations();
     operations

@@ -1,4 +1,4 @@
-//! The client: types, builders and a method for each operation, by `progenitor`.
+//! Generates the client with `progenitor`: types, builders and one method per operation.
 
 use progenitor::{CrateVers, GenerationSettings, Generator, InterfaceStyle, TagStyle};
 use syn::{File, Item};
@@ -11,11 +11,11 @@ use crate::spec::Spec;
 
 const FOLDER: &str = "crates/carium-api/src/generated";
 
-/// What is allowed in generated code, and why, once for all of it.
+/// Root module of the generated code, with the lints that are allowed in it.
 const ROOT: &str = "\
-//! Generated from the files in `specs/`. See `ARCHITECTURE.md` for how.
+//! Generated from the files in `specs/`. See `ARCHITECTURE.md`.
 
-// The generators' style is theirs. What must hold for users (docs, Debug, no unsafe) is not allowed here.
+// Style lints are allowed. Lints that matter for users (docs, `Debug`, no `unsafe`) are not.
 #![allow(clippy::all, clippy::pedantic, clippy::unwrap_used, unused_qualifications)]
 
 pub(crate) mod client;
@@ -26,7 +26,7 @@ pub mod types;
 
 pub(super) fn outputs(spec: &Spec, header: &Header) -> Result<Vec<Output>, String> {
     let mut file = generate(spec)?;
-    let mut types = rust::modules::take(&mut file.items, "types").ok_or("progenitor wrote no types")?;
+    let mut types = rust::modules::take(&mut file.items, "types").ok_or("progenitor generated no types")?;
 
     rust::options::unwrap(&mut types);
     rust::derives::complete(&mut types);
@@ -36,18 +36,18 @@ pub(super) fn outputs(spec: &Spec, header: &Header) -> Result<Vec<Output>, Strin
     let required = rust::open::open(&mut types, spec, |name| sides.in_request(name));
     types.attrs.insert(
         0,
-        syn::parse_quote!(#![doc = " The types of requests and answers, one for each schema of the spec."]),
+        syn::parse_quote!(#![doc = " Types of requests and responses: one per schema of the spec."]),
     );
 
     keep_calls(&mut file);
     rust::paths::redirect(&mut file);
-    rust::calls::through_the_seam(&mut file)?;
+    rust::calls::use_transport(&mut file)?;
     rust::docs::document_calls(&mut file, spec);
     let mut builder =
-        rust::modules::take(&mut file.items, "builder").ok_or("progenitor wrote no builders")?;
+        rust::modules::take(&mut file.items, "builder").ok_or("progenitor generated no builders")?;
     rust::privacy::hide_builders(&mut builder.items);
     finish_builders(&mut builder);
-    // The same names that the generator imports, from here.
+    // Import the names that the generator uses from this crate instead.
     builder.items.retain(|item| !matches!(item, Item::Use(_)));
     let imports: File = syn::parse_quote! {
         #[allow(unused_imports)]
@@ -83,13 +83,13 @@ pub(super) fn outputs(spec: &Spec, header: &Header) -> Result<Vec<Output>, Strin
     Ok(outputs)
 }
 
-/// What builders get beside what the generators give them.
+/// Completes generated builders.
 pub(super) fn finish_builders(file: &mut File) {
     rust::setters::take_options(&mut file.items);
     rust::setters::default_extras(&mut file.items);
 }
 
-/// The modules inside the module of types, as files of their own.
+/// Splits the submodules of the types module into separate files.
 pub(super) fn parts_of_types(types: &mut File) -> Vec<(&'static str, File)> {
     let parts = ["builder", "defaults", "error"]
         .into_iter()
@@ -99,7 +99,7 @@ pub(super) fn parts_of_types(types: &mut File) -> Vec<(&'static str, File)> {
         if let Item::Mod(module) = item
             && module.ident == "defaults"
         {
-            // It holds nothing that is public.
+            // The module has no public items.
             module.vis = syn::Visibility::Inherited;
         }
     }
@@ -108,35 +108,35 @@ pub(super) fn parts_of_types(types: &mut File) -> Vec<(&'static str, File)> {
 
 fn generate(spec: &Spec) -> Result<File, String> {
     let openapi = lowered(spec)?;
-    without_panic("the client could not be generated", || {
+    without_panic("cannot generate the client", || {
         let tokens = generator().generate_tokens(&openapi).map_err(|error| error.to_string())?;
-        syn::parse2(tokens).map_err(|error| format!("progenitor wrote what is not Rust: {error}"))
+        syn::parse2(tokens).map_err(|error| format!("progenitor generated invalid Rust: {error}"))
     })
 }
 
-/// The spec as `progenitor` reads it.
+/// Returns the lowered spec in the types of `openapiv3`, which `progenitor` reads.
 pub(super) fn lowered(spec: &Spec) -> Result<openapiv3::OpenAPI, String> {
     serde_path_to_error::deserialize(lower::lower(spec)).map_err(|error| {
         let pointer = format!("/{}", error.path().to_string().replace('.', "/"));
-        let what = format!("this is not OpenAPI 3.0: {}", error.inner());
-        let mend = "compare this part with one like it that is understood";
-        crate::finding::report(&[spec.document.finding("openapi", &pointer, what, mend)])
+        let message = format!("this is not valid OpenAPI 3.0: {}", error.inner());
+        let fix = "compare this part with a similar one that is valid";
+        crate::finding::report(&[spec.document.finding("openapi", &pointer, message, fix)])
     })
 }
 
-/// The generator, set for this workspace.
+/// Returns `progenitor` with the settings of this workspace.
 pub(super) fn generator() -> Generator {
     let mut settings = GenerationSettings::default();
     settings
         .with_interface(InterfaceStyle::Builder)
         .with_tag(TagStyle::Separate)
-        // In order, so that what is printed of a map's names is the same each time.
+        // Ordered maps make printed output deterministic.
         .with_map_type("::std::collections::BTreeMap")
         .with_crate("carium_api", CrateVers::Any, None);
     Generator::new(&settings)
 }
 
-/// Of the client, the methods are generated; the client itself is written by hand, in `carium_api::client`.
+/// Keeps only the generated methods. The client itself is written by hand, in `carium_api::client`.
 fn keep_calls(file: &mut File) {
     file.items.retain(|item| match item {
         Item::Trait(_) => true,

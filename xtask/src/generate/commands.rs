@@ -1,4 +1,4 @@
-//! The table that the command line makes its raw commands from: what a person has to know of each operation.
+//! Generates the table of operations from which `carium api` builds its commands.
 
 use quote::{format_ident, quote};
 use serde_json::Value;
@@ -12,7 +12,7 @@ use crate::spec::{Mark, Operation, Spec, members};
 const FOLDER: &str = "crates/carium-cli/src/generated";
 
 const ROOT: &str = "\
-//! Generated from `specs/carium.yaml`. See `ARCHITECTURE.md` for how.
+//! Generated from `specs/carium.yaml`. See `ARCHITECTURE.md`.
 
 // The descriptions are the spec's own.
 #![allow(clippy::all, clippy::pedantic)]
@@ -42,7 +42,7 @@ fn table(spec: &Spec, header: &Header) -> Output {
                 quote!(Some(#text))
             },
         );
-        let secrets = secrets_of_answers(spec, operation);
+        let secrets = secrets_of_responses(spec, operation);
         quote! {
             Command {
                 operation: &operations::#name,
@@ -55,7 +55,7 @@ fn table(spec: &Spec, header: &Header) -> Output {
         }
     });
     let mut file: File = syn::parse_quote! {
-        //! What there is to know of each operation before it is called, in the order of the spec.
+        //! The operations with their parameters, in the order of the spec.
 
         use carium::api::operations;
 
@@ -100,9 +100,9 @@ fn parameter_row(spec: &Spec, parameter: &Value) -> proc_macro2::TokenStream {
     }
 }
 
-/// Flags that every command has, and those that each raw command has beside its parameters. A test of the command
-/// line fails where one is missing here that a parameter is called like.
-const TAKEN: [&str; 17] = [
+/// Flags that every command has, and flags of `carium api` commands. A test of the program fails if a parameter has the
+/// name of a flag that is missing here.
+const RESERVED_FLAGS: [&str; 17] = [
     "account",
     "ask-code",
     "base-url",
@@ -122,20 +122,20 @@ const TAKEN: [&str; 17] = [
     "version",
 ];
 
-/// The flag of a parameter: letters, digits and dashes, so that no shell takes it for something else.
+/// Returns the flag of a parameter. It consists of letters, digits and dashes, which need no quoting in a shell.
 fn flag_of(name: &str) -> String {
     let words = name.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     let flag = words.collect::<Vec<_>>().join("-").to_ascii_lowercase();
-    if TAKEN.contains(&flag.as_str()) { format!("{flag}-parameter") } else { flag }
+    if RESERVED_FLAGS.contains(&flag.as_str()) { format!("{flag}-parameter") } else { flag }
 }
 
-/// The example of an operation's body, which the linter asks for.
+/// Returns the example body of an operation. The linter requires one.
 fn example_of_body(operation: &Operation<'_>) -> Option<Value> {
     operation.request_content().find_map(|(_, _, content)| content.get("example").cloned())
 }
 
-/// The names of what is secret in the answers of an operation.
-fn secrets_of_answers(spec: &Spec, operation: &Operation<'_>) -> Vec<String> {
+/// Returns the names of secret members in the responses of an operation.
+fn secrets_of_responses(spec: &Spec, operation: &Operation<'_>) -> Vec<String> {
     let mut names = Vec::new();
     for (_, _, response) in operation.responses() {
         for (_, content) in members(spec.resolve(response).get("content")) {
@@ -147,11 +147,11 @@ fn secrets_of_answers(spec: &Spec, operation: &Operation<'_>) -> Vec<String> {
     names
 }
 
-/// Deeper than any answer, and an end to schemas that contain themselves.
-const DEEPEST: usize = 16;
+/// Maximum depth, which ends the recursion for schemas that contain themselves.
+const MAX_DEPTH: usize = 16;
 
 fn collect(spec: &Spec, schema: &Value, depth: usize, names: &mut Vec<String>) {
-    if depth == DEEPEST {
+    if depth == MAX_DEPTH {
         return;
     }
     let expected = schema.get("x-expect").and_then(Value::as_str).and_then(|name| spec.schema(name));

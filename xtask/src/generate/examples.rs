@@ -1,16 +1,15 @@
-//! The example answers of the spec, for the tests that read them.
+//! Exports the example responses of the spec for tests.
 
 use serde_json::{Value, json};
 
 use super::Output;
 use crate::spec::Spec;
 
-/// A list of `{operation, status, body}`, an entry for each answer of each operation. A range such as
-/// `2XX` stands as its first status. JSON has no comments, so this one file has no header; `--check`
-/// guards it like the others.
+/// Returns a list of `{operation, status, body}`, one entry per response of each operation. A range such as `2XX` is
+/// represented by its first status. The file has no header, because JSON has no comments.
 pub(super) fn output(spec: &Spec) -> Output {
     let operations = spec.operations();
-    let answers = operations.iter().flat_map(|operation| {
+    let responses = operations.iter().flat_map(|operation| {
         operation.responses().map(|(status, _, response)| {
             let content = spec.resolve(response).get("content").and_then(Value::as_object);
             let example = content.and_then(|content| content.values().next()?.get("example")).cloned();
@@ -18,9 +17,9 @@ pub(super) fn output(spec: &Spec) -> Output {
             json!({ "operation": operation.id(), "status": status, "body": example })
         })
     });
-    let answers = Value::Array(answers.collect());
+    let responses = Value::Array(responses.collect());
     Output {
         path: "crates/carium-api/tests/generated/examples.json".to_owned(),
-        text: format!("{answers:#}\n"),
+        text: format!("{responses:#}\n"),
     }
 }

@@ -1,10 +1,10 @@
-//! What stands at the top of a generated file: where it comes from, and the command that makes it.
+//! The header of generated files: source, hash and command.
 
 use sha2::{Digest, Sha256};
 
 use super::{ONBOARDING, SPEC, Sources};
 
-/// The headers of one run.
+/// The hashes of the specs, for headers.
 #[derive(Debug, Clone)]
 pub(crate) struct Header {
     api: String,
@@ -16,12 +16,12 @@ impl Header {
         Self { api: hash(&sources.api.document.text), onboarding: hash(&sources.onboarding.text) }
     }
 
-    /// The header of a file that follows from the spec of the API.
+    /// Returns the header of a file that is generated from the API spec.
     pub(crate) fn api(&self, comment: &str) -> String {
         lines(comment, &[(SPEC, &self.api)])
     }
 
-    /// The header of a file that follows from both specs.
+    /// Returns the header of a file that is generated from both specs.
     pub(crate) fn both(&self, comment: &str) -> String {
         lines(comment, &[(SPEC, &self.api), (ONBOARDING, &self.onboarding)])
     }

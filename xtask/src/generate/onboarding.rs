@@ -1,4 +1,4 @@
-//! The types of a row of an onboarding file, by `typify`, the version that `progenitor` uses.
+//! Generates the types of an onboarding row with `typify`, in the version that `progenitor` uses.
 
 use schemars::schema::Schema;
 use syn::File;
@@ -18,9 +18,9 @@ pub(super) fn outputs(sources: &Sources, header: &Header) -> Result<Vec<Output>,
     rust::derives::complete(&mut types);
     rust::privacy::hide_types(&mut types, &schema);
     rust::docs::document_types(&mut types, &schema);
-    // A row is something that one writes.
+    // Rows are written by users, like requests.
     let required = rust::open::open(&mut types, &schema, |_| true);
-    types.attrs.insert(0, syn::parse_quote!(#![doc = " One row of a bulk onboarding file, and its parts."]));
+    types.attrs.insert(0, syn::parse_quote!(#![doc = " One row of an onboarding file, and its parts."]));
 
     let code = |path: &str, file: &File| Output {
         path: format!("{FOLDER}/{path}"),
@@ -40,16 +40,17 @@ fn generate(schema: &Spec, api: &Spec) -> Result<File, String> {
     let lowered = lower::lower_json_schema(schema, api);
     let schemas = crate::spec::members(lowered.pointer("/components/schemas"))
         .map(|(name, schema)| {
-            let schema: Schema = serde_path_to_error::deserialize(schema.clone())
-                .map_err(|error| format!("{}: {name} is not JSON Schema: {error}", super::ONBOARDING))?;
+            let schema: Schema = serde_path_to_error::deserialize(schema.clone()).map_err(|error| {
+                format!("{}: {name} is not valid JSON Schema: {error}", super::ONBOARDING)
+            })?;
             Ok((name.to_owned(), schema))
         })
         .collect::<Result<Vec<_>, String>>()?;
-    without_panic("the types of the onboarding file could not be generated", || {
+    without_panic("cannot generate the types of the onboarding file", || {
         let mut settings = TypeSpaceSettings::default();
         settings.with_struct_builder(true).with_crate("carium_api", CrateVers::Any, None);
         let mut space = TypeSpace::new(&settings);
         space.add_ref_types(schemas).map_err(|error| error.to_string())?;
-        syn::parse2(space.to_stream()).map_err(|error| format!("typify wrote what is not Rust: {error}"))
+        syn::parse2(space.to_stream()).map_err(|error| format!("typify generated invalid Rust: {error}"))
     })
 }

@@ -1,4 +1,4 @@
-//! The table of operations.
+//! Generates the table of operations.
 
 use std::collections::BTreeSet;
 
@@ -10,8 +10,8 @@ use super::header::Header;
 use crate::rust;
 use crate::spec::Spec;
 
-/// The names of the properties of whatever a request can hold.
-fn fields_of_requests(spec: &Spec) -> BTreeSet<&str> {
+/// Returns the names of all properties that a request can contain.
+fn request_fields(spec: &Spec) -> BTreeSet<&str> {
     let sides = spec.sides();
     spec.schemas()
         .filter(|(name, _)| sides.in_request(name))
@@ -48,22 +48,22 @@ pub(super) fn output(spec: &Spec, header: &Header) -> Output {
             };
         }
     });
-    let fields = fields_of_requests(spec);
+    let fields = request_fields(spec);
     let mut file: File = syn::parse_quote! {
-        //! The table of operations: a row for each, which travels with every request.
+        //! The table of operations. The entry of an operation is passed along with every request.
 
         use http::Method;
 
         use crate::operation::{Operation, RetryClass};
 
-        /// The release of the service that this crate was written against.
+        /// The release of the service that this crate was written for.
         pub const API_VERSION: &str = #version;
 
-        /// Every operation, in the order of the spec.
+        /// All operations, in the order of the spec.
         pub static ALL: &[&Operation] = &[#(&#names),*];
 
-        /// The names of all attributes that a request can have, in order. A name that the service mentions is
-        /// safe to print when it is one of these.
+        /// The names of all attributes of requests, sorted. A field name in a response is safe to print if it is one of
+        /// these.
         pub static FIELDS: &[&str] = &[#(#fields),*];
 
         #(#rows)*

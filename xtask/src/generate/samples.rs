@@ -1,36 +1,36 @@
-//! Values that satisfy a schema, with a canary in every marked place.
+//! Sample values for schemas, with a canary in every marked property.
 //!
-//! A canary is a text that stands nowhere else: where it turns up, the value that held it has been printed.
+//! A canary is a text that occurs nowhere else. If it appears in output, the marked value was printed.
 
 use serde_json::{Map, Value, json};
 
 use crate::spec::{Mark, SCHEMA_REF, Spec, referred_schema};
 
-/// How the lenient properties of an answer are filled.
+/// How to fill the lenient properties of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Filling {
-    /// As the spec expects.
+    /// With a value of the expected type.
     Expected,
-    /// With what the spec does not expect, which counts as PHI whatever its mark says.
-    Odd,
+    /// With a value of another type, which is treated as PHI regardless of its mark.
+    Unexpected,
     /// With `null`.
     Null,
-    /// Not at all.
+    /// Omitted.
     Missing,
 }
 
-/// A value, and the canaries in it.
+/// A value and its canaries.
 #[derive(Debug)]
 pub(super) struct Sample {
     pub(super) value: Value,
     pub(super) canaries: Vec<String>,
 }
 
-/// A value of a named schema, whole: every property is there.
+/// Returns a value of a named schema with all its properties.
 pub(super) fn sample(spec: &Spec, name: &str, filling: Filling) -> Sample {
     let mut sampler = Sampler { spec, filling, canaries: Vec::new() };
     let reference = json!({ "$ref": format!("{SCHEMA_REF}{name}") });
-    let value = sampler.value(&reference, Mark::Silent);
+    let value = sampler.value(&reference, Mark::Unmarked);
     Sample { value, canaries: sampler.canaries }
 }
 
@@ -43,7 +43,7 @@ struct Sampler<'a> {
 impl Sampler<'_> {
     fn value(&mut self, schema: &Value, around: Mark) -> Value {
         let own = self.spec.mark(schema);
-        let mark = if own == Mark::Silent { around } else { own };
+        let mark = if own == Mark::Unmarked { around } else { own };
         if let Some(name) = referred_schema(schema).or_else(|| schema.get("x-expect").and_then(Value::as_str))
             && let Some(target) = self.spec.schema(name)
         {
@@ -62,11 +62,11 @@ impl Sampler<'_> {
         let mut object = Map::new();
         for (name, property) in crate::spec::members(schema.get("properties")) {
             let value = match self.filling {
-                Filling::Odd if self.spec.is_lenient(property) => {
-                    // A map where a scalar is expected; where a map may be, any map would do, so a text.
+                Filling::Unexpected if self.spec.is_lenient(property) => {
+                    // A map if a scalar is expected, and a text if a map is expected.
                     let kind = self.spec.resolve_schema(property).get("type");
                     let is_map = kind.is_some_and(|kind| kind == "object");
-                    if is_map { json!(self.canary()) } else { json!({ "odd": self.canary() }) }
+                    if is_map { json!(self.canary()) } else { json!({ "unexpected": self.canary() }) }
                 }
                 Filling::Null if self.spec.is_lenient(property) => Value::Null,
                 Filling::Missing if self.spec.is_lenient(property) => continue,
@@ -84,7 +84,7 @@ impl Sampler<'_> {
         Value::Object(object)
     }
 
-    /// Within its bounds where there are any; a marked one without a maximum is one that stands nowhere else.
+    /// Returns the minimum, or a unique number if the property is marked and has no maximum.
     fn number(&mut self, schema: &Value, mark: Mark) -> Value {
         if mark.is_hidden() && schema.get("maximum").is_none() {
             let number = 7_310_000 + self.canaries.len();
@@ -96,7 +96,7 @@ impl Sampler<'_> {
 
     fn text(&mut self, schema: &Value, mark: Mark) -> Value {
         if let Some(values) = schema.get("enum").and_then(Value::as_array) {
-            // The value itself is the canary, with the name that the generators make of it.
+            // The value is the canary, together with the variant name that the generators derive from it.
             let value = values.first().cloned().unwrap_or_default();
             if mark.is_hidden()
                 && let Some(text) = value.as_str()
@@ -127,7 +127,7 @@ impl Sampler<'_> {
                 let canary = self.canary();
                 json!(format!("{canary}@example.com"))
             }
-            // The one pattern so far is that of a phone number; another needs an example that satisfies it.
+            // The only pattern so far is that of a phone number. Any other needs an example that matches it.
             (_, Some(pattern)) if pattern.as_str().is_some_and(|pattern| pattern.starts_with(r"^\+")) => {
                 self.keep(format!("+1555{:07}", 9_000_000 + number))
             }
@@ -179,12 +179,12 @@ components:
 ";
 
     #[test]
-    fn every_marked_place_holds_a_canary_and_every_odd_one_too() {
+    fn fills_marked_and_unexpected_properties_with_canaries() {
         let spec = Spec::parse("t.yaml", SPEC).unwrap();
         let expected = sample(&spec, "Person", Filling::Expected);
         assert_eq!(expected.canaries.len(), 3, "{expected:?}");
         assert_eq!(expected.value["city"], "Springfield");
-        let odd = sample(&spec, "Person", Filling::Odd);
-        assert_eq!(odd.canaries.len(), 4, "{odd:?}");
+        let unexpected = sample(&spec, "Person", Filling::Unexpected);
+        assert_eq!(unexpected.canaries.len(), 4, "{unexpected:?}");
     }
 }

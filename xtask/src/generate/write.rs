@@ -1,4 +1,4 @@
-//! Generated files onto the disk.
+//! Writes generated files to disk.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 use super::{FOLDERS, Output};
 
-/// Writes what differs, removes what is no longer generated; returns the paths of both.
+/// Writes the files that differ and removes those that are no longer generated. Returns the paths of both.
 pub(crate) fn write(root: &Path, outputs: &[Output]) -> io::Result<Vec<String>> {
     let mut changed = Vec::new();
     for output in outputs {
         let path = root.join(&output.path);
-        // A file that is as it should be keeps its time, and cargo does not build it again.
+        // An unchanged file keeps its modification time, so that cargo does not rebuild it.
         if fs::read_to_string(&path).is_ok_and(|text| text == output.text) {
             continue;
         }
@@ -22,15 +22,15 @@ pub(crate) fn write(root: &Path, outputs: &[Output]) -> io::Result<Vec<String>> 
         fs::write(&path, &output.text)?;
         changed.push(output.path.clone());
     }
-    for path in left_over(root, outputs)? {
+    for path in stale_files(root, outputs)? {
         fs::remove_file(root.join(&path))?;
         changed.push(path);
     }
     Ok(changed)
 }
 
-/// The files in the folders of generated files that nothing generates.
-pub(super) fn left_over(root: &Path, outputs: &[Output]) -> io::Result<Vec<String>> {
+/// Returns the files in the folders of generated files that are no longer generated.
+pub(super) fn stale_files(root: &Path, outputs: &[Output]) -> io::Result<Vec<String>> {
     let wanted: BTreeSet<_> = outputs.iter().map(|output| root.join(&output.path)).collect();
     let mut found = Vec::new();
     for folder in FOLDERS {

@@ -87,7 +87,7 @@ impl<'a> Context<'a> {
     /// What the document says of printing the values of a schema, wherever its reference leads.
     pub(super) fn mark(&self, value: &Value) -> Mark {
         match self.spec.mark(value) {
-            Mark::Silent => self.spec.mark(self.referred(value)),
+            Mark::Unmarked => self.spec.mark(self.referred(value)),
             mark => mark,
         }
     }

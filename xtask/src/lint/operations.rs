@@ -109,7 +109,7 @@ pub(super) fn refusal(context: &Context<'_>, out: &mut Vec<Finding>) {
             .collect();
         if !missing.is_empty() {
             let what = format!("{} has no response for {}", operation_name(operation), listed(missing));
-            let mend = "write it as a reference to `#/components/responses/Refused` or `…/Failed`";
+            let mend = "write it as a reference to `#/components/responses/ClientError` or `…/Failed`";
             context.report(out, "refusal", &join(&operation.pointer, "responses"), what, mend);
         }
     }

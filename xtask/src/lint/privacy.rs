@@ -187,7 +187,7 @@ fn own_name<'n>(node: &'n Node<'_>) -> Option<&'n str> {
 
 fn is_marked(context: &Context<'_>, node: &Node<'_>) -> bool {
     let schema = node.value.get("schema").filter(|_| node.kind == Kind::Parameter);
-    [Some(node.value), schema].into_iter().flatten().any(|it| context.mark(it) != Mark::Silent)
+    [Some(node.value), schema].into_iter().flatten().any(|it| context.mark(it) != Mark::Unmarked)
 }
 
 fn can_be_marked(node: &Node<'_>) -> bool {

@@ -1,37 +1,39 @@
-//! The generated methods hand their request to the seam.
+//! Makes generated methods send their requests through `Transport`.
 //!
-//! `progenitor` sends a request through three hooks and hands what they return to code that knows
-//! `reqwest`'s types only: a failure of sign-in has no way out, and the errors print bodies and URLs. Here
-//! the last statements of each method become one call with the operation's row of the table, whose
-//! answer has been read whole. The header `api-version`, which the vendor does not know, goes, and `accept`
-//! names the vendor's media type.
+//! `progenitor` sends requests through three hooks and `reqwest`'s types. A sign-in failure cannot be reported that way,
+//! and the errors print bodies and URLs. This pass replaces the last statements of each method by one call with the entry
+//! of the operation table. It also removes the header `api-version`, which the vendor does not use, and sets the vendor's
+//! media type in `accept`.
 
 use quote::format_ident;
 use syn::visit_mut::{self, VisitMut};
 use syn::{Block, Expr, File, ImplItemFn, LitStr, Stmt};
 
-/// The name of the row of the table of operations that stands for an operation.
+/// Returns the name of the static for an operation in the operation table.
 pub(crate) fn row_name(operation_id: &str) -> syn::Ident {
     format_ident!("{}", operation_id.to_uppercase())
 }
 
-/// Rewrites every method that sends; says which ones do not look as expected.
-pub(crate) fn through_the_seam(file: &mut File) -> Result<(), String> {
+/// Rewrites every method that sends a request.
+///
+/// # Errors
+/// Names the methods that do not have the expected form.
+pub(crate) fn use_transport(file: &mut File) -> Result<(), String> {
     let mut rewrite = Rewrite::default();
     rewrite.visit_file_mut(file);
-    if rewrite.refused.is_empty() {
+    if rewrite.unexpected.is_empty() {
         Ok(())
     } else {
         Err(format!(
-            "the methods of {} send their requests in a way that this xtask does not know; has progenitor been updated?",
-            rewrite.refused.join(", ")
+            "the methods of {} do not have the expected form; check whether progenitor was updated",
+            rewrite.unexpected.join(", ")
         ))
     }
 }
 
 #[derive(Default)]
 struct Rewrite {
-    refused: Vec<String>,
+    unexpected: Vec<String>,
 }
 
 impl VisitMut for Rewrite {
@@ -39,11 +41,11 @@ impl VisitMut for Rewrite {
         visit_mut::visit_impl_item_fn_mut(self, function);
         if function.sig.ident == "send" && rewrite(&mut function.block).is_none() {
             let docs: Vec<_> = function.attrs.iter().filter_map(super::doc_text).collect();
-            self.refused.push(docs.join(" ").trim().to_owned());
+            self.unexpected.push(docs.join(" ").trim().to_owned());
         }
     }
 
-    /// `client.client.post(url)`, on `reqwest`'s client, becomes a builder of requests that needs none.
+    /// Replaces `client.client.post(url)`, which uses `reqwest`'s client, by a `RequestBuilder`.
     fn visit_expr_mut(&mut self, expression: &mut Expr) {
         visit_mut::visit_expr_mut(self, expression);
         if let Expr::MethodCall(call) = expression
@@ -65,28 +67,28 @@ impl VisitMut for Rewrite {
 fn rewrite(block: &mut Block) -> Option<()> {
     let mut operation = None;
     let mut statements = Vec::new();
-    let mut seen = 0;
+    let mut replaced = 0;
     for statement in std::mem::take(&mut block.stmts) {
-        match kind(&statement) {
-            Kind::Info(id) => operation = Some(row_name(&id)),
-            Kind::Hook | Kind::Result | Kind::ApiVersion => seen += 1,
-            Kind::Exec => {
+        match classify(&statement) {
+            StatementKind::Info(id) => operation = Some(row_name(&id)),
+            StatementKind::Hook | StatementKind::Result | StatementKind::ApiVersion => replaced += 1,
+            StatementKind::Exec => {
                 let row = operation.clone()?;
                 statements.push(syn::parse_quote! {
                     let response = client.call(&crate::operations::#row, request).await?;
                 });
             }
-            Kind::Other => statements.push(statement),
+            StatementKind::Other => statements.push(statement),
         }
     }
-    without_idle_headers(&mut statements);
+    remove_empty_header_map(&mut statements);
     block.stmts = statements;
-    // Both hooks, the result and the header: anything else is a shape that nobody has looked at.
-    (operation.is_some() && seen == 4).then_some(())
+    // Two hooks, the result and the header. Any other form is unknown.
+    (operation.is_some() && replaced == 4).then_some(())
 }
 
-/// Where the header that went was the only one, the map that held it goes too.
-fn without_idle_headers(statements: &mut Vec<Stmt>) {
+/// Removes the header map if the removed header was its only entry.
+fn remove_empty_header_map(statements: &mut Vec<Stmt>) {
     let is_map = |statement: &Stmt| matches!(statement, Stmt::Local(local) if matches!(&local.pat, syn::Pat::Ident(name) if name.ident == "header_map"));
     let is_filled = statements.iter().any(|statement| {
         matches!(statement, Stmt::Expr(..)) && quote::quote!(#statement).to_string().contains("header_map")
@@ -94,14 +96,14 @@ fn without_idle_headers(statements: &mut Vec<Stmt>) {
     if !is_filled {
         statements.retain(|statement| !is_map(statement));
         for statement in statements {
-            WithoutHeaders.visit_stmt_mut(statement);
+            RemoveHeaders.visit_stmt_mut(statement);
         }
     }
 }
 
-struct WithoutHeaders;
+struct RemoveHeaders;
 
-impl VisitMut for WithoutHeaders {
+impl VisitMut for RemoveHeaders {
     fn visit_expr_mut(&mut self, expression: &mut Expr) {
         if let Expr::MethodCall(call) = expression
             && call.method == "headers"
@@ -112,7 +114,7 @@ impl VisitMut for WithoutHeaders {
     }
 
     fn visit_local_mut(&mut self, local: &mut syn::Local) {
-        // Nothing changes the request any more, now that no hook does.
+        // Without the hooks, the request is not modified.
         if let syn::Pat::Ident(name) = &mut local.pat
             && name.ident == "request"
         {
@@ -123,7 +125,7 @@ impl VisitMut for WithoutHeaders {
     }
 }
 
-enum Kind {
+enum StatementKind {
     Info(String),
     Hook,
     Exec,
@@ -132,31 +134,33 @@ enum Kind {
     Other,
 }
 
-fn kind(statement: &Stmt) -> Kind {
+fn classify(statement: &Stmt) -> StatementKind {
     match statement {
         Stmt::Local(local) => {
-            let Some(init) = &local.init else { return Kind::Other };
+            let Some(init) = &local.init else { return StatementKind::Other };
             match &*init.expr {
-                Expr::Struct(made) if made.path.is_ident("OperationInfo") => {
-                    made.fields.first().and_then(|field| text(&field.expr)).map_or(Kind::Other, Kind::Info)
-                }
-                Expr::Await(awaited) if is_call(&awaited.base, "exec") => Kind::Exec,
+                Expr::Struct(made) if made.path.is_ident("OperationInfo") => made
+                    .fields
+                    .first()
+                    .and_then(|field| text(&field.expr))
+                    .map_or(StatementKind::Other, StatementKind::Info),
+                Expr::Await(awaited) if is_call(&awaited.base, "exec") => StatementKind::Exec,
                 Expr::Try(tried) if matches!(&*tried.expr, Expr::Path(path) if path.path.is_ident("result")) => {
-                    Kind::Result
+                    StatementKind::Result
                 }
-                _ => Kind::Other,
+                _ => StatementKind::Other,
             }
         }
         Stmt::Expr(Expr::Try(tried), _) => match &*tried.expr {
             Expr::Await(awaited) if is_call(&awaited.base, "pre") || is_call(&awaited.base, "post") => {
-                Kind::Hook
+                StatementKind::Hook
             }
-            _ => Kind::Other,
+            _ => StatementKind::Other,
         },
         Stmt::Expr(call @ Expr::MethodCall(_), _) if is_call(call, "append") && names_api_version(call) => {
-            Kind::ApiVersion
+            StatementKind::ApiVersion
         }
-        _ => Kind::Other,
+        _ => StatementKind::Other,
     }
 }
 

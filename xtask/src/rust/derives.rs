@@ -1,14 +1,14 @@
-//! Traits and accessors that values of the API should have and the generators do not give.
+//! Adds traits and accessors that the generators do not provide.
 //!
-//! Ids are keys of maps and are copied about; documents are compared in tests; text is asked for its text,
-//! all the more where `Display` hides it.
+//! IDs are used as map keys and copied, documents are compared in tests, and `as_str` returns the text of values whose
+//! `Display` hides it.
 
 use quote::quote;
 use syn::{Attribute, Expr, ExprMatch, File, ImplItem, Item, ItemStruct, Stmt, Type};
 
 use super::outermost;
 
-/// What a newtype over one of these can derive beside `Clone` and `Debug`.
+/// Types whose newtypes can derive the traits of plain values.
 const PLAIN_VALUES: [&str; 3] = ["Uuid", "NaiveDate", "NonZeroU64"];
 
 pub(crate) fn complete(file: &mut File) {
@@ -17,29 +17,29 @@ pub(crate) fn complete(file: &mut File) {
             derive(attrs, &["PartialEq"]);
         }
         let mut accessor = None;
-        let mut more = Vec::new();
+        let mut conversions = Vec::new();
         match &mut item {
             Item::Struct(newtype) if is_newtype_over(newtype, &PLAIN_VALUES) => {
                 derive(&mut newtype.attrs, &["Copy", "Eq", "Hash", "Ord", "PartialEq", "PartialOrd"]);
-                more.extend(from_inside(newtype));
+                conversions.extend(into_optional_from_inner(newtype));
             }
             Item::Struct(newtype) if is_newtype_over(newtype, &["String"]) => {
                 let name = &newtype.ident;
                 accessor = Some(syn::parse_quote! {
                     impl #name {
-                        /// The text.
+                        /// Returns the text.
                         pub fn as_str(&self) -> &str { &self.0 }
                     }
                 });
             }
             Item::Impl(implementation) => {
-                accessor = text_of_enum(implementation).or_else(|| text_form(implementation));
+                accessor = enum_as_str(implementation).or_else(|| from_text(implementation));
             }
             _ => {}
         }
         file.items.push(item);
         file.items.extend(accessor);
-        file.items.extend(more);
+        file.items.extend(conversions);
     }
 }
 
@@ -51,9 +51,8 @@ fn is_newtype_over(item: &ItemStruct, names: &[&str]) -> bool {
         })
 }
 
-/// The generators write an enum's text into its `Display`; the same match serves `as_str`, which says it
-/// even where [`super::privacy`] hides the `Display`.
-fn text_of_enum(implementation: &syn::ItemImpl) -> Option<Item> {
+/// Derives `as_str` for an enum from the `match` in its generated `Display`, which [`super::privacy`] may replace.
+fn enum_as_str(implementation: &syn::ItemImpl) -> Option<Item> {
     let (path, _) = implementation.trait_.as_ref()?;
     if path.segments.last()?.ident != "Display" {
         return None;
@@ -75,7 +74,7 @@ fn text_of_enum(implementation: &syn::ItemImpl) -> Option<Item> {
     let name: &Type = &implementation.self_ty;
     Some(syn::parse_quote! {
         impl #name {
-            /// The text that stands for this on the wire.
+            /// Returns the JSON text of this value.
             pub fn as_str(&self) -> &'static str {
                 match *self { #(#arms),* }
             }
@@ -83,8 +82,8 @@ fn text_of_enum(implementation: &syn::ItemImpl) -> Option<Item> {
     })
 }
 
-/// The setters of optional fields take what the newtype is made of, too; of what counts from 1, a plain number.
-fn from_inside(newtype: &ItemStruct) -> Vec<Item> {
+/// Lets setters of optional fields accept the inner value of a newtype, and `u64` for numbers that start at 1.
+fn into_optional_from_inner(newtype: &ItemStruct) -> Vec<Item> {
     let name = &newtype.ident;
     let Some(inner) = newtype.fields.iter().next().map(|field| &field.ty) else { return Vec::new() };
     let mut items: Vec<Item> = vec![syn::parse_quote! {
@@ -106,15 +105,15 @@ fn from_inside(newtype: &ItemStruct) -> Vec<Item> {
     items
 }
 
-/// What can be read from its text says so, for the setters of optional fields.
-fn text_form(implementation: &syn::ItemImpl) -> Option<Item> {
+/// Implements `FromText` for types with `FromStr`, for setters of optional fields.
+fn from_text(implementation: &syn::ItemImpl) -> Option<Item> {
     let (path, _) = implementation.trait_.as_ref()?;
     let name = &implementation.self_ty;
     (path.segments.last()?.ident == "FromStr")
         .then(|| syn::parse_quote!(impl ::carium_api::FromText for #name {}))
 }
 
-/// Adds traits to the derive that an item has.
+/// Adds traits to the `derive` attribute of an item.
 fn derive(attributes: &mut [Attribute], traits: &[&str]) {
     for name in traits {
         super::remove_derive(attributes, name);
@@ -132,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_can_be_copied_and_enums_say_their_text() {
+    fn ids_are_copy_and_enums_have_as_str() {
         let mut file = syn::parse_quote! {
             #[derive(Clone, Debug)]
             pub struct Id(pub ::uuid::Uuid);

@@ -1,11 +1,11 @@
-//! What the generated helpers for `httpmock` need beside what `progenitor` writes.
+//! Completes the generated helpers for `httpmock`.
 
 use syn::visit_mut::{self, VisitMut};
 use syn::{Attribute, File, ImplItem, Item, LitStr};
 
 use super::{doc_text, outermost};
 
-/// Answers carry the vendor's media type, and every public item has its sentence.
+/// Sets the vendor's media type in responses and documents every public item.
 pub(crate) fn complete(file: &mut File) {
     MediaType.visit_file_mut(file);
     Docs.visit_file_mut(file);
@@ -30,20 +30,22 @@ impl VisitMut for Docs {
             Item::Struct(item) => {
                 let name = item.ident.to_string();
                 let text = match name.strip_suffix("When") {
-                    Some(operation) => format!("What a request of `{operation}` is expected to be."),
-                    None => format!("What answers a request of `{}`.", name.trim_end_matches("Then")),
+                    Some(operation) => format!("Expectations for a request of `{operation}`."),
+                    None => {
+                        format!("The mocked response to a request of `{}`.", name.trim_end_matches("Then"))
+                    }
                 };
                 describe(&mut item.attrs, &text);
             }
             Item::Trait(item) => {
                 describe(
                     &mut item.attrs,
-                    "A method for each operation of the API: what to expect of its request, and what to answer.",
+                    "One method per operation: sets the expected request and the mocked response.",
                 );
                 for member in &mut item.items {
                     if let syn::TraitItem::Fn(function) = member {
                         let name = function.sig.ident.to_string();
-                        describe(&mut function.attrs, &format!("Answers requests of `{name}`."));
+                        describe(&mut function.attrs, &format!("Mocks `{name}`."));
                     }
                 }
             }
@@ -51,7 +53,7 @@ impl VisitMut for Docs {
                 let owner = outermost(&item.self_ty).map(|(name, _)| name.to_string()).unwrap_or_default();
                 for member in &mut item.items {
                     if let ImplItem::Fn(function) = member {
-                        let text = sentence(&function.sig.ident.to_string(), owner.ends_with("When"));
+                        let text = method_doc(&function.sig.ident.to_string(), owner.ends_with("When"));
                         describe(&mut function.attrs, &text);
                     }
                 }
@@ -62,16 +64,26 @@ impl VisitMut for Docs {
     }
 }
 
-fn sentence(function: &str, expects: bool) -> String {
+fn method_doc(function: &str, expects: bool) -> String {
     match function {
-        "new" => "Begins, from `httpmock`'s own type.".to_owned(),
-        "into_inner" => "`httpmock`'s own type, for what this one does not permit.".to_owned(),
-        "client_error" => "Answers with a status from 400 to 499. Panics for any other.".to_owned(),
-        "server_error" => "Answers with a status from 500 to 599. Panics for any other.".to_owned(),
-        "success" => "Answers with a status from 200 to 299. Panics for any other.".to_owned(),
+        "new" => "Wraps the type of `httpmock`.".to_owned(),
+        "into_inner" => {
+            "Returns the wrapped type of `httpmock`, for everything that this type does not support."
+                .to_owned()
+        }
+        "client_error" => {
+            "Responds with a status from 400 to 499.\n\n# Panics\nThe status is outside this range."
+                .to_owned()
+        }
+        "server_error" => {
+            "Responds with a status from 500 to 599.\n\n# Panics\nThe status is outside this range."
+                .to_owned()
+        }
+        "success" => "Responds with a status from 200 to 299.\n\n# Panics\nThe status is outside this range."
+            .to_owned(),
         "body" => "Expects this body.".to_owned(),
         name if expects => format!("Expects this `{name}`."),
-        name => format!("Answers `{name}`."),
+        name => format!("Responds with `{name}`."),
     }
 }
 

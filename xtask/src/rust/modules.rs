@@ -1,15 +1,15 @@
-//! One generated file into several: a module that was written inline becomes a file of its own.
+//! Splits generated code into files: an inline module becomes a separate file.
 
 use syn::{AttrStyle, File, Item, ItemMod};
 
-/// Takes the items of a module out, and leaves `pub mod name;` with its docs behind.
+/// Moves the items of a module into a new file and leaves `pub mod name;` with its docs.
 pub(crate) fn take(items: &mut [Item], name: &str) -> Option<File> {
     let module = find(items, name)?;
     let (_, items) = module.content.take()?;
     module.semi = Some(syn::token::Semi::default());
-    // What is allowed in generated code is said once, at the root of all of it.
+    // The root module has the `allow` attributes for all generated code.
     module.attrs.retain(|attribute| !attribute.path().is_ident("allow"));
-    // What stood inside goes with the inside.
+    // Inner attributes move with the content.
     let (attrs, outer) = std::mem::take(&mut module.attrs)
         .into_iter()
         .partition(|attribute| matches!(attribute.style, AttrStyle::Inner(_)));

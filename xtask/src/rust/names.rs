@@ -1,27 +1,26 @@
-//! The names that the generators give to what the spec names, for those who ask before anything is generated.
+//! The Rust names that the generators derive from names in the spec.
 //!
-//! `typify` and `progenitor` make identifiers with `heck`, after the same replacements; a test of
-//! [`crate::diff`] finds each of these names in the generated code.
+//! `typify` and `progenitor` derive identifiers with `heck` after the replacements below.
 
 use heck::{ToPascalCase, ToSnakeCase, ToUpperCamelCase};
 use syn::Ident;
 
-/// The field, setter or method that stands for a property or a parameter.
+/// Returns the name of the field, setter or method for a property or parameter.
 pub(crate) fn field(name: &str) -> String {
     identifier(str::to_snake_case, name)
 }
 
-/// The variant that stands for a value of an enum.
+/// Returns the variant for an enum value.
 pub(crate) fn variant(value: &str) -> String {
     identifier(str::to_pascal_case, value)
 }
 
-/// The builder of a call, which is named after the operation.
+/// Returns the name of the builder of a call.
 pub(crate) fn builder(operation_id: &str) -> String {
     identifier(str::to_pascal_case, operation_id)
 }
 
-/// The trait with the operations of a tag.
+/// Returns the name of the trait with the operations of a tag.
 pub(crate) fn extension(tag: &str) -> String {
     format!("Client{}Ext", tag.to_upper_camel_case())
 }
@@ -33,7 +32,7 @@ fn identifier(case: fn(&str) -> String, name: &str) -> String {
     if !identifier.starts_with(|letter: char| letter.is_alphabetic() || letter == '_') {
         identifier = format!("{}{identifier}", case("x"));
     }
-    // A keyword.
+    // Keywords get an underscore.
     if syn::parse_str::<Ident>(&identifier).is_err() {
         identifier.push('_');
     }
@@ -45,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_identifiers_in_the_case_of_their_kind() {
+    fn derives_identifiers_in_the_expected_case() {
         for (name, expected) in [
             ("first-name", "first_name"),
             ("type", "type_"),

@@ -1,9 +1,8 @@
-//! Types that can grow without breaking those who use them.
+//! Makes types extensible, so that a new field or value in the spec does not break callers.
 //!
-//! A field or a value more in the spec is to be nothing to a program that does not use it. So structs and the enums of
-//! values are `#[non_exhaustive]`: nobody outside writes one out or takes it apart whole. What a request cannot do
-//! without stands once more in a module of its own, as plain structs: who writes a request names all of it, and the
-//! compiler says where one more is required.
+//! Structs and value enums become `#[non_exhaustive]`. The module `required` has a plain struct with the required fields
+//! of each request type, which converts into it. A new required field is then a compile error at the place where the
+//! request is built.
 
 use std::collections::BTreeSet;
 
@@ -11,10 +10,10 @@ use quote::quote;
 use syn::visit_mut::{self, VisitMut};
 use syn::{Field, File, Item, ItemStruct, LitStr, Path};
 
-use super::{named_fields, outermost, serde_says};
+use super::{has_serde_option, named_fields, outermost};
 use crate::spec::Spec;
 
-/// Marks what can grow, and makes the module of what those that are requests cannot do without.
+/// Marks types as non-exhaustive and returns the module `required` for the request types.
 pub(crate) fn open(types: &mut File, spec: &Spec, is_request: impl Fn(&str) -> bool) -> File {
     let required = required(types, is_request);
     for item in &mut types.items {
@@ -29,13 +28,13 @@ pub(crate) fn open(types: &mut File, spec: &Spec, is_request: impl Fn(&str) -> b
         }
     }
     types.items.push(syn::parse_quote! {
-        #[doc = " What requests cannot do without: a struct for each, which becomes the request by `into`."]
+        #[doc = " The required fields of requests: one struct per request type, which converts into it."]
         pub mod required;
     });
     required
 }
 
-/// Whether a schema is one of a few values, rather than one of a few types.
+/// Returns `true` for an enum of values, in contrast to an enum of types.
 fn has_values(spec: &Spec, name: &str) -> bool {
     spec.schema(name).is_some_and(|schema| schema.get("enum").is_some())
 }
@@ -44,24 +43,25 @@ fn required(types: &File, is_request: impl Fn(&str) -> bool) -> File {
     let structs: Vec<_> = types.items.iter().filter_map(as_struct).collect();
     let names: BTreeSet<_> = types.items.iter().filter_map(name_of).collect();
     let mut file: File = syn::parse_quote! {
-        //! What requests cannot do without: a struct for each, which becomes the request by `into`.
+        //! The required fields of requests: one struct per request type, which converts into it.
     };
     for item in structs.into_iter().filter(|item| is_request(&item.ident.to_string())) {
         let Some(fields) = named_fields(item) else { continue };
-        let (needed, rest): (Vec<_>, Vec<_>) = fields.named.iter().partition(|field| is_needed(field));
-        if needed.is_empty() {
+        let (required_fields, optional_fields): (Vec<_>, Vec<_>) =
+            fields.named.iter().partition(|field| is_required(field));
+        if required_fields.is_empty() {
             continue;
         }
         let name = &item.ident;
-        let doc = format!(" What a [`{name}`](super::{name}) cannot do without.");
-        let parts = needed.iter().map(|field| {
+        let doc = format!(" The required fields of [`{name}`](super::{name}).");
+        let parts = required_fields.iter().map(|field| {
             let mut field = (*field).clone();
             field.attrs.retain(|attribute| attribute.path().is_ident("doc"));
-            FromInside(&names).visit_type_mut(&mut field.ty);
+            AddSuper(&names).visit_type_mut(&mut field.ty);
             field
         });
-        let given = needed.iter().map(|field| &field.ident);
-        let filled = rest.iter().map(|field| {
+        let given = required_fields.iter().map(|field| &field.ident);
+        let filled = optional_fields.iter().map(|field| {
             let (name, value) = (&field.ident, default_of(field));
             quote!(#name: #value)
         });
@@ -98,18 +98,18 @@ fn name_of(item: &Item) -> Option<String> {
     }
 }
 
-/// Whether a request has to say this: nothing stands for it where it is left out.
-fn is_needed(field: &Field) -> bool {
+/// Returns `true` if a field has no default.
+fn is_required(field: &Field) -> bool {
     let is_option = outermost(&field.ty).is_some_and(|(name, _)| name == "Option");
-    !is_option && !serde_says(field, "default") && !serde_says(field, "flatten")
+    !is_option && !has_serde_option(field, "default") && !has_serde_option(field, "flatten")
 }
 
-/// What a field has where nothing is said of it, as serde is told.
+/// Returns the default of a field according to its serde attribute.
 fn default_of(field: &Field) -> syn::Expr {
     let named =
         field.attrs.iter().filter(|attribute| attribute.path().is_ident("serde")).find_map(|attribute| {
             let mut path = None;
-            // What cannot be read names nothing.
+            // An attribute that cannot be parsed has no default.
             let _ = attribute.parse_nested_meta(|meta| {
                 if meta.input.peek(syn::Token![=]) {
                     let text = meta.value()?.parse::<LitStr>()?;
@@ -127,10 +127,10 @@ fn default_of(field: &Field) -> syn::Expr {
     }
 }
 
-/// The types beside the module, as they are called inside it.
-struct FromInside<'a>(&'a BTreeSet<String>);
+/// Prefixes the names of types in the parent module with `super::`.
+struct AddSuper<'a>(&'a BTreeSet<String>);
 
-impl VisitMut for FromInside<'_> {
+impl VisitMut for AddSuper<'_> {
     fn visit_path_mut(&mut self, path: &mut Path) {
         visit_mut::visit_path_mut(self, path);
         let is_beside = path.get_ident().is_some_and(|name| self.0.contains(&name.to_string()));
@@ -150,7 +150,7 @@ components: {schemas: {New: {properties: {kind: {$ref: '#/components/schemas/Kin
 ";
 
     #[test]
-    fn what_can_grow_is_open_and_a_request_names_all_that_it_needs() {
+    fn marks_types_non_exhaustive_and_lists_required_fields() {
         let mut file = syn::parse_quote! {
             pub enum Kind { A }
             pub enum Choice { A(Kind), B(String) }
@@ -177,6 +177,6 @@ components: {schemas: {New: {properties: {kind: {$ref: '#/components/schemas/Kin
         assert!(required.contains("type_: super::defaults::new_type(),"), "{required}");
         assert!(required.contains("rest: ::std::default::Default::default(),"), "{required}");
         assert!(!required.contains("pub note") && !required.contains("struct Read"), "{required}");
-        assert!(required.contains("finish_non_exhaustive"), "what it holds is not printed: {required}");
+        assert!(required.contains("finish_non_exhaustive"), "Debug shows no values: {required}");
     }
 }

@@ -1,15 +1,15 @@
-//! `Option<Attribute<T>>` to `Attribute<T>`, and the same for `Change<T>`.
+//! Replaces `Option<Attribute<T>>` by `Attribute<T>`, and `Option<Change<T>>` by `Change<T>`.
 //!
-//! The generators wrap everything that is not required into an `Option`. These two types hold that case
-//! themselves, and serde would read a `null` into the `Option` before they saw it.
+//! The generators wrap every optional property into an `Option`. These two types represent absence themselves, and with
+//! the `Option` serde would read `null` as `None`.
 
 use syn::visit_mut::{self, VisitMut};
 use syn::{Field, File, Type};
 
 use super::outermost;
 
-/// The types that say by themselves that a value is not there, and how serde asks them.
-const OWN_ABSENCE: [(&str, &str); 2] =
+/// Types that represent absence themselves, with the predicate for serde.
+const TYPES_WITH_ABSENCE: [(&str, &str); 2] =
     [("Attribute", "::carium_api::Attribute::is_missing"), ("Change", "::carium_api::Change::is_keep")];
 
 pub(crate) fn unwrap(file: &mut File) {
@@ -39,7 +39,7 @@ impl VisitMut for Unwrap {
     }
 }
 
-/// The type inside an `Option`, where it is one of those that need none.
+/// Returns the type inside an `Option` if it represents absence itself.
 fn wrapped(ty: &Type) -> Option<Type> {
     let (name, inner) = outermost(ty)?;
     let inner = inner.filter(|_| name == "Option")?;
@@ -48,7 +48,7 @@ fn wrapped(ty: &Type) -> Option<Type> {
 
 fn absence(ty: &Type) -> Option<&'static str> {
     let (name, _) = outermost(ty)?;
-    OWN_ABSENCE.iter().find(|(own, _)| name == own).map(|(_, is_absent)| *is_absent)
+    TYPES_WITH_ABSENCE.iter().find(|(own, _)| name == own).map(|(_, is_absent)| *is_absent)
 }
 
 #[cfg(test)]
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_types_that_know_absence_lose_their_option() {
+    fn removes_option_only_from_types_with_absence() {
         let mut file = syn::parse_quote! {
             struct A {
                 #[serde(rename = "x-y", skip_serializing_if = "::std::option::Option::is_none")]

@@ -1,7 +1,5 @@
-//! Paths in generated code that lead elsewhere here.
-//!
-//! The names of headers come from `http`, which `reqwest` only passes on: the seam speaks `http`, so that
-//! who implements it needs no HTTP client.
+//! Replaces `reqwest::header` by `http::header` in generated code, so that an implementation of `Transport` needs no HTTP
+//! client.
 
 use syn::visit_mut::{self, VisitMut};
 use syn::{File, Path};

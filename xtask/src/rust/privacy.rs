@@ -1,20 +1,18 @@
-//! `Debug` and `Display` that show that a marked value is there, never what it is.
+//! Replaces `Debug` and `Display` of types with marked values by implementations that hide them.
 //!
-//! The generators derive `Debug` with every field, the password of a login included. Here the derive goes,
-//! and an implementation comes in its place that knows the marks of the spec. A field that the spec does
-//! not know is treated as marked: what nobody has looked at is not printed.
+//! The generators derive `Debug` for every field, including passwords. This pass replaces the derive by an implementation
+//! that follows the marks of the spec. A field that the spec does not describe is treated as marked.
 //!
-//! Builders hold the same values, some of them inside messages of failed conversions, and are only asked
-//! for while something is put together: theirs shows no field at all.
+//! Builders contain the same values, some of them in messages of failed conversions, so their `Debug` shows no fields.
 
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{Field, File, Item, ItemImpl, ItemStruct, Type};
 
-use super::{named_fields, outermost, remove_derive, serde_says, wire_name};
+use super::{has_serde_option, named_fields, outermost, remove_derive, wire_name};
 use crate::spec::{Mark, Spec};
 
-/// Hides what the spec marks in the types that stand for its schemas, and everything in their builders.
+/// Hides marked values in types, and all fields in their builders.
 pub(crate) fn hide_types(file: &mut File, spec: &Spec) {
     with_companions(&mut file.items, |item| match item {
         Item::Struct(item) => hide_struct(item, spec),
@@ -37,7 +35,7 @@ pub(crate) fn hide_types(file: &mut File, spec: &Spec) {
     });
 }
 
-/// Hides everything in the structs that put something together.
+/// Hides all fields of builders.
 pub(crate) fn hide_builders(items: &mut Vec<Item>) {
     with_companions(items, |item| {
         let Item::Struct(item) = item else { return None };
@@ -55,7 +53,7 @@ pub(crate) fn hide_builders(items: &mut Vec<Item>) {
     });
 }
 
-/// Puts what a function makes of an item right behind it.
+/// Inserts the implementation that a function returns for an item after the item.
 fn with_companions(items: &mut Vec<Item>, mut companion: impl FnMut(&mut Item) -> Option<ItemImpl>) {
     for mut item in std::mem::take(items) {
         let implementation = companion(&mut item);
@@ -71,13 +69,13 @@ fn mark_of(spec: &Spec, name: &str) -> Mark {
 fn hide_struct(item: &mut ItemStruct, spec: &Spec) -> Option<ItemImpl> {
     let name = item.ident.to_string();
     let Some(fields) = named_fields(item) else {
-        // A newtype over one value of the spec.
+        // A newtype of a schema.
         let mark = mark_of(spec, &name);
         return (mark.is_hidden() && remove_derive(&mut item.attrs, "Debug"))
             .then(|| debug_opaque(&item.ident, mark));
     };
-    // A mark on the whole is one on each part of it.
-    let whole = spec.schema(&name).map_or(Mark::Silent, |schema| spec.mark(schema));
+    // A mark on the type applies to each field.
+    let whole = spec.schema(&name).map_or(Mark::Unmarked, |schema| spec.mark(schema));
     let mark = |field| if whole.is_hidden() { whole } else { field_mark(spec, &name, field) };
     let marks: Vec<_> = fields.named.iter().map(mark).collect();
     if !marks.iter().any(|mark| mark.is_hidden()) {
@@ -96,8 +94,8 @@ fn hide_struct(item: &mut ItemStruct, spec: &Spec) -> Option<ItemImpl> {
 }
 
 fn field_mark(spec: &Spec, owner: &str, field: &Field) -> Mark {
-    // The flattened rest of an object prints its names only, by its own type.
-    if serde_says(field, "flatten") && is_map_of_unknown(&field.ty) {
+    // `Unknown` hides its value, so the additional members show only their names.
+    if has_serde_option(field, "flatten") && is_map_of_unknown(&field.ty) {
         return Mark::Plain;
     }
     let property = spec
@@ -119,7 +117,7 @@ fn shown(field: &Field, mark: Mark) -> TokenStream {
         return quote!(.field(#label, &self.#ident));
     }
     let hidden = hidden(mark);
-    // Whether there is a value may be seen, so that a log still tells what was sent at all.
+    // The presence of a value is shown.
     match outermost(&field.ty) {
         Some((outer, Some(_))) if outer == "Option" => {
             quote!(.field(#label, &self.#ident.as_ref().map(|_| #hidden)))
@@ -150,7 +148,7 @@ fn debug_opaque(ident: &syn::Ident, mark: Mark) -> ItemImpl {
     }
 }
 
-/// The generators give `Display` to newtypes and enums; for a marked one, the value gives way to a label.
+/// Replaces the generated `Display` of a marked newtype or enum by its label.
 fn hide_display(item: &mut ItemImpl, spec: &Spec) {
     let is_display = item
         .trait_
@@ -191,7 +189,7 @@ components:
     }
 
     #[test]
-    fn marked_fields_show_that_they_are_there_and_others_show_what_they_are() {
+    fn hides_marked_fields_and_shows_others() {
         let text = hidden(syn::parse_quote! {
             #[derive(Clone, Debug)]
             pub struct Login { pub name: Option<String>, pub password: Secret, pub locale: String }
@@ -203,28 +201,31 @@ components:
     }
 
     #[test]
-    fn a_type_that_the_spec_does_not_know_is_hidden_and_a_mark_on_the_whole_is_on_each_part() {
+    fn hides_unknown_types_and_all_fields_of_marked_types() {
         let text = hidden(syn::parse_quote! {
             #[derive(Debug)]
-            pub struct Surprise(String);
+            pub struct Undescribed(String);
             #[derive(Debug)]
             pub struct Home { pub street: String }
         });
-        assert!(text.contains(r#"f.debug_tuple("Surprise").field(&::carium_api::Redacted::Phi)"#), "{text}");
+        assert!(
+            text.contains(r#"f.debug_tuple("Undescribed").field(&::carium_api::Redacted::Phi)"#),
+            "{text}"
+        );
         assert!(text.contains(r#".field("street", &::carium_api::Redacted::Phi)"#), "{text}");
     }
 
     #[test]
-    fn a_field_that_the_spec_does_not_know_is_hidden() {
+    fn hides_unknown_fields() {
         let text = hidden(syn::parse_quote! {
             #[derive(Debug)]
-            pub struct Login { pub surprise: String }
+            pub struct Login { pub undescribed: String }
         });
-        assert!(text.contains(r#".field("surprise", &::carium_api::Redacted::Phi)"#), "{text}");
+        assert!(text.contains(r#".field("undescribed", &::carium_api::Redacted::Phi)"#), "{text}");
     }
 
     #[test]
-    fn a_marked_value_hides_in_display_too() {
+    fn hides_marked_values_in_display() {
         let text = hidden(syn::parse_quote! {
             #[derive(Debug)]
             pub struct Mail(String);
@@ -237,7 +238,7 @@ components:
     }
 
     #[test]
-    fn builders_show_no_field() {
+    fn builders_show_no_fields() {
         let text = hidden(syn::parse_quote! {
             pub mod builder {
                 #[derive(Clone, Debug)]

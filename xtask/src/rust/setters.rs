@@ -1,8 +1,6 @@
-//! Setters of optional fields that take what setters of required ones do.
+//! Makes setters of optional fields accept the value, an `Option` or the text form.
 //!
-//! The generators let a required field be set by its text and an optional one by an `Option` only, or the
-//! other way round, from one builder to the next. Here every optional one takes the value, an `Option` of
-//! it, or its text.
+//! The generated builders are inconsistent: some setters accept only an `Option`, others only the text.
 
 use std::collections::BTreeMap;
 
@@ -30,7 +28,7 @@ pub(crate) fn take_options(items: &mut [Item]) {
             let field = fields.iter().find(|(name, _)| setter.sig.ident == name);
             let Some((_, ty)) = field.filter(|_| setter.sig.inputs.len() == 2) else { continue };
             let name = &setter.sig.ident;
-            let message = format!("`{}` cannot be set: {{e}}", name.to_string().trim_end_matches('_'));
+            let message = format!("invalid value for `{}`: {{e}}", name.to_string().trim_end_matches('_'));
             setter.sig.generics = syn::Generics::default();
             let value: FnArg = syn::parse_quote!(value: impl ::carium_api::IntoOptional<#ty>);
             if let Some(last) = setter.sig.inputs.last_mut() {
@@ -44,7 +42,7 @@ pub(crate) fn take_options(items: &mut [Item]) {
     }
 }
 
-/// What a builder needs no value for has one: nothing sent beyond the spec is the usual case.
+/// Gives the field `extra` a default, because requests usually have no additional members.
 pub(crate) fn default_extras(items: &mut [Item]) {
     for item in items {
         let Item::Impl(item) = item else { continue };
@@ -61,7 +59,7 @@ pub(crate) fn default_extras(items: &mut [Item]) {
     }
 }
 
-/// The fields of a builder that may stay unset, each with the type inside its `Option`.
+/// Returns the optional fields of a builder with the type inside the `Option`.
 fn optional_fields(item: &ItemStruct) -> Vec<(String, Type)> {
     let fields = super::named_fields(item).into_iter().flat_map(|fields| &fields.named);
     fields
@@ -85,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_optional_setters_change() {
+    fn changes_only_optional_setters() {
         let mut file: syn::File = syn::parse_quote! {
             pub struct Person { name: Result<String, String>, mail: Result<Option<super::Mail>, String> }
             impl Person {

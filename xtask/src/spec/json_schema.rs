@@ -1,16 +1,16 @@
-//! A schema of OpenAPI 3.0 as a schema of JSON Schema, so that a real validator can judge examples.
+//! Translates OpenAPI 3.0 schemas to JSON Schema, so that a validator can check examples.
 //!
-//! OpenAPI 3.0 took the words of JSON Schema draft 5 and changed two of their meanings: `nullable`
-//! stands where JSON Schema writes a list of types, and `exclusiveMinimum` is a flag of `minimum`.
+//! OpenAPI 3.0 uses the keywords of JSON Schema draft 5 with two differences: `nullable` replaces a list of types, and
+//! `exclusiveMinimum` is a flag of `minimum`.
 
 use serde_json::{Map, Value, json};
 
 use super::Spec;
 
-/// The oldest dialect in which `uuid` is a format, and the siblings of a reference count.
+/// The oldest dialect with the format `uuid` and with siblings of references.
 const DIALECT: &str = "https://json-schema.org/draft/2019-09/schema";
 
-/// The schema, closed over the named schemas of the spec.
+/// Translates a schema and includes the named schemas of the spec.
 pub(crate) fn json_schema(spec: &Spec, schema: &Value) -> Value {
     let mut translated = translate(schema);
     let components: Map<String, Value> =
@@ -22,7 +22,7 @@ pub(crate) fn json_schema(spec: &Spec, schema: &Value) -> Value {
     translated
 }
 
-/// The schema by itself; what it refers to has to be translated too.
+/// Translates a schema without the schemas that it refers to.
 pub(crate) fn translate(schema: &Value) -> Value {
     match schema {
         Value::Array(items) => Value::Array(items.iter().map(translate).collect()),
@@ -33,28 +33,28 @@ pub(crate) fn translate(schema: &Value) -> Value {
 
 fn translate_map(map: &Map<String, Value>) -> Value {
     let mut out = Map::new();
-    for (word, value) in map {
-        match word.as_str() {
-            // Names of properties are not words of the language.
+    for (keyword, value) in map {
+        match keyword.as_str() {
+            // Names of properties are not keywords.
             "properties" => {
                 let properties = value.as_object().into_iter().flatten();
                 let properties: Map<_, _> =
                     properties.map(|(name, schema)| (name.clone(), translate(schema))).collect();
-                out.insert(word.clone(), Value::Object(properties));
+                out.insert(keyword.clone(), Value::Object(properties));
             }
             "example" | "default" | "enum" => {
-                out.insert(word.clone(), value.clone());
+                out.insert(keyword.clone(), value.clone());
             }
             "exclusiveMinimum" | "exclusiveMaximum" if value.is_boolean() => {
-                let bound = if word == "exclusiveMinimum" { "minimum" } else { "maximum" };
+                let bound = if keyword == "exclusiveMinimum" { "minimum" } else { "maximum" };
                 if value == &Value::Bool(true)
                     && let Some(limit) = map.get(bound)
                 {
-                    out.insert(word.clone(), limit.clone());
+                    out.insert(keyword.clone(), limit.clone());
                 }
             }
             _ => {
-                out.insert(word.clone(), translate(value));
+                out.insert(keyword.clone(), translate(value));
             }
         }
     }
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn nullable_accepts_null_and_only_then() {
+    fn only_nullable_schemas_accept_null() {
         assert!(accepts(&json!({"type": "string", "nullable": true}), &Value::Null));
         assert!(!accepts(&json!({"type": "string"}), &Value::Null));
         assert!(accepts(&json!({"type": "string", "enum": ["a"], "nullable": true}), &Value::Null));
@@ -96,21 +96,21 @@ mod tests {
     }
 
     #[test]
-    fn exclusive_bounds_are_flags() {
+    fn translates_exclusive_bounds() {
         let schema = json!({"type": "integer", "minimum": 3, "exclusiveMinimum": true});
         assert!(!accepts(&schema, &json!(3)));
         assert!(accepts(&schema, &json!(4)));
     }
 
     #[test]
-    fn references_and_formats_are_followed() {
+    fn validates_references_and_formats() {
         let schema = json!({"$ref": "#/components/schemas/Id"});
         assert!(accepts(&schema, &json!("aa6243fb-e4c1-44a0-ae3c-f4c4ab115002")));
         assert!(!accepts(&schema, &json!("james")));
     }
 
     #[test]
-    fn a_property_may_have_the_name_of_a_word() {
+    fn property_may_have_the_name_of_a_keyword() {
         let schema = json!({"type": "object", "properties": {"nullable": {"type": "boolean"}, "enum": {"type": "string"}}});
         assert!(accepts(&schema, &json!({"nullable": true, "enum": "a"})));
     }

@@ -1,42 +1,42 @@
-//! What the spec says of printing a value: `x-phi` and `x-secret`.
+//! Privacy marks: `x-phi` and `x-secret`.
 
 use serde_json::Value;
 
 use super::{Spec, referred_schema};
 
-/// What the spec says of printing a value.
+/// The privacy mark of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mark {
-    /// Nothing.
-    Silent,
-    /// That it may be printed: an explicit `false`.
+    /// Not marked.
+    Unmarked,
+    /// May be printed: explicitly `false`.
     Plain,
-    /// That it is protected health information.
+    /// Protected health information.
     Phi,
-    /// That it is a credential or a capability.
+    /// A password, token or presigned URL.
     Secret,
 }
 
 impl Mark {
-    /// Whether the value must never be printed.
+    /// Returns `true` if the value must not be printed.
     pub(crate) fn is_hidden(self) -> bool {
         matches!(self, Self::Phi | Self::Secret)
     }
 
-    /// What a schema says itself, whatever it refers to.
+    /// Returns the mark of a schema itself, without its references.
     pub(crate) fn own(schema: &Value) -> Self {
         let flag = |name: &str| schema.get(name).and_then(Value::as_bool);
         match (flag("x-secret"), flag("x-phi")) {
             (Some(true), _) => Self::Secret,
             (_, Some(true)) => Self::Phi,
-            (None, None) => Self::Silent,
+            (None, None) => Self::Unmarked,
             _ => Self::Plain,
         }
     }
 }
 
-/// The mark of a schema: its own, else that of what it refers to, else that of its items or values. A mark
-/// that hides wins over a nearer one that does not: nobody unhides by accident.
+/// Returns the mark of a schema: its own, that of the referenced schema, or that of its items or values. A mark that hides
+/// takes precedence over one that does not, so that a value is not revealed by accident.
 pub(super) fn of(spec: &Spec, schema: &Value) -> Mark {
     let own = Mark::own(schema);
     let target = referred_schema(schema).and_then(|name| spec.schema(name)).map(Mark::own);
@@ -45,7 +45,7 @@ pub(super) fn of(spec: &Spec, schema: &Value) -> Mark {
     let values = values.map(|values| of(spec, values));
     let all = [Some(own), target, items, values];
     let known = |wanted: fn(&Mark) -> bool| all.into_iter().flatten().find(wanted);
-    known(|mark| mark.is_hidden()).or_else(|| known(|mark| *mark != Mark::Silent)).unwrap_or(Mark::Silent)
+    known(|mark| mark.is_hidden()).or_else(|| known(|mark| *mark != Mark::Unmarked)).unwrap_or(Mark::Unmarked)
 }
 
 #[cfg(test)]
@@ -55,13 +55,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_marked_below_is_marked_and_hiding_wins() {
+    fn inherits_marks_and_hiding_takes_precedence() {
         let spec =
             "components: {schemas: {Mail: {type: string, x-phi: true}, Free: {type: string, x-phi: false}}}";
         let spec = Spec::parse("t.yaml", spec).unwrap();
         let mail = json!({"$ref": "#/components/schemas/Mail"});
         for (schema, mark) in [
-            (json!({"type": "string"}), Mark::Silent),
+            (json!({"type": "string"}), Mark::Unmarked),
             (json!({"type": "string", "x-secret": false}), Mark::Plain),
             (mail.clone(), Mark::Phi),
             (json!({"allOf": [mail], "x-phi": false}), Mark::Phi),

@@ -1,52 +1,52 @@
-//! The operations of a spec, each with its place.
+//! The operations of a spec with their locations.
 
 use serde_json::Value;
 
 use super::{Spec, members};
 use crate::document::join;
 
-/// The HTTP methods that OpenAPI 3.0 knows, as it writes them.
+/// The HTTP methods of OpenAPI 3.0.
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 
-/// One operation.
+/// An operation.
 #[derive(Debug, Clone)]
 pub(crate) struct Operation<'a> {
     /// The path template.
     pub(crate) path: &'a str,
-    /// The method, in lower case.
+    /// The method in lowercase.
     pub(crate) method: &'a str,
-    /// Where the operation stands, as a JSON pointer.
+    /// The JSON pointer of the operation.
     pub(crate) pointer: String,
-    /// The operation itself.
+    /// The operation object.
     pub(crate) value: &'a Value,
-    /// The path item around it, whose parameters it shares.
+    /// The path item, whose parameters also apply.
     pub(crate) item: &'a Value,
     root: &'a Value,
 }
 
 impl<'a> Operation<'a> {
-    /// The operation's id; empty where there is none, which the linter reports.
+    /// Returns the operation ID. It is empty if missing, which the linter reports.
     pub(crate) fn id(&self) -> &'a str {
         self.text("operationId").unwrap_or_default()
     }
 
-    /// A member of the operation that is text.
+    /// Returns a string member of the operation.
     pub(crate) fn text(&self, member: &str) -> Option<&'a str> {
         self.value.get(member).and_then(Value::as_str)
     }
 
-    /// The tag that names the service; one an operation.
+    /// Returns the tag, which is the name of the service.
     pub(crate) fn tag(&self) -> Option<&'a str> {
         super::strings(self.value.get("tags")).next()
     }
 
-    /// Whether the operation wants an access token: what it says itself, else what the document says.
+    /// Returns whether the operation needs an access token, according to its own `security` or that of the document.
     pub(crate) fn needs_token(&self) -> bool {
         let security = self.value.get("security").or_else(|| self.root.get("security"));
         security.and_then(Value::as_array).is_some_and(|schemes| !schemes.is_empty())
     }
 
-    /// The parameters, those of the path item first, each with its pointer; references not followed.
+    /// Returns the parameters with their pointers, those of the path item first. References are not resolved.
     pub(crate) fn parameters(&self) -> impl Iterator<Item = (String, &'a Value)> + use<'a> {
         let list = |owner: &'a Value, pointer: &str| {
             let at = join(pointer, "parameters");
@@ -62,14 +62,14 @@ impl<'a> Operation<'a> {
         list(self.item, &item_pointer).chain(list(self.value, &self.pointer))
     }
 
-    /// The responses, each with its status as written and its pointer; references not followed.
+    /// Returns the responses with status and pointer. References are not resolved.
     pub(crate) fn responses(&self) -> impl Iterator<Item = (&'a str, String, &'a Value)> + use<'a> {
         let at = join(&self.pointer, "responses");
         members(self.value.get("responses"))
             .map(move |(status, response)| (status, join(&at, status), response))
     }
 
-    /// The media types of the request's body, each with its pointer; a referred body is not followed.
+    /// Returns the media types of the request body with their pointers. A referenced body is not resolved.
     pub(crate) fn request_content(&self) -> impl Iterator<Item = (&'a str, String, &'a Value)> + use<'a> {
         let at = join(&join(&self.pointer, "requestBody"), "content");
         members(self.value.get("requestBody").and_then(|body| body.get("content")))

@@ -1,5 +1,5 @@
-//! The spec against the tables of the vendor's Examples page, said once more by hand: a constraint or a mark
-//! that gets lost is noticed here, whoever else passes it over.
+//! Tests the spec against the tables of the vendor's Examples page, which are repeated here by hand. They detect a
+//! constraint or mark that was lost in the spec.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ fn spec() -> Spec {
     Spec::parse("carium.yaml", text).unwrap()
 }
 
-/// Field, whether it is required, whether it is hidden.
+/// Field name, required, hidden.
 type Row = (&'static str, bool, bool);
 
 const PATIENT: [Row; 10] = [
@@ -65,7 +65,7 @@ const LOGIN: [Row; 9] = [
 ];
 
 #[test]
-fn every_field_of_the_tables_is_there_with_its_requirement_and_its_mark() {
+fn has_every_field_of_the_tables_with_requirement_and_mark() {
     let spec = spec();
     let tables: [(&str, &[Row]); 4] = [
         ("NewPatient", &PATIENT),
@@ -84,21 +84,21 @@ fn every_field_of_the_tables_is_there_with_its_requirement_and_its_mark() {
             assert_eq!(mark.is_hidden(), *hidden, "{name} {field}");
         }
     }
-    // The answers hide what the requests do.
-    for (answer, rows) in [
+    // Responses hide the same fields as requests.
+    for (response, rows) in [
         ("PatientAttributes", &PATIENT[..]),
         ("AppointmentAttributes", &APPOINTMENT),
         ("DocumentReferenceAttributes", &DOCUMENT),
     ] {
         for (field, _, hidden) in rows {
-            let property = &spec.schema(answer).unwrap()["properties"][*field];
-            assert_eq!(spec.mark(property) == Mark::Phi, *hidden, "{answer} {field}");
+            let property = &spec.schema(response).unwrap()["properties"][*field];
+            assert_eq!(spec.mark(property) == Mark::Phi, *hidden, "{response} {field}");
         }
     }
 }
 
 #[test]
-fn the_retry_classes_are_those_of_the_architecture() {
+fn has_the_expected_retry_classes() {
     let spec = spec();
     let classes: Vec<_> = spec
         .operations()
@@ -126,7 +126,7 @@ fn the_retry_classes_are_those_of_the_architecture() {
 }
 
 #[test]
-fn what_the_page_does_not_allow_is_refused_by_the_schema() {
+fn rejects_values_that_the_page_does_not_allow() {
     let spec = spec();
     let accepts = |name: &str, value: &Value| {
         let schema = json!({ "$ref": format!("#/components/schemas/{name}") });
@@ -155,7 +155,7 @@ fn what_the_page_does_not_allow_is_refused_by_the_schema() {
         with(&patient, "gender", json!("martian")),
         with(&patient, "locale", json!("fr_CA")),
         with(&patient, "birth-date", json!("1980-02-30")),
-        with(&patient, "email", json!("nobody")),
+        with(&patient, "email", json!("no-at-sign")),
         with(&patient, "mobile-phone", json!("555 1234")),
         with(&patient, "organization-id", json!("1")),
         with(&patient, "first-name", json!("")),
@@ -176,13 +176,13 @@ fn what_the_page_does_not_allow_is_refused_by_the_schema() {
     assert!(!accepts("AppointmentChanges", &json!({})));
     assert!(accepts("AppointmentChanges", &json!({"location": null})));
     assert!(!accepts("AppointmentChanges", &json!({"start-time": null})));
-    let odd =
+    let unexpected =
         json!({"gender": "martian", "birth-date": "once", "organization-id": "", "email": null, "x": [1]});
-    assert!(accepts("PatientAttributes", &odd), "answers may be odd");
+    assert!(accepts("PatientAttributes", &unexpected), "responses accept any value");
 }
 
 #[test]
-fn the_lists_want_an_organization_where_the_page_says_so() {
+fn lists_require_an_organization_as_on_the_page() {
     let spec = spec();
     for operation in spec.operations() {
         let organization = operation

@@ -1,4 +1,4 @@
-//! Which named schemas a request can reach, and which a response can.
+//! Determines which named schemas are used by requests and which by responses.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{SCHEMA_REF, Spec};
 
-/// The named schemas that are reached from each side.
+/// The named schemas that requests and responses use.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sides {
     request: BTreeSet<String>,
@@ -14,12 +14,12 @@ pub(crate) struct Sides {
 }
 
 impl Sides {
-    /// Whether a request, or a parameter, can hold a value of this schema.
+    /// Returns `true` if a request body or parameter can contain a value of this schema.
     pub(crate) fn in_request(&self, name: &str) -> bool {
         self.request.contains(name)
     }
 
-    /// Whether a response can hold a value of this schema.
+    /// Returns `true` if a response can contain a value of this schema.
     pub(crate) fn in_response(&self, name: &str) -> bool {
         self.response.contains(name)
     }
@@ -41,8 +41,8 @@ pub(super) fn of(spec: &Spec) -> Sides {
     sides
 }
 
-/// Collects the names of the schemas below a value, through references and `x-expect`. Other references
-/// are collected as they are written, so that a circle of them ends.
+/// Collects the names of the schemas below a value, following references and `x-expect`. Other references are collected,
+/// too, so that circular references end.
 fn reach(spec: &Spec, value: &Value, found: &mut BTreeSet<String>) {
     match value {
         Value::Array(items) => items.iter().for_each(|item| reach(spec, item, found)),
@@ -60,7 +60,7 @@ fn reach(spec: &Spec, value: &Value, found: &mut BTreeSet<String>) {
                         }
                     }
                     ("x-expect", Some(name)) => visit(spec, name, found),
-                    // The names of properties are not words of the language.
+                    // Names of properties are not keywords.
                     ("properties", _) => {
                         value
                             .as_object()
@@ -68,7 +68,7 @@ fn reach(spec: &Spec, value: &Value, found: &mut BTreeSet<String>) {
                             .flatten()
                             .for_each(|(_, schema)| reach(spec, schema, found));
                     }
-                    // Examples hold data, not schemas.
+                    // Examples contain data, not schemas.
                     ("example" | "examples", _) => {}
                     _ => reach(spec, value, found),
                 }

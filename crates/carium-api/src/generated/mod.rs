@@ -2,9 +2,9 @@
 // Source: specs/carium.yaml, SHA-256 ea084c1d9be6afbf8dea36f90e8d065f25fa1047d7f6264d8ec57fbe62ee9053
 // Source: specs/onboarding.schema.json, SHA-256 7affc164958d5bb8431a7c3be86da6656689a539306570fcf1b13422813316c3
 
-//! Generated from the files in `specs/`. See `ARCHITECTURE.md` for how.
+//! Generated from the files in `specs/`. See `ARCHITECTURE.md`.
 
-// The generators' style is theirs. What must hold for users (docs, Debug, no unsafe) is not allowed here.
+// Style lints are allowed. Lints that matter for users (docs, `Debug`, no `unsafe`) are not.
 #![allow(clippy::all, clippy::pedantic, clippy::unwrap_used, unused_qualifications)]
 
 pub(crate) mod client;

@@ -2,7 +2,7 @@
 // Source: specs/carium.yaml, SHA-256 ea084c1d9be6afbf8dea36f90e8d065f25fa1047d7f6264d8ec57fbe62ee9053
 // Source: specs/onboarding.schema.json, SHA-256 7affc164958d5bb8431a7c3be86da6656689a539306570fcf1b13422813316c3
 
-//! One row of a bulk onboarding file, and its parts.
+//! One row of an onboarding file, and its parts.
 
 /// The path of a file, relative to the documents folder. Not empty.
 #[derive(::serde::Serialize, Clone, Eq, Hash, Ord, PartialOrd, PartialEq)]
@@ -16,7 +16,7 @@ impl ::std::fmt::Debug for DocumentPath {
 }
 
 impl DocumentPath {
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -86,7 +86,7 @@ impl<'de> ::serde::Deserialize<'de> for DocumentPath {
 pub struct IdOrName(::std::string::String);
 
 impl IdOrName {
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -360,5 +360,5 @@ impl OnboardingRequest {
 pub mod builder;
 /// Error types.
 pub mod error;
-/// What requests cannot do without: a struct for each, which becomes the request by `into`.
+/// The required fields of requests: one struct per request type, which converts into it.
 pub mod required;

@@ -2,7 +2,7 @@
 // Source: specs/carium.yaml, SHA-256 ea084c1d9be6afbf8dea36f90e8d065f25fa1047d7f6264d8ec57fbe62ee9053
 // Source: specs/onboarding.schema.json, SHA-256 7affc164958d5bb8431a7c3be86da6656689a539306570fcf1b13422813316c3
 
-//! Every type that the specs lead to, filled with canaries.
+//! Every generated type, filled with canaries.
 
 use carium_api::{
     ClientCaredbExt as _, ClientIdentityExt as _, ClientShowboatExt as _, onboarding,
@@ -96,7 +96,7 @@ pub(crate) fn check_all() {
     );
     crate::document!(
         types::PatientDocument,
-        "{\"data\":{\"id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\",\"type\":{\"odd\":\"canary-0000\"},\"attributes\":\"canary-0001\"}}",
+        "{\"data\":{\"id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\",\"type\":{\"unexpected\":\"canary-0000\"},\"attributes\":\"canary-0001\"}}",
         ["canary-0000", "canary-0001"]
     );
     crate::document!(
@@ -116,7 +116,7 @@ pub(crate) fn check_all() {
     );
     crate::document!(
         types::Patient,
-        "{\"id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\",\"type\":{\"odd\":\"canary-0000\"},\"attributes\":\"canary-0001\"}",
+        "{\"id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\",\"type\":{\"unexpected\":\"canary-0000\"},\"attributes\":\"canary-0001\"}",
         ["canary-0000", "canary-0001"]
     );
     crate::document!(
@@ -135,7 +135,7 @@ pub(crate) fn check_all() {
     );
     crate::document!(
         types::PatientAttributes,
-        "{\"first-name\":{\"odd\":\"canary-0000\"},\"last-name\":{\"odd\":\"canary-0001\"},\"birth-date\":{\"odd\":\"canary-0002\"},\"gender\":{\"odd\":\"canary-0003\"},\"email\":{\"odd\":\"canary-0004\"},\"mobile-phone\":{\"odd\":\"canary-0005\"},\"locale\":{\"odd\":\"canary-0006\"},\"individual-group-ids\":{\"odd\":\"canary-0007\"},\"username\":{\"odd\":\"canary-0008\"},\"organization-id\":{\"odd\":\"canary-0009\"},\"x-beyond-the-spec\":\"canary-0010\"}",
+        "{\"first-name\":{\"unexpected\":\"canary-0000\"},\"last-name\":{\"unexpected\":\"canary-0001\"},\"birth-date\":{\"unexpected\":\"canary-0002\"},\"gender\":{\"unexpected\":\"canary-0003\"},\"email\":{\"unexpected\":\"canary-0004\"},\"mobile-phone\":{\"unexpected\":\"canary-0005\"},\"locale\":{\"unexpected\":\"canary-0006\"},\"individual-group-ids\":{\"unexpected\":\"canary-0007\"},\"username\":{\"unexpected\":\"canary-0008\"},\"organization-id\":{\"unexpected\":\"canary-0009\"},\"x-beyond-the-spec\":\"canary-0010\"}",
         ["canary-0000", "canary-0001", "canary-0002", "canary-0003", "canary-0004",
         "canary-0005", "canary-0006", "canary-0007", "canary-0008", "canary-0009",
         "canary-0010"]
@@ -194,7 +194,7 @@ pub(crate) fn check_all() {
     );
     crate::document!(
         types::AppointmentDocument,
-        "{\"data\":{\"id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\",\"type\":{\"odd\":\"canary-0000\"},\"attributes\":\"canary-0001\"}}",
+        "{\"data\":{\"id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\",\"type\":{\"unexpected\":\"canary-0000\"},\"attributes\":\"canary-0001\"}}",
         ["canary-0000", "canary-0001"]
     );
     crate::document!(
@@ -214,7 +214,7 @@ pub(crate) fn check_all() {
     );
     crate::document!(
         types::Appointment,
-        "{\"id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\",\"type\":{\"odd\":\"canary-0000\"},\"attributes\":\"canary-0001\"}",
+        "{\"id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\",\"type\":{\"unexpected\":\"canary-0000\"},\"attributes\":\"canary-0001\"}",
         ["canary-0000", "canary-0001"]
     );
     crate::document!(
@@ -233,7 +233,7 @@ pub(crate) fn check_all() {
     );
     crate::document!(
         types::AppointmentAttributes,
-        "{\"organization-id\":{\"odd\":\"canary-0000\"},\"individual-id\":{\"odd\":\"canary-0001\"},\"practitioner-id\":{\"odd\":\"canary-0002\"},\"start-time\":{\"odd\":\"canary-0003\"},\"end-time\":{\"odd\":\"canary-0004\"},\"status-id\":{\"odd\":\"canary-0005\"},\"type-id\":{\"odd\":\"canary-0006\"},\"add-video-channel\":{\"odd\":\"canary-0007\"},\"guest-url\":{\"odd\":\"canary-0008\"},\"host-url\":{\"odd\":\"canary-0009\"},\"description\":{\"odd\":\"canary-0010\"},\"patient-instruction\":{\"odd\":\"canary-0011\"},\"location\":{\"odd\":\"canary-0012\"},\"x-beyond-the-spec\":\"canary-0013\"}",
+        "{\"organization-id\":{\"unexpected\":\"canary-0000\"},\"individual-id\":{\"unexpected\":\"canary-0001\"},\"practitioner-id\":{\"unexpected\":\"canary-0002\"},\"start-time\":{\"unexpected\":\"canary-0003\"},\"end-time\":{\"unexpected\":\"canary-0004\"},\"status-id\":{\"unexpected\":\"canary-0005\"},\"type-id\":{\"unexpected\":\"canary-0006\"},\"add-video-channel\":{\"unexpected\":\"canary-0007\"},\"guest-url\":{\"unexpected\":\"canary-0008\"},\"host-url\":{\"unexpected\":\"canary-0009\"},\"description\":{\"unexpected\":\"canary-0010\"},\"patient-instruction\":{\"unexpected\":\"canary-0011\"},\"location\":{\"unexpected\":\"canary-0012\"},\"x-beyond-the-spec\":\"canary-0013\"}",
         ["canary-0000", "canary-0001", "canary-0002", "canary-0003", "canary-0004",
         "canary-0005", "canary-0006", "canary-0007", "canary-0008", "canary-0009",
         "canary-0010", "canary-0011", "canary-0012", "canary-0013"]
@@ -255,7 +255,7 @@ pub(crate) fn check_all() {
     );
     crate::document!(
         types::PractitionerList,
-        "{\"data\":[{\"id\":\"2097e072-92f6-4333-99d6-9693d63be652\",\"type\":{\"odd\":\"canary-0000\"},\"attributes\":\"canary-0001\"}],\"links\":\"canary-0002\"}",
+        "{\"data\":[{\"id\":\"2097e072-92f6-4333-99d6-9693d63be652\",\"type\":{\"unexpected\":\"canary-0000\"},\"attributes\":\"canary-0001\"}],\"links\":\"canary-0002\"}",
         ["canary-0000", "canary-0001", "canary-0002"]
     );
     crate::document!(
@@ -274,7 +274,7 @@ pub(crate) fn check_all() {
     );
     crate::document!(
         types::Practitioner,
-        "{\"id\":\"2097e072-92f6-4333-99d6-9693d63be652\",\"type\":{\"odd\":\"canary-0000\"},\"attributes\":\"canary-0001\"}",
+        "{\"id\":\"2097e072-92f6-4333-99d6-9693d63be652\",\"type\":{\"unexpected\":\"canary-0000\"},\"attributes\":\"canary-0001\"}",
         ["canary-0000", "canary-0001"]
     );
     crate::document!(
@@ -292,7 +292,7 @@ pub(crate) fn check_all() {
     );
     crate::document!(
         types::PractitionerAttributes,
-        "{\"name\":{\"odd\":\"canary-0000\"},\"x-beyond-the-spec\":\"canary-0001\"}",
+        "{\"name\":{\"unexpected\":\"canary-0000\"},\"x-beyond-the-spec\":\"canary-0001\"}",
         ["canary-0000", "canary-0001"]
     );
     crate::document!(
@@ -311,7 +311,7 @@ pub(crate) fn check_all() {
     );
     crate::document!(
         types::AppointmentStatusList,
-        "{\"data\":[{\"id\":\"8d25a2a6-8219-40d1-a34f-c24ec69f4f72\",\"type\":{\"odd\":\"canary-0000\"},\"attributes\":\"canary-0001\"}],\"links\":\"canary-0002\"}",
+        "{\"data\":[{\"id\":\"8d25a2a6-8219-40d1-a34f-c24ec69f4f72\",\"type\":{\"unexpected\":\"canary-0000\"},\"attributes\":\"canary-0001\"}],\"links\":\"canary-0002\"}",
         ["canary-0000", "canary-0001", "canary-0002"]
     );
     crate::document!(
@@ -330,7 +330,7 @@ pub(crate) fn check_all() {
     );
     crate::document!(
         types::AppointmentStatus,
-        "{\"id\":\"8d25a2a6-8219-40d1-a34f-c24ec69f4f72\",\"type\":{\"odd\":\"canary-0000\"},\"attributes\":\"canary-0001\"}",
+        "{\"id\":\"8d25a2a6-8219-40d1-a34f-c24ec69f4f72\",\"type\":{\"unexpected\":\"canary-0000\"},\"attributes\":\"canary-0001\"}",
         ["canary-0000", "canary-0001"]
     );
     crate::document!(
@@ -347,7 +347,7 @@ pub(crate) fn check_all() {
     );
     crate::document!(
         types::AppointmentStatusAttributes,
-        "{\"name\":{\"odd\":\"canary-0000\"},\"x-beyond-the-spec\":\"canary-0001\"}",
+        "{\"name\":{\"unexpected\":\"canary-0000\"},\"x-beyond-the-spec\":\"canary-0001\"}",
         ["canary-0000", "canary-0001"]
     );
     crate::document!(
@@ -366,7 +366,7 @@ pub(crate) fn check_all() {
     );
     crate::document!(
         types::AppointmentTypeList,
-        "{\"data\":[{\"id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\",\"type\":{\"odd\":\"canary-0000\"},\"attributes\":\"canary-0001\"}],\"links\":\"canary-0002\"}",
+        "{\"data\":[{\"id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\",\"type\":{\"unexpected\":\"canary-0000\"},\"attributes\":\"canary-0001\"}],\"links\":\"canary-0002\"}",
         ["canary-0000", "canary-0001", "canary-0002"]
     );
     crate::document!(
@@ -385,7 +385,7 @@ pub(crate) fn check_all() {
     );
     crate::document!(
         types::AppointmentType,
-        "{\"id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\",\"type\":{\"odd\":\"canary-0000\"},\"attributes\":\"canary-0001\"}",
+        "{\"id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\",\"type\":{\"unexpected\":\"canary-0000\"},\"attributes\":\"canary-0001\"}",
         ["canary-0000", "canary-0001"]
     );
     crate::document!(
@@ -403,7 +403,7 @@ pub(crate) fn check_all() {
     );
     crate::document!(
         types::AppointmentTypeAttributes,
-        "{\"name\":{\"odd\":\"canary-0000\"},\"x-beyond-the-spec\":\"canary-0001\"}",
+        "{\"name\":{\"unexpected\":\"canary-0000\"},\"x-beyond-the-spec\":\"canary-0001\"}",
         ["canary-0000", "canary-0001"]
     );
     crate::document!(
@@ -422,7 +422,7 @@ pub(crate) fn check_all() {
     );
     crate::document!(
         types::DocumentClassList,
-        "{\"data\":[{\"id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\",\"type\":{\"odd\":\"canary-0000\"},\"attributes\":\"canary-0001\"}],\"links\":\"canary-0002\"}",
+        "{\"data\":[{\"id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\",\"type\":{\"unexpected\":\"canary-0000\"},\"attributes\":\"canary-0001\"}],\"links\":\"canary-0002\"}",
         ["canary-0000", "canary-0001", "canary-0002"]
     );
     crate::document!(
@@ -441,7 +441,7 @@ pub(crate) fn check_all() {
     );
     crate::document!(
         types::DocumentClass,
-        "{\"id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\",\"type\":{\"odd\":\"canary-0000\"},\"attributes\":\"canary-0001\"}",
+        "{\"id\":\"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002\",\"type\":{\"unexpected\":\"canary-0000\"},\"attributes\":\"canary-0001\"}",
         ["canary-0000", "canary-0001"]
     );
     crate::document!(
@@ -459,7 +459,7 @@ pub(crate) fn check_all() {
     );
     crate::document!(
         types::DocumentClassAttributes,
-        "{\"name\":{\"odd\":\"canary-0000\"},\"x-beyond-the-spec\":\"canary-0001\"}",
+        "{\"name\":{\"unexpected\":\"canary-0000\"},\"x-beyond-the-spec\":\"canary-0001\"}",
         ["canary-0000", "canary-0001"]
     );
     crate::document!(
@@ -496,7 +496,7 @@ pub(crate) fn check_all() {
     );
     crate::document!(
         types::DocumentReferenceDocument,
-        "{\"data\":{\"id\":\"2097e072-92f6-4333-99d6-9693d63be652\",\"type\":{\"odd\":\"canary-0000\"},\"attributes\":\"canary-0001\"}}",
+        "{\"data\":{\"id\":\"2097e072-92f6-4333-99d6-9693d63be652\",\"type\":{\"unexpected\":\"canary-0000\"},\"attributes\":\"canary-0001\"}}",
         ["canary-0000", "canary-0001"]
     );
     crate::document!(
@@ -517,7 +517,7 @@ pub(crate) fn check_all() {
     );
     crate::document!(
         types::DocumentReferenceList,
-        "{\"data\":[{\"id\":\"2097e072-92f6-4333-99d6-9693d63be652\",\"type\":{\"odd\":\"canary-0000\"},\"attributes\":\"canary-0001\"}],\"links\":\"canary-0002\"}",
+        "{\"data\":[{\"id\":\"2097e072-92f6-4333-99d6-9693d63be652\",\"type\":{\"unexpected\":\"canary-0000\"},\"attributes\":\"canary-0001\"}],\"links\":\"canary-0002\"}",
         ["canary-0000", "canary-0001", "canary-0002"]
     );
     crate::document!(
@@ -537,7 +537,7 @@ pub(crate) fn check_all() {
     );
     crate::document!(
         types::DocumentReference,
-        "{\"id\":\"2097e072-92f6-4333-99d6-9693d63be652\",\"type\":{\"odd\":\"canary-0000\"},\"attributes\":\"canary-0001\"}",
+        "{\"id\":\"2097e072-92f6-4333-99d6-9693d63be652\",\"type\":{\"unexpected\":\"canary-0000\"},\"attributes\":\"canary-0001\"}",
         ["canary-0000", "canary-0001"]
     );
     crate::document!(
@@ -556,7 +556,7 @@ pub(crate) fn check_all() {
     );
     crate::document!(
         types::DocumentReferenceAttributes,
-        "{\"attachment-content-type\":{\"odd\":\"canary-0000\"},\"attachment-filename\":{\"odd\":\"canary-0001\"},\"class-id\":{\"odd\":\"canary-0002\"},\"name\":{\"odd\":\"canary-0003\"},\"description\":{\"odd\":\"canary-0004\"},\"individual-id\":{\"odd\":\"canary-0005\"},\"organization-id\":{\"odd\":\"canary-0006\"},\"upload-info\":\"canary-0007\",\"x-beyond-the-spec\":\"canary-0008\"}",
+        "{\"attachment-content-type\":{\"unexpected\":\"canary-0000\"},\"attachment-filename\":{\"unexpected\":\"canary-0001\"},\"class-id\":{\"unexpected\":\"canary-0002\"},\"name\":{\"unexpected\":\"canary-0003\"},\"description\":{\"unexpected\":\"canary-0004\"},\"individual-id\":{\"unexpected\":\"canary-0005\"},\"organization-id\":{\"unexpected\":\"canary-0006\"},\"upload-info\":\"canary-0007\",\"x-beyond-the-spec\":\"canary-0008\"}",
         ["canary-0000", "canary-0001", "canary-0002", "canary-0003", "canary-0004",
         "canary-0005", "canary-0006", "canary-0007", "canary-0008"]
     );
@@ -576,7 +576,7 @@ pub(crate) fn check_all() {
     );
     crate::document!(
         types::UploadInfo,
-        "{\"upload-url\":{\"odd\":\"canary-0000\"},\"upload-data\":\"canary-0001\",\"x-beyond-the-spec\":\"canary-0002\"}",
+        "{\"upload-url\":{\"unexpected\":\"canary-0000\"},\"upload-data\":\"canary-0001\",\"x-beyond-the-spec\":\"canary-0002\"}",
         ["canary-0000", "canary-0001", "canary-0002"]
     );
     crate::document!(
@@ -594,7 +594,7 @@ pub(crate) fn check_all() {
     );
     crate::document!(
         types::DownloadInfoDocument,
-        "{\"data\":{\"id\":{\"odd\":\"canary-0000\"},\"type\":{\"odd\":\"canary-0001\"},\"attributes\":\"canary-0002\"}}",
+        "{\"data\":{\"id\":{\"unexpected\":\"canary-0000\"},\"type\":{\"unexpected\":\"canary-0001\"},\"attributes\":\"canary-0002\"}}",
         ["canary-0000", "canary-0001", "canary-0002"]
     );
     crate::document!(
@@ -609,7 +609,7 @@ pub(crate) fn check_all() {
     );
     crate::document!(
         types::DownloadInfo,
-        "{\"id\":{\"odd\":\"canary-0000\"},\"type\":{\"odd\":\"canary-0001\"},\"attributes\":\"canary-0002\"}",
+        "{\"id\":{\"unexpected\":\"canary-0000\"},\"type\":{\"unexpected\":\"canary-0001\"},\"attributes\":\"canary-0002\"}",
         ["canary-0000", "canary-0001", "canary-0002"]
     );
     crate::document!(
@@ -623,7 +623,7 @@ pub(crate) fn check_all() {
     );
     crate::document!(
         types::DownloadInfoAttributes,
-        "{\"download-url\":{\"odd\":\"canary-0000\"},\"download-info\":\"canary-0001\",\"url\":{\"odd\":\"canary-0002\"},\"x-beyond-the-spec\":\"canary-0003\"}",
+        "{\"download-url\":{\"unexpected\":\"canary-0000\"},\"download-info\":\"canary-0001\",\"url\":{\"unexpected\":\"canary-0002\"},\"x-beyond-the-spec\":\"canary-0003\"}",
         ["canary-0000", "canary-0001", "canary-0002", "canary-0003"]
     );
     crate::document!(
@@ -642,7 +642,7 @@ pub(crate) fn check_all() {
     );
     crate::document!(
         types::DownloadLocation,
-        "{\"download-url\":{\"odd\":\"canary-0000\"},\"x-beyond-the-spec\":\"canary-0001\"}",
+        "{\"download-url\":{\"unexpected\":\"canary-0000\"},\"x-beyond-the-spec\":\"canary-0001\"}",
         ["canary-0000", "canary-0001"]
     );
     crate::document!(
@@ -661,7 +661,7 @@ pub(crate) fn check_all() {
     );
     crate::document!(
         types::PageLinks,
-        "{\"self\":{\"odd\":\"canary-0000\"},\"first\":{\"odd\":\"canary-0001\"},\"prev\":{\"odd\":\"canary-0002\"},\"next\":{\"odd\":\"canary-0003\"},\"last\":{\"odd\":\"canary-0004\"},\"x-beyond-the-spec\":\"canary-0005\"}",
+        "{\"self\":{\"unexpected\":\"canary-0000\"},\"first\":{\"unexpected\":\"canary-0001\"},\"prev\":{\"unexpected\":\"canary-0002\"},\"next\":{\"unexpected\":\"canary-0003\"},\"last\":{\"unexpected\":\"canary-0004\"},\"x-beyond-the-spec\":\"canary-0005\"}",
         ["canary-0000", "canary-0001", "canary-0002", "canary-0003", "canary-0004",
         "canary-0005"]
     );
@@ -680,7 +680,7 @@ pub(crate) fn check_all() {
     );
     crate::document!(
         types::ErrorDocument,
-        "{\"errors\":{\"odd\":\"canary-0000\"},\"x-beyond-the-spec\":\"canary-0001\"}",
+        "{\"errors\":{\"unexpected\":\"canary-0000\"},\"x-beyond-the-spec\":\"canary-0001\"}",
         ["canary-0000", "canary-0001"]
     );
     crate::document!(
@@ -697,7 +697,7 @@ pub(crate) fn check_all() {
     );
     crate::document!(
         types::ErrorObject,
-        "{\"id\":{\"odd\":\"canary-0000\"},\"status\":{\"odd\":\"canary-0001\"},\"code\":{\"odd\":\"canary-0002\"},\"title\":{\"odd\":\"canary-0003\"},\"detail\":{\"odd\":\"canary-0004\"},\"source\":\"canary-0005\",\"x-beyond-the-spec\":\"canary-0006\"}",
+        "{\"id\":{\"unexpected\":\"canary-0000\"},\"status\":{\"unexpected\":\"canary-0001\"},\"code\":{\"unexpected\":\"canary-0002\"},\"title\":{\"unexpected\":\"canary-0003\"},\"detail\":{\"unexpected\":\"canary-0004\"},\"source\":\"canary-0005\",\"x-beyond-the-spec\":\"canary-0006\"}",
         ["canary-0000", "canary-0001", "canary-0002", "canary-0003", "canary-0004",
         "canary-0005", "canary-0006"]
     );
@@ -716,7 +716,7 @@ pub(crate) fn check_all() {
     );
     crate::document!(
         types::ErrorSource,
-        "{\"pointer\":{\"odd\":\"canary-0000\"},\"parameter\":{\"odd\":\"canary-0001\"},\"header\":{\"odd\":\"canary-0002\"},\"x-beyond-the-spec\":\"canary-0003\"}",
+        "{\"pointer\":{\"unexpected\":\"canary-0000\"},\"parameter\":{\"unexpected\":\"canary-0001\"},\"header\":{\"unexpected\":\"canary-0002\"},\"x-beyond-the-spec\":\"canary-0003\"}",
         ["canary-0000", "canary-0001", "canary-0002", "canary-0003"]
     );
     crate::document!(

@@ -7,78 +7,78 @@ pub mod operations;
 /// adds a method for each operation. These are the equivalent of
 /// type-checked [`mock()`](::httpmock::MockServer::mock) calls.
 pub trait MockServerExt {
-    /// Answers requests of `login`.
+    /// Mocks `login`.
     fn login<F>(&self, config_fn: F) -> ::httpmock::Mock<'_>
     where
         F: FnOnce(operations::LoginWhen, operations::LoginThen);
-    /// Answers requests of `resend_invitation`.
+    /// Mocks `resend_invitation`.
     fn resend_invitation<F>(&self, config_fn: F) -> ::httpmock::Mock<'_>
     where
         F: FnOnce(operations::ResendInvitationWhen, operations::ResendInvitationThen);
-    /// Answers requests of `create_patient`.
+    /// Mocks `create_patient`.
     fn create_patient<F>(&self, config_fn: F) -> ::httpmock::Mock<'_>
     where
         F: FnOnce(operations::CreatePatientWhen, operations::CreatePatientThen);
-    /// Answers requests of `create_appointment`.
+    /// Mocks `create_appointment`.
     fn create_appointment<F>(&self, config_fn: F) -> ::httpmock::Mock<'_>
     where
         F: FnOnce(operations::CreateAppointmentWhen, operations::CreateAppointmentThen);
-    /// Answers requests of `get_appointment`.
+    /// Mocks `get_appointment`.
     fn get_appointment<F>(&self, config_fn: F) -> ::httpmock::Mock<'_>
     where
         F: FnOnce(operations::GetAppointmentWhen, operations::GetAppointmentThen);
-    /// Answers requests of `delete_appointment`.
+    /// Mocks `delete_appointment`.
     fn delete_appointment<F>(&self, config_fn: F) -> ::httpmock::Mock<'_>
     where
         F: FnOnce(operations::DeleteAppointmentWhen, operations::DeleteAppointmentThen);
-    /// Answers requests of `update_appointment`.
+    /// Mocks `update_appointment`.
     fn update_appointment<F>(&self, config_fn: F) -> ::httpmock::Mock<'_>
     where
         F: FnOnce(operations::UpdateAppointmentWhen, operations::UpdateAppointmentThen);
-    /// Answers requests of `list_practitioners`.
+    /// Mocks `list_practitioners`.
     fn list_practitioners<F>(&self, config_fn: F) -> ::httpmock::Mock<'_>
     where
         F: FnOnce(operations::ListPractitionersWhen, operations::ListPractitionersThen);
-    /// Answers requests of `list_appointment_statuses`.
+    /// Mocks `list_appointment_statuses`.
     fn list_appointment_statuses<F>(&self, config_fn: F) -> ::httpmock::Mock<'_>
     where
         F: FnOnce(
             operations::ListAppointmentStatusesWhen,
             operations::ListAppointmentStatusesThen,
         );
-    /// Answers requests of `list_appointment_types`.
+    /// Mocks `list_appointment_types`.
     fn list_appointment_types<F>(&self, config_fn: F) -> ::httpmock::Mock<'_>
     where
         F: FnOnce(
             operations::ListAppointmentTypesWhen,
             operations::ListAppointmentTypesThen,
         );
-    /// Answers requests of `list_document_classes`.
+    /// Mocks `list_document_classes`.
     fn list_document_classes<F>(&self, config_fn: F) -> ::httpmock::Mock<'_>
     where
         F: FnOnce(
             operations::ListDocumentClassesWhen,
             operations::ListDocumentClassesThen,
         );
-    /// Answers requests of `list_document_references`.
+    /// Mocks `list_document_references`.
     fn list_document_references<F>(&self, config_fn: F) -> ::httpmock::Mock<'_>
     where
         F: FnOnce(
             operations::ListDocumentReferencesWhen,
             operations::ListDocumentReferencesThen,
         );
-    /// Answers requests of `create_document_reference`.
+    /// Mocks `create_document_reference`.
     fn create_document_reference<F>(&self, config_fn: F) -> ::httpmock::Mock<'_>
     where
         F: FnOnce(
             operations::CreateDocumentReferenceWhen,
             operations::CreateDocumentReferenceThen,
         );
-    /// Answers requests of `process_upload`.
+    /// Mocks `process_upload`.
     fn process_upload<F>(&self, config_fn: F) -> ::httpmock::Mock<'_>
     where
         F: FnOnce(operations::ProcessUploadWhen, operations::ProcessUploadThen);
-    /// Answers requests of `get_download_info`.
+    /// Mocks `get_download_info`.
     fn get_download_info<F>(&self, config_fn: F) -> ::httpmock::Mock<'_>
     where
         F: FnOnce(operations::GetDownloadInfoWhen, operations::GetDownloadInfoThen);

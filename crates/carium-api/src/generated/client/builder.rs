@@ -591,7 +591,7 @@ impl<'a> ListPractitioners<'a> {
     ) -> Self {
         self.organization_id = value
             .into_optional()
-            .map_err(|e| format!("`organization_id` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `organization_id`: {e}"));
         self
     }
     /// Sets `page_number`. An invalid value is reported when the value is built or sent.
@@ -601,7 +601,7 @@ impl<'a> ListPractitioners<'a> {
     ) -> Self {
         self.page_number = value
             .into_optional()
-            .map_err(|e| format!("`page_number` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `page_number`: {e}"));
         self
     }
     /// Sets `page_size`. An invalid value is reported when the value is built or sent.
@@ -611,7 +611,7 @@ impl<'a> ListPractitioners<'a> {
     ) -> Self {
         self.page_size = value
             .into_optional()
-            .map_err(|e| format!("`page_size` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `page_size`: {e}"));
         self
     }
     /// Sends a `GET` request to `/caredb/v1/org-practitioners/`
@@ -684,7 +684,7 @@ impl<'a> ListAppointmentStatuses<'a> {
     ) -> Self {
         self.organization_id = value
             .into_optional()
-            .map_err(|e| format!("`organization_id` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `organization_id`: {e}"));
         self
     }
     /// Sets `page_number`. An invalid value is reported when the value is built or sent.
@@ -694,7 +694,7 @@ impl<'a> ListAppointmentStatuses<'a> {
     ) -> Self {
         self.page_number = value
             .into_optional()
-            .map_err(|e| format!("`page_number` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `page_number`: {e}"));
         self
     }
     /// Sets `page_size`. An invalid value is reported when the value is built or sent.
@@ -704,7 +704,7 @@ impl<'a> ListAppointmentStatuses<'a> {
     ) -> Self {
         self.page_size = value
             .into_optional()
-            .map_err(|e| format!("`page_size` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `page_size`: {e}"));
         self
     }
     /// Sends a `GET` request to `/caredb/v1/org-appointment-statuses/`
@@ -780,7 +780,7 @@ impl<'a> ListAppointmentTypes<'a> {
     ) -> Self {
         self.organization_id = value
             .into_optional()
-            .map_err(|e| format!("`organization_id` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `organization_id`: {e}"));
         self
     }
     /// Sets `page_number`. An invalid value is reported when the value is built or sent.
@@ -790,7 +790,7 @@ impl<'a> ListAppointmentTypes<'a> {
     ) -> Self {
         self.page_number = value
             .into_optional()
-            .map_err(|e| format!("`page_number` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `page_number`: {e}"));
         self
     }
     /// Sets `page_size`. An invalid value is reported when the value is built or sent.
@@ -800,7 +800,7 @@ impl<'a> ListAppointmentTypes<'a> {
     ) -> Self {
         self.page_size = value
             .into_optional()
-            .map_err(|e| format!("`page_size` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `page_size`: {e}"));
         self
     }
     /// Sends a `GET` request to `/caredb/v1/org-appointment-types/`
@@ -885,7 +885,7 @@ impl<'a> ListDocumentClasses<'a> {
     ) -> Self {
         self.page_number = value
             .into_optional()
-            .map_err(|e| format!("`page_number` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `page_number`: {e}"));
         self
     }
     /// Sets `page_size`. An invalid value is reported when the value is built or sent.
@@ -895,7 +895,7 @@ impl<'a> ListDocumentClasses<'a> {
     ) -> Self {
         self.page_size = value
             .into_optional()
-            .map_err(|e| format!("`page_size` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `page_size`: {e}"));
         self
     }
     /// Sends a `GET` request to `/caredb/v1/org-document-classes/`
@@ -972,7 +972,7 @@ impl<'a> ListDocumentReferences<'a> {
     ) -> Self {
         self.filter_class_id = value
             .into_optional()
-            .map_err(|e| format!("`filter_class_id` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `filter_class_id`: {e}"));
         self
     }
     /// Sets `filter_individual_id`. An invalid value is reported when the value is built or sent.
@@ -982,7 +982,7 @@ impl<'a> ListDocumentReferences<'a> {
     ) -> Self {
         self.filter_individual_id = value
             .into_optional()
-            .map_err(|e| format!("`filter_individual_id` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `filter_individual_id`: {e}"));
         self
     }
     /// Sets `organization_id`. An invalid value is reported when the value is built or sent.
@@ -1004,7 +1004,7 @@ impl<'a> ListDocumentReferences<'a> {
     ) -> Self {
         self.page_number = value
             .into_optional()
-            .map_err(|e| format!("`page_number` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `page_number`: {e}"));
         self
     }
     /// Sets `page_size`. An invalid value is reported when the value is built or sent.
@@ -1014,7 +1014,7 @@ impl<'a> ListDocumentReferences<'a> {
     ) -> Self {
         self.page_size = value
             .into_optional()
-            .map_err(|e| format!("`page_size` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `page_size`: {e}"));
         self
     }
     /// Sends a `GET` request to `/caredb/v1/org-document-references/`

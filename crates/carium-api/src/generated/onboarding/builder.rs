@@ -80,7 +80,7 @@ impl OnboardingAppointment {
     ) -> Self {
         self.description = value
             .into_optional()
-            .map_err(|e| format!("`description` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `description`: {e}"));
         self
     }
     /// Sets `end_time`. An invalid value is reported when the value is built or sent.
@@ -101,7 +101,7 @@ impl OnboardingAppointment {
     ) -> Self {
         self.guest_url = value
             .into_optional()
-            .map_err(|e| format!("`guest_url` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `guest_url`: {e}"));
         self
     }
     /// Sets `host_url`. An invalid value is reported when the value is built or sent.
@@ -111,7 +111,7 @@ impl OnboardingAppointment {
     ) -> Self {
         self.host_url = value
             .into_optional()
-            .map_err(|e| format!("`host_url` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `host_url`: {e}"));
         self
     }
     /// Sets `location`. An invalid value is reported when the value is built or sent.
@@ -121,7 +121,7 @@ impl OnboardingAppointment {
     ) -> Self {
         self.location = value
             .into_optional()
-            .map_err(|e| format!("`location` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `location`: {e}"));
         self
     }
     /// Sets `patient_instruction`. An invalid value is reported when the value is built or sent.
@@ -131,7 +131,7 @@ impl OnboardingAppointment {
     ) -> Self {
         self.patient_instruction = value
             .into_optional()
-            .map_err(|e| format!("`patient_instruction` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `patient_instruction`: {e}"));
         self
     }
     /// Sets `practitioner`. An invalid value is reported when the value is built or sent.
@@ -272,7 +272,7 @@ impl OnboardingDocument {
     ) -> Self {
         self.description = value
             .into_optional()
-            .map_err(|e| format!("`description` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `description`: {e}"));
         self
     }
     /// Sets `name`. An invalid value is reported when the value is built or sent.
@@ -409,7 +409,7 @@ impl OnboardingRequest {
     ) -> Self {
         self.appointment = value
             .into_optional()
-            .map_err(|e| format!("`appointment` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `appointment`: {e}"));
         self
     }
     /// Sets `birth_date`. An invalid value is reported when the value is built or sent.
@@ -441,7 +441,7 @@ impl OnboardingRequest {
     ) -> Self {
         self.email = value
             .into_optional()
-            .map_err(|e| format!("`email` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `email`: {e}"));
         self
     }
     /// Sets `first_name`. An invalid value is reported when the value is built or sent.
@@ -512,7 +512,7 @@ impl OnboardingRequest {
     ) -> Self {
         self.locale = value
             .into_optional()
-            .map_err(|e| format!("`locale` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `locale`: {e}"));
         self
     }
     /// Sets `mobile_phone`. An invalid value is reported when the value is built or sent.
@@ -522,7 +522,7 @@ impl OnboardingRequest {
     ) -> Self {
         self.mobile_phone = value
             .into_optional()
-            .map_err(|e| format!("`mobile_phone` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `mobile_phone`: {e}"));
         self
     }
     /// Sets `organization_id`. An invalid value is reported when the value is built or sent.
@@ -545,7 +545,7 @@ impl OnboardingRequest {
     ) -> Self {
         self.username = value
             .into_optional()
-            .map_err(|e| format!("`username` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `username`: {e}"));
         self
     }
 }

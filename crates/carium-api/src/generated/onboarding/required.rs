@@ -2,9 +2,9 @@
 // Source: specs/carium.yaml, SHA-256 ea084c1d9be6afbf8dea36f90e8d065f25fa1047d7f6264d8ec57fbe62ee9053
 // Source: specs/onboarding.schema.json, SHA-256 7affc164958d5bb8431a7c3be86da6656689a539306570fcf1b13422813316c3
 
-//! What requests cannot do without: a struct for each, which becomes the request by `into`.
+//! The required fields of requests: one struct per request type, which converts into it.
 
-/// What a [`OnboardingAppointment`](super::OnboardingAppointment) cannot do without.
+/// The required fields of [`OnboardingAppointment`](super::OnboardingAppointment).
 #[derive(Clone, PartialEq)]
 pub struct OnboardingAppointment {
     /// Whether to attach the platform's own video channel.
@@ -45,7 +45,7 @@ impl ::std::convert::From<OnboardingAppointment> for super::OnboardingAppointmen
     }
 }
 
-/// What a [`OnboardingDocument`](super::OnboardingDocument) cannot do without.
+/// The required fields of [`OnboardingDocument`](super::OnboardingDocument).
 #[derive(Clone, PartialEq)]
 pub struct OnboardingDocument {
     /// The class of the document.
@@ -73,7 +73,7 @@ impl ::std::convert::From<OnboardingDocument> for super::OnboardingDocument {
     }
 }
 
-/// What a [`OnboardingRequest`](super::OnboardingRequest) cannot do without.
+/// The required fields of [`OnboardingRequest`](super::OnboardingRequest).
 #[derive(Clone, PartialEq)]
 pub struct OnboardingRequest {
     /// A date of birth, `YYYY-MM-DD`.

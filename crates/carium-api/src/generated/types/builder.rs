@@ -477,7 +477,7 @@ impl AppointmentChanges {
     ) -> Self {
         self.add_video_channel = value
             .into_optional()
-            .map_err(|e| format!("`add_video_channel` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `add_video_channel`: {e}"));
         self
     }
     /// Sets `description`. An invalid value is reported when the value is built or sent.
@@ -500,7 +500,7 @@ impl AppointmentChanges {
     ) -> Self {
         self.end_time = value
             .into_optional()
-            .map_err(|e| format!("`end_time` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `end_time`: {e}"));
         self
     }
     /// Sets `guest_url`. An invalid value is reported when the value is built or sent.
@@ -556,7 +556,7 @@ impl AppointmentChanges {
     ) -> Self {
         self.practitioner_id = value
             .into_optional()
-            .map_err(|e| format!("`practitioner_id` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `practitioner_id`: {e}"));
         self
     }
     /// Sets `start_time`. An invalid value is reported when the value is built or sent.
@@ -566,7 +566,7 @@ impl AppointmentChanges {
     ) -> Self {
         self.start_time = value
             .into_optional()
-            .map_err(|e| format!("`start_time` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `start_time`: {e}"));
         self
     }
     /// Sets `status_id`. An invalid value is reported when the value is built or sent.
@@ -576,7 +576,7 @@ impl AppointmentChanges {
     ) -> Self {
         self.status_id = value
             .into_optional()
-            .map_err(|e| format!("`status_id` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `status_id`: {e}"));
         self
     }
     /// Sets `type_id`. An invalid value is reported when the value is built or sent.
@@ -586,7 +586,7 @@ impl AppointmentChanges {
     ) -> Self {
         self.type_id = value
             .into_optional()
-            .map_err(|e| format!("`type_id` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `type_id`: {e}"));
         self
     }
 }
@@ -3067,7 +3067,7 @@ impl LoginRequest {
         self.access_token_expiration_seconds = value
             .into_optional()
             .map_err(|e| {
-                format!("`access_token_expiration_seconds` cannot be set: {e}")
+                format!("invalid value for `access_token_expiration_seconds`: {e}")
             });
         self
     }
@@ -3075,7 +3075,7 @@ impl LoginRequest {
     pub fn interactive(mut self, value: impl ::carium_api::IntoOptional<bool>) -> Self {
         self.interactive = value
             .into_optional()
-            .map_err(|e| format!("`interactive` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `interactive`: {e}"));
         self
     }
     /// Sets `locale`. An invalid value is reported when the value is built or sent.
@@ -3085,7 +3085,7 @@ impl LoginRequest {
     ) -> Self {
         self.locale = value
             .into_optional()
-            .map_err(|e| format!("`locale` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `locale`: {e}"));
         self
     }
     /// Sets `password`. An invalid value is reported when the value is built or sent.
@@ -3107,7 +3107,7 @@ impl LoginRequest {
         self.refresh_token_expiration_seconds = value
             .into_optional()
             .map_err(|e| {
-                format!("`refresh_token_expiration_seconds` cannot be set: {e}")
+                format!("invalid value for `refresh_token_expiration_seconds`: {e}")
             });
         self
     }
@@ -3133,7 +3133,9 @@ impl LoginRequest {
     ) -> Self {
         self.sticky_access_token_expiration = value
             .into_optional()
-            .map_err(|e| format!("`sticky_access_token_expiration` cannot be set: {e}"));
+            .map_err(|e| {
+                format!("invalid value for `sticky_access_token_expiration`: {e}")
+            });
         self
     }
     /// Sets `totp_code`. An invalid value is reported when the value is built or sent.
@@ -3143,7 +3145,7 @@ impl LoginRequest {
     ) -> Self {
         self.totp_code = value
             .into_optional()
-            .map_err(|e| format!("`totp_code` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `totp_code`: {e}"));
         self
     }
     /// Sets `username`. An invalid value is reported when the value is built or sent.
@@ -3351,7 +3353,7 @@ impl NewAppointment {
     ) -> Self {
         self.description = value
             .into_optional()
-            .map_err(|e| format!("`description` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `description`: {e}"));
         self
     }
     /// Sets `end_time`. An invalid value is reported when the value is built or sent.
@@ -3372,7 +3374,7 @@ impl NewAppointment {
     ) -> Self {
         self.guest_url = value
             .into_optional()
-            .map_err(|e| format!("`guest_url` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `guest_url`: {e}"));
         self
     }
     /// Sets `host_url`. An invalid value is reported when the value is built or sent.
@@ -3382,7 +3384,7 @@ impl NewAppointment {
     ) -> Self {
         self.host_url = value
             .into_optional()
-            .map_err(|e| format!("`host_url` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `host_url`: {e}"));
         self
     }
     /// Sets `individual_id`. An invalid value is reported when the value is built or sent.
@@ -3405,7 +3407,7 @@ impl NewAppointment {
     ) -> Self {
         self.location = value
             .into_optional()
-            .map_err(|e| format!("`location` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `location`: {e}"));
         self
     }
     /// Sets `organization_id`. An invalid value is reported when the value is built or sent.
@@ -3428,7 +3430,7 @@ impl NewAppointment {
     ) -> Self {
         self.patient_instruction = value
             .into_optional()
-            .map_err(|e| format!("`patient_instruction` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `patient_instruction`: {e}"));
         self
     }
     /// Sets `practitioner_id`. An invalid value is reported when the value is built or sent.
@@ -3611,7 +3613,7 @@ impl NewDocumentReference {
     ) -> Self {
         self.description = value
             .into_optional()
-            .map_err(|e| format!("`description` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `description`: {e}"));
         self
     }
     /// Sets `individual_id`. An invalid value is reported when the value is built or sent.
@@ -3829,7 +3831,7 @@ impl NewPatient {
     ) -> Self {
         self.email = value
             .into_optional()
-            .map_err(|e| format!("`email` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `email`: {e}"));
         self
     }
     /// Sets `first_name`. An invalid value is reported when the value is built or sent.
@@ -3885,7 +3887,7 @@ impl NewPatient {
     ) -> Self {
         self.locale = value
             .into_optional()
-            .map_err(|e| format!("`locale` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `locale`: {e}"));
         self
     }
     /// Sets `mobile_phone`. An invalid value is reported when the value is built or sent.
@@ -3895,7 +3897,7 @@ impl NewPatient {
     ) -> Self {
         self.mobile_phone = value
             .into_optional()
-            .map_err(|e| format!("`mobile_phone` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `mobile_phone`: {e}"));
         self
     }
     /// Sets `organization_id`. An invalid value is reported when the value is built or sent.
@@ -3918,7 +3920,7 @@ impl NewPatient {
     ) -> Self {
         self.username = value
             .into_optional()
-            .map_err(|e| format!("`username` cannot be set: {e}"));
+            .map_err(|e| format!("invalid value for `username`: {e}"));
         self
     }
 }

@@ -8,11 +8,11 @@
 
 use carium_api::*;
 
-/// What a request of `Login` is expected to be.
+/// Expectations for a request of `Login`.
 pub struct LoginWhen(::httpmock::When);
 
 impl LoginWhen {
-    /// Begins, from `httpmock`'s own type.
+    /// Wraps the type of `httpmock`.
     pub fn new(inner: ::httpmock::When) -> Self {
         Self(
             inner
@@ -20,7 +20,7 @@ impl LoginWhen {
                 .path_matches(regex::Regex::new("^/identity/v1/login/$").unwrap()),
         )
     }
-    /// `httpmock`'s own type, for what this one does not permit.
+    /// Returns the wrapped type of `httpmock`, for everything that this type does not support.
     pub fn into_inner(self) -> ::httpmock::When {
         self.0
     }
@@ -30,19 +30,19 @@ impl LoginWhen {
     }
 }
 
-/// What answers a request of `Login`.
+/// The mocked response to a request of `Login`.
 pub struct LoginThen(::httpmock::Then);
 
 impl LoginThen {
-    /// Begins, from `httpmock`'s own type.
+    /// Wraps the type of `httpmock`.
     pub fn new(inner: ::httpmock::Then) -> Self {
         Self(inner)
     }
-    /// `httpmock`'s own type, for what this one does not permit.
+    /// Returns the wrapped type of `httpmock`, for everything that this type does not support.
     pub fn into_inner(self) -> ::httpmock::Then {
         self.0
     }
-    /// Answers `ok`.
+    /// Responds with `ok`.
     pub fn ok(self, value: &types::LoginResponse) -> Self {
         Self(
             self
@@ -52,7 +52,10 @@ impl LoginThen {
                 .json_body_obj(value),
         )
     }
-    /// Answers with a status from 400 to 499. Panics for any other.
+    /// Responds with a status from 400 to 499.
+    ///
+    /// # Panics
+    /// The status is outside this range.
     pub fn client_error(self, status: u16, value: &types::ErrorDocument) -> Self {
         assert_eq!(status / 100u16, 4u16);
         Self(
@@ -63,7 +66,10 @@ impl LoginThen {
                 .json_body_obj(value),
         )
     }
-    /// Answers with a status from 500 to 599. Panics for any other.
+    /// Responds with a status from 500 to 599.
+    ///
+    /// # Panics
+    /// The status is outside this range.
     pub fn server_error(self, status: u16, value: &types::ErrorDocument) -> Self {
         assert_eq!(status / 100u16, 5u16);
         Self(
@@ -76,11 +82,11 @@ impl LoginThen {
     }
 }
 
-/// What a request of `ResendInvitation` is expected to be.
+/// Expectations for a request of `ResendInvitation`.
 pub struct ResendInvitationWhen(::httpmock::When);
 
 impl ResendInvitationWhen {
-    /// Begins, from `httpmock`'s own type.
+    /// Wraps the type of `httpmock`.
     pub fn new(inner: ::httpmock::When) -> Self {
         Self(
             inner
@@ -90,7 +96,7 @@ impl ResendInvitationWhen {
                 ),
         )
     }
-    /// `httpmock`'s own type, for what this one does not permit.
+    /// Returns the wrapped type of `httpmock`, for everything that this type does not support.
     pub fn into_inner(self) -> ::httpmock::When {
         self.0
     }
@@ -100,24 +106,30 @@ impl ResendInvitationWhen {
     }
 }
 
-/// What answers a request of `ResendInvitation`.
+/// The mocked response to a request of `ResendInvitation`.
 pub struct ResendInvitationThen(::httpmock::Then);
 
 impl ResendInvitationThen {
-    /// Begins, from `httpmock`'s own type.
+    /// Wraps the type of `httpmock`.
     pub fn new(inner: ::httpmock::Then) -> Self {
         Self(inner)
     }
-    /// `httpmock`'s own type, for what this one does not permit.
+    /// Returns the wrapped type of `httpmock`, for everything that this type does not support.
     pub fn into_inner(self) -> ::httpmock::Then {
         self.0
     }
-    /// Answers with a status from 200 to 299. Panics for any other.
+    /// Responds with a status from 200 to 299.
+    ///
+    /// # Panics
+    /// The status is outside this range.
     pub fn success(self, status: u16) -> Self {
         assert_eq!(status / 100u16, 2u16);
         Self(self.0.status(status))
     }
-    /// Answers with a status from 400 to 499. Panics for any other.
+    /// Responds with a status from 400 to 499.
+    ///
+    /// # Panics
+    /// The status is outside this range.
     pub fn client_error(self, status: u16, value: &types::ErrorDocument) -> Self {
         assert_eq!(status / 100u16, 4u16);
         Self(
@@ -128,7 +140,10 @@ impl ResendInvitationThen {
                 .json_body_obj(value),
         )
     }
-    /// Answers with a status from 500 to 599. Panics for any other.
+    /// Responds with a status from 500 to 599.
+    ///
+    /// # Panics
+    /// The status is outside this range.
     pub fn server_error(self, status: u16, value: &types::ErrorDocument) -> Self {
         assert_eq!(status / 100u16, 5u16);
         Self(
@@ -141,11 +156,11 @@ impl ResendInvitationThen {
     }
 }
 
-/// What a request of `CreatePatient` is expected to be.
+/// Expectations for a request of `CreatePatient`.
 pub struct CreatePatientWhen(::httpmock::When);
 
 impl CreatePatientWhen {
-    /// Begins, from `httpmock`'s own type.
+    /// Wraps the type of `httpmock`.
     pub fn new(inner: ::httpmock::When) -> Self {
         Self(
             inner
@@ -153,7 +168,7 @@ impl CreatePatientWhen {
                 .path_matches(regex::Regex::new("^/showboat/v1/patients/$").unwrap()),
         )
     }
-    /// `httpmock`'s own type, for what this one does not permit.
+    /// Returns the wrapped type of `httpmock`, for everything that this type does not support.
     pub fn into_inner(self) -> ::httpmock::When {
         self.0
     }
@@ -163,19 +178,19 @@ impl CreatePatientWhen {
     }
 }
 
-/// What answers a request of `CreatePatient`.
+/// The mocked response to a request of `CreatePatient`.
 pub struct CreatePatientThen(::httpmock::Then);
 
 impl CreatePatientThen {
-    /// Begins, from `httpmock`'s own type.
+    /// Wraps the type of `httpmock`.
     pub fn new(inner: ::httpmock::Then) -> Self {
         Self(inner)
     }
-    /// `httpmock`'s own type, for what this one does not permit.
+    /// Returns the wrapped type of `httpmock`, for everything that this type does not support.
     pub fn into_inner(self) -> ::httpmock::Then {
         self.0
     }
-    /// Answers `ok`.
+    /// Responds with `ok`.
     pub fn ok(self, value: &types::PatientDocument) -> Self {
         Self(
             self
@@ -185,7 +200,7 @@ impl CreatePatientThen {
                 .json_body_obj(value),
         )
     }
-    /// Answers `created`.
+    /// Responds with `created`.
     pub fn created(self, value: &types::PatientDocument) -> Self {
         Self(
             self
@@ -195,7 +210,10 @@ impl CreatePatientThen {
                 .json_body_obj(value),
         )
     }
-    /// Answers with a status from 400 to 499. Panics for any other.
+    /// Responds with a status from 400 to 499.
+    ///
+    /// # Panics
+    /// The status is outside this range.
     pub fn client_error(self, status: u16, value: &types::ErrorDocument) -> Self {
         assert_eq!(status / 100u16, 4u16);
         Self(
@@ -206,7 +224,10 @@ impl CreatePatientThen {
                 .json_body_obj(value),
         )
     }
-    /// Answers with a status from 500 to 599. Panics for any other.
+    /// Responds with a status from 500 to 599.
+    ///
+    /// # Panics
+    /// The status is outside this range.
     pub fn server_error(self, status: u16, value: &types::ErrorDocument) -> Self {
         assert_eq!(status / 100u16, 5u16);
         Self(
@@ -219,11 +240,11 @@ impl CreatePatientThen {
     }
 }
 
-/// What a request of `CreateAppointment` is expected to be.
+/// Expectations for a request of `CreateAppointment`.
 pub struct CreateAppointmentWhen(::httpmock::When);
 
 impl CreateAppointmentWhen {
-    /// Begins, from `httpmock`'s own type.
+    /// Wraps the type of `httpmock`.
     pub fn new(inner: ::httpmock::When) -> Self {
         Self(
             inner
@@ -233,7 +254,7 @@ impl CreateAppointmentWhen {
                 ),
         )
     }
-    /// `httpmock`'s own type, for what this one does not permit.
+    /// Returns the wrapped type of `httpmock`, for everything that this type does not support.
     pub fn into_inner(self) -> ::httpmock::When {
         self.0
     }
@@ -243,19 +264,19 @@ impl CreateAppointmentWhen {
     }
 }
 
-/// What answers a request of `CreateAppointment`.
+/// The mocked response to a request of `CreateAppointment`.
 pub struct CreateAppointmentThen(::httpmock::Then);
 
 impl CreateAppointmentThen {
-    /// Begins, from `httpmock`'s own type.
+    /// Wraps the type of `httpmock`.
     pub fn new(inner: ::httpmock::Then) -> Self {
         Self(inner)
     }
-    /// `httpmock`'s own type, for what this one does not permit.
+    /// Returns the wrapped type of `httpmock`, for everything that this type does not support.
     pub fn into_inner(self) -> ::httpmock::Then {
         self.0
     }
-    /// Answers `ok`.
+    /// Responds with `ok`.
     pub fn ok(self, value: &types::AppointmentDocument) -> Self {
         Self(
             self
@@ -265,7 +286,7 @@ impl CreateAppointmentThen {
                 .json_body_obj(value),
         )
     }
-    /// Answers `created`.
+    /// Responds with `created`.
     pub fn created(self, value: &types::AppointmentDocument) -> Self {
         Self(
             self
@@ -275,7 +296,10 @@ impl CreateAppointmentThen {
                 .json_body_obj(value),
         )
     }
-    /// Answers with a status from 400 to 499. Panics for any other.
+    /// Responds with a status from 400 to 499.
+    ///
+    /// # Panics
+    /// The status is outside this range.
     pub fn client_error(self, status: u16, value: &types::ErrorDocument) -> Self {
         assert_eq!(status / 100u16, 4u16);
         Self(
@@ -286,7 +310,10 @@ impl CreateAppointmentThen {
                 .json_body_obj(value),
         )
     }
-    /// Answers with a status from 500 to 599. Panics for any other.
+    /// Responds with a status from 500 to 599.
+    ///
+    /// # Panics
+    /// The status is outside this range.
     pub fn server_error(self, status: u16, value: &types::ErrorDocument) -> Self {
         assert_eq!(status / 100u16, 5u16);
         Self(
@@ -299,11 +326,11 @@ impl CreateAppointmentThen {
     }
 }
 
-/// What a request of `GetAppointment` is expected to be.
+/// Expectations for a request of `GetAppointment`.
 pub struct GetAppointmentWhen(::httpmock::When);
 
 impl GetAppointmentWhen {
-    /// Begins, from `httpmock`'s own type.
+    /// Wraps the type of `httpmock`.
     pub fn new(inner: ::httpmock::When) -> Self {
         Self(
             inner
@@ -313,7 +340,7 @@ impl GetAppointmentWhen {
                 ),
         )
     }
-    /// `httpmock`'s own type, for what this one does not permit.
+    /// Returns the wrapped type of `httpmock`, for everything that this type does not support.
     pub fn into_inner(self) -> ::httpmock::When {
         self.0
     }
@@ -327,19 +354,19 @@ impl GetAppointmentWhen {
     }
 }
 
-/// What answers a request of `GetAppointment`.
+/// The mocked response to a request of `GetAppointment`.
 pub struct GetAppointmentThen(::httpmock::Then);
 
 impl GetAppointmentThen {
-    /// Begins, from `httpmock`'s own type.
+    /// Wraps the type of `httpmock`.
     pub fn new(inner: ::httpmock::Then) -> Self {
         Self(inner)
     }
-    /// `httpmock`'s own type, for what this one does not permit.
+    /// Returns the wrapped type of `httpmock`, for everything that this type does not support.
     pub fn into_inner(self) -> ::httpmock::Then {
         self.0
     }
-    /// Answers `ok`.
+    /// Responds with `ok`.
     pub fn ok(self, value: &types::AppointmentDocument) -> Self {
         Self(
             self
@@ -349,7 +376,10 @@ impl GetAppointmentThen {
                 .json_body_obj(value),
         )
     }
-    /// Answers with a status from 400 to 499. Panics for any other.
+    /// Responds with a status from 400 to 499.
+    ///
+    /// # Panics
+    /// The status is outside this range.
     pub fn client_error(self, status: u16, value: &types::ErrorDocument) -> Self {
         assert_eq!(status / 100u16, 4u16);
         Self(
@@ -360,7 +390,10 @@ impl GetAppointmentThen {
                 .json_body_obj(value),
         )
     }
-    /// Answers with a status from 500 to 599. Panics for any other.
+    /// Responds with a status from 500 to 599.
+    ///
+    /// # Panics
+    /// The status is outside this range.
     pub fn server_error(self, status: u16, value: &types::ErrorDocument) -> Self {
         assert_eq!(status / 100u16, 5u16);
         Self(
@@ -373,11 +406,11 @@ impl GetAppointmentThen {
     }
 }
 
-/// What a request of `DeleteAppointment` is expected to be.
+/// Expectations for a request of `DeleteAppointment`.
 pub struct DeleteAppointmentWhen(::httpmock::When);
 
 impl DeleteAppointmentWhen {
-    /// Begins, from `httpmock`'s own type.
+    /// Wraps the type of `httpmock`.
     pub fn new(inner: ::httpmock::When) -> Self {
         Self(
             inner
@@ -387,7 +420,7 @@ impl DeleteAppointmentWhen {
                 ),
         )
     }
-    /// `httpmock`'s own type, for what this one does not permit.
+    /// Returns the wrapped type of `httpmock`, for everything that this type does not support.
     pub fn into_inner(self) -> ::httpmock::When {
         self.0
     }
@@ -401,24 +434,30 @@ impl DeleteAppointmentWhen {
     }
 }
 
-/// What answers a request of `DeleteAppointment`.
+/// The mocked response to a request of `DeleteAppointment`.
 pub struct DeleteAppointmentThen(::httpmock::Then);
 
 impl DeleteAppointmentThen {
-    /// Begins, from `httpmock`'s own type.
+    /// Wraps the type of `httpmock`.
     pub fn new(inner: ::httpmock::Then) -> Self {
         Self(inner)
     }
-    /// `httpmock`'s own type, for what this one does not permit.
+    /// Returns the wrapped type of `httpmock`, for everything that this type does not support.
     pub fn into_inner(self) -> ::httpmock::Then {
         self.0
     }
-    /// Answers with a status from 200 to 299. Panics for any other.
+    /// Responds with a status from 200 to 299.
+    ///
+    /// # Panics
+    /// The status is outside this range.
     pub fn success(self, status: u16) -> Self {
         assert_eq!(status / 100u16, 2u16);
         Self(self.0.status(status))
     }
-    /// Answers with a status from 400 to 499. Panics for any other.
+    /// Responds with a status from 400 to 499.
+    ///
+    /// # Panics
+    /// The status is outside this range.
     pub fn client_error(self, status: u16, value: &types::ErrorDocument) -> Self {
         assert_eq!(status / 100u16, 4u16);
         Self(
@@ -429,7 +468,10 @@ impl DeleteAppointmentThen {
                 .json_body_obj(value),
         )
     }
-    /// Answers with a status from 500 to 599. Panics for any other.
+    /// Responds with a status from 500 to 599.
+    ///
+    /// # Panics
+    /// The status is outside this range.
     pub fn server_error(self, status: u16, value: &types::ErrorDocument) -> Self {
         assert_eq!(status / 100u16, 5u16);
         Self(
@@ -442,11 +484,11 @@ impl DeleteAppointmentThen {
     }
 }
 
-/// What a request of `UpdateAppointment` is expected to be.
+/// Expectations for a request of `UpdateAppointment`.
 pub struct UpdateAppointmentWhen(::httpmock::When);
 
 impl UpdateAppointmentWhen {
-    /// Begins, from `httpmock`'s own type.
+    /// Wraps the type of `httpmock`.
     pub fn new(inner: ::httpmock::When) -> Self {
         Self(
             inner
@@ -456,7 +498,7 @@ impl UpdateAppointmentWhen {
                 ),
         )
     }
-    /// `httpmock`'s own type, for what this one does not permit.
+    /// Returns the wrapped type of `httpmock`, for everything that this type does not support.
     pub fn into_inner(self) -> ::httpmock::When {
         self.0
     }
@@ -474,19 +516,19 @@ impl UpdateAppointmentWhen {
     }
 }
 
-/// What answers a request of `UpdateAppointment`.
+/// The mocked response to a request of `UpdateAppointment`.
 pub struct UpdateAppointmentThen(::httpmock::Then);
 
 impl UpdateAppointmentThen {
-    /// Begins, from `httpmock`'s own type.
+    /// Wraps the type of `httpmock`.
     pub fn new(inner: ::httpmock::Then) -> Self {
         Self(inner)
     }
-    /// `httpmock`'s own type, for what this one does not permit.
+    /// Returns the wrapped type of `httpmock`, for everything that this type does not support.
     pub fn into_inner(self) -> ::httpmock::Then {
         self.0
     }
-    /// Answers `ok`.
+    /// Responds with `ok`.
     pub fn ok(self, value: &types::AppointmentDocument) -> Self {
         Self(
             self
@@ -496,7 +538,10 @@ impl UpdateAppointmentThen {
                 .json_body_obj(value),
         )
     }
-    /// Answers with a status from 400 to 499. Panics for any other.
+    /// Responds with a status from 400 to 499.
+    ///
+    /// # Panics
+    /// The status is outside this range.
     pub fn client_error(self, status: u16, value: &types::ErrorDocument) -> Self {
         assert_eq!(status / 100u16, 4u16);
         Self(
@@ -507,7 +552,10 @@ impl UpdateAppointmentThen {
                 .json_body_obj(value),
         )
     }
-    /// Answers with a status from 500 to 599. Panics for any other.
+    /// Responds with a status from 500 to 599.
+    ///
+    /// # Panics
+    /// The status is outside this range.
     pub fn server_error(self, status: u16, value: &types::ErrorDocument) -> Self {
         assert_eq!(status / 100u16, 5u16);
         Self(
@@ -520,11 +568,11 @@ impl UpdateAppointmentThen {
     }
 }
 
-/// What a request of `ListPractitioners` is expected to be.
+/// Expectations for a request of `ListPractitioners`.
 pub struct ListPractitionersWhen(::httpmock::When);
 
 impl ListPractitionersWhen {
-    /// Begins, from `httpmock`'s own type.
+    /// Wraps the type of `httpmock`.
     pub fn new(inner: ::httpmock::When) -> Self {
         Self(
             inner
@@ -534,7 +582,7 @@ impl ListPractitionersWhen {
                 ),
         )
     }
-    /// `httpmock`'s own type, for what this one does not permit.
+    /// Returns the wrapped type of `httpmock`, for everything that this type does not support.
     pub fn into_inner(self) -> ::httpmock::When {
         self.0
     }
@@ -573,19 +621,19 @@ impl ListPractitionersWhen {
     }
 }
 
-/// What answers a request of `ListPractitioners`.
+/// The mocked response to a request of `ListPractitioners`.
 pub struct ListPractitionersThen(::httpmock::Then);
 
 impl ListPractitionersThen {
-    /// Begins, from `httpmock`'s own type.
+    /// Wraps the type of `httpmock`.
     pub fn new(inner: ::httpmock::Then) -> Self {
         Self(inner)
     }
-    /// `httpmock`'s own type, for what this one does not permit.
+    /// Returns the wrapped type of `httpmock`, for everything that this type does not support.
     pub fn into_inner(self) -> ::httpmock::Then {
         self.0
     }
-    /// Answers `ok`.
+    /// Responds with `ok`.
     pub fn ok(self, value: &types::PractitionerList) -> Self {
         Self(
             self
@@ -595,7 +643,10 @@ impl ListPractitionersThen {
                 .json_body_obj(value),
         )
     }
-    /// Answers with a status from 400 to 499. Panics for any other.
+    /// Responds with a status from 400 to 499.
+    ///
+    /// # Panics
+    /// The status is outside this range.
     pub fn client_error(self, status: u16, value: &types::ErrorDocument) -> Self {
         assert_eq!(status / 100u16, 4u16);
         Self(
@@ -606,7 +657,10 @@ impl ListPractitionersThen {
                 .json_body_obj(value),
         )
     }
-    /// Answers with a status from 500 to 599. Panics for any other.
+    /// Responds with a status from 500 to 599.
+    ///
+    /// # Panics
+    /// The status is outside this range.
     pub fn server_error(self, status: u16, value: &types::ErrorDocument) -> Self {
         assert_eq!(status / 100u16, 5u16);
         Self(
@@ -619,11 +673,11 @@ impl ListPractitionersThen {
     }
 }
 
-/// What a request of `ListAppointmentStatuses` is expected to be.
+/// Expectations for a request of `ListAppointmentStatuses`.
 pub struct ListAppointmentStatusesWhen(::httpmock::When);
 
 impl ListAppointmentStatusesWhen {
-    /// Begins, from `httpmock`'s own type.
+    /// Wraps the type of `httpmock`.
     pub fn new(inner: ::httpmock::When) -> Self {
         Self(
             inner
@@ -633,7 +687,7 @@ impl ListAppointmentStatusesWhen {
                 ),
         )
     }
-    /// `httpmock`'s own type, for what this one does not permit.
+    /// Returns the wrapped type of `httpmock`, for everything that this type does not support.
     pub fn into_inner(self) -> ::httpmock::When {
         self.0
     }
@@ -672,19 +726,19 @@ impl ListAppointmentStatusesWhen {
     }
 }
 
-/// What answers a request of `ListAppointmentStatuses`.
+/// The mocked response to a request of `ListAppointmentStatuses`.
 pub struct ListAppointmentStatusesThen(::httpmock::Then);
 
 impl ListAppointmentStatusesThen {
-    /// Begins, from `httpmock`'s own type.
+    /// Wraps the type of `httpmock`.
     pub fn new(inner: ::httpmock::Then) -> Self {
         Self(inner)
     }
-    /// `httpmock`'s own type, for what this one does not permit.
+    /// Returns the wrapped type of `httpmock`, for everything that this type does not support.
     pub fn into_inner(self) -> ::httpmock::Then {
         self.0
     }
-    /// Answers `ok`.
+    /// Responds with `ok`.
     pub fn ok(self, value: &types::AppointmentStatusList) -> Self {
         Self(
             self
@@ -694,7 +748,10 @@ impl ListAppointmentStatusesThen {
                 .json_body_obj(value),
         )
     }
-    /// Answers with a status from 400 to 499. Panics for any other.
+    /// Responds with a status from 400 to 499.
+    ///
+    /// # Panics
+    /// The status is outside this range.
     pub fn client_error(self, status: u16, value: &types::ErrorDocument) -> Self {
         assert_eq!(status / 100u16, 4u16);
         Self(
@@ -705,7 +762,10 @@ impl ListAppointmentStatusesThen {
                 .json_body_obj(value),
         )
     }
-    /// Answers with a status from 500 to 599. Panics for any other.
+    /// Responds with a status from 500 to 599.
+    ///
+    /// # Panics
+    /// The status is outside this range.
     pub fn server_error(self, status: u16, value: &types::ErrorDocument) -> Self {
         assert_eq!(status / 100u16, 5u16);
         Self(
@@ -718,11 +778,11 @@ impl ListAppointmentStatusesThen {
     }
 }
 
-/// What a request of `ListAppointmentTypes` is expected to be.
+/// Expectations for a request of `ListAppointmentTypes`.
 pub struct ListAppointmentTypesWhen(::httpmock::When);
 
 impl ListAppointmentTypesWhen {
-    /// Begins, from `httpmock`'s own type.
+    /// Wraps the type of `httpmock`.
     pub fn new(inner: ::httpmock::When) -> Self {
         Self(
             inner
@@ -732,7 +792,7 @@ impl ListAppointmentTypesWhen {
                 ),
         )
     }
-    /// `httpmock`'s own type, for what this one does not permit.
+    /// Returns the wrapped type of `httpmock`, for everything that this type does not support.
     pub fn into_inner(self) -> ::httpmock::When {
         self.0
     }
@@ -771,19 +831,19 @@ impl ListAppointmentTypesWhen {
     }
 }
 
-/// What answers a request of `ListAppointmentTypes`.
+/// The mocked response to a request of `ListAppointmentTypes`.
 pub struct ListAppointmentTypesThen(::httpmock::Then);
 
 impl ListAppointmentTypesThen {
-    /// Begins, from `httpmock`'s own type.
+    /// Wraps the type of `httpmock`.
     pub fn new(inner: ::httpmock::Then) -> Self {
         Self(inner)
     }
-    /// `httpmock`'s own type, for what this one does not permit.
+    /// Returns the wrapped type of `httpmock`, for everything that this type does not support.
     pub fn into_inner(self) -> ::httpmock::Then {
         self.0
     }
-    /// Answers `ok`.
+    /// Responds with `ok`.
     pub fn ok(self, value: &types::AppointmentTypeList) -> Self {
         Self(
             self
@@ -793,7 +853,10 @@ impl ListAppointmentTypesThen {
                 .json_body_obj(value),
         )
     }
-    /// Answers with a status from 400 to 499. Panics for any other.
+    /// Responds with a status from 400 to 499.
+    ///
+    /// # Panics
+    /// The status is outside this range.
     pub fn client_error(self, status: u16, value: &types::ErrorDocument) -> Self {
         assert_eq!(status / 100u16, 4u16);
         Self(
@@ -804,7 +867,10 @@ impl ListAppointmentTypesThen {
                 .json_body_obj(value),
         )
     }
-    /// Answers with a status from 500 to 599. Panics for any other.
+    /// Responds with a status from 500 to 599.
+    ///
+    /// # Panics
+    /// The status is outside this range.
     pub fn server_error(self, status: u16, value: &types::ErrorDocument) -> Self {
         assert_eq!(status / 100u16, 5u16);
         Self(
@@ -817,11 +883,11 @@ impl ListAppointmentTypesThen {
     }
 }
 
-/// What a request of `ListDocumentClasses` is expected to be.
+/// Expectations for a request of `ListDocumentClasses`.
 pub struct ListDocumentClassesWhen(::httpmock::When);
 
 impl ListDocumentClassesWhen {
-    /// Begins, from `httpmock`'s own type.
+    /// Wraps the type of `httpmock`.
     pub fn new(inner: ::httpmock::When) -> Self {
         Self(
             inner
@@ -831,7 +897,7 @@ impl ListDocumentClassesWhen {
                 ),
         )
     }
-    /// `httpmock`'s own type, for what this one does not permit.
+    /// Returns the wrapped type of `httpmock`, for everything that this type does not support.
     pub fn into_inner(self) -> ::httpmock::When {
         self.0
     }
@@ -863,19 +929,19 @@ impl ListDocumentClassesWhen {
     }
 }
 
-/// What answers a request of `ListDocumentClasses`.
+/// The mocked response to a request of `ListDocumentClasses`.
 pub struct ListDocumentClassesThen(::httpmock::Then);
 
 impl ListDocumentClassesThen {
-    /// Begins, from `httpmock`'s own type.
+    /// Wraps the type of `httpmock`.
     pub fn new(inner: ::httpmock::Then) -> Self {
         Self(inner)
     }
-    /// `httpmock`'s own type, for what this one does not permit.
+    /// Returns the wrapped type of `httpmock`, for everything that this type does not support.
     pub fn into_inner(self) -> ::httpmock::Then {
         self.0
     }
-    /// Answers `ok`.
+    /// Responds with `ok`.
     pub fn ok(self, value: &types::DocumentClassList) -> Self {
         Self(
             self
@@ -885,7 +951,10 @@ impl ListDocumentClassesThen {
                 .json_body_obj(value),
         )
     }
-    /// Answers with a status from 400 to 499. Panics for any other.
+    /// Responds with a status from 400 to 499.
+    ///
+    /// # Panics
+    /// The status is outside this range.
     pub fn client_error(self, status: u16, value: &types::ErrorDocument) -> Self {
         assert_eq!(status / 100u16, 4u16);
         Self(
@@ -896,7 +965,10 @@ impl ListDocumentClassesThen {
                 .json_body_obj(value),
         )
     }
-    /// Answers with a status from 500 to 599. Panics for any other.
+    /// Responds with a status from 500 to 599.
+    ///
+    /// # Panics
+    /// The status is outside this range.
     pub fn server_error(self, status: u16, value: &types::ErrorDocument) -> Self {
         assert_eq!(status / 100u16, 5u16);
         Self(
@@ -909,11 +981,11 @@ impl ListDocumentClassesThen {
     }
 }
 
-/// What a request of `ListDocumentReferences` is expected to be.
+/// Expectations for a request of `ListDocumentReferences`.
 pub struct ListDocumentReferencesWhen(::httpmock::When);
 
 impl ListDocumentReferencesWhen {
-    /// Begins, from `httpmock`'s own type.
+    /// Wraps the type of `httpmock`.
     pub fn new(inner: ::httpmock::When) -> Self {
         Self(
             inner
@@ -923,7 +995,7 @@ impl ListDocumentReferencesWhen {
                 ),
         )
     }
-    /// `httpmock`'s own type, for what this one does not permit.
+    /// Returns the wrapped type of `httpmock`, for everything that this type does not support.
     pub fn into_inner(self) -> ::httpmock::When {
         self.0
     }
@@ -977,19 +1049,19 @@ impl ListDocumentReferencesWhen {
     }
 }
 
-/// What answers a request of `ListDocumentReferences`.
+/// The mocked response to a request of `ListDocumentReferences`.
 pub struct ListDocumentReferencesThen(::httpmock::Then);
 
 impl ListDocumentReferencesThen {
-    /// Begins, from `httpmock`'s own type.
+    /// Wraps the type of `httpmock`.
     pub fn new(inner: ::httpmock::Then) -> Self {
         Self(inner)
     }
-    /// `httpmock`'s own type, for what this one does not permit.
+    /// Returns the wrapped type of `httpmock`, for everything that this type does not support.
     pub fn into_inner(self) -> ::httpmock::Then {
         self.0
     }
-    /// Answers `ok`.
+    /// Responds with `ok`.
     pub fn ok(self, value: &types::DocumentReferenceList) -> Self {
         Self(
             self
@@ -999,7 +1071,10 @@ impl ListDocumentReferencesThen {
                 .json_body_obj(value),
         )
     }
-    /// Answers with a status from 400 to 499. Panics for any other.
+    /// Responds with a status from 400 to 499.
+    ///
+    /// # Panics
+    /// The status is outside this range.
     pub fn client_error(self, status: u16, value: &types::ErrorDocument) -> Self {
         assert_eq!(status / 100u16, 4u16);
         Self(
@@ -1010,7 +1085,10 @@ impl ListDocumentReferencesThen {
                 .json_body_obj(value),
         )
     }
-    /// Answers with a status from 500 to 599. Panics for any other.
+    /// Responds with a status from 500 to 599.
+    ///
+    /// # Panics
+    /// The status is outside this range.
     pub fn server_error(self, status: u16, value: &types::ErrorDocument) -> Self {
         assert_eq!(status / 100u16, 5u16);
         Self(
@@ -1023,11 +1101,11 @@ impl ListDocumentReferencesThen {
     }
 }
 
-/// What a request of `CreateDocumentReference` is expected to be.
+/// Expectations for a request of `CreateDocumentReference`.
 pub struct CreateDocumentReferenceWhen(::httpmock::When);
 
 impl CreateDocumentReferenceWhen {
-    /// Begins, from `httpmock`'s own type.
+    /// Wraps the type of `httpmock`.
     pub fn new(inner: ::httpmock::When) -> Self {
         Self(
             inner
@@ -1037,7 +1115,7 @@ impl CreateDocumentReferenceWhen {
                 ),
         )
     }
-    /// `httpmock`'s own type, for what this one does not permit.
+    /// Returns the wrapped type of `httpmock`, for everything that this type does not support.
     pub fn into_inner(self) -> ::httpmock::When {
         self.0
     }
@@ -1047,19 +1125,19 @@ impl CreateDocumentReferenceWhen {
     }
 }
 
-/// What answers a request of `CreateDocumentReference`.
+/// The mocked response to a request of `CreateDocumentReference`.
 pub struct CreateDocumentReferenceThen(::httpmock::Then);
 
 impl CreateDocumentReferenceThen {
-    /// Begins, from `httpmock`'s own type.
+    /// Wraps the type of `httpmock`.
     pub fn new(inner: ::httpmock::Then) -> Self {
         Self(inner)
     }
-    /// `httpmock`'s own type, for what this one does not permit.
+    /// Returns the wrapped type of `httpmock`, for everything that this type does not support.
     pub fn into_inner(self) -> ::httpmock::Then {
         self.0
     }
-    /// Answers `ok`.
+    /// Responds with `ok`.
     pub fn ok(self, value: &types::DocumentReferenceDocument) -> Self {
         Self(
             self
@@ -1069,7 +1147,7 @@ impl CreateDocumentReferenceThen {
                 .json_body_obj(value),
         )
     }
-    /// Answers `created`.
+    /// Responds with `created`.
     pub fn created(self, value: &types::DocumentReferenceDocument) -> Self {
         Self(
             self
@@ -1079,7 +1157,10 @@ impl CreateDocumentReferenceThen {
                 .json_body_obj(value),
         )
     }
-    /// Answers with a status from 400 to 499. Panics for any other.
+    /// Responds with a status from 400 to 499.
+    ///
+    /// # Panics
+    /// The status is outside this range.
     pub fn client_error(self, status: u16, value: &types::ErrorDocument) -> Self {
         assert_eq!(status / 100u16, 4u16);
         Self(
@@ -1090,7 +1171,10 @@ impl CreateDocumentReferenceThen {
                 .json_body_obj(value),
         )
     }
-    /// Answers with a status from 500 to 599. Panics for any other.
+    /// Responds with a status from 500 to 599.
+    ///
+    /// # Panics
+    /// The status is outside this range.
     pub fn server_error(self, status: u16, value: &types::ErrorDocument) -> Self {
         assert_eq!(status / 100u16, 5u16);
         Self(
@@ -1103,11 +1187,11 @@ impl CreateDocumentReferenceThen {
     }
 }
 
-/// What a request of `ProcessUpload` is expected to be.
+/// Expectations for a request of `ProcessUpload`.
 pub struct ProcessUploadWhen(::httpmock::When);
 
 impl ProcessUploadWhen {
-    /// Begins, from `httpmock`'s own type.
+    /// Wraps the type of `httpmock`.
     pub fn new(inner: ::httpmock::When) -> Self {
         Self(
             inner
@@ -1120,7 +1204,7 @@ impl ProcessUploadWhen {
                 ),
         )
     }
-    /// `httpmock`'s own type, for what this one does not permit.
+    /// Returns the wrapped type of `httpmock`, for everything that this type does not support.
     pub fn into_inner(self) -> ::httpmock::When {
         self.0
     }
@@ -1137,24 +1221,30 @@ impl ProcessUploadWhen {
     }
 }
 
-/// What answers a request of `ProcessUpload`.
+/// The mocked response to a request of `ProcessUpload`.
 pub struct ProcessUploadThen(::httpmock::Then);
 
 impl ProcessUploadThen {
-    /// Begins, from `httpmock`'s own type.
+    /// Wraps the type of `httpmock`.
     pub fn new(inner: ::httpmock::Then) -> Self {
         Self(inner)
     }
-    /// `httpmock`'s own type, for what this one does not permit.
+    /// Returns the wrapped type of `httpmock`, for everything that this type does not support.
     pub fn into_inner(self) -> ::httpmock::Then {
         self.0
     }
-    /// Answers with a status from 200 to 299. Panics for any other.
+    /// Responds with a status from 200 to 299.
+    ///
+    /// # Panics
+    /// The status is outside this range.
     pub fn success(self, status: u16) -> Self {
         assert_eq!(status / 100u16, 2u16);
         Self(self.0.status(status))
     }
-    /// Answers with a status from 400 to 499. Panics for any other.
+    /// Responds with a status from 400 to 499.
+    ///
+    /// # Panics
+    /// The status is outside this range.
     pub fn client_error(self, status: u16, value: &types::ErrorDocument) -> Self {
         assert_eq!(status / 100u16, 4u16);
         Self(
@@ -1165,7 +1255,10 @@ impl ProcessUploadThen {
                 .json_body_obj(value),
         )
     }
-    /// Answers with a status from 500 to 599. Panics for any other.
+    /// Responds with a status from 500 to 599.
+    ///
+    /// # Panics
+    /// The status is outside this range.
     pub fn server_error(self, status: u16, value: &types::ErrorDocument) -> Self {
         assert_eq!(status / 100u16, 5u16);
         Self(
@@ -1178,11 +1271,11 @@ impl ProcessUploadThen {
     }
 }
 
-/// What a request of `GetDownloadInfo` is expected to be.
+/// Expectations for a request of `GetDownloadInfo`.
 pub struct GetDownloadInfoWhen(::httpmock::When);
 
 impl GetDownloadInfoWhen {
-    /// Begins, from `httpmock`'s own type.
+    /// Wraps the type of `httpmock`.
     pub fn new(inner: ::httpmock::When) -> Self {
         Self(
             inner
@@ -1195,7 +1288,7 @@ impl GetDownloadInfoWhen {
                 ),
         )
     }
-    /// `httpmock`'s own type, for what this one does not permit.
+    /// Returns the wrapped type of `httpmock`, for everything that this type does not support.
     pub fn into_inner(self) -> ::httpmock::When {
         self.0
     }
@@ -1212,19 +1305,19 @@ impl GetDownloadInfoWhen {
     }
 }
 
-/// What answers a request of `GetDownloadInfo`.
+/// The mocked response to a request of `GetDownloadInfo`.
 pub struct GetDownloadInfoThen(::httpmock::Then);
 
 impl GetDownloadInfoThen {
-    /// Begins, from `httpmock`'s own type.
+    /// Wraps the type of `httpmock`.
     pub fn new(inner: ::httpmock::Then) -> Self {
         Self(inner)
     }
-    /// `httpmock`'s own type, for what this one does not permit.
+    /// Returns the wrapped type of `httpmock`, for everything that this type does not support.
     pub fn into_inner(self) -> ::httpmock::Then {
         self.0
     }
-    /// Answers `ok`.
+    /// Responds with `ok`.
     pub fn ok(self, value: &types::DownloadInfoDocument) -> Self {
         Self(
             self
@@ -1234,7 +1327,10 @@ impl GetDownloadInfoThen {
                 .json_body_obj(value),
         )
     }
-    /// Answers with a status from 400 to 499. Panics for any other.
+    /// Responds with a status from 400 to 499.
+    ///
+    /// # Panics
+    /// The status is outside this range.
     pub fn client_error(self, status: u16, value: &types::ErrorDocument) -> Self {
         assert_eq!(status / 100u16, 4u16);
         Self(
@@ -1245,7 +1341,10 @@ impl GetDownloadInfoThen {
                 .json_body_obj(value),
         )
     }
-    /// Answers with a status from 500 to 599. Panics for any other.
+    /// Responds with a status from 500 to 599.
+    ///
+    /// # Panics
+    /// The status is outside this range.
     pub fn server_error(self, status: u16, value: &types::ErrorDocument) -> Self {
         assert_eq!(status / 100u16, 5u16);
         Self(
