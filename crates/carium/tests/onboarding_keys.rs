@@ -1,4 +1,4 @@
-//! Row keys: a key belongs to one request, and the steps of one request are never taken for those of another.
+//! Row keys: a key belongs to one request, and a step of one request never counts as a step of another.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -69,7 +69,7 @@ async fn rejects_another_request_under_a_completed_key() {
     ] {
         let request = parse_request(&with_value(&row, pointer, value));
         assert_eq!(rejected_steps(onboarding.run(&key, &request).await), steps, "{pointer}");
-        // An outcome of the first request does not enter the ledger through another request either.
+        // With an empty ledger, the outcome alone is enough to reject the other request, and is not written.
         *harness.ledger.lock().unwrap() = MemoryLedger::new();
         assert_eq!(rejected_steps(onboarding.resume(&key, &request, &before).await), steps, "{pointer}");
         assert!(onboarding.resume(&key, &parse_request(&row), &before).await.unwrap().is_complete());

@@ -4,7 +4,7 @@
     dead_code,
     clippy::unwrap_used,
     clippy::panic,
-    reason = "a test fails by panicking, and uses what it needs"
+    reason = "tests fail by panicking, and each uses only a part of this module"
 )]
 
 use std::collections::HashMap;
