@@ -1,17 +1,18 @@
-//! Onboarding: all that is done for one patient, each step of it once.
+//! Onboarding: everything that is done for one patient, with each step applied at most once.
 //!
-//! An [`OnboardingRequest`] says what is wanted: the patient is created, and then, side by side, invited, given their
-//! documents, and booked their first appointment. Each of these calls may be lost on the way, and most must not be
-//! made twice: the service offers no look-up but for documents. So a [`Ledger`] stands before each: an intent is written
-//! before a call, and what came of it after the answer. A run that finds an intent and no result does not
-//! call again; it says that the step is [unknown](StepOutcome::Unknown), and a person [resolves](resolve()) it.
+//! An [`OnboardingRequest`] describes one patient. [`Onboarding::run`] creates the patient and then, concurrently,
+//! sends the invitation, files the documents and books the first appointment. The response to any of these calls
+//! can be lost, and most of the calls must not be sent twice: apart from documents, the API offers no way to look
+//! up whether a call was applied. A [`Ledger`] therefore records an intent before each call, and the result
+//! after the response. If a run finds an intent without a result, it does not send the call again. It
+//! reports the step as [unknown](StepOutcome::Unknown), and a person checks in Carium and [resolves](resolve()) it.
 //!
 //! ```
 //! use std::sync::Arc;
 //!
 //! use carium::onboarding::{MemoryLedger, NextAction, OnboardingRow, RowKey};
 //! # use carium::Carium;
-//! # // A service in memory, so that this runs without one.
+//! # // An in-memory service, so that the example runs offline.
 //! # struct Service;
 //! # #[carium::api::async_trait]
 //! # impl carium::api::Transport for Service {
@@ -20,11 +21,11 @@
 //! #         operation: &'static carium::api::Operation,
 //! #         _request: carium::api::http::Request<carium::api::bytes::Bytes>,
 //! #     ) -> Result<carium::api::http::Response<carium::api::bytes::Bytes>, carium::api::TransportError> {
-//! #         let answer: &[u8] = match operation.id {
+//! #         let body: &[u8] = match operation.id {
 //! #             "login" => br#"{"access-token": "token"}"#,
 //! #             _ => br#"{"data": {"id": "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002"}}"#,
 //! #         };
-//! #         Ok(carium::api::http::Response::new(carium::api::bytes::Bytes::from_static(answer)))
+//! #         Ok(carium::api::http::Response::new(carium::api::bytes::Bytes::from_static(body)))
 //! #     }
 //! # }
 //! # #[tokio::main(flavor = "current_thread")]
@@ -42,37 +43,39 @@
 //! }"#;
 //! let request = serde_json::from_str::<OnboardingRow>(line)?.check()?;
 //!
-//! // In production one that outlives the program.
+//! // In production, use a ledger that outlives the program.
 //! let onboarding = carium.onboarding(Arc::new(MemoryLedger::new())).documents_folder("scans/");
 //! let row = RowKey::new("4711");
 //! let mut outcome = onboarding.run(&row, &request).await?;
 //! if let NextAction::Retry(_) = outcome.next_action() {
-//!     // What is done is not done again.
+//!     // Completed steps are not sent again.
 //!     outcome = onboarding.resume(&row, &request, &outcome).await?;
 //! }
 //! assert!(outcome.is_complete() && outcome.patient().is_some());
-//! // Written as JSON, it holds ids, kinds of errors and names of fields.
+//! // The JSON form contains IDs, error kinds and field names only.
 //! println!("{}", serde_json::to_string(&outcome)?);
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! # What is done once, and what cannot be promised
-//! | lost | what a later run does |
+//! # Guarantees and limits
+//! | lost response or request | what a later run does |
 //! | --- | --- |
-//! | the creation of the patient or of the appointment, an invitation | nothing: it is unknown until a person has looked |
-//! | the creation of a document's reference | looks into the record; a reference that is found has no file and is reported as an orphan; the document is filed under a new one. Where several may be it, it is unknown |
-//! | a file on its way to the store | sends it again, under a new reference where the form is gone; the old one is an orphan |
-//! | the processing of a document | asks for it again, which changes nothing |
+//! | creating the patient, creating the appointment, sending the invitation | Nothing. The step is unknown until a person has checked it. |
+//! | creating a document reference | Lists the patient's documents. A matching reference has no file: it is reported as an orphan, and the document is filed under a new reference. If several documents could match, the step is unknown. |
+//! | uploading a file | Uploads the file again. If the presigned form is no longer available, the file is uploaded under a new reference and the old one is an orphan. |
+//! | processing a document | Requests the processing again, which is idempotent. |
 //!
-//! A future that is dropped leaves what a program leaves that is killed. A machine that is stopped in the middle of a
-//! call, for so long that a person decides about the call, and then goes on, may still make it: only the service could
-//! rule that out, with idempotency keys.
+//! Dropping a future has the same effect as killing the program: an intent without a result remains in the ledger.
+//!
+//! One case cannot be prevented on the client side. A machine may be suspended between writing an intent and
+//! sending the call. If a person resolves the step in the meantime, the call may still be sent when the machine
+//! wakes up. Only idempotency keys in the service could rule that out.
 
-mod folder;
+mod documents_folder;
 mod identity;
 mod ledger;
-mod names;
+mod lookup_cache;
 mod outcome;
 mod plan;
 mod request;
@@ -97,8 +100,8 @@ pub use outcome::{
 pub use request::{OnboardingRequest, OnboardingRow};
 pub use step::{RowKey, Step};
 
-use self::ledger::failed;
-use self::names::Names;
+use self::ledger::ledger_error;
+use self::lookup_cache::LookupCache;
 use self::run::Run;
 use crate::appointments::Appointments;
 use crate::documents::{Documents, Transfers, Uploads};
@@ -107,19 +110,19 @@ use crate::fingerprint::Fingerprint;
 use crate::invitations::Invitations;
 use crate::patients::{OrganizationId, Patients};
 
-/// What an onboarding is done over: the services of a client, fakes, or some of each.
+/// The services that an [`Onboarding`] calls: those of a client, fakes, or a mix of both.
 #[derive(Clone)]
-#[allow(clippy::exhaustive_structs, reason = "made by those who bring services of their own")]
+#[allow(clippy::exhaustive_structs, reason = "callers with their own services construct it")]
 pub struct Services {
     /// Creates the patient.
     pub patients: Arc<dyn Patients>,
-    /// Invites them.
+    /// Sends the invitation.
     pub invitations: Arc<dyn Invitations>,
-    /// Books the appointment, and lists what one draws on.
+    /// Books the appointment and lists practitioners, appointment types and statuses.
     pub appointments: Arc<dyn Appointments>,
-    /// The service's side of documents.
+    /// Creates, lists and processes document references, and lists document classes.
     pub documents: Arc<dyn Documents>,
-    /// The store's side of documents.
+    /// Uploads files to the object store.
     pub transfers: Arc<dyn Transfers>,
 }
 
@@ -129,111 +132,129 @@ impl fmt::Debug for Services {
     }
 }
 
-/// Does all that is wanted for a patient, each step once.
+/// Onboards patients: runs all steps of a row, each at most once.
 ///
-/// Cheap to clone; the clones share what was listed to look names up.
+/// Cheap to clone. Clones share the cached lists that names are looked up in.
 #[derive(Clone)]
 #[must_use]
 pub struct Onboarding {
     services: Services,
     uploads: Uploads,
     ledger: Arc<dyn Ledger>,
-    names: Arc<Names>,
+    lookups: Arc<LookupCache>,
     organization: Option<OrganizationId>,
     folder: Option<PathBuf>,
     max_concurrent_documents: usize,
 }
 
-/// Each holds up to 4 MiB.
-const DOCUMENTS_AT_A_TIME: usize = 4;
+/// An upload buffers up to 4 MiB, so the default limits a row to 16 MiB.
+const DEFAULT_MAX_CONCURRENT_DOCUMENTS: usize = 4;
 
 impl Onboarding {
-    /// Onboarding over these services. Of a client, [`Carium::onboarding`](crate::Carium::onboarding).
+    /// Creates an onboarding that calls the given services.
+    ///
+    /// For the services of a client, use [`Carium::onboarding`](crate::Carium::onboarding).
     pub fn new(services: Services, ledger: Arc<dyn Ledger>) -> Self {
         let uploads = Uploads::new(Arc::clone(&services.documents), Arc::clone(&services.transfers));
         Self::over(services, uploads, ledger)
     }
 
+    /// Creates an onboarding that uploads through a configured [`Uploads`].
     pub(crate) fn over(services: Services, uploads: Uploads, ledger: Arc<dyn Ledger>) -> Self {
         Self {
             services,
             uploads,
             ledger,
-            names: Arc::default(),
+            lookups: Arc::default(),
             organization: None,
             folder: None,
-            max_concurrent_documents: DOCUMENTS_AT_A_TIME,
+            max_concurrent_documents: DEFAULT_MAX_CONCURRENT_DOCUMENTS,
         }
     }
 
-    /// Whose vocabularies the services list: a row of another organization has to give ids in the place of names.
-    /// Left out, so has every row. A client's onboarding knows the organization of the client.
+    /// Sets the organization whose practitioners, classes, types and statuses the services list.
+    ///
+    /// Names are looked up only for rows of this organization. Rows of another organization must use IDs. If unset,
+    /// every row must use IDs. [`Carium::onboarding`](crate::Carium::onboarding) sets it to the client's
+    /// organization.
     pub fn lookup_organization(mut self, organization: impl Into<Option<OrganizationId>>) -> Self {
         self.organization = organization.into();
         self
     }
 
-    /// The folder in which the files of documents lie. A path in a row leads down from it: an absolute one, one with
-    /// `..`, and one that a link leads out of it are refused. Without a folder, so is every row with documents.
+    /// Sets the folder that document paths are relative to.
+    ///
+    /// A path is rejected if it is absolute, contains `..`, or leaves the folder through a symbolic link. If unset,
+    /// every row with documents is rejected.
     pub fn documents_folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.folder = Some(folder.into());
         self
     }
 
-    /// How many documents of a row are filed at a time, at the most. Left out, 4. Each holds up to 4 MiB.
+    /// Sets the maximum number of documents of one row that are uploaded concurrently. Defaults to 4. Each upload
+    /// buffers up to 4 MiB.
     pub fn max_concurrent_documents(mut self, documents: usize) -> Self {
         self.max_concurrent_documents = documents.max(1);
         self
     }
 
-    /// The ledger.
+    /// Returns the ledger.
     pub fn ledger(&self) -> &Arc<dyn Ledger> {
         &self.ledger
     }
 
-    /// Does what is not done of a row. What the ledger has as done is not done again, and what it has as intended
-    /// is not done by itself.
+    /// Runs the steps of a row that are not completed.
     ///
-    /// A key stands for one request. What of it is done, or may be, is held against the request, so that no row is taken
-    /// for another whose key it was given:
+    /// A step that the ledger has as [completed](EntryState::Completed) is not sent again. A step that the ledger
+    /// has as an [intent](EntryState::Intent) may have been applied and is not sent again either, except for
+    /// documents, which can be looked up.
     ///
-    /// | once this is done, or may be | this cannot be mended under the same key |
+    /// A row key belongs to one request. For each step that is completed or may have been applied, the ledger keeps
+    /// a fingerprint of the requested values. A request with other values is rejected, so that one row is never
+    /// mistaken for another that was given the same key:
+    ///
+    /// | once this is completed or may have been applied | these values are fixed for the key |
     /// | --- | --- |
-    /// | the patient | their names, birth date, username and organization |
-    /// | the invitation | `invite`, but for leaving ways out or inviting in others only |
-    /// | a document, or its file is in the store | its class (as it is written), name, description and path, and its place among the documents |
-    /// | the appointment | all of it |
+    /// | the patient | names, birth date, username and organization |
+    /// | the invitation | `invite`, except that it can be emptied or changed to channels that were not invited before |
+    /// | a document, or only its upload | class (as written in the row), name, description, path, and its position in the list |
+    /// | the appointment | all fields |
     ///
-    /// Everything else can be: above all what was certainly not done. What is mended of a patient who is created is not
-    /// sent, as the API offers no way to. A step that is asked for no more is left as it is, and the outcome tells of it.
+    /// All other values can be corrected under the same key, in particular those of a step that was certainly not
+    /// applied. Corrections to a patient that already exists are not sent, because the API has no operation for it. A
+    /// step that the row no longer requests is left as it is and listed in the outcome.
     ///
     /// # Errors
-    /// Nothing was sent in this run, and nothing but what was read is known of the row:
-    /// - [`InvalidInput`](ErrorKind::InvalidInput): [`Error::problems`] names each step that is done, or may be, for
-    ///   another request.
-    /// - [`InvalidInput`](ErrorKind::InvalidInput), before there is a patient: a document is not there, or a
-    ///   name means nothing. Later, that is a failure of its step.
-    /// - What names were looked up with, before there is a patient, or the ledger failed.
+    /// Nothing was sent in this run:
+    /// - [`InvalidInput`](ErrorKind::InvalidInput): the key belongs to another request. [`Error::problems`] names
+    ///   each step that is completed, or may have been applied, with other values.
+    /// - [`InvalidInput`](ErrorKind::InvalidInput), only before the patient is created: a document does not exist,
+    ///   or a name cannot be resolved. After that, the step fails instead.
+    /// - Other kinds: the ledger failed, or the patient is not created yet and listing the names failed.
     pub async fn run(&self, row: &RowKey, request: &OnboardingRequest) -> Result<OnboardingOutcome, Error> {
-        self.go_on(row, request, None).await
+        self.run_from(row, request, None).await
     }
 
-    /// Goes on from an outcome of the same row: the ledger is told what it does not know yet, above all what it could
-    /// not be told at the time. So a program that keeps outcomes can do with a [`MemoryLedger`], but for what it was at
-    /// when it ended.
+    /// Runs a row again, starting from an earlier outcome of the same row.
+    ///
+    /// Results that are in the outcome but not in the ledger are written to the ledger first, in particular those
+    /// that could not be written at the time. A program that stores outcomes can therefore use a [`MemoryLedger`].
+    /// It loses only the state of steps that were in progress when it was terminated.
     ///
     /// # Errors
-    /// As for [`run`](Self::run), and [`InvalidInput`](ErrorKind::InvalidInput): the outcome is that of another row.
+    /// Those of [`run`](Self::run), and:
+    /// - [`InvalidInput`](ErrorKind::InvalidInput): the outcome belongs to another row.
+    /// - [`Conflict`](ErrorKind::Conflict): another run changed the ledger at the same time.
     pub async fn resume(
         &self,
         row: &RowKey,
         request: &OnboardingRequest,
         outcome: &OnboardingOutcome,
     ) -> Result<OnboardingOutcome, Error> {
-        self.go_on(row, request, Some(outcome)).await
+        self.run_from(row, request, Some(outcome)).await
     }
 
-    async fn go_on(
+    async fn run_from(
         &self,
         row: &RowKey,
         request: &OnboardingRequest,
@@ -242,65 +263,66 @@ impl Onboarding {
         let span = tracing::info_span!("carium.onboarding", carium.individual_id = tracing::field::Empty);
         async {
             if outcome.is_some_and(|outcome| !outcome.row.is_of(&[row.as_str()])) {
-                let what = "the outcome to go on from is that of another row";
-                return Err(Error::new(ErrorKind::InvalidInput, what));
+                let message = "the outcome to resume from belongs to another row";
+                return Err(Error::new(ErrorKind::InvalidInput, message));
             }
-            let key = Fingerprint::of(&[row.as_str()])?;
+            let row_fingerprint = Fingerprint::of(&[row.as_str()])?;
             let mut entries: BTreeMap<Step, LedgerEntry> =
-                self.ledger.entries(row).await.map_err(failed)?.into_iter().collect();
+                self.ledger.entries(row).await.map_err(ledger_error)?.into_iter().collect();
             let reports = outcome.map(OnboardingOutcome::steps).unwrap_or_default();
-            let told = reports.iter().filter_map(|report| Some((&report.step, report.entry.as_ref()?)));
-            // Before the ledger is told anything: what is another request's stays out of it.
-            identity::check(request, entries.iter().chain(told))?;
+            let reported = reports.iter().filter_map(|report| Some((&report.step, report.entry.as_ref()?)));
+            // Checked before the ledger is updated, so that entries of another request are not written to it.
+            identity::check(request, entries.iter().chain(reported))?;
             for report in reports {
-                self.catch_up(row, report, &mut entries).await?;
+                self.update_ledger(row, report, &mut entries).await?;
             }
-            // What another run wrote meanwhile is among them now.
+            // `update_ledger` may have read entries that another run wrote in the meantime.
             identity::check(request, &entries)?;
-            Run { onboarding: self, row, request, entries, key }.finish().await
+            Run { onboarding: self, row, request, entries, row_fingerprint }.finish().await
         }
         .instrument(span)
         .await
     }
 
-    /// Tells the ledger what an outcome knows, where that is more.
-    async fn catch_up(
+    /// Writes the entry of a report to the ledger, if it is newer than the ledger's own.
+    async fn update_ledger(
         &self,
         row: &RowKey,
         report: &StepReport,
         entries: &mut BTreeMap<Step, LedgerEntry>,
     ) -> Result<(), Error> {
         let (Some(entry), step) = (&report.entry, &report.step) else { return Ok(()) };
-        let there = match entries.get(step) {
-            None => self.ledger.insert(row, step, entry).await.map_err(failed)?,
-            Some(there) if !entry.follows(there) => return Ok(()),
-            Some(there) => {
-                if !self.ledger.replace(row, step, there.mark(), entry).await.map_err(failed)? {
-                    return Err(Error::new(ErrorKind::Conflict, "another run is at the row"));
+        let existing = match entries.get(step) {
+            None => self.ledger.insert(row, step, entry).await.map_err(ledger_error)?,
+            Some(current) if !entry.supersedes(current) => return Ok(()),
+            Some(current) => {
+                if !self.ledger.replace(row, step, current.mark(), entry).await.map_err(ledger_error)? {
+                    let message = "another run is processing this row; retry later";
+                    return Err(Error::new(ErrorKind::Conflict, message));
                 }
                 None
             }
         };
-        entries.insert(step.clone(), there.unwrap_or_else(|| entry.clone()));
+        entries.insert(step.clone(), existing.unwrap_or_else(|| entry.clone()));
         Ok(())
     }
 
-    /// Whether the files of a row's documents are in the folder, without sending anything.
+    /// Checks whether the files of a row's documents exist in the documents folder. Sends nothing.
     ///
     /// # Errors
-    /// - [`InvalidInput`](ErrorKind::InvalidInput): [`Error::problems`] names each that is not, or is not to be
-    ///   read.
-    /// - [`Io`](ErrorKind::Io): the folder itself cannot be read.
+    /// - [`InvalidInput`](ErrorKind::InvalidInput): [`Error::problems`] names each file that is missing or not
+    ///   readable.
+    /// - [`Io`](ErrorKind::Io): the documents folder itself cannot be read.
     pub async fn check_documents(&self, request: &OnboardingRequest) -> Result<(), Error> {
         let all: Vec<usize> = (0..request.row.documents.len()).collect();
-        let found = self.files(request, &all).await;
-        plan::together(found.into_values().filter_map(Result::err).collect()).map_or(Ok(()), Err)
+        let files = self.locate_files(request, &all).await;
+        plan::combine_errors(files.into_values().filter_map(Result::err).collect()).map_or(Ok(()), Err)
     }
 }
 
 impl fmt::Debug for Onboarding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The folder may be named after someone.
+        // The documents folder is not shown: its path may contain the name of a person.
         f.debug_struct("Onboarding")
             .field("organization", &self.organization)
             .field("max_concurrent_documents", &self.max_concurrent_documents)

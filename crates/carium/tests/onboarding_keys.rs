@@ -1,4 +1,4 @@
-//! A row key stands for one request: what is done for one is never taken for another's.
+//! Row keys: a key belongs to one request, and a step of one request never counts as a step of another.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -10,25 +10,31 @@ use carium::onboarding::{
 };
 use carium::{Error, ErrorKind};
 use serde_json::{Value, json};
-use support::mishaps::{Mishap, Rig, folder, full_row, request};
+use support::fault_injection::{FaultHarness, InjectedFault, documents_folder, full_row, parse_request};
 
-/// The steps that a run is refused for.
-fn refused(result: Result<OnboardingOutcome, Error>) -> Vec<String> {
+/// Returns the steps for which a run is rejected.
+fn rejected_steps(result: Result<OnboardingOutcome, Error>) -> Vec<String> {
     let error = result.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
-    let said = format!("{error} {error:?}");
-    assert!(!said.contains("canary"), "{said}");
+    let text = format!("{error} {error:?}");
+    assert!(!text.contains("canary"), "{text}");
     error.problems().iter().map(|problem| problem.field().unwrap().to_owned()).collect()
 }
 
-/// What a call would have changed.
-fn made(rig: &Rig) -> (usize, usize, usize, usize) {
-    let mails = ["zoe.ohara@example.com", "canary@example.com", "+15555550100"];
-    let sent = mails.iter().map(|to| rig.fake.invitations_to(to).len()).sum();
-    (rig.fake.patients().len(), sent, rig.fake.documents().len(), rig.fake.appointments().len())
+/// Counts the patients, invitations, documents and appointments of the service.
+fn object_counts(harness: &FaultHarness) -> (usize, usize, usize, usize) {
+    let addresses = ["zoe.ohara@example.com", "canary@example.com", "+15555550100"];
+    let invitations = addresses.iter().map(|address| harness.fake.invitations_to(address).len()).sum();
+    (
+        harness.fake.patients().len(),
+        invitations,
+        harness.fake.documents().len(),
+        harness.fake.appointments().len(),
+    )
 }
 
-fn changed(row: &Value, pointer: &str, value: Value) -> Value {
+/// Returns a copy of the row with another value at a JSON pointer.
+fn with_value(row: &Value, pointer: &str, value: Value) -> Value {
     let mut row = row.clone();
     let (parent, name) = pointer.rsplit_once('/').unwrap();
     let parent = row.pointer_mut(parent).unwrap();
@@ -40,14 +46,14 @@ fn changed(row: &Value, pointer: &str, value: Value) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_done_row_is_no_other_rows() {
-    let folder = folder();
-    let rig = Rig::new();
-    let onboarding = rig.onboarding(folder.path());
-    let (key, row) = (RowKey::new("1"), full_row(&rig.fake));
-    let before = onboarding.run(&key, &request(&row)).await.unwrap();
+async fn rejects_another_request_under_a_completed_key() {
+    let folder = documents_folder();
+    let harness = FaultHarness::new();
+    let onboarding = harness.onboarding(folder.path());
+    let (key, row) = (RowKey::new("1"), full_row(&harness.fake));
+    let before = onboarding.run(&key, &parse_request(&row)).await.unwrap();
     assert!(before.is_complete());
-    let is_made = made(&rig);
+    let counts = object_counts(&harness);
     for (pointer, value, steps) in [
         ("/first-name", json!("canary"), &["patient"][..]),
         ("/last-name", json!("canary"), &["patient"]),
@@ -61,102 +67,107 @@ async fn a_done_row_is_no_other_rows() {
         ("/appointment/start-time", json!("2027-01-04T08:00:00Z"), &["appointment"]),
         ("/appointment/location", json!("canary"), &["appointment"]),
     ] {
-        let request = request(&changed(&row, pointer, value));
-        assert_eq!(refused(onboarding.run(&key, &request).await), steps, "{pointer}");
-        // Nor is the ledger told of it by an outcome.
-        *rig.ledger.lock().unwrap() = MemoryLedger::new();
-        assert_eq!(refused(onboarding.resume(&key, &request, &before).await), steps, "{pointer}");
-        assert!(
-            onboarding.resume(&key, &support::mishaps::request(&row), &before).await.unwrap().is_complete()
-        );
-        assert_eq!(made(&rig), is_made, "{pointer}");
+        let request = parse_request(&with_value(&row, pointer, value));
+        assert_eq!(rejected_steps(onboarding.run(&key, &request).await), steps, "{pointer}");
+        // With an empty ledger, the outcome alone is enough to reject the other request, and is not written.
+        *harness.ledger.lock().unwrap() = MemoryLedger::new();
+        assert_eq!(rejected_steps(onboarding.resume(&key, &request, &before).await), steps, "{pointer}");
+        assert!(onboarding.resume(&key, &parse_request(&row), &before).await.unwrap().is_complete());
+        assert_eq!(object_counts(&harness), counts, "{pointer}");
     }
-    // What does not say who they are can be mended.
-    let mut mended = row.clone();
-    (mended["gender"], mended["mobile-phone"]) = ("other".into(), "+15555550100".into());
-    assert!(onboarding.run(&key, &request(&mended)).await.unwrap().is_complete());
-    assert_eq!(made(&rig), is_made);
+    // Fields that do not identify the patient can be corrected.
+    let mut corrected = row.clone();
+    (corrected["gender"], corrected["mobile-phone"]) = ("other".into(), "+15555550100".into());
+    assert!(onboarding.run(&key, &parse_request(&corrected)).await.unwrap().is_complete());
+    assert_eq!(object_counts(&harness), counts);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_document_that_is_put_between_others_is_not_taken_for_one() {
-    let folder = folder();
+async fn rejects_a_document_inserted_before_filed_ones() {
+    let folder = documents_folder();
     std::fs::write(folder.path().join("new.pdf"), "new").unwrap();
-    let rig = Rig::new();
-    let onboarding = rig.onboarding(folder.path());
-    let (key, mut row) = (RowKey::new("1"), full_row(&rig.fake));
-    assert!(onboarding.run(&key, &request(&row)).await.unwrap().is_complete());
+    let harness = FaultHarness::new();
+    let onboarding = harness.onboarding(folder.path());
+    let (key, mut row) = (RowKey::new("1"), full_row(&harness.fake));
+    assert!(onboarding.run(&key, &parse_request(&row)).await.unwrap().is_complete());
     let new = json!({"class": "Referral", "name": "New", "path": "new.pdf"});
     row["documents"].as_array_mut().unwrap().insert(0, new.clone());
-    assert_eq!(refused(onboarding.run(&key, &request(&row)).await), ["documents[0]", "documents[1]"]);
-    assert_eq!(rig.fake.documents().len(), 2);
+    assert_eq!(
+        rejected_steps(onboarding.run(&key, &parse_request(&row)).await),
+        ["documents[0]", "documents[1]"]
+    );
+    assert_eq!(harness.fake.documents().len(), 2);
     let documents = row["documents"].as_array_mut().unwrap();
     documents.rotate_left(1);
-    let outcome = onboarding.run(&key, &request(&row)).await.unwrap();
+    let outcome = onboarding.run(&key, &parse_request(&row)).await.unwrap();
     assert!(outcome.is_complete());
-    assert_eq!(rig.fake.documents().len(), 3);
+    assert_eq!(harness.fake.documents().len(), 3);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_certainly_not_done_can_be_mended() {
-    let folder = folder();
-    let rig = Rig::new();
-    let onboarding = rig.onboarding(folder.path());
-    let (key, row) = (RowKey::new("1"), full_row(&rig.fake));
+async fn accepts_corrections_to_steps_that_were_not_applied() {
+    let folder = documents_folder();
+    let harness = FaultHarness::new();
+    let onboarding = harness.onboarding(folder.path());
+    let (key, row) = (RowKey::new("1"), full_row(&harness.fake));
     let points = ["create_patient #0", "create letter.pdf #0", "create_appointment #0"];
-    rig.plan(points.map(|point| (point.to_owned(), Mishap::Refused)));
-    let outcome = onboarding.run(&key, &request(&row)).await.unwrap();
+    harness.inject(points.map(|point| (point.to_owned(), InjectedFault::Rejected)));
+    let outcome = onboarding.run(&key, &parse_request(&row)).await.unwrap();
     assert_eq!(outcome.next_action(), NextAction::NeedsPerson);
-    let mut mended = changed(&row, "/first-name", json!("Zoe"));
-    assert_eq!(onboarding.run(&key, &request(&mended)).await.unwrap().next_action(), NextAction::NeedsPerson);
-    mended = changed(&mended, "/documents/0/name", json!("Letter"));
-    mended = changed(&mended, "/appointment/location", json!("Room 4"));
-    assert!(onboarding.run(&key, &request(&mended)).await.unwrap().is_complete());
-    assert_eq!(made(&rig), (1, 1, 2, 1));
+    let mut corrected = with_value(&row, "/first-name", json!("Zoe"));
+    assert_eq!(
+        onboarding.run(&key, &parse_request(&corrected)).await.unwrap().next_action(),
+        NextAction::NeedsPerson
+    );
+    corrected = with_value(&corrected, "/documents/0/name", json!("Letter"));
+    corrected = with_value(&corrected, "/appointment/location", json!("Desk 4"));
+    assert!(onboarding.run(&key, &parse_request(&corrected)).await.unwrap().is_complete());
+    assert_eq!(object_counts(&harness), (1, 1, 2, 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outcome_is_gone_on_from_under_its_own_key_only() {
-    let folder = folder();
-    let rig = Rig::new();
-    let onboarding = rig.onboarding(folder.path());
-    let request = request(&full_row(&rig.fake));
+async fn resumes_an_outcome_only_under_its_own_key() {
+    let folder = documents_folder();
+    let harness = FaultHarness::new();
+    let onboarding = harness.onboarding(folder.path());
+    let request = parse_request(&full_row(&harness.fake));
     let outcome = onboarding.run(&RowKey::new("canary 1"), &request).await.unwrap();
     let text = serde_json::to_string(&outcome).unwrap();
     assert!(!text.contains("canary"), "{text}");
-    let is_made = made(&rig);
+    let counts = object_counts(&harness);
     let other = RowKey::new("canary 2");
-    assert!(refused(onboarding.resume(&other, &request, &outcome).await).is_empty());
-    let ledger = rig.ledger.lock().unwrap().clone();
+    assert!(rejected_steps(onboarding.resume(&other, &request, &outcome).await).is_empty());
+    let ledger = harness.ledger.lock().unwrap().clone();
     assert!(carium::onboarding::Ledger::entries(&ledger, &other).await.unwrap().is_empty());
-    assert_eq!(made(&rig), is_made);
+    assert_eq!(object_counts(&harness), counts);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_changed_invite_sends_nothing_twice_and_hides_no_doubt() {
-    let folder = folder();
-    let rig = Rig::new();
-    let onboarding = rig.onboarding(folder.path());
+async fn changed_invite_sends_nothing_twice_and_keeps_the_unknown_step() {
+    let folder = documents_folder();
+    let harness = FaultHarness::new();
+    let onboarding = harness.onboarding(folder.path());
     let key = RowKey::new("1");
-    let mut row = full_row(&rig.fake);
+    let mut row = full_row(&harness.fake);
     row["mobile-phone"] = "+15555550100".into();
-    rig.plan([("resend_invitation #0".to_owned(), Mishap::ResponseLost)]);
-    let outcome = onboarding.run(&key, &request(&row)).await.unwrap();
+    harness.inject([("resend_invitation #0".to_owned(), InjectedFault::ResponseLost)]);
+    let outcome = onboarding.run(&key, &parse_request(&row)).await.unwrap();
     assert_eq!(outcome.unknown().count(), 1);
-    let both = changed(&row, "/invite", json!(["email", "sms"]));
-    assert_eq!(refused(onboarding.run(&key, &request(&both)).await), ["invite[email]"]);
-    // In another way only it is another invitation, and the doubt about the first one stays.
+    let both = with_value(&row, "/invite", json!(["email", "sms"]));
+    assert_eq!(rejected_steps(onboarding.run(&key, &parse_request(&both)).await), ["invite[email]"]);
+    // An invitation through another channel only is a separate step, and the first one remains unknown.
     let by_email = Step::Invitation([carium::invitations::NotificationChannel::Email].into());
     for invite in [json!([]), json!(["sms"])] {
-        let outcome = onboarding.run(&key, &request(&changed(&row, "/invite", invite))).await.unwrap();
-        let StepOutcome::Unknown(doubt) = &outcome.step(&by_email).unwrap().result else {
+        let outcome =
+            onboarding.run(&key, &parse_request(&with_value(&row, "/invite", invite))).await.unwrap();
+        let StepOutcome::Unknown(unknown) = &outcome.step(&by_email).unwrap().result else {
             panic!("{outcome:?}")
         };
-        assert_eq!((doubt.reason, outcome.is_complete()), (UnknownReason::InterruptedRun, false));
+        assert_eq!((unknown.reason, outcome.is_complete()), (UnknownReason::InterruptedRun, false));
     }
-    assert_eq!(made(&rig).1, 2);
-    resolve(&rig, &key, &by_email, Resolution::NotApplied).await.unwrap();
-    let by_sms = request(&changed(&row, "/invite", json!(["sms"])));
+    assert_eq!(object_counts(&harness).1, 2);
+    resolve(&harness, &key, &by_email, Resolution::NotApplied).await.unwrap();
+    let by_sms = parse_request(&with_value(&row, "/invite", json!(["sms"])));
     let outcome = onboarding.run(&key, &by_sms).await.unwrap();
     let StepOutcome::Skipped { reason } = outcome.step(&by_email).unwrap().result else {
         panic!("{outcome:?}")
@@ -165,38 +176,40 @@ async fn a_changed_invite_sends_nothing_twice_and_hides_no_doubt() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_asked_for_no_more_is_told() {
-    let folder = folder();
-    let rig = Rig::new();
-    let onboarding = rig.onboarding(folder.path());
-    let (key, row) = (RowKey::new("1"), full_row(&rig.fake));
-    // Each document leaves a reference behind: one is open, one not answered.
-    let points = [("post letter.pdf #0", Mishap::Refused), ("create scan.png #0", Mishap::RequestLost)];
-    rig.plan(points.map(|(point, mishap)| (point.to_owned(), mishap)));
-    let before = onboarding.run(&key, &request(&row)).await.unwrap();
-    let mut less = row.clone();
-    less["documents"] = json!([]);
-    less.as_object_mut().unwrap().remove("appointment");
-    let outcome = onboarding.run(&key, &request(&less)).await.unwrap();
+async fn reports_steps_that_are_no_longer_requested() {
+    let folder = documents_folder();
+    let harness = FaultHarness::new();
+    let onboarding = harness.onboarding(folder.path());
+    let (key, row) = (RowKey::new("1"), full_row(&harness.fake));
+    // Each document leaves a reference: one has no file yet, and the creation of the other got no response.
+    let points =
+        [("post letter.pdf #0", InjectedFault::Rejected), ("create scan.png #0", InjectedFault::RequestLost)];
+    harness.inject(points.map(|(point, fault)| (point.to_owned(), fault)));
+    let before = onboarding.run(&key, &parse_request(&row)).await.unwrap();
+    let mut reduced = row.clone();
+    reduced["documents"] = json!([]);
+    reduced.as_object_mut().unwrap().remove("appointment");
+    let outcome = onboarding.run(&key, &parse_request(&reduced)).await.unwrap();
     assert_eq!(outcome.appointment(), before.appointment());
-    let open = outcome.step(&Step::Document(0)).unwrap();
-    assert!(matches!(open.result, StepOutcome::Skipped { reason: SkipReason::NotRequested }));
-    assert_eq!(open.orphans.len(), 1);
+    let not_filed = outcome.step(&Step::Document(0)).unwrap();
+    assert!(matches!(not_filed.result, StepOutcome::Skipped { reason: SkipReason::NotRequested }));
+    assert_eq!(not_filed.orphans.len(), 1);
     assert!(matches!(outcome.step(&Step::Document(1)).unwrap().result, StepOutcome::Unknown(_)));
     assert_eq!(outcome.next_action(), NextAction::NeedsPerson);
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_rows_under_one_key_at_once_are_not_mixed() {
-    let folder = folder();
-    let rig = Rig::new();
-    let onboarding = rig.onboarding(folder.path());
-    let (key, row) = (RowKey::new("1"), full_row(&rig.fake));
-    let other = request(&changed(&row, "/email", json!("canary@example.com")));
-    let row = request(&row);
-    // Both read an empty ledger. One of them creates the patient, and the other files nothing for that one.
-    let (one, two) = tokio::join!(onboarding.run(&key, &row), onboarding.run(&key, &other));
-    let patients: Vec<_> = [one, two].into_iter().flatten().filter_map(|outcome| outcome.patient()).collect();
+async fn concurrent_requests_under_one_key_are_not_mixed() {
+    let folder = documents_folder();
+    let harness = FaultHarness::new();
+    let onboarding = harness.onboarding(folder.path());
+    let (key, row) = (RowKey::new("1"), full_row(&harness.fake));
+    let other = parse_request(&with_value(&row, "/email", json!("canary@example.com")));
+    let row = parse_request(&row);
+    // Both runs read an empty ledger. One creates its patient, and the other files nothing for that patient.
+    let (first, second) = tokio::join!(onboarding.run(&key, &row), onboarding.run(&key, &other));
+    let patients: Vec<_> =
+        [first, second].into_iter().flatten().filter_map(|outcome| outcome.patient()).collect();
     assert_eq!(patients.len(), 1);
-    assert_eq!(made(&rig), (1, 1, 2, 1));
+    assert_eq!(object_counts(&harness), (1, 1, 2, 1));
 }

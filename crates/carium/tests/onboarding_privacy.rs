@@ -1,5 +1,5 @@
-//! Canaries in every private field of a row: none of them is in an outcome, in the ledger, in an error, in a `Debug` or in
-//! a trace, whatever goes wrong.
+//! Privacy of onboarding: every private field of a row contains a canary, and no canary appears in an outcome, the
+//! ledger, an error, a `Debug` output or a trace, whichever fault is injected.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -7,22 +7,22 @@ mod support;
 
 use carium::onboarding::{Ledger as _, OnboardingRow, RowKey};
 use serde_json::json;
+use support::fault_injection::{FaultHarness, InjectedFault, LEDGER_FAULTS, SERVICE_FAULTS};
 use support::log::{Log, assert_free_of, printed};
-use support::mishaps::{Mishap, OF_SERVICES, OF_THE_LEDGER, Rig};
 
 #[tokio::test(start_paused = true)]
-async fn nothing_private_is_kept_or_printed_of_a_row() {
+async fn stores_and_prints_no_private_field_of_a_row() {
     let log = Log::of_everything();
     let folder = tempfile::tempdir().unwrap();
     let inside = folder.path().join("canary-folder");
     std::fs::create_dir(&inside).unwrap();
     std::fs::write(inside.join("canary-file.pdf"), "canary-content").unwrap();
-    let (mut said, mut kept) = (String::new(), String::new());
-    let mut points: Vec<(String, Mishap)> = vec![("nothing".to_owned(), Mishap::NotApplied)];
-    let mut at = 0;
-    while let Some((point, mishap)) = points.get(at).cloned() {
-        let rig = Rig::new();
-        rig.fake.practitioner("canary-practitioner");
+    let (mut printed_text, mut stored_text) = (String::new(), String::new());
+    let mut points: Vec<(String, InjectedFault)> = vec![("no fault".to_owned(), InjectedFault::NotApplied)];
+    let mut index = 0;
+    while let Some((point, fault)) = points.get(index).cloned() {
+        let harness = FaultHarness::new();
+        harness.fake.practitioner("canary-practitioner");
         let row = json!({
             "first-name": "canary-first",
             "last-name": "canary-last",
@@ -30,7 +30,7 @@ async fn nothing_private_is_kept_or_printed_of_a_row() {
             "gender": "female",
             "email": "canary@example.com",
             "mobile-phone": "+15559990000",
-            "organization-id": rig.fake.organization().to_string(),
+            "organization-id": harness.fake.organization().to_string(),
             "invite": ["email", "sms"],
             "documents": [{
                 "class": "Referral",
@@ -54,42 +54,42 @@ async fn nothing_private_is_kept_or_printed_of_a_row() {
         });
         let row: OnboardingRow = serde_json::from_value(row).unwrap();
         let request = row.check().unwrap();
-        let onboarding = rig.onboarding(&inside);
-        said.push_str(&format!("{row:?} {request:?} {request:#?} {onboarding:?}"));
-        // A key that someone made of a person all the same.
+        let onboarding = harness.onboarding(&inside);
+        printed_text.push_str(&format!("{row:?} {request:?} {request:#?} {onboarding:?}"));
+        // A key that identifies a person, against the documentation of `RowKey`.
         let key = RowKey::new("canary@example.com");
-        said.push_str(&format!("{key:?}"));
-        rig.plan([(point, mishap)]);
+        printed_text.push_str(&format!("{key:?}"));
+        harness.inject([(point, fault)]);
         for _ in 0..2 {
-            match rig.until_death(onboarding.run(&key, &request)).await {
+            match harness.run_until_crash(onboarding.run(&key, &request)).await {
                 None => {}
                 Some(Ok(outcome)) => {
-                    said.push_str(&format!("{outcome:?} {outcome:#?}"));
-                    kept.push_str(&serde_json::to_string(&outcome).unwrap());
+                    printed_text.push_str(&format!("{outcome:?} {outcome:#?}"));
+                    stored_text.push_str(&serde_json::to_string(&outcome).unwrap());
                 }
-                Some(Err(error)) => said.push_str(&printed(&error)),
+                Some(Err(error)) => printed_text.push_str(&printed(&error)),
             }
         }
-        let ledger = rig.ledger.lock().unwrap().clone();
+        let ledger = harness.ledger.lock().unwrap().clone();
         for (step, entry) in ledger.entries(&key).await.unwrap() {
-            said.push_str(&format!("{step} {step:?} {entry:?}"));
-            kept.push_str(&serde_json::to_string(&entry).unwrap());
+            printed_text.push_str(&format!("{step} {step:?} {entry:?}"));
+            stored_text.push_str(&serde_json::to_string(&entry).unwrap());
         }
-        said.push_str(&format!("{ledger:?}"));
-        if at == 0 {
-            for point in rig.passed() {
-                let mishaps = if point.starts_with("ledger") { OF_THE_LEDGER } else { OF_SERVICES };
-                points.extend(mishaps.map(|mishap| (point.clone(), mishap)));
+        printed_text.push_str(&format!("{ledger:?}"));
+        if index == 0 {
+            for point in harness.reached_points() {
+                let faults = if point.starts_with("ledger") { LEDGER_FAULTS } else { SERVICE_FAULTS };
+                points.extend(faults.map(|fault| (point.clone(), fault)));
             }
             assert!(points.len() > 60, "{}", points.len());
         }
-        at += 1;
+        index += 1;
     }
 
     let log = log.text();
-    assert!(log.contains("carium.onboarding") && log.contains("unknown"), "the workflow is heard");
-    assert!(kept.contains("create_patient") || kept.contains("not done"));
+    assert!(log.contains("carium.onboarding") && log.contains("unknown"), "onboarding is traced");
+    assert!(stored_text.contains("create_patient") || stored_text.contains("not applied"));
     let canaries =
         ["canary", "1811-02", "1812-01", "5559990000", "Female", "female", "store.invalid", "expires"];
-    assert_free_of(&canaries, &[&said, &kept, &log]);
+    assert_free_of(&canaries, &[&printed_text, &stored_text, &log]);
 }

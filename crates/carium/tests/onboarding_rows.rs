@@ -1,4 +1,5 @@
-//! Rows: everything that is wrong with one is said at once, by its place in the schema, and nothing of it is quoted.
+//! Validation of rows: all problems are reported at once, by their paths in the schema, and no message contains a
+//! value.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -7,49 +8,49 @@ mod support;
 use carium::ErrorKind;
 use carium::onboarding::{OnboardingRequest, OnboardingRow, RowKey, schema};
 use serde_json::{Value, json};
-use support::mishaps::{Rig, folder, full_row};
+use support::fault_injection::{FaultHarness, documents_folder, full_row, parse_request};
 
-/// What is wrong with a row: where, and what.
-fn wrong(row: &Value) -> Vec<(String, String)> {
+/// Returns the problems of a row: the field and the message of each.
+fn problems(row: &Value) -> Vec<(String, String)> {
     let error = serde_json::from_str::<OnboardingRow>(&row.to_string()).unwrap().check().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
-    let said = format!("{error} {error:?}");
-    assert!(!said.contains("canary"), "{said}");
-    let told = |problem: &carium::Problem| {
+    let text = format!("{error} {error:?}");
+    assert!(!text.contains("canary"), "{text}");
+    let problem = |problem: &carium::Problem| {
         (problem.field().unwrap().to_owned(), problem.message().unwrap().to_owned())
     };
-    error.problems().iter().map(told).collect()
+    error.problems().iter().map(problem).collect()
 }
 
-fn fields(row: &Value) -> Vec<String> {
-    let mut fields: Vec<_> = wrong(row).into_iter().map(|(field, _)| field).collect();
+/// Returns the invalid fields of a row, sorted.
+fn invalid_fields(row: &Value) -> Vec<String> {
+    let mut fields: Vec<_> = problems(row).into_iter().map(|(field, _)| field).collect();
     fields.sort_unstable();
     fields
 }
 
 #[test]
-fn the_example_of_the_schema_can_be_onboarded() {
+fn accepts_the_example_of_the_schema() {
     let text = include_str!("../../../specs/onboarding.schema.json");
     let spec: Value = serde_json::from_str(text).unwrap();
     let example = &spec["examples"][0];
     let row: OnboardingRow = serde_json::from_value(example.clone()).unwrap();
     let request = row.check().unwrap();
     assert_eq!(request.username(), "zoe.ohara@example.com");
-    // What is left open is filled in; the rest stays as it was written.
+    // The username has a default; all other fields are unchanged.
     let mut expected = example.clone();
     expected["username"] = "zoe.ohara@example.com".into();
-    let said = serde_json::to_value(request.attributes()).unwrap();
-    assert_eq!(said, expected);
-    // The type of the schema leads to the same.
+    assert_eq!(serde_json::to_value(request.attributes()).unwrap(), expected);
+    // The type of the schema converts to the same request.
     let typed: schema::OnboardingRequest = serde_json::from_value(example.clone()).unwrap();
     assert_eq!(OnboardingRequest::try_from(&typed).unwrap(), request);
     assert_eq!(OnboardingRequest::try_from(request.attributes()).unwrap(), request);
 }
 
 #[test]
-fn every_field_of_the_schema_is_read() {
-    let rig = Rig::new();
-    let mut row = full_row(&rig.fake);
+fn reads_every_field_of_the_schema() {
+    let harness = FaultHarness::new();
+    let mut row = full_row(&harness.fake);
     row["mobile-phone"] = "+15555550100".into();
     row["username"] = "+15555550100".into();
     row["locale"] = "es_US".into();
@@ -66,19 +67,23 @@ fn every_field_of_the_schema_is_read() {
     assert_eq!(serde_json::to_value(request.attributes()).unwrap(), row);
     let text = include_str!("../../../specs/onboarding.schema.json");
     let spec: Value = serde_json::from_str(text).unwrap();
-    for (at, properties) in [
+    for (object, properties) in [
         (&row, &spec["properties"]),
         (&row["documents"][1], &spec["definitions"]["OnboardingDocument"]["properties"]),
         (&row["appointment"], &spec["definitions"]["OnboardingAppointment"]["properties"]),
     ] {
-        let missing: Vec<_> =
-            properties.as_object().unwrap().keys().filter(|name| at.get(name.as_str()).is_none()).collect();
-        assert!(missing.is_empty(), "{missing:?} of the schema are not in this test");
+        let missing: Vec<_> = properties
+            .as_object()
+            .unwrap()
+            .keys()
+            .filter(|name| object.get(name.as_str()).is_none())
+            .collect();
+        assert!(missing.is_empty(), "this test does not cover the fields {missing:?} of the schema");
     }
 }
 
 #[test]
-fn all_that_is_wrong_is_said_at_once() {
+fn reports_all_problems_at_once() {
     let row = json!({
         "first-name": "",
         "last-name": 17,
@@ -106,7 +111,7 @@ fn all_that_is_wrong_is_said_at_once() {
         "+15555550100": "canary",
     });
     let mut expected = vec![
-        "a field that has no plain name",
+        "a field whose name is hidden",
         "appointment.add-video-channel",
         "appointment.end-time",
         "appointment.guest-url",
@@ -134,14 +139,14 @@ fn all_that_is_wrong_is_said_at_once() {
         "organization-id",
     ];
     expected.sort_unstable();
-    assert_eq!(fields(&row), expected);
+    assert_eq!(invalid_fields(&row), expected);
 }
 
 #[test]
-fn each_rule_alone_is_said_of_its_field() {
-    let rig = Rig::new();
-    let good = full_row(&rig.fake);
-    assert!(serde_json::from_value::<OnboardingRow>(good.clone()).unwrap().check().is_ok());
+fn reports_each_violated_rule_for_its_field() {
+    let harness = FaultHarness::new();
+    let valid = full_row(&harness.fake);
+    assert!(serde_json::from_value::<OnboardingRow>(valid.clone()).unwrap().check().is_ok());
     for (pointer, value, field) in [
         ("/first-name", Value::Null, "first-name"),
         ("/organization-id", Value::Null, "organization-id"),
@@ -165,38 +170,38 @@ fn each_rule_alone_is_said_of_its_field() {
         ("/appointment/host-url", json!("https://example.com/canary"), "appointment.host-url"),
         ("/appointment", json!([]), "appointment"),
     ] {
-        let mut row = good.clone();
+        let mut row = valid.clone();
         let (parent, name) = pointer.rsplit_once('/').unwrap();
         row.pointer_mut(parent).unwrap()[name] = value;
-        let fields = fields(&row);
-        // An appointment that is none lacks all of it, and so does an invitation the address that is missing.
+        let fields = invalid_fields(&row);
+        // A missing email address also invalidates the invitation, and an invalid appointment lacks all its fields.
         assert!(fields.iter().any(|each| each == field), "{pointer}: {fields:?}");
-        let is_more = pointer == "/appointment" || pointer == "/email";
-        assert!(is_more || fields.len() == 1, "{pointer}: {fields:?}");
+        let has_several = pointer == "/appointment" || pointer == "/email";
+        assert!(has_several || fields.len() == 1, "{pointer}: {fields:?}");
     }
 }
 
 #[test]
-fn no_more_than_a_hundred_problems_are_said_of_a_row() {
+fn reports_at_most_100_problems() {
     let row: serde_json::Map<String, Value> =
         (0..50_000).map(|index| (format!("canary{index}"), json!(1))).collect();
-    assert_eq!(fields(&Value::Object(row)).len(), 100);
+    assert_eq!(invalid_fields(&Value::Object(row)).len(), 100);
     for (name, value) in
         [("documents", json!({})), ("invite", json!("fax")), ("individual-group-ids", json!(1))]
     {
         let row = json!({name: vec![value; 50_000]});
-        assert_eq!(fields(&row).len(), 100, "{name}");
+        assert_eq!(invalid_fields(&row).len(), 100, "{name}");
     }
 }
 
 #[test]
-fn a_field_that_is_given_twice_is_wrong_and_text_that_is_no_json_is_not_quoted() {
+fn rejects_duplicate_fields_and_quotes_no_invalid_json() {
     let row: OnboardingRow = serde_json::from_str(r#"{"email": "canary", "email": "canary"}"#).unwrap();
     let error = row.check().unwrap_err();
-    let twice = error.problems().iter().any(|problem| problem.message() == Some("is given twice"));
-    assert!(twice && !format!("{row:?} {error:?}").contains("canary"));
+    let is_duplicate = error.problems().iter().any(|problem| problem.message() == Some("is given twice"));
+    assert!(is_duplicate && !format!("{row:?} {error:?}").contains("canary"));
     for text in [r#"{"email": canary}"#, r#"{"email": "canary"#, "canary", r#"{"canary": 1e999}"#] {
-        let Err(error) = serde_json::from_str::<OnboardingRow>(text) else { panic!("{text} is read") };
+        let Err(error) = serde_json::from_str::<OnboardingRow>(text) else { panic!("{text} was accepted") };
         assert!(!error.to_string().contains("canary") && error.line() == 1, "{error}");
     }
     let row: OnboardingRow = serde_json::from_str("[]").unwrap();
@@ -204,8 +209,8 @@ fn a_field_that_is_given_twice_is_wrong_and_text_that_is_no_json_is_not_quoted()
 }
 
 #[tokio::test]
-async fn nothing_is_sent_for_a_row_whose_documents_are_not_there() {
-    let folder = folder();
+async fn sends_nothing_for_a_row_with_missing_documents() {
+    let folder = documents_folder();
     let outside = tempfile::tempdir().unwrap();
     std::fs::write(outside.path().join("canary"), "canary").unwrap();
     let inside = folder.path();
@@ -216,19 +221,19 @@ async fn nothing_is_sent_for_a_row_whose_documents_are_not_there() {
         std::os::unix::fs::symlink(outside.path(), inside.join("away")).unwrap();
         std::os::unix::fs::symlink(inside.join("letter.pdf"), inside.join("in.pdf")).unwrap();
     }
-    let rig = Rig::new();
-    let onboarding = rig.onboarding(inside);
+    let harness = FaultHarness::new();
+    let onboarding = harness.onboarding(inside);
     let request = |path: &str| {
-        let mut row = full_row(&rig.fake);
+        let mut row = full_row(&harness.fake);
         row["documents"][1]["path"] = path.into();
-        support::mishaps::request(&row)
+        parse_request(&row)
     };
-    let refused = if cfg!(unix) {
+    let rejected = if cfg!(unix) {
         &["canary.pdf", "folder.pdf", "letter.pdf/canary", "out.pdf", "away/canary"][..]
     } else {
         &["canary.pdf", "folder.pdf", "letter.pdf/canary"]
     };
-    for path in refused {
+    for path in rejected {
         let (request, key) = (request(path), RowKey::new("row"));
         for error in [
             onboarding.check_documents(&request).await.unwrap_err(),
@@ -240,11 +245,11 @@ async fn nothing_is_sent_for_a_row_whose_documents_are_not_there() {
             assert!(!format!("{error} {error:?}").contains("canary"), "{error}");
         }
     }
-    let nowhere = onboarding.clone().documents_folder(inside.join("canary"));
-    let error = nowhere.run(&RowKey::new("row"), &request("scans/scan.png")).await.unwrap_err();
+    let without_folder = onboarding.clone().documents_folder(inside.join("canary"));
+    let error = without_folder.run(&RowKey::new("row"), &request("scans/scan.png")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Io);
     assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
-    assert!(rig.fake.patients().is_empty());
+    assert!(harness.fake.patients().is_empty());
     if cfg!(unix) {
         let outcome = onboarding.run(&RowKey::new("row"), &request("in.pdf")).await.unwrap();
         assert!(outcome.is_complete(), "{outcome:?}");
@@ -252,69 +257,70 @@ async fn nothing_is_sent_for_a_row_whose_documents_are_not_there() {
 }
 
 #[tokio::test]
-async fn nothing_is_sent_for_a_row_whose_names_mean_nothing() {
-    let folder = folder();
-    let rig = Rig::new();
-    let onboarding = rig.onboarding(folder.path());
-    let mut row = full_row(&rig.fake);
+async fn sends_nothing_for_a_row_with_unknown_names() {
+    let folder = documents_folder();
+    let harness = FaultHarness::new();
+    let onboarding = harness.onboarding(folder.path());
+    let mut row = full_row(&harness.fake);
     row["documents"][0]["class"] = "canary".into();
     row["documents"][1]["path"] = "nowhere.pdf".into();
     row["appointment"]["practitioner"] = "canary".into();
     row["appointment"]["status"] = "canary".into();
-    let request = support::mishaps::request(&row);
+    let request = parse_request(&row);
     let error = onboarding.run(&RowKey::new("row"), &request).await.unwrap_err();
     let fields: Vec<_> = error.problems().iter().map(|problem| problem.field().unwrap()).collect();
     let expected =
         ["documents[0].class", "documents[1].path", "appointment.practitioner", "appointment.status"];
     assert_eq!(fields, expected);
     assert!(!format!("{error} {error:?}").contains("canary"));
-    assert!(rig.fake.patients().is_empty());
+    assert!(harness.fake.patients().is_empty());
 
-    // Ids need no list, and names of another organization are not looked up in this one's.
-    let request = support::mishaps::request(&full_row(&rig.fake));
-    let elsewhere = onboarding.clone().lookup_organization(rig.fake.new_organization());
-    let error = elsewhere.run(&RowKey::new("row"), &request).await.unwrap_err();
+    // IDs need no lookup, and names of another organization are not looked up.
+    let request = parse_request(&full_row(&harness.fake));
+    let other_organization = onboarding.clone().lookup_organization(harness.fake.new_organization());
+    let error = other_organization.run(&RowKey::new("row"), &request).await.unwrap_err();
     assert_eq!(error.problems().len(), 5);
-    let nobodys = onboarding.clone().lookup_organization(None);
-    assert_eq!(nobodys.run(&RowKey::new("row"), &request).await.unwrap_err().problems().len(), 5);
-    let mut row = full_row(&rig.fake);
+    let no_organization = onboarding.clone().lookup_organization(None);
+    assert_eq!(no_organization.run(&RowKey::new("row"), &request).await.unwrap_err().problems().len(), 5);
+    let mut row = full_row(&harness.fake);
     for index in [0, 1] {
-        row["documents"][index]["class"] = rig.fake.document_class("Referral").to_string().into();
+        row["documents"][index]["class"] = harness.fake.document_class("Referral").to_string().into();
     }
-    row["appointment"]["practitioner"] = rig.fake.practitioner("Dr. Ann Reed").to_string().into();
-    row["appointment"]["type"] = rig.fake.appointment_type("First visit").to_string().into();
-    row["appointment"]["status"] = rig.fake.appointment_status("Booked").to_string().into();
-    rig.plan([]);
-    let outcome = elsewhere.run(&RowKey::new("row"), &support::mishaps::request(&row)).await.unwrap();
-    assert!(outcome.is_complete() && !rig.passed().iter().any(|point| point.starts_with("list")));
+    row["appointment"]["practitioner"] = harness.fake.practitioner("Dr. Ann Reed").to_string().into();
+    row["appointment"]["type"] = harness.fake.appointment_type("First visit").to_string().into();
+    row["appointment"]["status"] = harness.fake.appointment_status("Booked").to_string().into();
+    harness.inject([]);
+    let outcome = other_organization.run(&RowKey::new("row"), &parse_request(&row)).await.unwrap();
+    assert!(outcome.is_complete() && !harness.reached_points().iter().any(|point| point.starts_with("list")));
 }
 
 #[tokio::test(start_paused = true)]
-async fn names_are_listed_once_for_many_rows_and_anew_when_one_is_not_known() {
-    let rig = Rig::new();
-    let onboarding = rig.onboarding("/".as_ref());
+async fn caches_lists_and_refreshes_them_for_unknown_names() {
+    let harness = FaultHarness::new();
+    let onboarding = harness.onboarding("/".as_ref());
     let row = |name: &str, index: usize| {
-        let mut row = full_row(&rig.fake);
+        let mut row = full_row(&harness.fake);
         row["documents"] = json!([]);
         row["email"] = format!("patient{index}@example.com").into();
         row["appointment"]["practitioner"] = name.into();
-        support::mishaps::request(&row)
+        parse_request(&row)
     };
-    let lists = || rig.passed().iter().filter(|point| point.starts_with("list_practitioners")).count();
+    let list_calls =
+        || harness.reached_points().iter().filter(|point| point.starts_with("list_practitioners")).count();
     for index in 0..5 {
         let key = RowKey::new(index.to_string());
         let outcome = onboarding.run(&key, &row("Dr. Ann Reed", index)).await.unwrap();
         assert!(outcome.is_complete());
     }
-    assert_eq!(lists(), 1);
-    // A wrong name in many rows lists no more than one in a while.
+    assert_eq!(list_calls(), 1);
+    // An unknown name in many rows does not list the practitioners again until the list is 30 seconds old.
     for index in 5..10 {
-        assert!(onboarding.run(&RowKey::new("wrong"), &row("Dr. Nobody", index)).await.is_err());
+        assert!(onboarding.run(&RowKey::new("wrong"), &row("Dr. Unknown", index)).await.is_err());
     }
-    assert_eq!(lists(), 1);
-    rig.fake.practitioner("Dr. New");
+    assert_eq!(list_calls(), 1);
+    harness.fake.practitioner("Dr. New");
     tokio::time::sleep(std::time::Duration::from_secs(31)).await;
     let outcome = onboarding.run(&RowKey::new("new"), &row("Dr. New", 10)).await.unwrap();
     assert!(outcome.is_complete());
-    assert_eq!(lists(), 2);
+    assert_eq!(list_calls(), 2);
 }

@@ -1,4 +1,4 @@
-//! What a step is recognised by: what ties an entry of the ledger to what a request asks for.
+//! Matches ledger entries with the request of a row, by the requested values of each step.
 
 use carium_api::types::NotificationChannel;
 
@@ -8,16 +8,16 @@ use crate::error::{Error, ErrorKind};
 use crate::fingerprint::Fingerprint;
 use crate::problem::Problem;
 
-/// What is said of a step that makes it this one and no other.
+/// The requested values that identify a step. Two requests for the same step are the same if these values are equal.
 #[derive(Clone)]
-pub(super) struct Identity(Vec<String>);
+pub(super) struct StepIdentity(Vec<String>);
 
-impl Identity {
-    /// That of a step of a request. `None` where the request does not ask for it.
+impl StepIdentity {
+    /// Returns the identity of a step of a request. `None` if the request does not contain the step.
     pub(super) fn of(step: &Step, request: &OnboardingRequest) -> Option<Self> {
         let row = &request.row;
-        let said = match step {
-            // How they are reached and what they are grouped by may change; who they are may not.
+        let values = match step {
+            // Contact details and groups are not included: correcting them does not make it another patient.
             Step::Patient => vec![
                 row.first_name.as_str().to_owned(),
                 row.last_name.as_str().to_owned(),
@@ -42,81 +42,88 @@ impl Identity {
                 ]
             }
             Step::Appointment => {
-                let wanted = row.appointment.as_ref()?;
-                let beside = [
-                    &wanted.guest_url,
-                    &wanted.host_url,
-                    &wanted.description,
-                    &wanted.patient_instruction,
-                    &wanted.location,
+                let appointment = row.appointment.as_ref()?;
+                let required = [
+                    appointment.practitioner.as_str().to_owned(),
+                    appointment.type_.as_str().to_owned(),
+                    appointment.status.as_str().to_owned(),
+                    appointment.start_time.to_string(),
+                    appointment.end_time.to_string(),
+                    appointment.add_video_channel.to_string(),
                 ];
-                let said = [
-                    wanted.practitioner.as_str().to_owned(),
-                    wanted.type_.as_str().to_owned(),
-                    wanted.status.as_str().to_owned(),
-                    wanted.start_time.to_string(),
-                    wanted.end_time.to_string(),
-                    wanted.add_video_channel.to_string(),
+                let optional = [
+                    &appointment.guest_url,
+                    &appointment.host_url,
+                    &appointment.description,
+                    &appointment.patient_instruction,
+                    &appointment.location,
                 ];
-                said.into_iter().chain(beside.map(|text| text.clone().unwrap_or_default())).collect()
+                required.into_iter().chain(optional.map(|text| text.clone().unwrap_or_default())).collect()
             }
         };
-        Some(Self(said))
+        Some(Self(values))
     }
 
+    /// Returns a salted fingerprint of the values, to be stored in the ledger.
+    ///
     /// # Errors
-    /// The system has no random numbers.
+    /// `Io`: the operating system provides no random numbers.
     pub(super) fn fingerprint(&self) -> Result<Fingerprint, Error> {
         Fingerprint::of(&self.0)
     }
 
-    /// Whether an entry may be gone on with for this: it is of the same, or nothing of it is done.
-    pub(super) fn fits(&self, entry: &LedgerEntry) -> bool {
-        !entry.binds() || entry.request().is_of(&self.0)
+    /// Checks whether a step with this identity can continue from an entry: the entry has the same requested
+    /// values, or its step was certainly not applied.
+    pub(super) fn is_compatible_with(&self, entry: &LedgerEntry) -> bool {
+        !entry.is_bound_to_request() || entry.request().is_of(&self.0)
     }
 }
 
-/// Whether what is known of a row is of this request.
+/// Checks that the entries of a row belong to this request.
 ///
 /// # Errors
-/// `InvalidInput`, with each step that is done, or may be, for another.
+/// `InvalidInput`, with a problem for each step that is completed, or may have been applied, for another request.
 pub(super) fn check<'a>(
     request: &OnboardingRequest,
     entries: impl IntoIterator<Item = (&'a Step, &'a LedgerEntry)>,
 ) -> Result<(), Error> {
     let problem = |(step, entry): (&Step, &LedgerEntry)| {
-        let what = match (Identity::of(step, request), step) {
-            (Some(identity), _) if identity.fits(entry) => return None,
-            (Some(_), _) => "is done, or may be, for another row or an earlier form of this one",
-            (None, Step::Invitation(sent)) if entry.binds() && sends_again(sent, &request.row.invite) => {
-                "is sent, or may be, and a part of `invite` would be sent again"
+        let message = match (StepIdentity::of(step, request), step) {
+            (Some(identity), _) if identity.is_compatible_with(entry) => return None,
+            (Some(_), _) => {
+                "was (or may have been) applied for another row or for an earlier version of this row"
             }
-            // What is not asked for any more is reported.
+            (None, Step::Invitation(invited))
+                if entry.is_bound_to_request() && has_common_channel(invited, &request.row.invite) =>
+            {
+                "was (or may have been) sent, and a channel in `invite` would be used again"
+            }
+            // Steps that the request no longer contains are listed in the outcome.
             (None, _) => return None,
         };
-        Some(Problem::at(step.to_string(), what))
+        Some(Problem::at(step.to_string(), message))
     };
     let problems: Vec<Problem> = entries.into_iter().filter_map(problem).collect();
     if problems.is_empty() {
         return Ok(());
     }
     Err(Error::invalid(
-        "the row key stands for another request: give the row as it was, or another key",
+        "the row key belongs to another request: submit the row unchanged, or use another key",
         problems,
     ))
 }
 
-fn sends_again<'a>(
-    sent: impl IntoIterator<Item = &'a NotificationChannel>,
-    wanted: &[NotificationChannel],
+fn has_common_channel<'a>(
+    invited: impl IntoIterator<Item = &'a NotificationChannel>,
+    requested: &[NotificationChannel],
 ) -> bool {
-    sent.into_iter().any(|channel| wanted.contains(channel))
+    invited.into_iter().any(|channel| requested.contains(channel))
 }
 
-/// What a step comes to that another run took up for another request.
-pub(super) fn of_another() -> Error {
+/// Returns the error for a step that another run started with another request under the same key.
+pub(super) fn concurrent_request_error() -> Error {
     Error::new(
         ErrorKind::InvalidInput,
-        "the row key stands for another request, which is run at the same time",
+        "the row key belongs to another request, which is running at the same time",
     )
 }

@@ -1,4 +1,4 @@
-//! What was intended, and what came of it: what stands before every call that must not be made twice.
+//! The ledger: a durable record of the calls that must not be sent twice, written before and after each of them.
 
 mod entry;
 mod memory;
@@ -8,32 +8,35 @@ use async_trait::async_trait;
 
 pub use entry::{EntryState, EntryVersion, LedgerEntry};
 pub use memory::MemoryLedger;
-pub(super) use resolve::resolved;
 pub use resolve::{Resolution, resolve};
+pub(super) use resolve::{no_unknown_outcome, resolve_entry};
 
 use super::{RowKey, Step};
 use crate::error::Error;
 
-/// The record of what was intended for each step of each row, and of what came of it.
+/// A durable record of the intent and the result of each step of each row.
 ///
-/// Before a call that must not be repeated, an entry with the state [`Intent`](EntryState::Intent) is written; after
-/// the answer, one that says what came of it. Who finds an intent and not its answer does not know, and does not call
-/// again. So an entry that was written is there after any crash: a method returns when it is on the disk.
+/// Before a call that must not be sent twice, an entry with the state [`Intent`](EntryState::Intent) is written.
+/// After the response, the entry is replaced by one with the result. If a run finds an intent without a result, the
+/// call may or may not have been applied, and the run does not send it again. Entries must therefore survive a
+/// crash: a method returns only when the entry is on durable storage.
 ///
-/// It is made for a table of a database that several processes work with: the key is row and step
-/// ([`Display`](std::fmt::Display)), and beside the entry, as JSON, stands its [mark](LedgerEntry::mark). Then
-/// [`insert`](Self::insert) is `INSERT … ON CONFLICT DO NOTHING`, and [`replace`](Self::replace) is `UPDATE … WHERE mark = …`.
+/// The trait is designed for a database table that several processes share. The key consists of the row key and the
+/// step (in its [`Display`](std::fmt::Display) form). The entry is stored as JSON, with its
+/// [version](LedgerEntry::mark) in a column of its own. [`insert`](Self::insert) is then `INSERT … ON CONFLICT DO
+/// NOTHING`, and [`replace`](Self::replace) is `UPDATE … WHERE version = …`.
 ///
 /// # Errors
-/// Of all methods: whatever the store of it fails with. What is said of it will be logged. Whether something was
-/// written is not known then, and nobody who calls relies on either.
+/// A method fails if the underlying store fails. The caller does not rely on whether a failed write was applied.
+/// Error messages are logged, so they must not contain health information or secrets.
 #[async_trait]
 pub trait Ledger: Send + Sync {
-    /// All that is there of a row, in any order.
+    /// Returns all entries of a row, in any order.
     async fn entries(&self, row: &RowKey) -> Result<Vec<(Step, LedgerEntry)>, Error>;
 
-    /// Writes the entry if there is none for this step of this row, as one act, whoever else tries the same at the
-    /// same time. `None` where it was written, else what is there.
+    /// Inserts an entry if the step of this row has none. The operation is atomic.
+    ///
+    /// Returns `None` if the entry was inserted, and otherwise the existing entry.
     async fn insert(
         &self,
         row: &RowKey,
@@ -41,22 +44,25 @@ pub trait Ledger: Send + Sync {
         entry: &LedgerEntry,
     ) -> Result<Option<LedgerEntry>, Error>;
 
-    /// Writes the entry in the place of the one that has this mark, as one act. `false` where there is none, or one
-    /// of another mark: nothing was written then.
+    /// Replaces the entry of a step if its current version is `expected`. The operation is atomic (compare-and-swap).
+    ///
+    /// Returns whether the entry was replaced. `false` means that the step has no entry or one with another version.
     async fn replace(
         &self,
         row: &RowKey,
         step: &Step,
-        mark: EntryVersion,
+        expected: EntryVersion,
         entry: &LedgerEntry,
     ) -> Result<bool, Error>;
 }
 
-/// A failure of the ledger, as the caller hears of it. Whether something was written is in doubt; of the call that it
-/// was about, nothing is.
-pub(super) fn failed(error: Error) -> Error {
+/// Converts a failure of the ledger into an error for the caller.
+///
+/// The ledger write itself may have been applied, but the API call that it belongs to was not: the flag
+/// [`may_have_been_applied`](Error::may_have_been_applied) describes the API call and is cleared.
+pub(super) fn ledger_error(error: Error) -> Error {
     error.with(|inner| {
         inner.may_have_been_applied = false;
-        inner.what = format!("the ledger fails: {}", inner.what).into();
+        inner.what = format!("the ledger failed: {}", inner.what).into();
     })
 }

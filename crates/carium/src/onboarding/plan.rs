@@ -1,4 +1,4 @@
-//! What has to be known before a step: files found, names looked up.
+//! The inputs of the steps that are not completed: files that were located and names that were resolved to IDs.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,76 +8,82 @@ use carium_api::types::{AppointmentStatusId, AppointmentTypeId, DocumentClassId,
 use carium_api::uuid::Uuid;
 
 use super::ledger::{EntryState, LedgerEntry};
-use super::names::Vocabulary;
-use super::{Onboarding, OnboardingRequest, Step, folder};
+use super::lookup_cache::LookupList;
+use super::{Onboarding, OnboardingRequest, Step, documents_folder};
 use crate::documents::UploadStage;
 use crate::error::{Error, ErrorKind};
 use crate::problem::Problem;
 
-/// What is needed of each step that is not done, or why it cannot be had.
+/// The inputs of each step that is not completed, or the error that prevents the step.
 pub(super) struct Plan {
-    pub(super) documents: BTreeMap<usize, Result<Filed, Error>>,
-    pub(super) appointment: Option<Result<Booked, Error>>,
+    pub(super) documents: BTreeMap<usize, Result<DocumentInputs, Error>>,
+    pub(super) appointment: Option<Result<AppointmentInputs, Error>>,
 }
 
-/// What a document is filed with.
-pub(super) struct Filed {
+/// The resolved inputs of a document.
+pub(super) struct DocumentInputs {
     pub(super) class: DocumentClassId,
-    /// `None` where it is in the store already.
+    /// `None` if the file is already in the object store.
     pub(super) file: Option<PathBuf>,
 }
 
-/// What an appointment draws on.
-pub(super) struct Booked {
+/// The resolved inputs of an appointment.
+pub(super) struct AppointmentInputs {
     pub(super) practitioner: PractitionerId,
-    pub(super) kind: AppointmentTypeId,
+    pub(super) appointment_type: AppointmentTypeId,
     pub(super) status: AppointmentStatusId,
 }
 
 impl Plan {
-    pub(super) async fn of(
+    /// Locates the files and resolves the names of the steps that are not completed.
+    pub(super) async fn new(
         onboarding: &Onboarding,
         request: &OnboardingRequest,
         entries: &BTreeMap<Step, LedgerEntry>,
     ) -> Self {
-        let is_done =
+        let is_completed =
             |step: &Step| entries.get(step).is_some_and(|entry| entry.state() == EntryState::Completed);
-        let wanted = 0..request.row.documents.len();
-        let open: Vec<usize> = wanted.filter(|index| !is_done(&Step::Document(*index))).collect();
-        let is_in_store = |index: &usize| {
+        let requested = 0..request.row.documents.len();
+        let remaining: Vec<usize> =
+            requested.filter(|index| !is_completed(&Step::Document(*index))).collect();
+        let is_uploaded = |index: &usize| {
             let upload = entries.get(&Step::Document(*index)).and_then(LedgerEntry::upload);
             upload.is_some_and(|upload| upload.stage() == UploadStage::Uploaded)
         };
-        let to_find: Vec<usize> = open.iter().copied().filter(|index| !is_in_store(index)).collect();
-        let mut files = onboarding.files(request, &to_find).await;
+        let to_locate: Vec<usize> = remaining.iter().copied().filter(|index| !is_uploaded(index)).collect();
+        let mut files = onboarding.locate_files(request, &to_locate).await;
         let mut documents = BTreeMap::new();
-        for index in open {
+        for index in remaining {
             let class = &request.row.documents[index].class;
             let path = format!("documents[{index}].class");
-            let class = onboarding.id(request, Vocabulary::Classes, class, &path).await;
-            let filed = match (files.remove(&index).transpose(), class) {
-                (Ok(file), Ok(class)) => Ok(Filed { class: DocumentClassId(class), file }),
-                (file, class) => Err(together_of([file.err(), class.err()])),
+            let class = onboarding.resolve_id(request, LookupList::DocumentClasses, class, &path).await;
+            let inputs = match (files.remove(&index).transpose(), class) {
+                (Ok(file), Ok(class)) => Ok(DocumentInputs { class: DocumentClassId(class), file }),
+                (file, class) => Err(combine_optional_errors([file.err(), class.err()])),
             };
-            documents.insert(index, filed);
+            documents.insert(index, inputs);
         }
         let appointment = match &request.row.appointment {
-            Some(_) if is_done(&Step::Appointment) => None,
-            Some(wanted) => {
-                let id = async |vocabulary, text, path| onboarding.id(request, vocabulary, text, path).await;
+            Some(_) if is_completed(&Step::Appointment) => None,
+            Some(requested) => {
+                let id = async |list, text, path| onboarding.resolve_id(request, list, text, path).await;
                 let practitioner =
-                    id(Vocabulary::Practitioners, &wanted.practitioner, "appointment.practitioner").await;
-                let kind = id(Vocabulary::Types, &wanted.type_, "appointment.type").await;
-                let status = id(Vocabulary::Statuses, &wanted.status, "appointment.status").await;
-                Some(match (practitioner, kind, status) {
-                    (Ok(practitioner), Ok(kind), Ok(status)) => Ok(Booked {
+                    id(LookupList::Practitioners, &requested.practitioner, "appointment.practitioner").await;
+                let appointment_type =
+                    id(LookupList::AppointmentTypes, &requested.type_, "appointment.type").await;
+                let status =
+                    id(LookupList::AppointmentStatuses, &requested.status, "appointment.status").await;
+                Some(match (practitioner, appointment_type, status) {
+                    (Ok(practitioner), Ok(appointment_type), Ok(status)) => Ok(AppointmentInputs {
                         practitioner: PractitionerId(practitioner),
-                        kind: AppointmentTypeId(kind),
+                        appointment_type: AppointmentTypeId(appointment_type),
                         status: AppointmentStatusId(status),
                     }),
-                    (practitioner, kind, status) => {
-                        Err(together_of([practitioner.err(), kind.err(), status.err()]))
-                    }
+                    (practitioner, appointment_type, status) => Err(combine_optional_errors([
+                        practitioner.err(),
+                        appointment_type.err(),
+                        status.err(),
+                    ])),
                 })
             }
             None => None,
@@ -85,19 +91,20 @@ impl Plan {
         Self { documents, appointment }
     }
 
-    /// The plan, if all of it can be done.
-    pub(super) fn whole(self) -> Result<Self, Error> {
-        let documents = self.documents.values().filter_map(|planned| planned.as_ref().err());
-        let appointment = self.appointment.iter().filter_map(|planned| planned.as_ref().err());
-        match together(documents.chain(appointment).map(Error::again).collect()) {
+    /// Returns the plan if no step has an error, and otherwise the combined error.
+    pub(super) fn require_complete(self) -> Result<Self, Error> {
+        let documents = self.documents.values().filter_map(|inputs| inputs.as_ref().err());
+        let appointment = self.appointment.iter().filter_map(|inputs| inputs.as_ref().err());
+        match combine_errors(documents.chain(appointment).map(Error::again).collect()) {
             None => Ok(self),
             Some(error) => Err(error),
         }
     }
 }
 
-/// One error of several: what a person has to mend comes first, all of it at once.
-pub(super) fn together(errors: Vec<Error>) -> Option<Error> {
+/// Combines several errors into one. If any of them are invalid input, the result lists the problems of all of
+/// these, so that a person can correct them in one pass. Otherwise, the result is the first error.
+pub(super) fn combine_errors(errors: Vec<Error>) -> Option<Error> {
     let is_invalid = |error: &&Error| error.kind() == ErrorKind::InvalidInput;
     let problems: Vec<Problem> =
         errors.iter().filter(is_invalid).flat_map(|error| error.problems().iter().cloned()).collect();
@@ -107,15 +114,15 @@ pub(super) fn together(errors: Vec<Error>) -> Option<Error> {
     Some(Error::invalid("the row cannot be onboarded as given", problems))
 }
 
-fn together_of<const N: usize>(errors: [Option<Error>; N]) -> Error {
-    // There is one: it was a failure that led here.
-    together(errors.into_iter().flatten().collect())
+/// Combines the errors of a step. At least one of them must be `Some`.
+fn combine_optional_errors<const N: usize>(errors: [Option<Error>; N]) -> Error {
+    combine_errors(errors.into_iter().flatten().collect())
         .unwrap_or_else(|| Error::new(ErrorKind::InvalidInput, "the row cannot be onboarded as given"))
 }
 
 impl Onboarding {
-    /// Where the files of these documents lie.
-    pub(super) async fn files(
+    /// Returns the absolute paths of the files of these documents.
+    pub(super) async fn locate_files(
         &self,
         request: &OnboardingRequest,
         documents: &[usize],
@@ -123,44 +130,45 @@ impl Onboarding {
         if documents.is_empty() {
             return BTreeMap::new();
         }
-        let wrong = |index: &usize, what| {
-            let problem = Problem::at(format!("documents[{index}].path"), what);
+        let invalid_path = |index: &usize, message| {
+            let problem = Problem::at(format!("documents[{index}].path"), message);
             Error::invalid("a document of the row cannot be read", vec![problem])
         };
         let Some(root) = &self.folder else {
-            let what = "cannot be found: the program has no folder of documents";
-            return documents.iter().map(|index| (*index, Err(wrong(index, what)))).collect();
+            let message = "cannot be found: no documents folder is configured";
+            return documents.iter().map(|index| (*index, Err(invalid_path(index, message)))).collect();
         };
         let paths = documents.iter().map(|index| request.row.documents[*index].path.as_str().to_owned());
-        match folder::find(root.clone(), paths.collect()).await {
-            Ok(found) => {
-                let found = documents.iter().zip(found);
-                found.map(|(index, found)| (*index, found.map_err(|what| wrong(index, what)))).collect()
-            }
+        match documents_folder::locate_all(root.clone(), paths.collect()).await {
+            Ok(located) => documents
+                .iter()
+                .zip(located)
+                .map(|(index, file)| (*index, file.map_err(|message| invalid_path(index, message))))
+                .collect(),
             Err(error) => documents.iter().map(|index| (*index, Err(error.again()))).collect(),
         }
     }
 
-    /// The id of something that a row names.
-    async fn id(
+    /// Resolves an ID or a name in a row to an ID. `path` is the field that an error refers to.
+    async fn resolve_id(
         &self,
         request: &OnboardingRequest,
-        vocabulary: Vocabulary,
+        list: LookupList,
         text: &IdOrName,
         path: &str,
     ) -> Result<Uuid, Error> {
         let is_id = text.parse::<Uuid>().is_ok();
         if !is_id && self.organization != Some(request.organization()) {
-            let what = if self.organization.is_some() {
-                "is not an id, and names are those of the program's own organization, which is another"
+            let message = if self.organization.is_some() {
+                "is not an ID, and names can only be looked up for the program's own organization: use an ID"
             } else {
-                "is not an id, and the program does not say whose names it could be"
+                "is not an ID, and no organization is configured to look up names in: use an ID"
             };
             return Err(Error::invalid(
                 "a name cannot be looked up",
-                vec![Problem::at(path.to_owned(), what)],
+                vec![Problem::at(path.to_owned(), message)],
             ));
         }
-        self.names.id(&self.services, vocabulary, text, path).await
+        self.lookups.resolve_id(&self.services, list, text, path).await
     }
 }

@@ -1,4 +1,4 @@
-//! What is wanted for one patient.
+//! The request for one patient.
 
 pub(super) mod check;
 mod json;
@@ -14,11 +14,12 @@ use self::row::RowFields;
 use crate::error::Error;
 use crate::patients::{NewPatient, OrganizationId};
 
-/// What is wanted for one patient: who they are, how they are invited, which documents are filed, and when they are
-/// first seen. One that breaks a rule of its parts ([`NewPatient`], [`NewInvitation`](crate::NewInvitation),
-/// [`NewDocument`](crate::NewDocument), [`NewAppointment`](crate::appointments::NewAppointment)) cannot be made.
+/// A validated request to onboard one patient: the patient, the invitation, the documents and the first appointment.
 ///
-/// It is read as an [`OnboardingRow`], or made of the type of the schema:
+/// Every part satisfies the rules of its own type ([`NewPatient`], [`NewInvitation`](crate::NewInvitation),
+/// [`NewDocument`](crate::NewDocument), [`NewAppointment`](crate::appointments::NewAppointment)).
+///
+/// A request is read from JSON as an [`OnboardingRow`], or converted from the type of the schema:
 ///
 /// ```
 /// use carium::onboarding::{OnboardingRequest, schema};
@@ -42,22 +43,22 @@ pub struct OnboardingRequest {
 }
 
 impl OnboardingRequest {
-    /// The patient who is to be created.
+    /// Returns the patient to create.
     pub fn patient(&self) -> &NewPatient {
         &self.patient
     }
 
-    /// What the patient will sign in with.
+    /// Returns the username that the patient will sign in with.
     pub fn username(&self) -> &str {
         self.patient.username()
     }
 
-    /// The organization that takes the patient in.
+    /// Returns the organization that the patient is created in.
     pub fn organization(&self) -> OrganizationId {
         self.patient.organization()
     }
 
-    /// All of it, in the shape of the schema, with what it leaves open filled in.
+    /// Returns all attributes in the form of the schema, including defaults such as the username.
     pub fn attributes(&self) -> &schema::OnboardingRequest {
         &self.row
     }
@@ -66,9 +67,9 @@ impl OnboardingRequest {
 impl TryFrom<&schema::OnboardingRequest> for OnboardingRequest {
     type Error = Error;
 
-    /// Every problem is named, as by [`OnboardingRow::check`].
+    /// Validates a row. The error lists all problems, as described in [`OnboardingRow::check`].
     fn try_from(row: &schema::OnboardingRequest) -> Result<Self, Error> {
-        check::checked(RowFields::from(row), Vec::new())
+        check::build_request(RowFields::from(row), Vec::new())
     }
 }
 

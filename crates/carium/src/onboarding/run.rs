@@ -1,8 +1,8 @@
-//! One run of a row: what is not done is done, and what is not known is left alone.
+//! One run of a row: sends the steps that are not completed, and leaves those alone whose outcome is unknown.
 
 mod document;
-mod look_up;
-mod once;
+mod document_lookup;
+mod step_ledger;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -13,14 +13,14 @@ use carium_api::uuid::Uuid;
 use futures_util::future::{BoxFuture, FutureExt as _, OptionFuture, join3};
 use futures_util::stream::{self, StreamExt as _};
 
-use self::document::Filing;
-use self::look_up::{Found, look_up};
-use self::once::{Place, report, standing};
-use super::identity::Identity;
+use self::document::DocumentStep;
+use self::document_lookup::{DocumentMatch, look_up};
+use self::step_ledger::{StepLedger, report, report_if_settled};
+use super::identity::StepIdentity;
 use super::ledger::{EntryState, LedgerEntry};
 use super::outcome::{OnboardingOutcome, SkipReason, StepFailure, StepOutcome, StepReport};
-use super::plan::{Booked, Filed, Plan};
-use super::request::check::{appointment_of, document_of};
+use super::plan::{AppointmentInputs, DocumentInputs, Plan};
+use super::request::check::{appointment_builder, document_builder};
 use super::{Onboarding, OnboardingRequest, RowKey, Step};
 use crate::documents::{DocumentReferenceId, NewDocument};
 use crate::error::{Error, ErrorKind};
@@ -29,87 +29,97 @@ use crate::invitations::NewInvitation;
 use crate::patients::IndividualId;
 use crate::problem::Problem;
 
-/// A document of which everything is known that it is filed with.
-struct Ready {
+/// A document whose inputs are resolved and valid.
+struct PreparedDocument {
     document: NewDocument,
-    /// `None` where it is in the store already.
+    /// `None` if the file is already in the object store.
     file: Option<PathBuf>,
-    identity: Identity,
+    identity: StepIdentity,
 }
 
-/// A run.
+/// One run of a row.
 pub(super) struct Run<'a> {
     pub(super) onboarding: &'a Onboarding,
     pub(super) row: &'a RowKey,
     pub(super) request: &'a OnboardingRequest,
+    /// The entries of the ledger at the start of the run.
     pub(super) entries: BTreeMap<Step, LedgerEntry>,
-    /// What the outcome is recognised as being of.
-    pub(super) key: Fingerprint,
+    /// The fingerprint of the row key, for the outcome.
+    pub(super) row_fingerprint: Fingerprint,
 }
 
 impl Run<'_> {
+    /// Runs all steps.
+    ///
+    /// # Errors
+    /// Only before the patient is created and only if nothing was sent: an input of a step is invalid or cannot be
+    /// read.
     pub(super) async fn finish(self) -> Result<OnboardingOutcome, Error> {
-        let known = self.entries.get(&Step::Patient).and_then(|entry| standing(&Step::Patient, entry));
-        let plan = match &known {
-            // Nobody knows of the patient: nothing of the row can be gone on with.
-            Some(report) if !is_done(report) => None,
-            Some(_) => Some(Plan::of(self.onboarding, self.request, &self.entries).await),
-            // Before anything is sent, all of it has to be right.
-            None => Some(Plan::of(self.onboarding, self.request, &self.entries).await.whole()?),
+        let settled =
+            self.entries.get(&Step::Patient).and_then(|entry| report_if_settled(&Step::Patient, entry));
+        let plan = match &settled {
+            // It is unknown whether the patient was created, so no other step can be sent.
+            Some(report) if !is_completed(report) => None,
+            Some(_) => Some(Plan::new(self.onboarding, self.request, &self.entries).await),
+            // The inputs of all steps must be valid before anything is sent.
+            None => {
+                let plan = Plan::new(self.onboarding, self.request, &self.entries).await;
+                Some(plan.require_complete()?)
+            }
         };
-        let patient = match known {
+        let patient = match settled {
             Some(report) => report,
             None => self.create_patient().await,
         };
         let id = match &patient.result {
-            StepOutcome::Completed(done) => done.id.map(IndividualId),
+            StepOutcome::Completed(completed) => completed.id.map(IndividualId),
             _ => None,
         };
         let mut steps = vec![patient];
         match (id, plan) {
             (Some(id), Some(plan)) => {
                 tracing::Span::current().record("carium.individual_id", tracing::field::display(id));
-                steps.extend(self.for_patient(id, plan).await);
+                steps.extend(self.run_patient_steps(id, plan).await);
             }
-            _ => steps.extend(self.later_steps().map(|step| self.skipped(&step))),
+            _ => steps.extend(self.patient_steps().map(|step| self.report_skipped(&step))),
         }
-        steps.extend(self.left_over());
+        steps.extend(self.report_unrequested());
         for step in &steps {
-            tell(step);
+            trace_report(step);
         }
-        Ok(OnboardingOutcome { row: self.key, steps })
+        Ok(OnboardingOutcome { row: self.row_fingerprint, steps })
     }
 
-    /// The steps that the row asks for beside the patient, in their order.
-    fn later_steps(&self) -> impl Iterator<Item = Step> {
+    /// Returns the requested steps that need the ID of the patient, in the order of the row.
+    fn patient_steps(&self) -> impl Iterator<Item = Step> {
         let row = &self.request.row;
-        let invitation = (!row.invite.is_empty()).then(|| self.invitation());
+        let invitation = (!row.invite.is_empty()).then(|| self.invitation_step());
         let documents = (0..row.documents.len()).map(Step::Document);
         let appointment = row.appointment.as_ref().map(|_| Step::Appointment);
         invitation.into_iter().chain(documents).chain(appointment)
     }
 
-    /// What the ledger knows of steps that the row does not ask for any more.
-    fn left_over(&self) -> Vec<StepReport> {
-        let asked_for: BTreeSet<Step> = self.later_steps().chain([Step::Patient]).collect();
-        let left = self.entries.iter().filter(|(step, _)| !asked_for.contains(step));
-        let told = left.map(|(step, entry)| {
-            standing(step, entry).unwrap_or_else(|| {
+    /// Reports on the steps that have a ledger entry and that the row no longer requests.
+    fn report_unrequested(&self) -> Vec<StepReport> {
+        let requested: BTreeSet<Step> = self.patient_steps().chain([Step::Patient]).collect();
+        let unrequested = self.entries.iter().filter(|(step, _)| !requested.contains(step));
+        let reports = unrequested.map(|(step, entry)| {
+            report_if_settled(step, entry).unwrap_or_else(|| {
                 let result = StepOutcome::Skipped { reason: SkipReason::NotRequested };
                 let mut report = report(step, result, Some(entry.clone()), true);
-                // One with its file in the store is not gone on with either.
-                report.orphans = entry.references().collect();
+                // The upload is not continued, so a reference whose file is already stored is an orphan too.
+                report.orphans = entry.document_references().collect();
                 report
             })
         });
-        told.collect()
+        reports.collect()
     }
 
-    fn invitation(&self) -> Step {
+    fn invitation_step(&self) -> Step {
         Step::Invitation(self.request.row.invite.iter().copied().collect())
     }
 
-    fn skipped(&self, step: &Step) -> StepReport {
+    fn report_skipped(&self, step: &Step) -> StepReport {
         let result = StepOutcome::Skipped { reason: SkipReason::NoPatient };
         report(step, result, self.entries.get(step).cloned(), true)
     }
@@ -117,208 +127,221 @@ impl Run<'_> {
     async fn create_patient(&self) -> StepReport {
         let patients = &self.onboarding.services.patients;
         let create = async { patients.create(self.request.patient.clone()).await.map(|id| Some(id.into())) };
-        self.once(&Step::Patient, create, may_be_there_already).await
+        self.call_once(&Step::Patient, create, may_mean_patient_exists).await
     }
 
-    /// Everything that needs nothing but the patient, side by side.
-    async fn for_patient(&self, patient: IndividualId, plan: Plan) -> Vec<StepReport> {
+    /// Runs the invitation, the documents and the appointment concurrently.
+    async fn run_patient_steps(&self, patient: IndividualId, plan: Plan) -> Vec<StepReport> {
         let row = &self.request.row;
         let invitation = OptionFuture::from((!row.invite.is_empty()).then(|| self.invite()));
-        let wanted = row.appointment.as_ref();
-        let appointment =
-            OptionFuture::from(wanted.map(|wanted| self.book(patient, wanted, plan.appointment)));
-        let documents = self.file_all(patient, plan.documents);
+        let requested = row.appointment.as_ref();
+        let appointment = OptionFuture::from(
+            requested.map(|requested| self.book_appointment(patient, requested, plan.appointment)),
+        );
+        let documents = self.file_documents(patient, plan.documents);
         let (invitation, documents, appointment) =
             join3(invitation.boxed(), documents.boxed(), appointment.boxed()).await;
         invitation.into_iter().chain(documents).chain(appointment).collect()
     }
 
     async fn invite(&self) -> StepReport {
-        let step = self.invitation();
+        let step = self.invitation_step();
         let channels = self.request.row.invite.iter().copied();
         match NewInvitation::new(self.request.username(), channels) {
             Ok(invitation) => {
                 let invitations = &self.onboarding.services.invitations;
                 let send = async { invitations.send(invitation).await.map(|()| None) };
-                self.once(&step, send, |_| false).await
+                self.call_once(&step, send, |_| false).await
             }
-            Err(error) => self.not_begun(&step, &error),
+            Err(error) => self.report_not_sent(&step, &error),
         }
     }
 
-    async fn book(
+    async fn book_appointment(
         &self,
         patient: IndividualId,
-        wanted: &OnboardingAppointment,
-        booked: Option<Result<Booked, Error>>,
+        requested: &OnboardingAppointment,
+        inputs: Option<Result<AppointmentInputs, Error>>,
     ) -> StepReport {
-        let build = |booked: Booked| {
-            appointment_of(wanted, booked.practitioner, booked.kind, booked.status)
+        let build = |inputs: AppointmentInputs| {
+            appointment_builder(requested, inputs.practitioner, inputs.appointment_type, inputs.status)
                 .organization(self.request.organization())
                 .patient(patient)
                 .build()
         };
         let step = Step::Appointment;
-        match booked.ok_or_else(unplanned).flatten().and_then(build) {
+        match inputs.ok_or_else(not_planned).flatten().and_then(build) {
             Ok(appointment) => {
                 let appointments = &self.onboarding.services.appointments;
                 let create = async { appointments.create(appointment).await.map(|id| Some(id.into())) };
-                self.once(&step, create, |_| false).await
+                self.call_once(&step, create, |_| false).await
             }
-            Err(error) => self.not_begun(&step, &error),
+            Err(error) => self.report_not_sent(&step, &error),
         }
     }
 
-    /// A step that cannot be begun in this run. What was known of it before stays so.
-    fn not_begun(&self, step: &Step, error: &Error) -> StepReport {
+    /// Reports on a step that cannot be sent in this run: as failed, unless the ledger has a final result for it.
+    fn report_not_sent(&self, step: &Step, error: &Error) -> StepReport {
         let entry = self.entries.get(step);
-        let standing = entry.and_then(|entry| standing(step, entry));
-        standing.unwrap_or_else(|| report(step, StepOutcome::Failed(error.into()), entry.cloned(), true))
+        let settled = entry.and_then(|entry| report_if_settled(step, entry));
+        settled.unwrap_or_else(|| report(step, StepOutcome::Failed(error.into()), entry.cloned(), true))
     }
 
-    async fn once(
+    async fn call_once(
         &self,
         step: &Step,
         call: impl Future<Output = Result<Option<Uuid>, Error>> + Send,
-        may_be_ours: impl Fn(&Error) -> bool + Send,
+        may_be_duplicate: impl Fn(&Error) -> bool + Send,
     ) -> StepReport {
-        let Some(identity) = Identity::of(step, self.request) else {
-            return self.not_begun(step, &unplanned());
+        let Some(identity) = StepIdentity::of(step, self.request) else {
+            return self.report_not_sent(step, &not_planned());
         };
-        let place = Place { ledger: &*self.onboarding.ledger, row: self.row, step, identity: &identity };
-        place.once(self.entries.get(step), call, may_be_ours).await
+        let step_ledger =
+            StepLedger { ledger: &*self.onboarding.ledger, row: self.row, step, identity: &identity };
+        step_ledger.call_once(self.entries.get(step), call, may_be_duplicate).await
     }
 
-    async fn file_all(
+    async fn file_documents(
         &self,
         patient: IndividualId,
-        planned: BTreeMap<usize, Result<Filed, Error>>,
+        planned: BTreeMap<usize, Result<DocumentInputs, Error>>,
     ) -> Vec<StepReport> {
         let mut reports = BTreeMap::new();
-        let mut ready = BTreeMap::new();
+        let mut prepared = BTreeMap::new();
         for index in 0..self.request.row.documents.len() {
             let step = Step::Document(index);
             let entry = self.entries.get(&step);
-            if let Some(done) = entry.and_then(|entry| standing(&step, entry)).filter(is_done) {
-                reports.insert(index, done);
+            if let Some(report) = entry.and_then(|entry| report_if_settled(&step, entry)).filter(is_completed)
+            {
+                reports.insert(index, report);
             }
         }
-        for (index, planned) in planned {
-            let built = planned.and_then(|filed| {
-                let row = self.request.row.documents.get(index).ok_or_else(unplanned)?;
-                let identity = Identity::of(&Step::Document(index), self.request).ok_or_else(unplanned)?;
-                let document = document_of(row, filed.class).organization(self.request.organization());
-                Ok(Ready { document: document.patient(patient).build()?, file: filed.file, identity })
+        for (index, inputs) in planned {
+            let built = inputs.and_then(|inputs| {
+                let requested = self.request.row.documents.get(index).ok_or_else(not_planned)?;
+                let identity =
+                    StepIdentity::of(&Step::Document(index), self.request).ok_or_else(not_planned)?;
+                let document =
+                    document_builder(requested, inputs.class).organization(self.request.organization());
+                Ok(PreparedDocument {
+                    document: document.patient(patient).build()?,
+                    file: inputs.file,
+                    identity,
+                })
             });
             match built {
                 Ok(document) => {
-                    ready.insert(index, document);
+                    prepared.insert(index, document);
                 }
                 Err(error) => {
-                    reports.insert(index, self.not_begun(&Step::Document(index), &error));
+                    reports.insert(index, self.report_not_sent(&Step::Document(index), &error));
                 }
             }
         }
-        let mut found = self.look_up(patient, &ready).await;
-        let filings = ready.into_iter().map(|(index, Ready { document, file, identity })| {
+        let mut matches = self.look_up_unknown_documents(patient, &prepared).await;
+        let steps = prepared.into_iter().map(|(index, PreparedDocument { document, file, identity })| {
             let step = Step::Document(index);
-            let filing = Filing {
+            let document_step = DocumentStep {
                 uploads: &self.onboarding.uploads,
                 ledger: &self.onboarding.ledger,
                 row: self.row,
-                before: self.entries.get(&step).cloned(),
+                previous: self.entries.get(&step).cloned(),
                 step,
                 identity,
                 document,
                 file,
-                found: found.remove(&index),
+                lookup: matches.remove(&index),
             };
-            let filing: BoxFuture<'_, _> = async move { (index, filing.finish().await) }.boxed();
-            filing
+            let future: BoxFuture<'_, _> = async move { (index, document_step.run().await) }.boxed();
+            future
         });
-        let filings: Vec<_> = filings.collect();
-        let mut filed = stream::iter(filings).buffer_unordered(self.onboarding.max_concurrent_documents);
-        while let Some((index, report)) = filed.next().await {
+        let steps: Vec<_> = steps.collect();
+        let mut finished = stream::iter(steps).buffer_unordered(self.onboarding.max_concurrent_documents);
+        while let Some((index, report)) = finished.next().await {
             reports.insert(index, report);
         }
         reports.into_values().collect()
     }
 
-    /// Looks for the documents whose creation was not answered: before any is created, so that none that is created in
-    /// this run is taken for one of them.
-    async fn look_up(
+    /// Looks up the documents whose creation has an unknown outcome. This happens before the run creates any
+    /// document, so that a document created by this run is not mistaken for one of them.
+    async fn look_up_unknown_documents(
         &self,
         patient: IndividualId,
-        ready: &BTreeMap<usize, Ready>,
-    ) -> BTreeMap<usize, Result<Found, StepFailure>> {
-        let is_in_doubt = |index: &usize| {
+        prepared: &BTreeMap<usize, PreparedDocument>,
+    ) -> BTreeMap<usize, Result<DocumentMatch, StepFailure>> {
+        let is_unknown = |index: &usize| {
             let entry = self.entries.get(&Step::Document(*index));
             entry.is_some_and(|entry| entry.state() == EntryState::Intent)
         };
-        let doubtful: BTreeMap<usize, NewDocument> = ready
+        let unknown: BTreeMap<usize, NewDocument> = prepared
             .iter()
-            .filter(|(index, _)| is_in_doubt(index))
-            .map(|(index, ready)| (*index, ready.document.clone()))
+            .filter(|(index, _)| is_unknown(index))
+            .map(|(index, prepared)| (*index, prepared.document.clone()))
             .collect();
-        if doubtful.is_empty() {
+        if unknown.is_empty() {
             return BTreeMap::new();
         }
         let known: BTreeSet<DocumentReferenceId> = self
             .entries
             .iter()
             .filter(|(step, _)| matches!(step, Step::Document(_)))
-            .flat_map(|(_, entry)| entry.references())
+            .flat_map(|(_, entry)| entry.document_references())
             .collect();
         let documents = Arc::clone(&self.onboarding.services.documents);
-        match look_up(&*documents, patient, &doubtful, &known).await {
-            Ok(found) => {
-                let is_ours = self.entries.get(&Step::Patient).is_none_or(|entry| !entry.is_decided());
-                let certain = |found| match found {
-                    // A record that a person pointed to may have been there before, with the same document in it.
-                    Found::One(_) if !is_ours => Found::Several,
-                    found => found,
+        match look_up(&*documents, patient, &unknown, &known).await {
+            Ok(matches) => {
+                let created_by_us =
+                    self.entries.get(&Step::Patient).is_none_or(|entry| !entry.is_manual_resolution());
+                let downgrade = |result| match result {
+                    // A patient record that a person selected may have contained the same document before.
+                    DocumentMatch::One(_) if !created_by_us => DocumentMatch::Ambiguous,
+                    result => result,
                 };
-                found.into_iter().map(|(index, found)| (index, Ok(certain(found)))).collect()
+                matches.into_iter().map(|(index, result)| (index, Ok(downgrade(result)))).collect()
             }
-            Err(error) => doubtful.into_keys().map(|index| (index, Err(StepFailure::from(&error)))).collect(),
+            Err(error) => unknown.into_keys().map(|index| (index, Err(StepFailure::from(&error)))).collect(),
         }
     }
 }
 
-fn is_done(report: &StepReport) -> bool {
+fn is_completed(report: &StepReport) -> bool {
     matches!(report.result, StepOutcome::Completed(_))
 }
 
-/// Whether a refusal may come of a patient who is there already, and may be this one. The vendor leaves open which status
-/// a username that is taken has, and which field is named for it: it is made of an address, where none is given.
-fn may_be_there_already(error: &Error) -> bool {
+/// Checks whether a rejection may mean that the patient already exists.
+///
+/// The vendor does not document the status of a taken username or the field that the error names. The username
+/// defaults to the email address or phone number, so the error may name one of these.
+fn may_mean_patient_exists(error: &Error) -> bool {
     let fields: Vec<&str> = error.problems().iter().filter_map(Problem::field).collect();
-    let may_mean_it = |field: &&str| ["username", "email", "mobile-phone"].contains(field);
+    let may_hold_username = |field: &&str| ["username", "email", "mobile-phone"].contains(field);
     match error.kind() {
         ErrorKind::Conflict => true,
-        ErrorKind::Rejected => fields.is_empty() || fields.iter().any(may_mean_it),
+        ErrorKind::Rejected => fields.is_empty() || fields.iter().any(may_hold_username),
         _ => false,
     }
 }
 
-fn unplanned() -> Error {
+/// Returns the error for a step that the plan does not contain. It indicates a bug in this module.
+fn not_planned() -> Error {
     Error::new(ErrorKind::InvalidInput, "the step was not planned")
 }
 
-fn tell(report: &StepReport) {
+fn trace_report(report: &StepReport) {
     let step = &report.step;
     match &report.result {
-        StepOutcome::Completed(done) => {
-            tracing::debug!(carium.step = %step, id = ?done.id, "done");
+        StepOutcome::Completed(completed) => {
+            tracing::debug!(carium.step = %step, id = ?completed.id, "step completed");
         }
         StepOutcome::Skipped { reason } => {
-            tracing::debug!(carium.step = %step, ?reason, "skipped");
+            tracing::debug!(carium.step = %step, ?reason, "step skipped");
         }
         StepOutcome::Failed(failure) => {
-            tracing::debug!(carium.step = %step, error.r#type = ?failure.kind, "failed");
+            tracing::debug!(carium.step = %step, error.r#type = ?failure.kind, "step failed");
         }
-        StepOutcome::Unknown(doubt) => {
-            tracing::warn!(carium.step = %step, reason = ?doubt.reason, "unknown");
+        StepOutcome::Unknown(unknown) => {
+            tracing::warn!(carium.step = %step, reason = ?unknown.reason, "step outcome unknown");
         }
     }
 }

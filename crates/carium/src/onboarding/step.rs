@@ -1,4 +1,4 @@
-//! What is done for a row, and what a row is recognised by.
+//! Row keys and steps: the key of a ledger entry.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,20 +10,20 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::{Error, ErrorKind};
 
-/// What a row is recognised by in the ledger: any text that is always the same for it and never another's.
+/// The key of a row in the ledger: a text that is always the same for this row and unique among all rows.
 ///
-/// It is kept, so it says nothing of a person: a number, or a salted hash of what names them. `Debug` does not show
-/// it all the same.
+/// Keys are stored, so they should not identify a person: use a number, or a salted hash of identifying values. As a
+/// precaution, `Debug` does not show the key.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RowKey(String);
 
 impl RowKey {
-    /// A key.
+    /// Creates a key.
     pub fn new(key: impl Into<String>) -> Self {
         Self(key.into())
     }
 
-    /// The text.
+    /// Returns the key as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -35,20 +35,20 @@ impl fmt::Debug for RowKey {
     }
 }
 
-/// A step of a row: one call, or for a document one upload, that is made once.
+/// A step of a row: one API call, or for a document one upload.
 ///
-/// Written as a text in the words of the row's schema: `patient`, `invite[email]`, `invite[email,sms]`,
-/// `documents[0]`, `appointment`.
+/// The text form uses the field names of the row: `patient`, `invite[email]`, `invite[email,sms]`, `documents[0]`,
+/// `appointment`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Step {
-    /// The patient is created. Everything else needs their id.
+    /// Creates the patient. All other steps need the ID of the patient.
     Patient,
-    /// The patient is invited, in all of these ways at once.
+    /// Invites the patient through all of these channels, in one call.
     Invitation(BTreeSet<NotificationChannel>),
-    /// A document is filed: which of the row's, counted from 0.
+    /// Files a document: its position in the row, counted from 0.
     Document(usize),
-    /// The appointment is booked.
+    /// Books the appointment.
     Appointment,
 }
 
@@ -57,7 +57,7 @@ impl fmt::Display for Step {
         match self {
             Self::Patient => f.write_str("patient"),
             Self::Invitation(channels) => {
-                // By their names, so that the text is the same whatever order the schema has them in.
+                // Sorted by name, so that the text does not depend on the order of the channels in the schema.
                 let mut names: Vec<_> = channels.iter().map(NotificationChannel::as_str).collect();
                 names.sort_unstable();
                 write!(f, "invite[{}]", names.join(","))
@@ -72,7 +72,10 @@ impl FromStr for Step {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let unknown = || Error::new(ErrorKind::InvalidInput, "the text is the name of no step");
+        let unknown = || {
+            let message = "not a step: expected `patient`, `invite[…]`, `documents[N]` or `appointment`";
+            Error::new(ErrorKind::InvalidInput, message)
+        };
         let bracketed = |name: &str| text.strip_prefix(name)?.strip_prefix('[')?.strip_suffix(']');
         match text {
             "patient" => return Ok(Self::Patient),
@@ -86,7 +89,7 @@ impl FromStr for Step {
             let channels: Result<_, _> = names.split(',').map(NotificationChannel::from_str).collect();
             channels.map(Self::Invitation).map_err(|_| unknown())?
         };
-        // A key has one form.
+        // Only the canonical form is accepted, because ledgers compare steps as text.
         if step.to_string() == text { Ok(step) } else { Err(unknown()) }
     }
 }
@@ -108,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_step_has_one_text() {
+    fn step_has_one_text_form() {
         let both: BTreeSet<_> = [NotificationChannel::Sms, NotificationChannel::Email].into();
         for (step, text) in [
             (Step::Patient, "patient"),
@@ -139,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_not_shown() {
+    fn debug_hides_the_row_key() {
         assert!(!format!("{:?}", RowKey::new("canary@example.com")).contains("canary"));
     }
 }

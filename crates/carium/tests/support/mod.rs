@@ -8,9 +8,9 @@
 )]
 
 pub(crate) mod clinic;
+pub(crate) mod fault_injection;
 pub(crate) mod http_service;
 pub(crate) mod log;
-pub(crate) mod mishaps;
 pub(crate) mod record;
 
 use std::collections::{HashMap, VecDeque};

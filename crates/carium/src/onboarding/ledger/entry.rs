@@ -1,4 +1,4 @@
-//! What a ledger holds of a step.
+//! Ledger entries and their versions.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,11 +11,14 @@ use crate::error::{Error, ErrorKind};
 use crate::fingerprint::Fingerprint;
 use crate::random;
 
-/// Which entry it is, and whose: drawn anew by each run that takes a step up, and by each decision of a person, and
-/// counted on with each entry that the same run writes. An entry is replaced by who knows its mark, so a worker that
-/// slept while others went on changes nothing when it wakes, and nobody takes over what has moved since they looked.
+/// The version of a ledger entry, which also serves as a fencing token.
 ///
-/// Written as 32 hexadecimal digits, a hyphen and a number.
+/// It consists of a random run ID and a counter. Each run that takes over a step and each decision of a person
+/// draws a new run ID; each further entry of the same run increments the counter. An entry can only be replaced by
+/// a caller that knows its current version. A worker that was suspended while another one continued therefore
+/// cannot overwrite anything when it wakes up, and a run cannot take over an entry that changed since it was read.
+///
+/// The text form is 32 hexadecimal digits, a hyphen and a decimal number.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EntryVersion {
     run: u128,
@@ -23,21 +26,21 @@ pub struct EntryVersion {
 }
 
 impl EntryVersion {
-    /// The first of a new run.
+    /// Draws the first version of a new run.
     ///
     /// # Errors
-    /// The system has no random numbers.
-    pub(crate) fn draw() -> Result<Self, Error> {
+    /// [`Io`](ErrorKind::Io): the operating system provides no random numbers.
+    pub(crate) fn new_run() -> Result<Self, Error> {
         Ok(Self { run: random::bits()?, count: 0 })
     }
 
-    /// The next of the same run.
+    /// Returns the next version of the same run.
     pub(crate) fn next(self) -> Self {
         Self { count: self.count.saturating_add(1), ..self }
     }
 
-    /// Whether both are of the same run.
-    pub(crate) fn is_of_run(self, other: Self) -> bool {
+    /// Checks whether both versions were created by the same run.
+    pub(crate) fn is_same_run(self, other: Self) -> bool {
         self.run == other.run
     }
 }
@@ -60,11 +63,11 @@ impl FromStr for EntryVersion {
     fn from_str(text: &str) -> Result<Self, Error> {
         let parsed = text.split_once('-').and_then(|(run, count)| {
             let (run, count) = (u128::from_str_radix(run, 16).ok()?, count.parse().ok()?);
-            // It has one form.
-            Some(Self { run, count }).filter(|mark| mark.to_string() == text)
+            // Only the canonical form is accepted, because ledgers compare versions as text.
+            Some(Self { run, count }).filter(|version| version.to_string() == text)
         });
-        let what = "a mark is 32 hexadecimal digits, a hyphen and a number";
-        parsed.ok_or_else(|| Error::new(ErrorKind::InvalidInput, what))
+        let message = "not an entry version: expected 32 hexadecimal digits, a hyphen and a number";
+        parsed.ok_or_else(|| Error::new(ErrorKind::InvalidInput, message))
     }
 }
 
@@ -80,35 +83,38 @@ impl<'de> Deserialize<'de> for EntryVersion {
     }
 }
 
-/// What is known of a step.
+/// The recorded state of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum EntryState {
-    /// Nothing stands in its way: it was refused, or it may be gone on with.
+    /// Not applied: the call was rejected, or the step can be continued. The next run sends it.
     NotApplied,
-    /// The call was about to be made. Whether it was, and what came of it, nobody knows who finds this.
+    /// Intent recorded, outcome unknown: the call was about to be sent, and may or may not have been applied.
     Intent,
-    /// It is done.
+    /// Completed.
     Completed,
 }
 
-/// What a ledger holds of a step: kept as JSON, or in any other form of `serde`. Small, with no health information
-/// and no secret in it: of an upload it holds the [state without the form](UploadState::without_form).
+/// The entry of a step in the ledger.
+///
+/// Serialized as JSON or in any other `serde` format. An entry is small and contains no health information and no
+/// secrets: the state of an upload is stored [without the presigned form](UploadState::without_form).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct LedgerEntry {
-    mark: EntryVersion,
+    version: EntryVersion,
     state: EntryState,
-    /// What was asked for, so that nothing else is taken for it.
+    /// Fingerprint of the requested values, by which the entry is matched with a request.
     request: Fingerprint,
-    /// What the step made.
+    /// ID of the created object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     id: Option<Uuid>,
-    /// Whether the answer to an earlier call was never known, so that what is found taken may be our own.
+    /// Whether the outcome of an earlier call was unknown. If so, a "username taken" response may be caused by that
+    /// call.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    after_doubt: bool,
-    /// The entry that a person decided on with this one.
+    after_unknown_outcome: bool,
+    /// For a decision of a person: the version of the entry that it resolves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     resolves: Option<EntryVersion>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -116,144 +122,146 @@ pub struct LedgerEntry {
 }
 
 impl LedgerEntry {
-    fn new(mark: EntryVersion, state: EntryState, request: Fingerprint, before: Option<&Self>) -> Self {
-        let after_doubt = before.is_some_and(|before| before.after_doubt);
-        Self { mark, state, request, id: None, after_doubt, resolves: None, upload: None }
+    fn new(version: EntryVersion, state: EntryState, request: Fingerprint, previous: Option<&Self>) -> Self {
+        let after_unknown_outcome = previous.is_some_and(|previous| previous.after_unknown_outcome);
+        Self { version, state, request, id: None, after_unknown_outcome, resolves: None, upload: None }
     }
 
-    /// The next of the same run, for the same request.
-    fn then(&self, state: EntryState) -> Self {
-        Self::new(self.mark.next(), state, self.request.clone(), Some(self))
+    /// Creates the next entry of the same run, for the same request.
+    fn successor(&self, state: EntryState) -> Self {
+        Self::new(self.version.next(), state, self.request.clone(), Some(self))
     }
 
-    /// What a person makes of it.
-    fn decided(&self, state: EntryState) -> Result<Self, Error> {
-        let resolves = Some(self.mark);
+    /// Creates the entry for a person's decision about this entry.
+    fn resolution(&self, state: EntryState) -> Result<Self, Error> {
+        let resolves = Some(self.version);
         let upload = self.upload.clone();
         Ok(Self {
             resolves,
             upload,
-            ..Self::new(EntryVersion::draw()?, state, self.request.clone(), Some(self))
+            ..Self::new(EntryVersion::new_run()?, state, self.request.clone(), Some(self))
         })
     }
 
-    /// A call is about to be made for this request, after what was there before.
-    pub(crate) fn intent(mark: EntryVersion, request: Fingerprint, before: Option<&Self>) -> Self {
-        Self::new(mark, EntryState::Intent, request, before)
+    /// Creates the entry to write before a call. `previous` is the current entry of the step.
+    pub(crate) fn intent(version: EntryVersion, request: Fingerprint, previous: Option<&Self>) -> Self {
+        Self::new(version, EntryState::Intent, request, previous)
     }
 
-    /// The call of this intent was made, and made this.
-    pub(crate) fn done(&self, id: Option<Uuid>) -> Self {
-        Self { id, ..self.then(EntryState::Completed) }
+    /// Creates the entry for an intent whose call succeeded. `id` is the ID of the created object.
+    pub(crate) fn completed(&self, id: Option<Uuid>) -> Self {
+        Self { id, ..self.successor(EntryState::Completed) }
     }
 
-    /// The call of this intent was certainly not made, or not carried out.
-    pub(crate) fn open(&self) -> Self {
-        self.then(EntryState::NotApplied)
+    /// Creates the entry for an intent whose call was certainly not applied.
+    pub(crate) fn not_applied(&self) -> Self {
+        self.successor(EntryState::NotApplied)
     }
 
-    /// The call of this intent is said not to have been carried out, by who may not have known.
-    pub(crate) fn open_in_doubt(&self) -> Self {
-        Self { after_doubt: true, ..self.open() }
+    /// Creates the entry for an intent whose call was reported as not applied by a source that may be wrong.
+    pub(crate) fn not_applied_unconfirmed(&self) -> Self {
+        Self { after_unknown_outcome: true, ..self.not_applied() }
     }
 
-    /// How far an upload has come.
-    pub(crate) fn of_upload(
-        mark: EntryVersion,
+    /// Creates the entry for the progress of an upload.
+    pub(crate) fn from_upload(
+        version: EntryVersion,
         state: EntryState,
         upload: UploadState,
         request: Fingerprint,
-        before: Option<&Self>,
+        previous: Option<&Self>,
     ) -> Self {
         let id = if state == EntryState::Completed { upload.reference().map(Uuid::from) } else { None };
-        Self { id, upload: Some(upload.without_form()), ..Self::new(mark, state, request, before) }
+        Self { id, upload: Some(upload.without_form()), ..Self::new(version, state, request, previous) }
     }
 
-    /// A person has looked, and says that it was done and what it made.
-    pub(super) fn resolved_as_done(&self, id: Option<Uuid>) -> Result<Self, Error> {
-        Ok(Self { id, ..self.decided(EntryState::Completed)? })
+    /// Creates the entry for a person's decision that the call was applied and created `id`.
+    pub(super) fn resolved_as_completed(&self, id: Option<Uuid>) -> Result<Self, Error> {
+        Ok(Self { id, ..self.resolution(EntryState::Completed)? })
     }
 
-    /// A person has looked, and says that it may be done. `found` is a reference that is there without a file.
-    pub(super) fn resolved_as_open(&self, found: Option<DocumentReferenceId>) -> Result<Self, Error> {
-        let decided = self.decided(EntryState::NotApplied)?;
-        let upload = decided.upload.clone().map(|upload| upload.start_over(found));
-        Ok(Self { after_doubt: true, upload, ..decided })
+    /// Creates the entry for a person's decision that the step can be sent again. `orphan` is a reference that the
+    /// earlier call created and that has no file.
+    pub(super) fn resolved_as_not_applied(&self, orphan: Option<DocumentReferenceId>) -> Result<Self, Error> {
+        let resolution = self.resolution(EntryState::NotApplied)?;
+        let upload = resolution.upload.clone().map(|upload| upload.start_over(orphan));
+        Ok(Self { after_unknown_outcome: true, upload, ..resolution })
     }
 
-    /// Whose it is.
+    /// Returns the version of the entry.
     pub fn mark(&self) -> EntryVersion {
-        self.mark
+        self.version
     }
 
-    /// What is known of the step.
+    /// Returns the state of the step.
     pub fn state(&self) -> EntryState {
         self.state
     }
 
-    /// Whether it is certain that nothing came of the step: it was refused, and no earlier call for it is in doubt. Then
-    /// the entry can be forgotten, and something else be asked for under the same key.
+    /// Checks whether the step certainly had no effect: its call was rejected, and no earlier call has an unknown
+    /// outcome. Such an entry can be deleted, and the key can be used for another request.
     pub fn is_not_applied(&self) -> bool {
         self.state == EntryState::NotApplied
-            && !self.after_doubt
+            && !self.after_unknown_outcome
             && self.id.is_none()
             && self.upload.is_none()
     }
 
-    /// The id of what the step made: of the patient, the document reference, the appointment. `None` where it is
-    /// not done, and for an invitation.
+    /// Returns the ID of the patient, document reference or appointment that the step created. `None` if the step
+    /// is not completed, and for invitations.
     pub fn id(&self) -> Option<Uuid> {
         self.id
     }
 
-    /// What was asked for.
+    /// Returns the fingerprint of the requested values.
     pub(crate) fn request(&self) -> &Fingerprint {
         &self.request
     }
 
-    /// Whether the step is done, or may be, for the request that was made: another one must not be taken for it. What
-    /// was certainly not done can be asked for in another way.
-    pub(crate) fn binds(&self) -> bool {
-        let is_sent = self.upload.as_ref().is_some_and(|upload| upload.stage() == UploadStage::Uploaded);
-        self.state != EntryState::NotApplied || is_sent
+    /// Checks whether the step is completed, or may have been applied, with the requested values. If so, the key
+    /// cannot be used with other values for this step.
+    pub(crate) fn is_bound_to_request(&self) -> bool {
+        let is_uploaded = self.upload.as_ref().is_some_and(|upload| upload.stage() == UploadStage::Uploaded);
+        self.state != EntryState::NotApplied || is_uploaded
     }
 
-    /// Whether a person decided that this is so.
-    pub(crate) fn is_decided(&self) -> bool {
+    /// Checks whether the entry records a person's decision.
+    pub(crate) fn is_manual_resolution(&self) -> bool {
         self.resolves.is_some()
     }
 
-    /// Whether the answer to an earlier call for this step was never known.
-    pub(crate) fn is_after_doubt(&self) -> bool {
-        self.after_doubt
+    /// Checks whether the outcome of an earlier call for this step was unknown.
+    pub(crate) fn is_after_unknown_outcome(&self) -> bool {
+        self.after_unknown_outcome
     }
 
-    /// Whether this one takes the place of the other: what became of it in the same run, or what a person made of it.
-    pub(crate) fn follows(&self, other: &Self) -> bool {
-        let is_later = self.mark.is_of_run(other.mark) && self.mark > other.mark;
-        is_later || self.resolves == Some(other.mark)
+    /// Checks whether this entry is newer than the other: it was written later by the same run, or it is a person's
+    /// decision about the other.
+    pub(crate) fn supersedes(&self, other: &Self) -> bool {
+        let is_later = self.version.is_same_run(other.version) && self.version > other.version;
+        is_later || self.resolves == Some(other.version)
     }
 
-    /// Whether both say the same of an upload.
-    pub(crate) fn says_the_same(&self, other: &Self) -> bool {
+    /// Checks whether both entries record the same progress of an upload.
+    pub(crate) fn has_same_progress(&self, other: &Self) -> bool {
         (self.state, &self.upload) == (other.state, &other.upload)
     }
 
-    /// How far the upload has come, for a document.
+    /// Returns the progress of the upload. `None` for steps that are not documents.
     pub(crate) fn upload(&self) -> Option<&UploadState> {
         self.upload.as_ref()
     }
 
-    /// References that were created for this document and stay without a file.
+    /// Returns the references that were created for this document and have no file.
     pub fn orphans(&self) -> &[DocumentReferenceId] {
         self.upload.as_ref().map(UploadState::orphans).unwrap_or_default()
     }
 
-    /// Every reference that is known to be this step's.
-    pub(crate) fn references(&self) -> impl Iterator<Item = DocumentReferenceId> {
-        let own = self.upload.as_ref().and_then(UploadState::reference);
-        let made = self.id.map(DocumentReferenceId);
-        own.into_iter().chain(made).chain(self.orphans().iter().copied())
+    /// Returns all references that are known to be created by this step, including orphans.
+    pub(crate) fn document_references(&self) -> impl Iterator<Item = DocumentReferenceId> {
+        let uploading = self.upload.as_ref().and_then(UploadState::reference);
+        let completed = self.id.map(DocumentReferenceId);
+        uploading.into_iter().chain(completed).chain(self.orphans().iter().copied())
     }
 }
 
@@ -262,29 +270,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mark_has_one_text() {
-        let mark = EntryVersion::draw().unwrap().next();
-        assert_eq!(mark.to_string().parse::<EntryVersion>().unwrap(), mark);
+    fn version_has_one_text_form() {
+        let version = EntryVersion::new_run().unwrap().next();
+        assert_eq!(version.to_string().parse::<EntryVersion>().unwrap(), version);
         for text in ["", "-", "1-1", "0123456789abcdef0123456789ABCDEF-1", "0123456789abcdef0123456789abcdef"]
         {
             assert!(text.parse::<EntryVersion>().is_err(), "{text}");
         }
     }
 
-    /// Ledgers are kept for longer than a version of this crate.
+    /// Stored ledgers outlive a version of this crate, so the serialized form must stay readable.
     #[test]
-    fn reads_what_was_kept_before() {
+    fn reads_the_stored_json_format() {
         let digest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
-        let kept = format!(
-            r#"{{"mark": "0123456789abcdef0123456789abcdef-3", "state": "intent",
-                "request": {{"salt": "00", "digest": "{digest}"}}}}"#
+        let stored = format!(
+            r#"{{"version": "0123456789abcdef0123456789abcdef-3", "state": "intent",
+                "request": {{"salt": "00", "digest": "{digest}"}}, "after-unknown-outcome": true,
+                "resolves": "0123456789abcdef0123456789abcdef-1"}}"#
         );
-        let entry: LedgerEntry = serde_json::from_str(&kept).unwrap();
+        let entry: LedgerEntry = serde_json::from_str(&stored).unwrap();
         assert_eq!((entry.state(), entry.id(), entry.orphans()), (EntryState::Intent, None, &[][..]));
-        let done = entry.done(Some(Uuid::nil()));
-        assert!(done.follows(&entry) && !entry.follows(&done));
-        let text = serde_json::to_string(&done).unwrap();
-        assert_eq!(serde_json::from_str::<LedgerEntry>(&text).unwrap(), done);
-        assert!(text.contains(r#""mark":"0123456789abcdef0123456789abcdef-4""#), "{text}");
+        assert!(entry.is_after_unknown_outcome() && entry.is_manual_resolution());
+        let completed = entry.completed(Some(Uuid::nil()));
+        assert!(completed.supersedes(&entry) && !entry.supersedes(&completed));
+        let text = serde_json::to_string(&completed).unwrap();
+        assert_eq!(serde_json::from_str::<LedgerEntry>(&text).unwrap(), completed);
+        let expected = format!(
+            r#"{{"version":"0123456789abcdef0123456789abcdef-4","state":"completed",{request},{result}}}"#,
+            request = format_args!(r#""request":{{"salt":"00","digest":"{digest}"}}"#),
+            result = r#""id":"00000000-0000-0000-0000-000000000000","after-unknown-outcome":true"#,
+        );
+        assert_eq!(text, expected);
     }
 }

@@ -1,4 +1,4 @@
-//! A ledger in memory.
+//! An in-memory ledger.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,20 +10,22 @@ use super::{EntryVersion, Ledger, LedgerEntry};
 use crate::error::Error;
 use crate::onboarding::{RowKey, Step};
 
-/// A ledger in memory, for tests, and for programs that keep outcomes instead. It ends with the program, and with it
-/// what is known of calls that were under way. Cheap to clone; the clones are one.
+/// An in-memory ledger, for tests and for programs that store outcomes instead.
+///
+/// Its entries are lost when the program ends, including the intents of calls in progress. Cheap to clone; clones
+/// share the entries.
 #[derive(Clone, Default)]
-pub struct MemoryLedger(Arc<Mutex<BTreeMap<RowKey, Steps>>>);
+pub struct MemoryLedger(Arc<Mutex<BTreeMap<RowKey, RowEntries>>>);
 
-type Steps = BTreeMap<Step, LedgerEntry>;
+type RowEntries = BTreeMap<Step, LedgerEntry>;
 
 impl MemoryLedger {
-    /// An empty one.
+    /// Creates an empty ledger.
     pub fn new() -> Self {
         Self::default()
     }
 
-    fn rows(&self) -> MutexGuard<'_, BTreeMap<RowKey, Steps>> {
+    fn rows(&self) -> MutexGuard<'_, BTreeMap<RowKey, RowEntries>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -32,8 +34,8 @@ impl MemoryLedger {
 impl Ledger for MemoryLedger {
     async fn entries(&self, row: &RowKey) -> Result<Vec<(Step, LedgerEntry)>, Error> {
         let rows = self.rows();
-        let steps = rows.get(row).into_iter().flatten();
-        Ok(steps.map(|(step, entry)| (step.clone(), entry.clone())).collect())
+        let entries = rows.get(row).into_iter().flatten();
+        Ok(entries.map(|(step, entry)| (step.clone(), entry.clone())).collect())
     }
 
     async fn insert(
@@ -43,11 +45,11 @@ impl Ledger for MemoryLedger {
         entry: &LedgerEntry,
     ) -> Result<Option<LedgerEntry>, Error> {
         let mut rows = self.rows();
-        let steps = rows.entry(row.clone()).or_default();
-        if let Some(there) = steps.get(step) {
-            return Ok(Some(there.clone()));
+        let entries = rows.entry(row.clone()).or_default();
+        if let Some(existing) = entries.get(step) {
+            return Ok(Some(existing.clone()));
         }
-        steps.insert(step.clone(), entry.clone());
+        entries.insert(step.clone(), entry.clone());
         Ok(None)
     }
 
@@ -55,14 +57,14 @@ impl Ledger for MemoryLedger {
         &self,
         row: &RowKey,
         step: &Step,
-        mark: EntryVersion,
+        expected: EntryVersion,
         entry: &LedgerEntry,
     ) -> Result<bool, Error> {
         let mut rows = self.rows();
-        let there = rows.get_mut(row).and_then(|steps| steps.get_mut(step));
-        match there.filter(|there| there.mark() == mark) {
-            Some(there) => {
-                *there = entry.clone();
+        let current = rows.get_mut(row).and_then(|entries| entries.get_mut(step));
+        match current.filter(|current| current.mark() == expected) {
+            Some(current) => {
+                *current = entry.clone();
                 Ok(true)
             }
             None => Ok(false),

@@ -1,70 +1,78 @@
-//! What a person decides of a step that nobody knows of.
+//! Decisions of a person about steps whose outcome is unknown.
 
 use carium_api::uuid::Uuid;
 
-use super::{EntryState, Ledger, LedgerEntry, failed};
+use super::{EntryState, Ledger, LedgerEntry, ledger_error};
 use crate::documents::DocumentReferenceId;
 use crate::error::{Error, ErrorKind};
 use crate::onboarding::{RowKey, Step};
 
-/// What a person found who looked whether a step was done.
+/// The decision of a person who checked in Carium whether a step was applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Resolution {
-    /// What was to be created is there, with this id: the patient, the appointment, or the reference of the document.
-    /// A reference found so is without its file and without a way to send it there: it is kept as an orphan, and the
-    /// document is filed under a new one.
+    /// The patient, appointment or document reference exists, with this ID.
+    ///
+    /// A document reference that is found this way has no file, and its presigned form is lost. It is recorded as an
+    /// orphan, and the next run files the document under a new reference.
     Created(Uuid),
     /// The invitation was sent.
     Sent,
-    /// It was not done. The next run does it.
+    /// The step was not applied. The next run sends it.
     NotApplied,
 }
 
-/// Writes down what a person decided of a step that is [unknown](crate::onboarding::StepOutcome::Unknown).
+/// Records a person's decision about a step whose outcome is [unknown](crate::onboarding::StepOutcome::Unknown).
 ///
 /// # Errors
-/// - [`Conflict`](ErrorKind::Conflict): the step is not in doubt, or not any more.
-/// - [`InvalidInput`](ErrorKind::InvalidInput): an invitation has no id, and everything else has one.
-/// - Those of the [ledger](Ledger): whether it was written is not known then. Decide again; one decision counts.
-/// - [`Io`](ErrorKind::Io): the system has no random numbers, for the mark of the decision.
+/// - [`Conflict`](ErrorKind::Conflict): the outcome of the step is not unknown, or no longer.
+/// - [`InvalidInput`](ErrorKind::InvalidInput): an ID was given for an invitation, or none for another step.
+/// - [`Io`](ErrorKind::Io): the operating system provides no random numbers, which the version of the new entry
+///   needs.
+/// - Errors of the [ledger](Ledger): the decision may or may not be recorded. It is safe to call this function
+///   again, as only one decision takes effect.
 pub async fn resolve(
     ledger: &dyn Ledger,
     row: &RowKey,
     step: &Step,
     resolution: Resolution,
 ) -> Result<(), Error> {
-    let entries = ledger.entries(row).await.map_err(failed)?;
+    let entries = ledger.entries(row).await.map_err(ledger_error)?;
     let entry = entries.into_iter().find(|(each, _)| each == step).map(|(_, entry)| entry);
-    let entry = entry.ok_or_else(not_in_doubt)?;
-    let resolved = resolved(step, &entry, resolution)?;
-    let replaced = ledger.replace(row, step, entry.mark(), &resolved).await.map_err(failed)?;
-    if replaced { Ok(()) } else { Err(not_in_doubt()) }
+    let entry = entry.ok_or_else(no_unknown_outcome)?;
+    let resolved = resolve_entry(step, &entry, resolution)?;
+    let is_replaced = ledger.replace(row, step, entry.mark(), &resolved).await.map_err(ledger_error)?;
+    if is_replaced { Ok(()) } else { Err(no_unknown_outcome()) }
 }
 
-/// The entry after a person's decision.
-pub(crate) fn resolved(
+/// Returns the entry that records a person's decision about `entry`.
+pub(in crate::onboarding) fn resolve_entry(
     step: &Step,
     entry: &LedgerEntry,
     resolution: Resolution,
 ) -> Result<LedgerEntry, Error> {
     if entry.state() != EntryState::Intent {
-        return Err(not_in_doubt());
+        return Err(no_unknown_outcome());
     }
     match (step, resolution) {
-        (_, Resolution::NotApplied) => entry.resolved_as_open(None),
-        (Step::Invitation(_), Resolution::Sent) => entry.resolved_as_done(None),
-        (Step::Document(_), Resolution::Created(id)) => entry.resolved_as_open(Some(DocumentReferenceId(id))),
-        (Step::Patient | Step::Appointment, Resolution::Created(id)) => entry.resolved_as_done(Some(id)),
+        (_, Resolution::NotApplied) => entry.resolved_as_not_applied(None),
+        (Step::Invitation(_), Resolution::Sent) => entry.resolved_as_completed(None),
+        (Step::Document(_), Resolution::Created(id)) => {
+            entry.resolved_as_not_applied(Some(DocumentReferenceId(id)))
+        }
+        (Step::Patient | Step::Appointment, Resolution::Created(id)) => entry.resolved_as_completed(Some(id)),
         (Step::Invitation(_), Resolution::Created(_)) => {
-            Err(Error::new(ErrorKind::InvalidInput, "an invitation has no id: say that it was sent"))
+            Err(Error::new(ErrorKind::InvalidInput, "an invitation has no ID: resolve it as sent"))
         }
-        (_, Resolution::Sent) => {
-            Err(Error::new(ErrorKind::InvalidInput, "the id of what was created is missing"))
-        }
+        (_, Resolution::Sent) => Err(Error::new(
+            ErrorKind::InvalidInput,
+            "only an invitation can be resolved as sent: give the ID of the created object",
+        )),
     }
 }
 
-fn not_in_doubt() -> Error {
-    Error::new(ErrorKind::Conflict, "the step is not in doubt, or not any more")
+/// Returns the error for a decision about a step that does not have (or no longer has) an unknown outcome.
+pub(in crate::onboarding) fn no_unknown_outcome() -> Error {
+    let message = "the outcome of the step is not unknown; it may have been resolved already";
+    Error::new(ErrorKind::Conflict, message)
 }

@@ -1,4 +1,5 @@
-//! From the fields of a row to what can be done by it: the rules of its parts, all of them at once.
+//! Validates the fields of a row and builds the request. Applies the rules of all its parts, and collects all
+//! problems.
 
 use carium_api::onboarding as schema;
 use carium_api::types::{
@@ -8,75 +9,85 @@ use carium_api::types::{
 use carium_api::uuid::Uuid;
 
 use super::OnboardingRequest;
-use super::row::{AppointmentFields, DocumentFields, MOST_PROBLEMS, RowFields};
+use super::row::{AppointmentFields, DocumentFields, MAX_PROBLEMS, RowFields};
 use crate::appointments::{NewAppointment, NewAppointmentBuilder};
 use crate::documents::{NewDocument, NewDocumentBuilder};
 use crate::error::Error;
-use crate::onboarding::folder;
+use crate::onboarding::documents_folder;
 use crate::patients::NewPatient;
 use crate::problem::Problem;
 
-/// The request that these fields make up. `problems` are those of their form.
-pub(super) fn checked(fields: RowFields, mut problems: Vec<Problem>) -> Result<OnboardingRequest, Error> {
-    let patient = patient(&fields).build().map_err(|error| add(&mut problems, &error, Problem::clone)).ok();
-    invite(&fields, &mut problems);
+/// Builds the request from the fields of a row. `problems` are those that were found when reading the fields.
+///
+/// # Errors
+/// `InvalidInput`, with all problems.
+pub(super) fn build_request(
+    fields: RowFields,
+    mut problems: Vec<Problem>,
+) -> Result<OnboardingRequest, Error> {
+    let patient = patient_builder(&fields)
+        .build()
+        .map_err(|error| add_problems(&mut problems, &error, Problem::clone))
+        .ok();
+    check_invite(&fields, &mut problems);
     let organization = fields.organization_id.unwrap_or(OrganizationId(Uuid::nil()));
     let documents: Vec<_> = fields
         .documents
         .into_iter()
         .enumerate()
         .map(|(index, fields)| {
-            let is_read = problems.len() < MOST_PROBLEMS;
-            is_read.then(|| document(index, fields, organization, &mut problems)).flatten()
+            let is_checked = problems.len() < MAX_PROBLEMS;
+            is_checked.then(|| check_document(index, fields, organization, &mut problems)).flatten()
         })
         .collect();
     let appointment = match fields.appointment {
-        Some(fields) => appointment(fields, organization, &mut problems).map(Some),
+        Some(fields) => check_appointment(fields, organization, &mut problems).map(Some),
         None => Some(None),
     };
     let parts = patient.zip(documents.into_iter().collect::<Option<Vec<_>>>()).zip(appointment);
     let Some(((patient, documents), appointment)) = parts.filter(|_| problems.is_empty()) else {
-        problems.truncate(MOST_PROBLEMS);
+        problems.truncate(MAX_PROBLEMS);
         return Err(Error::invalid("the row cannot be onboarded as given", problems));
     };
-    let said = patient.attributes();
+    let attributes = patient.attributes();
     let mut row = schema::OnboardingRequest::from(schema::required::OnboardingRequest {
-        first_name: said.first_name.clone(),
-        last_name: said.last_name.clone(),
-        birth_date: said.birth_date,
-        gender: said.gender,
-        organization_id: said.organization_id,
+        first_name: attributes.first_name.clone(),
+        last_name: attributes.last_name.clone(),
+        birth_date: attributes.birth_date,
+        gender: attributes.gender,
+        organization_id: attributes.organization_id,
     });
-    row.email.clone_from(&said.email);
-    row.mobile_phone.clone_from(&said.mobile_phone);
-    row.locale = said.locale;
-    row.individual_group_ids.clone_from(&said.individual_group_ids);
-    row.username.clone_from(&said.username);
+    row.email.clone_from(&attributes.email);
+    row.mobile_phone.clone_from(&attributes.mobile_phone);
+    row.locale = attributes.locale;
+    row.individual_group_ids.clone_from(&attributes.individual_group_ids);
+    row.username.clone_from(&attributes.username);
     row.invite = fields.invite.into_iter().map(|(_, channel)| channel).collect();
     row.documents = documents;
     row.appointment = appointment;
     Ok(OnboardingRequest { row, patient })
 }
 
-/// Adds the problems of an error, under the names that the row has for their fields: one for a field.
-fn add(problems: &mut Vec<Problem>, error: &Error, renamed: impl Fn(&Problem) -> Problem) {
-    for problem in error.problems().iter().map(renamed) {
+/// Adds the problems of an error, at most one for each field. `to_row` renames the field of a problem to its path
+/// in the row.
+fn add_problems(problems: &mut Vec<Problem>, error: &Error, to_row: impl Fn(&Problem) -> Problem) {
+    for problem in error.problems().iter().map(to_row) {
         if !problems.iter().any(|known| known.field() == problem.field()) {
             problems.push(problem);
         }
     }
 }
 
-fn patient(fields: &RowFields) -> crate::patients::NewPatientBuilder {
+fn patient_builder(fields: &RowFields) -> crate::patients::NewPatientBuilder {
     let mut patient = NewPatient::builder().groups(fields.individual_group_ids.iter().copied());
-    macro_rules! given {
+    macro_rules! set_if_present {
         ($($method:ident: $value:expr),* $(,)?) => {
             $(if let Some(value) = $value {
                 patient = patient.$method(value);
             })*
         };
     }
-    given! {
+    set_if_present! {
         first_name: fields.first_name.as_deref(),
         last_name: fields.last_name.as_deref(),
         birth_date: fields.birth_date.as_deref(),
@@ -90,68 +101,69 @@ fn patient(fields: &RowFields) -> crate::patients::NewPatientBuilder {
     patient
 }
 
-/// An invitation goes to the address that the patient's record has for its way (Examples page).
-fn invite(fields: &RowFields, problems: &mut Vec<Problem>) {
-    for (at, (index, channel)) in fields.invite.iter().enumerate() {
-        if problems.len() >= MOST_PROBLEMS {
+/// Checks that each channel is requested once and has an address. The service sends an invitation to the email
+/// address or phone number in the patient's record (vendor documentation, Examples page).
+fn check_invite(fields: &RowFields, problems: &mut Vec<Problem>) {
+    for (position, (index, channel)) in fields.invite.iter().enumerate() {
+        if problems.len() >= MAX_PROBLEMS {
             return;
         }
         let path = format!("invite[{index}]");
-        let (has_address, what) = match channel {
+        let (has_address, message) = match channel {
             NotificationChannel::Email => {
-                (fields.email.is_some(), "has no address to go to: give `email`, or invite in another way")
+                (fields.email.is_some(), "needs an email address: give `email`, or use another channel")
             }
             NotificationChannel::Sms => (
                 fields.mobile_phone.is_some(),
-                "has no number to go to: give `mobile-phone`, or invite in another way",
+                "needs a phone number: give `mobile-phone`, or use another channel",
             ),
-            // What another way needs, the service knows.
+            // The requirements of a channel that this version does not know are left to the service.
             _ => (true, ""),
         };
-        if fields.invite[..at].iter().any(|(_, before)| before == channel) {
+        if fields.invite[..position].iter().any(|(_, before)| before == channel) {
             problems.push(Problem::at(path, "is given twice"));
         } else if !has_address {
-            problems.push(Problem::at(path, what));
+            problems.push(Problem::at(path, message));
         }
     }
 }
 
-fn document(
+fn check_document(
     index: usize,
     fields: DocumentFields,
     organization: OrganizationId,
     problems: &mut Vec<Problem>,
 ) -> Option<schema::OnboardingDocument> {
-    let at = |name: &str| format!("documents[{index}].{name}");
-    let class = vocabulary_word(at("class"), fields.class, problems);
-    // Everything that can be wrong with it but the class, which may be a name still, and the patient, whose id is not
-    // known yet.
-    let stand_in = NewDocument::builder()
+    let path_of = |name: &str| format!("documents[{index}].{name}");
+    let class = id_or_name(path_of("class"), fields.class, problems);
+    // The builder checks all other fields. The class may still be a name, and the patient does not exist yet, so
+    // the nil UUID stands in for both.
+    let placeholder = NewDocument::builder()
         .organization(organization)
         .patient(IndividualId(Uuid::nil()))
         .class(DocumentClassId(Uuid::nil()));
-    let described = describe(stand_in, fields.name.as_deref(), fields.description.as_deref());
+    let described = set_texts(placeholder, fields.name.as_deref(), fields.description.as_deref());
     let described = match fields.path.as_deref() {
         Some(path) => described.file_name(path),
         None => described,
     };
     let built = described.build().map_err(|error| {
-        add(problems, &error, |problem| {
+        add_problems(problems, &error, |problem| {
             let name = match problem.field() {
                 Some("attachment-filename" | "attachment-content-type") | None => "path",
                 Some(name) => name,
             };
-            problem.clone().renamed(at(name))
+            problem.clone().renamed(path_of(name))
         });
     });
     let path = fields.path.as_deref().and_then(|path| {
-        let is_relative = folder::relative(path);
-        if let Err(what) = is_relative
-            && !problems.iter().any(|known| known.field() == Some(&at("path")))
+        let relative = documents_folder::check_relative(path);
+        if let Err(message) = relative
+            && !problems.iter().any(|known| known.field() == Some(&path_of("path")))
         {
-            problems.push(Problem::at(at("path"), what));
+            problems.push(Problem::at(path_of("path"), message));
         }
-        schema::DocumentPath::try_from(path).ok().filter(|_| is_relative.is_ok())
+        schema::DocumentPath::try_from(path).ok().filter(|_| relative.is_ok())
     });
     let name = built.ok()?.attributes().name.clone();
     let required = schema::required::OnboardingDocument { class: class?, name, path: path? };
@@ -160,8 +172,8 @@ fn document(
     Some(document)
 }
 
-/// What a row says of a document, but for where its file lies.
-fn describe(
+/// Sets the name and the description of a document.
+fn set_texts(
     mut builder: NewDocumentBuilder,
     name: Option<&str>,
     description: Option<&str>,
@@ -175,22 +187,23 @@ fn describe(
     builder
 }
 
-fn appointment(
+fn check_appointment(
     fields: AppointmentFields,
     organization: OrganizationId,
     problems: &mut Vec<Problem>,
 ) -> Option<schema::OnboardingAppointment> {
-    let at = |name: &str| format!("appointment.{name}");
-    let practitioner = vocabulary_word(at("practitioner"), fields.practitioner, problems);
-    let kind = vocabulary_word(at("type"), fields.kind, problems);
-    let status = vocabulary_word(at("status"), fields.status, problems);
-    let missing = fields.add_video_channel.is_none();
-    if missing && !problems.iter().any(|known| known.field() == Some(&at("add-video-channel"))) {
-        problems.push(Problem::at(at("add-video-channel"), "is missing"));
+    let path_of = |name: &str| format!("appointment.{name}");
+    let practitioner = id_or_name(path_of("practitioner"), fields.practitioner, problems);
+    let appointment_type = id_or_name(path_of("type"), fields.appointment_type, problems);
+    let status = id_or_name(path_of("status"), fields.status, problems);
+    let is_missing = fields.add_video_channel.is_none();
+    if is_missing && !problems.iter().any(|known| known.field() == Some(&path_of("add-video-channel"))) {
+        problems.push(Problem::at(path_of("add-video-channel"), "is missing"));
     }
-    // Everything that can be wrong with it but what may be a name still, and the patient, whose id is not known yet.
+    // The builder checks all other fields. The nil UUID stands in for the fields that may still be names and for the
+    // patient, who does not exist yet.
     let nil = Uuid::nil();
-    let mut stand_in = NewAppointment::builder()
+    let mut placeholder = NewAppointment::builder()
         .organization(organization)
         .patient(IndividualId(nil))
         .practitioner(PractitionerId(nil))
@@ -198,16 +211,18 @@ fn appointment(
         .status(AppointmentStatusId(nil))
         .between_as_known(fields.start_time, fields.end_time);
     if fields.add_video_channel == Some(true) {
-        stand_in = stand_in.with_video_channel();
+        placeholder = placeholder.with_video_channel();
     }
     if let Some(url) = &fields.guest_url {
-        stand_in = stand_in.guest_url(url);
+        placeholder = placeholder.guest_url(url);
     }
     if let Some(url) = &fields.host_url {
-        stand_in = stand_in.host_url(url);
+        placeholder = placeholder.host_url(url);
     }
-    let built = stand_in.build().map_err(|error| {
-        add(problems, &error, |problem| problem.clone().renamed(at(problem.field().unwrap_or_default())));
+    let built = placeholder.build().map_err(|error| {
+        add_problems(problems, &error, |problem| {
+            problem.clone().renamed(path_of(problem.field().unwrap_or_default()))
+        });
     });
     built.ok()?;
     let mut appointment = schema::OnboardingAppointment::from(schema::required::OnboardingAppointment {
@@ -216,7 +231,7 @@ fn appointment(
         practitioner: practitioner?,
         start_time: fields.start_time?,
         status: status?,
-        type_: kind?,
+        type_: appointment_type?,
     });
     appointment.description = fields.description;
     appointment.guest_url = fields.guest_url;
@@ -226,47 +241,43 @@ fn appointment(
     Some(appointment)
 }
 
-/// The appointment that a row describes, with what it draws on.
-pub(in crate::onboarding) fn appointment_of(
+/// Returns a builder with the fields of a row's appointment, given the IDs that its names were resolved to.
+pub(in crate::onboarding) fn appointment_builder(
     row: &schema::OnboardingAppointment,
     practitioner: PractitionerId,
-    kind: AppointmentTypeId,
+    appointment_type: AppointmentTypeId,
     status: AppointmentStatusId,
 ) -> NewAppointmentBuilder {
     let mut appointment = NewAppointment::builder()
         .practitioner(practitioner)
-        .appointment_type(kind)
+        .appointment_type(appointment_type)
         .status(status)
         .between(row.start_time, row.end_time);
     if row.add_video_channel {
         appointment = appointment.with_video_channel();
     }
-    macro_rules! given {
+    macro_rules! set_if_present {
         ($($name:ident),*) => {
             $(if let Some(value) = &row.$name {
                 appointment = appointment.$name(value.as_str());
             })*
         };
     }
-    given!(guest_url, host_url, description, patient_instruction, location);
+    set_if_present!(guest_url, host_url, description, patient_instruction, location);
     appointment
 }
 
-/// The document that a row describes, with the class that it is filed under.
-pub(in crate::onboarding) fn document_of(
+/// Returns a builder with the fields of a row's document, given the ID that its class was resolved to.
+pub(in crate::onboarding) fn document_builder(
     row: &schema::OnboardingDocument,
     class: DocumentClassId,
 ) -> NewDocumentBuilder {
     let builder = NewDocument::builder().class(class).file_name(row.path.as_str());
-    describe(builder, Some(row.name.as_str()), row.description.as_deref())
+    set_texts(builder, Some(row.name.as_str()), row.description.as_deref())
 }
 
-/// An id or a name: something that can be seen.
-fn vocabulary_word(
-    path: String,
-    text: Option<String>,
-    problems: &mut Vec<Problem>,
-) -> Option<schema::IdOrName> {
+/// Returns a field that contains an ID or a name. Reports a problem if it is missing or blank.
+fn id_or_name(path: String, text: Option<String>, problems: &mut Vec<Problem>) -> Option<schema::IdOrName> {
     let Some(text) = text else {
         if !problems.iter().any(|known| known.field() == Some(&path)) {
             problems.push(Problem::at(path, "is missing"));

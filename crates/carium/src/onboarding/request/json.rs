@@ -1,11 +1,13 @@
-//! A row as it is written, before anything is said of it.
+//! Untyped JSON values, in which a row is read before it is validated.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-/// A value of JSON. Reading one fails for no value, so no message can quote one; and nothing is lost in it, members
-/// that are given twice neither.
+/// A JSON value that keeps duplicate members of an object, so that they can be reported.
+///
+/// Any well-formed JSON can be deserialized, so no error message of `serde` can contain a value of the row. Numbers
+/// are not kept, because no field of a row is a number.
 #[derive(Clone)]
 pub(super) enum Json {
     Null,
@@ -18,17 +20,17 @@ pub(super) enum Json {
 
 impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Reader)
+        deserializer.deserialize_any(JsonVisitor)
     }
 }
 
-struct Reader;
+struct JsonVisitor;
 
-impl<'de> Visitor<'de> for Reader {
+impl<'de> Visitor<'de> for JsonVisitor {
     type Value = Json;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any value")
+        f.write_str("a JSON value")
     }
 
     fn visit_unit<E: Error>(self) -> Result<Json, E> {

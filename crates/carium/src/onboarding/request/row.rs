@@ -1,4 +1,4 @@
-//! A row as it was read: its fields, and what is wrong with their form.
+//! Reads the fields of a row, and collects the problems with their types and formats.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -11,14 +11,14 @@ use serde::{Deserialize, Deserializer};
 use super::json::Json;
 use super::{OnboardingRequest, check};
 use crate::error::Error;
-use crate::onboarding::folder;
+use crate::onboarding::documents_folder;
 use crate::problem::Problem;
 
-/// A row as it was read, in the shape of `specs/onboarding.schema.json`, and not checked yet.
+/// A row in the form of `specs/onboarding.schema.json`, read but not validated yet.
 ///
-/// It reads whatever has a shape, so that what is wrong is said of all of it at once and in words that quote nothing:
-/// [`check`](Self::check). Reading fails where the text is not JSON, and where it does, `serde_json` says the line and
-/// the column. `null` counts as left out.
+/// Any well-formed JSON value can be read. [`check`](Self::check) then reports all problems at once, in messages
+/// that contain no values. Reading fails only if the text is not JSON; the error of `serde_json` has the line and
+/// the column. A field that is `null` counts as omitted.
 ///
 /// ```
 /// use carium::onboarding::OnboardingRow;
@@ -33,34 +33,35 @@ use crate::problem::Problem;
 pub struct OnboardingRow(Json);
 
 impl OnboardingRow {
-    /// The row, if a patient can be onboarded by it. Files are not looked for, nor are names looked up.
+    /// Validates the row. Does not look for the files of documents and does not look up names.
     ///
     /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput): [`Error::problems`] names every field that is wrong, by its
-    /// path in the schema, such as `documents[0].class`; of a row with more than a hundred, the first hundred.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput): [`Error::problems`] lists every invalid field by its path
+    /// in the schema, such as `documents[0].class`. At most 100 problems are listed.
     pub fn check(&self) -> Result<OnboardingRequest, Error> {
         let mut problems = Vec::new();
         let fields = RowFields::read(&self.0, &mut problems);
-        check::checked(fields, problems)
+        check::build_request(fields, problems)
     }
 
-    /// The same, and whether the files of its documents are in this folder. It looks for them, which may block.
+    /// Validates the row, and checks that the files of its documents are in this folder. Reads the file system, so
+    /// it may block the thread.
     ///
     /// # Errors
-    /// As for [`check`](Self::check).
+    /// As for [`check`](Self::check). A file that is missing or not readable is listed as a problem of its path.
     pub fn check_with_documents_in(&self, folder: &Path) -> Result<OnboardingRequest, Error> {
         let mut problems = Vec::new();
         let fields = RowFields::read(&self.0, &mut problems);
         for (index, document) in fields.documents.iter().enumerate() {
             let Some(path) = &document.path else { continue };
-            if problems.len() < MOST_PROBLEMS
-                && folder::relative(path).is_ok()
-                && let Err(what) = folder::find_one(folder, path)
+            if problems.len() < MAX_PROBLEMS
+                && documents_folder::check_relative(path).is_ok()
+                && let Err(message) = documents_folder::locate(folder, path)
             {
-                problems.push(Problem::at(format!("documents[{index}].path"), what));
+                problems.push(Problem::at(format!("documents[{index}].path"), message));
             }
         }
-        check::checked(fields, problems)
+        check::build_request(fields, problems)
     }
 }
 
@@ -76,7 +77,7 @@ impl fmt::Debug for OnboardingRow {
     }
 }
 
-/// The fields of a row, each as far as its form is right.
+/// The fields of a row. A field is `None` if it is omitted or if its type or format is wrong.
 #[derive(Default)]
 pub(super) struct RowFields {
     pub(super) first_name: Option<String>,
@@ -89,7 +90,7 @@ pub(super) struct RowFields {
     pub(super) individual_group_ids: Vec<carium_api::types::IndividualGroupId>,
     pub(super) username: Option<String>,
     pub(super) organization_id: Option<carium_api::types::OrganizationId>,
-    /// With where each stands.
+    /// Each channel with its index in the list of the row.
     pub(super) invite: Vec<(usize, carium_api::types::NotificationChannel)>,
     pub(super) documents: Vec<DocumentFields>,
     pub(super) appointment: Option<AppointmentFields>,
@@ -108,7 +109,7 @@ pub(super) struct DocumentFields {
 #[derive(Default)]
 pub(super) struct AppointmentFields {
     pub(super) practitioner: Option<String>,
-    pub(super) kind: Option<String>,
+    pub(super) appointment_type: Option<String>,
     pub(super) status: Option<String>,
     pub(super) start_time: Option<carium_api::DateTime>,
     pub(super) end_time: Option<carium_api::DateTime>,
@@ -120,47 +121,46 @@ pub(super) struct AppointmentFields {
     pub(super) location: Option<String>,
 }
 
-const NO_ID: &str = "is not an id: write a UUID";
+const NOT_AN_ID: &str = "is not an ID: write a UUID";
 
 impl RowFields {
     fn read(row: &Json, problems: &mut Vec<Problem>) -> Self {
         let mut fields = Self::default();
-        let mut members = Members { path: String::new(), problems };
-        members.of(row, |members, name, value| {
+        let mut reader = ObjectReader { path: String::new(), problems };
+        reader.read_members(row, |reader, name, value| {
             match name {
-                "first-name" => fields.first_name = members.text(name, value),
-                "last-name" => fields.last_name = members.text(name, value),
-                "birth-date" => fields.birth_date = members.text(name, value),
+                "first-name" => fields.first_name = reader.string(name, value),
+                "last-name" => fields.last_name = reader.string(name, value),
+                "birth-date" => fields.birth_date = reader.string(name, value),
                 "gender" => {
-                    let what = "is none of `male`, `female`, `pnta`, `other` and `unknown`";
-                    fields.gender = members.parsed(name, value, what);
+                    let message = "is not one of `male`, `female`, `pnta`, `other` and `unknown`";
+                    fields.gender = reader.parsed(name, value, message);
                 }
-                "email" => fields.email = members.text(name, value),
-                "mobile-phone" => fields.mobile_phone = members.text(name, value),
-                "locale" => fields.locale = members.parsed(name, value, "is neither `en_US` nor `es_US`"),
+                "email" => fields.email = reader.string(name, value),
+                "mobile-phone" => fields.mobile_phone = reader.string(name, value),
+                "locale" => fields.locale = reader.parsed(name, value, "is neither `en_US` nor `es_US`"),
                 "individual-group-ids" => {
-                    let items = members.list(name, value);
-                    let ids = items.filter_map(|(path, item)| members.parsed(&path, item, NO_ID));
+                    let items = reader.list(name, value);
+                    let ids = items.filter_map(|(path, item)| reader.parsed(&path, item, NOT_AN_ID));
                     fields.individual_group_ids = ids.collect();
                 }
-                "username" => fields.username = members.text(name, value),
-                "organization-id" => fields.organization_id = members.parsed(name, value, NO_ID),
+                "username" => fields.username = reader.string(name, value),
+                "organization-id" => fields.organization_id = reader.parsed(name, value, NOT_AN_ID),
                 "invite" => {
-                    let items = members.list(name, value);
-                    let what = "is neither `sms` nor `email`";
+                    let items = reader.list(name, value);
+                    let message = "is neither `sms` nor `email`";
                     let channels = items.enumerate().filter_map(|(index, (path, item))| {
-                        members.parsed(&path, item, what).map(|channel| (index, channel))
+                        reader.parsed(&path, item, message).map(|channel| (index, channel))
                     });
                     fields.invite = channels.collect();
                 }
                 "documents" => {
-                    let items = members.list(name, value);
-                    fields.documents = items
-                        .map(|(path, item)| DocumentFields::read(path, item, members.problems))
-                        .collect();
+                    let items = reader.list(name, value);
+                    fields.documents =
+                        items.map(|(path, item)| DocumentFields::read(path, item, reader.problems)).collect();
                 }
                 "appointment" => {
-                    fields.appointment = Some(AppointmentFields::read(name, value, members.problems));
+                    fields.appointment = Some(AppointmentFields::read(name, value, reader.problems));
                 }
                 _ => return false,
             }
@@ -173,12 +173,12 @@ impl RowFields {
 impl DocumentFields {
     fn read(path: String, document: &Json, problems: &mut Vec<Problem>) -> Self {
         let mut fields = Self::default();
-        Members { path, problems }.of(document, |members, name, value| {
+        ObjectReader { path, problems }.read_members(document, |reader, name, value| {
             match name {
-                "class" => fields.class = members.text(name, value),
-                "name" => fields.name = members.text(name, value),
-                "description" => fields.description = members.text(name, value),
-                "path" => fields.path = members.text(name, value),
+                "class" => fields.class = reader.string(name, value),
+                "name" => fields.name = reader.string(name, value),
+                "description" => fields.description = reader.string(name, value),
+                "path" => fields.path = reader.string(name, value),
                 _ => return false,
             }
             true
@@ -189,21 +189,21 @@ impl DocumentFields {
 
 impl AppointmentFields {
     fn read(path: &str, appointment: &Json, problems: &mut Vec<Problem>) -> Self {
-        const NO_TIME: &str = "is not a point in time: write it like 2027-01-04T09:00:00Z";
+        const NOT_A_TIME: &str = "is not a point in time: write it like 2027-01-04T09:00:00Z";
         let mut fields = Self::default();
-        Members { path: path.to_owned(), problems }.of(appointment, |members, name, value| {
+        ObjectReader { path: path.to_owned(), problems }.read_members(appointment, |reader, name, value| {
             match name {
-                "practitioner" => fields.practitioner = members.text(name, value),
-                "type" => fields.kind = members.text(name, value),
-                "status" => fields.status = members.text(name, value),
-                "start-time" => fields.start_time = members.parsed(name, value, NO_TIME),
-                "end-time" => fields.end_time = members.parsed(name, value, NO_TIME),
-                "add-video-channel" => fields.add_video_channel = members.truth(name, value),
-                "guest-url" => fields.guest_url = members.text(name, value),
-                "host-url" => fields.host_url = members.text(name, value),
-                "description" => fields.description = members.text(name, value),
-                "patient-instruction" => fields.patient_instruction = members.text(name, value),
-                "location" => fields.location = members.text(name, value),
+                "practitioner" => fields.practitioner = reader.string(name, value),
+                "type" => fields.appointment_type = reader.string(name, value),
+                "status" => fields.status = reader.string(name, value),
+                "start-time" => fields.start_time = reader.parsed(name, value, NOT_A_TIME),
+                "end-time" => fields.end_time = reader.parsed(name, value, NOT_A_TIME),
+                "add-video-channel" => fields.add_video_channel = reader.boolean(name, value),
+                "guest-url" => fields.guest_url = reader.string(name, value),
+                "host-url" => fields.host_url = reader.string(name, value),
+                "description" => fields.description = reader.string(name, value),
+                "patient-instruction" => fields.patient_instruction = reader.string(name, value),
+                "location" => fields.location = reader.string(name, value),
                 _ => return false,
             }
             true
@@ -247,7 +247,7 @@ impl From<&schema::OnboardingAppointment> for AppointmentFields {
     fn from(appointment: &schema::OnboardingAppointment) -> Self {
         Self {
             practitioner: Some(appointment.practitioner.as_str().to_owned()),
-            kind: Some(appointment.type_.as_str().to_owned()),
+            appointment_type: Some(appointment.type_.as_str().to_owned()),
             status: Some(appointment.status.as_str().to_owned()),
             start_time: Some(appointment.start_time),
             end_time: Some(appointment.end_time),
@@ -261,19 +261,20 @@ impl From<&schema::OnboardingAppointment> for AppointmentFields {
     }
 }
 
-/// After so many, a row is of another form altogether, and no one reads on.
-pub(super) const MOST_PROBLEMS: usize = 100;
+/// Maximum number of problems that are reported for a row. A row with more of them is probably not a row of this
+/// schema.
+pub(super) const MAX_PROBLEMS: usize = 100;
 
-/// Reads the members of an object, and says of each whose form is wrong where it stands.
-struct Members<'a> {
-    /// Where the object stands.
+/// Reads the members of a JSON object, and collects problems with the path of each field.
+struct ObjectReader<'a> {
+    /// The path of the object in the row. Empty for the row itself.
     path: String,
     problems: &'a mut Vec<Problem>,
 }
 
-impl Members<'_> {
-    /// Hands on each member that is given, once. `take` says whether it knows the name.
-    fn of(&mut self, object: &Json, mut take: impl FnMut(&mut Self, &str, &Json) -> bool) {
+impl ObjectReader<'_> {
+    /// Calls `read` once for each member that is not `null`. `read` returns whether it knows the name.
+    fn read_members(&mut self, object: &Json, mut read: impl FnMut(&mut Self, &str, &Json) -> bool) {
         let Json::Object(members) = object else {
             let path = if self.path.is_empty() { "the row".to_owned() } else { self.path.clone() };
             self.problems.push(Problem::at(path, "is not an object"));
@@ -281,50 +282,51 @@ impl Members<'_> {
         };
         let mut seen = HashSet::new();
         for (name, value) in members {
-            if self.problems.len() >= MOST_PROBLEMS {
+            if self.problems.len() >= MAX_PROBLEMS {
                 return;
             }
             if !seen.insert(name.as_str()) {
-                self.wrong(&shown(name), "is given twice");
-            } else if !matches!(value, Json::Null) && !take(self, name, value) {
-                self.wrong(&shown(name), "is not a field of the schema");
+                self.add_problem(&printable(name), "is given twice");
+            } else if !matches!(value, Json::Null) && !read(self, name, value) {
+                self.add_problem(&printable(name), "is not a field of the schema");
             }
         }
     }
 
-    fn wrong(&mut self, name: &str, what: &'static str) {
-        if self.problems.len() >= MOST_PROBLEMS {
+    fn add_problem(&mut self, name: &str, message: &'static str) {
+        if self.problems.len() >= MAX_PROBLEMS {
             return;
         }
         let path = if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) };
-        self.problems.push(Problem::at(path, what));
+        self.problems.push(Problem::at(path, message));
     }
 
-    fn text(&mut self, name: &str, value: &Json) -> Option<String> {
+    fn string(&mut self, name: &str, value: &Json) -> Option<String> {
         let Json::Text(text) = value else {
-            self.wrong(name, "is not a text");
+            self.add_problem(name, "is not a string");
             return None;
         };
         Some(text.clone())
     }
 
-    fn truth(&mut self, name: &str, value: &Json) -> Option<bool> {
-        let Json::Bool(truth) = value else {
-            self.wrong(name, "is neither `true` nor `false`");
+    fn boolean(&mut self, name: &str, value: &Json) -> Option<bool> {
+        let Json::Bool(boolean) = value else {
+            self.add_problem(name, "is neither `true` nor `false`");
             return None;
         };
-        Some(*truth)
+        Some(*boolean)
     }
 
-    fn parsed<T: FromStr>(&mut self, name: &str, value: &Json, what: &'static str) -> Option<T> {
+    /// Parses a string. `message` is the problem to report if that fails.
+    fn parsed<T: FromStr>(&mut self, name: &str, value: &Json, message: &'static str) -> Option<T> {
         let parsed = if let Json::Text(text) = value { text.parse().ok() } else { None };
         if parsed.is_none() {
-            self.wrong(name, what);
+            self.add_problem(name, message);
         }
         parsed
     }
 
-    /// The items of a list, each with its path.
+    /// Returns the items of a list, each with its path.
     fn list<'v>(
         &mut self,
         name: &str,
@@ -333,7 +335,7 @@ impl Members<'_> {
         let items: &[Json] = if let Json::List(items) = value {
             items
         } else {
-            self.wrong(name, "is not a list");
+            self.add_problem(name, "is not a list");
             &[]
         };
         let name = name.to_owned();
@@ -341,10 +343,11 @@ impl Members<'_> {
     }
 }
 
-/// What a field is called that the schema does not know. Only what looks like a name: anything else might be a value.
-fn shown(name: &str) -> String {
+/// Returns an unknown field name if it can be printed. A text that does not look like a field name is not printed,
+/// because it may be a value of the row.
+fn printable(name: &str) -> String {
     let is_name = name.len() <= 40
         && name.starts_with(|letter: char| letter.is_ascii_lowercase())
         && name.chars().all(|letter| letter.is_ascii_lowercase() || matches!(letter, '-' | '_'));
-    if is_name { name.to_owned() } else { "a field that has no plain name".to_owned() }
+    if is_name { name.to_owned() } else { "a field whose name is hidden".to_owned() }
 }

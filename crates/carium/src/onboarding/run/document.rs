@@ -1,4 +1,4 @@
-//! A document of a row: an upload whose state is kept in the ledger.
+//! The step that files one document: an upload whose state is stored in the ledger.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,178 +6,197 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use carium_api::operations::PROCESS_UPLOAD;
 
-use super::look_up::Found;
-use super::once::{Place, Told, report, standing, taken_over};
+use super::document_lookup::DocumentMatch;
+use super::step_ledger::{StepLedger, WriteResult, report, report_if_settled, taken_over};
 use crate::documents::{NewDocument, Source, UploadStage, UploadState, UploadStateStore, Uploads};
 use crate::error::{Error, ErrorKind};
 use crate::fingerprint::Fingerprint;
-use crate::onboarding::identity::Identity;
-use crate::onboarding::ledger::{EntryState, EntryVersion, Ledger, LedgerEntry, failed};
+use crate::onboarding::identity::StepIdentity;
+use crate::onboarding::ledger::{EntryState, EntryVersion, Ledger, LedgerEntry, ledger_error};
 use crate::onboarding::outcome::{
     CompletedStep, StepFailure, StepOutcome, StepReport, UnknownOutcome, UnknownReason,
 };
 use crate::onboarding::{RowKey, Step};
 
 /// A document that is ready to be filed.
-pub(super) struct Filing<'a> {
+pub(super) struct DocumentStep<'a> {
     pub(super) uploads: &'a Uploads,
     pub(super) ledger: &'a Arc<dyn Ledger>,
     pub(super) row: &'a RowKey,
     pub(super) step: Step,
-    pub(super) identity: Identity,
+    pub(super) identity: StepIdentity,
     pub(super) document: NewDocument,
-    /// `None` where the file is in the store already.
+    /// `None` if the file is already in the object store.
     pub(super) file: Option<PathBuf>,
-    pub(super) before: Option<LedgerEntry>,
-    /// What a look into the record said, where the creation was not answered.
-    pub(super) found: Option<Result<Found, StepFailure>>,
+    /// The entry of the step at the start of the run.
+    pub(super) previous: Option<LedgerEntry>,
+    /// The result of looking up the document, if the outcome of its creation is unknown.
+    pub(super) lookup: Option<Result<DocumentMatch, StepFailure>>,
 }
 
-impl Filing<'_> {
-    pub(super) async fn finish(self) -> StepReport {
-        let kept = self.before.as_ref().and_then(LedgerEntry::upload).cloned().unwrap_or_default();
-        let state = match self.before.as_ref().map(LedgerEntry::state) {
-            None | Some(EntryState::NotApplied) => kept,
-            Some(EntryState::Completed) => {
-                return self.standing();
-            }
-            Some(EntryState::Intent) => match &self.found {
-                Some(Ok(Found::Nothing)) => kept.start_over(None),
-                Some(Ok(Found::One(id))) => kept.start_over(Some(*id)),
-                Some(Ok(Found::Several)) => return self.in_doubt(UnknownReason::SeveralMatches, None),
-                Some(Err(failure)) => {
-                    return self.in_doubt(UnknownReason::LookupFailed, Some(failure.clone()));
+impl DocumentStep<'_> {
+    /// Starts or continues the upload.
+    pub(super) async fn run(self) -> StepReport {
+        let stored = self.previous.as_ref().and_then(LedgerEntry::upload).cloned().unwrap_or_default();
+        let state = match self.previous.as_ref().map(LedgerEntry::state) {
+            None | Some(EntryState::NotApplied) => stored,
+            Some(EntryState::Completed) => return self.report_settled(),
+            Some(EntryState::Intent) => match &self.lookup {
+                Some(Ok(DocumentMatch::None)) => stored.start_over(None),
+                Some(Ok(DocumentMatch::One(id))) => stored.start_over(Some(*id)),
+                Some(Ok(DocumentMatch::Ambiguous)) => {
+                    return self.report_unknown(UnknownReason::SeveralMatches, None);
                 }
-                None => return self.standing(),
+                Some(Err(failure)) => {
+                    return self.report_unknown(UnknownReason::LookupFailed, Some(failure.clone()));
+                }
+                None => return self.report_settled(),
             },
         };
-        let store = match self.store() {
+        let store = match self.state_store() {
             Ok(store) => Arc::new(store),
             Err(error) => {
                 let failed = StepOutcome::Failed((&error).into());
-                return report(&self.step, failed, self.before.clone(), true);
+                return report(&self.step, failed, self.previous.clone(), true);
             }
         };
-        // Where nothing is to be sent any more, there is nothing to be read either.
+        // If the file is already in the object store, the source is not read.
         let source = self.file.clone().map_or_else(|| Source::bytes(""), Source::path);
         let upload = self.uploads.resume(state, self.document.clone(), source);
-        let uploaded = upload.state_store(Arc::<KeptInLedger>::clone(&store)).await;
+        let uploaded = upload.state_store(Arc::<LedgerStateStore>::clone(&store)).await;
         match uploaded {
             Ok(receipt) => {
-                let done = CompletedStep {
+                let completed = CompletedStep {
                     id: Some(receipt.id.into()),
                     size: Some(receipt.size),
                     sha256: Some(receipt.sha256),
                 };
-                report(&self.step, StepOutcome::Completed(done), store.now().there.clone(), true)
+                let entry = store.progress().current.clone();
+                report(&self.step, StepOutcome::Completed(completed), entry, true)
             }
             Err(failure) => {
                 let (error, state) = failure.into_parts();
-                self.not_filed(&store, &error, state).await
+                self.report_failed_upload(&store, &error, state).await
             }
         }
     }
 
-    fn store(&self) -> Result<KeptInLedger, Error> {
-        Ok(KeptInLedger {
+    fn state_store(&self) -> Result<LedgerStateStore, Error> {
+        Ok(LedgerStateStore {
             ledger: Arc::clone(self.ledger),
             row: self.row.clone(),
             step: self.step.clone(),
             identity: self.identity.clone(),
             request: self.identity.fingerprint()?,
-            now: Mutex::new(Now { there: self.before.clone(), last: EntryVersion::draw()?, missed: false }),
+            progress: Mutex::new(StoreProgress {
+                current: self.previous.clone(),
+                last_version: EntryVersion::new_run()?,
+                has_conflict: false,
+            }),
         })
     }
 
-    /// What an upload that ended in an error comes down to.
-    async fn not_filed(&self, store: &KeptInLedger, error: &Error, state: UploadState) -> StepReport {
+    /// Reports on an upload that ended with an error, and writes its final state to the ledger.
+    async fn report_failed_upload(
+        &self,
+        store: &LedgerStateStore,
+        error: &Error,
+        state: UploadState,
+    ) -> StepReport {
         let stage = state.stage();
-        let (there, last, missed) = {
-            let now = store.now();
-            (now.there.clone(), now.last, now.missed)
+        let (current, last_version, has_conflict) = {
+            let progress = store.progress();
+            (progress.current.clone(), progress.last_version, progress.has_conflict)
         };
-        let truth = store.entry(&state, self.before.as_ref());
-        if missed {
-            let there = store.place().there().await.ok().flatten();
-            let told = store.place().standing(there.as_ref());
-            let told = match told {
-                None if stage == UploadStage::Processed => None,
-                told => Some(
-                    told.unwrap_or_else(|| report(&self.step, StepOutcome::Failed(taken_over()), None, true)),
-                ),
-            };
-            if let Some(mut told) = told {
-                // What was begun here is not gone on with: it is a reference that nobody uses.
-                let known =
-                    there.iter().flat_map(LedgerEntry::references).any(|id| Some(id) == state.reference());
-                told.orphans.extend(state.reference().filter(|_| !known));
-                return told;
-            }
+        let entry = store.next_entry(&state, self.previous.as_ref());
+        if has_conflict && let Some(report) = self.report_conflict(store, &state).await {
+            return report;
         }
         if stage == UploadStage::Processed {
-            // The document is filed, and the ledger does not know it.
+            // The document is filed, and only writing that to the ledger failed.
             let (size, sha256) = state.file().unzip();
-            let done = CompletedStep { id: state.reference().map(Into::into), size, sha256 };
-            return report(&self.step, StepOutcome::Completed(done), Some(truth), false);
+            let completed = CompletedStep { id: state.reference().map(Into::into), size, sha256 };
+            return report(&self.step, StepOutcome::Completed(completed), Some(entry), false);
         }
         let mut failure = StepFailure::from(error);
-        let leaves_no_more = truth.orphans().len() < MOST_ORPHANS;
-        // The file was there once, and its reference was given up: the next run sends it under a new one.
+        let may_leave_orphan = entry.orphans().len() < MAX_ORPHANS;
+        // The object store had the file and lost it, so the upload gave up its reference. The next run uploads the
+        // file under a new one.
         let is_given_up = stage == UploadStage::New && error.operation() == Some(PROCESS_UPLOAD.id);
-        let is_worth_it = (passes(error.kind()) || is_given_up) && leaves_no_more;
+        let is_worth_retrying = (is_transient(error.kind()) || is_given_up) && may_leave_orphan;
         if stage == UploadStage::Creating {
-            // The next run looks into the record.
-            return report(&self.step, lost(failure, is_worth_it), there, true);
+            // The next run looks the document up.
+            return report(&self.step, response_lost(failure, is_worth_retrying), current, true);
         }
         let result = if stage == UploadStage::Uploaded && error.may_have_been_applied() {
-            // It is told to be processed again, which changes nothing.
-            lost(failure, passes(error.kind()))
+            // The next run requests the processing again, which is idempotent.
+            response_lost(failure, is_transient(error.kind()))
         } else {
-            // A file that may have been sent is sent again, so nothing is in doubt.
-            failure.retryable =
-                (failure.retryable || is_worth_it) && (leaves_no_more || stage == UploadStage::Uploaded);
+            // A file that may have been uploaded is uploaded again, so the outcome is not unknown.
+            failure.retryable = (failure.retryable || is_worth_retrying)
+                && (may_leave_orphan || stage == UploadStage::Uploaded);
             StepOutcome::Failed(failure)
         };
-        if there.as_ref().is_some_and(|there| there.says_the_same(&truth)) {
-            return report(&self.step, result, there, true);
+        if current.as_ref().is_some_and(|current| current.has_same_progress(&entry)) {
+            return report(&self.step, result, current, true);
         }
-        // What is there is what was written last, or what was tried to be written after it.
-        let own = there.map(|there| there.mark()).filter(|mark| mark.is_of_run(last));
-        match store.place().tell(own.into_iter().chain([last]), &truth).await {
-            Told::Kept => report(&self.step, result, Some(truth), true),
-            // Nothing was written, and nothing was done.
-            Told::TakenOver => report(&self.step, result, self.before.clone(), true),
-            Told::NotKept(_) => report(&self.step, result, Some(truth), false),
+        // The ledger has either the entry that was written last, or a later one whose write seemed to fail.
+        let written =
+            current.map(|current| current.mark()).filter(|version| version.is_same_run(last_version));
+        match store.step_ledger().write(written.into_iter().chain([last_version]), &entry).await {
+            WriteResult::Written => report(&self.step, result, Some(entry), true),
+            // No entry of this run is in the ledger, so the upload has sent nothing.
+            WriteResult::VersionConflict => report(&self.step, result, self.previous.clone(), true),
+            WriteResult::Failed(_) => report(&self.step, result, Some(entry), false),
         }
     }
 
-    fn standing(&self) -> StepReport {
-        let standing = self.before.as_ref().and_then(|entry| standing(&self.step, entry));
-        standing.unwrap_or_else(|| self.in_doubt(UnknownReason::InterruptedRun, None))
+    /// Reports on a step whose entry was changed by another run. `None` if this run filed the document all the same.
+    async fn report_conflict(&self, store: &LedgerStateStore, state: &UploadState) -> Option<StepReport> {
+        let current = store.step_ledger().current_entry().await.ok().flatten();
+        let settled = store.step_ledger().report_if_settled(current.as_ref());
+        let mut report = match settled {
+            None if state.stage() == UploadStage::Processed => return None,
+            settled => {
+                settled.unwrap_or_else(|| report(&self.step, StepOutcome::Failed(taken_over()), None, true))
+            }
+        };
+        // This upload is not continued. If the other run does not use its reference, the reference is an orphan.
+        let is_known =
+            current.iter().flat_map(LedgerEntry::document_references).any(|id| Some(id) == state.reference());
+        report.orphans.extend(state.reference().filter(|_| !is_known));
+        Some(report)
     }
 
-    fn in_doubt(&self, reason: UnknownReason, failure: Option<StepFailure>) -> StepReport {
+    fn report_settled(&self) -> StepReport {
+        let settled = self.previous.as_ref().and_then(|entry| report_if_settled(&self.step, entry));
+        settled.unwrap_or_else(|| self.report_unknown(UnknownReason::InterruptedRun, None))
+    }
+
+    fn report_unknown(&self, reason: UnknownReason, failure: Option<StepFailure>) -> StepReport {
         let retryable = failure.as_ref().is_some_and(|failure| failure.retryable);
-        let doubt = UnknownOutcome { reason, retryable, failure };
-        report(&self.step, StepOutcome::Unknown(doubt), self.before.clone(), true)
+        let unknown = UnknownOutcome { reason, retryable, failure };
+        report(&self.step, StepOutcome::Unknown(unknown), self.previous.clone(), true)
     }
 }
 
-/// A document that left so many references without a file is for a person: each further try may leave another, and by
-/// then what stands in its way is not a moment's. A form outlives the tries of one run, so the first is spent on an
-/// outage that passes, and two more on one that does not.
-const MOST_ORPHANS: usize = 3;
+/// Number of orphans of a document after which a person has to look at it, because every further run may leave
+/// another.
+///
+/// A form remains valid for all attempts of one run, so a short outage leaves one orphan at most. An outage that
+/// outlasts three runs is not temporary.
+const MAX_ORPHANS: usize = 3;
 
-/// Whether another time may well be another story. An answer that could not be read will not be readable then either.
-fn passes(kind: ErrorKind) -> bool {
+/// Checks whether errors of this kind are temporary. An undecodable response is not: the next one will not be
+/// readable either.
+fn is_transient(kind: ErrorKind) -> bool {
     matches!(
         kind,
         ErrorKind::RateLimited | ErrorKind::Unavailable | ErrorKind::TimedOut | ErrorKind::Canceled
     )
 }
 
-/// A call was not answered, and the next run can tell, or may repeat it.
-fn lost(failure: StepFailure, retryable: bool) -> StepOutcome {
+fn response_lost(failure: StepFailure, retryable: bool) -> StepOutcome {
     StepOutcome::Unknown(UnknownOutcome {
         reason: UnknownReason::ResponseLost,
         retryable,
@@ -185,77 +204,88 @@ fn lost(failure: StepFailure, retryable: bool) -> StepOutcome {
     })
 }
 
-/// Keeps the state of an upload in the ledger, without its form.
-struct KeptInLedger {
+/// Stores the state of an upload in the ledger, without its presigned form.
+struct LedgerStateStore {
     ledger: Arc<dyn Ledger>,
     row: RowKey,
     step: Step,
-    identity: Identity,
+    identity: StepIdentity,
     request: Fingerprint,
-    now: Mutex<Now>,
+    progress: Mutex<StoreProgress>,
 }
 
-struct Now {
-    /// What was read or written last.
-    there: Option<LedgerEntry>,
-    /// The mark of the entry that was made last.
-    last: EntryVersion,
-    /// Whether the entry turned out to be another's.
-    missed: bool,
+struct StoreProgress {
+    /// The entry that was read or written last.
+    current: Option<LedgerEntry>,
+    /// The version of the entry that was created last, even if writing it failed.
+    last_version: EntryVersion,
+    /// Whether a write found an entry of another run.
+    has_conflict: bool,
 }
 
-impl KeptInLedger {
-    fn now(&self) -> MutexGuard<'_, Now> {
-        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+impl LedgerStateStore {
+    fn progress(&self) -> MutexGuard<'_, StoreProgress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn place(&self) -> Place<'_> {
-        Place { ledger: &*self.ledger, row: &self.row, step: &self.step, identity: &self.identity }
+    fn step_ledger(&self) -> StepLedger<'_> {
+        StepLedger { ledger: &*self.ledger, row: &self.row, step: &self.step, identity: &self.identity }
     }
 
-    fn entry(&self, upload: &UploadState, before: Option<&LedgerEntry>) -> LedgerEntry {
+    /// Creates the next entry of this run.
+    fn next_entry(&self, upload: &UploadState, previous: Option<&LedgerEntry>) -> LedgerEntry {
         let state = match upload.stage() {
             UploadStage::Creating => EntryState::Intent,
             UploadStage::Processed => EntryState::Completed,
-            // A form is not kept: whoever goes on has a reference of their own, and this one is an orphan then.
+            // The presigned form is a secret and is not stored. A later run therefore creates its own reference, and
+            // the one of this upload becomes an orphan.
             UploadStage::New | UploadStage::Created | UploadStage::Uploaded => EntryState::NotApplied,
         };
-        let mut now = self.now();
-        now.last = now.last.next();
-        LedgerEntry::of_upload(now.last, state, upload.clone(), self.request.clone(), before)
+        let mut progress = self.progress();
+        progress.last_version = progress.last_version.next();
+        LedgerEntry::from_upload(progress.last_version, state, upload.clone(), self.request.clone(), previous)
     }
 
-    fn missed(&self) -> Error {
-        self.now().missed = true;
-        Error::new(ErrorKind::Conflict, "another run has taken the document up")
+    fn conflict(&self) -> Error {
+        self.progress().has_conflict = true;
+        Error::new(ErrorKind::Conflict, "another run has taken over the document")
     }
 }
 
 #[async_trait]
-impl UploadStateStore for KeptInLedger {
+impl UploadStateStore for LedgerStateStore {
     async fn save(&self, state: &UploadState) -> Result<(), Error> {
-        let there = self.now().there.clone();
-        let entry = self.entry(state, there.as_ref());
-        let told = match there {
+        let current = self.progress().current.clone();
+        let entry = self.next_entry(state, current.as_ref());
+        let result = match current {
             None => {
-                let there = self.ledger.insert(&self.row, &self.step, &entry).await.map_err(failed)?;
-                // A ledger that asks its store twice may find what it wrote itself.
-                if there.is_some_and(|there| there != entry) { Told::TakenOver } else { Told::Kept }
+                let existing =
+                    self.ledger.insert(&self.row, &self.step, &entry).await.map_err(ledger_error)?;
+                // A ledger that retries its writes may report the new entry itself as the existing one.
+                if existing.is_some_and(|existing| existing != entry) {
+                    WriteResult::VersionConflict
+                } else {
+                    WriteResult::Written
+                }
             }
-            // Before the call: what is not written leaves it unmade.
-            Some(there) if state.stage() == UploadStage::Creating => {
-                let written = self.ledger.replace(&self.row, &self.step, there.mark(), &entry).await;
-                if written.map_err(failed)? { Told::Kept } else { Told::TakenOver }
+            // The intent is written without retries: if that fails, the reference is not created.
+            Some(current) if state.stage() == UploadStage::Creating => {
+                let replaced = self.ledger.replace(&self.row, &self.step, current.mark(), &entry).await;
+                if replaced.map_err(ledger_error)? {
+                    WriteResult::Written
+                } else {
+                    WriteResult::VersionConflict
+                }
             }
-            Some(there) => self.place().tell(Some(there.mark()), &entry).await,
+            Some(current) => self.step_ledger().write([current.mark()], &entry).await,
         };
-        match told {
-            Told::Kept => {
-                self.now().there = Some(entry);
+        match result {
+            WriteResult::Written => {
+                self.progress().current = Some(entry);
                 Ok(())
             }
-            Told::TakenOver => Err(self.missed()),
-            Told::NotKept(error) => Err(error),
+            WriteResult::VersionConflict => Err(self.conflict()),
+            WriteResult::Failed(error) => Err(error),
         }
     }
 }

@@ -1,0 +1,119 @@
+//! Locates document files by the paths in a row, which are untrusted input.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use tokio::task::spawn_blocking;
+
+use crate::error::{Error, ErrorKind};
+
+/// Checks that a path is relative, does not leave its base folder, and means the same on every operating system.
+///
+/// # Errors
+/// The message of a problem with the field.
+pub(super) fn check_relative(path: &str) -> Result<&Path, &'static str> {
+    if path.contains('\0') {
+        return Err("contains a NUL character");
+    }
+    if path.contains('\\') {
+        return Err("contains a backslash: separate folders with `/`");
+    }
+    let has_drive = path.as_bytes().get(1) == Some(&b':')
+        && path.starts_with(|letter: char| letter.is_ascii_alphabetic());
+    if path.starts_with('/') || has_drive {
+        return Err("is not relative to the documents folder");
+    }
+    let path = Path::new(path);
+    let mut names = 0;
+    for component in path.components() {
+        match component {
+            Component::Normal(_) => names += 1,
+            Component::CurDir => {}
+            Component::ParentDir => return Err("leaves the documents folder through `..`"),
+            Component::RootDir | Component::Prefix(_) => {
+                return Err("is not relative to the documents folder");
+            }
+        }
+    }
+    if names == 0 { Err("does not name a file") } else { Ok(path) }
+}
+
+/// The absolute path of a file, or the message of the problem with its path.
+pub(super) type FileResult = Result<PathBuf, &'static str>;
+
+/// Locates files by their paths relative to a folder.
+///
+/// Symbolic links are followed, and their targets must be inside the folder too. The files are opened later, so a
+/// process that can write to the folder in the meantime can replace them. The folder is trusted in this respect.
+///
+/// # Errors
+/// - `Io`: the folder itself cannot be read.
+/// - `Canceled`: the runtime is shutting down.
+pub(super) async fn locate_all(folder: PathBuf, paths: Vec<String>) -> Result<Vec<FileResult>, Error> {
+    let task = spawn_blocking(move || {
+        let root = folder.canonicalize()?;
+        Ok(paths.iter().map(|path| locate_in(&root, path)).collect())
+    });
+    let located: io::Result<_> =
+        task.await.map_err(|_| Error::new(ErrorKind::Canceled, "the program is shutting down"))?;
+    located.map_err(|error| {
+        // Rebuilt from its code, because the message of the original error may contain the path.
+        let bare = error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
+        Error::new(ErrorKind::Io, "the documents folder cannot be read").with_source(bare)
+    })
+}
+
+/// Locates a file by its path relative to a folder. Blocks the thread.
+pub(super) fn locate(folder: &Path, path: &str) -> FileResult {
+    let root = folder.canonicalize().map_err(|_| "cannot be found: the documents folder cannot be read")?;
+    locate_in(&root, path)
+}
+
+/// Locates a file in a folder whose path is already canonical.
+fn locate_in(root: &Path, path: &str) -> FileResult {
+    let path = root.join(check_relative(path)?).canonicalize().map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => "does not exist in the documents folder",
+        _ => "cannot be read",
+    })?;
+    if !path.starts_with(root) {
+        return Err("leaves the documents folder through a symbolic link");
+    }
+    // Checked before the file is opened: opening a named pipe blocks until another process writes to it.
+    if !fs::metadata(&path).is_ok_and(|metadata| metadata.is_file()) {
+        return Err("is not a regular file");
+    }
+    File::open(&path).map(|_| path).map_err(|_| "cannot be read")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accepts_only_paths_inside_the_folder() {
+        for path in
+            ["letter.pdf", "a/b/letter.pdf", "./letter.pdf", "Überweisung 1.pdf", "..letter", "a..b/c"]
+        {
+            assert!(check_relative(path).is_ok(), "{path}");
+        }
+        for path in [
+            "",
+            ".",
+            "./",
+            "/etc/passwd",
+            "..",
+            "../x",
+            "a/../../x",
+            "a/..",
+            "a\\b",
+            "C:\\x",
+            "C:x",
+            "C:/x",
+            "\\\\h\\s",
+            "a\0",
+        ] {
+            assert!(check_relative(path).is_err(), "{path:?}");
+        }
+    }
+}

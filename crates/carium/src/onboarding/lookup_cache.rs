@@ -1,0 +1,117 @@
+//! Resolves the names of practitioners, document classes, appointment types and appointment statuses to IDs.
+
+use std::time::Duration;
+
+use carium_api::onboarding::IdOrName;
+use carium_api::uuid::Uuid;
+use futures_util::stream::{StreamExt as _, TryStreamExt as _};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::Services;
+use crate::error::{Error, ErrorKind};
+use crate::page::{Items, ListOptions};
+use crate::problem::Problem;
+
+/// How long a cached list is used. A longer time would increase the risk that a name was reassigned in the meantime.
+const MAX_AGE: Duration = Duration::from_mins(10);
+/// Minimum age of a list before a name that is missing or ambiguous in it causes a new listing, as the organization
+/// may have changed. Without the minimum, a file with a wrong name in every row would list everything again for
+/// each row.
+const MIN_REFRESH_INTERVAL: Duration = Duration::from_secs(30);
+/// Maximum number of entries of a list, which limits the memory of the cache.
+const MAX_ENTRIES: usize = 100_000;
+
+/// A list of the service in which names of a row are looked up.
+#[derive(Clone, Copy)]
+pub(super) enum LookupList {
+    DocumentClasses,
+    Practitioners,
+    AppointmentTypes,
+    AppointmentStatuses,
+}
+
+/// The lists as they were last read, shared by all rows. Indexed by [`LookupList`].
+#[derive(Default)]
+pub(super) struct LookupCache([Mutex<Option<CachedList>>; 4]);
+
+struct CachedList {
+    listed_at: Instant,
+    entries: Vec<(Uuid, String)>,
+}
+
+impl LookupCache {
+    /// Returns the ID for a text that is either an ID or a name.
+    ///
+    /// # Errors
+    /// - `InvalidInput`, for the field at `path`: no entry of the list has this name, or several have it.
+    /// - `TimedOut`: the list was out of date by the time it was read.
+    /// - Errors of listing.
+    pub(super) async fn resolve_id(
+        &self,
+        services: &Services,
+        list: LookupList,
+        text: &IdOrName,
+        path: &str,
+    ) -> Result<Uuid, Error> {
+        if let Ok(id) = text.parse() {
+            return Ok(id);
+        }
+        // The lock is held while listing, so that concurrent rows wait for the same list instead of reading it too.
+        let mut cached = self.0[list as usize].lock().await;
+        let invalid = |message| {
+            Error::invalid("a name cannot be looked up", vec![Problem::at(path.to_owned(), message)])
+        };
+        for _ in 0..2 {
+            let age = cached.as_ref().map(|cached| cached.listed_at.elapsed());
+            let ids = cached.as_ref().map(|cached| cached.ids_named(text)).unwrap_or_default();
+            match (age, ids.as_slice()) {
+                (Some(age), [id]) if age < MAX_AGE => return Ok(*id),
+                (Some(age), []) if age < MIN_REFRESH_INTERVAL => {
+                    return Err(invalid("is neither an ID nor a name that the organization lists"));
+                }
+                (Some(age), [_, _, ..]) if age < MIN_REFRESH_INTERVAL => {
+                    return Err(invalid("is a name that several entries have: use the ID"));
+                }
+                _ => *cached = Some(CachedList::fetch(services, list).await?),
+            }
+        }
+        Err(Error::new(ErrorKind::TimedOut, "listing the names took too long; retry later"))
+    }
+}
+
+impl CachedList {
+    /// Returns the IDs of all entries with this name.
+    fn ids_named(&self, name: &str) -> Vec<Uuid> {
+        self.entries.iter().filter(|(_, each)| each == name).map(|(id, _)| *id).collect()
+    }
+
+    async fn fetch(services: &Services, list: LookupList) -> Result<Self, Error> {
+        let all = ListOptions::default();
+        let items: Items<(Uuid, Option<String>)> = match list {
+            LookupList::DocumentClasses => {
+                services.documents.classes(all).map_ok(|class| (class.id.into(), class.name)).boxed()
+            }
+            LookupList::Practitioners => {
+                let practitioners = services.appointments.practitioners(all);
+                practitioners.map_ok(|practitioner| (practitioner.id.into(), practitioner.name)).boxed()
+            }
+            LookupList::AppointmentTypes => {
+                let types = services.appointments.types(all);
+                types.map_ok(|appointment_type| (appointment_type.id.into(), appointment_type.name)).boxed()
+            }
+            LookupList::AppointmentStatuses => {
+                services.appointments.statuses(all).map_ok(|status| (status.id.into(), status.name)).boxed()
+            }
+        };
+        let listed_at = Instant::now();
+        let named = items.try_filter_map(|(id, name)| async move { Ok(name.map(|name| (id, name))) });
+        let entries: Vec<_> = named.take(MAX_ENTRIES + 1).try_collect().await?;
+        if entries.len() > MAX_ENTRIES {
+            let message =
+                "the organization lists more than 100,000 entries, too many to look up names: use IDs";
+            return Err(Error::new(ErrorKind::InvalidInput, message));
+        }
+        Ok(Self { listed_at, entries })
+    }
+}
