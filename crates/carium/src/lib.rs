@@ -1,7 +1,7 @@
 //! A client for the REST API of the [Carium](https://carium.com) virtual-care platform.
 //!
 //! The entry point is [`Carium`]. It gives access to patients, invitations, appointments and documents, and to
-//! the [onboarding](onboarding) of patients, which combines them.
+//! the [onboarding] of patients, which combines them.
 //!
 //! # Example
 //!

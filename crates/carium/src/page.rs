@@ -204,8 +204,10 @@ impl<B> PageReader<B> {
     }
 }
 
-/// Hashes the path and the query of a page's URL, so that different spellings of the same URL have the same
-/// hash. The fragment, the order of the query parameters and their encoding are ignored.
+/// Hashes the URL of a page, so that different spellings of the same URL have the same hash.
+///
+/// The hash covers the path without a trailing slash and the decoded query parameters in any order. The fragment
+/// is ignored.
 fn hash_page_url(url: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     if let Ok(url) = Url::parse(url) {

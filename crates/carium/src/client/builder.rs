@@ -283,12 +283,11 @@ impl CariumBuilder {
         let configure = |custom: Option<reqwest::ClientBuilder>| {
             configure_http_client(custom, is_plain_http, connect_timeout, &self.user_agent)
         };
-        let innermost = match self.transport {
-            Some(transport) => transport,
-            None => {
-                let client = build_http_client(configure(self.http_client))?;
-                Arc::new(ReqwestTransport::new(client, self.max_response_bytes))
-            }
+        let innermost = if let Some(transport) = self.transport {
+            transport
+        } else {
+            let client = build_http_client(configure(self.http_client))?;
+            Arc::new(ReqwestTransport::new(client, self.max_response_bytes))
         };
         let transfers = if let Some(transfers) = self.transfers {
             transfers

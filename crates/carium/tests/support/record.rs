@@ -259,7 +259,7 @@ impl Documents for Record {
     async fn process(&self, id: DocumentReferenceId) -> Result<(), Error> {
         let fault = self.fault(Call::Process);
         run_call(fault, false, || {
-            self.with(id, |reference| reference.is_processed = reference.file.is_some())
+            self.with(id, |reference| reference.is_processed = reference.file.is_some());
         })
         .await
     }
