@@ -1,4 +1,4 @@
-//! Appointments, and the vocabularies that one draws on.
+//! Appointments and their lookups: practitioners, statuses and types.
 
 mod api;
 mod lookups;
@@ -23,53 +23,59 @@ pub use update::AppointmentUpdate;
 use crate::error::Error;
 use crate::page::{Items, ListOptions};
 
-/// Booking, reading, moving and deleting appointments.
+/// The interface for appointments.
+///
+/// [`Carium::appointments`](crate::Carium::appointments) returns the implementation for the Carium API.
 #[async_trait]
 pub trait Appointments: Send + Sync {
-    /// Books an appointment and returns its id.
+    /// Creates an appointment and returns its ID.
     ///
     /// # Errors
-    /// Any with [`may_have_been_applied`](Error::may_have_been_applied): it may be booked. The API has no list of
-    /// appointments, so a person has to look before it is booked again.
+    /// - [`Rejected`](crate::ErrorKind::Rejected), [`NotFound`](crate::ErrorKind::NotFound) or
+    ///   [`Conflict`](crate::ErrorKind::Conflict): the service rejected a field or does not know an ID.
+    /// - Any kind with [`may_have_been_applied`](Error::may_have_been_applied): the appointment may have been
+    ///   created. Do not create it again before a person has checked in Carium, because the API has no list of
+    ///   appointments.
     async fn create(&self, appointment: NewAppointment) -> Result<AppointmentId, Error>;
 
-    /// Reads an appointment.
+    /// Returns an appointment.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound): it is not there, or no longer.
+    /// Returns [`NotFound`](crate::ErrorKind::NotFound) if the appointment does not exist.
     async fn get(&self, id: AppointmentId) -> Result<Appointment, Error>;
 
-    /// Changes an appointment and returns it as it is then.
+    /// Updates an appointment and returns its new state.
     ///
     /// # Errors
-    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): the update does not pass its
-    ///   [check](AppointmentUpdate::check), and nothing was sent.
-    /// - [`NotFound`](crate::ErrorKind::NotFound): it is not there, or no longer.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): the update did not pass
+    ///   [`AppointmentUpdate::check`]. It was not sent.
+    /// - [`NotFound`](crate::ErrorKind::NotFound): the appointment does not exist.
     async fn update(&self, id: AppointmentId, update: AppointmentUpdate) -> Result<Appointment, Error>;
 
     /// Deletes an appointment.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound): it is not there. Where the call had to be repeated there is no
-    /// such error: it may have been the first try that deleted it, and gone it is.
+    /// Returns [`NotFound`](crate::ErrorKind::NotFound) if the appointment does not exist. If the call was
+    /// retried, status 404 counts as success, because an earlier attempt may have deleted the appointment.
     async fn delete(&self, id: AppointmentId) -> Result<(), Error>;
 
-    /// Those with whom an appointment can be booked.
+    /// Lists the practitioners with whom appointments can be booked.
     fn practitioners(&self, options: ListOptions) -> Items<Practitioner>;
 
-    /// The statuses that an appointment can have.
+    /// Lists the statuses that an appointment can have.
     fn statuses(&self, options: ListOptions) -> Items<AppointmentStatus>;
 
-    /// The types that an appointment can have.
+    /// Lists the types that an appointment can have.
     fn types(&self, options: ListOptions) -> Items<AppointmentType>;
 }
 
-/// An appointment as the service knows it. What the service does not say, or says in a way that is not
-/// understood, is `None`.
+/// An appointment, as the service returned it.
+///
+/// A field is `None` if the service did not return it or returned a value that could not be decoded.
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Appointment {
-    /// Its id.
+    /// The ID of the appointment.
     pub id: AppointmentId,
     /// The organization.
     pub organization: Option<OrganizationId>,
@@ -81,49 +87,49 @@ pub struct Appointment {
     pub status: Option<AppointmentStatusId>,
     /// The type.
     pub appointment_type: Option<AppointmentTypeId>,
-    /// When it starts.
+    /// The start.
     pub start: Option<DateTime>,
-    /// When it ends.
+    /// The end.
     pub end: Option<DateTime>,
-    /// Whether the platform has attached a video channel of its own.
+    /// Whether the appointment has a video channel of the platform.
     pub has_video_channel: Option<bool>,
-    /// Where the patient joins the call.
+    /// The URL at which the patient joins the call.
     pub guest_url: Option<String>,
-    /// Where the practitioner joins the call.
+    /// The URL at which the practitioner joins the call.
     pub host_url: Option<String>,
-    /// What it is about.
+    /// The description.
     pub description: Option<String>,
-    /// Instructions for the patient.
+    /// The instructions for the patient.
     pub patient_instruction: Option<String>,
-    /// Where it takes place.
+    /// The location.
     pub location: Option<String>,
 }
 
 impl From<types::Appointment> for Appointment {
     fn from(appointment: types::Appointment) -> Self {
         let id = appointment.id;
-        let Some(said) = appointment.attributes.into_known() else { return Self::from_id(id) };
+        let Some(attributes) = appointment.attributes.into_known() else { return Self::from_id(id) };
         Self {
             id,
-            organization: said.organization_id.into_known(),
-            patient: said.individual_id.into_known(),
-            practitioner: said.practitioner_id.into_known(),
-            status: said.status_id.into_known(),
-            appointment_type: said.type_id.into_known(),
-            start: said.start_time.into_known(),
-            end: said.end_time.into_known(),
-            has_video_channel: said.add_video_channel.into_known(),
-            guest_url: said.guest_url.into_known(),
-            host_url: said.host_url.into_known(),
-            description: said.description.into_known(),
-            patient_instruction: said.patient_instruction.into_known(),
-            location: said.location.into_known(),
+            organization: attributes.organization_id.into_known(),
+            patient: attributes.individual_id.into_known(),
+            practitioner: attributes.practitioner_id.into_known(),
+            status: attributes.status_id.into_known(),
+            appointment_type: attributes.type_id.into_known(),
+            start: attributes.start_time.into_known(),
+            end: attributes.end_time.into_known(),
+            has_video_channel: attributes.add_video_channel.into_known(),
+            guest_url: attributes.guest_url.into_known(),
+            host_url: attributes.host_url.into_known(),
+            description: attributes.description.into_known(),
+            patient_instruction: attributes.patient_instruction.into_known(),
+            location: attributes.location.into_known(),
         }
     }
 }
 
 impl Appointment {
-    /// An appointment of which nothing but its id is known.
+    /// Creates an appointment with this ID and no other fields.
     pub fn from_id(id: AppointmentId) -> Self {
         Self {
             id,
@@ -146,7 +152,7 @@ impl Appointment {
 
 impl fmt::Debug for Appointment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Ids only: times and texts are health information.
+        // Shows no times and no texts, because they are health information.
         f.debug_struct("Appointment")
             .field("id", &self.id)
             .field("organization", &self.organization)

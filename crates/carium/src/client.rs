@@ -1,4 +1,4 @@
-//! The front door: a client, and what it is set to.
+//! The client and its configuration.
 
 mod builder;
 mod env;
@@ -23,37 +23,47 @@ use crate::outcome;
 use crate::patients::{ApiPatients, NewPatient, NewPatientBuilder, Patients};
 use crate::session::Session;
 
-/// A client of Carium: signs in by itself, repeats what may be repeated, and says what it cannot know.
+/// A client for the Carium API.
 ///
-/// Cheap to clone and to send about; the clones share one session, one pool of connections, one limit and one
-/// budget of repetitions.
+/// The client signs in with the first call and renews its access token automatically. It retries failed calls
+/// if that is safe; see [`RetryPolicy`](crate::RetryPolicy).
+///
+/// Create one client and clone it. Clones are cheap and share one session, one connection pool, one concurrency
+/// limit and one retry budget.
 #[derive(Clone)]
-pub struct Carium(Arc<Parts>);
+pub struct Carium(Arc<ClientInner>);
 
-struct Parts {
+struct ClientInner {
     api: Client,
     session: Arc<Session>,
     organization: Option<OrganizationId>,
     patients: Arc<dyn Patients>,
     invitations: Arc<dyn Invitations>,
     appointments: Arc<dyn Appointments>,
-    sides: DocumentServices,
+    document_services: DocumentServices,
     uploads: Uploads,
     downloads: Downloads,
 }
 
 impl Carium {
-    /// Begins to set up a client.
+    /// Returns a builder for a client.
     pub fn builder() -> CariumBuilder {
         CariumBuilder::default()
     }
 
-    /// A client that is set up by the environment: `CARIUM_USERNAME` and `CARIUM_PASSWORD`, and as needed
-    /// `CARIUM_BASE_URL` (left out, `https://api.carium.com`), `CARIUM_TOTP_SECRET` and
-    /// `CARIUM_ORGANIZATION_ID`.
+    /// Creates a client from environment variables.
+    ///
+    /// | variable | |
+    /// | --- | --- |
+    /// | `CARIUM_USERNAME` | The username of the account. Required. |
+    /// | `CARIUM_PASSWORD` | The password of the account. Required. |
+    /// | `CARIUM_TOTP_SECRET` | The base32 secret of the account's one-time codes. Required if the account uses them. |
+    /// | `CARIUM_ORGANIZATION_ID` | The default organization. Optional. |
+    /// | `CARIUM_BASE_URL` | The base URL of the API. Defaults to `https://api.carium.com`. |
     ///
     /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput): every variable that is missing or bad is named.
+    /// Returns [`InvalidInput`](crate::ErrorKind::InvalidInput) if variables are missing or invalid.
+    /// [`Error::problems`] lists all of them.
     pub fn from_env() -> Result<Self, Error> {
         env::builder(|name| std::env::var_os(name))?.build()
     }
@@ -67,65 +77,75 @@ impl Carium {
     ) -> Self {
         let appointments = ApiAppointments { client: api.clone(), organization };
         let documents = Arc::new(ApiDocuments { client: api.clone(), organization });
-        let sides = DocumentServices { documents, transfers, tries };
-        Self(Arc::new(Parts {
+        let document_services = DocumentServices { documents, transfers, tries };
+        Self(Arc::new(ClientInner {
             organization,
             patients: Arc::new(ApiPatients(api.clone())),
             invitations: Arc::new(ApiInvitations(api.clone())),
             appointments: Arc::new(appointments),
-            uploads: Uploads::over(sides.clone()),
-            downloads: Downloads::over(sides.clone()),
-            sides,
+            uploads: Uploads::over(document_services.clone()),
+            downloads: Downloads::over(document_services.clone()),
+            document_services,
             session,
             api,
         }))
     }
 
-    /// Signs in now, where there is no token that lasts, rather than with the first call: to check the credentials.
+    /// Signs in, unless the session has a valid access token.
+    ///
+    /// Calls sign in by themselves. Use this to check the credentials early.
     ///
     /// # Errors
-    /// [`Unauthenticated`](crate::ErrorKind::Unauthenticated) where they are refused; else as for every call.
+    /// - [`Unauthenticated`](crate::ErrorKind::Unauthenticated): the service rejected the credentials.
+    /// - [`Unavailable`](crate::ErrorKind::Unavailable), [`TimedOut`](crate::ErrorKind::TimedOut),
+    ///   [`RateLimited`](crate::ErrorKind::RateLimited): the service could not be reached or did not sign the
+    ///   session in.
+    /// - [`Undecodable`](crate::ErrorKind::Undecodable): the response is unexpected; check the base URL.
     pub async fn sign_in(&self) -> Result<(), Error> {
         self.0.session.token().await.map(drop)
     }
 
-    /// Patients, as what a team's own code takes: `&dyn Patients`, or a clone of the `Arc`.
+    /// Returns the interface for patients.
     pub fn patients(&self) -> &Arc<dyn Patients> {
         &self.0.patients
     }
 
-    /// Invitations.
+    /// Returns the interface for invitations.
     pub fn invitations(&self) -> &Arc<dyn Invitations> {
         &self.0.invitations
     }
 
-    /// Appointments.
+    /// Returns the interface for appointments.
     pub fn appointments(&self) -> &Arc<dyn Appointments> {
         &self.0.appointments
     }
 
-    /// Documents: the service's side of them.
+    /// Returns the interface for document references, the part of documents that the Carium service stores.
+    ///
+    /// Use [`uploads`](Self::uploads) and [`downloads`](Self::downloads) to transfer whole documents.
     pub fn documents(&self) -> &Arc<dyn Documents> {
-        &self.0.sides.documents
+        &self.0.document_services.documents
     }
 
-    /// Transfers: the object store's side of documents.
+    /// Returns the interface for file transfers, the part of documents that the object store handles.
     pub fn transfers(&self) -> &Arc<dyn Transfers> {
-        &self.0.sides.transfers
+        &self.0.document_services.transfers
     }
 
-    /// Uploads of documents, over both sides.
+    /// Returns the pipeline for document uploads.
     pub fn uploads(&self) -> &Uploads {
         &self.0.uploads
     }
 
-    /// Downloads of documents, over both sides.
+    /// Returns the pipeline for document downloads.
     pub fn downloads(&self) -> &Downloads {
         &self.0.downloads
     }
 
-    /// The onboarding of patients: all that is done for one, each step once. The ledger says what was done before,
-    /// and has to outlive the program where a patient must not be created twice.
+    /// Returns the pipeline for patient onboarding, which runs each step for a patient exactly once.
+    ///
+    /// The ledger records the steps that were run. Use a ledger that outlives the process if a patient must not
+    /// be created twice after a crash.
     pub fn onboarding(&self, ledger: Arc<dyn Ledger>) -> Onboarding {
         let services = Services {
             patients: Arc::clone(self.patients()),
@@ -137,31 +157,33 @@ impl Carium {
         Onboarding::over(services, self.uploads().clone(), ledger).lookup_organization(self.organization())
     }
 
-    /// The low-level client, which sends through the same parts.
+    /// Returns the low-level client. It shares the session, the retries and the limits of this client.
     pub fn api(&self) -> &Client {
         &self.0.api
     }
 
-    /// Sends a request of an operation that is known only as a row of the table, and gives the answer as it came.
-    /// It goes through the same parts as every other: it is signed in, repeated by its class, and limited.
+    /// Sends a request for an operation of [`carium_api::operations`] and returns the response undecoded.
+    ///
+    /// The request is authenticated, retried and limited like every other call.
     ///
     /// # Errors
-    /// As for the operation's own method, but that an answer of success is not read, so that none is undecodable.
+    /// The same as for the operation's typed method, except that the body of a successful response is not
+    /// decoded and cannot be the cause of an error.
     pub async fn send_raw(
         &self,
         operation: &'static Operation,
         request: RawRequest,
     ) -> Result<Response, Error> {
-        let answered = self.0.api.send_raw(operation, request).await;
-        answered.map_err(|error| outcome::of_error(operation, error))
+        let result = self.0.api.send_raw(operation, request).await;
+        result.map_err(|error| outcome::convert_error(operation, error))
     }
 
-    /// The organization that the client was set up for.
+    /// Returns the default organization of the client, if one is configured.
     pub fn organization(&self) -> Option<OrganizationId> {
         self.0.organization
     }
 
-    /// Begins to describe a patient of the client's organization.
+    /// Returns a builder for a patient in the client's organization.
     pub fn new_patient(&self) -> NewPatientBuilder {
         let patient = NewPatient::builder();
         match self.organization() {
@@ -170,7 +192,7 @@ impl Carium {
         }
     }
 
-    /// Begins to describe an appointment in the client's organization.
+    /// Returns a builder for an appointment in the client's organization.
     pub fn new_appointment(&self) -> NewAppointmentBuilder {
         let appointment = NewAppointment::builder();
         match self.organization() {
@@ -179,7 +201,7 @@ impl Carium {
         }
     }
 
-    /// Begins to describe a document of the client's organization.
+    /// Returns a builder for a document in the client's organization.
     pub fn new_document(&self) -> NewDocumentBuilder {
         let document = NewDocument::builder();
         match self.organization() {

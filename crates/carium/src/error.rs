@@ -1,7 +1,7 @@
-//! The one error of this crate.
+//! The error type of this crate.
 
+mod constructors;
 mod kind;
-mod making;
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -14,25 +14,40 @@ use http::StatusCode;
 
 pub use kind::ErrorKind;
 
+use crate::page::PageCursor;
 use crate::problem::Problem;
 
-/// Why something was not done, or may have been.
+/// The error that all functions of this crate return.
 ///
-/// One opaque type with questions to ask of it, rather than an enum to match on: what a program does next
-/// depends on [`kind`](Self::kind), [`may_have_been_applied`](Self::may_have_been_applied) and
-/// [`retry_after`](Self::retry_after), and on little else.
+/// `Error` is opaque. Use its methods to decide what to do next, in this order:
 ///
-/// Neither `Display` nor `Debug` shows what was sent or answered: no value, no URL, no header, no body.
+/// 1. [`may_have_been_applied`](Self::may_have_been_applied): if `true`, check whether the operation took
+///    effect before you retry it.
+/// 2. [`is_transient`](Self::is_transient): if `true`, the same call can succeed later.
+///    [`retry_after`](Self::retry_after) returns the delay that the service requested.
+/// 3. [`kind`](Self::kind): the category of the failure. [`problems`](Self::problems) lists the invalid fields.
+///
+/// # Logging
+///
+/// An `Error` is safe to log. Its `Display` and `Debug` output contains no values of the request or the
+/// response, no URLs, no headers and no bodies.
+///
+/// # Examples
 ///
 /// ```
 /// use carium::{Error, ErrorKind};
 ///
-/// fn what_next(error: &Error) -> &'static str {
+/// fn next_action(error: &Error) -> &'static str {
+///     if error.may_have_been_applied() {
+///         return "check whether the operation was applied before retrying";
+///     }
+///     if error.is_transient() {
+///         return "retry later, and not before `error.retry_after()`";
+///     }
 ///     match error.kind() {
-///         _ if error.may_have_been_applied() => "look before doing it again: it may be there",
-///         ErrorKind::InvalidInput | ErrorKind::Rejected => "mend what `problems` names",
-///         ErrorKind::RateLimited | ErrorKind::Unavailable | ErrorKind::TimedOut => "try again later",
-///         _ => "ask a person",
+///         ErrorKind::InvalidInput | ErrorKind::Rejected => "correct the fields in `error.problems()`",
+///         ErrorKind::Unauthenticated => "check the credentials",
+///         _ => "report the error to an operator",
 ///     }
 /// }
 /// ```
@@ -48,72 +63,82 @@ pub(crate) struct Inner {
     pub(crate) retry_after: Option<Duration>,
     pub(crate) problems: Vec<Problem>,
     pub(crate) may_have_been_applied: bool,
-    /// Whether certainly nothing reached the service.
+    /// Whether it is certain that no request reached the service.
     pub(crate) not_sent: bool,
-    pub(crate) page: Option<crate::page::PageCursor>,
-    /// Shared by those who waited for the same thing.
+    pub(crate) page: Option<PageCursor>,
+    /// Shared, because all calls that wait for the same sign-in get the same source.
     pub(crate) source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
-    /// What it comes down to.
+    /// Returns the category of the failure.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The id of the operation that failed, such as `create_patient`. `None` where nothing was called.
+    /// Returns the ID of the operation that failed, such as `create_patient`.
+    ///
+    /// Returns `None` if the error does not come from a call. If a call failed because the client could not
+    /// sign in, the operation is `login`.
     pub fn operation(&self) -> Option<&'static str> {
         self.0.operation.map(|operation| operation.id)
     }
 
-    /// The HTTP status of the last answer, where there was one.
+    /// Returns the HTTP status of the last response, or `None` if there was no response.
     pub fn status(&self) -> Option<u16> {
         self.0.status.map(|status| status.as_u16())
     }
 
-    /// The service's own id of the last request, to quote to the vendor, where it gave one.
+    /// Returns the service's ID of the last request, if the response had one. Quote it in support requests to
+    /// the vendor.
     pub fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
     }
 
-    /// How many requests were sent, or tried to be, for this call. 0 where nothing was called.
+    /// Returns the number of attempts, including the first. It is 0 if no request was attempted.
     pub fn attempts(&self) -> u32 {
         self.0.attempts
     }
 
-    /// How long the service asked to wait before the next try, where it did.
+    /// Returns the delay that the service requested before the next attempt, from the `Retry-After` header.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// What is wrong with what was given, or what the service said was. As many as are known.
+    /// Returns the fields that are invalid, as found by this crate or as reported by the service. The list may
+    /// be empty or incomplete.
     pub fn problems(&self) -> &[Problem] {
         &self.0.problems
     }
 
-    /// Whether the service may have done what was asked although there is no answer that says so.
+    /// Returns whether the operation may have been applied even though no response confirmed it.
     ///
-    /// A creation whose answer was lost is not repeated, because that could create twice. Where this is true,
-    /// look whether it is there, or let a person look, before doing it again.
+    /// The client does not retry such a call if a retry could apply the operation twice. If this is `true`,
+    /// check whether the operation took effect, or have a person check, before you retry it.
+    ///
+    /// Always `false` for operations that only read.
     pub fn may_have_been_applied(&self) -> bool {
         self.0.may_have_been_applied
     }
 
-    /// The page of a list that could not be read, from which the list can be resumed.
-    pub fn page_cursor(&self) -> Option<&crate::page::PageCursor> {
+    /// Returns the page of a list that could not be read. Pass it to
+    /// [`ListOptions::start_at`](crate::ListOptions::start_at) to resume the list.
+    pub fn page_cursor(&self) -> Option<&PageCursor> {
         self.0.page.as_ref()
     }
 
-    /// Whether certainly nothing reached the service.
+    /// Returns whether it is certain that no request reached the service.
     pub(crate) fn was_not_sent(&self) -> bool {
         self.0.not_sent
     }
 
-    /// Whether the same call, unchanged, may well succeed later. Not, where it may have happened.
+    /// Returns whether the same call can succeed later without a change.
+    ///
+    /// Always `false` if the operation [may have been applied](Self::may_have_been_applied).
     pub fn is_transient(&self) -> bool {
-        let passes =
+        let kind_is_transient =
             matches!(self.kind(), ErrorKind::RateLimited | ErrorKind::Unavailable | ErrorKind::TimedOut);
-        passes && !self.may_have_been_applied()
+        kind_is_transient && !self.may_have_been_applied()
     }
 }
 
@@ -137,7 +162,7 @@ impl fmt::Display for Error {
             write!(f, "{} {problem}", if index == 0 { ":" } else { ";" })?;
         }
         if inner.may_have_been_applied {
-            f.write_str("; it may have happened all the same: look before doing it again")?;
+            f.write_str("; the operation may have been applied; check before retrying")?;
         }
         Ok(())
     }
@@ -148,7 +173,7 @@ impl fmt::Debug for Error {
         let inner = &self.0;
         f.debug_struct("Error")
             .field("kind", &inner.kind)
-            .field("what", &self.to_string())
+            .field("message", &self.to_string())
             .field("operation", &inner.operation)
             .field("status", &self.status())
             .field("request_id", &inner.request_id)

@@ -1,4 +1,4 @@
-//! What something is recognised by, without telling what it is.
+//! Salted digests, which recognize texts without storing them.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -7,8 +7,10 @@ use crate::documents::Sha256Digest;
 use crate::error::Error;
 use crate::random;
 
-/// A digest of texts with a salt of its own: who has both can tell whether given texts are those, and two of the same
-/// texts do not look alike.
+/// A salted SHA-256 digest of a list of texts.
+///
+/// It can be stored in place of texts that contain health information. It shows whether given texts are the
+/// same ones, and two fingerprints of the same texts differ because each has a random salt.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Fingerprint {
     salt: String,
@@ -16,14 +18,17 @@ pub(crate) struct Fingerprint {
 }
 
 impl Fingerprint {
+    /// Creates a fingerprint of texts with a new salt.
+    ///
     /// # Errors
-    /// The system has no random numbers.
+    /// Returns `Io` if the operating system's random number generator fails.
     pub(crate) fn of<T: AsRef<str>>(texts: &[T]) -> Result<Self, Error> {
         let salt = format!("{:032x}", random::bits()?);
         let digest = digest(&salt, texts);
         Ok(Self { salt, digest })
     }
 
+    /// Returns whether this is a fingerprint of the texts.
     pub(crate) fn is_of<T: AsRef<str>>(&self, texts: &[T]) -> bool {
         self.digest == digest(&self.salt, texts)
     }
@@ -32,7 +37,8 @@ impl Fingerprint {
 fn digest<T: AsRef<str>>(salt: &str, texts: &[T]) -> Sha256Digest {
     let mut hasher = Sha256::new();
     for text in [salt].into_iter().chain(texts.iter().map(AsRef::as_ref)) {
-        // With its length, so that no two lists of texts are the same bytes.
+        // The length prefix makes the encoding unambiguous: `["ab", "c"]` and `["a", "bc"]` are hashed
+        // differently.
         hasher.update((text.len() as u64).to_be_bytes());
         hasher.update(text);
     }
@@ -44,15 +50,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn is_of_its_texts_and_of_no_others() {
-        let print = Fingerprint::of(&["ab", "c"]).unwrap();
-        assert!(print.is_of(&["ab", "c"]));
+    fn matches_only_the_same_texts() {
+        let fingerprint = Fingerprint::of(&["ab", "c"]).unwrap();
+        assert!(fingerprint.is_of(&["ab", "c"]));
         for texts in [&["a", "bc"][..], &["abc"], &["ab", "c", ""], &["c", "ab"], &[]] {
-            assert!(!print.is_of(texts), "{texts:?}");
+            assert!(!fingerprint.is_of(texts), "{texts:?}");
         }
-        let again = Fingerprint::of(&["ab", "c"]).unwrap();
-        assert!(again.digest != print.digest && again.salt != print.salt);
-        let kept = serde_json::to_string(&print).unwrap();
-        assert_eq!(serde_json::from_str::<Fingerprint>(&kept).unwrap(), print);
+        let second = Fingerprint::of(&["ab", "c"]).unwrap();
+        assert!(second.digest != fingerprint.digest && second.salt != fingerprint.salt);
+        let json = serde_json::to_string(&fingerprint).unwrap();
+        assert_eq!(serde_json::from_str::<Fingerprint>(&json).unwrap(), fingerprint);
     }
 }

@@ -1,4 +1,4 @@
-//! Invitations: asking a patient to use the web and mobile applications.
+//! Inviting patients to the Carium web and mobile applications.
 
 use async_trait::async_trait;
 pub use carium_api::types::NotificationChannel;
@@ -9,29 +9,30 @@ use crate::error::Error;
 use crate::outcome;
 use crate::problem::Problem;
 
-/// Sending invitations.
+/// The interface for invitations.
+///
+/// [`Carium::invitations`](crate::Carium::invitations) returns the implementation for the Carium API.
 #[async_trait]
 pub trait Invitations: Send + Sync {
-    /// Invites a patient who is on record. Each call sends a message, the first as well as later ones.
+    /// Invites an existing patient. Each call sends a new message, also if the patient was invited before.
     ///
     /// # Errors
-    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) was ruled out when the invitation was made.
-    /// - [`Rejected`](crate::ErrorKind::Rejected) or [`NotFound`](crate::ErrorKind::NotFound): the service does
-    ///   not know the username, or the patient has no such address.
-    /// - Any with [`may_have_been_applied`](Error::may_have_been_applied): the message may be on its way.
+    /// - [`Rejected`](crate::ErrorKind::Rejected) or [`NotFound`](crate::ErrorKind::NotFound): no patient has
+    ///   this username, or the patient has no address for a requested channel.
+    /// - Any kind with [`may_have_been_applied`](Error::may_have_been_applied): the message may have been sent.
     async fn send(&self, invitation: NewInvitation) -> Result<(), Error>;
 }
 
-/// An invitation that can be sent.
+/// An invitation to send.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewInvitation(types::NewInvitation);
 
 impl NewInvitation {
-    /// Invites the patient with this username, in these ways: by e-mail, by SMS or both. One is usual.
+    /// Creates an invitation for the patient with this username, by email, by SMS or by both.
     ///
     /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput): the username is empty, or there is no way; all of it
-    /// is named.
+    /// Returns [`InvalidInput`](crate::ErrorKind::InvalidInput) if the username is blank or there is no
+    /// channel. [`Error::problems`] lists both.
     pub fn new(
         username: &str,
         channels: impl IntoIterator<Item = NotificationChannel>,
@@ -41,9 +42,9 @@ impl NewInvitation {
         notifications.sort_unstable();
         notifications.dedup();
         if notifications.is_empty() {
-            problems.push(Problem::new("notifications", "is empty: give `email`, `sms` or both"));
+            problems.push(Problem::new("notifications", "is empty; specify `email`, `sms` or both"));
         }
-        // Blanks are nobody's username: it is an address or a phone.
+        // A username is an email address or a phone number, so it cannot be blank.
         let username = Username::try_from(username).ok().filter(|_| !username.trim().is_empty());
         if username.is_none() {
             problems.push(Problem::new("username", "is empty"));
@@ -52,41 +53,41 @@ impl NewInvitation {
             Some(username) if problems.is_empty() => {
                 Ok(Self(types::required::NewInvitation { username, notifications }.into()))
             }
-            _ => Err(Error::invalid("the invitation cannot be sent as given", problems)),
+            _ => Err(Error::invalid("the invitation is invalid", problems)),
         }
     }
 
-    /// By e-mail.
+    /// Creates an invitation by email.
     ///
     /// # Errors
-    /// As for [`new`](Self::new).
+    /// Returns [`InvalidInput`](crate::ErrorKind::InvalidInput) if the username is blank.
     pub fn by_email(username: &str) -> Result<Self, Error> {
         Self::new(username, [NotificationChannel::Email])
     }
 
-    /// By SMS.
+    /// Creates an invitation by SMS.
     ///
     /// # Errors
-    /// As for [`new`](Self::new).
+    /// Returns [`InvalidInput`](crate::ErrorKind::InvalidInput) if the username is blank.
     pub fn by_sms(username: &str) -> Result<Self, Error> {
         Self::new(username, [NotificationChannel::Sms])
     }
 
-    /// All of it, as it is sent.
+    /// Returns the attributes as they are sent to the API.
     pub fn attributes(&self) -> &types::NewInvitation {
         &self.0
     }
 }
 
-/// The service, over the client.
+/// The implementation of [`Invitations`] for the Carium API.
 pub(crate) struct ApiInvitations(pub(crate) Client);
 
 #[async_trait]
 impl Invitations for ApiInvitations {
     async fn send(&self, invitation: NewInvitation) -> Result<(), Error> {
         let data = types::required::InvitationData { attributes: invitation.0 }.into();
-        let answered =
+        let result =
             self.0.resend_invitation().body(types::required::InvitationRequest { data }).send().await;
-        outcome::of(&operations::RESEND_INVITATION, answered).map(drop)
+        outcome::of(&operations::RESEND_INVITATION, result).map(drop)
     }
 }

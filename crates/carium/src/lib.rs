@@ -1,10 +1,17 @@
-//! A client of the Carium virtual-care platform.
+//! A client for the REST API of the [Carium](https://carium.com) virtual-care platform.
+//!
+//! The entry point is [`Carium`]. It gives access to patients, invitations, appointments and documents, and to
+//! the [onboarding] of patients, which combines them.
+//!
+//! # Example
+//!
+//! Create a patient and invite them by email:
 //!
 //! ```
 //! use carium::patients::Gender;
 //! use carium::{Carium, NewInvitation};
 //!
-//! # // A service in memory, so that this runs without one.
+//! # // An in-memory service, so that the example runs without a network.
 //! # struct Service;
 //! # #[carium::api::async_trait]
 //! # impl carium::api::Transport for Service {
@@ -13,11 +20,11 @@
 //! #         operation: &'static carium::api::Operation,
 //! #         _request: carium::api::http::Request<carium::api::bytes::Bytes>,
 //! #     ) -> Result<carium::api::http::Response<carium::api::bytes::Bytes>, carium::api::TransportError> {
-//! #         let answer: &[u8] = match operation.id {
+//! #         let body: &[u8] = match operation.id {
 //! #             "login" => br#"{"access-token": "token"}"#,
 //! #             _ => br#"{"data": {"id": "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002"}}"#,
 //! #         };
-//! #         Ok(carium::api::http::Response::new(carium::api::bytes::Bytes::from_static(answer)))
+//! #         Ok(carium::api::http::Response::new(carium::api::bytes::Bytes::from_static(body)))
 //! #     }
 //! # }
 //! # #[tokio::main(flavor = "current_thread")]
@@ -41,24 +48,51 @@
 //! let invitation = NewInvitation::by_email(patient.username())?;
 //! let id = carium.patients().create(patient).await?;
 //! carium.invitations().send(invitation).await?;
-//! println!("{id} is invited");
+//! println!("invited patient {id}");
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! # What it takes care of
-//! - It signs in when it must, with a one-time code where the account asks for one, and renews the token
-//!   before it ends, once for any number of tasks.
-//! - It repeats what may be repeated, and nothing else. A patient whose creation was not answered is not
-//!   created again: the error [says so](Error::may_have_been_applied).
-//! - It checks what it sends, and names every field that is wrong at once.
-//! - It prints nothing that a hospital must not log: not in `Debug`, not in an error, not in a trace.
+//! # Features of the client
 //!
-//! # How a team's own code takes it
-//! By the traits [`Patients`], [`Invitations`], [`Appointments`], [`Documents`] and [`Transfers`]: a function
-//! that takes `&dyn Patients` can be tested without a network.
+//! - **Authentication.** The client signs in with the first call, with a one-time code if the account requires
+//!   one, and renews the access token before it expires. All clones of a client share one session. See
+//!   [`Credentials`] and [`OneTimeCode`].
+//! - **Retries.** Failed calls are retried only if that is safe; see [`RetryPolicy`] for the rules. If a request
+//!   to create a patient gets no response, for example, it is not retried, because a retry could create the
+//!   patient twice. [`Error::may_have_been_applied`] then returns `true`.
+//! - **Timeouts and limits.** Each attempt, each call, the number of concurrent requests and the size of a
+//!   response are limited. See [`CariumBuilder`] for the settings and their defaults.
+//! - **Validation.** Requests are checked before they are sent, and one error lists all invalid fields. See
+//!   [`Error::problems`].
+//! - **Privacy.** `Debug` output, error messages and [`tracing`] events contain no health information, no
+//!   secrets, no URLs and no headers or bodies.
+//!
+//! # Error handling
+//!
+//! All calls return [`Error`]. Check [`Error::may_have_been_applied`] first, then [`Error::is_transient`] and
+//! [`Error::kind`]. [`ErrorKind`] has a troubleshooting hint for each kind.
+//!
+//! # Testing
+//!
+//! Write your functions against the traits [`Patients`], [`Invitations`], [`Appointments`], [`Documents`] and
+//! [`Transfers`]. A function that takes a `&dyn Patients` can be tested without a network, for example with the
+//! in-memory fake of the crate `carium-mock`.
+//!
+//! # Crate features
+//!
+//! | feature | default | description |
+//! | --- | --- | --- |
+//! | `rustls` | yes | TLS with `rustls` |
+//! | `native-tls` | no | TLS with the TLS library of the operating system |
+//!
+//! # Low-level access
+//!
+//! [`api`] re-exports the generated crate `carium-api`, which has one type for each schema and one method for
+//! each operation of the API. [`Carium::api`] returns a low-level client that shares the session, the retries
+//! and the limits of the high-level client.
 
-/// The low-level crate: one type for each schema of the API, one method for each operation.
+/// The low-level crate: one type for each schema of the API and one method for each operation.
 pub use carium_api as api;
 
 pub mod appointments;
@@ -91,7 +125,7 @@ pub use problem::Problem;
 pub use session::{Credentials, OneTimeCode};
 pub use transport::{RetryPolicy, TransportFailure};
 
-/// The program of the README, so that it compiles.
+/// Compiles the examples in the README.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;

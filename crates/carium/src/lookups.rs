@@ -1,20 +1,20 @@
-//! Things with an id and a name, which others refer to.
+//! Lookup types: resources with an ID and a name that other resources refer to.
 
-/// Something with an id and a name that is drawn on, and how a page of it is read.
+/// Defines a lookup type and the conversion of its list pages. `$shows_name` is whether `Debug` shows the name.
 macro_rules! named {
     ($(#[$doc:meta])* $name:ident, $id:ty, $list:ty, $shows_name:literal) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq)]
         #[non_exhaustive]
         pub struct $name {
-            /// Its id.
+            /// The ID.
             pub id: $id,
-            /// Its name, where the service says it.
+            /// The name, if the service returned one.
             pub name: Option<String>,
         }
 
         impl $name {
-            /// One with this id and name.
+            /// Creates a value with this ID and name.
             pub fn new(id: $id, name: impl Into<String>) -> Self {
                 Self { id, name: Some(name.into()) }
             }
@@ -22,12 +22,12 @@ macro_rules! named {
 
         impl ::std::fmt::Debug for $name {
             fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-                let mut shown = f.debug_struct(stringify!($name));
-                shown.field("id", &self.id);
+                let mut output = f.debug_struct(stringify!($name));
+                output.field("id", &self.id);
                 if $shows_name {
-                    shown.field("name", &self.name);
+                    output.field("name", &self.name);
                 }
-                shown.finish_non_exhaustive()
+                output.finish_non_exhaustive()
             }
         }
 
@@ -36,7 +36,7 @@ macro_rules! named {
 
             fn into_parts(self) -> (Vec<$name>, ::carium_api::Attribute<::carium_api::types::PageLinks>) {
                 let item = |item: ::carium_api::types::$name| {
-                    let name = item.attributes.into_known().and_then(|said| said.name.into_known());
+                    let name = item.attributes.into_known().and_then(|attributes| attributes.name.into_known());
                     $name { id: item.id, name }
                 };
                 (self.data.into_iter().map(item).collect(), self.links)

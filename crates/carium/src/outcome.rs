@@ -1,4 +1,4 @@
-//! What came of a call of the low-level client, in the words of this crate.
+//! Converts results of the low-level client into results of this crate.
 
 use std::error::Error as StdError;
 use std::sync::Arc;
@@ -10,138 +10,142 @@ use http::{Extensions, HeaderMap, StatusCode};
 use crate::error::{Error, ErrorKind};
 use crate::problem::Problem;
 use crate::request_id::request_id;
-use crate::transport::retry_after;
-use crate::transport::{CallReport, Cause, SentTo, TransportFailure};
+use crate::transport::{CallReport, FailureCause, RequestUri, TransportFailure, retry_after};
 
-type Answered<T> = Result<ResponseValue<T>, carium_api::Error<ErrorDocument>>;
+type ApiResult<T> = Result<ResponseValue<T>, carium_api::Error<ErrorDocument>>;
 
-/// The value of an answer with where it came from, or the error that it comes down to.
+/// Returns the decoded value of a response and the URI that it was requested from.
 pub(crate) fn of<T>(
     operation: &'static Operation,
-    answered: Answered<T>,
-) -> Result<(T, Option<SentTo>), Error> {
-    match answered {
+    result: ApiResult<T>,
+) -> Result<(T, Option<RequestUri>), Error> {
+    match result {
         Ok(value) => {
-            let sent_to = value.extensions().get().cloned();
-            Ok((value.into_inner(), sent_to))
+            let uri = value.extensions().get().cloned();
+            Ok((value.into_inner(), uri))
         }
-        Err(error) => Err(of_error(operation, error)),
+        Err(error) => Err(convert_error(operation, error)),
     }
 }
 
-/// The error that one of the low-level client comes down to.
-pub(crate) fn of_error(operation: &'static Operation, error: carium_api::Error<ErrorDocument>) -> Error {
+/// Converts an error of the low-level client.
+pub(crate) fn convert_error(operation: &'static Operation, error: carium_api::Error<ErrorDocument>) -> Error {
     match error {
-        carium_api::Error::InvalidRequest(what) => Error::new(ErrorKind::InvalidInput, what),
-        carium_api::Error::Transport(error) => of_failure(operation, TransportFailure::of(error)),
-        carium_api::Error::ErrorResponse(said) => {
-            let problems = Problem::of_document(&said);
-            let error = of_status(operation, said.status(), said.headers(), report(said.extensions()));
+        carium_api::Error::InvalidRequest(message) => Error::new(ErrorKind::InvalidInput, message),
+        carium_api::Error::Transport(error) => from_failure(operation, TransportFailure::from_error(error)),
+        carium_api::Error::ErrorResponse(document) => {
+            let problems = Problem::from_document(&document);
+            let report = report(document.extensions());
+            let error = from_status(operation, document.status(), document.headers(), report);
             error.with(|inner| inner.problems = problems)
         }
-        carium_api::Error::UnexpectedResponse(response) => of_unexpected(operation, &response),
+        carium_api::Error::UnexpectedResponse(response) => from_unexpected_response(operation, &response),
         carium_api::Error::Undecodable(undecodable) => {
-            let response = undecodable.response();
-            let what = "the service said yes in a form that its description does not know";
-            answered_with(operation, ErrorKind::Undecodable, what, response)
-                // It was done, or why would it say yes; what was made has no name now.
-                .with(|inner| inner.may_have_been_applied = operation.retry != RetryClass::Safe)
+            let message = "the service reported success, but its response could not be decoded";
+            undecodable_response(operation, message, undecodable.response())
                 .with(|inner| inner.source = Some(Arc::new(undecodable)))
         }
         other => Error::new(ErrorKind::Undecodable, other.to_string()),
     }
-    // A failure of signing in is one of another operation.
+    // If signing in failed, the error already has the operation `login`.
     .with(|inner| inner.operation = inner.operation.or(Some(operation)))
 }
 
 fn report(extensions: &Extensions) -> CallReport {
-    // A transport of one's own, handed to the low-level client alone, leaves none.
+    // A custom transport that is used directly with the low-level client does not set a report.
     extensions.get().copied().unwrap_or_default()
 }
 
-fn of_failure(operation: &'static Operation, failure: TransportFailure) -> Error {
+fn from_failure(operation: &'static Operation, failure: TransportFailure) -> Error {
     let report = failure.report;
-    let in_doubt = report.in_doubt || failure.may_have_been_applied();
-    let (kind, what) = match failure.cause {
-        // Signing in has its own operation and its own story; what an earlier try left in doubt stays so.
-        Cause::SignIn(error) => {
-            let in_doubt = report.in_doubt && operation.retry != RetryClass::Safe;
-            return error.with(|inner| inner.may_have_been_applied = in_doubt);
+    let outcome_unknown = report.outcome_unknown || failure.may_have_been_applied();
+    let (kind, message) = match failure.cause {
+        // The error describes the failed sign-in. Only an earlier attempt of the operation itself can have been
+        // applied.
+        FailureCause::SignIn(error) => {
+            let may_have_been_applied = report.outcome_unknown && operation.retry != RetryClass::Safe;
+            return error.with(|inner| inner.may_have_been_applied = may_have_been_applied);
         }
-        Cause::NotSent => (ErrorKind::Unavailable, "the service cannot be reached; try again later"),
-        Cause::Lost => (ErrorKind::Unavailable, "the connection ended before the whole answer was there"),
-        Cause::TimedOut => (ErrorKind::TimedOut, "there was no answer in time; try again later"),
-        Cause::TooLarge => {
-            (ErrorKind::Undecodable, "the answer is larger than the limit that the client was given")
+        FailureCause::NotSent => (ErrorKind::Unavailable, "could not reach the service; retry later"),
+        FailureCause::ConnectionLost => {
+            (ErrorKind::Unavailable, "the connection was closed before the response was complete")
         }
-        Cause::Deadline { .. } => {
-            (ErrorKind::TimedOut, "the deadline of the call passed; try again later, or with a longer one")
+        FailureCause::AttemptTimeout => {
+            (ErrorKind::TimedOut, "the service did not respond in time; retry later")
         }
+        FailureCause::ResponseTooLarge => {
+            (ErrorKind::Undecodable, "the response is larger than the client's `max_response_bytes` limit")
+        }
+        FailureCause::CallTimeout { .. } => (
+            ErrorKind::TimedOut,
+            "the call did not complete within its timeout; retry later or with a longer timeout",
+        ),
     };
-    let not_sent = matches!(failure.cause, Cause::NotSent) && !report.in_doubt;
+    let not_sent = matches!(failure.cause, FailureCause::NotSent) && !report.outcome_unknown;
     let source: Arc<dyn StdError + Send + Sync> = Arc::new(failure);
-    Error::new(kind, what).with(|inner| {
+    Error::new(kind, message).with(|inner| {
         inner.attempts = report.attempts;
         inner.not_sent = not_sent;
-        inner.may_have_been_applied = in_doubt && operation.retry != RetryClass::Safe;
+        inner.may_have_been_applied = outcome_unknown && operation.retry != RetryClass::Safe;
         inner.source = Some(source);
     })
 }
 
-fn of_unexpected(operation: &'static Operation, response: &Response) -> Error {
+fn from_unexpected_response(operation: &'static Operation, response: &Response) -> Error {
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
-        return of_status(operation, status, response.headers(), report(response.extensions()));
+        return from_status(operation, status, response.headers(), report(response.extensions()));
     }
-    let what = if status.is_redirection() {
-        "the service answered with a redirect, which is not followed; check the base URL"
+    let message = if status.is_redirection() {
+        "the service responded with a redirect, which is not followed; check the base URL"
     } else {
-        "the service answered with a status that its description does not know"
+        "the service responded with an unexpected status"
     };
-    answered_with(operation, ErrorKind::Undecodable, what, response)
-        .with(|inner| inner.may_have_been_applied = operation.retry != RetryClass::Safe)
+    undecodable_response(operation, message, response)
 }
 
-fn answered_with(
-    operation: &'static Operation,
-    kind: ErrorKind,
-    what: &'static str,
-    response: &Response,
-) -> Error {
-    let base = of_status(operation, response.status(), response.headers(), report(response.extensions()));
-    base.with(|inner| (inner.kind, inner.what) = (kind, what.into()))
+/// Returns an error for a response without an error status that this crate cannot interpret.
+///
+/// The operation was probably applied, but the result, such as the ID of a created patient, is lost.
+fn undecodable_response(operation: &'static Operation, message: &'static str, response: &Response) -> Error {
+    let report = report(response.extensions());
+    from_status(operation, response.status(), response.headers(), report).with(|inner| {
+        (inner.kind, inner.what) = (ErrorKind::Undecodable, message.into());
+        inner.may_have_been_applied = operation.retry != RetryClass::Safe;
+    })
 }
 
-fn of_status(
+fn from_status(
     operation: &'static Operation,
     status: StatusCode,
     headers: &HeaderMap,
     report: CallReport,
 ) -> Error {
     use ErrorKind as Kind;
-    let (kind, what) = match status.as_u16() {
+    let (kind, message) = match status.as_u16() {
         401 if operation.needs_token => {
-            (Kind::Unauthenticated, "the service refuses the access token, a new one too")
+            (Kind::Unauthenticated, "the service rejected the access token, including a newly issued one")
         }
-        401 => (
-            Kind::Unauthenticated,
-            "the service refuses the credentials; check username, password and one-time code",
+        401 => (Kind::Unauthenticated, "the service rejected the username, password or one-time code"),
+        403 => (
+            Kind::Forbidden,
+            "the account does not have permission for this operation; ask its administrator",
         ),
-        403 => (Kind::Forbidden, "the account may not do this; ask who manages it"),
-        404 | 410 => (Kind::NotFound, "it is not there"),
-        409 => (Kind::Conflict, "it contradicts what is there already"),
-        408 => (Kind::TimedOut, "the service gave up waiting; try again later"),
-        429 => (Kind::RateLimited, "there were too many requests; try again later"),
-        500..=599 => (Kind::Unavailable, "the service could not answer; try again later"),
-        _ => (Kind::Rejected, "the service refuses what was sent"),
+        404 | 410 => (Kind::NotFound, "the requested resource does not exist"),
+        409 => (Kind::Conflict, "the request conflicts with existing data"),
+        408 => (Kind::TimedOut, "the service timed out waiting for the request; retry later"),
+        429 => (Kind::RateLimited, "too many requests; retry later"),
+        500..=599 => (Kind::Unavailable, "the service failed to process the request; retry later"),
+        _ => (Kind::Rejected, "the service rejected the request"),
     };
-    // These say nothing of what was done before them. The others do: it was not done.
-    let unclear = matches!(status.as_u16(), 408 | 500..=502 | 504..=599);
-    Error::new(kind, what).with(|inner| {
+    // After these statuses the operation may have been applied. After all other error statuses it was not.
+    let status_is_ambiguous = matches!(status.as_u16(), 408 | 500..=502 | 504..=599);
+    let outcome_unknown = status_is_ambiguous || report.outcome_unknown;
+    Error::new(kind, message).with(|inner| {
         inner.status = Some(status);
         inner.request_id = request_id(headers).map(str::to_owned);
         inner.attempts = report.attempts;
         inner.retry_after = retry_after(headers);
-        inner.may_have_been_applied = (unclear || report.in_doubt) && operation.retry != RetryClass::Safe;
+        inner.may_have_been_applied = outcome_unknown && operation.retry != RetryClass::Safe;
     })
 }

@@ -1,4 +1,4 @@
-//! Lists, page by page.
+//! Paginated lists.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -14,39 +14,44 @@ use url::Url;
 
 use crate::error::{Error, ErrorKind};
 use crate::outcome;
-use crate::transport::SentTo;
+use crate::transport::RequestUri;
 
-/// The items of a list, which are fetched a page at a time when they are asked for. The stream ends after its
-/// first error; [`Error::page_cursor`] says where to resume.
+/// A stream of the items of a list.
+///
+/// Pages are fetched lazily: a page is requested when the stream is polled for an item of it. The stream ends
+/// after its first error. To resume it, pass [`Error::page_cursor`] to [`ListOptions::start_at`].
 pub type Items<T> = BoxStream<'static, Result<T, Error>>;
 
-/// A page of a list: where to begin, and where to resume.
+/// A position in a list, from which the list can be started or resumed.
 #[derive(Clone, PartialEq, Eq)]
-pub struct PageCursor(Place);
+pub struct PageCursor(CursorPosition);
 
 #[derive(Clone, PartialEq, Eq)]
-enum Place {
+enum CursorPosition {
     First,
     Number(NonZeroU64),
-    /// A link, of the list of this operation.
-    Link(&'static str, String),
+    /// The `next` link of an earlier page. It is valid only for the list operation that returned it.
+    Link {
+        operation: &'static str,
+        link: String,
+    },
 }
 
 impl PageCursor {
-    /// The first page.
+    /// Returns a cursor for the first page.
     pub fn first() -> Self {
-        Self(Place::First)
+        Self(CursorPosition::First)
     }
 
-    /// The page of this number, counted from 1.
+    /// Returns a cursor for the page with this number. The first page has number 1.
     pub fn number(number: NonZeroU64) -> Self {
-        Self(Place::Number(number))
+        Self(CursorPosition::Number(number))
     }
 
     pub(crate) fn as_number(&self) -> Option<NonZeroU64> {
         match &self.0 {
-            Place::Number(number) => Some(*number),
-            Place::First | Place::Link(..) => None,
+            CursorPosition::Number(number) => Some(*number),
+            CursorPosition::First | CursorPosition::Link { .. } => None,
         }
     }
 }
@@ -60,15 +65,15 @@ impl Default for PageCursor {
 impl fmt::Debug for PageCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Place::First => f.write_str("PageCursor(first)"),
-            Place::Number(number) => write!(f, "PageCursor({number})"),
-            // Its query may name a patient.
-            Place::Link(..) => write!(f, "PageCursor({})", Redacted::Phi),
+            CursorPosition::First => f.write_str("PageCursor(first)"),
+            CursorPosition::Number(number) => write!(f, "PageCursor({number})"),
+            // The query of the link can contain health information.
+            CursorPosition::Link { .. } => write!(f, "PageCursor({})", Redacted::Phi),
         }
     }
 }
 
-/// Where a list begins, and how much of it a page holds.
+/// Options for listing: the first page to read and the page size.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListOptions {
     pub(crate) page: PageCursor,
@@ -76,15 +81,18 @@ pub struct ListOptions {
 }
 
 impl ListOptions {
-    /// From this page on: [`PageCursor::number`], or what [`Error::page_cursor`] gave.
+    /// Starts the list at this page, from [`PageCursor::number`] or [`Error::page_cursor`]. Defaults to the
+    /// first page.
     #[must_use]
     pub fn start_at(mut self, page: PageCursor) -> Self {
         self.page = page;
         self
     }
 
-    /// So many items a page, at the most. The service may give fewer. A page that is resumed has the size that
-    /// it had.
+    /// Sets the maximum number of items per page. Defaults to the service's page size.
+    ///
+    /// The service may return fewer items. A list that is resumed from [`Error::page_cursor`] keeps its
+    /// original page size.
     #[must_use]
     pub fn page_size(mut self, items: NonZeroU64) -> Self {
         self.page_size = Some(items);
@@ -92,28 +100,31 @@ impl ListOptions {
     }
 }
 
-/// A page as the service gives it, of whatever list.
+/// A page of a list, as the service returns it.
 pub(crate) trait Paged: DeserializeOwned + Send + 'static {
     type Item: Send + 'static;
 
     fn into_parts(self) -> (Vec<Self::Item>, Attribute<PageLinks>);
 }
 
-type Answered<P> = Result<ResponseValue<P>, carium_api::Error<ErrorDocument>>;
+type ApiResult<P> = Result<ResponseValue<P>, carium_api::Error<ErrorDocument>>;
 
-/// The items of a list from a page on. `begin` calls the list itself, for a page that is not a link.
+/// Returns the items of a list, starting at a page.
+///
+/// `request_page` requests a page by its number. Pages that are given by a link are requested here.
 pub(crate) fn items<P, B, F>(
     client: Client,
     operation: &'static Operation,
-    from: PageCursor,
-    begin: B,
+    start: PageCursor,
+    request_page: B,
 ) -> Items<P::Item>
 where
     P: Paged,
     B: Fn(Client, PageCursor) -> F + Send + Sync + 'static,
-    F: Future<Output = Answered<P>> + Send + 'static,
+    F: Future<Output = ApiResult<P>> + Send + 'static,
 {
-    let reader = Reader { client, operation, begin, next: Some(from), seen: HashSet::new() };
+    let reader =
+        PageReader { client, operation, request_page, next: Some(start), requested_pages: HashSet::new() };
     stream::unfold(reader, |mut reader| async {
         let page = reader.next.take()?;
         let (items, error) = match reader.read(&page).await {
@@ -126,40 +137,42 @@ where
     .boxed()
 }
 
-struct Reader<B> {
+struct PageReader<B> {
     client: Client,
     operation: &'static Operation,
-    begin: B,
+    request_page: B,
     next: Option<PageCursor>,
-    /// The pages that were read, each by what it is asked with: one that comes again would lead in a circle.
-    seen: HashSet<u64>,
+    /// The [hashes](hash_page_url) of the pages that were requested, to detect links that form a cycle.
+    requested_pages: HashSet<u64>,
 }
 
-impl<B> Reader<B> {
-    /// The items of a page, and what is wrong with its link to the next one.
+impl<B> PageReader<B> {
+    /// Reads a page. Returns its items, and an error if its link to the next page is invalid.
     async fn read<P, F>(&mut self, page: &PageCursor) -> Result<(Vec<P::Item>, Option<Error>), Error>
     where
         P: Paged,
         B: Fn(Client, PageCursor) -> F,
-        F: Future<Output = Answered<P>>,
+        F: Future<Output = ApiResult<P>>,
     {
-        let answered = match &page.0 {
-            Place::Link(operation, link) => {
+        let result = match &page.0 {
+            CursorPosition::Link { operation, link } => {
                 if *operation != self.operation.id {
-                    let what = "the page to resume from is one of another list";
-                    return Err(Error::new(ErrorKind::InvalidInput, what));
+                    let message = "the page cursor belongs to a different list";
+                    return Err(Error::new(ErrorKind::InvalidInput, message));
                 }
                 self.client.follow_link(self.operation, link).await
             }
-            Place::First | Place::Number(_) => (self.begin)(self.client.clone(), page.clone()).await,
+            CursorPosition::First | CursorPosition::Number(_) => {
+                (self.request_page)(self.client.clone(), page.clone()).await
+            }
         };
-        let (page, sent_to) = outcome::of(self.operation, answered)?;
-        if let Some(SentTo(url)) = sent_to {
-            self.seen.insert(identity(&url.to_string()));
+        let (page, uri) = outcome::of(self.operation, result)?;
+        if let Some(RequestUri(uri)) = uri {
+            self.requested_pages.insert(hash_page_url(&uri.to_string()));
         }
         let (items, links) = page.into_parts();
-        // A page may be empty and have a next one.
-        match self.next_after(links) {
+        // The presence of a `next` link decides whether the list continues, because a page can be empty.
+        match self.next_page(links) {
             Ok(next) => {
                 self.next = next;
                 Ok((items, None))
@@ -168,27 +181,34 @@ impl<B> Reader<B> {
         }
     }
 
-    fn next_after(&mut self, links: Attribute<PageLinks>) -> Result<Option<PageCursor>, Error> {
-        let wrong = |what: &'static str| {
-            Error::new(ErrorKind::Undecodable, what).with(|inner| inner.operation = Some(self.operation))
+    fn next_page(&mut self, links: Attribute<PageLinks>) -> Result<Option<PageCursor>, Error> {
+        let invalid_link = |message: &'static str| {
+            Error::new(ErrorKind::Undecodable, message).with(|inner| inner.operation = Some(self.operation))
         };
         let link = match links.into_known().map(|links| links.next) {
             Some(Attribute::Known(link)) if !link.is_empty() => link,
-            Some(Attribute::Unknown(_)) => return Err(wrong("the link to the next page is not a text")),
+            Some(Attribute::Unknown(_)) => {
+                return Err(invalid_link("the link to the next page is not a string"));
+            }
             _ => return Ok(None),
         };
         let Some(url) = self.client.base_url().resolve(self.operation.path, &link) else {
-            return Err(wrong("the link to the next page leads to another origin, where nothing was sent"));
+            return Err(invalid_link(
+                "the link to the next page points to another origin and was not followed",
+            ));
         };
-        if self.seen.contains(&identity(&url)) {
-            return Err(wrong("the pages of the list lead in a circle"));
+        if self.requested_pages.contains(&hash_page_url(&url)) {
+            return Err(invalid_link("the page links of the list form a cycle"));
         }
-        Ok(Some(PageCursor(Place::Link(self.operation.id, link))))
+        Ok(Some(PageCursor(CursorPosition::Link { operation: self.operation.id, link })))
     }
 }
 
-/// What tells a page from others, however its URL is written: the path, and the query's pairs in any order.
-fn identity(url: &str) -> u64 {
+/// Hashes the URL of a page, so that different spellings of the same URL have the same hash.
+///
+/// The hash covers the path without a trailing slash and the decoded query parameters in any order. The fragment
+/// is ignored.
+fn hash_page_url(url: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     if let Ok(url) = Url::parse(url) {
         let mut pairs: Vec<_> = url.query_pairs().into_owned().collect();

@@ -1,4 +1,4 @@
-//! Patients: who is put into the care of an organization.
+//! Creating patients.
 
 use std::fmt;
 
@@ -12,21 +12,28 @@ use crate::error::Error;
 use crate::outcome;
 use crate::problem::{Problem, required};
 
-/// Creating patients.
+/// The interface for patients.
+///
+/// [`Carium::patients`](crate::Carium::patients) returns the implementation for the Carium API.
 #[async_trait]
 pub trait Patients: Send + Sync {
-    /// Creates a patient and returns their id, which names them in every other call. They are not invited
-    /// yet: see [`Invitations`](crate::Invitations).
+    /// Creates a patient and returns their ID.
+    ///
+    /// This does not invite the patient to the Carium applications; see [`Invitations`](crate::Invitations).
     ///
     /// # Errors
     /// - [`Conflict`](crate::ErrorKind::Conflict) or [`Rejected`](crate::ErrorKind::Rejected): the username is
-    ///   taken (the vendor leaves open which of the two), or the service refuses a field.
-    /// - Any with [`may_have_been_applied`](Error::may_have_been_applied): the patient may be there. The API has no
-    ///   look-up of patients, so a person has to look; creating them again could create them twice.
+    ///   taken, or the service rejected a field. The vendor does not document which kind a taken username
+    ///   causes.
+    /// - Any kind with [`may_have_been_applied`](Error::may_have_been_applied): the patient may have been
+    ///   created. Do not create them again before a person has checked in Carium, because the API has no search
+    ///   for patients.
     async fn create(&self, patient: NewPatient) -> Result<IndividualId, Error>;
 }
 
-/// A patient who can be created: one that breaks a rule of the vendor's page cannot be made.
+/// A patient to create, which satisfies the rules of the API.
+///
+/// # Examples
 ///
 /// ```
 /// use carium::patients::{Gender, NewPatient};
@@ -49,22 +56,24 @@ pub struct NewPatient {
 }
 
 impl NewPatient {
-    /// Begins to describe a patient.
+    /// Returns a builder for a patient.
     pub fn builder() -> NewPatientBuilder {
         NewPatientBuilder::default()
     }
 
-    /// What the patient will sign in with: what was given, else the e-mail address, else the phone.
+    /// Returns the username that the patient will sign in with.
+    ///
+    /// Defaults to the email address, or to the mobile phone number if there is no email address.
     pub fn username(&self) -> &str {
         self.username.as_str()
     }
 
-    /// The organization that takes the patient in.
+    /// Returns the organization that the patient is created in.
     pub fn organization(&self) -> OrganizationId {
         self.attributes.organization_id
     }
 
-    /// All of it, as it is sent.
+    /// Returns the attributes as they are sent to the API.
     pub fn attributes(&self) -> &types::NewPatient {
         &self.attributes
     }
@@ -76,8 +85,9 @@ impl fmt::Debug for NewPatient {
     }
 }
 
-/// What is known so far of a patient who is to be created. Source of the rules: the table of the vendor's
-/// Examples page.
+/// A builder for [`NewPatient`].
+///
+/// The rules come from the table on the vendor's Examples page.
 #[derive(Clone, Default)]
 pub struct NewPatientBuilder {
     first_name: Option<String>,
@@ -93,81 +103,84 @@ pub struct NewPatientBuilder {
 }
 
 impl NewPatientBuilder {
-    /// The first name. Required.
+    /// Sets the first name. Required.
     #[must_use]
     pub fn first_name(mut self, name: impl Into<String>) -> Self {
         self.first_name = Some(name.into());
         self
     }
 
-    /// The last name. Required.
+    /// Sets the last name. Required.
     #[must_use]
     pub fn last_name(mut self, name: impl Into<String>) -> Self {
         self.last_name = Some(name.into());
         self
     }
 
-    /// The date of birth, `YYYY-MM-DD`: a real day, and not in the future. Required.
+    /// Sets the date of birth, in the form `YYYY-MM-DD`. It must not be in the future. Required.
     #[must_use]
     pub fn birth_date(mut self, date: impl Into<String>) -> Self {
         self.birth_date = Some(date.into());
         self
     }
 
-    /// The gender. Required.
+    /// Sets the gender. Required.
     #[must_use]
     pub fn gender(mut self, gender: Gender) -> Self {
         self.gender = Some(gender);
         self
     }
 
-    /// The e-mail address. Required where there is no mobile phone.
+    /// Sets the email address. Required if there is no mobile phone number.
     #[must_use]
     pub fn email(mut self, address: impl Into<String>) -> Self {
         self.email = Some(address.into());
         self
     }
 
-    /// The mobile phone, E.164: `+15551234567`. Required where there is no e-mail address.
+    /// Sets the mobile phone number, in E.164 format such as `+15551234567`. Required if there is no email
+    /// address.
     #[must_use]
     pub fn mobile_phone(mut self, number: impl Into<String>) -> Self {
         self.mobile_phone = Some(number.into());
         self
     }
 
-    /// The language and region. Left out, `en_US`.
+    /// Sets the language and region. Defaults to `en_US`.
     #[must_use]
     pub fn locale(mut self, locale: Locale) -> Self {
         self.locale = Some(locale);
         self
     }
 
-    /// Groups that the patient belongs to, beside those given before.
+    /// Adds groups that the patient belongs to.
     #[must_use]
     pub fn groups(mut self, groups: impl IntoIterator<Item = IndividualGroupId>) -> Self {
         self.groups.extend(groups);
         self
     }
 
-    /// What the patient signs in with: the e-mail address or the mobile phone given here. Left out, the
-    /// e-mail address, else the phone.
+    /// Sets the username, which must be the email address or the mobile phone number of this patient.
+    ///
+    /// Defaults to the email address, or to the mobile phone number if there is no email address.
     #[must_use]
     pub fn username(mut self, username: impl Into<String>) -> Self {
         self.username = Some(username.into());
         self
     }
 
-    /// The organization that takes the patient in. Required.
+    /// Sets the organization that the patient is created in. Required.
     #[must_use]
     pub fn organization(mut self, organization: OrganizationId) -> Self {
         self.organization = Some(organization);
         self
     }
 
-    /// The patient, if they can be created.
+    /// Creates the [`NewPatient`].
     ///
     /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput): [`Error::problems`] names every field that is wrong.
+    /// Returns [`InvalidInput`](crate::ErrorKind::InvalidInput) if fields are missing or invalid.
+    /// [`Error::problems`] lists all of them.
     pub fn build(self) -> Result<NewPatient, Error> {
         let mut problems = Vec::new();
         let first_name = name("first-name", self.first_name.as_deref(), &mut problems);
@@ -179,7 +192,7 @@ impl NewPatientBuilder {
         if email.is_none() && mobile_phone.is_none() {
             problems.push(Problem::new(
                 "email",
-                "is missing, and so is `mobile-phone`: give one of them or both",
+                "is missing, and so is `mobile-phone`; at least one of them is required",
             ));
         }
         let username = self.checked_username(&mut problems);
@@ -194,7 +207,7 @@ impl NewPatientBuilder {
             [],
         ) = (first_name, last_name, birth_date, gender, username, organization_id, problems.as_slice())
         else {
-            return Err(Error::invalid("the patient cannot be created as given", problems));
+            return Err(Error::invalid("the patient data is invalid", problems));
         };
         let required =
             types::required::NewPatient { first_name, last_name, birth_date, gender, organization_id };
@@ -208,17 +221,16 @@ impl NewPatientBuilder {
     }
 
     fn checked_username(&self, problems: &mut Vec<Problem>) -> Option<Username> {
-        let contact = [&self.email, &self.mobile_phone];
-        let Some(given) = &self.username else {
-            let default = contact.into_iter().flatten().next()?;
-            // Where it is wrong, that has been said of the field that it comes from.
+        let contacts = [&self.email, &self.mobile_phone];
+        let Some(username) = &self.username else {
+            let default = contacts.into_iter().flatten().next()?;
+            // If it is invalid, the field that it comes from already has a problem.
             return Username::try_from(default.as_str()).ok();
         };
-        if !contact.contains(&&Some(given.clone())) {
-            problems
-                .push(Problem::new("username", "is neither the `email` nor the `mobile-phone` given here"));
+        if !contacts.contains(&&Some(username.clone())) {
+            problems.push(Problem::new("username", "must be the same as `email` or `mobile-phone`"));
         }
-        Username::try_from(given.as_str()).ok()
+        Username::try_from(username.as_str()).ok()
     }
 }
 
@@ -228,16 +240,17 @@ impl fmt::Debug for NewPatientBuilder {
     }
 }
 
-/// Letters that a name may have in it and cannot consist of: joiners, spaces without a width, the byte order mark.
-const INVISIBLE: [char; 5] = ['\u{200b}', '\u{200c}', '\u{200d}', '\u{2060}', '\u{feff}'];
+/// Invisible characters: zero-width spaces and joiners, and the byte order mark. A name may contain them, but
+/// must also have a visible character.
+const INVISIBLE_CHARS: [char; 5] = ['\u{200b}', '\u{200c}', '\u{200d}', '\u{2060}', '\u{feff}'];
 
 fn name(field: &'static str, text: Option<&str>, problems: &mut Vec<Problem>) -> Option<PersonName> {
     let text = required(field, text, problems)?;
     if text.chars().any(char::is_control) {
-        problems.push(Problem::new(field, "has control characters in it"));
+        problems.push(Problem::new(field, "contains control characters"));
         return None;
     }
-    if text.chars().all(|letter| letter.is_whitespace() || INVISIBLE.contains(&letter)) {
+    if text.chars().all(|char| char.is_whitespace() || INVISIBLE_CHARS.contains(&char)) {
         problems.push(Problem::new(field, "is empty"));
         return None;
     }
@@ -248,10 +261,10 @@ fn birth_date(text: Option<&str>, problems: &mut Vec<Problem>) -> Option<BirthDa
     let text = required("birth-date", text, problems)?;
     let date = text.parse::<BirthDate>().ok();
     let Some(date) = date else {
-        problems.push(Problem::new("birth-date", "is not a day of the calendar, written YYYY-MM-DD"));
+        problems.push(Problem::new("birth-date", "is not a valid date in the form YYYY-MM-DD"));
         return None;
     };
-    // The first place on Earth that is a day further.
+    // UTC+14 is the first time zone to reach a date.
     if date.to_chrono() > (Utc::now() + chrono::TimeDelta::hours(14)).date_naive() {
         problems.push(Problem::new("birth-date", "is in the future"));
         return None;
@@ -263,7 +276,7 @@ fn email(text: &str, problems: &mut Vec<Problem>) -> Option<EmailAddress> {
     if email_address::EmailAddress::is_valid(text) && !text.contains('<') {
         return EmailAddress::try_from(text).ok();
     }
-    problems.push(Problem::new("email", "is not an e-mail address"));
+    problems.push(Problem::new("email", "is not a valid email address"));
     None
 }
 
@@ -271,20 +284,20 @@ fn phone(text: &str, problems: &mut Vec<Problem>) -> Option<PhoneNumber> {
     let phone = PhoneNumber::try_from(text).ok();
     if phone.is_none() {
         problems
-            .push(Problem::new("mobile-phone", "is not in the form of E.164: write it like +15551234567"));
+            .push(Problem::new("mobile-phone", "is not an E.164 phone number; use the form +15551234567"));
     }
     phone
 }
 
-/// The service, over the client.
+/// The implementation of [`Patients`] for the Carium API.
 pub(crate) struct ApiPatients(pub(crate) Client);
 
 #[async_trait]
 impl Patients for ApiPatients {
     async fn create(&self, patient: NewPatient) -> Result<IndividualId, Error> {
         let data = types::required::CreatePatientData { attributes: patient.attributes }.into();
-        let answered =
+        let result =
             self.0.create_patient().body(types::required::CreatePatientRequest { data }).send().await;
-        outcome::of(&operations::CREATE_PATIENT, answered).map(|(document, _)| document.data.id)
+        outcome::of(&operations::CREATE_PATIENT, result).map(|(document, _)| document.data.id)
     }
 }

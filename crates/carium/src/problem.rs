@@ -1,85 +1,93 @@
-//! One thing that is wrong with what was given.
+//! Invalid fields of a request.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use carium_api::{Redacted, operations, types};
 
-/// One thing that is wrong with what was given: found here before sending, or by the service.
+/// An invalid field of a request, found by this crate before sending or reported by the service.
 ///
-/// What the service says in words may quote what was sent, so it is asked for by name
-/// ([`detail`](Self::detail)) and never printed.
+/// `Display` and `Debug` are safe to log. They do not show the service's own text, which can quote values of
+/// the request. Use [`detail`](Self::detail) to get it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Problem {
     field: Option<Cow<'static, str>>,
-    what: Option<&'static str>,
+    message: Option<&'static str>,
     code: Option<String>,
     detail: Option<String>,
 }
 
 impl Problem {
-    pub(crate) fn new(field: &'static str, what: &'static str) -> Self {
-        Self { field: Some(field.into()), what: Some(what), code: None, detail: None }
+    pub(crate) fn new(field: &'static str, message: &'static str) -> Self {
+        Self { field: Some(field.into()), message: Some(message), code: None, detail: None }
     }
 
-    /// At a place that is known only when it is found: a path of names and indices, never a value.
-    pub(crate) fn at(path: String, what: &'static str) -> Self {
-        Self { field: Some(path.into()), what: Some(what), code: None, detail: None }
+    /// Creates a problem at a path that is known only at run time. The path may contain names and indices, but
+    /// no values.
+    pub(crate) fn at(path: String, message: &'static str) -> Self {
+        Self { field: Some(path.into()), message: Some(message), code: None, detail: None }
     }
 
-    /// The same of a field that is called otherwise where it was given.
+    /// Returns the same problem for another path, for input whose field names differ from those of the API.
     pub(crate) fn renamed(self, path: String) -> Self {
         Self { field: Some(path.into()), ..self }
     }
 
-    /// The name of the field, as the vendor's page writes it, such as `birth-date`.
+    /// Returns the name of the field in the API, such as `birth-date`.
+    ///
+    /// Returns `None` if the service did not name a field that the API describes.
     pub fn field(&self) -> Option<&str> {
         self.field.as_deref()
     }
 
-    /// What is wrong, where it was found here: what to write instead.
+    /// Returns what is wrong with the field.
+    ///
+    /// Returns `None` for problems that the service reported; see [`detail`](Self::detail).
     pub fn message(&self) -> Option<&'static str> {
-        self.what
+        self.message
     }
 
-    /// The service's own code of the problem, where it gave one. May be anything: not to be logged.
+    /// Returns the service's error code, if it sent one. Do not log it: its content is not known.
     pub fn code(&self) -> Option<&str> {
         self.code.as_deref()
     }
 
-    /// What the service says of the problem, for a person to read. May quote what was sent, so it counts as
-    /// health information.
+    /// Returns the service's description of the problem, if it sent one.
+    ///
+    /// Treat it as health information: it can quote values of the request.
     pub fn detail(&self) -> Option<&str> {
         self.detail.as_deref()
     }
 
-    /// The problems in an error document of the service.
-    pub(crate) fn of_document(document: &types::ErrorDocument) -> Vec<Self> {
+    /// Returns the problems in an error document of the service.
+    pub(crate) fn from_document(document: &types::ErrorDocument) -> Vec<Self> {
         let errors = document.errors.known().map(Vec::as_slice).unwrap_or_default();
-        errors.iter().map(Self::of_error).collect()
+        errors.iter().map(Self::from_error_object).collect()
     }
 
-    fn of_error(error: &types::ErrorObject) -> Self {
-        // Only a name that the spec knows: anything else might be a value.
-        let known = |name: &str| operations::FIELDS.iter().find(|field| **field == name).copied();
+    fn from_error_object(error: &types::ErrorObject) -> Self {
+        // Accepts only field names that the spec defines. Any other text could be a value of the request.
+        let known_field = |name: &str| operations::FIELDS.iter().find(|field| **field == name).copied();
         let source = error.source.known();
         let pointer = source.and_then(|source| source.pointer.known());
-        // The last one that is a name: a pointer may go on into a list.
-        let of_pointer = pointer.and_then(|pointer| pointer.rsplit('/').find_map(known));
-        let parameter = || source.and_then(|source| source.parameter.known()).and_then(|name| known(name));
-        // The members around the attributes are not fields that anyone gave.
-        let field = of_pointer.filter(|field| !["data", "attributes"].contains(field)).or_else(parameter);
+        // Searches from the end, because a pointer can continue into a list with an index.
+        let field_of_pointer = pointer.and_then(|pointer| pointer.rsplit('/').find_map(known_field));
+        let parameter =
+            || source.and_then(|source| source.parameter.known()).and_then(|name| known_field(name));
+        // `data` and `attributes` are the JSON:API envelope, not fields of the request.
+        let field =
+            field_of_pointer.filter(|field| !["data", "attributes"].contains(field)).or_else(parameter);
         let text = error.detail.known().or_else(|| error.title.known());
         Self {
             field: field.map(Cow::Borrowed),
-            what: None,
+            message: None,
             code: error.code.known().cloned(),
             detail: text.cloned(),
         }
     }
 }
 
-/// A value that must be there, or the problem that it is not.
+/// Returns the value. If it is `None`, adds a problem for the field.
 pub(crate) fn required<T>(field: &'static str, value: Option<T>, problems: &mut Vec<Problem>) -> Option<T> {
     if value.is_none() {
         problems.push(Problem::new(field, "is missing"));
@@ -89,10 +97,10 @@ pub(crate) fn required<T>(field: &'static str, value: Option<T>, problems: &mut 
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.field, self.what) {
-            (Some(field), Some(what)) => write!(f, "`{field}` {what}"),
-            (Some(field), None) => write!(f, "`{field}` was refused"),
-            (None, _) => f.write_str("something that the service names in `detail`"),
+        match (&self.field, self.message) {
+            (Some(field), Some(message)) => write!(f, "`{field}` {message}"),
+            (Some(field), None) => write!(f, "`{field}` was rejected by the service"),
+            (None, _) => f.write_str("a problem without a known field (see `Problem::detail`)"),
         }
     }
 }
@@ -101,7 +109,7 @@ impl fmt::Debug for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Problem")
             .field("field", &self.field)
-            .field("what", &self.what)
+            .field("message", &self.message)
             .field("code", &self.code.as_ref().map(|_| Redacted::Unknown))
             .field("detail", &self.detail.as_ref().map(|_| Redacted::Phi))
             .finish()

@@ -1,17 +1,18 @@
-//! Numbers that nobody can foresee.
+//! Cryptographically secure random numbers.
 
 use crate::error::{Error, ErrorKind};
 
-/// 128 bits from the operating system. A generator in this process can be seeded by any part of it, and one that was
-/// seeded the same way in two of them would have both draw the same.
+/// Returns 128 random bits from the operating system.
+///
+/// `fastrand` is not suitable: any code in the process can seed its generator, so two processes with the same
+/// seed would get the same numbers.
 ///
 /// # Errors
-/// `Io`: the system has none to give.
+/// Returns `Io` if the operating system's random number generator fails.
 pub(crate) fn bits() -> Result<u128, Error> {
     let mut bytes = [0; 16];
-    // Its own words are of the system; there is nothing in them to hide, and nothing to mend.
     getrandom::fill(&mut bytes)
-        .map_err(|_| Error::new(ErrorKind::Io, "the system has no random numbers to give"))?;
+        .map_err(|_| Error::new(ErrorKind::Io, "the operating system's random number generator failed"))?;
     Ok(u128::from_be_bytes(bytes))
 }
 
@@ -20,12 +21,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_of_the_process_does_not_lead_to_them() {
-        let drawn = || {
+    fn bits_do_not_depend_on_the_seed_of_fastrand() {
+        let draw = || {
             fastrand::seed(7);
             [bits().unwrap(), bits().unwrap()]
         };
-        let (one, other) = (drawn(), drawn());
-        assert!(one[0] != one[1] && one.iter().all(|bits| !other.contains(bits)));
+        let (first, second) = (draw(), draw());
+        assert!(first[0] != first[1] && first.iter().all(|bits| !second.contains(bits)));
     }
 }

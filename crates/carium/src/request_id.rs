@@ -1,19 +1,20 @@
-//! The service's own id of a request.
+//! The service's ID of a request.
 
 use http::HeaderMap;
 
-/// The headers in which services and the proxies before them give it.
-const NAMES: [&str; 4] = ["x-request-id", "request-id", "x-amzn-requestid", "x-correlation-id"];
+/// The response headers in which services and reverse proxies return the request ID, by priority.
+const HEADER_NAMES: [&str; 4] = ["x-request-id", "request-id", "x-amzn-requestid", "x-correlation-id"];
 
-/// The longest id that is taken for one.
-const LONGEST: usize = 64;
+/// The maximum length of a request ID.
+const MAX_LENGTH: usize = 64;
 
-/// The service's id of a request, where an answer has one that looks like one: letters, digits and dashes.
-/// It is logged, so anything else is passed over.
+/// Returns the service's request ID from the headers of a response.
+///
+/// The ID is logged, so values with other characters than letters, digits and dashes are ignored.
 pub(crate) fn request_id(headers: &HeaderMap) -> Option<&str> {
-    let looks_like_one = |text: &str| {
-        (1..=LONGEST).contains(&text.len())
+    let is_loggable = |text: &str| {
+        (1..=MAX_LENGTH).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
-    NAMES.iter().filter_map(|name| headers.get(*name)?.to_str().ok()).find(|text| looks_like_one(text))
+    HEADER_NAMES.iter().filter_map(|name| headers.get(*name)?.to_str().ok()).find(|text| is_loggable(text))
 }

@@ -1,12 +1,12 @@
-//! One sign-in for any number of calls.
+//! The session of a client: signing in and renewing the access token.
 //!
-//! The token is renewed ahead of its end, by one task, however many wait for it; while it lasts it is used,
-//! also when renewing it failed. A token that the service refuses is replaced once, unless another call has
-//! done so already. Signing in runs in a task of its own, so that a caller who gives up does not make the
-//! others begin again.
+//! - All calls share one session. However many calls need a token, one task signs in for them.
+//! - The task is spawned, so that a caller that is canceled does not restart the sign-in for the others.
+//! - The token is renewed before it expires. If the renewal fails, the token is used until it expires.
+//! - A token that the service rejects is replaced once, unless another call has replaced it already.
 
-mod code;
 mod credentials;
+mod one_time_code;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,72 +19,81 @@ use http::HeaderValue;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-pub use code::OneTimeCode;
 pub use credentials::Credentials;
+pub use one_time_code::OneTimeCode;
 
 use crate::error::{Error, ErrorKind};
 use crate::outcome;
 
-/// How long a token lasts when nothing was asked for: the most that the reference allows.
-const ASSUMED_LIFETIME: Duration = Duration::from_hours(1);
-/// How long before its end a token is renewed, at the most; a tenth of its lifetime where that is less.
-const LONGEST_MARGIN: Duration = Duration::from_mins(1);
-/// How long a person who is asked for a code may take, and the next code of a secret be waited for.
-const LONGEST_WAIT_FOR_CODE: Duration = Duration::from_mins(5);
-/// How long a failed renewal is left alone while the token still lasts, and a refusal of the credentials.
-const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(5);
+/// The assumed lifetime of a token if no lifetime was requested: the maximum that the vendor's reference
+/// allows.
+const DEFAULT_LIFETIME: Duration = Duration::from_hours(1);
+/// How long before its expiry a token is renewed. If a tenth of the lifetime is less, that is used.
+const MAX_RENEWAL_MARGIN: Duration = Duration::from_mins(1);
+/// The time limit for obtaining a one-time code, for example from a person who is prompted for it.
+const CODE_TIMEOUT: Duration = Duration::from_mins(5);
+/// The delay after a failed sign-in. During it, a token that is still valid is not renewed, and rejected
+/// credentials are not sent again.
+const FAILURE_COOLDOWN: Duration = Duration::from_secs(5);
 
 /// An access token.
 #[derive(Clone, Debug)]
 pub(crate) struct Token {
     secret: Secret,
-    /// Which sign-in it is from.
+    /// The number of the sign-in that returned the token. Tells tokens apart.
     number: u64,
     renew_at: Instant,
-    ends_at: Instant,
+    expires_at: Instant,
 }
 
 impl Token {
-    /// The value of `Authorization`, marked as sensitive. Made for each request, so that what is kept is kept
-    /// where it is wiped.
+    /// Returns the value of the `Authorization` header, marked as sensitive.
+    ///
+    /// It is created for each request, because a stored `HeaderValue` would not be wiped from memory like the
+    /// `Secret`.
     ///
     /// # Errors
-    /// The token has characters that no header can hold.
-    pub(crate) fn header(&self) -> Result<HeaderValue, Error> {
-        header_of(&self.secret)
+    /// Returns `Undecodable` if the token contains characters that are not allowed in a header.
+    pub(crate) fn authorization_header(&self) -> Result<HeaderValue, Error> {
+        authorization_header(&self.secret)
     }
 }
 
-fn header_of(secret: &Secret) -> Result<HeaderValue, Error> {
+fn authorization_header(secret: &Secret) -> Result<HeaderValue, Error> {
     let mut header = HeaderValue::try_from(format!("Bearer {}", secret.expose())).map_err(|_| {
-        Error::new(ErrorKind::Undecodable, "the service answered with a token that no header can hold")
+        let message = "the service returned an access token with characters that are not allowed in a header";
+        Error::new(ErrorKind::Undecodable, message)
     })?;
     header.set_sensitive(true);
     Ok(header)
 }
 
-/// Seconds since 1970. Asked for each code: a clock is put right, and a machine sleeps.
+/// Returns the seconds since the Unix epoch. It is called for each code, because the system clock can be
+/// adjusted and the machine can be suspended.
 pub(crate) type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
 
-type Renewal = Shared<BoxFuture<'static, Result<Token, Arc<Error>>>>;
+type SharedSignIn = Shared<BoxFuture<'static, Result<Token, Arc<Error>>>>;
 
-/// The credentials and the token that they gave.
+/// Holds the credentials and the current access token, and signs in when a token is needed.
 pub(crate) struct Session {
     credentials: Credentials,
     client: Client,
     lifetime: Option<Duration>,
     clock: Clock,
-    state: Mutex<State>,
+    state: Mutex<SessionState>,
 }
 
 #[derive(Default)]
-struct State {
+struct SessionState {
     token: Option<Token>,
-    renewal: Option<(AbortHandle, Renewal)>,
-    not_before: Option<Instant>,
-    /// The service's refusal of the credentials, which is not asked for again at once: accounts get locked.
-    refusal: Option<(Instant, Arc<Error>)>,
-    logins: u64,
+    /// The last sign-in task and its result.
+    sign_in: Option<(AbortHandle, SharedSignIn)>,
+    /// The end of the cooldown after a failed sign-in.
+    cooldown_until: Option<Instant>,
+    /// The error of rejected credentials, and the time until which it is returned without another sign-in.
+    /// Repeated sign-ins with wrong credentials can lock the account.
+    rejection: Option<(Instant, Arc<Error>)>,
+    sign_in_count: u64,
 }
 
 impl Session {
@@ -96,151 +105,160 @@ impl Session {
         clock: Clock,
     ) -> Self {
         let client = Client::with_shared_transport(base_url, transport);
-        Self { credentials, client, lifetime, clock, state: Mutex::new(State::default()) }
+        Self { credentials, client, lifetime, clock, state: Mutex::new(SessionState::default()) }
     }
 
     pub(crate) fn base_url(&self) -> &BaseUrl {
         self.client.base_url()
     }
 
-    /// A token that lasts, signing in where there is none.
+    /// Returns a valid token. Signs in if there is none.
     pub(crate) async fn token(self: &Arc<Self>) -> Result<Token, Error> {
-        let renewal = {
+        let sign_in = {
             let mut state = self.state();
             let now = Instant::now();
             match state.token.clone() {
                 Some(token) if now < token.renew_at => return Ok(token),
-                Some(token) if now < token.ends_at => {
-                    let may_begin = state.not_before.is_none_or(|moment| now >= moment);
-                    if may_begin && self.credentials.can_sign_in_again() {
-                        // Runs by itself; nobody waits for it while the token lasts.
-                        drop(self.renewal(&mut state));
+                Some(token) if now < token.expires_at => {
+                    let is_cooled_down = state.cooldown_until.is_none_or(|until| now >= until);
+                    if is_cooled_down && self.credentials.can_sign_in_again() {
+                        // The spawned task renews the token in the background.
+                        drop(self.shared_sign_in(&mut state));
                     }
                     return Ok(token);
                 }
                 _ => {
-                    if let Some((until, error)) = &state.refusal
+                    if let Some((until, error)) = &state.rejection
                         && now < *until
                     {
                         return Err(error.again());
                     }
-                    self.renewal(&mut state)
+                    self.shared_sign_in(&mut state)
                 }
             }
         };
-        renewal.await.map_err(|error| error.again())
+        sign_in.await.map_err(|error| error.again())
     }
 
-    /// A token other than one that was refused: the current one, where that is another already.
-    pub(crate) async fn token_instead_of(self: &Arc<Self>, refused: &Token) -> Result<Token, Error> {
-        let renewal = {
+    /// Returns a token that replaces one that the service rejected. Signs in, unless the current token is a
+    /// newer one.
+    pub(crate) async fn replace_token(self: &Arc<Self>, rejected: &Token) -> Result<Token, Error> {
+        let sign_in = {
             let mut state = self.state();
             match &state.token {
-                Some(token) if token.number != refused.number => return Ok(token.clone()),
-                // It cannot be replaced, and may be good for other calls: one odd answer does not end it.
-                Some(_) if !self.credentials.can_sign_in_again() => return Err(code::used_up()),
+                Some(token) if token.number != rejected.number => return Ok(token.clone()),
+                // The session cannot sign in again, so it keeps the token: other calls may still succeed with
+                // it.
+                Some(_) if !self.credentials.can_sign_in_again() => {
+                    return Err(one_time_code::single_use_code_spent());
+                }
                 _ => {
                     state.token = None;
-                    self.renewal(&mut state)
+                    self.shared_sign_in(&mut state)
                 }
             }
         };
-        renewal.await.map_err(|error| error.again())
+        sign_in.await.map_err(|error| error.again())
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        // What is written under the lock is whole at every moment, so a panic elsewhere does no harm.
+    fn state(&self) -> MutexGuard<'_, SessionState> {
+        // No code panics between two related changes of the state, so a poisoned lock still holds a consistent
+        // state.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The sign-in that is under way, or a new one.
-    fn renewal(self: &Arc<Self>, state: &mut State) -> Renewal {
-        // Asked of the task itself: one that panicked, or whose runtime was shut down before it began, is over too.
-        if let Some((task, renewal)) = &state.renewal
+    /// Returns the sign-in that is in progress, or starts one.
+    fn shared_sign_in(self: &Arc<Self>, state: &mut SessionState) -> SharedSignIn {
+        // `is_finished` is also true if the task panicked or its runtime was shut down before it ran.
+        if let Some((task, sign_in)) = &state.sign_in
             && !task.is_finished()
         {
-            return renewal.clone();
+            return sign_in.clone();
         }
         let session = Arc::clone(self);
-        let task = tokio::spawn(async move { session.renew().await });
+        let task = tokio::spawn(async move { session.run_sign_in().await });
         let handle = task.abort_handle();
-        let interrupted = "signing in was interrupted; try again";
-        let ended = move |_| Err(Arc::new(Error::new(ErrorKind::Unavailable, interrupted)));
-        let renewal = task.map(move |result| result.unwrap_or_else(ended)).boxed().shared();
-        state.renewal = Some((handle, renewal.clone()));
-        renewal
+        let on_join_error = |_| {
+            Err(Arc::new(Error::new(ErrorKind::Unavailable, "the sign-in was interrupted; retry the call")))
+        };
+        let sign_in = task.map(move |result| result.unwrap_or_else(on_join_error)).boxed().shared();
+        state.sign_in = Some((handle, sign_in.clone()));
+        sign_in
     }
 
-    async fn renew(&self) -> Result<Token, Arc<Error>> {
-        let result = self.sign_in().await;
+    /// Signs in and stores the token or the failure in the state.
+    async fn run_sign_in(&self) -> Result<Token, Arc<Error>> {
+        let result = self.request_token().await;
         let mut state = self.state();
         match result {
             Ok(secret) => {
-                state.logins += 1;
-                let token = self.token_of(secret, state.logins);
+                state.sign_in_count += 1;
+                let token = self.new_token(secret, state.sign_in_count);
                 state.token = Some(token.clone());
-                (state.not_before, state.refusal) = (None, None);
+                (state.cooldown_until, state.rejection) = (None, None);
                 Ok(token)
             }
             Err(error) => {
-                tracing::warn!(error.r#type = ?error.kind(), "signing in failed");
-                let (until, error) = (Instant::now() + PAUSE_AFTER_FAILURE, Arc::new(error));
-                state.not_before = Some(until);
+                tracing::warn!(error.r#type = ?error.kind(), "sign-in failed");
+                let (until, error) = (Instant::now() + FAILURE_COOLDOWN, Arc::new(error));
+                state.cooldown_until = Some(until);
                 if error.kind() == ErrorKind::Unauthenticated {
-                    state.refusal = Some((until, Arc::clone(&error)));
+                    state.rejection = Some((until, Arc::clone(&error)));
                 }
                 Err(error)
             }
         }
     }
 
-    async fn sign_in(&self) -> Result<Secret, Error> {
+    async fn request_token(&self) -> Result<Secret, Error> {
         let code = match &self.credentials.code {
-            Some(code) => Some(
-                tokio::time::timeout(LONGEST_WAIT_FOR_CODE, code.next(&self.clock))
-                    .await
-                    .map_err(|_| Error::new(ErrorKind::TimedOut, "there was no one-time code in time"))??,
-            ),
+            Some(code) => {
+                Some(tokio::time::timeout(CODE_TIMEOUT, code.next(&self.clock)).await.map_err(|_| {
+                    Error::new(ErrorKind::TimedOut, "no one-time code was provided within 5 minutes")
+                })??)
+            }
             None => None,
         };
-        let asked_for = self.lifetime.and_then(|lifetime| std::num::NonZeroU64::new(lifetime.as_secs()));
+        let lifetime_seconds =
+            self.lifetime.and_then(|lifetime| std::num::NonZeroU64::new(lifetime.as_secs()));
         let request = types::LoginRequest::builder()
             .username(self.credentials.username.clone())
             .password(self.credentials.password.clone())
             .totp_code(code.clone())
-            .access_token_expiration_seconds(asked_for);
-        let answer = self.client.login().body_map(|_| request).send().await;
-        let (answer, _) =
-            outcome::of(&operations::LOGIN, answer).map_err(|error| self.refused(error, code))?;
-        if answer.access_token.expose().is_empty() {
-            return Err(Error::new(ErrorKind::Undecodable, "the service answered with an empty token"));
+            .access_token_expiration_seconds(lifetime_seconds);
+        let result = self.client.login().body_map(|_| request).send().await;
+        let (response, _) =
+            outcome::of(&operations::LOGIN, result).map_err(|error| self.sign_in_error(error, code))?;
+        if response.access_token.expose().is_empty() {
+            return Err(Error::new(ErrorKind::Undecodable, "the service returned an empty access token"));
         }
-        header_of(&answer.access_token)?;
-        Ok(answer.access_token)
+        authorization_header(&response.access_token)?;
+        Ok(response.access_token)
     }
 
-    /// A failure of signing in, as those who wait for a token are to see it.
-    fn refused(&self, error: Error, code: Option<Secret>) -> Error {
+    /// Converts an error of the login operation into the error of the calls that need the token. Restores the
+    /// one-time code if it was not sent.
+    fn sign_in_error(&self, error: Error, code: Option<Secret>) -> Error {
         if let (Some(source), Some(code), true) = (&self.credentials.code, code, error.was_not_sent()) {
-            source.give_back(code);
+            source.restore_unsent(code);
         }
         error.with(|inner| {
-            // It leaves nothing behind that anyone would have to look for.
+            // A sign-in changes nothing that a caller would have to check.
             inner.may_have_been_applied = false;
-            // Whatever the service has against a sign-in, to the call that waits for it there is no token. Its
-            // own 404 or 409 would say something of a patient.
-            let refused =
+            // The calls that wait for the token get this error. With these kinds, callers would take it for a
+            // statement about their own request, such as `NotFound` for the patient.
+            let rejection_kinds =
                 [ErrorKind::Forbidden, ErrorKind::NotFound, ErrorKind::Conflict, ErrorKind::Rejected];
-            if refused.contains(&inner.kind) {
+            if rejection_kinds.contains(&inner.kind) {
                 inner.kind = ErrorKind::Unauthenticated;
             }
         })
     }
 
-    fn token_of(&self, secret: Secret, number: u64) -> Token {
-        let lifetime = self.lifetime.unwrap_or(ASSUMED_LIFETIME);
-        let ends_at = Instant::now() + lifetime;
-        Token { secret, number, renew_at: ends_at - LONGEST_MARGIN.min(lifetime / 10), ends_at }
+    fn new_token(&self, secret: Secret, number: u64) -> Token {
+        let lifetime = self.lifetime.unwrap_or(DEFAULT_LIFETIME);
+        let expires_at = Instant::now() + lifetime;
+        Token { secret, number, renew_at: expires_at - MAX_RENEWAL_MARGIN.min(lifetime / 10), expires_at }
     }
 }
 

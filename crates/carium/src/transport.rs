@@ -1,84 +1,95 @@
-//! How a request reaches the service: small parts, each a [`Transport`] around the next.
+//! The transport of the client: a stack of layers that sends the requests of the low-level client.
 //!
-//! From the outside in:
+//! Each layer is a [`Transport`] that wraps the next one. From the outermost to the innermost:
 //!
-//! | part | what it does |
+//! | layer | purpose |
 //! | --- | --- |
-//! | `deadline` | one deadline for the whole call; opens its span, and says how it ended |
-//! | `retry` | repeats what the operation's class permits, with full jitter and `Retry-After`, from one budget |
-//! | `limit` | a limit on calls in flight, for the whole client |
-//! | `sign_in` | puts the access token on; on a 401 renews it once and repeats once |
-//! | `attempt` | a timeout for one try, and an event that tells how it went |
-//! | `wire`, or a transport of one's own | sends, and reads the whole answer under its limit |
+//! | `deadline` | limits the duration of the whole call; opens the tracing span of the call |
+//! | `retry` | retries failed attempts; see [`RetryPolicy`] for the rules |
+//! | `limit` | limits the number of concurrent requests of the client |
+//! | `authenticate` | adds the access token; after a 401, replaces the token once and sends the request once more |
+//! | `attempt` | limits the duration of one attempt, counts it and logs its result |
+//! | `http`, or a custom transport | sends the request and reads the response, up to a maximum size |
 //!
-//! The token is put on behind the queue, so that it is still good when the request's turn has come. Signing in
-//! itself goes through the same parts but the queue and the token.
+//! `authenticate` is inside `limit`, so that a token cannot expire while a request waits for its turn.
 //!
-//! A part that waits does so with tokio's clock and draws from the random source that it was given, so that
-//! tests are exact.
+//! Sign-in requests use the same layers, except for `limit` and `authenticate`. They skip `limit` because the
+//! requests that wait for the token already hold its permits, which would be a deadlock.
+//!
+//! All delays use tokio's clock, and jitter comes from an injected function. Tests pause the clock and check
+//! exact times.
 
 mod attempt;
-mod call;
+mod authenticate;
+mod call_state;
 mod deadline;
 mod failure;
+mod http;
 mod limit;
 mod retry;
 mod retry_after;
-mod sign_in;
-mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use carium_api::Transport;
 
-pub(crate) use call::{CallReport, SentTo};
-pub(crate) use failure::Cause;
+pub(crate) use self::http::ReqwestTransport;
+pub(crate) use call_state::{CallReport, RequestUri};
+pub(crate) use failure::FailureCause;
 pub use failure::TransportFailure;
-pub(crate) use retry::Budget;
+pub(crate) use retry::RetryBudget;
 pub use retry::RetryPolicy;
 pub(crate) use retry_after::retry_after;
-pub(crate) use wire::Wire;
 
 use crate::session::Session;
 
-/// What the parts are set to.
+/// The settings of the layers.
 #[derive(Clone)]
-pub(crate) struct Settings {
+pub(crate) struct TransportSettings {
     pub(crate) call_timeout: Duration,
     pub(crate) attempt_timeout: Duration,
-    pub(crate) in_flight: usize,
-    pub(crate) retry: RetryPolicy,
-    /// A number from 0 to 1, uniformly.
+    pub(crate) max_concurrency: usize,
+    pub(crate) retry_policy: RetryPolicy,
+    /// Returns uniformly distributed numbers from 0 to 1, for jitter.
     pub(crate) random: Arc<dyn Fn() -> f64 + Send + Sync>,
-    /// Where the service is, for spans.
+    /// The host of the service, for tracing spans.
     pub(crate) server: Arc<str>,
 }
 
-/// The parts that signing in goes through.
-pub(crate) fn without_session(
+/// Returns the layers for sign-in requests, around the innermost transport.
+pub(crate) fn unauthenticated(
     innermost: &Arc<dyn Transport>,
-    settings: &Settings,
-    budget: &Arc<Budget>,
+    settings: &TransportSettings,
+    budget: &Arc<RetryBudget>,
 ) -> Arc<dyn Transport> {
     let attempt = attempt::Attempt::new(Arc::clone(innermost), settings.attempt_timeout);
-    around(attempt, settings, budget)
+    with_retries_and_deadline(attempt, settings, budget)
 }
 
-/// All of the parts.
-pub(crate) fn with_session(
+/// Returns all layers, around the innermost transport.
+pub(crate) fn authenticated(
     innermost: &Arc<dyn Transport>,
     session: Arc<Session>,
-    settings: &Settings,
-    budget: &Arc<Budget>,
+    settings: &TransportSettings,
+    budget: &Arc<RetryBudget>,
 ) -> Arc<dyn Transport> {
     let attempt = attempt::Attempt::new(Arc::clone(innermost), settings.attempt_timeout);
-    let signed_in = sign_in::SignedIn::new(attempt, session);
-    around(limit::Limited::new(signed_in, settings.in_flight), settings, budget)
+    let authenticated = authenticate::Authenticate::new(attempt, session);
+    let limited = limit::ConcurrencyLimit::new(authenticated, settings.max_concurrency);
+    with_retries_and_deadline(limited, settings, budget)
 }
 
-fn around(inner: impl Transport, settings: &Settings, budget: &Arc<Budget>) -> Arc<dyn Transport> {
-    let retried =
-        retry::Retried::new(inner, settings.retry.clone(), Arc::clone(budget), Arc::clone(&settings.random));
-    Arc::new(deadline::Deadline::new(retried, settings.call_timeout, Arc::clone(&settings.server)))
+fn with_retries_and_deadline(
+    inner: impl Transport,
+    settings: &TransportSettings,
+    budget: &Arc<RetryBudget>,
+) -> Arc<dyn Transport> {
+    let retry = retry::Retry::new(
+        inner,
+        settings.retry_policy.clone(),
+        Arc::clone(budget),
+        Arc::clone(&settings.random),
+    );
+    Arc::new(deadline::Deadline::new(retry, settings.call_timeout, Arc::clone(&settings.server)))
 }

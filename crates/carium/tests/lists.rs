@@ -1,6 +1,6 @@
-//! Lists are fetched page by page, when they are asked for.
+//! Paginated lists.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests panic to fail")]
 
 mod support;
 
@@ -17,6 +17,7 @@ fn page(names: &[&str], next: impl Into<Value>) -> Step {
     Step::body(json!({"data": items, "links": {"next": next.into()}}))
 }
 
+/// Reads a list of practitioners. Returns the names and the error that ended the list.
 async fn names(service: &std::sync::Arc<Service>, options: ListOptions) -> (Vec<String>, Option<Error>) {
     let mut items = service.client().appointments().practitioners(options);
     let mut names = Vec::new();
@@ -33,7 +34,7 @@ async fn names(service: &std::sync::Arc<Service>, options: ListOptions) -> (Vec<
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_page_is_read_an_empty_one_in_the_middle_too() {
+async fn reads_all_pages_including_empty_ones() {
     let base = "https://api.example.com/caredb/v1/org-practitioners/";
     let service = Service::script([
         page(&["a", "b"], json!(format!("{base}?page[number]=2"))),
@@ -44,17 +45,17 @@ async fn every_page_is_read_an_empty_one_in_the_middle_too() {
     let (names, error) = names(&service, ListOptions::default()).await;
     assert!(error.is_none(), "{error:?}");
     assert_eq!(names, ["a", "b", "c", "d"]);
-    let uris: Vec<_> = service.seen().into_iter().skip(1).map(|seen| seen.uri).collect();
+    let uris: Vec<_> = service.seen().into_iter().skip(1).map(|request| request.uri).collect();
     assert_eq!(
         uris[0],
         format!("{base}?organization-id={}", support::ORGANIZATION),
-        "pages are not asked for"
+        "the first request has no page parameters"
     );
     assert_eq!(uris[1..], [2, 3, 4].map(|number| format!("{base}?page[number]={number}")));
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_next_page_is_fetched_only_when_it_is_needed() {
+async fn fetches_pages_lazily() {
     let service = Service::script([page(&["a", "b"], json!("?page[number]=2")), page(&["c"], Value::Null)]);
     let client = service.client();
     let mut items = client.appointments().practitioners(ListOptions::default());
@@ -67,12 +68,12 @@ async fn the_next_page_is_fetched_only_when_it_is_needed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pages_in_a_circle_are_an_error_and_not_an_endless_list() {
+async fn cyclic_page_links_are_an_error() {
     let first = format!("?organization-id={}", support::ORGANIZATION);
     for script in [
         vec![page(&["a"], first.clone())],
-        vec![page(&["a"], format!("{first}#again"))],
-        vec![page(&["a"], "?page[number]=2"), page(&["a"], "?page%5Bnumber%5D=2#more")],
+        vec![page(&["a"], format!("{first}#fragment"))],
+        vec![page(&["a"], "?page[number]=2"), page(&["a"], "?page%5Bnumber%5D=2#fragment")],
         vec![page(&["a"], "?a=1&b=2"), page(&["a"], "?page[number]=3"), page(&["a"], "?b=2&a=1")],
     ] {
         let service = Service::script(script);
@@ -85,7 +86,7 @@ async fn pages_in_a_circle_are_an_error_and_not_an_endless_list() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_link_to_another_origin_is_not_followed() {
+async fn does_not_follow_links_to_another_origin() {
     for link in [
         "https://example.com/?page=2",
         "http://api.example.com/?page=2",
@@ -94,7 +95,7 @@ async fn a_link_to_another_origin_is_not_followed() {
     ] {
         let service = Service::script([page(&["a"], json!(link))]);
         let (names, error) = names(&service, ListOptions::default()).await;
-        assert_eq!(names, ["a"], "what was read is not lost");
+        assert_eq!(names, ["a"], "the items of the first page are returned");
         let error = error.unwrap();
         assert_eq!(error.kind(), ErrorKind::Undecodable);
         assert!(!format!("{error} {error:?}").contains(link));
@@ -103,7 +104,7 @@ async fn a_link_to_another_origin_is_not_followed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_is_resumed_from_the_page_that_failed() {
+async fn resumes_a_list_from_the_page_that_failed() {
     let service = Service::script([
         page(&["a"], json!("?page[number]=2&token=canary")),
         Step::status(403),
@@ -116,16 +117,17 @@ async fn a_list_is_resumed_from_the_page_that_failed() {
     let resume = error.page_cursor().unwrap().clone();
     assert!(!format!("{resume:?}").contains("canary"));
     let client = service.client();
+    // The cursor belongs to another list.
     let mut other = client.appointments().statuses(ListOptions::default().start_at(resume.clone()));
-    assert_eq!(other.next().await.unwrap().unwrap_err().kind(), ErrorKind::InvalidInput, "of another list");
-    // A page is of the list, not of the client: another one takes it.
+    assert_eq!(other.next().await.unwrap().unwrap_err().kind(), ErrorKind::InvalidInput);
+    // A cursor is not tied to a client.
     let (read, error) = names(&service, ListOptions::default().start_at(resume)).await;
     assert!(error.is_none());
     assert_eq!(read, ["b"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn pages_are_asked_for_by_number_and_size_only_when_the_caller_does() {
+async fn sends_page_number_and_size_only_if_set() {
     let service = Service::script([page(&[], Value::Null)]);
     let two = NonZeroU64::new(2).unwrap();
     names(&service, ListOptions::default().start_at(PageCursor::number(two)).page_size(two)).await;

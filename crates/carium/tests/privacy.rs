@@ -1,7 +1,9 @@
-//! Canaries in every private field, and in everything that the service says: not one of them is in what the
-//! program emits, at TRACE, our crates' and the HTTP stack's, nor in any `Debug`, `Display` or chain of errors.
+//! Health information and secrets do not appear in logs, in `Debug` and `Display` output or in error chains.
+//!
+//! The test puts canaries into all private fields and into all responses of the service, and searches for them
+//! in the output. The logs include those of the HTTP stack, at level TRACE.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests panic to fail")]
 
 mod support;
 
@@ -42,10 +44,10 @@ fn replies() -> Vec<Reply> {
 }
 
 #[tokio::test]
-#[allow(clippy::too_many_lines, reason = "one log, into which everything goes")]
-async fn nothing_private_is_printed_anywhere() {
+#[allow(clippy::too_many_lines, reason = "the log can be captured only once per process")]
+async fn health_information_and_secrets_do_not_appear_in_any_output() {
     let log = Log::of_everything();
-    let mut said = String::new();
+    let mut output = String::new();
 
     for reply in replies() {
         let service = HttpService::start(move |path| {
@@ -58,11 +60,11 @@ async fn nothing_private_is_printed_anywhere() {
         .await;
         let code = OneTimeCode::single_use("canary-code");
         let credentials = Credentials::new("canary-username", "canary-password").unwrap().one_time_code(code);
-        said.push_str(&format!("{credentials:?} {credentials:#?}"));
+        output.push_str(&format!("{credentials:?} {credentials:#?}"));
         let builder = service.builder().credentials(credentials).call_timeout(Duration::from_secs(1));
-        said.push_str(&format!("{builder:?}"));
+        output.push_str(&format!("{builder:?}"));
         let client = builder.build().unwrap();
-        said.push_str(&format!("{client:?}"));
+        output.push_str(&format!("{client:?}"));
 
         let patient = NewPatient::builder()
             .first_name("canary-first")
@@ -72,11 +74,11 @@ async fn nothing_private_is_printed_anywhere() {
             .email("canary@example.com")
             .mobile_phone("+15559990000")
             .organization(support::ORGANIZATION.parse().unwrap());
-        said.push_str(&format!("{patient:?}"));
+        output.push_str(&format!("{patient:?}"));
         let patient = patient.build().unwrap();
-        said.push_str(&format!("{patient:?} {patient:#?}"));
+        output.push_str(&format!("{patient:?} {patient:#?}"));
         let invitation = NewInvitation::by_email("canary@example.com").unwrap();
-        said.push_str(&format!("{invitation:?}"));
+        output.push_str(&format!("{invitation:?}"));
         let (start, end) = ("1812-01-01T09:00:00Z".parse().unwrap(), "1812-01-01T10:00:00Z".parse().unwrap());
         let appointment = NewAppointment::builder()
             .organization(support::ORGANIZATION.parse().unwrap())
@@ -93,7 +95,7 @@ async fn nothing_private_is_printed_anywhere() {
             .build()
             .unwrap();
         let update = AppointmentUpdate::default().between(start, end).description("canary-description");
-        said.push_str(&format!("{appointment:?} {update:?}"));
+        output.push_str(&format!("{appointment:?} {update:?}"));
 
         let id = support::ID.parse().unwrap();
         let appointments = client.appointments();
@@ -105,35 +107,36 @@ async fn nothing_private_is_printed_anywhere() {
             appointments.delete(id).await.err(),
         ];
         match appointments.get(id).await {
-            Ok(appointment) => said.push_str(&format!("{appointment:?}")),
+            Ok(appointment) => output.push_str(&format!("{appointment:?}")),
             Err(error) => errors.push(Some(error)),
         }
         let mut practitioners = appointments.practitioners(ListOptions::default());
         while let Some(item) = practitioners.next().await {
             match item {
-                Ok(practitioner) => said.push_str(&format!("{practitioner:?}")),
+                Ok(practitioner) => output.push_str(&format!("{practitioner:?}")),
                 Err(error) => errors.push(Some(error)),
             }
         }
-        errors.iter().flatten().for_each(|error| said.push_str(&printed(error)));
-        // The same through the low-level client, whose errors hold the answers.
+        errors.iter().flatten().for_each(|error| output.push_str(&printed(error)));
+        // Errors of the low-level client contain the responses.
         if let Err(error) = client.api().get_appointment().id(support::ID).send().await {
-            said.push_str(&format!("{error} {error:?} {error:#?}"));
+            output.push_str(&format!("{error} {error:?} {error:#?}"));
         }
     }
-    // A login that is refused in words, an HTTP client that was told to talk, and a URL with an id in it that
-    // leads nowhere.
+    // A login that fails with a description, and an HTTP client with verbose logs.
     for status in [200, 401, 500] {
         let service = HttpService::start(move |_| Reply::json(status, r#"{"canary-login": "canary"}"#)).await;
-        let talkative = reqwest::Client::builder().connection_verbose(true);
+        let verbose_http_client = reqwest::Client::builder().connection_verbose(true);
         let secret = OneTimeCode::from_totp_secret(&"JBSWY3DPEHPK3PXP".into()).unwrap();
         let credentials =
             Credentials::new("canary-username", "canary-password").unwrap().one_time_code(secret);
-        said.push_str(&format!("{credentials:?}"));
-        let client = service.builder().credentials(credentials).http_client(talkative).build().unwrap();
+        output.push_str(&format!("{credentials:?}"));
+        let client =
+            service.builder().credentials(credentials).http_client(verbose_http_client).build().unwrap();
         let error = client.appointments().get(support::ID.parse().unwrap()).await.unwrap_err();
-        said.push_str(&printed(&error));
+        output.push_str(&printed(&error));
     }
+    // A page link with a canary, to a page without a response.
     let service = HttpService::start(|path| match path {
         path if path.contains("login") => Reply::json(200, r#"{"access-token": "canary-token"}"#),
         path if path.contains("canary-link") => Reply::Bytes(Vec::new()),
@@ -142,7 +145,7 @@ async fn nothing_private_is_printed_anywhere() {
     .await;
     let client = service.builder().build().unwrap();
     let mut practitioners = client.appointments().practitioners(ListOptions::default());
-    said.push_str(&printed(&practitioners.next().await.unwrap().unwrap_err()));
+    output.push_str(&printed(&practitioners.next().await.unwrap().unwrap_err()));
 
     let rejected = [
         NewPatient::builder()
@@ -154,11 +157,15 @@ async fn nothing_private_is_printed_anywhere() {
             .err(),
         NewInvitation::new(" ", []).err(),
     ];
-    rejected.iter().flatten().for_each(|error| said.push_str(&printed(error)));
+    rejected.iter().flatten().for_each(|error| output.push_str(&printed(error)));
 
     let log = log.text();
-    assert!(log.contains("TRACE") && log.contains("hyper"), "the HTTP stack is heard: {} bytes", log.len());
-    assert!(log.contains("carium.operation=\"create_patient\""), "and so are our crates");
+    assert!(
+        log.contains("TRACE") && log.contains("hyper"),
+        "the log contains the HTTP stack: {} bytes",
+        log.len()
+    );
+    assert!(log.contains("carium.operation=\"create_patient\""), "the log contains our crates");
     let canaries = ["canary", "1811-02", "1812-01", "5559990000", "JBSWY3DP", "Female", "female"];
-    assert_free_of(&canaries, &[&said, &log]);
+    assert_free_of(&canaries, &[&output, &log]);
 }

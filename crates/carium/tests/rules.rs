@@ -1,6 +1,7 @@
-//! Whatever can be made satisfies the table of the vendor's page; whatever breaks a rule is refused by name.
+//! Validation of input types: values that satisfy the rules of the vendor's Examples page are accepted, and
+//! errors list all invalid fields.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests panic to fail")]
 
 mod support;
 
@@ -20,9 +21,9 @@ fn today() -> NaiveDate {
     Utc::now().date_naive()
 }
 
-/// Everything that a patient can be given, good or bad.
+/// Valid and invalid input for a patient.
 #[derive(Clone, Debug)]
-struct Given {
+struct PatientInput {
     first_name: Option<String>,
     last_name: Option<String>,
     birth_date: Option<String>,
@@ -38,9 +39,9 @@ fn names() -> impl Strategy<Value = String> {
 }
 
 fn dates() -> impl Strategy<Value = String> {
-    let real = (0_u64..45_000).prop_map(|days| (today() - Days::new(days)).to_string());
+    let past = (0_u64..45_000).prop_map(|days| (today() - Days::new(days)).to_string());
     let future = (3_u64..900).prop_map(|days| (today() + Days::new(days)).to_string());
-    let odd = [
+    let invalid = [
         "1980-02-30",
         "1900-02-29",
         "80-01-01",
@@ -53,21 +54,21 @@ fn dates() -> impl Strategy<Value = String> {
         "0000-01-01",
         "1980-07-4x",
     ];
-    prop_oneof![4 => real, 1 => future, 1 => prop::sample::select(odd.to_vec()).prop_map(str::to_owned), 1 => ".*"]
+    prop_oneof![4 => past, 1 => future, 1 => prop::sample::select(invalid.to_vec()).prop_map(str::to_owned), 1 => ".*"]
 }
 
 fn emails() -> impl Strategy<Value = String> {
-    let odd =
+    let invalid =
         ["", "a", "@example.com", "a@", "a b@example.com", "a@b@c", "a@example..com", "<a@example.com>"];
-    prop_oneof![4 => "[a-z0-9.]{1,8}[a-z]@example\\.com", 1 => prop::sample::select(odd.to_vec()).prop_map(str::to_owned)]
+    prop_oneof![4 => "[a-z0-9.]{1,8}[a-z]@example\\.com", 1 => prop::sample::select(invalid.to_vec()).prop_map(str::to_owned)]
 }
 
 fn phones() -> impl Strategy<Value = String> {
-    let odd = ["", "+", "+0555", "5551234567", "+1 555 123", "+12345678901234567"];
-    prop_oneof![4 => "\\+1555[0-9]{7}", 1 => prop::sample::select(odd.to_vec()).prop_map(str::to_owned), 1 => ".*"]
+    let invalid = ["", "+", "+0555", "5551234567", "+1 555 123", "+12345678901234567"];
+    prop_oneof![4 => "\\+1555[0-9]{7}", 1 => prop::sample::select(invalid.to_vec()).prop_map(str::to_owned), 1 => ".*"]
 }
 
-fn given() -> impl Strategy<Value = Given> {
+fn patient_inputs() -> impl Strategy<Value = PatientInput> {
     let gender = prop::sample::select(vec![
         Gender::Male,
         Gender::Female,
@@ -101,9 +102,9 @@ fn given() -> impl Strategy<Value = Given> {
                     0 => None,
                     1 => email.clone(),
                     2 => mobile_phone.clone(),
-                    _ => Some("somebody-else".to_owned()),
+                    _ => Some("another-username".to_owned()),
                 };
-                Given {
+                PatientInput {
                     first_name,
                     last_name,
                     birth_date,
@@ -117,112 +118,115 @@ fn given() -> impl Strategy<Value = Given> {
         )
 }
 
-fn build(given: &Given) -> Result<NewPatient, Error> {
-    type Set = fn(NewPatientBuilder, String) -> NewPatientBuilder;
+fn build(input: &PatientInput) -> Result<NewPatient, Error> {
+    type Setter = fn(NewPatientBuilder, String) -> NewPatientBuilder;
     let mut builder = NewPatient::builder();
-    let texts: [(Set, &Option<String>); 6] = [
-        (|builder, text| builder.first_name(text), &given.first_name),
-        (|builder, text| builder.last_name(text), &given.last_name),
-        (|builder, text| builder.birth_date(text), &given.birth_date),
-        (|builder, text| builder.email(text), &given.email),
-        (|builder, text| builder.mobile_phone(text), &given.mobile_phone),
-        (|builder, text| builder.username(text), &given.username),
+    let texts: [(Setter, &Option<String>); 6] = [
+        (|builder, text| builder.first_name(text), &input.first_name),
+        (|builder, text| builder.last_name(text), &input.last_name),
+        (|builder, text| builder.birth_date(text), &input.birth_date),
+        (|builder, text| builder.email(text), &input.email),
+        (|builder, text| builder.mobile_phone(text), &input.mobile_phone),
+        (|builder, text| builder.username(text), &input.username),
     ];
     for (set, text) in texts {
         if let Some(text) = text {
             builder = set(builder, text.clone());
         }
     }
-    if let Some(gender) = given.gender {
+    if let Some(gender) = input.gender {
         builder = builder.gender(gender);
     }
-    if given.with_organization {
+    if input.with_organization {
         builder = builder.organization(support::ORGANIZATION.parse().unwrap());
     }
     builder.build()
 }
 
-/// The rules of the page's table, said once more, in another way than the code says them.
-fn broken(given: &Given) -> Vec<&'static str> {
-    let blank = |text: &Option<String>| text.as_ref().is_none_or(|text| text.trim().is_empty());
-    let mut broken = Vec::new();
+/// Returns the invalid fields. Implements the rules of the vendor's page independently of the crate.
+fn invalid_fields(input: &PatientInput) -> Vec<&'static str> {
+    let is_blank = |text: &Option<String>| text.as_ref().is_none_or(|text| text.trim().is_empty());
+    let mut invalid = Vec::new();
     let mut rule = |field, holds: bool| {
         if !holds {
-            broken.push(field);
+            invalid.push(field);
         }
     };
-    rule("first-name", !blank(&given.first_name));
-    rule("last-name", !blank(&given.last_name));
-    let date = given.birth_date.as_deref().unwrap_or_default();
-    let real = NaiveDate::parse_from_str(date, "%Y-%m-%d")
+    rule("first-name", !is_blank(&input.first_name));
+    rule("last-name", !is_blank(&input.last_name));
+    let date = input.birth_date.as_deref().unwrap_or_default();
+    let parsed = NaiveDate::parse_from_str(date, "%Y-%m-%d")
         .ok()
-        .filter(|real| real.to_string() == date && !date.starts_with("0000"));
-    rule("birth-date", real.is_some_and(|real| real <= today() + Days::new(1)));
-    rule("gender", given.gender.is_some());
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if let Some(phone) = &given.mobile_phone {
+        .filter(|parsed| parsed.to_string() == date && !date.starts_with("0000"));
+    rule("birth-date", parsed.is_some_and(|parsed| parsed <= today() + Days::new(1)));
+    rule("gender", input.gender.is_some());
+    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if let Some(phone) = &input.mobile_phone {
         let number = phone.strip_prefix('+').unwrap_or("x");
-        rule("mobile-phone", digits(number) && (2..=15).contains(&number.len()) && !number.starts_with('0'));
+        rule(
+            "mobile-phone",
+            is_digits(number) && (2..=15).contains(&number.len()) && !number.starts_with('0'),
+        );
     }
-    rule("organization-id", given.with_organization);
-    if let Some(email) = &given.email {
-        let good = email.strip_suffix("@example.com").is_some_and(|local| {
-            let letters =
+    rule("organization-id", input.with_organization);
+    if let Some(email) = &input.email {
+        let is_valid = email.strip_suffix("@example.com").is_some_and(|local| {
+            let has_valid_chars =
                 local.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'.');
-            letters
+            has_valid_chars
                 && !local.is_empty()
                 && !local.starts_with('.')
                 && !local.ends_with('.')
                 && !local.contains("..")
         });
-        rule("email", good);
+        rule("email", is_valid);
     }
-    let contact = [&given.email, &given.mobile_phone];
-    rule("username", given.username.is_none() || contact.contains(&&given.username));
-    broken
+    let contacts = [&input.email, &input.mobile_phone];
+    rule("username", input.username.is_none() || contacts.contains(&&input.username));
+    invalid
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn a_patient_is_made_exactly_when_no_rule_is_broken(given in given()) {
-        let result = build(&given);
-        let broken = broken(&given);
-        let no_contact = given.email.is_none() && given.mobile_phone.is_none();
+    fn patients_are_accepted_if_and_only_if_all_fields_are_valid(input in patient_inputs()) {
+        let result = build(&input);
+        let invalid = invalid_fields(&input);
+        let no_contact = input.email.is_none() && input.mobile_phone.is_none();
         match result {
             Ok(patient) => {
-                prop_assert!(broken.is_empty() && !no_contact, "{broken:?}");
-                let sent = serde_json::to_value(patient.attributes()).unwrap();
-                prop_assert!(sent["username"] == sent["email"] || sent["username"] == sent["mobile-phone"]);
-                if given.username.is_none() {
-                    let default = given.email.as_ref().or(given.mobile_phone.as_ref());
-                    prop_assert_eq!(sent["username"].as_str(), default.map(String::as_str));
+                prop_assert!(invalid.is_empty() && !no_contact, "{invalid:?}");
+                let json = serde_json::to_value(patient.attributes()).unwrap();
+                prop_assert!(json["username"] == json["email"] || json["username"] == json["mobile-phone"]);
+                if input.username.is_none() {
+                    let default = input.email.as_ref().or(input.mobile_phone.as_ref());
+                    prop_assert_eq!(json["username"].as_str(), default.map(String::as_str));
                 }
-                prop_assert_eq!(&sent["locale"], "en_US");
-                if let Some(email) = &given.email {
+                prop_assert_eq!(&json["locale"], "en_US");
+                if let Some(email) = &input.email {
                     let (local, domain) = email.rsplit_once('@').unwrap();
                     prop_assert!(!local.is_empty() && !domain.is_empty());
                 }
             }
             Err(error) => {
-                let named = fields(&error);
-                for field in &broken {
-                    prop_assert!(named.contains(field), "{field} is not among {named:?}");
+                let reported = fields(&error);
+                for field in &invalid {
+                    prop_assert!(reported.contains(field), "{field} is not reported: {reported:?}");
                 }
-                for field in &named {
-                    prop_assert!(broken.contains(field) || *field == "email", "{field} is not broken");
+                for field in &reported {
+                    prop_assert!(invalid.contains(field) || *field == "email", "{field} is valid");
                 }
-                prop_assert_eq!(no_contact && broken.is_empty(), named == ["email"] && given.email.is_none() && broken.is_empty());
+                prop_assert_eq!(no_contact && invalid.is_empty(), reported == ["email"] && input.email.is_none() && invalid.is_empty());
             }
         }
     }
 
     #[test]
-    fn an_appointment_ends_after_it_starts_and_has_urls_only_without_a_channel(
+    fn appointments_need_an_end_after_the_start_and_urls_only_without_a_video_channel(
         start in 0_i64..4_000_000_000,
         length in -7_200_i64..7_200,
-        with_channel in any::<bool>(),
+        has_video_channel in any::<bool>(),
         guest in option::of(prop::sample::select(vec!["https://example.com/guest", "not a url", "mailto:a@example.com"])),
         host in option::of(prop::sample::select(vec!["https://example.com/host", ""])),
     ) {
@@ -235,7 +239,7 @@ proptest! {
             .status(id.parse().unwrap())
             .appointment_type(id.parse().unwrap())
             .between(time(start), time(start + length));
-        if with_channel {
+        if has_video_channel {
             builder = builder.with_video_channel();
         }
         if let Some(url) = guest {
@@ -244,22 +248,22 @@ proptest! {
         if let Some(url) = host {
             builder = builder.host_url(url);
         }
-        let good = |url: Option<&str>| url.is_none_or(|url| !with_channel && url.starts_with("https://"));
+        let is_valid = |url: Option<&str>| url.is_none_or(|url| !has_video_channel && url.starts_with("https://"));
         let mut expected = Vec::new();
         if length <= 0 {
             expected.push("end-time");
         }
-        if !good(guest) {
+        if !is_valid(guest) {
             expected.push("guest-url");
         }
-        if !good(host) {
+        if !is_valid(host) {
             expected.push("host-url");
         }
         match builder.build() {
             Ok(appointment) => {
                 prop_assert!(expected.is_empty());
                 let sent = serde_json::to_value(appointment.attributes()).unwrap();
-                prop_assert_eq!(&sent["add-video-channel"], with_channel);
+                prop_assert_eq!(&sent["add-video-channel"], has_video_channel);
                 prop_assert_eq!(sent["start-time"].as_str().unwrap().len(), "2022-01-01T09:00:00Z".len());
             }
             Err(error) => prop_assert_eq!(fields(&error), expected),
@@ -268,7 +272,7 @@ proptest! {
 }
 
 #[test]
-fn everything_that_is_missing_is_named_at_once() {
+fn error_lists_all_missing_fields() {
     let error = NewPatient::builder().build().unwrap_err();
     assert_eq!(
         fields(&error),
@@ -292,7 +296,7 @@ fn everything_that_is_missing_is_named_at_once() {
 }
 
 #[test]
-fn what_only_looks_good_is_refused() {
+fn rejects_values_that_only_look_valid() {
     let base = || {
         NewPatient::builder()
             .last_name("Reece")
@@ -322,11 +326,11 @@ fn what_only_looks_good_is_refused() {
     }
     let with_fraction = update().between(at("2030-01-01T09:00:00.5Z"), at("2030-01-01T10:00:00Z"));
     assert_eq!(fields(&with_fraction.check().unwrap_err()), ["start-time"]);
-    let beside_a_channel = update().video_channel(true).host_url("https://example.com/host");
-    assert_eq!(fields(&beside_a_channel.check().unwrap_err()), ["host-url"]);
+    let url_and_channel = update().video_channel(true).host_url("https://example.com/host");
+    assert_eq!(fields(&url_and_channel.check().unwrap_err()), ["host-url"]);
     let cleared = update().video_channel(true).host_url(Change::Clear).guest_url(Change::Clear);
     assert!(cleared.check().is_ok());
-    // Days are counted where they begin first.
+    // "Today" is the date in UTC+14, the first time zone to reach it.
     let tomorrow = (Utc::now() + chrono::TimeDelta::hours(14) + chrono::TimeDelta::days(1)).date_naive();
     let error =
         base().organization(organization()).first_name("James").birth_date(tomorrow.to_string()).build();
@@ -334,7 +338,7 @@ fn what_only_looks_good_is_refused() {
 }
 
 #[test]
-fn a_file_has_one_media_type() {
+fn documents_need_exactly_one_media_type() {
     let with = |media_type: &str| {
         carium::NewDocument::builder()
             .organization(support::ORGANIZATION.parse().unwrap())
@@ -351,7 +355,7 @@ fn a_file_has_one_media_type() {
         let error = with(media_type).unwrap_err();
         assert_eq!(fields(&error), ["attachment-content-type"], "{media_type}");
     }
-    // Types by their grammar, and still nothing that a header can hold.
+    // Valid by the grammar of media types, but not allowed in a header.
     for media_type in ["text/plain; a=\"é\"", "text/plain; a=\"\u{7f}\"", "text/plain; a=\"\u{4e00}\""] {
         let error = with(media_type).unwrap_err();
         assert_eq!(fields(&error), ["attachment-content-type"], "{media_type}");
@@ -363,8 +367,8 @@ fn a_file_has_one_media_type() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn problems_of_the_service_name_the_field() {
-    let of = |source: serde_json::Value| async move {
+async fn service_errors_are_mapped_to_fields() {
+    let field_of = |source: serde_json::Value| async move {
         let body = serde_json::json!({"errors": [{"source": source}]});
         let service = support::Service::script([support::Step::Answer(422, Vec::new(), body)]);
         let error = support::call(&service.client(), "create_patient").await.unwrap_err();
@@ -377,14 +381,14 @@ async fn problems_of_the_service_name_the_field() {
         ("/data", None),
         ("/data/attributes/canary", None),
     ] {
-        assert_eq!(of(serde_json::json!({"pointer": pointer})).await.as_deref(), field, "{pointer}");
+        assert_eq!(field_of(serde_json::json!({"pointer": pointer})).await.as_deref(), field, "{pointer}");
     }
     let source = serde_json::json!({"pointer": "/x", "parameter": "email"});
-    assert_eq!(of(source).await.as_deref(), Some("email"));
+    assert_eq!(field_of(source).await.as_deref(), Some("email"));
 }
 
 #[test]
-fn locale_and_groups_are_sent_as_given() {
+fn sends_locale_and_groups() {
     let patient = NewPatient::builder()
         .first_name("Zoë")
         .last_name("O'Hara")
@@ -402,13 +406,13 @@ fn locale_and_groups_are_sent_as_given() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_update_that_changes_nothing_is_refused_before_it_is_sent() {
+async fn empty_appointment_updates_are_not_sent() {
     let service = support::Service::script([support::Step::success("update_appointment")]);
     let client = service.client();
-    let update = |update| client.appointments().update(support::ID.parse().unwrap(), update);
-    assert_eq!(update(AppointmentUpdate::default()).await.unwrap_err().kind(), ErrorKind::InvalidInput);
+    let send = |update| client.appointments().update(support::ID.parse().unwrap(), update);
+    assert_eq!(send(AppointmentUpdate::default()).await.unwrap_err().kind(), ErrorKind::InvalidInput);
     assert_eq!(service.seen().len(), 0);
-    update(AppointmentUpdate::default().description(Change::Clear).location("Room 4")).await.unwrap();
+    send(AppointmentUpdate::default().description(Change::Clear).location("Room 4")).await.unwrap();
     let sent: serde_json::Value = serde_json::from_slice(&service.seen()[1].body).unwrap();
     let expected = serde_json::json!({"data": {"attributes": {"description": null, "location": "Room 4"}, "type": "org-appointments"}});
     assert_eq!(sent, expected);

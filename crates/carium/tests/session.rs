@@ -1,6 +1,6 @@
-//! One sign-in for any number of calls.
+//! Signing in and renewing the access token.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests panic to fail")]
 
 mod support;
 
@@ -17,22 +17,23 @@ fn credentials() -> Credentials {
     Credentials::new("username", "password").unwrap()
 }
 
-/// A service whose tokens are refused when they are older than they may be.
-fn strict(lifetime: Duration) -> Arc<Service> {
-    strict_and_slow(lifetime, Duration::ZERO)
+/// A service that rejects tokens older than `lifetime`.
+fn service_with_token_lifetime(lifetime: Duration) -> Arc<Service> {
+    slow_service_with_token_lifetime(lifetime, Duration::ZERO)
 }
 
-fn strict_and_slow(lifetime: Duration, takes: Duration) -> Arc<Service> {
+/// A service that rejects tokens older than `lifetime` and takes `delay` for each response.
+fn slow_service_with_token_lifetime(lifetime: Duration, delay: Duration) -> Arc<Service> {
     let issued = Mutex::new(Vec::<Instant>::new());
-    Service::new(move |seen, before| {
+    Service::new(move |request, earlier| {
         let mut issued = issued.lock().unwrap();
-        if seen.operation == "login" {
+        if request.operation == "login" {
             issued.push(Instant::now());
-            return Step::body(json!({"access-token": format!("token-{before}")}));
+            return Step::body(json!({"access-token": format!("token-{earlier}")}));
         }
-        let number: usize = seen.token.as_deref().unwrap().trim_start_matches("token-").parse().unwrap();
+        let number: usize = request.token.as_deref().unwrap().trim_start_matches("token-").parse().unwrap();
         if issued[number].elapsed() < lifetime {
-            Step::Later(takes, Box::new(Step::success(seen.operation)))
+            Step::Later(delay, Box::new(Step::success(request.operation)))
         } else {
             Step::status(401)
         }
@@ -40,16 +41,16 @@ fn strict_and_slow(lifetime: Duration, takes: Duration) -> Arc<Service> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_tasks_over_an_expiring_token_sign_in_once_a_lifetime() {
+async fn concurrent_tasks_sign_in_once_per_token_lifetime() {
     let lifetime = Duration::from_mins(5);
-    let service = strict(lifetime);
+    let service = service_with_token_lifetime(lifetime);
     let client = service.builder().token_lifetime(lifetime).max_concurrency(1_000).build().unwrap();
     let lifetimes = 4;
     let calls: Vec<_> = (0..1_000)
         .map(|number| {
             let client = client.clone();
             tokio::spawn(async move {
-                // All at once, and a little apart: over every moment of the lifetimes.
+                // The small offsets spread the calls over the whole lifetime of the tokens.
                 for _ in 0..lifetimes * 10 {
                     call(&client, "get_appointment").await.unwrap();
                     sleep(Duration::from_secs(30) + Duration::from_millis(number % 7)).await;
@@ -63,17 +64,18 @@ async fn a_thousand_tasks_over_an_expiring_token_sign_in_once_a_lifetime() {
     assert_eq!(
         service.count("get_appointment"),
         1_000 * lifetimes * 10,
-        "no call was refused and sent again"
+        "no call was rejected and sent again"
     );
-    // A token is renewed ahead of its end, by 30 seconds here: five in twenty minutes.
+    // Each token is renewed 30 seconds before it expires, so 20 minutes need five tokens.
     assert_eq!(service.count("login"), 5);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_queue_longer_than_a_token_lasts_fails_no_call() {
-    // Four at a time, a second each, and tokens of a minute: most wait past the end of several.
+async fn calls_that_wait_longer_than_a_token_lifetime_succeed() {
+    // With 4 concurrent calls of 1 second each and tokens of 1 minute, most calls wait longer than several
+    // tokens live.
     let lifetime = Duration::from_mins(1);
-    let service = strict_and_slow(lifetime, Duration::from_secs(1));
+    let service = slow_service_with_token_lifetime(lifetime, Duration::from_secs(1));
     let deadline = Duration::from_hours(1);
     let builder = service.builder().token_lifetime(lifetime).max_concurrency(4).call_timeout(deadline);
     let client = builder.build().unwrap();
@@ -86,31 +88,32 @@ async fn a_queue_longer_than_a_token_lasts_fails_no_call() {
     for call in calls {
         call.await.unwrap().unwrap();
     }
-    assert_eq!(service.count("get_appointment"), 1_000, "no call was refused and sent again");
+    assert_eq!(service.count("get_appointment"), 1_000, "no call was rejected and sent again");
     assert!((4..=6).contains(&service.count("login")), "{}", service.count("login"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_was_refused_with_an_old_token_takes_the_new_one() {
-    // The first two calls leave with the same token; the second is refused after the first has renewed.
-    let service = Service::new(|seen, before| match (seen.operation, before, seen.token.as_deref()) {
-        ("login", _, _) => Step::body(json!({"access-token": format!("token-{before}")})),
-        (_, 1, Some("token-0")) => Step::Later(Duration::from_secs(2), Box::new(Step::status(401))),
-        (_, _, Some("token-0")) => Step::status(401),
-        _ => Step::success(seen.operation),
-    });
+async fn call_rejected_with_an_old_token_uses_the_renewed_token() {
+    // Both calls are sent with the same token. The second is rejected after the first has renewed the token.
+    let service =
+        Service::new(|request, earlier| match (request.operation, earlier, request.token.as_deref()) {
+            ("login", _, _) => Step::body(json!({"access-token": format!("token-{earlier}")})),
+            (_, 1, Some("token-0")) => Step::Later(Duration::from_secs(2), Box::new(Step::status(401))),
+            (_, _, Some("token-0")) => Step::status(401),
+            _ => Step::success(request.operation),
+        });
     let client = service.client();
-    let (one, other) = tokio::join!(call(&client, "get_appointment"), call(&client, "get_appointment"));
-    one.unwrap();
-    other.unwrap();
-    assert_eq!(service.count("login"), 2, "the refused token was not the current one any more");
+    let (first, second) = tokio::join!(call(&client, "get_appointment"), call(&client, "get_appointment"));
+    first.unwrap();
+    second.unwrap();
+    assert_eq!(service.count("login"), 2, "the rejected token had already been replaced");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_tasks_that_wake_after_the_end_sign_in_once() {
-    let service = strict(Duration::from_hours(1));
+async fn concurrent_tasks_sign_in_once_after_the_token_expired() {
+    let service = service_with_token_lifetime(Duration::from_hours(1));
     let client = service.builder().max_concurrency(1_000).build().unwrap();
-    for wake in 1..=3_usize {
+    for round in 1..=3_usize {
         let calls: Vec<_> = (0..1_000)
             .map(|_| {
                 let client = client.clone();
@@ -120,15 +123,15 @@ async fn a_thousand_tasks_that_wake_after_the_end_sign_in_once() {
         for call in calls {
             call.await.unwrap().unwrap();
         }
-        assert_eq!(service.count("login"), wake);
+        assert_eq!(service.count("login"), round);
         sleep(Duration::from_hours(2)).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_the_service_ends_sooner_is_replaced_once() {
-    // The service says nothing of it: an hour is assumed, and a minute is true.
-    let service = strict(Duration::from_mins(1));
+async fn token_that_expires_early_is_replaced_once() {
+    // The client assumes a lifetime of 1 hour, but the service uses 1 minute.
+    let service = service_with_token_lifetime(Duration::from_mins(1));
     let client = service.builder().max_concurrency(100).build().unwrap();
     call(&client, "get_appointment").await.unwrap();
     sleep(Duration::from_mins(2)).await;
@@ -142,52 +145,52 @@ async fn a_token_that_the_service_ends_sooner_is_replaced_once() {
         call.await.unwrap().unwrap();
     }
     assert_eq!(service.count("login"), 2);
-    assert!(service.count("create_patient") <= 200, "each was sent once with either token at the most");
+    assert!(service.count("create_patient") <= 200, "each call was sent at most once with each token");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_401_renews_once_and_repeats_once() {
+async fn status_401_renews_the_token_once_and_resends_once() {
     let service = Service::script([Step::status(401)]);
     let error = call(&service.client(), "create_patient").await.unwrap_err();
     assert_eq!((service.count("login"), service.count("create_patient")), (2, 2));
     assert_eq!(error.kind(), ErrorKind::Unauthenticated);
     assert!(!error.may_have_been_applied());
-    let tokens: BTreeSet<_> = service.seen().into_iter().filter_map(|seen| seen.token).collect();
+    let tokens: BTreeSet<_> = service.seen().into_iter().filter_map(|request| request.token).collect();
     assert_eq!(tokens.len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_good_token_is_kept_while_renewing_fails() {
+async fn valid_token_is_used_while_renewal_fails() {
     let lifetime = Duration::from_mins(10);
-    let service = Service::new(|seen, before| match (seen.operation, before) {
+    let service = Service::new(|request, earlier| match (request.operation, earlier) {
         ("login", 0) => Step::body(json!({"access-token": "token-0"})),
         ("login", _) => Step::status(500),
-        _ => Step::success(seen.operation),
+        _ => Step::success(request.operation),
     });
     let client = service.builder().token_lifetime(lifetime).build().unwrap();
     for _ in 0..59 {
         call(&client, "get_appointment").await.unwrap();
         sleep(Duration::from_secs(10)).await;
     }
-    assert!(service.count("login") > 1, "it was tried");
+    assert!(service.count("login") > 1, "the client tried to renew the token");
     sleep(Duration::from_secs(20)).await;
     let error = call(&client, "get_appointment").await.unwrap_err();
     assert_eq!((error.kind(), error.operation()), (ErrorKind::Unavailable, Some("login")));
 }
 
 #[tokio::test(start_paused = true)]
-async fn everyone_who_waits_for_a_sign_in_is_told_why_it_failed() {
+async fn all_waiting_calls_get_the_cause_of_a_failed_sign_in() {
     let service = Service::new(|_, _| Step::NotSent);
     let client = service.client();
-    let (one, other) = tokio::join!(call(&client, "get_appointment"), call(&client, "get_appointment"));
-    for error in [one.unwrap_err(), other.unwrap_err()] {
+    let (first, second) = tokio::join!(call(&client, "get_appointment"), call(&client, "get_appointment"));
+    for error in [first.unwrap_err(), second.unwrap_err()] {
         let source = std::error::Error::source(&error).unwrap();
         assert!(source.to_string().contains("nothing was sent"), "{source}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn refused_credentials_are_not_tried_again_by_themselves() {
+async fn rejected_credentials_are_not_retried() {
     let service = Service::new(|_, _| Step::status(401));
     let error = call(&service.client(), "get_appointment").await.unwrap_err();
     assert_eq!(
@@ -198,7 +201,7 @@ async fn refused_credentials_are_not_tried_again_by_themselves() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refused_credentials_are_left_alone_for_a_while_and_what_the_login_says_is_the_logins() {
+async fn rejected_credentials_are_cached_briefly_and_reported_as_unauthenticated() {
     for status in [400, 401, 403, 404, 409, 422] {
         let service = Service::new(move |_, _| Step::status(status));
         let client = service.client();
@@ -210,7 +213,7 @@ async fn refused_credentials_are_left_alone_for_a_while_and_what_the_login_says_
                 "{status}"
             );
         }
-        assert_eq!(service.count("login"), 1, "accounts get locked");
+        assert_eq!(service.count("login"), 1, "repeated sign-ins could lock the account");
         sleep(Duration::from_secs(6)).await;
         call(&client, "delete_appointment").await.unwrap_err();
         assert_eq!(service.count("login"), 2);
@@ -218,17 +221,17 @@ async fn refused_credentials_are_left_alone_for_a_while_and_what_the_login_says_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_callback_that_panics_or_repeats_itself_does_not_end_the_session() {
+async fn session_survives_a_code_function_that_panics_or_returns_a_used_code() {
     let service = Service::script([Step::success("get_appointment")]);
-    let asked = Arc::new(Mutex::new(0));
+    let calls = Arc::new(Mutex::new(0));
     let code = OneTimeCode::from_fn(move || {
-        let asked = {
-            let mut asked = asked.lock().unwrap();
-            *asked += 1;
-            *asked
+        let call_number = {
+            let mut calls = calls.lock().unwrap();
+            *calls += 1;
+            *calls
         };
         async move {
-            assert!(asked > 1, "the first time");
+            assert!(call_number > 1, "the first call panics");
             Secret::from("123456")
         }
     });
@@ -236,23 +239,23 @@ async fn a_callback_that_panics_or_repeats_itself_does_not_end_the_session() {
     let error = call(&client, "get_appointment").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     call(&client, "get_appointment").await.unwrap();
-    // The token ends, and the callback gives the same code: it is not sent a second time.
+    // After the token has expired, the function returns the same code. It must not be sent a second time.
     sleep(Duration::from_hours(2)).await;
     let error = call(&client, "get_appointment").await.unwrap_err();
-    assert!(error.to_string().contains("used before"), "{error}");
+    assert!(error.to_string().contains("already used"), "{error}");
     assert_eq!(service.count("login"), 1);
 }
 
 #[test]
-fn a_session_survives_its_runtime() {
+fn session_survives_the_shutdown_of_its_runtime() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let first = runtime();
     let (service, client) = first.block_on(async {
         let service = Service::script([Step::success("get_appointment")]);
         let client = service.client();
-        // Begins to sign in, and is gone before that is polled once.
-        let given_up = call(&client, "get_appointment");
-        assert!(futures_util::FutureExt::now_or_never(given_up).is_none());
+        // Starts a sign-in task that is dropped with the runtime before it runs.
+        let canceled_call = call(&client, "get_appointment");
+        assert!(futures_util::FutureExt::now_or_never(canceled_call).is_none());
         (service, client.clone())
     });
     drop(first);
@@ -261,12 +264,12 @@ fn a_session_survives_its_runtime() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_code_that_was_never_sent_can_be_used_again_and_an_odd_401_does_not_end_a_token() {
-    let service = Service::new(|seen, before| match (seen.operation, before) {
+async fn unsent_code_is_reused_and_token_that_cannot_be_renewed_is_kept_after_401() {
+    let service = Service::new(|request, earlier| match (request.operation, earlier) {
         ("login", 0..5) => Step::NotSent,
         ("login", _) => Step::body(json!({"access-token": "token"})),
         ("create_patient", _) => Step::status(401),
-        _ => Step::success(seen.operation),
+        _ => Step::success(request.operation),
     });
     let client = service
         .builder()
@@ -281,33 +284,33 @@ async fn a_code_that_was_never_sent_can_be_used_again_and_an_odd_401_does_not_en
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sign_in_by_the_low_level_client_sends_its_code_once_too() {
+async fn low_level_sign_in_sends_its_code_once() {
     use carium::api::ClientIdentityExt as _;
-    for (one_time_code, sent) in [(false, 2), (true, 1)] {
-        let service = Service::new(|_, before| match before {
+    for (has_code, request_count) in [(false, 2), (true, 1)] {
+        let service = Service::new(|_, earlier| match earlier {
             0 => Step::status(503),
             _ => Step::body(json!({"access-token": "token"})),
         });
         let client = service.client();
         let login = client.api().login().body_map(|body| {
             let body = body.username("username").password("password");
-            if one_time_code { body.totp_code("123456") } else { body }
+            if has_code { body.totp_code("123456") } else { body }
         });
-        assert_eq!(login.send().await.is_ok(), !one_time_code);
-        assert_eq!(service.count("login"), sent);
+        assert_eq!(login.send().await.is_ok(), !has_code);
+        assert_eq!(service.count("login"), request_count);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_who_gives_up_does_not_make_the_others_begin_again() {
-    let service = Service::new(|seen, _| match seen.operation {
+async fn canceled_call_does_not_restart_the_sign_in_of_others() {
+    let service = Service::new(|request, _| match request.operation {
         "login" => Step::Silent,
-        _ => Step::success(seen.operation),
+        _ => Step::success(request.operation),
     });
     let client = service.client();
-    let impatient = tokio::time::timeout(Duration::from_secs(1), call(&client, "get_appointment"));
-    let (gave_up, waited) = tokio::join!(impatient, call(&client, "get_appointment"));
-    assert!(gave_up.is_err() && waited.is_err());
+    let canceled_call = tokio::time::timeout(Duration::from_secs(1), call(&client, "get_appointment"));
+    let (canceled, completed) = tokio::join!(canceled_call, call(&client, "get_appointment"));
+    assert!(canceled.is_err() && completed.is_err());
     assert_eq!(service.count("login"), 1);
 }
 
@@ -317,7 +320,7 @@ fn code_of(body: &[u8]) -> Option<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_single_code_signs_in_once_and_the_session_says_so() {
+async fn single_use_code_signs_in_once_and_then_fails_with_a_clear_error() {
     let service = Service::script([Step::success("get_appointment"), Step::status(401)]);
     let client = service
         .builder()
@@ -332,34 +335,33 @@ async fn a_single_code_signs_in_once_and_the_session_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn codes_made_from_a_secret_are_never_sent_twice() {
+async fn totp_codes_are_never_sent_twice() {
     let secret = Secret::from("JBSW Y3DP EHPK 3PXP");
-    // Every token is refused, so each call signs in, more often than codes change.
+    // Every token is rejected, so the calls sign in more often than the codes change.
     let service = Service::script([Step::status(401)]);
     let code = OneTimeCode::from_totp_secret(&secret).unwrap();
     let client = service.builder().credentials(credentials().one_time_code(code)).build().unwrap();
     for _ in 0..3 {
         call(&client, "get_appointment").await.unwrap_err();
     }
-    let logins: Vec<_> = service.seen().into_iter().filter(|seen| seen.operation == "login").collect();
-    let codes: Vec<_> = logins.iter().map(|seen| code_of(&seen.body).unwrap()).collect();
+    let logins: Vec<_> = service.seen().into_iter().filter(|request| request.operation == "login").collect();
+    let codes: Vec<_> = logins.iter().map(|request| code_of(&request.body).unwrap()).collect();
     assert!(codes.len() >= 4);
     assert!(codes.iter().all(|code| code.len() == 6 && code.bytes().all(|digit| digit.is_ascii_digit())));
-    // Each in a step of its own: the next was waited for.
+    // Each sign-in waited for the next time step.
     for pair in logins.windows(2) {
-        assert!(pair[1].after > pair[0].after);
+        assert!(pair[1].received_at > pair[0].received_at);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_callback_is_asked_each_time() {
+async fn code_function_is_called_for_each_sign_in() {
     let service = Service::script([Step::status(401)]);
-    let asked = Arc::new(Mutex::new(0));
-    let counter = Arc::clone(&asked);
+    let calls = Arc::new(Mutex::new(0));
     let code = OneTimeCode::from_fn(move || {
-        let mut asked = counter.lock().unwrap();
-        *asked += 1;
-        let code = Secret::from(format!("code-{asked}"));
+        let mut calls = calls.lock().unwrap();
+        *calls += 1;
+        let code = Secret::from(format!("code-{calls}"));
         async move { code }
     });
     let client = service.builder().credentials(credentials().one_time_code(code)).build().unwrap();
@@ -367,14 +369,14 @@ async fn a_callback_is_asked_each_time() {
     let codes: Vec<_> = service
         .seen()
         .iter()
-        .filter(|seen| seen.operation == "login")
-        .map(|seen| code_of(&seen.body))
+        .filter(|request| request.operation == "login")
+        .map(|request| code_of(&request.body))
         .collect();
     assert_eq!(codes, [Some("code-1".to_owned()), Some("code-2".to_owned())]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lifetime_is_asked_for_only_when_the_builder_did() {
+async fn token_lifetime_is_requested_only_if_configured() {
     let member = "access-token-expiration-seconds";
     for (lifetime, expected) in [(None, Value::Null), (Some(Duration::from_mins(10)), json!(600))] {
         let service = Service::script([Step::success("get_appointment")]);

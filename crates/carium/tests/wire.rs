@@ -1,7 +1,7 @@
-//! Answers that are cut short, mistyped, empty, huge, slow or not JSON: an error of the right kind each time,
-//! in time, and the token goes nowhere else.
+//! Malformed, truncated, oversized and slow responses cause an error of the right kind in time, and the token
+//! is sent to the API's origin only.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests panic to fail")]
 
 mod support;
 
@@ -13,40 +13,45 @@ use support::http_service::{HttpService, Reply};
 
 const TOKEN: &str = r#"{"access-token": "canary-token"}"#;
 
-fn signed_in(path: &str, reply: &Reply) -> Reply {
+/// The reply to a login, or `reply` to all other requests.
+fn login_or(path: &str, reply: &Reply) -> Reply {
     if path.contains("login") { Reply::json(200, TOKEN) } else { reply.clone() }
 }
 
-fn odd_answers() -> Vec<(&'static str, Reply, ErrorKind)> {
+fn invalid_responses() -> Vec<(&'static str, Reply, ErrorKind)> {
     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/vnd.api+json\r\n";
     let raw = |rest: &str| format!("{head}{rest}").into_bytes();
     let html = "<html>canary</html>";
     vec![
-        ("cut short", Reply::Bytes(raw("content-length: 1000\r\n\r\n{\"data\"")), ErrorKind::Unavailable),
-        ("cut in the head", Reply::Bytes(b"HTTP/1.1 200 OK\r\ncont".to_vec()), ErrorKind::Unavailable),
         (
-            "cut in a chunk",
+            "truncated body",
+            Reply::Bytes(raw("content-length: 1000\r\n\r\n{\"data\"")),
+            ErrorKind::Unavailable,
+        ),
+        ("truncated headers", Reply::Bytes(b"HTTP/1.1 200 OK\r\ncont".to_vec()), ErrorKind::Unavailable),
+        (
+            "truncated chunk",
             Reply::Bytes(raw("transfer-encoding: chunked\r\n\r\nff\r\n{")),
             ErrorKind::Unavailable,
         ),
         ("not HTTP", Reply::Bytes(b"220 smtp.example.com ESMTP\r\n".to_vec()), ErrorKind::Unavailable),
-        ("nothing", Reply::Bytes(Vec::new()), ErrorKind::Unavailable),
-        ("empty", Reply::json(200, ""), ErrorKind::Undecodable),
-        ("mistyped", Reply::json(200, r#"{"data": {"id": 7}}"#), ErrorKind::Undecodable),
+        ("no bytes", Reply::Bytes(Vec::new()), ErrorKind::Unavailable),
+        ("empty body", Reply::json(200, ""), ErrorKind::Undecodable),
+        ("wrong type", Reply::json(200, r#"{"data": {"id": 7}}"#), ErrorKind::Undecodable),
         ("not JSON", Reply::with(200, "text/html", &[], html), ErrorKind::Undecodable),
-        ("a proxy's page", Reply::with(503, "text/html", &[], html), ErrorKind::Unavailable),
-        ("an odd refusal", Reply::json(422, r#"{"errors": "canary"}"#), ErrorKind::Rejected),
-        ("a status that is none", Reply::json(299, "{}"), ErrorKind::Undecodable),
+        ("proxy error page", Reply::with(503, "text/html", &[], html), ErrorKind::Unavailable),
+        ("invalid error document", Reply::json(422, r#"{"errors": "canary"}"#), ErrorKind::Rejected),
+        ("unexpected status", Reply::json(299, "{}"), ErrorKind::Undecodable),
         (
-            "announced as huge",
+            "large content-length",
             Reply::Stall(raw("content-length: 99999999999\r\n\r\n")),
             ErrorKind::Undecodable,
         ),
-        ("huge", Reply::json(200, &" ".repeat(2 * 1024 * 1024)), ErrorKind::Undecodable),
-        ("silent", Reply::Stall(Vec::new()), ErrorKind::TimedOut),
-        ("stalled", Reply::Stall(raw("content-length: 1000\r\n\r\n{")), ErrorKind::TimedOut),
+        ("large body", Reply::json(200, &" ".repeat(2 * 1024 * 1024)), ErrorKind::Undecodable),
+        ("no response", Reply::Stall(Vec::new()), ErrorKind::TimedOut),
+        ("stalled body", Reply::Stall(raw("content-length: 1000\r\n\r\n{")), ErrorKind::TimedOut),
         (
-            "slow",
+            "slow body",
             Reply::Drip(raw("content-length: 1000\r\n\r\n"), Duration::from_millis(50)),
             ErrorKind::TimedOut,
         ),
@@ -54,11 +59,11 @@ fn odd_answers() -> Vec<(&'static str, Reply, ErrorKind)> {
 }
 
 #[tokio::test]
-async fn odd_answers_are_errors_of_the_right_kind_in_time() {
-    for (name, reply, kind) in odd_answers() {
+async fn invalid_responses_cause_the_right_error_kind_in_time() {
+    for (name, reply, kind) in invalid_responses() {
         for operation in ["get_appointment", "create_patient"] {
             let reply = reply.clone();
-            let service = HttpService::start(move |path| signed_in(path, &reply)).await;
+            let service = HttpService::start(move |path| login_or(path, &reply)).await;
             let client =
                 service.builder().max_response_bytes(1024 * 1024).call_timeout(Duration::from_millis(700));
             let start = Instant::now();
@@ -66,18 +71,18 @@ async fn odd_answers_are_errors_of_the_right_kind_in_time() {
             assert!(start.elapsed() < Duration::from_secs(5), "{name}: {:?}", start.elapsed());
             assert_eq!(error.kind(), kind, "{name} {operation}: {error:?}");
             assert!(!format!("{error} {error:?} {error:#?}").contains("canary"), "{name}");
-            let certainly_not_done = ["a proxy's page", "an odd refusal"].contains(&name);
-            let expected = operation == "create_patient" && !certainly_not_done;
+            let is_not_applied = ["proxy error page", "invalid error document"].contains(&name);
+            let expected = operation == "create_patient" && !is_not_applied;
             assert_eq!(error.may_have_been_applied(), expected, "{name} {operation}: {error}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_refusal_is_one_by_its_status_however_long_it_is() {
+async fn large_error_responses_are_classified_by_status() {
     for (status, kind) in [(503, ErrorKind::Unavailable), (422, ErrorKind::Rejected)] {
         let page = Reply::with(status, "text/html", &[], &"canary".repeat(1_000));
-        let service = HttpService::start(move |path| signed_in(path, &page)).await;
+        let service = HttpService::start(move |path| login_or(path, &page)).await;
         let client = service.builder().max_response_bytes(1024).build().unwrap();
         let error = call(&client, "create_patient").await.unwrap_err();
         assert_eq!((error.kind(), error.status()), (kind, Some(status)));
@@ -86,43 +91,43 @@ async fn a_refusal_is_one_by_its_status_however_long_it_is() {
 }
 
 #[tokio::test]
-async fn a_connection_that_was_never_made_was_not_used() {
-    let service = HttpService::start(|path| signed_in(path, &Reply::Bytes(Vec::new()))).await;
-    // Signed in by a service that is there; then the same client finds nobody listening.
-    let nobody = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let port = nobody.local_addr().unwrap().port();
-    drop(nobody);
+async fn connection_failure_means_that_nothing_was_sent() {
+    let service = HttpService::start(|path| login_or(path, &Reply::Bytes(Vec::new()))).await;
+    // No server listens on the port after the listener is dropped.
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
     let client = service.builder().base_url(format!("http://127.0.0.1:{port}")).build().unwrap();
     let error = call(&client, "create_patient").await.unwrap_err();
     assert_eq!((error.kind(), error.operation()), (ErrorKind::Unavailable, Some("login")));
     assert!(!error.may_have_been_applied());
-    let answered = carium::api::ClientCaredbExt::get_appointment(client.api()).id(support::ID).send().await;
-    assert!(!format!("{:?}", answered.unwrap_err()).contains(support::ID));
+    let result = carium::api::ClientCaredbExt::get_appointment(client.api()).id(support::ID).send().await;
+    assert!(!format!("{:?}", result.unwrap_err()).contains(support::ID));
 }
 
 #[tokio::test]
-async fn a_redirect_takes_the_token_nowhere() {
-    let elsewhere = HttpService::start(|_| Reply::json(200, "{}")).await;
-    let target = format!("{}/caredb/v1/org-practitioners/", elsewhere.url);
+async fn redirects_are_not_followed() {
+    let other_origin = HttpService::start(|_| Reply::json(200, "{}")).await;
+    let target = format!("{}/caredb/v1/org-practitioners/", other_origin.url);
     for status in [301, 302, 303, 307, 308] {
         let target = target.clone();
         let service = HttpService::start(move |path| {
-            signed_in(path, &Reply::with(status, "text/html", &[("location", &target)], ""))
+            login_or(path, &Reply::with(status, "text/html", &[("location", &target)], ""))
         })
         .await;
-        // What its owner sets on the HTTP client does not bring redirects back.
-        let own = reqwest::Client::builder().redirect(reqwest::redirect::Policy::limited(5));
-        let client = service.builder().http_client(own).build().unwrap();
+        // A redirect policy of a custom HTTP client is overridden.
+        let http_client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::limited(5));
+        let client = service.builder().http_client(http_client).build().unwrap();
         let error = call(&client, "get_appointment").await.unwrap_err();
         assert_eq!((error.kind(), error.status()), (ErrorKind::Undecodable, Some(status)));
         assert_eq!(error.attempts(), 1);
     }
-    assert!(elsewhere.heads().is_empty());
+    assert!(other_origin.heads().is_empty());
 }
 
 #[tokio::test]
-async fn the_token_is_on_every_call_but_the_login() {
-    let service = HttpService::start(|path| signed_in(path, &Reply::json(200, r#"{"data": []}"#))).await;
+async fn sends_the_token_with_every_call_except_login() {
+    let service = HttpService::start(|path| login_or(path, &Reply::json(200, r#"{"data": []}"#))).await;
     let client = service.builder().user_agent("clinic/1.0").build().unwrap();
     call(&client, "list_practitioners").await.unwrap();
     let heads = service.heads();
@@ -138,7 +143,7 @@ async fn the_token_is_on_every_call_but_the_login() {
 }
 
 #[test]
-fn base_urls_that_could_leak_are_refused_by_name() {
+fn rejects_unsafe_base_urls_and_lists_all_invalid_settings() {
     for url in
         ["https://me:canary@example.com", "http://api.carium.com", "https://example.com?canary", "canary"]
     {
@@ -153,5 +158,5 @@ fn base_urls_that_could_leak_are_refused_by_name() {
     assert!(plain.credentials(credentials).build().is_ok());
     let error =
         Carium::builder().base_url("x").max_concurrency(0).token_lifetime(Duration::from_hours(2)).build();
-    assert_eq!(error.unwrap_err().problems().len(), 4, "all at once");
+    assert_eq!(error.unwrap_err().problems().len(), 4, "all problems are listed");
 }

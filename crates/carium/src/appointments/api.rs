@@ -1,4 +1,4 @@
-//! The service, over the client.
+//! The implementation of [`Appointments`] for the Carium API.
 
 use async_trait::async_trait;
 use carium_api::types::{self, AppointmentId, OrganizationId};
@@ -12,31 +12,31 @@ use crate::error::Error;
 use crate::outcome;
 use crate::page::{Items, ListOptions, PageCursor, items};
 
-/// The service, over the client.
+/// The implementation of [`Appointments`] for the Carium API.
 pub(crate) struct ApiAppointments {
     pub(crate) client: Client,
-    /// Whose vocabularies are listed.
+    /// The organization whose practitioners, statuses and types are listed.
     pub(crate) organization: Option<OrganizationId>,
 }
 
-/// A list of one of the three vocabularies.
-macro_rules! vocabulary {
+/// Expands to a list of practitioners, statuses or types.
+macro_rules! list_lookup {
     ($self:ident, $options:ident, $operation:ident, $method:ident) => {{
-        let (organization, size) = ($self.organization, $options.page_size);
-        let begin = move |client: Client, page: PageCursor| async move {
-            let mut list = client.$method();
+        let (organization, page_size) = ($self.organization, $options.page_size);
+        let request_page = move |client: Client, page: PageCursor| async move {
+            let mut request = client.$method();
             if let Some(organization) = organization {
-                list = list.organization_id(organization);
+                request = request.organization_id(organization);
             }
             if let Some(number) = page.as_number() {
-                list = list.page_number(number);
+                request = request.page_number(number);
             }
-            if let Some(size) = size {
-                list = list.page_size(size);
+            if let Some(page_size) = page_size {
+                request = request.page_size(page_size);
             }
-            list.send().await
+            request.send().await
         };
-        items($self.client.clone(), &operations::$operation, $options.page, begin)
+        items($self.client.clone(), &operations::$operation, $options.page, request_page)
     }};
 }
 
@@ -45,13 +45,13 @@ impl Appointments for ApiAppointments {
     async fn create(&self, appointment: NewAppointment) -> Result<AppointmentId, Error> {
         let data = types::required::CreateAppointmentData { attributes: appointment.0 }.into();
         let body = types::required::CreateAppointmentRequest { data };
-        let answered = self.client.create_appointment().body(body).send().await;
-        outcome::of(&operations::CREATE_APPOINTMENT, answered).map(|(document, _)| document.data.id)
+        let result = self.client.create_appointment().body(body).send().await;
+        outcome::of(&operations::CREATE_APPOINTMENT, result).map(|(document, _)| document.data.id)
     }
 
     async fn get(&self, id: AppointmentId) -> Result<Appointment, Error> {
-        let answered = self.client.get_appointment().id(id).send().await;
-        outcome::of(&operations::GET_APPOINTMENT, answered).map(|(document, _)| document.data.into())
+        let result = self.client.get_appointment().id(id).send().await;
+        outcome::of(&operations::GET_APPOINTMENT, result).map(|(document, _)| document.data.into())
     }
 
     async fn update(&self, id: AppointmentId, update: AppointmentUpdate) -> Result<Appointment, Error> {
@@ -64,19 +64,19 @@ impl Appointments for ApiAppointments {
     }
 
     async fn delete(&self, id: AppointmentId) -> Result<(), Error> {
-        let answered = self.client.delete_appointment().id(id).send().await;
-        outcome::of(&operations::DELETE_APPOINTMENT, answered).map(drop)
+        let result = self.client.delete_appointment().id(id).send().await;
+        outcome::of(&operations::DELETE_APPOINTMENT, result).map(drop)
     }
 
     fn practitioners(&self, options: ListOptions) -> Items<Practitioner> {
-        vocabulary!(self, options, LIST_PRACTITIONERS, list_practitioners)
+        list_lookup!(self, options, LIST_PRACTITIONERS, list_practitioners)
     }
 
     fn statuses(&self, options: ListOptions) -> Items<AppointmentStatus> {
-        vocabulary!(self, options, LIST_APPOINTMENT_STATUSES, list_appointment_statuses)
+        list_lookup!(self, options, LIST_APPOINTMENT_STATUSES, list_appointment_statuses)
     }
 
     fn types(&self, options: ListOptions) -> Items<AppointmentType> {
-        vocabulary!(self, options, LIST_APPOINTMENT_TYPES, list_appointment_types)
+        list_lookup!(self, options, LIST_APPOINTMENT_TYPES, list_appointment_types)
     }
 }

@@ -1,4 +1,4 @@
-//! What an appointment draws on: practitioners, statuses, types.
+//! The lookups that an appointment refers to: practitioners, statuses and types.
 
 use carium_api::types::{
     AppointmentStatusId, AppointmentStatusList, AppointmentTypeId, AppointmentTypeList, PractitionerId,
@@ -8,7 +8,9 @@ use carium_api::types::{
 use crate::lookups::named;
 
 named! {
-    /// Someone with whom an appointment can be booked. `Debug` does not show the name, which is a person's.
+    /// A practitioner with whom appointments can be booked.
+    ///
+    /// `Debug` does not show the name, because it is a person's name.
     Practitioner, PractitionerId, PractitionerList, false
 }
 named! {

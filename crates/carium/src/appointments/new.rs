@@ -1,4 +1,4 @@
-//! Appointments that can be booked.
+//! New appointments.
 
 use std::fmt;
 
@@ -7,21 +7,21 @@ use carium_api::types::{
     self, AppointmentStatusId, AppointmentTypeId, IndividualId, OrganizationId, PractitionerId,
 };
 
-use super::rules::{check_url, in_order};
+use super::rules::{check_times, check_url};
 use crate::error::Error;
 use crate::problem::required;
 
-/// An appointment that can be booked.
+/// An appointment to create, which satisfies the rules of the API.
 #[derive(Clone, PartialEq)]
 pub struct NewAppointment(pub(super) types::NewAppointment);
 
 impl NewAppointment {
-    /// Begins to describe an appointment.
+    /// Returns a builder for an appointment.
     pub fn builder() -> NewAppointmentBuilder {
         NewAppointmentBuilder::default()
     }
 
-    /// All of it, as it is sent.
+    /// Returns the attributes as they are sent to the API.
     pub fn attributes(&self) -> &types::NewAppointment {
         &self.0
     }
@@ -33,15 +33,16 @@ impl fmt::Debug for NewAppointment {
     }
 }
 
-/// What is known so far of an appointment that is to be booked. Source of the rules: the table of the vendor's
-/// Examples page.
+/// A builder for [`NewAppointment`].
+///
+/// The rules come from the table on the vendor's Examples page.
 #[derive(Clone, Default)]
 pub struct NewAppointmentBuilder {
     organization: Option<OrganizationId>,
     patient: Option<IndividualId>,
     practitioner: Option<PractitionerId>,
     status: Option<AppointmentStatusId>,
-    kind: Option<AppointmentTypeId>,
+    appointment_type: Option<AppointmentTypeId>,
     start: Option<DateTime>,
     end: Option<DateTime>,
     with_video_channel: bool,
@@ -53,100 +54,104 @@ pub struct NewAppointmentBuilder {
 }
 
 impl NewAppointmentBuilder {
-    /// The organization. Required.
+    /// Sets the organization. Required.
     #[must_use]
     pub fn organization(mut self, organization: OrganizationId) -> Self {
         self.organization = Some(organization);
         self
     }
 
-    /// The patient. Required.
+    /// Sets the patient. Required.
     #[must_use]
     pub fn patient(mut self, patient: IndividualId) -> Self {
         self.patient = Some(patient);
         self
     }
 
-    /// The practitioner, from [`Appointments::practitioners`](super::Appointments::practitioners). Required.
+    /// Sets the practitioner, from [`Appointments::practitioners`](super::Appointments::practitioners).
+    /// Required.
     #[must_use]
     pub fn practitioner(mut self, practitioner: PractitionerId) -> Self {
         self.practitioner = Some(practitioner);
         self
     }
 
-    /// The status, from [`Appointments::statuses`](super::Appointments::statuses). Required.
+    /// Sets the status, from [`Appointments::statuses`](super::Appointments::statuses). Required.
     #[must_use]
     pub fn status(mut self, status: AppointmentStatusId) -> Self {
         self.status = Some(status);
         self
     }
 
-    /// The type, from [`Appointments::types`](super::Appointments::types). Required.
+    /// Sets the type, from [`Appointments::types`](super::Appointments::types). Required.
     #[must_use]
-    pub fn appointment_type(mut self, kind: AppointmentTypeId) -> Self {
-        self.kind = Some(kind);
+    pub fn appointment_type(mut self, appointment_type: AppointmentTypeId) -> Self {
+        self.appointment_type = Some(appointment_type);
         self
     }
 
-    /// When it starts and when it ends, which is later. Required.
+    /// Sets the start and the end. The end must be after the start. Required.
     #[must_use]
     pub fn between(mut self, start: DateTime, end: DateTime) -> Self {
         (self.start, self.end) = (Some(start), Some(end));
         self
     }
 
-    /// The same with what is known of it.
+    /// Sets the start and the end, either of which may be unknown.
     pub(crate) fn between_as_known(mut self, start: Option<DateTime>, end: Option<DateTime>) -> Self {
         (self.start, self.end) = (start, end);
         self
     }
 
-    /// With a video channel of the platform. The two URLs have no place then.
+    /// Adds a video channel of the platform to the appointment.
+    ///
+    /// It cannot be combined with [`guest_url`](Self::guest_url) and [`host_url`](Self::host_url).
     #[must_use]
     pub fn with_video_channel(mut self) -> Self {
         self.with_video_channel = true;
         self
     }
 
-    /// Where the patient joins the call, when the platform's video channel is not used.
+    /// Sets the URL at which the patient joins the call, if the platform's video channel is not used.
     #[must_use]
     pub fn guest_url(mut self, url: impl Into<String>) -> Self {
         self.guest_url = Some(url.into());
         self
     }
 
-    /// Where the practitioner joins the call, when the platform's video channel is not used.
+    /// Sets the URL at which the practitioner joins the call, if the platform's video channel is not used.
     #[must_use]
     pub fn host_url(mut self, url: impl Into<String>) -> Self {
         self.host_url = Some(url.into());
         self
     }
 
-    /// What it is about.
+    /// Sets the description.
     #[must_use]
     pub fn description(mut self, text: impl Into<String>) -> Self {
         self.description = Some(text.into());
         self
     }
 
-    /// Instructions for the patient, often a link for rescheduling.
+    /// Sets the instructions for the patient, often a link for rescheduling.
     #[must_use]
     pub fn patient_instruction(mut self, text: impl Into<String>) -> Self {
         self.patient_instruction = Some(text.into());
         self
     }
 
-    /// Where it takes place.
+    /// Sets the location.
     #[must_use]
     pub fn location(mut self, text: impl Into<String>) -> Self {
         self.location = Some(text.into());
         self
     }
 
-    /// The appointment, if it can be booked.
+    /// Creates the [`NewAppointment`].
     ///
     /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput): [`Error::problems`] names every field that is wrong.
+    /// Returns [`InvalidInput`](crate::ErrorKind::InvalidInput) if fields are missing or invalid.
+    /// [`Error::problems`] lists all of them.
     pub fn build(self) -> Result<NewAppointment, Error> {
         let mut problems = Vec::new();
         let organization_id = required("organization-id", self.organization, &mut problems);
@@ -155,8 +160,8 @@ impl NewAppointmentBuilder {
         let start_time = required("start-time", self.start, &mut problems);
         let end_time = required("end-time", self.end, &mut problems);
         let status_id = required("status-id", self.status, &mut problems);
-        let type_id = required("type-id", self.kind, &mut problems);
-        in_order(start_time, end_time, &mut problems);
+        let type_id = required("type-id", self.appointment_type, &mut problems);
+        check_times(start_time, end_time, &mut problems);
         for (field, url) in [("guest-url", self.guest_url.as_deref()), ("host-url", self.host_url.as_deref())]
         {
             check_url(field, url, self.with_video_channel, &mut problems);
@@ -181,7 +186,7 @@ impl NewAppointmentBuilder {
             problems.as_slice(),
         )
         else {
-            return Err(Error::invalid("the appointment cannot be booked as given", problems));
+            return Err(Error::invalid("the appointment is invalid", problems));
         };
         let mut attributes = types::NewAppointment::from(types::required::NewAppointment {
             organization_id,

@@ -1,79 +1,84 @@
-//! Changes to appointments.
+//! Updates of appointments.
 
 use std::fmt;
 
 use carium_api::types::{self, AppointmentStatusId, AppointmentTypeId, PractitionerId};
 use carium_api::{Change, DateTime};
 
-use super::rules::{check_url, in_order};
+use super::rules::{check_times, check_url};
 use crate::error::Error;
 
-/// A change to an appointment. Begins as one that changes nothing, which is refused when it is sent.
+/// An update of an appointment. Only the fields that are set are changed.
+///
+/// The default value changes nothing. It is rejected by [`check`](Self::check) and is not sent.
+///
+/// # Examples
 ///
 /// ```
 /// use carium::Change;
 /// use carium::appointments::AppointmentUpdate;
 ///
-/// let moved = AppointmentUpdate::default()
+/// let update = AppointmentUpdate::default()
 ///     .between("2030-01-01T10:00:00Z".parse()?, "2030-01-01T10:30:00Z".parse()?)
 ///     .location(Change::Clear);
-/// assert!(moved.check().is_ok());
+/// assert!(update.check().is_ok());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Default, PartialEq)]
 pub struct AppointmentUpdate(pub(super) types::AppointmentChanges);
 
 impl AppointmentUpdate {
-    /// Moves it: when it starts and when it ends, which is later.
+    /// Changes the start and the end. The end must be after the start.
     #[must_use]
     pub fn between(mut self, start: DateTime, end: DateTime) -> Self {
         (self.0.start_time, self.0.end_time) = (Some(start), Some(end));
         self
     }
 
-    /// Gives it another practitioner.
+    /// Changes the practitioner.
     #[must_use]
     pub fn practitioner(mut self, practitioner: PractitionerId) -> Self {
         self.0.practitioner_id = Some(practitioner);
         self
     }
 
-    /// Gives it another status.
+    /// Changes the status.
     #[must_use]
     pub fn status(mut self, status: AppointmentStatusId) -> Self {
         self.0.status_id = Some(status);
         self
     }
 
-    /// Gives it another type.
+    /// Changes the type.
     #[must_use]
-    pub fn appointment_type(mut self, kind: AppointmentTypeId) -> Self {
-        self.0.type_id = Some(kind);
+    pub fn appointment_type(mut self, appointment_type: AppointmentTypeId) -> Self {
+        self.0.type_id = Some(appointment_type);
         self
     }
 
-    /// Attaches a video channel of the platform, or does without. With one, the two URLs cannot be set.
+    /// Sets whether the appointment has a video channel of the platform. If it has one, the two URLs cannot be
+    /// set.
     #[must_use]
     pub fn video_channel(mut self, attach: bool) -> Self {
         self.0.add_video_channel = Some(attach);
         self
     }
 
-    /// Sets or clears where the patient joins the call.
+    /// Sets or clears the URL at which the patient joins the call.
     #[must_use]
     pub fn guest_url(mut self, url: impl Into<Change<String>>) -> Self {
         self.0.guest_url = url.into();
         self
     }
 
-    /// Sets or clears where the practitioner joins the call.
+    /// Sets or clears the URL at which the practitioner joins the call.
     #[must_use]
     pub fn host_url(mut self, url: impl Into<Change<String>>) -> Self {
         self.0.host_url = url.into();
         self
     }
 
-    /// Sets or clears what it is about.
+    /// Sets or clears the description.
     #[must_use]
     pub fn description(mut self, text: impl Into<Change<String>>) -> Self {
         self.0.description = text.into();
@@ -87,35 +92,35 @@ impl AppointmentUpdate {
         self
     }
 
-    /// Sets or clears where it takes place.
+    /// Sets or clears the location.
     #[must_use]
     pub fn location(mut self, text: impl Into<Change<String>>) -> Self {
         self.0.location = text.into();
         self
     }
 
-    /// Whether it can be sent.
+    /// Checks the update without sending it.
     ///
     /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput): it changes nothing, or breaks a rule of the vendor's
-    /// page; [`Error::problems`] names every field that is wrong.
+    /// Returns [`InvalidInput`](crate::ErrorKind::InvalidInput) if the update changes nothing or a field is
+    /// invalid. [`Error::problems`] lists all invalid fields.
     pub fn check(&self) -> Result<(), Error> {
         if *self == Self::default() {
-            return Err(Error::invalid("the update changes nothing; give what is to change", Vec::new()));
+            return Err(Error::invalid("the update is empty; set at least one field", Vec::new()));
         }
         let mut problems = Vec::new();
-        in_order(self.0.start_time, self.0.end_time, &mut problems);
-        let with_channel = self.0.add_video_channel == Some(true);
+        check_times(self.0.start_time, self.0.end_time, &mut problems);
+        let has_video_channel = self.0.add_video_channel == Some(true);
         for (field, url) in [("guest-url", &self.0.guest_url), ("host-url", &self.0.host_url)] {
-            check_url(field, url.value().map(String::as_str), with_channel, &mut problems);
+            check_url(field, url.value().map(String::as_str), has_video_channel, &mut problems);
         }
         if problems.is_empty() {
             return Ok(());
         }
-        Err(Error::invalid("the appointment cannot be changed as given", problems))
+        Err(Error::invalid("the appointment update is invalid", problems))
     }
 
-    /// All of it, as it is sent.
+    /// Returns the changes as they are sent to the API.
     pub fn attributes(&self) -> &types::AppointmentChanges {
         &self.0
     }

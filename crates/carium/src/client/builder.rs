@@ -1,4 +1,4 @@
-//! What a client is set to.
+//! The builder for a client.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,16 +12,19 @@ use crate::documents::{HttpTransfers, Transfers, Tries};
 use crate::error::{Error, ErrorKind};
 use crate::problem::Problem;
 use crate::session::{Clock, Credentials, Session};
-use crate::transport::{self, Budget, RetryPolicy, Settings, Wire};
+use crate::transport::{self, ReqwestTransport, RetryBudget, RetryPolicy, TransportSettings};
 
-/// Where the service is, unless told otherwise.
-const BASE_URL: &str = "https://api.carium.com";
-/// What a deadline is cut to: past any use, and within what a clock can add.
-const LONGEST_DEADLINE: Duration = Duration::from_hours(24 * 365);
-/// The lifetimes of a token that can be asked for, in seconds (reference pages).
-const LIFETIMES: std::ops::RangeInclusive<u64> = 1..=3600;
+const DEFAULT_BASE_URL: &str = "https://api.carium.com";
+/// The upper bound for timeouts. It keeps `Instant + timeout` from overflowing.
+const MAX_TIMEOUT: Duration = Duration::from_hours(24 * 365);
+/// The token lifetimes that the API accepts, in seconds, from the vendor's reference pages.
+const TOKEN_LIFETIMES: std::ops::RangeInclusive<u64> = 1..=3600;
 
-/// Sets up a [`Carium`].
+/// A builder for a [`Carium`] client.
+///
+/// [`credentials`](Self::credentials) is required. All other settings have defaults.
+///
+/// # Examples
 ///
 /// ```
 /// use carium::{Carium, Credentials};
@@ -42,11 +45,11 @@ pub struct CariumBuilder {
     call_timeout: Duration,
     attempt_timeout: Duration,
     connect_timeout: Duration,
-    retry: RetryPolicy,
-    in_flight: usize,
+    retry_policy: RetryPolicy,
+    max_concurrency: usize,
     max_response_bytes: usize,
     user_agent: String,
-    http: Option<reqwest::ClientBuilder>,
+    http_client: Option<reqwest::ClientBuilder>,
     transport: Option<Arc<dyn Transport>>,
     transfer_idle_timeout: Duration,
     transfer_http_client: Option<reqwest::ClientBuilder>,
@@ -58,7 +61,7 @@ pub struct CariumBuilder {
 impl Default for CariumBuilder {
     fn default() -> Self {
         Self {
-            base_url: BASE_URL.to_owned(),
+            base_url: DEFAULT_BASE_URL.to_owned(),
             allow_plain_http: false,
             credentials: None,
             token_lifetime: None,
@@ -66,11 +69,11 @@ impl Default for CariumBuilder {
             call_timeout: Duration::from_mins(1),
             attempt_timeout: Duration::from_secs(20),
             connect_timeout: Duration::from_secs(5),
-            retry: RetryPolicy::default(),
-            in_flight: 64,
+            retry_policy: RetryPolicy::default(),
+            max_concurrency: 64,
             max_response_bytes: 16 * 1024 * 1024,
             user_agent: concat!("carium-rust/", env!("CARGO_PKG_VERSION")).to_owned(),
-            http: None,
+            http_client: None,
             transport: None,
             transfer_idle_timeout: Duration::from_mins(1),
             transfer_http_client: None,
@@ -84,194 +87,225 @@ impl Default for CariumBuilder {
 }
 
 impl CariumBuilder {
-    /// The root of the API. Left out, `https://api.carium.com`. Plain http is refused, loopback aside.
+    /// Sets the base URL of the API. Defaults to `https://api.carium.com`.
+    ///
+    /// The scheme must be `https`, except for loopback addresses.
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
         self.base_url = url.into();
         self
     }
 
-    /// Takes a base URL of plain http to another machine: patients' records and the token can be read on the
-    /// way. For test networks, with invented patients.
+    /// Allows a base URL with the scheme `http` for other machines.
+    ///
+    /// Patient records and the access token are then readable on the network. Use this only on test networks
+    /// and with invented patients.
     pub fn dangerously_allow_plain_http(mut self) -> Self {
         self.allow_plain_http = true;
         self
     }
 
-    /// Who signs in. Required.
+    /// Sets the credentials to sign in with. Required.
     pub fn credentials(mut self, credentials: Credentials) -> Self {
         self.credentials = Some(credentials);
         self
     }
 
-    /// How long an access token is asked to last: 1 second to 1 hour. Left out, nothing is asked for, and an
-    /// hour is assumed. A token is renewed before it ends, so this need not fit the length of a job.
+    /// Sets the lifetime to request for access tokens, from 1 second to 1 hour.
+    ///
+    /// If unset, no lifetime is requested and the client assumes 1 hour. Tokens are renewed before they expire,
+    /// so the lifetime can be shorter than a job.
     pub fn token_lifetime(mut self, lifetime: Duration) -> Self {
         self.token_lifetime = Some(lifetime);
         self
     }
 
-    /// The organization whose vocabularies are listed, and that new patients and appointments begin with.
+    /// Sets the default organization.
+    ///
+    /// It is preset in [`Carium::new_patient`], [`Carium::new_appointment`] and [`Carium::new_document`], and
+    /// it is the organization whose practitioners, statuses, types and document classes are listed.
     pub fn organization(mut self, organization: OrganizationId) -> Self {
         self.organization = Some(organization);
         self
     }
 
-    /// How long a call may take in all, with every wait and repetition. Left out, 1 minute.
-    pub fn call_timeout(mut self, deadline: Duration) -> Self {
-        self.call_timeout = deadline;
+    /// Sets the time limit for a whole call, including all retries and delays. Defaults to 1 minute.
+    pub fn call_timeout(mut self, timeout: Duration) -> Self {
+        self.call_timeout = timeout;
         self
     }
 
-    /// How long one try may take, from connecting to the last byte. Left out, 20 seconds.
+    /// Sets the time limit for one attempt, from connecting to the last byte of the response. Defaults to 20
+    /// seconds.
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.attempt_timeout = timeout;
         self
     }
 
-    /// How long connecting may take: half of the timeout for a try at the most. Left out, 5 seconds.
+    /// Sets the time limit for establishing a connection. Defaults to 5 seconds.
+    ///
+    /// The effective limit is at most half of the [attempt timeout](Self::attempt_timeout) and half of the
+    /// [call timeout](Self::call_timeout).
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
     }
 
-    /// How often and how soon a call is repeated.
+    /// Sets the retry policy: the number of attempts and the delays between them.
     pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
-        self.retry = policy;
+        self.retry_policy = policy;
         self
     }
 
-    /// How many requests may be in flight at a time. Left out, 64.
+    /// Sets the maximum number of concurrent requests. Defaults to 64. Must be at least 1.
+    ///
+    /// Further calls wait for a free slot until their call timeout.
     pub fn max_concurrency(mut self, requests: usize) -> Self {
-        self.in_flight = requests;
+        self.max_concurrency = requests;
         self
     }
 
-    /// How large an answer may be, in bytes. Left out, 16 MiB.
+    /// Sets the maximum size of a response body in bytes. Defaults to 16 MiB.
     pub fn max_response_bytes(mut self, bytes: usize) -> Self {
         self.max_response_bytes = bytes;
         self
     }
 
-    /// What the program calls itself.
+    /// Sets the `User-Agent` header. Defaults to `carium-rust/` and the version of this crate.
     pub fn user_agent(mut self, name: impl Into<String>) -> Self {
         self.user_agent = name.into();
         self
     }
 
-    /// An HTTP client of one's own making, for proxies, certificates and the like. Redirects and repetitions
-    /// are switched off on it, and the timeout of connecting and the user agent are set, whatever it says of
-    /// them. Give it no cookie store: the service needs none, and what it keeps would be sent.
+    /// Sets a custom HTTP client for the API, for example to configure a proxy or certificates.
+    ///
+    /// The following settings are overridden: redirects, retries, response decompression and verbose connection
+    /// logs are disabled, and the connect timeout and the user agent are set from this builder.
+    ///
+    /// Do not enable a cookie store. The service does not need cookies, and stored cookies would be sent with
+    /// later requests.
     pub fn http_client(mut self, http: reqwest::ClientBuilder) -> Self {
-        self.http = Some(http);
+        self.http_client = Some(http);
         self
     }
 
-    /// A transport of one's own, in place of the HTTP client. Every other part stays around it; what is set for
-    /// the HTTP client (`http`, `connect_timeout`, `user_agent`, `max_response_bytes`) has no effect then.
+    /// Replaces the HTTP client with a custom transport.
+    ///
+    /// Sign-in, retries, timeouts and the concurrency limit still apply. The settings
+    /// [`http_client`](Self::http_client), [`connect_timeout`](Self::connect_timeout),
+    /// [`user_agent`](Self::user_agent) and [`max_response_bytes`](Self::max_response_bytes) have no effect on
+    /// a custom transport.
     pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
         self.transport = Some(transport);
         self
     }
 
-    /// How long nothing may move while a file is sent to the object store, or comes from there. Left out, 1
-    /// minute. A transfer as a whole has no deadline.
+    /// Sets how long a file transfer may make no progress before it fails. Defaults to 1 minute. Must not be
+    /// zero.
     ///
-    /// What the system has taken to send counts as moved, which may be some MiB: on a line that needs longer for
-    /// those, this has to be longer.
-    pub fn transfer_idle_timeout(mut self, silence: Duration) -> Self {
-        self.transfer_idle_timeout = silence;
+    /// A transfer has no limit on its total duration.
+    ///
+    /// Data counts as sent when the operating system has buffered it, which can be several MiB. On a slow
+    /// connection, set this to more than the time that it takes to send the buffered data.
+    pub fn transfer_idle_timeout(mut self, timeout: Duration) -> Self {
+        self.transfer_idle_timeout = timeout;
         self
     }
 
-    /// An HTTP client of one's own making for the object store, for proxies, certificates and the like. It is
-    /// apart from the client of the API, so that no token can get there. Redirects, repetitions and HTTP/2 are
-    /// switched off on it, and the timeout of connecting and the user agent are set, whatever it says of them.
-    /// Give it no cookie store, and least of all one that the API's client has too.
+    /// Sets a custom HTTP client for the object store, for example to configure a proxy or certificates.
+    ///
+    /// It is separate from the client for the API, so that the access token cannot reach the object store. The
+    /// same settings are overridden as for [`http_client`](Self::http_client), and HTTP/2 is disabled.
+    ///
+    /// Do not enable a cookie store, and in particular do not share one with the API's client.
     pub fn transfer_http_client(mut self, http: reqwest::ClientBuilder) -> Self {
         self.transfer_http_client = Some(http);
         self
     }
 
-    /// Transfers of one's own, in place of those over HTTP.
+    /// Replaces the HTTP file transfers with a custom implementation.
     pub fn transfers(mut self, transfers: Arc<dyn Transfers>) -> Self {
         self.transfers = Some(transfers);
         self
     }
 
-    /// Where the jitter comes from: a number from 0 to 1. For tests that must be exact.
+    /// Sets the source of jitter, which returns numbers from 0 to 1. For tests that need exact delays.
     #[doc(hidden)]
     pub fn random(mut self, random: impl Fn() -> f64 + Send + Sync + 'static) -> Self {
         self.random = Arc::new(random);
         self
     }
 
-    /// What time it is, in seconds since 1970, for one-time codes. For tests that must be exact.
+    /// Sets the clock for one-time codes, in seconds since the Unix epoch. For tests that need exact times.
     #[doc(hidden)]
     pub fn clock(mut self, clock: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// The client. Sends nothing yet.
+    /// Creates the client. Sends no request.
     ///
     /// # Errors
-    /// [`InvalidInput`](ErrorKind::InvalidInput): what is missing or cannot be; all of it is named.
+    /// Returns [`InvalidInput`](ErrorKind::InvalidInput) if settings are missing or invalid, or if the HTTP
+    /// client cannot be created. [`Error::problems`] lists all invalid settings.
     pub fn build(self) -> Result<Carium, Error> {
         let mut problems = Vec::new();
         let base_url = self.checked_base_url(&mut problems);
         if self.credentials.is_none() {
-            problems.push(Problem::new("credentials", "are missing: give a username and a password"));
+            problems.push(Problem::new("credentials", "are missing; set a username and a password"));
         }
-        if self.token_lifetime.is_some_and(|lifetime| !LIFETIMES.contains(&lifetime.as_secs())) {
-            problems.push(Problem::new("token-lifetime", "is not from 1 second to 1 hour"));
+        if self.token_lifetime.is_some_and(|lifetime| !TOKEN_LIFETIMES.contains(&lifetime.as_secs())) {
+            problems.push(Problem::new("token-lifetime", "must be between 1 second and 1 hour"));
         }
         if http::HeaderValue::try_from(&self.user_agent).is_err() {
-            problems.push(Problem::new("user-agent", "has characters that no header can hold"));
+            problems.push(Problem::new("user-agent", "contains characters that are not allowed in a header"));
         }
-        if self.in_flight == 0 {
-            problems.push(Problem::new("concurrency-limit", "is 0, which nothing would get through"));
+        if self.max_concurrency == 0 {
+            problems.push(Problem::new("max-concurrency", "must be at least 1"));
         }
         if self.transfer_idle_timeout.is_zero() {
-            problems.push(Problem::new("transfer-silence", "is 0, which no transfer would survive"));
+            problems.push(Problem::new("transfer-idle-timeout", "must be greater than 0"));
         }
         let (Some(base_url), Some(credentials), []) = (base_url, self.credentials, problems.as_slice())
         else {
-            return Err(Error::invalid("the client cannot be set up as given", problems));
+            return Err(Error::invalid("the client configuration is invalid", problems));
         };
-        let settings = Settings {
-            call_timeout: self.call_timeout.min(LONGEST_DEADLINE),
-            attempt_timeout: self.attempt_timeout.min(LONGEST_DEADLINE),
-            in_flight: self.in_flight,
-            retry: self.retry,
+        let settings = TransportSettings {
+            call_timeout: self.call_timeout.min(MAX_TIMEOUT),
+            attempt_timeout: self.attempt_timeout.min(MAX_TIMEOUT),
+            max_concurrency: self.max_concurrency,
+            retry_policy: self.retry_policy,
             random: self.random,
             server: base_url.host().into(),
         };
         let connect_timeout =
             self.connect_timeout.min(settings.attempt_timeout / 2).min(settings.call_timeout / 2);
-        let plain = base_url.is_plain_http();
-        let http =
-            |own: Option<reqwest::ClientBuilder>| http_client(own, plain, connect_timeout, &self.user_agent);
-        let innermost = match self.transport {
-            Some(transport) => transport,
-            None => Arc::new(Wire::new(built(http(self.http))?, self.max_response_bytes)),
+        let is_plain_http = base_url.is_plain_http();
+        let configure = |custom: Option<reqwest::ClientBuilder>| {
+            configure_http_client(custom, is_plain_http, connect_timeout, &self.user_agent)
+        };
+        let innermost = if let Some(transport) = self.transport {
+            transport
+        } else {
+            let client = build_http_client(configure(self.http_client))?;
+            Arc::new(ReqwestTransport::new(client, self.max_response_bytes))
         };
         let transfers = if let Some(transfers) = self.transfers {
             transfers
         } else {
-            let client = built(http(self.transfer_http_client).http1_only())?;
-            Arc::new(HttpTransfers::new(client, self.transfer_idle_timeout.min(LONGEST_DEADLINE), plain))
+            let client = build_http_client(configure(self.transfer_http_client).http1_only())?;
+            Arc::new(HttpTransfers::new(client, self.transfer_idle_timeout.min(MAX_TIMEOUT), is_plain_http))
         };
-        let tries = Tries::new(settings.retry.clone(), Arc::clone(&settings.random));
-        let budget = Arc::new(Budget::new());
+        let tries = Tries::new(settings.retry_policy.clone(), Arc::clone(&settings.random));
+        let budget = Arc::new(RetryBudget::new());
         let session = Session::new(
             credentials,
             base_url.clone(),
-            transport::without_session(&innermost, &settings, &budget),
+            transport::unauthenticated(&innermost, &settings, &budget),
             self.token_lifetime.map(|lifetime| Duration::from_secs(lifetime.as_secs())),
             self.clock,
         );
         let session = Arc::new(session);
-        let transport = transport::with_session(&innermost, Arc::clone(&session), &settings, &budget);
+        let transport = transport::authenticated(&innermost, Arc::clone(&session), &settings, &budget);
         Ok(Carium::new(
             Client::with_shared_transport(base_url, transport),
             session,
@@ -282,44 +316,45 @@ impl CariumBuilder {
     }
 
     fn checked_base_url(&self, problems: &mut Vec<Problem>) -> Option<BaseUrl> {
-        let read = if self.allow_plain_http {
+        let parsed = if self.allow_plain_http {
             BaseUrl::parse_allowing_plain_http(&self.base_url)
         } else {
             self.base_url.parse()
         };
-        read.map_err(|error| problems.push(Problem::new("base-url", error.message()))).ok()
+        parsed.map_err(|error| problems.push(Problem::new("base-url", error.message()))).ok()
     }
 }
 
-/// What any HTTP client of ours is set to. Where its maker has made one, that is kept but for this.
-fn http_client(
-    own: Option<reqwest::ClientBuilder>,
-    plain: bool,
+/// Applies the settings that every HTTP client of this crate needs, to the custom builder if one was set.
+fn configure_http_client(
+    custom: Option<reqwest::ClientBuilder>,
+    is_plain_http: bool,
     connect_timeout: Duration,
     user_agent: &str,
 ) -> reqwest::ClientBuilder {
-    let is_own = own.is_some();
-    let http = own
+    let is_custom = custom.is_some();
+    let http = custom
         .unwrap_or_default()
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
-        // Another crate may have switched these on for everyone: bytes are wanted as they are stored.
+        // Another crate in the program can enable these features of `reqwest`. Downloads need the bytes as
+        // stored.
         .no_gzip()
         .no_brotli()
         .no_zstd()
         .no_deflate()
-        // It writes whole requests and answers into the log.
+        // Verbose mode logs whole requests and responses.
         .connection_verbose(false)
-        // A connection that is not made in time was not used, which a try that times out cannot say.
+        // After a connect timeout it is certain that nothing was sent. After an attempt timeout it is not.
         .connect_timeout(connect_timeout)
         .user_agent(user_agent);
-    // Plain http is for this machine; a proxy of the environment is another.
-    if plain && !is_own { http.no_proxy() } else { http }
+    // Plain HTTP is meant for this machine. A proxy from the environment would send the traffic to another one.
+    if is_plain_http && !is_custom { http.no_proxy() } else { http }
 }
 
-fn built(http: reqwest::ClientBuilder) -> Result<reqwest::Client, Error> {
+fn build_http_client(http: reqwest::ClientBuilder) -> Result<reqwest::Client, Error> {
     http.build().map_err(|error| {
-        Error::new(ErrorKind::InvalidInput, "the HTTP client cannot be set up as given")
+        Error::new(ErrorKind::InvalidInput, "the HTTP client could not be created")
             .with_source(error.without_url())
     })
 }
@@ -329,7 +364,7 @@ impl fmt::Debug for CariumBuilder {
         f.debug_struct("CariumBuilder")
             .field("credentials", &self.credentials)
             .field("organization", &self.organization)
-            .field("retry", &self.retry)
+            .field("retry_policy", &self.retry_policy)
             .finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! A client set up by the environment.
+//! Configuration of a client from environment variables.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -17,40 +17,45 @@ const PASSWORD: &str = "CARIUM_PASSWORD";
 const TOTP_SECRET: &str = "CARIUM_TOTP_SECRET";
 const ORGANIZATION_ID: &str = "CARIUM_ORGANIZATION_ID";
 
-/// A builder set by variables, which are looked up by a function. One that is empty counts as missing, but for
-/// the base URL: what was meant to lead elsewhere must not lead to the service.
-pub(super) fn builder(variable: impl Fn(&str) -> Option<OsString>) -> Result<CariumBuilder, Error> {
+/// Returns a builder that is configured from environment variables, which `get_variable` returns.
+///
+/// An empty variable counts as unset, except for the base URL: an empty `CARIUM_BASE_URL` is an error, because
+/// falling back to the default would send requests to the production service.
+pub(super) fn builder(get_variable: impl Fn(&str) -> Option<OsString>) -> Result<CariumBuilder, Error> {
     let mut problems = Vec::new();
-    let mut texts = HashMap::new();
+    let mut values = HashMap::new();
     for name in [BASE_URL, USERNAME, PASSWORD, TOTP_SECRET, ORGANIZATION_ID] {
-        match variable(name).map(OsString::into_string) {
-            Some(Ok(text)) if !text.is_empty() || name == BASE_URL => drop(texts.insert(name, text)),
-            Some(Err(_)) => problems.push(Problem::new(name, "is not text in UTF-8")),
+        match get_variable(name).map(OsString::into_string) {
+            Some(Ok(text)) if !text.is_empty() || name == BASE_URL => drop(values.insert(name, text)),
+            Some(Err(_)) => problems.push(Problem::new(name, "is not valid UTF-8")),
             Some(Ok(_)) | None => {}
         }
     }
-    let mut given = |name: &'static str| texts.remove(name);
+    let mut take = |name: &'static str| values.remove(name);
     let mut builder = CariumBuilder::default();
-    if let Some(url) = given(BASE_URL) {
+    if let Some(url) = take(BASE_URL) {
         if url.parse::<BaseUrl>().is_err() {
-            problems.push(Problem::new(BASE_URL, "is not a base URL: write it like https://api.carium.com"));
+            problems
+                .push(Problem::new(BASE_URL, "is not a valid base URL; use the form https://api.carium.com"));
         }
         builder = builder.base_url(url);
     }
     let mut required = |name| {
-        let value = given(name);
+        let value = take(name);
         if value.is_none() && problems.iter().all(|problem| problem.field() != Some(name)) {
             problems.push(Problem::new(name, "is not set"));
         }
         value
     };
     let (username, password) = (required(USERNAME), required(PASSWORD).map(Secret::from));
-    let code = given(TOTP_SECRET).map(|secret| OneTimeCode::from_totp_secret(&Secret::from(secret)));
+    let code = take(TOTP_SECRET).map(|secret| OneTimeCode::from_totp_secret(&Secret::from(secret)));
     if let Some(Err(_)) = &code {
-        problems
-            .push(Problem::new(TOTP_SECRET, "is not base32: copy the letters and digits of the set-up key"));
+        problems.push(Problem::new(
+            TOTP_SECRET,
+            "is not valid base32; copy the letters and digits of the setup key",
+        ));
     }
-    if let Some(id) = given(ORGANIZATION_ID) {
+    if let Some(id) = take(ORGANIZATION_ID) {
         match id.parse::<OrganizationId>() {
             Ok(id) => builder = builder.organization(id),
             Err(_) => problems.push(Problem::new(ORGANIZATION_ID, "is not a UUID")),
@@ -63,33 +68,33 @@ pub(super) fn builder(variable: impl Fn(&str) -> Option<OsString>) -> Result<Car
         }
         return Ok(builder.credentials(credentials));
     }
-    Err(Error::invalid("the environment does not set up a client", problems))
+    Err(Error::invalid("the client cannot be configured from the environment", problems))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn problems(variables: &[(&str, &str)]) -> Vec<String> {
-        let look_up = |name: &str| {
+    fn invalid_variables(variables: &[(&str, &str)]) -> Vec<String> {
+        let get_variable = |name: &str| {
             variables.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value))
         };
-        let error = builder(look_up).err();
+        let error = builder(get_variable).err();
         let problems = error.iter().flat_map(Error::problems);
         problems.filter_map(|problem| problem.field().map(str::to_owned)).collect()
     }
 
     #[test]
-    fn every_variable_that_is_missing_or_bad_is_named() {
-        assert_eq!(problems(&[]), [USERNAME, PASSWORD]);
-        let good = [(USERNAME, "username"), (PASSWORD, "password")];
-        assert!(problems(&good).is_empty());
+    fn error_lists_all_missing_and_invalid_variables() {
+        assert_eq!(invalid_variables(&[]), [USERNAME, PASSWORD]);
+        let valid = [(USERNAME, "username"), (PASSWORD, "password")];
+        assert!(invalid_variables(&valid).is_empty());
         assert_eq!(
-            problems(&[good[0], good[1], (BASE_URL, "")]),
+            invalid_variables(&[valid[0], valid[1], (BASE_URL, "")]),
             [BASE_URL],
-            "it must not lead to the service"
+            "an empty base URL must not fall back to the default"
         );
-        let bad = [(BASE_URL, "example"), (TOTP_SECRET, "!"), (ORGANIZATION_ID, "1"), (USERNAME, "")];
-        assert_eq!(problems(&bad), [BASE_URL, USERNAME, PASSWORD, TOTP_SECRET, ORGANIZATION_ID]);
+        let invalid = [(BASE_URL, "example"), (TOTP_SECRET, "!"), (ORGANIZATION_ID, "1"), (USERNAME, "")];
+        assert_eq!(invalid_variables(&invalid), [BASE_URL, USERNAME, PASSWORD, TOTP_SECRET, ORGANIZATION_ID]);
     }
 }

@@ -1,14 +1,15 @@
-//! Who signs in.
+//! The credentials of an account.
+
+use std::fmt;
 
 use carium_api::types::Username;
 use carium_api::{Redacted, Secret};
-use std::fmt;
 
 use super::OneTimeCode;
 use crate::error::Error;
 use crate::problem::Problem;
 
-/// A username and a password, and where one-time codes come from if the account asks for them.
+/// The username and the password of an account, and the source of its one-time codes if it uses them.
 #[derive(Clone)]
 pub struct Credentials {
     pub(crate) username: Username,
@@ -17,10 +18,11 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// A username and a password.
+    /// Creates credentials for an account without one-time codes.
     ///
     /// # Errors
-    /// One of them is empty; both are named where both are.
+    /// Returns [`InvalidInput`](crate::ErrorKind::InvalidInput) if the username or the password is empty.
+    /// [`Error::problems`] lists both.
     pub fn new(username: &str, password: impl Into<Secret>) -> Result<Self, Error> {
         let password = password.into();
         let mut problems = Vec::new();
@@ -33,18 +35,18 @@ impl Credentials {
         }
         match username {
             Ok(username) if problems.is_empty() => Ok(Self { username, password, code: None }),
-            _ => Err(Error::invalid("the credentials cannot be used", problems)),
+            _ => Err(Error::invalid("the credentials are invalid", problems)),
         }
     }
 
-    /// With one-time codes.
+    /// Sets the source of one-time codes.
     #[must_use]
     pub fn one_time_code(mut self, code: OneTimeCode) -> Self {
         self.code = Some(code);
         self
     }
 
-    /// Whether signing in could succeed once more.
+    /// Returns whether another sign-in is possible. It is not if a single-use code has been used.
     pub(crate) fn can_sign_in_again(&self) -> bool {
         self.code.as_ref().is_none_or(OneTimeCode::has_next)
     }

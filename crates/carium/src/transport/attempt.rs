@@ -1,4 +1,4 @@
-//! One try.
+//! The attempt layer: one attempt of a call.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use carium_api::{Operation, Transport, TransportError};
 use http::{Request, Response};
 use tokio::time::{Instant, timeout};
 
-use super::call::CallState;
-use super::failure::{Cause, TransportFailure};
+use super::call_state::CallState;
+use super::failure::{FailureCause, TransportFailure};
 
-/// Gives one try a timeout, counts it, and says how it went.
+/// Limits the duration of an attempt, counts it and logs its result.
 pub(crate) struct Attempt {
     inner: Arc<dyn Transport>,
     timeout: Duration,
@@ -31,25 +31,25 @@ impl Transport for Attempt {
         operation: &'static Operation,
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportError> {
-        let state = CallState::of(&request).cloned();
-        if state.as_ref().is_some_and(CallState::is_over) {
-            return Err(TransportFailure::new(Cause::Deadline { in_flight: false }).into());
+        let state = CallState::of_request(&request).cloned();
+        if state.as_ref().is_some_and(CallState::is_past_deadline) {
+            return Err(TransportFailure::new(FailureCause::CallTimeout { in_flight: false }).into());
         }
         let number = state.as_ref().map_or(1, CallState::begin_attempt);
-        // Whoever drops this future leaves a request behind whose outcome nobody will know.
-        let doubted = state.as_ref().is_some_and(CallState::is_in_doubt);
+        // If this future is dropped before the response arrives, the outcome of the request stays unknown.
+        let was_unknown = state.as_ref().is_some_and(CallState::is_outcome_unknown);
         if let Some(state) = &state {
-            state.set_in_doubt(true);
+            state.set_outcome_unknown(true);
         }
         let start = Instant::now();
         let result = timeout(self.timeout, self.inner.send(operation, request))
             .await
-            .unwrap_or_else(|_| Err(TransportFailure::new(Cause::TimedOut).into()))
-            .map_err(TransportFailure::of);
+            .unwrap_or_else(|_| Err(TransportFailure::new(FailureCause::AttemptTimeout).into()))
+            .map_err(TransportFailure::from_error);
         let duration = start.elapsed();
         if let Some(state) = &state {
-            state
-                .set_in_doubt(doubted || result.as_ref().is_err_and(TransportFailure::may_have_been_applied));
+            let is_unknown = result.as_ref().is_err_and(TransportFailure::may_have_been_applied);
+            state.set_outcome_unknown(was_unknown || is_unknown);
         }
         match &result {
             Ok(response) => tracing::debug!(
@@ -57,14 +57,14 @@ impl Transport for Attempt {
                 http.request.resend_count = number - 1,
                 http.response.status_code = response.status().as_u16(),
                 duration_ms = millis(duration),
-                "answered"
+                "response received"
             ),
             Err(failure) => tracing::debug!(
                 carium.operation = operation.id,
                 http.request.resend_count = number - 1,
-                error.r#type = failure.kind(),
+                error.r#type = failure.error_type(),
                 duration_ms = millis(duration),
-                "not answered"
+                "attempt failed"
             ),
         }
         Ok(result?)

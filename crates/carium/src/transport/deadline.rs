@@ -1,4 +1,4 @@
-//! One deadline for the whole call, and the span that tells of it.
+//! The deadline layer: the time limit and the tracing span of a call.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,22 +12,24 @@ use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
 
 use super::attempt::millis;
-use super::call::{CallReport, CallState, SentTo};
-use super::failure::{Cause, TransportFailure};
+use super::call_state::{CallReport, CallState, RequestUri};
+use super::failure::{FailureCause, TransportFailure};
 use crate::request_id::request_id;
 
-/// Ends a call at its deadline, wherever it is: waiting for a token, for its turn, for an answer or for the
-/// next try. The span has the names of OpenTelemetry's conventions for HTTP clients, and neither URL nor
-/// header nor body.
+/// Ends a call at its deadline, whether it waits for a token, for the concurrency limit, for a response or for
+/// the next attempt.
+///
+/// The fields of the span follow OpenTelemetry's semantic conventions for HTTP clients. They contain no URLs,
+/// no headers and no bodies.
 pub(crate) struct Deadline<T> {
     inner: T,
-    length: Duration,
+    timeout: Duration,
     server: Arc<str>,
 }
 
 impl<T> Deadline<T> {
-    pub(crate) fn new(inner: T, length: Duration, server: Arc<str>) -> Self {
-        Self { inner, length, server }
+    pub(crate) fn new(inner: T, timeout: Duration, server: Arc<str>) -> Self {
+        Self { inner, timeout, server }
     }
 }
 
@@ -39,9 +41,9 @@ impl<T: Transport> Transport for Deadline<T> {
         mut request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportError> {
         let start = Instant::now();
-        let deadline = start + self.length;
+        let deadline = start + self.timeout;
         let state = CallState::new(deadline);
-        let sent_to = SentTo(request.uri().clone());
+        let request_uri = RequestUri(request.uri().clone());
         request.extensions_mut().insert(state.clone());
         let span = tracing::info_span!(
             "carium",
@@ -60,18 +62,22 @@ impl<T: Transport> Transport for Deadline<T> {
         let result = timeout_at(deadline, self.inner.send(operation, request).instrument(span.clone()))
             .await
             .map_or_else(
-                |_| Err(TransportFailure::new(Cause::Deadline { in_flight: state.is_in_doubt() })),
-                |result| result.map_err(TransportFailure::of),
+                |_| {
+                    Err(TransportFailure::new(FailureCause::CallTimeout {
+                        in_flight: state.is_outcome_unknown(),
+                    }))
+                },
+                |result| result.map_err(TransportFailure::from_error),
             );
-        tell(&span, &result, state.report(), start.elapsed());
-        state.reported(result.map(|mut response| {
-            response.extensions_mut().insert(sent_to);
+        record_result(&span, &result, state.report(), start.elapsed());
+        state.attach_report(result.map(|mut response| {
+            response.extensions_mut().insert(request_uri);
             response
         }))
     }
 }
 
-fn tell(
+fn record_result(
     span: &Span,
     result: &Result<Response<Bytes>, TransportFailure>,
     report: CallReport,
@@ -90,7 +96,7 @@ fn tell(
             }
         }
         Err(failure) => {
-            span.record("error.type", failure.kind());
+            span.record("error.type", failure.error_type());
         }
     }
 }

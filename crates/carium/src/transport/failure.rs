@@ -1,17 +1,19 @@
-//! Why a request has no answer, and whether it may have been carried out.
+//! The error type of transports.
 
 use std::error::Error as StdError;
 use std::fmt;
 
 use carium_api::TransportError;
 
-use super::call::CallReport;
+use super::call_state::CallReport;
 
-/// Why a request has no answer.
+/// The reason why a request has no response, and whether the request may have been applied.
 ///
-/// Whoever writes a [`Transport`](carium_api::Transport) of their own wraps this in its
-/// [`TransportError`], so that what was certainly not sent can be repeated. A transport that fails with
-/// anything else is taken to have failed with the outcome unknown.
+/// A custom [`Transport`](carium_api::Transport) should wrap a `TransportFailure` in the [`TransportError`]
+/// that it returns. The client can then retry requests that were not sent. If a transport returns another
+/// error, the client assumes that the request may have been applied.
+///
+/// # Examples
 ///
 /// ```
 /// use carium::TransportFailure;
@@ -20,39 +22,45 @@ use super::call::CallReport;
 /// let error: TransportError = TransportFailure::not_sent("no route to the service").into();
 /// ```
 pub struct TransportFailure {
-    pub(crate) cause: Cause,
+    pub(crate) cause: FailureCause,
     pub(crate) report: CallReport,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 #[derive(Debug)]
-pub(crate) enum Cause {
-    /// The request was not written, not even in part.
+pub(crate) enum FailureCause {
+    /// The request was not sent, not even in part.
     NotSent,
-    /// The connection ended before the whole answer was there.
-    Lost,
-    /// There was no whole answer in time.
-    TimedOut,
-    /// The answer is larger than the limit.
-    TooLarge,
-    /// The call's deadline passed; whether a request was under way.
-    Deadline { in_flight: bool },
-    /// There is no token to send the request with.
+    /// The connection was closed before the response was complete.
+    ConnectionLost,
+    /// The response was not complete within the attempt timeout.
+    AttemptTimeout,
+    /// The response is larger than the limit.
+    ResponseTooLarge,
+    /// The call did not complete within the call timeout. `in_flight` is whether an attempt was in progress or
+    /// an earlier one has an unknown outcome.
+    CallTimeout { in_flight: bool },
+    /// Signing in failed, so there is no token to send the request with.
     SignIn(crate::Error),
 }
 
 impl TransportFailure {
-    /// The request was certainly not sent: any call may be repeated. What is said of it will be logged.
+    /// Creates a failure of a request that was certainly not sent. The client can retry any operation after it.
+    ///
+    /// The source can be logged, so it must not contain URLs, headers or bodies.
     pub fn not_sent(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self::new(Cause::NotSent).with_source(source)
+        Self::new(FailureCause::NotSent).with_source(source)
     }
 
-    /// The request may have been carried out: a creation is not repeated. What is said of it will be logged.
+    /// Creates a failure of a request that may have been applied. The client does not retry operations that
+    /// create something after it.
+    ///
+    /// The source can be logged, so it must not contain URLs, headers or bodies.
     pub fn lost(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self::new(Cause::Lost).with_source(source)
+        Self::new(FailureCause::ConnectionLost).with_source(source)
     }
 
-    pub(crate) fn new(cause: Cause) -> Self {
+    pub(crate) fn new(cause: FailureCause) -> Self {
         Self { cause, report: CallReport::default(), source: None }
     }
 
@@ -61,32 +69,34 @@ impl TransportFailure {
         self
     }
 
-    /// The failure in an error of a transport; an error of another kind is a lost request.
-    pub(crate) fn of(error: TransportError) -> Self {
+    /// Returns the failure that a transport's error wraps. Another error counts as a lost connection.
+    pub(crate) fn from_error(error: TransportError) -> Self {
         match error.into_inner().downcast::<Self>() {
             Ok(failure) => *failure,
-            Err(other) => Self::new(Cause::Lost).with_source(other),
+            Err(other) => Self::new(FailureCause::ConnectionLost).with_source(other),
         }
     }
 
-    /// Whether the request may have been carried out.
+    /// Returns whether the request may have been applied.
     pub(crate) fn may_have_been_applied(&self) -> bool {
         match &self.cause {
-            Cause::Lost | Cause::TimedOut | Cause::TooLarge => true,
-            Cause::Deadline { in_flight } => *in_flight,
-            Cause::NotSent | Cause::SignIn(_) => false,
+            FailureCause::ConnectionLost | FailureCause::AttemptTimeout | FailureCause::ResponseTooLarge => {
+                true
+            }
+            FailureCause::CallTimeout { in_flight } => *in_flight,
+            FailureCause::NotSent | FailureCause::SignIn(_) => false,
         }
     }
 
-    /// The failure as `error.type` of a span.
-    pub(crate) fn kind(&self) -> &'static str {
+    /// Returns the value of the tracing field `error.type`.
+    pub(crate) fn error_type(&self) -> &'static str {
         match &self.cause {
-            Cause::NotSent => "not_sent",
-            Cause::Lost => "lost",
-            Cause::TimedOut => "timeout",
-            Cause::TooLarge => "too_large",
-            Cause::Deadline { .. } => "deadline",
-            Cause::SignIn(_) => "sign_in",
+            FailureCause::NotSent => "not_sent",
+            FailureCause::ConnectionLost => "lost",
+            FailureCause::AttemptTimeout => "timeout",
+            FailureCause::ResponseTooLarge => "too_large",
+            FailureCause::CallTimeout { .. } => "deadline",
+            FailureCause::SignIn(_) => "sign_in",
         }
     }
 }
@@ -100,12 +110,12 @@ impl From<TransportFailure> for TransportError {
 impl fmt::Display for TransportFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.cause {
-            Cause::NotSent => "the service cannot be reached; nothing was sent",
-            Cause::Lost => "the connection ended before the whole answer was there",
-            Cause::TimedOut => "there was no answer in time",
-            Cause::TooLarge => "the answer is larger than the limit",
-            Cause::Deadline { .. } => "the deadline of the call passed",
-            Cause::SignIn(_) => "there is no access token",
+            FailureCause::NotSent => "could not reach the service; nothing was sent",
+            FailureCause::ConnectionLost => "the connection was closed before the response was complete",
+            FailureCause::AttemptTimeout => "the service did not respond in time",
+            FailureCause::ResponseTooLarge => "the response is larger than the limit",
+            FailureCause::CallTimeout { .. } => "the call did not complete within its timeout",
+            FailureCause::SignIn(_) => "could not obtain an access token",
         })
     }
 }
@@ -122,7 +132,7 @@ impl fmt::Debug for TransportFailure {
 impl StdError for TransportFailure {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match &self.cause {
-            Cause::SignIn(error) => Some(error),
+            FailureCause::SignIn(error) => Some(error),
             _ => self.source.as_deref().map(|source| source as &(dyn StdError + 'static)),
         }
     }

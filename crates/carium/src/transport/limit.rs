@@ -1,4 +1,4 @@
-//! A limit on calls in flight, for the whole client.
+//! The concurrency limit layer: limits the number of requests of a client that are in flight.
 
 use std::sync::Arc;
 
@@ -8,33 +8,34 @@ use carium_api::{Operation, Transport, TransportError};
 use http::{Request, Response};
 use tokio::sync::Semaphore;
 
-use super::call::CallState;
-use super::failure::{Cause, TransportFailure};
+use super::call_state::CallState;
+use super::failure::{FailureCause, TransportFailure};
 
-/// Lets so many requests through at a time; the others wait their turn, under their own deadlines.
-pub(crate) struct Limited<T> {
+/// Sends at most a fixed number of requests at the same time. Other requests wait for a permit until their
+/// deadline.
+pub(crate) struct ConcurrencyLimit<T> {
     inner: T,
     permits: Arc<Semaphore>,
 }
 
-impl<T> Limited<T> {
-    pub(crate) fn new(inner: T, in_flight: usize) -> Self {
-        Self { inner, permits: Arc::new(Semaphore::new(in_flight.min(Semaphore::MAX_PERMITS))) }
+impl<T> ConcurrencyLimit<T> {
+    pub(crate) fn new(inner: T, max_concurrency: usize) -> Self {
+        Self { inner, permits: Arc::new(Semaphore::new(max_concurrency.min(Semaphore::MAX_PERMITS))) }
     }
 }
 
 #[async_trait]
-impl<T: Transport> Transport for Limited<T> {
+impl<T: Transport> Transport for ConcurrencyLimit<T> {
     async fn send(
         &self,
         operation: &'static Operation,
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportError> {
-        // Nobody closes the semaphore; were it closed, nothing would have been sent.
+        // The semaphore is never closed, so `acquire` does not fail.
         let _permit = self.permits.acquire().await.map_err(TransportFailure::not_sent)?;
-        // Those whose deadline has passed hand their turn on in the same moment.
-        if CallState::of(&request).is_some_and(CallState::is_over) {
-            return Err(TransportFailure::new(Cause::Deadline { in_flight: false }).into());
+        // The deadline may have passed while the request waited for the permit.
+        if CallState::of_request(&request).is_some_and(CallState::is_past_deadline) {
+            return Err(TransportFailure::new(FailureCause::CallTimeout { in_flight: false }).into());
         }
         self.inner.send(operation, request).await
     }

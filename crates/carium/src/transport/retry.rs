@@ -1,13 +1,4 @@
-//! Repeating what may be repeated.
-//!
-//! | class | repeated after |
-//! | --- | --- |
-//! | safe, idempotent | a connection that was never made, a lost answer, a timeout, 408, 429, 500, 502, 503, 504 |
-//! | create | what was certainly not done: a connection that was never made, 429, 503 |
-//!
-//! A request that holds a one-time code is repeated only when it was never sent. A 404 on a repeated DELETE
-//! is success. The wait before a repetition is drawn from 0 to a bound that doubles (full jitter), is at least
-//! what `Retry-After` asks for, and is not begun when it would end past the deadline.
+//! The retry layer: retries failed attempts if that is safe. See [`RetryPolicy`] for the rules.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,203 +9,265 @@ use carium_api::{Operation, RetryClass, Transport, TransportError};
 use http::{Method, Request, Response, StatusCode};
 use tokio::time::{Instant, sleep};
 
-use super::call::CallState;
-use super::failure::{Cause, TransportFailure};
+use super::call_state::CallState;
+use super::failure::{FailureCause, TransportFailure};
 use super::retry_after::retry_after;
 
-/// How often and how soon a call is repeated.
+/// The retry policy of a client: the maximum number of attempts and the delays between them.
+///
+/// # Which calls are retried
+///
+/// Each operation has a [`RetryClass`]. A failed attempt is retried as follows:
+///
+/// | failure | safe and idempotent operations | operations that create something, and sign-in |
+/// | --- | --- | --- |
+/// | the connection could not be established | retried | retried |
+/// | status 429 or 503 | retried | retried |
+/// | the connection was lost, or the attempt timed out | retried | not retried |
+/// | status 408, 500, 502 or 504 | retried | not retried |
+/// | any other failure | not retried | not retried |
+///
+/// There are three special cases:
+///
+/// - A sign-in with a one-time code is retried only if the connection could not be established, so that a code
+///   cannot reach the service twice.
+/// - Status 404 for a retried `DELETE` counts as success, because it means that an earlier attempt deleted the
+///   resource.
+/// - After status 401, the access token is replaced and the request is sent once more, independent of this
+///   policy.
+///
+/// # Delays
+///
+/// The delay before a retry is random, from zero to an upper bound (*full jitter*). The upper bound doubles
+/// with each retry, up to a maximum. If the response has a `Retry-After` header, the delay is at least as long
+/// as the header requests.
+///
+/// If a delay would exceed the [call timeout](crate::CariumBuilder::call_timeout), the call fails immediately.
+///
+/// # Retry budget
+///
+/// All calls of a client share a budget of about 100 retries. A successful call refills it. When the budget is
+/// used up because many calls fail, further calls are not retried, so that retries do not overload a service
+/// that is recovering.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use carium::{Carium, RetryPolicy};
+///
+/// let policy = RetryPolicy::default()
+///     .max_attempts(3)
+///     .delays(Duration::from_millis(500), Duration::from_secs(5));
+/// let builder = Carium::builder().retry_policy(policy);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct RetryPolicy {
     max_attempts: u32,
-    first_delay: Duration,
-    longest_delay: Duration,
+    initial_delay: Duration,
+    max_delay: Duration,
 }
 
-/// Past any deadline, and within what a clock can add.
-const LONGEST_DELAY: Duration = Duration::from_hours(24);
+/// The upper bound for both delays. It keeps `Instant + delay` from overflowing.
+const DELAY_LIMIT: Duration = Duration::from_hours(24);
 
 impl Default for RetryPolicy {
-    /// 5 tries; the first wait is up to 200 ms, the longest up to 10 s.
+    /// Returns a policy with 5 attempts. The first delay is at most 200 ms and later delays are at most 10 s.
     fn default() -> Self {
         Self {
             max_attempts: 5,
-            first_delay: Duration::from_millis(200),
-            longest_delay: Duration::from_secs(10),
+            initial_delay: Duration::from_millis(200),
+            max_delay: Duration::from_secs(10),
         }
     }
 }
 
 impl RetryPolicy {
-    /// No repetition.
+    /// Returns a policy without retries.
     pub fn never() -> Self {
         Self::default().max_attempts(1)
     }
 
-    /// So many tries at the most, the first included. At least one is made.
+    /// Sets the maximum number of attempts, including the first. Defaults to 5. 0 counts as 1.
     #[must_use]
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts.max(1);
         self
     }
 
-    /// The bound of the first wait, which doubles from there, and that of the longest. Each a day at the most.
+    /// Sets the upper bound of the first delay, and the maximum that it doubles up to.
+    ///
+    /// The defaults are 200 ms and 10 s. Values above 24 hours count as 24 hours.
     #[must_use]
-    pub fn delays(mut self, first: Duration, longest: Duration) -> Self {
-        (self.first_delay, self.longest_delay) = (first.min(LONGEST_DELAY), longest.min(LONGEST_DELAY));
+    pub fn delays(mut self, initial: Duration, max: Duration) -> Self {
+        (self.initial_delay, self.max_delay) = (initial.min(DELAY_LIMIT), max.min(DELAY_LIMIT));
         self
     }
 
-    /// Whether a try of this number, counted from 1, is to be made.
+    /// Returns whether an attempt with this number is allowed. The first attempt has number 1.
     pub(crate) fn permits(&self, attempt: u32) -> bool {
         attempt <= self.max_attempts
     }
 
-    /// The wait after a try, counted from 1: a part of its bound, drawn from 0 to 1.
-    pub(crate) fn delay(&self, attempt: u32, drawn: f64) -> Duration {
-        let drawn = if drawn.is_finite() { drawn.clamp(0.0, 1.0) } else { 1.0 };
-        self.bound(attempt).mul_f64(drawn)
+    /// Returns the delay after the attempt with this number. `random` is a number from 0 to 1.
+    pub(crate) fn delay(&self, attempt: u32, random: f64) -> Duration {
+        let fraction = if random.is_finite() { random.clamp(0.0, 1.0) } else { 1.0 };
+        self.delay_bound(attempt).mul_f64(fraction)
     }
 
-    /// The bound of the wait after a try, counted from 1.
-    fn bound(&self, attempt: u32) -> Duration {
-        // 2^16 times any first delay is past every longest one that makes sense.
+    /// Returns the upper bound of the delay after the attempt with this number.
+    fn delay_bound(&self, attempt: u32) -> Duration {
+        // 16 doublings exceed every sensible maximum delay, and `1 << 16` cannot overflow.
         let doublings = attempt.saturating_sub(1).min(16);
-        self.first_delay.saturating_mul(1 << doublings).min(self.longest_delay)
+        self.initial_delay.saturating_mul(1 << doublings).min(self.max_delay)
     }
 }
 
-/// One budget of repetitions for the whole client: when much fails, most of it is not repeated, so that a
-/// service that is coming back is not kept down by those who wait for it.
+/// A token bucket for the retries of a client. Each retry takes tokens, and each success returns some.
 #[derive(Debug)]
-pub(crate) struct Budget {
+pub(crate) struct RetryBudget {
     tokens: Mutex<u32>,
 }
 
-/// Enough for a hundred repetitions in a row that lead to nothing.
-const CAPACITY: u32 = 500;
-const COST: u32 = 5;
-/// A timeout has already kept the service busy.
-const COST_AFTER_TIMEOUT: u32 = 10;
-const REFUND: u32 = 1;
+/// The initial and maximum number of tokens, enough for 100 retries without a success.
+const BUDGET_CAPACITY: u32 = 500;
+const RETRY_COST: u32 = 5;
+/// The cost of a retry after a timeout. It is higher because the failed attempt has already put load on the
+/// service.
+const TIMEOUT_RETRY_COST: u32 = 10;
+/// The tokens that a success returns in addition to the cost of its own retries.
+const SUCCESS_REFUND: u32 = 1;
 
-impl Budget {
+impl RetryBudget {
     pub(crate) fn new() -> Self {
-        Self { tokens: Mutex::new(CAPACITY) }
+        Self { tokens: Mutex::new(BUDGET_CAPACITY) }
     }
 
+    /// Takes tokens. Returns `false` and takes none if there are too few.
     fn spend(&self, cost: u32) -> bool {
         let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = tokens.checked_sub(cost);
-        *tokens = left.unwrap_or(*tokens);
-        left.is_some()
+        let remaining = tokens.checked_sub(cost);
+        *tokens = remaining.unwrap_or(*tokens);
+        remaining.is_some()
     }
 
-    /// A success gives back what it cost to come by, and a little of what others lost.
+    /// Returns the tokens that a successful call has spent on retries, and the refund for a success.
     fn refund(&self, spent: u32) {
         let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        *tokens = tokens.saturating_add(spent + REFUND).min(CAPACITY);
+        *tokens = tokens.saturating_add(spent + SUCCESS_REFUND).min(BUDGET_CAPACITY);
     }
 }
 
-pub(crate) struct Retried<T> {
+pub(crate) struct Retry<T> {
     inner: T,
     policy: RetryPolicy,
-    budget: Arc<Budget>,
+    budget: Arc<RetryBudget>,
     random: Arc<dyn Fn() -> f64 + Send + Sync>,
 }
 
-impl<T> Retried<T> {
+impl<T> Retry<T> {
     pub(crate) fn new(
         inner: T,
         policy: RetryPolicy,
-        budget: Arc<Budget>,
+        budget: Arc<RetryBudget>,
         random: Arc<dyn Fn() -> f64 + Send + Sync>,
     ) -> Self {
         Self { inner, policy, budget, random }
     }
 
-    /// How long to wait before the next try; `None` where there is to be none.
-    fn wait(&self, attempt: u32, again: Again, deadline: Option<Instant>) -> Option<Duration> {
+    /// Returns the delay before the next attempt, or `None` if the policy, the deadline or the budget does not
+    /// allow one.
+    fn next_delay(&self, attempt: u32, retry: AllowedRetry, deadline: Option<Instant>) -> Option<Duration> {
         if !self.policy.permits(attempt + 1) {
             return None;
         }
-        let wait = self.policy.delay(attempt, (self.random)()).max(again.asked_for.unwrap_or_default());
-        let over = Instant::now().checked_add(wait);
-        let in_time = over.is_some_and(|over| deadline.is_none_or(|deadline| over < deadline));
-        (in_time && self.budget.spend(again.cost)).then_some(wait)
+        let delay = self.policy.delay(attempt, (self.random)()).max(retry.retry_after.unwrap_or_default());
+        let next_attempt_at = Instant::now().checked_add(delay);
+        let is_in_time = next_attempt_at.is_some_and(|at| deadline.is_none_or(|deadline| at < deadline));
+        (is_in_time && self.budget.spend(retry.cost)).then_some(delay)
     }
 }
 
 #[async_trait]
-impl<T: Transport> Transport for Retried<T> {
+impl<T: Transport> Transport for Retry<T> {
     async fn send(
         &self,
         operation: &'static Operation,
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportError> {
-        let state = CallState::of(&request).cloned();
+        let state = CallState::of_request(&request).cloned();
         let deadline = state.as_ref().map(CallState::deadline);
-        let once = holds_code(operation, request.body());
+        let has_code = has_one_time_code(operation, request.body());
         let (mut attempt, mut spent) = (1, 0);
         loop {
-            let result = self.inner.send(operation, request.clone()).await.map_err(TransportFailure::of);
-            let Some(again) = judge(operation.retry, once, &result) else {
+            let result =
+                self.inner.send(operation, request.clone()).await.map_err(TransportFailure::from_error);
+            let Some(retry) = allowed_retry(operation.retry, has_code, &result) else {
                 if result.as_ref().is_ok_and(|response| response.status().is_success()) {
                     self.budget.refund(spent);
                 }
-                return Ok(if attempt > 1 { gone_is_deleted(operation, result?) } else { result? });
+                return Ok(if attempt > 1 { not_found_to_deleted(operation, result?) } else { result? });
             };
-            let Some(wait) = self.wait(attempt, again, deadline) else { return Ok(result?) };
-            spent += again.cost;
-            if let (Some(state), true) = (&state, again.in_doubt) {
-                state.set_in_doubt(true);
+            let Some(delay) = self.next_delay(attempt, retry, deadline) else { return Ok(result?) };
+            spent += retry.cost;
+            if let (Some(state), true) = (&state, retry.outcome_unknown) {
+                state.set_outcome_unknown(true);
             }
-            sleep(wait).await;
+            sleep(delay).await;
             attempt += 1;
         }
     }
 }
 
-/// Whether a request is a sign-in with a one-time code in it, which must not reach the service twice.
-fn holds_code(operation: &Operation, body: &[u8]) -> bool {
+/// Returns whether a request is a sign-in with a one-time code, which must not reach the service twice.
+fn has_one_time_code(operation: &Operation, body: &[u8]) -> bool {
     let name = br#""totp-code""#;
     !operation.needs_token && body.windows(name.len()).any(|window| window == name)
 }
 
-/// A repetition that may be made.
+/// A retry that is safe, subject to the policy, the deadline and the budget.
 #[derive(Clone, Copy, Debug)]
-struct Again {
-    asked_for: Option<Duration>,
+struct AllowedRetry {
+    /// The delay that the response requests.
+    retry_after: Option<Duration>,
+    /// The cost in tokens of the [`RetryBudget`].
     cost: u32,
-    /// Whether what is repeated may have been carried out.
-    in_doubt: bool,
+    /// Whether the failed attempt may have been applied.
+    outcome_unknown: bool,
 }
 
-fn judge(class: RetryClass, once: bool, result: &Result<Response<Bytes>, TransportFailure>) -> Option<Again> {
-    let repeatable = class != RetryClass::Create;
-    let again = |cost, in_doubt| Again { asked_for: None, cost, in_doubt };
+/// Returns whether and how a failed attempt may be retried, by the rules of [`RetryPolicy`].
+fn allowed_retry(
+    class: RetryClass,
+    has_one_time_code: bool,
+    result: &Result<Response<Bytes>, TransportFailure>,
+) -> Option<AllowedRetry> {
+    let is_idempotent = class != RetryClass::Create;
+    let retry = |cost, outcome_unknown| AllowedRetry { retry_after: None, cost, outcome_unknown };
     match result {
         Err(failure) => match failure.cause {
-            Cause::NotSent => Some(again(COST, false)),
-            Cause::Lost if repeatable => Some(again(COST, true)),
-            Cause::TimedOut if repeatable => Some(again(COST_AFTER_TIMEOUT, true)),
+            FailureCause::NotSent => Some(retry(RETRY_COST, false)),
+            FailureCause::ConnectionLost if is_idempotent => Some(retry(RETRY_COST, true)),
+            FailureCause::AttemptTimeout if is_idempotent => Some(retry(TIMEOUT_RETRY_COST, true)),
             _ => None,
         },
         Ok(response) => {
-            let asked_for = retry_after(response.headers());
+            let retry_after = retry_after(response.headers());
             match response.status() {
-                StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE if !once => {
-                    // A service that says when to come back is not one that is going down.
-                    let cost = if asked_for.is_some() { 0 } else { COST };
-                    Some(Again { asked_for, ..again(cost, false) })
+                StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE if !has_one_time_code => {
+                    // A service that sends `Retry-After` controls its load, so such a retry does not use the
+                    // budget.
+                    let cost = if retry_after.is_some() { 0 } else { RETRY_COST };
+                    Some(AllowedRetry { retry_after, ..retry(cost, false) })
                 }
                 StatusCode::REQUEST_TIMEOUT
                 | StatusCode::INTERNAL_SERVER_ERROR
                 | StatusCode::BAD_GATEWAY
                 | StatusCode::GATEWAY_TIMEOUT
-                    if repeatable =>
+                    if is_idempotent =>
                 {
-                    Some(Again { asked_for, ..again(COST, true) })
+                    Some(AllowedRetry { retry_after, ..retry(RETRY_COST, true) })
                 }
                 _ => None,
             }
@@ -222,8 +275,9 @@ fn judge(class: RetryClass, once: bool, result: &Result<Response<Bytes>, Transpo
     }
 }
 
-/// An earlier try has deleted it, then.
-fn gone_is_deleted(operation: &Operation, mut response: Response<Bytes>) -> Response<Bytes> {
+/// Changes a 404 response for a retried `DELETE` to success, because it means that an earlier attempt deleted
+/// the resource.
+fn not_found_to_deleted(operation: &Operation, mut response: Response<Bytes>) -> Response<Bytes> {
     if operation.method == Method::DELETE && response.status() == StatusCode::NOT_FOUND {
         *response.status_mut() = StatusCode::NO_CONTENT;
         *response.body_mut() = Bytes::new();

@@ -1,21 +1,24 @@
-//! How long the service asks to wait: `Retry-After`, RFC 9110 section 10.2.3.
+//! The `Retry-After` header (RFC 9110, section 10.2.3).
 
 use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
 use http::header::{DATE, RETRY_AFTER};
 
-/// The wait that a header asks for: seconds, or an HTTP date. A date is measured against the `Date` of the
-/// same answer where there is one, so that a clock that is off does no harm; a past one asks for no wait.
+/// Returns the delay of the `Retry-After` header, which is either seconds or an HTTP date.
+///
+/// A date is compared with the `Date` header of the same response, if there is one, so that a wrong local clock
+/// does not matter. For a date in the past, the delay is zero.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More than fits is long enough.
+        // A number that does not fit into `u32` is replaced by the maximum, about 136 years.
         return Some(Duration::from_secs(text.parse::<u32>().unwrap_or(u32::MAX).into()));
     }
     let until = httpdate::parse_http_date(text).ok()?;
-    let answered = headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
-    let now = answered.unwrap_or_else(SystemTime::now);
+    let response_date =
+        headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+    let now = response_date.unwrap_or_else(SystemTime::now);
     Some(until.duration_since(now).unwrap_or_default())
 }
 
@@ -23,21 +26,21 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 mod tests {
     use super::*;
 
-    fn wait(pairs: &[(&str, &str)]) -> Option<Duration> {
+    fn delay(pairs: &[(&str, &str)]) -> Option<Duration> {
         let headers = pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
         retry_after(&headers.collect::<HeaderMap>())
     }
 
     #[test]
-    fn reads_seconds_and_dates_and_nothing_else() {
-        assert_eq!(wait(&[("retry-after", "7")]), Some(Duration::from_secs(7)));
-        assert_eq!(wait(&[("retry-after", "99999999999")]), Some(Duration::from_secs(u32::MAX.into())));
+    fn parses_seconds_and_dates_and_ignores_other_values() {
+        assert_eq!(delay(&[("retry-after", "7")]), Some(Duration::from_secs(7)));
+        assert_eq!(delay(&[("retry-after", "99999999999")]), Some(Duration::from_secs(u32::MAX.into())));
         let (now, later) = ("Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:50:00 GMT");
-        assert_eq!(wait(&[("date", now), ("retry-after", later)]), Some(Duration::from_secs(23)));
-        assert_eq!(wait(&[("date", later), ("retry-after", now)]), Some(Duration::ZERO));
+        assert_eq!(delay(&[("date", now), ("retry-after", later)]), Some(Duration::from_secs(23)));
+        assert_eq!(delay(&[("date", later), ("retry-after", now)]), Some(Duration::ZERO));
         for text in ["", "soon", "-1", "1.5"] {
-            assert_eq!(wait(&[("retry-after", text)]), None, "{text}");
+            assert_eq!(delay(&[("retry-after", text)]), None, "{text}");
         }
-        assert_eq!(wait(&[]), None);
+        assert_eq!(delay(&[]), None);
     }
 }

@@ -1,10 +1,10 @@
-//! A service in memory beside an object store on a socket, as strict as S3: what documents travel between.
+//! An in-memory service and an object store on a local socket that is as strict as S3, for tests of documents.
 
 #![allow(
     dead_code,
     clippy::unwrap_used,
     clippy::panic,
-    reason = "a test fails by panicking, and uses what it needs"
+    reason = "tests panic to fail, and each test file uses only some of the helpers"
 )]
 
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,7 @@ use carium::{Carium, CariumBuilder, RetryPolicy};
 use carium_mock::object_store::{Object, ObjectStore, PresignPost};
 use serde_json::{Map, Value, json};
 
-use super::{Seen, Service, Step};
+use super::{ReceivedRequest, Service, Step};
 
 pub(crate) struct Clinic {
     pub(crate) store: ObjectStore,
@@ -22,13 +22,13 @@ pub(crate) struct Clinic {
     pub(crate) presigns: Arc<Mutex<Presigns>>,
 }
 
-/// What the service presigns.
+/// The settings and a record of the presigned forms and URLs.
 pub(crate) struct Presigns {
-    /// How long the forms and the URLs to come are valid; the last one for ever.
+    /// The validity of the next forms and URLs, in order. The last one is used for all further ones.
     pub(crate) valid_for: Vec<Duration>,
-    /// How many bytes a file may have.
+    /// The maximum size of a file in bytes.
     pub(crate) at_most: u64,
-    /// What every form and every URL held that must not be printed.
+    /// The parts of the forms and URLs that must not be logged.
     pub(crate) secrets: Vec<String>,
     references: Vec<Value>,
 }
@@ -48,13 +48,14 @@ impl Clinic {
             secrets: Vec::new(),
             references: Vec::new(),
         }));
-        let (stored, known) = (store.clone(), Arc::clone(&presigns));
-        let service =
-            Service::new(move |seen, before| answer(&stored, &mut known.lock().unwrap(), seen, before));
+        let (service_store, service_presigns) = (store.clone(), Arc::clone(&presigns));
+        let service = Service::new(move |request, _| {
+            respond(&service_store, &mut service_presigns.lock().unwrap(), request)
+        });
         Self { store, service, presigns }
     }
 
-    /// A client with quick repetitions, whose transfers may be silent for a quarter of a second.
+    /// A builder for a client with short retry delays and a transfer idle timeout of 250 ms.
     pub(crate) fn builder(&self) -> CariumBuilder {
         self.service
             .builder()
@@ -67,7 +68,7 @@ impl Clinic {
         self.builder().build().unwrap()
     }
 
-    /// Puts a document in, and gives its id.
+    /// Adds a document and returns its ID.
     pub(crate) fn file(&self, object: Object) -> carium::documents::DocumentReferenceId {
         let references = &mut self.presigns.lock().unwrap().references;
         let id = id(references.len());
@@ -81,14 +82,15 @@ fn id(index: usize) -> String {
     format!("00000000-0000-4000-8000-{:012}", index + 1)
 }
 
-fn answer(store: &ObjectStore, presigns: &mut Presigns, seen: &Seen, _before: usize) -> Step {
-    let segment = |at: usize| seen.uri.split('?').next().unwrap().split('/').nth_back(at).unwrap();
-    match seen.operation {
+fn respond(store: &ObjectStore, presigns: &mut Presigns, request: &ReceivedRequest) -> Step {
+    // The segments of the path are counted from the end.
+    let segment = |index: usize| request.uri.split('?').next().unwrap().split('/').nth_back(index).unwrap();
+    match request.operation {
         "login" => Step::body(json!({"access-token": "canary-token"})),
         "create_document_reference" => {
-            let asked: Value = serde_json::from_slice(&seen.body).unwrap();
+            let body: Value = serde_json::from_slice(&request.body).unwrap();
             let id = id(presigns.references.len());
-            let mut attributes = asked["data"]["attributes"].clone();
+            let mut attributes = body["data"]["attributes"].clone();
             presigns.references.push(json!({"id": id, "attributes": attributes}));
             let form = store.presign_post(
                 PresignPost::new(&id)
@@ -98,9 +100,9 @@ fn answer(store: &ObjectStore, presigns: &mut Presigns, seen: &Seen, _before: us
             );
             let fields: Map<String, Value> =
                 form.fields.into_iter().map(|(name, value)| (name, value.into())).collect();
-            let hidden = |name: &&String| ["policy", "x-amz-signature"].contains(&name.as_str());
+            let is_secret = |name: &&String| ["policy", "x-amz-signature"].contains(&name.as_str());
             let secrets =
-                fields.iter().filter(|(name, _)| hidden(name)).map(|(_, value)| value.as_str().unwrap());
+                fields.iter().filter(|(name, _)| is_secret(name)).map(|(_, value)| value.as_str().unwrap());
             presigns.secrets.extend(secrets.map(str::to_owned));
             attributes["upload-info"] = json!({"upload-url": form.url, "upload-data": fields});
             Step::body(json!({"data": {"id": id, "attributes": attributes}}))
@@ -115,6 +117,6 @@ fn answer(store: &ObjectStore, presigns: &mut Presigns, seen: &Seen, _before: us
         "list_document_classes" => Step::body(json!({"data": [
             {"id": super::ID, "attributes": {"name": "Referral letter"}},
         ]})),
-        other => panic!("{other} is not asked here"),
+        other => panic!("the service does not support {other}"),
     }
 }

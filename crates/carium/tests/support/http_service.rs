@@ -1,10 +1,10 @@
-//! A service on a socket that says what it is told to, byte for byte.
+//! An HTTP service on a socket that sends scripted bytes.
 
 #![allow(
     dead_code,
     clippy::unwrap_used,
     clippy::panic,
-    reason = "a test fails by panicking, and uses what it needs"
+    reason = "tests panic to fail, and each test file uses only some of the helpers"
 )]
 
 use std::sync::{Arc, Mutex};
@@ -14,14 +14,14 @@ use carium::{Carium, CariumBuilder, Credentials, RetryPolicy};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What is written on the connection, which is closed after it.
+/// The bytes that the service sends on a connection before it closes it.
 #[derive(Clone, Debug)]
 pub(crate) enum Reply {
-    /// These bytes.
+    /// Sends the bytes.
     Bytes(Vec<u8>),
-    /// These bytes, and then nothing, with the connection held open.
+    /// Sends the bytes and keeps the connection open without sending more.
     Stall(Vec<u8>),
-    /// These bytes, and then one more every so often, for ever.
+    /// Sends the bytes, and then one more byte at each interval.
     Drip(Vec<u8>, Duration),
 }
 
@@ -31,45 +31,48 @@ impl Reply {
     }
 
     pub(crate) fn with(status: u16, media_type: &str, headers: &[(&str, &str)], body: &str) -> Self {
-        let more: Vec<_> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let extra_headers: Vec<_> =
+            headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let text = format!(
             "HTTP/1.1 {status} Status\r\ncontent-type: {media_type}\r\ncontent-length: {}\r\n{}connection: close\r\n\r\n{body}",
             body.len(),
-            more.concat(),
+            extra_headers.concat(),
         );
         Self::Bytes(text.into_bytes())
     }
 }
 
-/// A request's first line and headers, as they came.
-type Head = String;
+/// The request line and the headers of a request.
+type RequestHead = String;
 
 pub(crate) struct HttpService {
     pub(crate) url: String,
-    heads: Arc<Mutex<Vec<Head>>>,
+    heads: Arc<Mutex<Vec<RequestHead>>>,
 }
 
 impl HttpService {
-    /// Answers a login with a token, and everything else as told.
+    /// Starts a service that replies to each request according to its path.
     pub(crate) async fn start(reply: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let heads = Arc::new(Mutex::new(Vec::new()));
-        let (reply, seen) = (Arc::new(reply), Arc::clone(&heads));
+        let (reply, received) = (Arc::new(reply), Arc::clone(&heads));
         tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                let (reply, seen) = (Arc::clone(&reply), Arc::clone(&seen));
-                tokio::spawn(async move { serve(stream, &*reply, &seen).await });
+                let (reply, received) = (Arc::clone(&reply), Arc::clone(&received));
+                tokio::spawn(async move { serve(stream, &*reply, &received).await });
             }
         });
         Self { url, heads }
     }
 
-    pub(crate) fn heads(&self) -> Vec<Head> {
+    /// The heads of all requests.
+    pub(crate) fn heads(&self) -> Vec<RequestHead> {
         self.heads.lock().unwrap().clone()
     }
 
+    /// A builder for a client of this service, without retries.
     pub(crate) fn builder(&self) -> CariumBuilder {
         Carium::builder()
             .base_url(&self.url)
@@ -83,7 +86,7 @@ impl HttpService {
 async fn serve(
     mut stream: TcpStream,
     reply: &(dyn Fn(&str) -> Reply + Send + Sync),
-    seen: &Mutex<Vec<Head>>,
+    heads: &Mutex<Vec<RequestHead>>,
 ) {
     let mut bytes = Vec::new();
     let end = loop {
@@ -103,19 +106,19 @@ async fn serve(
             return;
         }
     }
-    seen.lock().unwrap().push(head.clone());
+    heads.lock().unwrap().push(head.clone());
     let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
-    // A client that has heard enough closes the connection: nothing to be said about that.
+    // Write errors are ignored, because the client may close the connection early.
     match reply(&path) {
         Reply::Bytes(bytes) => drop(stream.write_all(&bytes).await),
         Reply::Stall(bytes) => {
             drop(stream.write_all(&bytes).await);
             tokio::time::sleep(Duration::from_mins(10)).await;
         }
-        Reply::Drip(bytes, pause) => {
+        Reply::Drip(bytes, interval) => {
             drop(stream.write_all(&bytes).await);
             while stream.write_all(b" ").await.is_ok() {
-                tokio::time::sleep(pause).await;
+                tokio::time::sleep(interval).await;
             }
         }
     }

@@ -1,23 +1,28 @@
-//! Everything that the program emits, at TRACE, to look for canaries in.
+//! Captures all tracing output, to check that it contains no health information and no secrets.
 
-#![allow(dead_code, clippy::unwrap_used, reason = "a test fails by panicking, and uses what it needs")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "tests panic to fail, and each test file uses only some of the helpers"
+)]
 
 use std::error::Error as StdError;
 use std::io;
 use std::sync::{Arc, Mutex};
 
+/// The captured output.
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    /// What our crates and the HTTP stack say from here on, in every thread. Once for a process.
+    /// Starts to capture the output of all crates and threads, at level TRACE. Can be called once per process.
     pub(crate) fn of_everything() -> Self {
         let log = Self::default();
         let writer = log.clone();
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(tracing::Level::TRACE)
             .with_writer(move || writer.clone());
-        // A time of day may hold any four digits.
+        // A timestamp could contain the digits of a canary.
         let subscriber = subscriber.without_time();
         subscriber.with_ansi(false).with_span_events(tracing_subscriber::fmt::format::FmtSpan::FULL).init();
         log
@@ -39,7 +44,7 @@ impl io::Write for Log {
     }
 }
 
-/// What a program would print of an error, in every way.
+/// Returns the `Display` and `Debug` output of an error, its problems and its sources.
 pub(crate) fn printed(error: &(dyn StdError + 'static)) -> String {
     let mut text = format!("{error} {error:?} {error:#?}");
     if let Some(error) = error.downcast_ref::<carium::Error>() {
@@ -53,14 +58,15 @@ pub(crate) fn printed(error: &(dyn StdError + 'static)) -> String {
     text
 }
 
+/// Asserts that no text contains a canary.
 pub(crate) fn assert_free_of(canaries: &[&str], texts: &[&str]) {
     for text in texts {
         for canary in canaries {
-            let around = text.find(canary).map(|at| {
+            let context = text.find(canary).map(|at| {
                 let (before, after) = (text[..at].chars().rev().take(300), text[at..].chars().take(100));
                 before.collect::<Vec<_>>().into_iter().rev().chain(after).collect::<String>()
             });
-            assert!(around.is_none(), "{canary} is printed: {}", around.unwrap_or_default());
+            assert!(context.is_none(), "the output contains {canary}: {}", context.unwrap_or_default());
         }
     }
 }

@@ -1,10 +1,10 @@
-//! A service that does as it is told, in memory, under tokio's paused clock.
+//! A scripted in-memory service, and helpers for the tests. The tests run under tokio's paused clock.
 
 #![allow(
     dead_code,
     clippy::unwrap_used,
     clippy::panic,
-    reason = "a test fails by panicking, and uses what it needs"
+    reason = "tests panic to fail, and each test file uses only some of the helpers"
 )]
 
 pub(crate) mod clinic;
@@ -28,18 +28,18 @@ use tokio::time::{Instant, sleep};
 pub(crate) const ID: &str = "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002";
 pub(crate) const ORGANIZATION: &str = "8d25a2a6-8219-40d1-a34f-c24ec69f4f72";
 
-/// What the service does with a request.
+/// How the service handles a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    /// Answers.
+    /// Responds with a status, headers and a body.
     Answer(u16, Vec<(&'static str, String)>, Value),
-    /// Cannot be reached.
+    /// Fails before the request is sent.
     NotSent,
-    /// Takes the request and cuts the connection.
+    /// Receives the request and closes the connection.
     Lost,
-    /// Takes the request and says nothing.
+    /// Receives the request and never responds.
     Silent,
-    /// Does something else, after a while.
+    /// Waits, then handles the request in another way.
     Later(Duration, Box<Step>),
 }
 
@@ -52,7 +52,7 @@ impl Step {
         Self::Answer(200, Vec::new(), body)
     }
 
-    /// What the spec has as the answer of success.
+    /// A successful response to the operation, as in the spec.
     pub(crate) fn success(operation: &str) -> Self {
         if operation.starts_with("list") {
             Self::body(json!({"data": []}))
@@ -72,59 +72,68 @@ impl Step {
     }
 }
 
-/// A request that reached the service.
+/// A request that the service received.
 #[derive(Clone, Debug)]
-pub(crate) struct Seen {
+pub(crate) struct ReceivedRequest {
     pub(crate) operation: &'static str,
-    pub(crate) after: Duration,
+    /// The time of the request, since the start of the service.
+    pub(crate) received_at: Duration,
     pub(crate) uri: String,
     pub(crate) token: Option<String>,
     pub(crate) body: Bytes,
 }
 
-/// Decides on a request, given how many of its operation came before it.
-type Decide = dyn Fn(&Seen, usize) -> Step + Send + Sync;
+/// Returns how to handle a request. The second argument is the number of earlier requests for the same
+/// operation.
+type Handler = dyn Fn(&ReceivedRequest, usize) -> Step + Send + Sync;
 
 pub(crate) struct Service {
     start: Instant,
-    decide: Box<Decide>,
-    seen: Mutex<Vec<Seen>>,
+    handler: Box<Handler>,
+    requests: Mutex<Vec<ReceivedRequest>>,
     counts: Mutex<HashMap<&'static str, usize>>,
 }
 
 impl Service {
-    pub(crate) fn new(decide: impl Fn(&Seen, usize) -> Step + Send + Sync + 'static) -> Arc<Self> {
+    pub(crate) fn new(
+        handler: impl Fn(&ReceivedRequest, usize) -> Step + Send + Sync + 'static,
+    ) -> Arc<Self> {
         Arc::new(Self {
             start: Instant::now(),
-            decide: Box::new(decide),
-            seen: Mutex::default(),
+            handler: Box::new(handler),
+            requests: Mutex::default(),
             counts: Mutex::default(),
         })
     }
 
-    /// Signs everyone in, and does these things with what is asked after that, the last of them for ever.
+    /// A service that accepts every sign-in and handles the other requests of each operation by these steps, in
+    /// order. The last step is used for all further requests.
     pub(crate) fn script(steps: impl IntoIterator<Item = Step>) -> Arc<Self> {
         let steps: VecDeque<_> = steps.into_iter().collect();
-        Self::new(move |seen, before| match seen.operation {
-            "login" => Step::body(json!({"access-token": format!("token-{before}")})),
-            _ => steps.get(before.min(steps.len() - 1)).unwrap().clone(),
+        Self::new(move |request, earlier| match request.operation {
+            "login" => Step::body(json!({"access-token": format!("token-{earlier}")})),
+            _ => steps.get(earlier.min(steps.len() - 1)).unwrap().clone(),
         })
     }
 
-    pub(crate) fn seen(&self) -> Vec<Seen> {
-        self.seen.lock().unwrap().clone()
+    /// All requests, in the order in which they were received.
+    pub(crate) fn seen(&self) -> Vec<ReceivedRequest> {
+        self.requests.lock().unwrap().clone()
     }
 
-    /// The requests of an operation, by when they came.
+    /// The times at which the requests for an operation were received.
     pub(crate) fn times(&self, operation: &str) -> Vec<Duration> {
-        self.seen().iter().filter(|seen| seen.operation == operation).map(|seen| seen.after).collect()
+        let requests = self.seen();
+        let of_operation = requests.iter().filter(|request| request.operation == operation);
+        of_operation.map(|request| request.received_at).collect()
     }
 
+    /// The number of requests for an operation.
     pub(crate) fn count(&self, operation: &str) -> usize {
         self.counts.lock().unwrap().get(operation).copied().unwrap_or_default()
     }
 
-    /// A client of this service, whose jitter draws nothing but ones.
+    /// A client for this service. Its jitter is always 1, so each delay is equal to its upper bound.
     pub(crate) fn client(self: &Arc<Self>) -> Carium {
         self.builder().build().unwrap()
     }
@@ -137,7 +146,7 @@ impl Service {
             .organization(ORGANIZATION.parse().unwrap())
             .random(|| 1.0)
             .clock({
-                // The wall clock of these tests goes with tokio's.
+                // The clock for one-time codes follows tokio's clock.
                 let start = self.start;
                 move || 1_700_000_000 + start.elapsed().as_secs()
             })
@@ -153,25 +162,25 @@ impl Transport for Service {
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportError> {
         let authorization = request.headers().get("authorization");
-        let seen = Seen {
+        let received = ReceivedRequest {
             operation: operation.id,
-            after: self.start.elapsed(),
+            received_at: self.start.elapsed(),
             uri: request.uri().to_string(),
             token: authorization
                 .map(|value| value.to_str().unwrap().trim_start_matches("Bearer ").to_owned()),
             body: request.into_body(),
         };
-        let before = {
+        let earlier = {
             let mut counts = self.counts.lock().unwrap();
             let count = counts.entry(operation.id).or_default();
             *count += 1;
             *count - 1
         };
-        let mut step = (self.decide)(&seen, before);
-        self.seen.lock().unwrap().push(seen);
-        while let Step::Later(while_, then) = step {
-            sleep(while_).await;
-            step = *then;
+        let mut step = (self.handler)(&received, earlier);
+        self.requests.lock().unwrap().push(received);
+        while let Step::Later(delay, next) = step {
+            sleep(delay).await;
+            step = *next;
         }
         match step {
             Step::Answer(status, headers, body) => {
@@ -185,13 +194,13 @@ impl Transport for Service {
             Step::Lost => Err(TransportFailure::lost("reset").into()),
             Step::Silent | Step::Later(..) => {
                 sleep(Duration::from_hours(24)).await;
-                Err(TransportFailure::lost("silent for a day").into())
+                Err(TransportFailure::lost("no response within a day").into())
             }
         }
     }
 }
 
-/// Calls an operation by the low-level client, whose errors are read as the domain's.
+/// Calls an operation with valid arguments.
 pub(crate) async fn call(carium: &Carium, operation: &str) -> Result<(), carium::Error> {
     use carium::appointments::AppointmentUpdate;
     let time = |text: &str| text.parse::<carium::DateTime>().unwrap();
@@ -227,7 +236,7 @@ pub(crate) async fn call(carium: &Carium, operation: &str) -> Result<(), carium:
                 .await
                 .map(drop)
         }
-        other => panic!("{other} is not called here"),
+        other => panic!("`call` does not support {other}"),
     }
 }
 

@@ -1,10 +1,11 @@
-//! A record and an object store in memory, which fail as they are told, under tokio's paused clock.
+//! An in-memory document service and object store with fault injection. The tests run under tokio's paused
+//! clock.
 
 #![allow(
     dead_code,
     clippy::unwrap_used,
     clippy::panic,
-    reason = "a test fails by panicking, and uses what it needs"
+    reason = "tests panic to fail, and each test file uses only some of the helpers"
 )]
 
 use std::collections::HashMap;
@@ -22,7 +23,7 @@ use carium::{Error, ErrorKind, Items, ListOptions};
 use futures_util::{StreamExt as _, stream};
 use tokio::time::sleep;
 
-/// What is asked of the record or the store, and how often the same was asked before.
+/// A call of the document service (`Create`, `Process`, `Info`) or of the object store (`Post`, `Get`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Call {
     Create,
@@ -32,49 +33,49 @@ pub(crate) enum Call {
     Get,
 }
 
-/// What goes wrong with a call.
+/// A fault that is injected into a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// It is not done, and that is known.
+    /// The call is not applied, and the error says so.
     NotApplied,
-    /// It is done, and the answer is lost.
+    /// The call is applied, and its response is lost.
     ResponseLost,
-    /// It is not done, and the answer is lost.
+    /// The call is not applied, because the request is lost.
     RequestLost,
-    /// It is refused for good.
+    /// The call is rejected permanently.
     Refused,
-    /// What was presigned has expired.
+    /// The presigned form or URL has expired.
     Expired,
-    /// The same, said when all of the file was read.
+    /// The presigned form has expired, which is reported after the whole file was read.
     ExpiresAfterReading,
-    /// The same, from a store that does not say so.
+    /// The presigned form or URL has expired, which is reported as status 403 without a reason.
     Forbidden,
-    /// Nothing comes, for a day.
+    /// There is no response for a day.
     Silent,
-    /// The connection ends after so many bytes of the file.
+    /// The connection is closed after this number of bytes of the file.
     Reset(u64),
-    /// Nothing moves after so many bytes of the file, which the transfers notice after a minute.
+    /// The transfer stalls after this number of bytes of the file and fails after a minute.
     SilentAfter(u64),
-    /// The store gives the whole, whatever range is asked for.
+    /// The store ignores the requested range and returns the whole file.
     IgnoresRange,
-    /// The store gives the whole, and something else than before.
+    /// The content has changed, and the store returns the whole new file.
     Changed,
-    /// The store gives fewer bytes than it announces, and ends well.
+    /// The store ends the response after this number of bytes, which is less than the announced length.
     Short(u64),
-    /// The store gives more bytes than it announces.
+    /// The store returns more bytes than the announced length.
     Long,
-    /// The answer has no form in it.
+    /// The response contains no upload form.
     NoForm,
 }
 
 type Plan = dyn Fn(Call, usize) -> Option<Fault> + Send + Sync;
-type Moved = dyn Fn(Call, u64) + Send + Sync;
+type ProgressFn = dyn Fn(Call, u64) + Send + Sync;
 
-/// A reference in the record.
+/// A document reference.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Reference {
     pub(crate) file_name: String,
-    /// How often its file arrived.
+    /// How many times the file was uploaded.
     pub(crate) uploads: usize,
     pub(crate) file: Option<Bytes>,
     pub(crate) is_processed: bool,
@@ -88,53 +89,54 @@ struct Contents {
     version: u32,
 }
 
+/// The service and the store.
 pub(crate) struct Record {
     contents: Mutex<Contents>,
     plan: Box<Plan>,
-    moved: Mutex<Option<Box<Moved>>>,
+    on_moved: Mutex<Option<Box<ProgressFn>>>,
     has_versions: bool,
     announces_length: bool,
 }
 
-/// How much the store gives and takes at a time.
+/// The number of bytes that the store sends or receives at a time.
 pub(crate) const CHUNK: usize = 64 * 1024;
 
 impl Record {
     pub(crate) fn new(plan: impl Fn(Call, usize) -> Option<Fault> + Send + Sync + 'static) -> Arc<Self> {
-        Arc::new(Self::plain(plan))
+        Arc::new(Self::from_plan(plan))
     }
 
-    fn plain(plan: impl Fn(Call, usize) -> Option<Fault> + Send + Sync + 'static) -> Self {
+    fn from_plan(plan: impl Fn(Call, usize) -> Option<Fault> + Send + Sync + 'static) -> Self {
         Self {
             contents: Mutex::default(),
             plan: Box::new(plan),
-            moved: Mutex::default(),
+            on_moved: Mutex::default(),
             has_versions: true,
             announces_length: true,
         }
     }
 
-    /// One whose store gives no entity tags, or no lengths.
+    /// A record whose store returns no entity tags or no lengths.
     pub(crate) fn without(
         versions: bool,
         lengths: bool,
         plan: impl Fn(Call, usize) -> Option<Fault> + Send + Sync + 'static,
     ) -> Arc<Self> {
-        Arc::new(Self { has_versions: !versions, announces_length: !lengths, ..Self::plain(plan) })
+        Arc::new(Self { has_versions: !versions, announces_length: !lengths, ..Self::from_plan(plan) })
     }
 
     pub(crate) fn works() -> Arc<Self> {
         Self::new(|_, _| None)
     }
 
-    /// Fails at one call, and at no other.
+    /// A record that injects the fault into the first call of this kind.
     pub(crate) fn fails_once(at: Call, fault: Fault) -> Arc<Self> {
         Self::new(move |call, before| (call == at && before == 0).then_some(fault))
     }
 
-    /// Called with the bytes that were moved so far, each time that there are more.
-    pub(crate) fn on_moved(&self, moved: impl Fn(Call, u64) + Send + Sync + 'static) {
-        *self.moved.lock().unwrap() = Some(Box::new(moved));
+    /// Sets a function that is called with the number of bytes transferred so far, after each chunk.
+    pub(crate) fn on_moved(&self, on_moved: impl Fn(Call, u64) + Send + Sync + 'static) {
+        *self.on_moved.lock().unwrap() = Some(Box::new(on_moved));
     }
 
     pub(crate) fn uploads(self: &Arc<Self>) -> Uploads {
@@ -145,7 +147,7 @@ impl Record {
         Downloads::new(Arc::<Self>::clone(self), Arc::<Self>::clone(self))
     }
 
-    /// Puts a document in, and gives its id.
+    /// Adds a document and returns its ID.
     pub(crate) fn file(&self, content: impl Into<Bytes>) -> DocumentReferenceId {
         let reference =
             Reference { file: Some(content.into()), is_processed: true, uploads: 1, ..Reference::default() };
@@ -181,36 +183,37 @@ impl Record {
         (self.plan)(call, before)
     }
 
-    fn moved(&self, call: Call, bytes: u64) {
-        if let Some(moved) = &*self.moved.lock().unwrap() {
-            moved(call, bytes);
+    fn report_progress(&self, call: Call, bytes: u64) {
+        if let Some(on_moved) = &*self.on_moved.lock().unwrap() {
+            on_moved(call, bytes);
         }
     }
 
     fn with<T>(&self, id: DocumentReferenceId, change: impl FnOnce(&mut Reference) -> T) -> T {
         let mut contents = self.contents.lock().unwrap();
-        change(&mut contents.references.iter_mut().find(|(each, _)| *each == id).unwrap().1)
+        let (_, reference) = contents.references.iter_mut().find(|(other, _)| *other == id).unwrap();
+        change(reference)
     }
 }
 
-/// A call of the service, which fails before or after it is done.
-async fn done<T>(fault: Option<Fault>, creates: bool, work: impl FnOnce() -> T) -> Result<T, Error> {
-    let lost = |error: Error| if creates { error.with_unknown_outcome() } else { error };
+/// Runs a call of the service. The fault decides whether it fails before or after it is applied.
+async fn run_call<T>(fault: Option<Fault>, creates: bool, apply: impl FnOnce() -> T) -> Result<T, Error> {
+    let may_be_applied = |error: Error| if creates { error.with_unknown_outcome() } else { error };
     match fault {
-        Some(Fault::NotApplied) => Err(Error::new(ErrorKind::Unavailable, "not done")),
-        Some(Fault::RequestLost) => Err(lost(Error::new(ErrorKind::Unavailable, "request lost"))),
+        Some(Fault::NotApplied) => Err(Error::new(ErrorKind::Unavailable, "not applied")),
+        Some(Fault::RequestLost) => Err(may_be_applied(Error::new(ErrorKind::Unavailable, "request lost"))),
         Some(Fault::ResponseLost) => {
-            work();
-            Err(lost(Error::new(ErrorKind::Unavailable, "answer lost")))
+            apply();
+            Err(may_be_applied(Error::new(ErrorKind::Unavailable, "response lost")))
         }
         Some(Fault::Refused) => Err(Error::new(ErrorKind::Rejected, "refused")),
         Some(Fault::Expired) => Err(Error::new(ErrorKind::Expired, "expired")),
         Some(Fault::Forbidden) => Err(Error::new(ErrorKind::Forbidden, "forbidden")),
         Some(Fault::Silent) => {
             sleep(Duration::from_hours(24)).await;
-            panic!("nobody waits for a day");
+            panic!("the call should have timed out within a day");
         }
-        _ => Ok(work()),
+        _ => Ok(apply()),
     }
 }
 
@@ -218,8 +221,8 @@ fn reset() -> Error {
     Error::new(ErrorKind::Unavailable, "reset")
 }
 
-fn silent() -> Error {
-    Error::new(ErrorKind::TimedOut, "silent")
+fn stalled() -> Error {
+    Error::new(ErrorKind::TimedOut, "stalled")
 }
 
 #[async_trait]
@@ -243,7 +246,7 @@ impl Documents for Record {
 
     async fn create(&self, document: NewDocument) -> Result<CreatedDocument, Error> {
         let fault = self.fault(Call::Create);
-        done(fault, true, || {
+        run_call(fault, true, || {
             let reference = Reference { file_name: document.file_name().to_owned(), ..Reference::default() };
             let id = self.add(reference);
             let fields: FormFields = [("key", id.to_string())].into_iter().collect();
@@ -255,13 +258,15 @@ impl Documents for Record {
 
     async fn process(&self, id: DocumentReferenceId) -> Result<(), Error> {
         let fault = self.fault(Call::Process);
-        done(fault, false, || self.with(id, |reference| reference.is_processed = reference.file.is_some()))
-            .await
+        run_call(fault, false, || {
+            self.with(id, |reference| reference.is_processed = reference.file.is_some());
+        })
+        .await
     }
 
     async fn download_info(&self, id: DocumentReferenceId) -> Result<Secret, Error> {
         let fault = self.fault(Call::Info);
-        done(fault, false, || format!("https://store.example.com/{id}?canary").into()).await
+        run_call(fault, false, || format!("https://store.example.com/{id}?canary").into()).await
     }
 }
 
@@ -269,23 +274,23 @@ impl Documents for Record {
 impl Transfers for Record {
     async fn post(&self, form: &UploadForm, file: FilePart) -> Result<(), Error> {
         let fault = self.fault(Call::Post);
-        done(fault, false, || ())
+        run_call(fault, false, || ())
             .await
             .or_else(|error| if fault == Some(Fault::ResponseLost) { Ok(()) } else { Err(error) })?;
         let (_, key) = form.fields().iter().next().unwrap();
         let mut content = BytesMut::new();
         let mut blocks = file.content.into_stream();
-        let stops = |at: u64| match fault {
+        let fault_at = |at: u64| match fault {
             Some(Fault::Reset(after)) if at >= after => Some(reset()),
-            Some(Fault::SilentAfter(after)) if at >= after => Some(silent()),
+            Some(Fault::SilentAfter(after)) if at >= after => Some(stalled()),
             _ => None,
         };
         loop {
             let at = content.len() as u64;
-            self.moved(Call::Post, at);
-            // A task that was cancelled notices when it is polled the next time.
+            self.report_progress(Call::Post, at);
+            // Gives a canceled task the chance to stop.
             tokio::task::yield_now().await;
-            if let Some(error) = stops(at) {
+            if let Some(error) = fault_at(at) {
                 if matches!(fault, Some(Fault::SilentAfter(_))) {
                     sleep(Duration::from_mins(1)).await;
                 }
@@ -311,7 +316,7 @@ impl Transfers for Record {
     async fn get(&self, url: &Secret, range: Option<ByteRange>) -> Result<DownloadResponse, Error> {
         let fault = self.fault(Call::Get);
         self.contents.lock().unwrap().ranges.push(range.clone());
-        done(fault, false, || ()).await?;
+        run_call(fault, false, || ()).await?;
         let path = url.expose().trim_start_matches("https://store.example.com/").trim_end_matches("?canary");
         let mut content = self.with(path.parse().unwrap(), |reference| reference.file.clone().unwrap());
         if fault == Some(Fault::Changed) {
@@ -321,33 +326,33 @@ impl Transfers for Record {
         }
         let version = format!("\"{}\"", self.contents.lock().unwrap().version);
         let total = content.len() as u64;
-        let wanted = range.filter(|range| {
+        let range = range.filter(|range| {
             fault != Some(Fault::IgnoresRange)
-                && range.if_version.as_ref().is_none_or(|wanted| *wanted == version)
+                && range.if_version.as_ref().is_none_or(|expected| *expected == version)
         });
-        let start = wanted.map_or(0, |range| range.from);
+        let start = range.map_or(0, |range| range.from);
         let mut chunks: Vec<_> = content[usize::try_from(start).unwrap()..]
             .chunks(CHUNK)
             .map(|chunk| Ok(Bytes::copy_from_slice(chunk)))
             .collect();
         match fault {
             Some(Fault::Reset(after) | Fault::SilentAfter(after) | Fault::Short(after)) => {
-                let kept = usize::try_from(after).unwrap() / CHUNK;
-                chunks.truncate(kept);
+                let chunk_count = usize::try_from(after).unwrap() / CHUNK;
+                chunks.truncate(chunk_count);
                 match fault {
                     Some(Fault::Reset(_)) => chunks.push(Err(reset())),
-                    Some(Fault::SilentAfter(_)) => chunks.push(Err(silent())),
+                    Some(Fault::SilentAfter(_)) => chunks.push(Err(stalled())),
                     _ => {}
                 }
             }
             Some(Fault::Long) => chunks.push(Ok(Bytes::from_static(b"more"))),
             _ => {}
         }
-        let mut incoming =
+        let mut response =
             DownloadResponse::whole(self.announces_length.then_some(total), stream::iter(chunks).boxed());
-        incoming.start = start;
-        incoming.version = self.has_versions.then_some(version);
-        incoming.file_name = Some("../letter.pdf".to_owned());
-        Ok(incoming)
+        response.start = start;
+        response.version = self.has_versions.then_some(version);
+        response.file_name = Some("../letter.pdf".to_owned());
+        Ok(response)
     }
 }

@@ -1,4 +1,4 @@
-//! The access token onto every request that wants one.
+//! The authentication layer: adds the access token to requests.
 
 use std::sync::Arc;
 
@@ -8,17 +8,18 @@ use carium_api::{Operation, Transport, TransportError};
 use http::header::AUTHORIZATION;
 use http::{Request, Response, StatusCode};
 
-use super::call::CallState;
-use super::failure::{Cause, TransportFailure};
+use super::call_state::CallState;
+use super::failure::{FailureCause, TransportFailure};
 use crate::session::{Session, Token};
 
-/// Puts the session's token on, and renews it once when it is refused.
-pub(crate) struct SignedIn<T> {
+/// Adds the session's access token to each request. If the service rejects the token, replaces it and sends the
+/// request once more.
+pub(crate) struct Authenticate<T> {
     inner: T,
     session: Arc<Session>,
 }
 
-impl<T: Transport> SignedIn<T> {
+impl<T: Transport> Authenticate<T> {
     pub(crate) fn new(inner: T, session: Arc<Session>) -> Self {
         Self { inner, session }
     }
@@ -29,14 +30,16 @@ impl<T: Transport> SignedIn<T> {
         operation: &'static Operation,
         mut request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportError> {
-        let header = token.header().map_err(|error| TransportFailure::new(Cause::SignIn(error)))?;
+        let header = token
+            .authorization_header()
+            .map_err(|error| TransportFailure::new(FailureCause::SignIn(error)))?;
         request.headers_mut().insert(AUTHORIZATION, header);
         self.inner.send(operation, request).await
     }
 }
 
 #[async_trait]
-impl<T: Transport> Transport for SignedIn<T> {
+impl<T: Transport> Transport for Authenticate<T> {
     async fn send(
         &self,
         operation: &'static Operation,
@@ -45,20 +48,21 @@ impl<T: Transport> Transport for SignedIn<T> {
         if !operation.needs_token {
             return self.inner.send(operation, request).await;
         }
-        // The token leaves for the origin that it is from, and for no other.
+        // The token must not be sent to another origin than the one that issued it.
         if !self.session.base_url().is_same_origin(&request.uri().to_string()) {
-            return Err(TransportFailure::not_sent("the request is for another origin than the API's").into());
+            let source = "the request's origin differs from the origin of the base URL";
+            return Err(TransportFailure::not_sent(source).into());
         }
-        let no_token = |error| TransportFailure::new(Cause::SignIn(error));
-        let token = self.session.token().await.map_err(no_token)?;
+        let sign_in_failed = |error| TransportFailure::new(FailureCause::SignIn(error));
+        let token = self.session.token().await.map_err(sign_in_failed)?;
         let response = self.send_with(&token, operation, request.clone()).await?;
         if response.status() != StatusCode::UNAUTHORIZED
-            || !CallState::of(&request).is_none_or(CallState::may_renew)
+            || !CallState::of_request(&request).is_none_or(CallState::claim_token_replacement)
         {
             return Ok(response);
         }
-        // What is answered 401 was not done, so even a creation is sent again.
-        let token = self.session.token_instead_of(&token).await.map_err(no_token)?;
+        // A request with status 401 was not applied, so sending it again is safe for every operation.
+        let token = self.session.replace_token(&token).await.map_err(sign_in_failed)?;
         self.send_with(&token, operation, request).await
     }
 }

@@ -1,4 +1,4 @@
-//! How an error is made.
+//! Constructors and setters of [`Error`].
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -11,13 +11,15 @@ use http::StatusCode;
 use super::{Error, ErrorKind, Inner};
 use crate::problem::Problem;
 
-/// For those who implement the traits of this crate: a fake, or another service behind the same words.
+/// Constructors for implementations of this crate's traits, such as fakes and wrappers.
 impl Error {
-    /// An error that comes down to this. What is said of it will be logged: no value, no URL, no body.
-    pub fn new(kind: ErrorKind, what: impl Into<Cow<'static, str>>) -> Self {
+    /// Creates an error of this kind.
+    ///
+    /// The message can be logged, so it must not contain values of a request or a response.
+    pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Inner {
             kind,
-            what: what.into(),
+            what: message.into(),
             operation: None,
             status: None,
             request_id: None,
@@ -31,46 +33,48 @@ impl Error {
         }))
     }
 
-    /// The operation that failed: a row of [`carium_api::operations`].
+    /// Sets the operation that failed, an entry of [`carium_api::operations`].
     #[must_use]
     pub fn with_operation(self, operation: &'static Operation) -> Self {
         self.with(|inner| inner.operation = Some(operation))
     }
 
-    /// The HTTP status that was answered. One that HTTP does not have is left out.
+    /// Sets the HTTP status of the response. A number that is not a valid status is ignored.
     #[must_use]
     pub fn with_status(self, status: u16) -> Self {
         self.with(|inner| inner.status = StatusCode::from_u16(status).ok())
     }
 
-    /// What is wrong with a field, beside what was said before: the name of the field as the vendor's page writes
-    /// it, such as `username`, and what to write instead. Both will be logged.
+    /// Adds an invalid field.
+    ///
+    /// `field` is the name of the field in the API, such as `username`. `message` says what is wrong with it.
+    /// Both can be logged.
     #[must_use]
-    pub fn with_problem(self, field: &'static str, what: &'static str) -> Self {
-        self.with(|inner| inner.problems.push(Problem::new(field, what)))
+    pub fn with_problem(self, field: &'static str, message: &'static str) -> Self {
+        self.with(|inner| inner.problems.push(Problem::new(field, message)))
     }
 
-    /// How long to wait before the next try.
+    /// Sets the delay that the service requested before the next attempt.
     #[must_use]
-    pub fn with_retry_after(self, wait: Duration) -> Self {
-        self.with(|inner| inner.retry_after = Some(wait))
+    pub fn with_retry_after(self, delay: Duration) -> Self {
+        self.with(|inner| inner.retry_after = Some(delay))
     }
 
-    /// What caused it. Its `Display` and `Debug` will be logged.
+    /// Sets the source of the error. Its `Display` and `Debug` output can be logged.
     #[must_use]
     pub fn with_source(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.with(|inner| inner.source = Some(Arc::from(source.into())))
     }
 
-    /// It may have happened all the same.
+    /// Marks the operation as one that [may have been applied](Self::may_have_been_applied).
     #[must_use]
     pub fn with_unknown_outcome(self) -> Self {
         self.with(|inner| inner.may_have_been_applied = true)
     }
 
-    /// Something given is wrong, in these ways.
-    pub(crate) fn invalid(what: &'static str, problems: Vec<Problem>) -> Self {
-        Self::new(ErrorKind::InvalidInput, what).with(|inner| inner.problems = problems)
+    /// Creates an [`InvalidInput`](ErrorKind::InvalidInput) error with these problems.
+    pub(crate) fn invalid(message: &'static str, problems: Vec<Problem>) -> Self {
+        Self::new(ErrorKind::InvalidInput, message).with(|inner| inner.problems = problems)
     }
 
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {
@@ -78,7 +82,7 @@ impl Error {
         self
     }
 
-    /// The same error for one more of those who waited for the same thing.
+    /// Returns a copy of the error, for another caller that waited for the same result.
     pub(crate) fn again(&self) -> Self {
         let inner = &self.0;
         Self(Box::new(Inner {
