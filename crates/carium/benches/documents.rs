@@ -8,14 +8,14 @@
 //! DOCUMENTS_DIR=/dev/shm                                  directory for the files; defaults to a temporary directory
 //! ```
 //!
-//! The server and each client are separate processes: either this program or the tool it is compared with. A round runs
-//! each row once, in reverse order in every second round. A ratio is the median of the rounds' ratios to the first row.
-//! The benchmark never fails because of slow results. Linux only, because it reads `/proc`.
+//! The server and each client are separate processes: either this program or the tool it is compared with. A round
+//! runs each row once, in reverse order in every second round. A ratio is the median of the rounds' ratios to the
+//! first row. The benchmark never fails because of slow results. Linux only, because it reads `/proc`.
 //!
-//! For every row: nothing is pinned to a processor, so a client can use all processors, except for the server's share of
-//! about 0.15 to 0.2 CPU seconds per GiB. The service and the object store are two origins, as in production. Files to
-//! upload are in the page cache. Rows in parentheses are not competitors: they show the minimum cost of hashing the file
-//! or of writing it to the disk, which a client that does so cannot go below.
+//! For every row: nothing is pinned to a processor, so a client can use all processors, except for the server's share
+//! of about 0.15 to 0.2 CPU seconds per GiB. The service and the object store are two origins, as in production.
+//! Files to upload are in the page cache. Rows in parentheses are not competitors: they show the minimum cost of
+//! hashing the file or of writing it to the disk, which a client that does so cannot go below.
 
 #[path = "documents/carium_client.rs"]
 mod carium_client;
@@ -270,7 +270,8 @@ impl Bench {
     }
 }
 
-/// Checks that every client that computed a hash has the hash of the file: results of a wrong transfer are meaningless.
+/// Checks that every client that computed a hash has the hash of the file. Measurements of a wrong transfer are
+/// meaningless.
 fn verify(path: &Path, measurements: &[Measurement]) -> Result<(), BenchError> {
     let sum = measure::hex(&client::hash(path)?);
     let mut sums = measurements.iter().filter_map(|measurement| measurement.sum.as_ref());

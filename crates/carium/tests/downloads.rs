@@ -125,8 +125,8 @@ async fn continues_where_each_connection_was_lost() {
     assert_eq!(starts[..CHUNKS], chunk_boundaries().take(CHUNKS).collect::<Vec<_>>());
 }
 
-/// The document is larger than all buffers and queues and is synced during the download. The first connection is lost;
-/// in the second case, the document has also changed by then.
+/// The document is larger than all buffers and queues and is synced during the download. The first connection is
+/// lost; in the second case, the document has also changed by then.
 #[tokio::test(start_paused = true)]
 async fn downloads_a_document_larger_than_all_buffers() {
     // The period is not a multiple of the piece size, so that no two pieces are equal.

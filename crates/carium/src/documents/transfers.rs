@@ -23,8 +23,8 @@ use crate::error::{Error, ErrorKind};
 /// Transfers files to and from an object store, with presigned forms and URLs.
 ///
 /// An implementation has no access token and needs none. Each call makes one attempt: [`Uploads`](super::Uploads) and
-/// [`Downloads`](super::Downloads) decide about retries. A transfer has an idle timeout instead of a deadline, because
-/// its duration depends on the size of the file.
+/// [`Downloads`](super::Downloads) decide about retries. A transfer has an idle timeout instead of a deadline,
+/// because its duration depends on the size of the file.
 #[async_trait]
 pub trait Transfers: Send + Sync {
     /// Posts a presigned form with a file.

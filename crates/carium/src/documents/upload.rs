@@ -72,9 +72,9 @@ impl Uploads {
 
     /// Resumes an earlier upload of the same document.
     ///
-    /// Completed stages are not executed again: an uploaded file is not sent again, and a reference is reused while its
-    /// form is valid. If the form has expired, a new reference is created, and the receipt lists the old one as an
-    /// orphan.
+    /// Completed stages are not executed again: an uploaded file is not sent again, and a reference is reused while
+    /// its form is valid. If the form has expired, a new reference is created, and the receipt lists the old one as
+    /// an orphan.
     pub fn resume(&self, state: UploadState, document: NewDocument, source: Source) -> Upload {
         let (reporter, handle) = ProgressReporter::new();
         let state = SharedState(Arc::new(Mutex::new(state)));
@@ -213,8 +213,8 @@ impl UploadHandle {
     /// Cancels the upload, which stops at the next chunk at the latest. It ends with an error of the kind
     /// [`Canceled`](crate::ErrorKind::Canceled), unless it completes first.
     ///
-    /// If a document reference is being created, the upload waits up to 5 seconds for the response, because it has the
-    /// ID of the reference.
+    /// If a document reference is being created, the upload waits up to 5 seconds for the response, because it has
+    /// the ID of the reference.
     pub fn cancel(&self) {
         self.transfer.cancel();
     }

@@ -130,7 +130,7 @@ impl DownloadPipeline {
                     );
                     let may_need_new_url = match error.kind() {
                         ErrorKind::Expired => true,
-                        // Not every object store says in a 403 that a URL has expired.
+                        // Some object stores respond with a plain 403 if a URL has expired.
                         ErrorKind::Forbidden => state.rejected_urls < MAX_REJECTED_URLS,
                         _ => false,
                     };
@@ -195,8 +195,8 @@ impl DownloadPipeline {
             && state.version.is_some()
             && self.request.expected_sha256.is_none()
         {
-            // RFC 9110, section 15.3.7, requires the entity tag in a response to `If-Range`. An object store that does
-            // not send it has ignored `If-Range`, so the range may be of another version.
+            // RFC 9110, section 15.3.7, requires the entity tag in a response with a range. An object store that does
+            // not send it may have ignored `If-Range`, so the range may be of another version.
             state.sends_unversioned_ranges = true;
             return Ok(ConnectionOutcome::Retry(range_without_version()));
         } else {
@@ -252,7 +252,7 @@ impl DownloadPipeline {
     }
 }
 
-/// The part of a response that repeats bytes which have already been written.
+/// The part of a response with bytes that have already been written.
 struct WrittenPrefix {
     remaining: u64,
     hasher: Sha256,

@@ -24,8 +24,8 @@ impl DownloadRequest {
         Self { id, file_name: None, expected_sha256: None, overwrite: false }
     }
 
-    /// Sets the file name for a download into a directory. Takes precedence over the name that the object store sends.
-    /// The name is sanitized: a path and unsafe characters are removed.
+    /// Sets the file name for a download into a directory. It takes precedence over the name that the object store
+    /// sends. The name is sanitized: a path is removed, and unsafe characters are replaced.
     pub fn file_name(mut self, file_name: impl Into<String>) -> Self {
         self.file_name = Some(file_name.into());
         self

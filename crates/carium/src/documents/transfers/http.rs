@@ -76,8 +76,8 @@ async fn error_of(response: reqwest::Response) -> Error {
     store_error(status, &headers, &body)
 }
 
-/// Reads the beginning of a body, as far as it arrives within [`BODY_TIMEOUT`]. Reading a short body to its end allows
-/// the connection to be reused.
+/// Reads the beginning of a body, as far as it arrives within [`BODY_TIMEOUT`]. Reading a short body to its end
+/// allows the connection to be reused.
 async fn read_start_of_body(mut response: reqwest::Response) -> Bytes {
     let deadline = Instant::now() + BODY_TIMEOUT;
     let mut body = BytesMut::new();

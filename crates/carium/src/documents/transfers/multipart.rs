@@ -89,9 +89,9 @@ fn write_part_header(head: &mut BytesMut, boundary: &str, name: &str) {
     head.put_slice(b"\"");
 }
 
-/// Writes a name as browsers do (WHATWG, "multipart/form-data encoding algorithm"): UTF-8, with quotes and line breaks
-/// percent-encoded. Other control characters are percent-encoded too, although browsers keep them, because they are
-/// not allowed in a header.
+/// Writes a name as browsers do (WHATWG, "multipart/form-data encoding algorithm"): UTF-8, with quotes and line
+/// breaks percent-encoded. Other control characters are percent-encoded too, although browsers keep them, because
+/// they are not allowed in a header.
 fn write_escaped(head: &mut BytesMut, name: &str) {
     for byte in name.bytes() {
         match byte {

@@ -269,15 +269,15 @@ impl Iterator for Slices {
     }
 }
 
-/// Checks whether an error may mean that the form has expired. Not every object store says so in a 403. A form that
-/// was issued within [`FRESH_FORM_PERIOD`] cannot have expired, so a 403 has another reason then.
+/// Checks whether an error may mean that the form has expired. Some object stores respond with a plain 403 then. A
+/// form that was issued within [`FRESH_FORM_PERIOD`] cannot have expired, so a 403 has another reason.
 fn may_be_expired(error: &Error, form_issued_at: Option<Instant>) -> bool {
     let is_fresh = form_issued_at.is_some_and(|issued_at| issued_at.elapsed() < FRESH_FORM_PERIOD);
     error.kind() == ErrorKind::Expired || (error.kind() == ErrorKind::Forbidden && !is_fresh)
 }
 
-/// Checks whether the service reports that a reference does not exist or has no file. Any other conflict may mean that
-/// the upload has already been processed. A restart would file the document twice then.
+/// Checks whether the service reports that a reference does not exist or has no file. Any other conflict may mean
+/// that the upload has already been processed. In that case, a new upload would file the document twice.
 fn reports_missing_file(error: &Error) -> bool {
     let mentions_missing_file = |problem: &Problem| {
         let texts: Vec<_> = [problem.code(), problem.detail()].into_iter().flatten().collect();
@@ -315,7 +315,7 @@ fn canceled() -> Error {
 
 fn creation_outcome_unknown() -> Error {
     let message = "the outcome of an earlier creation of the document reference is unknown; \
-                   check whether the reference exists, then start over";
+                   check whether the reference exists before you start over";
     Error::new(ErrorKind::Conflict, message)
         .with_operation(&operations::CREATE_DOCUMENT_REFERENCE)
         .with_unknown_outcome()

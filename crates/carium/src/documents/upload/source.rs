@@ -21,8 +21,8 @@ use crate::error::{Error, ErrorKind};
 
 /// The source of an upload's bytes. `Debug` shows neither a path nor content.
 ///
-/// A path or bytes can be read again, so a failed attempt is retried. A reader can be read only once, unless it has at
-/// most 256 KiB and is kept in memory: if a transfer fails after its first byte was read, the upload ends with an
+/// A path or bytes can be read again, so a failed attempt is retried. A reader can be read only once, unless it has
+/// at most 256 KiB and is kept in memory: if a transfer fails after its first byte was read, the upload ends with an
 /// error and can be resumed with a new source.
 pub struct Source(SourceKind);
 

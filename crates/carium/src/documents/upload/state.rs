@@ -104,8 +104,8 @@ impl UploadState {
 
     /// Removes the presigned form, so that the state can be saved in a place that is not meant for secrets.
     ///
-    /// If the file is not uploaded yet, its reference becomes an orphan, because nothing can be uploaded to it without
-    /// the form. A file that is already uploaded is not affected.
+    /// If the file is not uploaded yet, its reference becomes an orphan, because nothing can be uploaded to it
+    /// without the form. A file that is already uploaded is not affected.
     #[must_use]
     pub fn without_form(mut self) -> Self {
         if let UploadPhase::Created { id, .. } = self.phase {
