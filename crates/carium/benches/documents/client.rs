@@ -117,7 +117,7 @@ async fn upload_many(client: Client, path: &Path, count: usize, files: bool) -> 
                         sum = carium_client::upload(uploads, source).await?;
                     }
                     Client::Reqwest(client, origin) => {
-                        upload_with_reqwest(client, origin, file.as_deref()).await?
+                        upload_with_reqwest(client, origin, file.as_deref()).await?;
                     }
                 }
             }

@@ -138,9 +138,9 @@ impl UploadState {
     pub(super) fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.phase {
             UploadPhase::New if self.orphans.is_empty() => {
-                f.write_str("no document reference was created")?
+                f.write_str("no document reference was created")?;
             }
-            UploadPhase::New => f.write_str("the next upload creates a new document reference")?,
+            UploadPhase::New => f.write_str("a resumed upload creates a new document reference")?,
             UploadPhase::Creating => f.write_str("a document reference without a file may exist")?,
             UploadPhase::Created { id, .. } => {
                 write!(f, "document reference {id} has no file yet; resume the upload from its state")?;
