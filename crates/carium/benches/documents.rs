@@ -1,28 +1,28 @@
-//! Documents up and down, beside what others take for it, on loopback.
+//! Benchmark of document uploads and downloads against other tools, on the loopback interface.
 //!
 //! ```text
 //! cargo bench -p carium --bench documents                 1 GiB and 2,000 documents, five rounds
 //! cargo bench -p carium --bench documents -- --quick      16 MiB and 50 documents, one round
-//!     --rounds N    how often; or DOCUMENTS_ROUNDS
-//!     --only WORK   upload, download, memory, files or peak
-//! DOCUMENTS_DIR=/dev/shm                                  where the files lie: a temporary folder, if not said
+//!     --rounds N           number of rounds; or DOCUMENTS_ROUNDS
+//!     --only WORKLOAD      upload, download, memory, files or peak
+//! DOCUMENTS_DIR=/dev/shm                                  directory for the files; defaults to a temporary directory
 //! ```
 //!
-//! The server and each client are processes of their own: this program again, or what it is measured against. A
-//! round runs each row once, every other round backwards, and a ratio is the median of the rounds' ratios to the
-//! first row. Nothing fails for being slow. Linux only, for `/proc`.
+//! The server and each client are separate processes: either this program or the tool it is compared with. A round
+//! runs each row once, in reverse order in every second round. A ratio is the median of the rounds' ratios to the
+//! first row. The benchmark never fails because of slow results. Linux only, because it reads `/proc`.
 //!
-//! What holds for every row: nothing is pinned, so a client has all processors but for what the server takes of
-//! them, some 0.15 to 0.2 s of one for each GiB. The service and the store are two origins, as they are where it
-//! counts. Files that are uploaded are in the page cache. Rows in brackets are no rivals: what a processor needs to
-//! hash the file alone, and the disk to take it, which no client that does so gets under.
+//! For every row: nothing is pinned to a processor, so a client can use all processors, except for the server's share
+//! of about 0.15 to 0.2 CPU seconds per GiB. The service and the object store are two origins, as in production.
+//! Files to upload are in the page cache. Rows in parentheses are not competitors: they show the minimum cost of
+//! hashing the file or of writing it to the disk, which a client that does so cannot go below.
 
+#[path = "documents/carium_client.rs"]
+mod carium_client;
 #[path = "documents/client.rs"]
 mod client;
 #[path = "documents/measure.rs"]
 mod measure;
-#[path = "documents/ours.rs"]
-mod ours;
 #[path = "documents/peers.rs"]
 mod peers;
 #[path = "documents/server.rs"]
@@ -35,18 +35,18 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use measure::{Taken, median};
-use peers::{Peers, Place, Row};
+use measure::{Measurement, median};
+use peers::{Peers, Row, Task};
 
-type Failed = Box<dyn Error + Send + Sync>;
+type BenchError = Box<dyn Error + Send + Sync>;
 
-fn main() -> Result<(), Failed> {
+fn main() -> Result<(), BenchError> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         ["serve", length] => server::serve(length.parse()?),
-        ["client", role, origin, place, count] => client::run(role, origin, Path::new(place), count.parse()?),
-        // `cargo test --benches` builds it, and starts it without this word.
+        ["client", role, origin, path, count] => client::run(role, origin, Path::new(path), count.parse()?),
+        // `cargo test --benches` builds this program and runs it without `--bench`.
         _ if !words.contains(&"--bench") => Ok(()),
         _ => Bench::new(&words)?.run(),
     }
@@ -61,14 +61,14 @@ struct Bench {
     peers: Peers,
 }
 
-/// The server's process, which ends with this one: its standard input does.
+/// The server's process. It exits when its standard input is closed, also if this process dies.
 struct Server {
     child: Child,
     origin: String,
 }
 
 impl Server {
-    fn start(download: u64) -> Result<Self, Failed> {
+    fn start(download: u64) -> Result<Self, BenchError> {
         let mut command = Command::new(env::current_exe()?);
         command.args(["serve", &download.to_string()]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn()?;
@@ -81,31 +81,32 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // One that has ended already is as good.
+        // Fails only if the server has already exited.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// One kind of work and who does it; the first is what the others are compared with.
-struct Work<'a> {
+/// A workload, and the rows that run it. The other rows are compared with the first one.
+struct Workload<'a> {
     name: &'a str,
-    target: &'a str,
-    place: Place<'a>,
+    /// The target for the ratio of this crate's row.
+    target_ratio: &'a str,
+    task: Task<'a>,
     rows: &'a [(&'a str, Row)],
 }
 
 impl Bench {
-    fn new(words: &[&str]) -> Result<Self, Failed> {
-        let after = |name| words.iter().skip_while(|word| **word != name).nth(1).map(ToString::to_string);
+    fn new(words: &[&str]) -> Result<Self, BenchError> {
+        let value_of = |name| words.iter().skip_while(|word| **word != name).nth(1).map(ToString::to_string);
         let quick = words.contains(&"--quick");
-        let rounds = after("--rounds").or_else(|| env::var("DOCUMENTS_ROUNDS").ok());
+        let rounds = value_of("--rounds").or_else(|| env::var("DOCUMENTS_ROUNDS").ok());
         let directory = env::var_os("DOCUMENTS_DIR").map_or_else(env::temp_dir, PathBuf::from);
         Ok(Self {
             rounds: rounds.map_or(Ok(if quick { 1 } else { 5 }), |rounds| rounds.parse())?,
             mebibytes: if quick { 16 } else { 1024 },
             documents: if quick { 50 } else { 2000 },
-            only: after("--only"),
+            only: value_of("--only"),
             folder: tempfile::Builder::new().prefix("documents-").tempdir_in(directory)?,
             peers: Peers::find(),
         })
@@ -115,66 +116,67 @@ impl Bench {
         self.only.as_deref().is_none_or(|only| only == name)
     }
 
-    fn run(&self) -> Result<(), Failed> {
+    fn run(&self) -> Result<(), BenchError> {
         let length = self.mebibytes << 20;
         let server = Server::start(length)?;
         let folder = self.folder.path();
-        say(&format!("Files in {}; rounds: {}.", folder.display(), self.rounds))?;
+        print_line(&format!("Files in {}; rounds: {}.", folder.display(), self.rounds))?;
         let source = folder.join("source.bin");
         let target = folder.join("target.bin");
-        let place = |path, upload, count| Place { origin: &server.origin, path, upload, count };
+        let task = |path, upload, count| Task { origin: &server.origin, path, upload, count };
         if self.wants("upload") {
             server::write(&source, length)?;
-            let taken = self.work(&Work {
+            let measurements = self.measure(&Workload {
                 name: &format!("upload: {} MiB as a form", self.mebibytes),
-                target: "<= 1.00",
-                place: place(&source, true, 0),
+                target_ratio: "<= 1.00",
+                task: task(&source, true, 0),
                 rows: &[
                     ("curl -F", Row::Curl),
                     ("curl -F, then its SHA-256", Row::CurlThenHash),
                     ("(read, and SHA-256)", Row::Client("hash")),
-                    ("ours, with SHA-256", Row::Client("upload")),
+                    ("carium, with SHA-256", Row::Client("upload")),
                     ("Python requests", Row::Python),
                 ],
             })?;
-            check(&source, &taken)?;
+            verify(&source, &measurements)?;
             fs::remove_file(&source)?;
         }
         if self.wants("download") {
-            let taken = self.work(&Work {
+            let measurements = self.measure(&Workload {
                 name: &format!("download: {} MiB to a file", self.mebibytes),
-                target: "<= 0.70",
-                place: place(&target, false, usize::try_from(self.mebibytes)?),
+                target_ratio: "<= 0.70",
+                task: task(&target, false, usize::try_from(self.mebibytes)?),
                 rows: &[
                     ("curl -o", Row::Curl),
                     ("curl -o, then fsync", Row::CurlThenSync),
                     ("(write, and fsync)", Row::Client("disk")),
-                    ("ours, with SHA-256 and fsync", Row::Client("download")),
+                    ("carium, with SHA-256 and fsync", Row::Client("download")),
                     ("Python requests", Row::Python),
                 ],
             })?;
-            check(&target, &taken)?;
+            verify(&target, &measurements)?;
             fs::remove_file(&target)?;
         }
         let documents = folder.join("many");
         fs::create_dir(&documents)?;
         for index in 0..self.documents {
-            let at = index % 1000;
-            fs::write(documents.join(format!("{index}.pdf")), &server::pattern()[at..at + client::SMALL])?;
+            let start = index % 1000;
+            let content = &server::pattern()[start..start + client::SMALL_DOCUMENT];
+            fs::write(documents.join(format!("{index}.pdf")), content)?;
         }
         let many = |name: &str, rows: &[_]| {
-            let name = format!("{name}: {} documents of 20 KB, 3 calls each, 16 at once", self.documents);
-            let place = place(&documents, true, self.documents);
-            self.work(&Work { name: &name, target: "<= 0.85", place, rows })
+            let name = format!("{name}: {} documents of 20 KB, 3 calls each, 16 in parallel", self.documents);
+            let task = task(&documents, true, self.documents);
+            self.measure(&Workload { name: &name, target_ratio: "<= 0.85", task, rows })
         };
         if self.wants("memory") {
             let form = ("reqwest Form, Part::bytes", Row::Client("form-memory"));
-            many("memory", &[form, ("ours, with SHA-256", Row::Client("ours-memory"))])?;
+            many("memory", &[form, ("carium, with SHA-256", Row::Client("carium-memory"))])?;
         }
         if self.wants("files") {
             let form = ("reqwest Form, tokio::fs::read", Row::Client("form-files"));
-            let ours = ("ours, with SHA-256", Row::Client("ours-files"));
-            many("files", &[form, ours, ("Python requests", Row::Python)])?;
+            let carium = ("carium, with SHA-256", Row::Client("carium-files"));
+            many("files", &[form, carium, ("Python requests", Row::Python)])?;
         }
         if self.wants("peak") {
             self.peak()?;
@@ -182,81 +184,85 @@ impl Bench {
         Ok(())
     }
 
-    /// What memory grows to does not depend on the length.
-    fn peak(&self) -> Result<(), Failed> {
-        say("\npeak memory over idle, in MiB; target <= 16.0, and no more for what is longer")?;
+    /// Shows that the peak memory does not depend on the size of the file.
+    fn peak(&self) -> Result<(), BenchError> {
+        print_line("\npeak memory above idle, in MiB; target <= 16.0, independent of the size of the file")?;
         for mebibytes in [self.mebibytes, 4 * self.mebibytes] {
             let length = mebibytes << 20;
             let server = Server::start(length)?;
             let path = self.folder.path().join("peak.bin");
             let measured = |name: &'static str| {
-                let place = Place { origin: &server.origin, path: &path, upload: name == "upload", count: 0 };
-                let command = self.peers.command(Row::Client(name), &place)?;
-                measure::run(&mut command.ok_or("this program is here")?, false)
+                let task = Task { origin: &server.origin, path: &path, upload: name == "upload", count: 0 };
+                let command = self.peers.command(Row::Client(name), &task)?;
+                measure::run(&mut command.ok_or("this program cannot be executed")?, false)
             };
-            let down = measured("download")?;
-            let up = measured("upload")?;
-            say(&format!("  {mebibytes:>5} MiB   up {:5.1}   down {:5.1}", up.peak, down.peak))?;
-            if up.sum != down.sum {
-                return Err("what was downloaded is not what was uploaded".into());
+            let download = measured("download")?;
+            let upload = measured("upload")?;
+            print_line(&format!(
+                "  {mebibytes:>5} MiB   upload {:5.1}   download {:5.1}",
+                upload.peak, download.peak
+            ))?;
+            if upload.sum != download.sum {
+                return Err("the downloaded file differs from the uploaded file".into());
             }
             fs::remove_file(path)?;
         }
         Ok(())
     }
 
-    /// Runs all rows in each round, and says what they took.
-    fn work(&self, work: &Work<'_>) -> Result<Vec<Taken>, Failed> {
-        let mut all: Vec<Vec<Taken>> = work.rows.iter().map(|_| Vec::new()).collect();
+    /// Runs all rows in each round and prints a table of the measurements.
+    fn measure(&self, workload: &Workload<'_>) -> Result<Vec<Measurement>, BenchError> {
+        let mut all: Vec<Vec<Measurement>> = workload.rows.iter().map(|_| Vec::new()).collect();
         for round in 0..self.rounds {
-            let mut order: Vec<usize> = (0..work.rows.len()).collect();
+            let mut order: Vec<usize> = (0..workload.rows.len()).collect();
             if round % 2 == 1 {
                 order.reverse();
             }
             for index in order {
-                let (_, row) = work.rows[index];
-                all[index].extend(self.one(work, row)?);
+                let (_, row) = workload.rows[index];
+                all[index].extend(self.run_row(workload, row)?);
             }
         }
-        say(&format!(
-            "\n{}\n  {:<38}{:>9}{:>8}{:>9}{:>8}{:>11}   target of ours",
-            work.name, "", "wall s", "x", "CPU s", "x", "peak MiB"
+        print_line(&format!(
+            "\n{}\n  {:<38}{:>9}{:>8}{:>9}{:>8}{:>11}   target of carium",
+            workload.name, "", "wall s", "x", "CPU s", "x", "peak MiB"
         ))?;
-        for ((name, row), taken) in work.rows.iter().zip(&all) {
-            if taken.is_empty() {
-                say(&format!("  {name:<38}  skipped: it is not installed"))?;
+        for ((name, row), measurements) in workload.rows.iter().zip(&all) {
+            if measurements.is_empty() {
+                print_line(&format!("  {name:<38}  skipped: not installed"))?;
                 continue;
             }
-            let middle = |of: fn(&Taken) -> f64| median(taken.iter().map(of).collect());
-            let ratio = |of: fn(&Taken) -> f64| {
-                median(taken.iter().zip(&all[0]).map(|(one, first)| of(one) / of(first)).collect())
+            let median_of = |value: fn(&Measurement) -> f64| median(measurements.iter().map(value).collect());
+            let ratio_of = |value: fn(&Measurement) -> f64| {
+                let pairs = measurements.iter().zip(&all[0]);
+                median(pairs.map(|(this, first)| value(this) / value(first)).collect())
             };
-            let wall: fn(&Taken) -> f64 = |taken| taken.wall;
-            let cpu: fn(&Taken) -> f64 = |taken| taken.cpu;
+            let wall: fn(&Measurement) -> f64 = |measurement| measurement.wall;
+            let cpu: fn(&Measurement) -> f64 = |measurement| measurement.cpu;
             let peak = match row {
-                Row::Client(_) => format!("idle+{:.1}", middle(|taken| taken.peak)),
-                Row::Curl | Row::Python => format!("{:.1}", middle(|taken| taken.peak)),
+                Row::Client(_) => format!("idle+{:.1}", median_of(|measurement| measurement.peak)),
+                Row::Curl | Row::Python => format!("{:.1}", median_of(|measurement| measurement.peak)),
                 Row::CurlThenHash | Row::CurlThenSync => String::new(),
             };
-            let target = if name.starts_with("ours") { work.target } else { "" };
-            say(&format!(
+            let target = if name.starts_with("carium") { workload.target_ratio } else { "" };
+            print_line(&format!(
                 "  {name:<38}{:>9.3}{:>8.2}{:>9.2}{:>8.2}{peak:>11}   {target}",
-                middle(wall),
-                ratio(wall),
-                middle(cpu),
-                ratio(cpu)
+                median_of(wall),
+                ratio_of(wall),
+                median_of(cpu),
+                ratio_of(cpu)
             ))?;
         }
         Ok(all.into_iter().flatten().collect())
     }
 
-    fn one(&self, work: &Work<'_>, row: Row) -> Result<Option<Taken>, Failed> {
-        let place = &work.place;
-        let Some(mut command) = self.peers.command(row, place)? else { return Ok(None) };
-        if !place.upload {
-            // Each writes a new file, and none waits for the disk to have done with another's.
-            if place.path.exists() {
-                fs::remove_file(place.path)?;
+    fn run_row(&self, workload: &Workload<'_>, row: Row) -> Result<Option<Measurement>, BenchError> {
+        let task = &workload.task;
+        let Some(mut command) = self.peers.command(row, task)? else { return Ok(None) };
+        if !task.upload {
+            // Each row writes a new file, and does not wait for the disk writes of the row before it.
+            if task.path.exists() {
+                fs::remove_file(task.path)?;
             }
             File::open(self.folder.path())?.sync_all()?;
         }
@@ -264,16 +270,18 @@ impl Bench {
     }
 }
 
-/// A benchmark of what is wrong is none: those that hashed what they carried have the file's own hash.
-fn check(path: &Path, taken: &[Taken]) -> Result<(), Failed> {
+/// Checks that every client that computed a hash has the hash of the file. Measurements of a wrong transfer are
+/// meaningless.
+fn verify(path: &Path, measurements: &[Measurement]) -> Result<(), BenchError> {
     let sum = measure::hex(&client::hash(path)?);
-    if taken.iter().filter_map(|taken| taken.sum.as_ref()).any(|other| *other != sum) {
-        return Err("a document arrived as another".into());
+    let mut sums = measurements.iter().filter_map(|measurement| measurement.sum.as_ref());
+    if sums.any(|other| *other != sum) {
+        return Err("a transferred document has the wrong hash".into());
     }
     Ok(())
 }
 
-/// What is measured is what this program prints.
-fn say(line: &str) -> io::Result<()> {
+/// Prints a line of the results.
+fn print_line(line: &str) -> io::Result<()> {
     writeln!(io::stdout(), "{line}")
 }

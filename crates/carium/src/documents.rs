@@ -1,9 +1,9 @@
 //! Documents: files in a patient's record.
 //!
-//! A document's way into a record is three calls on two hosts: the reference is created, the file is posted to
-//! an object store with a presigned form, and the service is told to process it. [`Uploads`] does all of it
-//! and goes on where it stopped; [`Downloads`] does the way back. Beneath them are two traits: [`Documents`],
-//! the service's side, and [`Transfers`], the store's side, which never sees a token.
+//! Filing a document takes three calls on two hosts: create a document reference, post the file to an object store
+//! with a presigned form, and ask the service to process the upload. [`Uploads`] runs all three and can resume after
+//! a failure; [`Downloads`] reads a document back. Both are built on two traits: [`Documents`], the service, and
+//! [`Transfers`], the object store. An implementation of [`Transfers`] never receives an access token.
 //!
 //! ```no_run
 //! use carium::Carium;
@@ -25,20 +25,20 @@
 //! ```
 
 mod api;
-mod background;
 mod digest;
 mod download;
 mod file_name;
-mod local;
-mod new;
+mod job_queue;
+mod local_io;
+mod new_document;
 mod progress;
 mod query;
-mod sides;
+mod retries;
 mod transfers;
-mod tries;
 mod upload;
 
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use carium_api::types;
@@ -48,15 +48,14 @@ use carium_api::{Attribute, Redacted, Secret};
 pub(crate) use api::ApiDocuments;
 pub use digest::Sha256Digest;
 pub use download::{Download, DownloadReceipt, DownloadRequest, DownloadStream, Downloads};
-pub use new::{NewDocument, NewDocumentBuilder};
+pub use new_document::{NewDocument, NewDocumentBuilder};
 pub use progress::{Progress, Stage, TransferHandle};
 pub use query::DocumentQuery;
-pub(crate) use sides::DocumentServices;
+pub(crate) use retries::Tries;
 pub(crate) use transfers::HttpTransfers;
 pub use transfers::{
     ByteRange, ByteStream, Content, DownloadResponse, FilePart, Transfers, UploadForm, store_error,
 };
-pub(crate) use tries::Tries;
 pub use upload::{
     Source, Upload, UploadError, UploadHandle, UploadReceipt, UploadStage, UploadState, UploadStateStore,
     Uploads,
@@ -66,82 +65,83 @@ use crate::error::Error;
 use crate::lookups::named;
 use crate::page::{Items, ListOptions, Paged};
 
-/// The service's side of documents: references, their classes, and where files go to and come from.
+/// The service's document operations: document references, their classes, and presigned uploads and downloads.
 #[async_trait]
 pub trait Documents: Send + Sync {
-    /// The classes that a document can be filed under.
+    /// Lists the classes that a document can be filed under.
     fn classes(&self, options: ListOptions) -> Items<DocumentClass>;
 
-    /// The documents of an organization, those of one patient, or others that a filter names. Of a query that does
-    /// not pass its [check](DocumentQuery::check) the list has that error, and nothing is sent.
+    /// Lists the documents that match a query: by default all documents of the organization.
+    ///
+    /// If the query does not pass [`DocumentQuery::check`], the list yields that error and no request is sent.
     fn list(&self, query: DocumentQuery) -> Items<Document>;
 
-    /// Creates the reference of a document, which gives the form to upload its file with. Until the file is
-    /// there and [processed](Self::process), nobody can open the document.
+    /// Creates a document reference and returns its ID with the presigned form for the file.
+    ///
+    /// The document cannot be opened until its file is uploaded and [processed](Self::process).
     ///
     /// # Errors
-    /// Any with [`may_have_been_applied`](Error::may_have_been_applied): a reference may be there, without a file and
-    /// without a form for it. [`list`](Self::list) may show it.
+    /// After an error with [`may_have_been_applied`](Error::may_have_been_applied), a reference may exist that has
+    /// no file, and whose form is lost. [`list`](Self::list) may show it.
     async fn create(&self, document: NewDocument) -> Result<CreatedDocument, Error>;
 
-    /// Tells the service that the file has been uploaded. Done again it changes nothing.
+    /// Tells the service that the file has been uploaded. Idempotent.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound): there is no such reference.
+    /// [`NotFound`](crate::ErrorKind::NotFound): the reference does not exist.
     async fn process(&self, id: DocumentReferenceId) -> Result<(), Error>;
 
-    /// The URL from which the file can be read, for a while, by whoever has it.
+    /// Returns a presigned URL for the file. Anyone who has the URL can read the file until it expires.
     ///
     /// # Errors
-    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such reference.
-    /// - [`Undecodable`](crate::ErrorKind::Undecodable): the answer has no URL where one is expected; the error
-    ///   names what it has.
+    /// - [`NotFound`](crate::ErrorKind::NotFound): the reference does not exist.
+    /// - [`Undecodable`](crate::ErrorKind::Undecodable): the response has no URL in any of the expected fields. The
+    ///   error lists the fields that it has.
     async fn download_info(&self, id: DocumentReferenceId) -> Result<Secret, Error>;
 }
 
-/// A reference that was just created.
+/// A document reference that was just created.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct CreatedDocument {
-    /// Its id.
+    /// The ID of the reference.
     pub id: DocumentReferenceId,
-    /// The form to upload the file with. `None` where the service gave none, or one that cannot be
-    /// understood: then nothing can be uploaded to this reference.
+    /// The presigned form for the file. `None` if the service returned no form or one that cannot be decoded: no
+    /// file can be uploaded to this reference then.
     pub form: Option<UploadForm>,
 }
 
 impl CreatedDocument {
-    /// A reference with its form.
+    /// Creates a value from a reference's ID and its form.
     pub fn new(id: DocumentReferenceId, form: Option<UploadForm>) -> Self {
         Self { id, form }
     }
 }
 
-/// A document as the service knows it. What the service does not say, or says in a way that is not
-/// understood, is `None`.
+/// A document in a patient's record. Attributes that the service omits, or that cannot be decoded, are `None`.
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Document {
-    /// The id of its reference.
+    /// The ID of the document reference.
     pub id: DocumentReferenceId,
-    /// The patient in whose record it is.
+    /// The patient in whose record the document is filed.
     pub patient: Option<IndividualId>,
     /// The organization.
     pub organization: Option<OrganizationId>,
-    /// The class that it is filed under.
+    /// The class that the document is filed under.
     pub class: Option<DocumentClassId>,
-    /// What it is called in the record.
+    /// The document's name in the record.
     pub name: Option<String>,
-    /// What it is about.
+    /// A description in free text.
     pub description: Option<String>,
-    /// The name of its file.
+    /// The name of the file.
     pub file_name: Option<String>,
-    /// The media type of its file.
+    /// The media type of the file.
     pub media_type: Option<String>,
 }
 
 impl Document {
-    /// A document of which nothing but its id is known.
+    /// Creates a document that has an ID and no attributes.
     pub fn from_id(id: DocumentReferenceId) -> Self {
         Self {
             id,
@@ -159,16 +159,16 @@ impl Document {
 impl From<types::DocumentReference> for Document {
     fn from(reference: types::DocumentReference) -> Self {
         let id = reference.id;
-        let Some(said) = reference.attributes.into_known() else { return Self::from_id(id) };
+        let Some(attributes) = reference.attributes.into_known() else { return Self::from_id(id) };
         Self {
             id,
-            patient: said.individual_id.into_known(),
-            organization: said.organization_id.into_known(),
-            class: said.class_id.into_known(),
-            name: said.name.into_known(),
-            description: said.description.into_known(),
-            file_name: said.attachment_filename.into_known(),
-            media_type: said.attachment_content_type.into_known(),
+            patient: attributes.individual_id.into_known(),
+            organization: attributes.organization_id.into_known(),
+            class: attributes.class_id.into_known(),
+            name: attributes.name.into_known(),
+            description: attributes.description.into_known(),
+            file_name: attributes.attachment_filename.into_known(),
+            media_type: attributes.attachment_content_type.into_known(),
         }
     }
 }
@@ -200,4 +200,19 @@ impl Paged for types::DocumentReferenceList {
 named! {
     /// A class that a document can be filed under.
     DocumentClass, DocumentClassId, types::DocumentClassList, true
+}
+
+/// The dependencies of the upload and download pipelines: the service, the object store, and the retry policy.
+#[derive(Clone)]
+pub(crate) struct DocumentServices {
+    pub(crate) documents: Arc<dyn Documents>,
+    pub(crate) transfers: Arc<dyn Transfers>,
+    pub(crate) tries: Tries,
+}
+
+impl DocumentServices {
+    /// Combines a service and an object store, with the default retry policy.
+    fn new(documents: Arc<dyn Documents>, transfers: Arc<dyn Transfers>) -> Self {
+        Self { documents, transfers, tries: Tries::default() }
+    }
 }

@@ -1,4 +1,4 @@
-//! Documents over the wire: through a real HTTP client to an object store that is as strict as S3.
+//! Documents over HTTP: the real HTTP client against a local object store that is as strict as S3.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -22,9 +22,9 @@ const CHUNK: u64 = 64 * 1024;
 const SIZE: u64 = 5 * CHUNK + 17;
 
 static CONTENT: LazyLock<Bytes> =
-    LazyLock::new(|| (0..SIZE).map(|at| u8::try_from(at % 251).unwrap()).collect());
+    LazyLock::new(|| (0..SIZE).map(|index| u8::try_from(index % 251).unwrap()).collect());
 
-fn chunk_ends() -> impl Iterator<Item = u64> {
+fn chunk_boundaries() -> impl Iterator<Item = u64> {
     (0..=SIZE / CHUNK).map(|chunk| chunk * CHUNK)
 }
 
@@ -40,7 +40,7 @@ fn document(carium: &Carium, file_name: &str) -> NewDocument {
 }
 
 #[tokio::test]
-async fn a_document_goes_up_is_listed_and_comes_down() {
+async fn uploads_lists_and_downloads_documents_of_any_size() {
     let clinic = Clinic::start().await;
     let carium = clinic.client();
     let folder = tempfile::tempdir().unwrap();
@@ -56,8 +56,8 @@ async fn a_document_goes_up_is_listed_and_comes_down() {
         assert_eq!(document.media_type.as_deref(), Some("application/pdf"));
         let target = tempfile::tempdir().unwrap();
         let request = DownloadRequest::from(document).expected_sha256(receipt.sha256);
-        let arrived = carium.downloads().to_path(request, target.path()).await.unwrap();
-        assert_eq!(arrived.path(), Some(&*target.path().join("letter.pdf")));
+        let downloaded = carium.downloads().to_path(request, target.path()).await.unwrap();
+        assert_eq!(downloaded.path(), Some(&*target.path().join("letter.pdf")));
         assert!(std::fs::read(target.path().join("letter.pdf")).unwrap() == content);
     }
     for call in clinic.store.calls() {
@@ -68,12 +68,12 @@ async fn a_document_goes_up_is_listed_and_comes_down() {
     }
 }
 
-/// At the very place of a chunk, before and after it, and where the store has done it all.
+/// Connections are lost at, before and after each chunk boundary, and after the store has accepted the file.
 #[tokio::test]
-async fn an_upload_gets_over_what_a_store_does_to_it() {
-    let mut table: Vec<_> = chunk_ends()
-        .flat_map(|at| [at.saturating_sub(1), at, at + 1])
-        .flat_map(|at| [StoreFault::ResetAfter(at), StoreFault::StallAfter(at)])
+async fn upload_recovers_from_object_store_faults() {
+    let mut table: Vec<_> = chunk_boundaries()
+        .flat_map(|offset| [offset.saturating_sub(1), offset, offset + 1])
+        .flat_map(|offset| [StoreFault::ResetAfter(offset), StoreFault::StallAfter(offset)])
         .collect();
     table.push(StoreFault::LostResponse);
     table.extend(
@@ -85,9 +85,9 @@ async fn an_upload_gets_over_what_a_store_does_to_it() {
     let carium = clinic.client();
     for fault in table {
         let label = format!("{fault:?}");
-        let again = std::sync::atomic::AtomicBool::new(false);
+        let has_failed = std::sync::atomic::AtomicBool::new(false);
         clinic.store.set_faults(move |_, _| {
-            (!again.swap(true, std::sync::atomic::Ordering::Relaxed)).then(|| fault.clone())
+            (!has_failed.swap(true, std::sync::atomic::Ordering::Relaxed)).then(|| fault.clone())
         });
         let receipt =
             carium.uploads().upload(document(&carium, "letter.pdf"), Source::bytes(content.clone())).await;
@@ -98,7 +98,7 @@ async fn an_upload_gets_over_what_a_store_does_to_it() {
 }
 
 #[tokio::test]
-async fn a_form_that_has_expired_is_replaced_and_its_reference_reported() {
+async fn replaces_an_expired_form_and_reports_its_reference_as_an_orphan() {
     let clinic = Clinic::start().await;
     clinic.presigns.lock().unwrap().valid_for = vec![Duration::ZERO, Duration::from_hours(1)];
     let carium = clinic.client();
@@ -113,31 +113,31 @@ async fn a_form_that_has_expired_is_replaced_and_its_reference_reported() {
 }
 
 #[tokio::test]
-async fn what_a_store_refuses_is_told_by_its_reason() {
+async fn reports_the_reason_of_a_rejected_upload() {
     let clinic = Clinic::start().await;
     clinic.presigns.lock().unwrap().at_most = 100;
     let carium = clinic.client();
-    let failure = carium
+    let error = carium
         .uploads()
         .upload(document(&carium, "letter.pdf"), Source::bytes(CONTENT.clone()))
         .await
         .unwrap_err();
-    assert_eq!((failure.kind(), failure.error().status()), (ErrorKind::Rejected, Some(400)));
-    assert!(failure.to_string().contains("larger than the form permits"), "{failure}");
-    assert_eq!(failure.state().stage(), UploadStage::Created);
+    assert_eq!((error.kind(), error.error().status()), (ErrorKind::Rejected, Some(400)));
+    assert!(error.to_string().contains("larger than the form permits"), "{error}");
+    assert_eq!(error.state().stage(), UploadStage::Created);
 }
 
-/// Nobody reads a patient's file on the way, and no redirect leads there.
+/// A presigned URL over plain HTTP is accepted only if the API itself is reached over plain HTTP.
 #[tokio::test]
-async fn nothing_is_sent_in_the_clear_unless_the_service_is_reached_so() {
+async fn rejects_plain_http_urls_if_the_api_uses_https() {
     let clinic = Clinic::start().await;
     let https = clinic.builder().base_url("https://api.example.com").build().unwrap();
-    let failure = https
+    let error = https
         .uploads()
         .upload(document(&https, "letter.pdf"), Source::bytes(CONTENT.clone()))
         .await
         .unwrap_err();
-    assert_eq!(failure.kind(), ErrorKind::Undecodable);
+    assert_eq!(error.kind(), ErrorKind::Undecodable);
     let id = clinic.file(Object::new(CONTENT.clone()));
     let error = https.downloads().to_writer(id, Vec::new()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Undecodable);
@@ -152,26 +152,27 @@ async fn nothing_is_sent_in_the_clear_unless_the_service_is_reached_so() {
 }
 
 #[tokio::test]
-async fn a_download_gets_over_what_a_store_does_to_it() {
-    let other: Bytes = CONTENT.iter().map(|byte| !byte).collect();
-    let mut table: Vec<_> = chunk_ends()
-        .flat_map(|at| [at.saturating_sub(1), at, at + 1])
-        .flat_map(|at| [StoreFault::ResetAfter(at), StoreFault::StallAfter(at)])
+async fn download_recovers_from_object_store_faults() {
+    let changed_content: Bytes = CONTENT.iter().map(|byte| !byte).collect();
+    let mut table: Vec<_> = chunk_boundaries()
+        .flat_map(|offset| [offset.saturating_sub(1), offset, offset + 1])
+        .flat_map(|offset| [StoreFault::ResetAfter(offset), StoreFault::StallAfter(offset)])
         .map(|fault| (fault, None))
         .collect();
     table.extend([(500, "InternalError"), (503, "SlowDown"), (403, "AccessDenied")].map(|(status, code)| {
         (StoreFault::ResetAfter(CHUNK), Some(StoreFault::error(status, code, "canary")))
     }));
     table.push((StoreFault::ResetAfter(CHUNK), Some(StoreFault::IgnoreRange)));
-    let changed = StoreFault::Changed(Object::new(other.clone()));
+    let changed = StoreFault::Changed(Object::new(changed_content.clone()));
     table.push((StoreFault::ResetAfter(CHUNK), Some(changed)));
     for (first, second) in table {
         let label = format!("{first:?} {second:?}");
         let clinic = Clinic::start().await;
         let carium = clinic.client();
         let id = clinic.file(Object::new(CONTENT.clone()).with_file_name("../Überweisung.pdf"));
-        let expected = if matches!(second, Some(StoreFault::Changed(_))) { &other } else { &*CONTENT };
-        clinic.store.set_faults(move |_, before| match before {
+        let expected =
+            if matches!(second, Some(StoreFault::Changed(_))) { &changed_content } else { &*CONTENT };
+        clinic.store.set_faults(move |_, earlier_requests| match earlier_requests {
             0 => Some(first.clone()),
             1 => second.clone(),
             _ => None,
@@ -187,12 +188,14 @@ async fn a_download_gets_over_what_a_store_does_to_it() {
 }
 
 #[tokio::test]
-async fn a_url_that_has_expired_is_asked_for_again_and_a_range_goes_on() {
+async fn requests_a_new_url_after_expiry_and_continues_with_a_range() {
     let clinic = Clinic::start().await;
     let id = clinic.file(Object::new(CONTENT.clone()));
-    // The first URL lasts for the first connection only, which is held until it has expired.
+    // The first URL expires while the first connection stalls.
     clinic.presigns.lock().unwrap().valid_for = vec![Duration::from_secs(1), Duration::from_hours(1)];
-    clinic.store.set_faults(|_, before| (before == 0).then_some(StoreFault::StallAfter(CHUNK)));
+    clinic
+        .store
+        .set_faults(|_, earlier_requests| (earlier_requests == 0).then_some(StoreFault::StallAfter(CHUNK)));
     let carium = clinic.builder().transfer_idle_timeout(Duration::from_millis(2100)).build().unwrap();
     let mut written = Vec::new();
     carium.downloads().to_writer(id, &mut written).await.unwrap();
@@ -205,7 +208,7 @@ async fn a_url_that_has_expired_is_asked_for_again_and_a_range_goes_on() {
 }
 
 #[tokio::test]
-async fn a_bit_that_fell_over_is_noticed_where_the_digest_is_known() {
+async fn detects_corruption_if_the_digest_is_expected() {
     let clinic = Clinic::start().await;
     let carium = clinic.client();
     let id = clinic.file(Object::new(CONTENT.clone()));
@@ -218,15 +221,15 @@ async fn a_bit_that_fell_over_is_noticed_where_the_digest_is_known() {
 }
 
 #[tokio::test]
-async fn a_range_is_a_range() {
+async fn reads_byte_ranges() {
     let clinic = Clinic::start().await;
     let carium = clinic.client();
     clinic.store.put("a", "0123456789");
     let url = clinic.store.presign_get("a", Duration::from_hours(1)).into();
     let read = async |range: ByteRange| {
-        let incoming = carium.transfers().get(&url, Some(range)).await?;
-        let (start, total) = (incoming.start, incoming.total);
-        let body: Vec<Bytes> = incoming.body.try_collect().await?;
+        let response = carium.transfers().get(&url, Some(range)).await?;
+        let (start, total) = (response.start, response.total);
+        let body: Vec<Bytes> = response.body.try_collect().await?;
         Ok::<_, carium::Error>((start, total, String::from_utf8(body.concat()).unwrap()))
     };
     assert_eq!(read(ByteRange::starting_at(3)).await.unwrap(), (3, Some(10), "3456789".to_owned()));
@@ -240,7 +243,7 @@ async fn a_range_is_a_range() {
 }
 
 #[tokio::test]
-async fn lists_take_filters_of_every_kind() {
+async fn sends_all_filters_of_a_list() {
     let clinic = Clinic::start().await;
     let carium = clinic.client();
     let classes: Vec<_> = carium.documents().classes(ListOptions::default()).try_collect().await.unwrap();
@@ -261,20 +264,21 @@ async fn lists_take_filters_of_every_kind() {
         ("organization-id", support::ORGANIZATION),
     ];
     assert_eq!(pairs, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    for wrong in ["individual-id", "", "a]b"] {
-        let mut list = carium.documents().list(DocumentQuery::default().filter(wrong, "x"));
-        assert_eq!(list.next().await.unwrap().unwrap_err().kind(), ErrorKind::InvalidInput, "{wrong}");
+    for invalid_name in ["individual-id", "", "a]b"] {
+        let mut list = carium.documents().list(DocumentQuery::default().filter(invalid_name, "x"));
+        let error = list.next().await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{invalid_name}");
     }
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
-    /// Any name that a file can have arrives as it is: in the record, and in the part that holds the file.
+    /// Any valid file name is unchanged in the record, and correctly encoded in the multipart body.
     #[test]
-    fn any_name_survives(
+    fn sends_any_file_name_unchanged(
         name in prop_oneof![any::<String>(), r"[\x01-\x1f\x7f-\x9fa]{1,8}", r#"[\PC"';=%\r\n\t é紹\u{202e}]{1,30}\.pdf"#]
-            .prop_filter("a name of a file", |name| {
+            .prop_filter("a valid file name", |name| {
                 !name.contains(['/', '\\', '\0']) && !name.trim().is_empty() && !matches!(&**name, "." | "..")
             })
     ) {
@@ -286,14 +290,14 @@ proptest! {
             let listed: Vec<_> = carium.documents().list(DocumentQuery::default()).try_collect().await.unwrap();
             assert_eq!(listed[0].file_name.as_deref(), Some(&*name));
             let stored = clinic.store.object(&receipt.id.to_string()).unwrap();
-            let posted: String = name
+            let encoded_name: String = name
                 .chars()
                 .map(|letter| match letter {
                     '"' | '\0'..='\x1f' | '\x7f' => format!("%{:02X}", u32::from(letter)),
                     other => other.to_string(),
                 })
                 .collect();
-            assert_eq!(stored.file_name(), Some(&*posted));
+            assert_eq!(stored.file_name(), Some(&*encoded_name));
             assert_eq!(stored.content(), "file");
         });
     }

@@ -1,4 +1,4 @@
-//! The service's side of documents, where the vendor's page leaves room.
+//! Document operations of the service whose responses the vendor's documentation does not specify.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -19,7 +19,7 @@ fn conflict(error: &Value) -> Step {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_conflict_that_says_that_it_is_done_is_success() {
+async fn process_succeeds_after_a_conflict_that_reports_completion() {
     for error in [
         json!({"detail": "The upload has already been processed."}),
         json!({"title": "Processed"}),
@@ -27,7 +27,8 @@ async fn a_conflict_that_says_that_it_is_done_is_success() {
         json!({"detail": "Already completed"}),
     ] {
         let client = Service::script([conflict(&error)]).client();
-        client.documents().process(id()).await.unwrap_or_else(|failure| panic!("{error}: {failure}"));
+        let result = client.documents().process(id()).await;
+        result.unwrap_or_else(|unexpected| panic!("{error}: {unexpected}"));
     }
     for error in [
         json!({}),
@@ -39,10 +40,10 @@ async fn a_conflict_that_says_that_it_is_done_is_success() {
         json!({"code": "NOT_DONE"}),
     ] {
         let client = Service::script([conflict(&error)]).client();
-        let failure = client.documents().process(id()).await.unwrap_err();
-        assert_eq!(failure.kind(), ErrorKind::Conflict, "{error}");
+        let result = client.documents().process(id()).await;
+        assert_eq!(result.unwrap_err().kind(), ErrorKind::Conflict, "{error}");
     }
-    // One that follows a try which may have done it, and a try that was answered after all.
+    // The conflict has no text, and follows an attempt that may have been applied.
     for first in [Step::Lost, Step::status(502)] {
         let service = Service::script([first, conflict(&json!({}))]);
         service.client().documents().process(id()).await.unwrap();
@@ -51,7 +52,7 @@ async fn a_conflict_that_says_that_it_is_done_is_success() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_url_of_a_download_is_looked_for_where_it_may_stand() {
+async fn finds_the_download_url_in_any_of_its_possible_fields() {
     let url = "https://downloads.example.com/canary";
     for attributes in [
         json!({"download-url": url, "url": "https://other.example.com/"}),
@@ -62,22 +63,25 @@ async fn the_url_of_a_download_is_looked_for_where_it_may_stand() {
         let client = Service::script([Step::body(json!({"data": {"attributes": attributes}}))]).client();
         assert_eq!(client.documents().download_info(id()).await.unwrap().expose(), url, "{attributes}");
     }
-    for (attributes, says) in [
-        (json!({"link": url, "download-info": {}}), "it has `download-info`, `link`"),
-        (json!({"https://canary": 1, "Canary Name": 2, "x".repeat(41): 3}), "it has nothing that has a name"),
-        (json!({}), "it has nothing that has a name"),
-        (json!(null), "the answer says nothing"),
+    for (attributes, message) in [
+        (json!({"link": url, "download-info": {}}), "its fields are: `download-info`, `link`"),
+        (
+            json!({"https://canary": 1, "Canary Name": 2, "x".repeat(41): 3}),
+            "its fields are: none with a plain name",
+        ),
+        (json!({}), "its fields are: none with a plain name"),
+        (json!(null), "the response has no attributes"),
     ] {
         let client = Service::script([Step::body(json!({"data": {"attributes": attributes}}))]).client();
         let error = client.documents().download_info(id()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Undecodable);
-        assert!(error.to_string().contains(says), "{error}");
+        assert!(error.to_string().contains(message), "{error}");
         assert!(!format!("{error:?}").to_lowercase().contains("canary"), "{error:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reference_without_a_form_is_reported() {
+async fn reports_a_reference_without_a_form_as_an_orphan() {
     for info in [
         json!(null),
         json!({}),
@@ -85,39 +89,39 @@ async fn a_reference_without_a_form_is_reported() {
         json!({"upload-url": "https://uploads.example.com/"}),
         json!({"upload-url": "https://uploads.example.com/", "upload-data": {"key": []}}),
     ] {
-        let answer = json!({"data": {"id": support::ID, "attributes": {"upload-info": info}}});
-        let client = Service::script([Step::body(answer)]).client();
-        let failure = client.uploads().upload(document(), Source::bytes("file")).await.unwrap_err();
+        let response = json!({"data": {"id": support::ID, "attributes": {"upload-info": info}}});
+        let client = Service::script([Step::body(response)]).client();
+        let error = client.uploads().upload(document(), Source::bytes("file")).await.unwrap_err();
         assert_eq!(
-            (failure.kind(), failure.state().stage()),
+            (error.kind(), error.state().stage()),
             (ErrorKind::Undecodable, UploadStage::New),
             "{info}"
         );
-        assert_eq!(failure.state().orphans(), [id()]);
+        assert_eq!(error.state().orphans(), [id()]);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_creation_whose_answer_is_lost_is_not_sent_again() {
-    for lost in [Step::Lost, Step::status(500), Step::Silent, Step::body(json!({"data": {}}))] {
-        let service = Service::script([lost]);
+async fn does_not_retry_a_creation_whose_outcome_is_unknown() {
+    for step in [Step::Lost, Step::status(500), Step::Silent, Step::body(json!({"data": {}}))] {
+        let service = Service::script([step]);
         let client = service.client();
-        let failure = client.uploads().upload(document(), Source::bytes("file")).await.unwrap_err();
-        assert!(failure.error().may_have_been_applied(), "{failure}");
-        assert_eq!(failure.state().stage(), UploadStage::Creating);
+        let error = client.uploads().upload(document(), Source::bytes("file")).await.unwrap_err();
+        assert!(error.error().may_have_been_applied(), "{error}");
+        assert_eq!(error.state().stage(), UploadStage::Creating);
         assert_eq!(service.count("create_document_reference"), 1);
     }
-    for not_done in [Step::NotSent, Step::status(429), Step::status(503)] {
-        let service = Service::script([not_done]);
+    for step in [Step::NotSent, Step::status(429), Step::status(503)] {
+        let service = Service::script([step]);
         let client = service.client();
-        let failure = client.uploads().upload(document(), Source::bytes("file")).await.unwrap_err();
-        assert!(!failure.error().may_have_been_applied(), "{failure}");
-        assert_eq!(failure.state().stage(), UploadStage::New);
+        let error = client.uploads().upload(document(), Source::bytes("file")).await.unwrap_err();
+        assert!(!error.error().may_have_been_applied(), "{error}");
+        assert_eq!(error.state().stage(), UploadStage::New);
     }
 }
 
 #[test]
-fn a_document_that_cannot_be_filed_names_every_field() {
+fn builder_reports_every_invalid_field_and_guesses_the_media_type() {
     let error = NewDocument::builder().name(" ").file_name("a/..").media_type("none").build().unwrap_err();
     let fields: Vec<_> = error.problems().iter().map(|problem| problem.field().unwrap()).collect();
     let expected = [
@@ -134,7 +138,7 @@ fn a_document_that_cannot_be_filed_names_every_field() {
         ("scan.PNG", "image/png"),
         ("C:\\scans\\photo.jpeg", "image/jpeg"),
         ("notes", "application/octet-stream"),
-        ("data.unheardof", "application/octet-stream"),
+        ("data.unknown", "application/octet-stream"),
     ] {
         let document = NewDocument::builder()
             .organization(support::ORGANIZATION.parse().unwrap())
@@ -149,9 +153,8 @@ fn a_document_that_cannot_be_filed_names_every_field() {
     }
 }
 
-/// A list that needs an organization says so before it asks.
 #[tokio::test]
-async fn an_organization_is_needed_for_lists() {
+async fn lists_without_an_organization_fail_before_sending() {
     use futures_util::StreamExt as _;
     let service = Service::script([Step::status(200)]);
     let client = carium::Carium::builder()

@@ -1,5 +1,6 @@
-//! Canaries in every part of a document's way: neither the token, nor a presigned form or URL, nor a name, a path
-//! or a byte of a file is in what the program emits, at TRACE, nor in any `Debug`, `Display` or chain of errors.
+//! Privacy of uploads and downloads. Tokens, presigned forms and URLs, names, paths and the content of files must not
+//! appear in any log event, even at TRACE, nor in any `Debug` or `Display` output or chain of errors. Each of these
+//! has a canary value in this test.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -28,9 +29,9 @@ fn faults() -> Vec<Option<StoreFault>> {
 }
 
 #[tokio::test]
-async fn nothing_private_is_printed_of_a_document() {
+async fn logs_debug_output_and_errors_have_no_private_data() {
     let log = Log::of_everything();
-    let mut said = String::new();
+    let mut output = String::new();
     let mut secrets = Vec::new();
     let folder = tempfile::tempdir().unwrap();
     let canaries = folder.path().join("canary-folder");
@@ -42,7 +43,9 @@ async fn nothing_private_is_printed_of_a_document() {
         let clinic = Clinic::start().await;
         let carium = clinic.builder().transfer_idle_timeout(Duration::from_millis(50)).build().unwrap();
         let id = clinic.file(Object::new("canary-content ".repeat(30_000)).with_file_name("canary-name"));
-        clinic.store.set_faults(move |_, before| if before < 5 { fault.clone() } else { None });
+        clinic
+            .store
+            .set_faults(move |_, earlier_requests| if earlier_requests < 5 { fault.clone() } else { None });
         let document = carium
             .new_document()
             .patient(support::ID.parse().unwrap())
@@ -50,10 +53,10 @@ async fn nothing_private_is_printed_of_a_document() {
             .name("canary-title")
             .description("canary-description")
             .for_file(&path);
-        said.push_str(&format!("{document:?}"));
+        output.push_str(&format!("{document:?}"));
         let document = document.build().unwrap();
         let query = DocumentQuery::default().filter("name", "canary-filter");
-        said.push_str(&format!("{document:?} {document:#?} {query:?} {carium:?}"));
+        output.push_str(&format!("{document:?} {document:#?} {query:?} {carium:?}"));
 
         for source in [
             Source::path(&path),
@@ -62,44 +65,51 @@ async fn nothing_private_is_printed_of_a_document() {
         ] {
             let upload = carium.uploads().upload(document.clone(), source);
             let handle = upload.handle();
-            said.push_str(&format!("{upload:?} {handle:?}"));
+            output.push_str(&format!("{upload:?} {handle:?}"));
             match upload.await {
-                Ok(receipt) => said.push_str(&format!("{receipt:?}")),
-                Err(failure) => {
-                    said.push_str(&printed(&failure));
-                    let state = failure.into_state();
-                    said.push_str(&format!("{state:?}"));
-                    let kept = serde_json::to_string(&state).unwrap();
-                    assert!(!kept.contains("canary-title") && !kept.contains("canary-token"));
-                    said.push_str(&format!("{:?}", serde_json::from_str::<UploadState>(&kept).unwrap()));
+                Ok(receipt) => output.push_str(&format!("{receipt:?}")),
+                Err(error) => {
+                    output.push_str(&printed(&error));
+                    let state = error.into_state();
+                    output.push_str(&format!("{state:?}"));
+                    let stored = serde_json::to_string(&state).unwrap();
+                    assert!(!stored.contains("canary-title") && !stored.contains("canary-token"));
+                    output.push_str(&format!("{:?}", serde_json::from_str::<UploadState>(&stored).unwrap()));
                 }
             }
-            said.push_str(&format!("{handle:?}"));
+            output.push_str(&format!("{handle:?}"));
         }
         let listed: Vec<Document> = carium.documents().list(query).try_collect().await.unwrap();
-        said.push_str(&format!("{listed:?} {:?}", DownloadRequest::from(&listed[0])));
+        output.push_str(&format!("{listed:?} {:?}", DownloadRequest::from(&listed[0])));
         let url = carium.documents().download_info(id).await.unwrap();
         match carium.transfers().get(&url, None).await {
-            Ok(incoming) => said.push_str(&format!("{incoming:?}")),
-            Err(error) => said.push_str(&printed(&error)),
+            Ok(response) => output.push_str(&format!("{response:?}")),
+            Err(error) => output.push_str(&printed(&error)),
         }
         for target in [canaries.join("canary-target"), canaries.join("canary-missing/canary")] {
             match carium.downloads().to_path(id, target).await {
-                Ok(receipt) => said.push_str(&format!("{receipt:?}")),
-                Err(error) => said.push_str(&printed(&error)),
+                Ok(receipt) => output.push_str(&format!("{receipt:?}")),
+                Err(error) => output.push_str(&printed(&error)),
             }
         }
         let mut stream = carium.downloads().stream(id);
-        said.push_str(&format!("{stream:?}"));
+        output.push_str(&format!("{stream:?}"));
         while let Ok(Some(_)) = stream.try_next().await {}
         secrets.append(&mut clinic.presigns.lock().unwrap().secrets);
     }
 
     let log = log.text();
-    assert!(log.contains("TRACE") && log.contains("hyper"), "the HTTP stack is heard: {} bytes", log.len());
-    assert!(log.contains("carium.upload") && log.contains("carium.download"), "and so are the pipelines");
+    assert!(
+        log.contains("TRACE") && log.contains("hyper"),
+        "the log has no events of the HTTP stack: {} bytes",
+        log.len()
+    );
+    assert!(
+        log.contains("carium.upload") && log.contains("carium.download"),
+        "the log has no spans of uploads and downloads"
+    );
     assert!(secrets.len() > 20);
     let secrets: Vec<&str> =
         secrets.iter().map(String::as_str).chain(["canary", "X-Amz-Signature"]).collect();
-    assert_free_of(&secrets, &[&said, &log]);
+    assert_free_of(&secrets, &[&output, &log]);
 }

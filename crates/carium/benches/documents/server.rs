@@ -1,4 +1,4 @@
-//! The service, as cheap as it can be: a blocking thread a connection, so that what is measured is the client.
+//! A minimal server with one blocking thread per connection, so that its cost hardly affects the measurements.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -7,17 +7,17 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use std::thread;
 
-use crate::Failed;
+use crate::BenchError;
 
-/// What the server says of the one reference it knows, which is what the spec's example says.
+/// The ID of the server's only document reference, from the spec's example.
 const ID: &str = "2097e072-92f6-4333-99d6-9693d63be652";
 
-/// What a body is made of, again and again; odd, so that no two blocks of a client's are the same.
-const PATTERN: usize = 1_000_003;
+/// The length of the pattern that bodies consist of. It is odd, so that the blocks of a client differ.
+const PATTERN_LENGTH: usize = 1_000_003;
 
-/// Says on standard output where it listens, and serves until its standard input ends. The store is another
-/// origin, with connections of its own; either answers for both.
-pub(crate) fn serve(download: u64) -> Result<(), Failed> {
+/// Prints the URL of the service on standard output, and serves until standard input is closed. The object store is a
+/// second origin with its own connections. Both origins respond to all requests.
+pub(crate) fn serve(download: u64) -> Result<(), BenchError> {
     let (service, store) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
     let mut stdout = io::stdout();
     writeln!(stdout, "http://{}", service.local_addr()?)?;
@@ -28,7 +28,7 @@ pub(crate) fn serve(download: u64) -> Result<(), Failed> {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let store = Arc::clone(&store);
-                // A connection that breaks off fails its client, which says so.
+                // Errors are ignored here: the client of a lost connection reports them.
                 thread::spawn(move || Connection::new(stream, store, download)?.run());
             }
         });
@@ -37,24 +37,24 @@ pub(crate) fn serve(download: u64) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Bytes that look like noise, the same in each run.
+/// Returns pseudo-random bytes that are the same in each run.
 pub(crate) fn pattern() -> &'static [u8] {
     static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| {
-        let mut bytes = vec![0; PATTERN];
+        let mut bytes = vec![0; PATTERN_LENGTH];
         fastrand::Rng::with_seed(1).fill(&mut bytes);
         bytes
     });
     &BYTES
 }
 
-/// Writes a file of what the server sends for that length.
+/// Writes a file with the same content as a download of this length.
 pub(crate) fn write(path: &Path, length: u64) -> io::Result<()> {
     let mut file = File::create(path)?;
-    let mut left = length;
-    while left > 0 {
-        let most = usize::try_from(left).unwrap_or(usize::MAX).min(pattern().len());
-        file.write_all(&pattern()[..most])?;
-        left -= most as u64;
+    let mut remaining = length;
+    while remaining > 0 {
+        let chunk = usize::try_from(remaining).unwrap_or(usize::MAX).min(pattern().len());
+        file.write_all(&pattern()[..chunk])?;
+        remaining -= chunk as u64;
     }
     file.sync_all()
 }
@@ -63,7 +63,7 @@ struct Connection {
     stream: TcpStream,
     store: Arc<str>,
     download: u64,
-    /// What was read; from `start` to `end` it has not been looked at.
+    /// Bytes that were read. Those from `start` to `end` have not been consumed.
     buffer: Vec<u8>,
     start: usize,
     end: usize,
@@ -72,7 +72,7 @@ struct Connection {
 struct Head {
     method_and_path: String,
     length: u64,
-    expects: bool,
+    expects_continue: bool,
     close: bool,
 }
 
@@ -83,12 +83,12 @@ impl Connection {
     }
 
     fn run(mut self) -> io::Result<()> {
-        while let Some(head) = self.head()? {
-            if head.expects {
+        while let Some(head) = self.read_head()? {
+            if head.expects_continue {
                 self.stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
             }
-            self.discard(head.length)?;
-            self.answer(&head)?;
+            self.discard_body(head.length)?;
+            self.respond(&head)?;
             if head.close {
                 break;
             }
@@ -96,7 +96,7 @@ impl Connection {
         Ok(())
     }
 
-    fn head(&mut self) -> io::Result<Option<Head>> {
+    fn read_head(&mut self) -> io::Result<Option<Head>> {
         self.buffer.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
@@ -109,17 +109,17 @@ impl Connection {
                 let mut head = Head {
                     method_and_path: first.strip_suffix(" HTTP/1.1").unwrap_or(first).to_owned(),
                     length: 0,
-                    expects: false,
+                    expects_continue: false,
                     close: false,
                 };
                 for (name, value) in lines.filter_map(|line| line.split_once(':')) {
                     if name.eq_ignore_ascii_case("content-length") {
                         head.length = value.trim().parse().map_err(io::Error::other)?;
                     } else if name.eq_ignore_ascii_case("transfer-encoding") {
-                        // Storage that takes presigned forms wants to know the length.
+                        // Object stores require a length for presigned forms.
                         return Err(io::Error::other("a body without a length"));
                     } else if name.eq_ignore_ascii_case("expect") {
-                        head.expects = true;
+                        head.expects_continue = true;
                     } else if name.eq_ignore_ascii_case("connection") {
                         head.close = value.trim().eq_ignore_ascii_case("close");
                     }
@@ -134,64 +134,64 @@ impl Connection {
         }
     }
 
-    /// Reads a body to its announced end, and no answer is given before.
-    fn discard(&mut self, length: u64) -> io::Result<()> {
-        let here = (self.end - self.start) as u64;
-        if length <= here {
+    /// Reads a body to its end.
+    fn discard_body(&mut self, length: u64) -> io::Result<()> {
+        let buffered = (self.end - self.start) as u64;
+        if length <= buffered {
             self.start += usize::try_from(length).map_err(io::Error::other)?;
             return Ok(());
         }
-        let mut left = length - here;
+        let mut remaining = length - buffered;
         self.start = 0;
         self.end = 0;
-        while left > 0 {
-            let most = usize::try_from(left).unwrap_or(usize::MAX).min(self.buffer.len());
-            match self.stream.read(&mut self.buffer[..most])? {
+        while remaining > 0 {
+            let chunk = usize::try_from(remaining).unwrap_or(usize::MAX).min(self.buffer.len());
+            match self.stream.read(&mut self.buffer[..chunk])? {
                 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                read => left -= read as u64,
+                read => remaining -= read as u64,
             }
         }
         Ok(())
     }
 
-    fn answer(&mut self, head: &Head) -> io::Result<()> {
+    fn respond(&mut self, head: &Head) -> io::Result<()> {
         let store = &self.store;
         match head.method_and_path.as_str() {
-            "POST /identity/v1/login/" => self.json(r#"{"access-token":"example-access-token"}"#),
-            "POST /caredb/v1/org-document-references/" => self.json(&format!(
+            "POST /identity/v1/login/" => self.send_json(r#"{"access-token":"example-access-token"}"#),
+            "POST /caredb/v1/org-document-references/" => self.send_json(&format!(
                 r#"{{"data":{{"id":"{ID}","type":"org-document-references","attributes":{{"attachment-content-type":"application/pdf","attachment-filename":"example.pdf","class-id":"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002","name":"Example Document","individual-id":"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002","organization-id":"8d25a2a6-8219-40d1-a34f-c24ec69f4f72","upload-info":{{"upload-url":"{store}/upload","upload-data":{{"key":"documents/2097e072","policy":"example-policy","x-amz-signature":"example-signature"}}}}}}}}}}"#
             )),
             "POST /upload" => self.stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n"),
             path if path.starts_with("POST ") && path.ends_with("/process-upload/") => {
                 self.stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
             }
-            path if path.starts_with("GET ") && path.ends_with("/get-download-info/") => self.json(&format!(
+            path if path.starts_with("GET ") && path.ends_with("/get-download-info/") => self.send_json(&format!(
                 r#"{{"data":{{"id":"{ID}","type":"org-document-references","attributes":{{"download-url":"{store}/download"}}}}}}"#
             )),
-            "GET /download" => self.data(),
+            "GET /download" => self.send_file(),
             _ => self.stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"),
         }
     }
 
-    fn json(&mut self, body: &str) -> io::Result<()> {
+    fn send_json(&mut self, body: &str) -> io::Result<()> {
         let length = body.len();
-        let answer = format!(
+        let response = format!(
             "HTTP/1.1 200 OK\r\ncontent-type: application/vnd.api+json\r\ncontent-length: {length}\r\n\r\n{body}"
         );
-        self.stream.write_all(answer.as_bytes())
+        self.stream.write_all(response.as_bytes())
     }
 
-    fn data(&mut self) -> io::Result<()> {
+    fn send_file(&mut self) -> io::Result<()> {
         let head = format!(
             "HTTP/1.1 200 OK\r\ncontent-type: application/pdf\r\ncontent-length: {}\r\n\r\n",
             self.download
         );
         self.stream.write_all(head.as_bytes())?;
-        let mut left = self.download;
-        while left > 0 {
-            let most = usize::try_from(left).unwrap_or(usize::MAX).min(PATTERN);
-            self.stream.write_all(&pattern()[..most])?;
-            left -= most as u64;
+        let mut remaining = self.download;
+        while remaining > 0 {
+            let chunk = usize::try_from(remaining).unwrap_or(usize::MAX).min(PATTERN_LENGTH);
+            self.stream.write_all(&pattern()[..chunk])?;
+            remaining -= chunk as u64;
         }
         Ok(())
     }

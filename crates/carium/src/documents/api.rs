@@ -1,4 +1,4 @@
-//! The service, over the client.
+//! [`Documents`] over the API client.
 
 use async_trait::async_trait;
 use carium_api::types::{self, DocumentReferenceId, OrganizationId};
@@ -11,155 +11,165 @@ use crate::outcome;
 use crate::page::{Items, ListOptions, PageCursor, items};
 use crate::problem::Problem;
 
-/// The service, over the client.
+/// [`Documents`] over the API client.
 pub(crate) struct ApiDocuments {
     pub(crate) client: Client,
-    /// Whose classes and documents are listed.
+    /// The organization whose classes and documents are listed by default.
     pub(crate) organization: Option<OrganizationId>,
 }
 
-fn refused<T: Send + 'static>(error: Error) -> Items<T> {
+/// Returns a list that yields only this error.
+fn failed_list<T: Send + 'static>(error: Error) -> Items<T> {
     stream::iter([Err(error)]).boxed()
 }
 
 fn no_organization() -> Error {
-    let what = "is missing: give the client an organization, or name one";
-    Error::invalid("the list cannot be asked for", vec![Problem::new("organization-id", what)])
+    let message = "is missing: set an organization on the client or on the query";
+    Error::invalid("the documents cannot be listed", vec![Problem::new("organization-id", message)])
 }
 
 #[async_trait]
 impl Documents for ApiDocuments {
     fn classes(&self, options: ListOptions) -> Items<DocumentClass> {
-        let Some(organization) = self.organization else { return refused(no_organization()) };
-        let size = options.page_size;
-        let begin = move |client: Client, page: PageCursor| async move {
-            let mut list = client.list_document_classes().organization_id(organization);
+        let Some(organization) = self.organization else { return failed_list(no_organization()) };
+        let page_size = options.page_size;
+        let fetch_page = move |client: Client, page: PageCursor| async move {
+            let mut request = client.list_document_classes().organization_id(organization);
             if let Some(number) = page.as_number() {
-                list = list.page_number(number);
+                request = request.page_number(number);
             }
-            if let Some(size) = size {
-                list = list.page_size(size);
+            if let Some(page_size) = page_size {
+                request = request.page_size(page_size);
             }
-            list.send().await
+            request.send().await
         };
-        items(self.client.clone(), &operations::LIST_DOCUMENT_CLASSES, options.page, begin)
+        items(self.client.clone(), &operations::LIST_DOCUMENT_CLASSES, options.page, fetch_page)
     }
 
     fn list(&self, query: DocumentQuery) -> Items<Document> {
-        let further = match query.parameters() {
-            Ok(further) => further,
-            Err(error) => return refused(error),
+        let extra_parameters = match query.extra_parameters() {
+            Ok(extra_parameters) => extra_parameters,
+            Err(error) => return failed_list(error),
         };
         let Some(organization) = query.organization.or(self.organization) else {
-            return refused(no_organization());
+            return failed_list(no_organization());
         };
-        let (patient, class, size) = (query.patient, query.class, query.options.page_size);
-        let begin = move |client: Client, page: PageCursor| {
-            let client = client.with_query(&further);
+        let (patient, class, page_size) = (query.patient, query.class, query.options.page_size);
+        let fetch_page = move |client: Client, page: PageCursor| {
+            let client = client.with_query(&extra_parameters);
             async move {
-                let mut list = client.list_document_references().organization_id(organization);
+                let mut request = client.list_document_references().organization_id(organization);
                 if let Some(patient) = patient {
-                    list = list.filter_individual_id(patient);
+                    request = request.filter_individual_id(patient);
                 }
                 if let Some(class) = class {
-                    list = list.filter_class_id(class);
+                    request = request.filter_class_id(class);
                 }
                 if let Some(number) = page.as_number() {
-                    list = list.page_number(number);
+                    request = request.page_number(number);
                 }
-                if let Some(size) = size {
-                    list = list.page_size(size);
+                if let Some(page_size) = page_size {
+                    request = request.page_size(page_size);
                 }
-                list.send().await
+                request.send().await
             }
         };
-        items(self.client.clone(), &operations::LIST_DOCUMENT_REFERENCES, query.options.page, begin)
+        items(self.client.clone(), &operations::LIST_DOCUMENT_REFERENCES, query.options.page, fetch_page)
     }
 
     async fn create(&self, document: NewDocument) -> Result<CreatedDocument, Error> {
         let data = types::required::CreateDocumentReferenceData { attributes: document.0 }.into();
         let body = types::required::CreateDocumentReferenceRequest { data };
         let call = self.client.create_document_reference().body(body);
-        let (answer, _) = outcome::of(&operations::CREATE_DOCUMENT_REFERENCE, call.send().await)?;
-        let info = answer.data.attributes.into_known().and_then(|said| said.upload_info.into_known());
-        Ok(CreatedDocument { id: answer.data.id, form: info.and_then(form) })
+        let (response, _) = outcome::of(&operations::CREATE_DOCUMENT_REFERENCE, call.send().await)?;
+        let attributes = response.data.attributes.into_known();
+        let upload_info = attributes.and_then(|attributes| attributes.upload_info.into_known());
+        Ok(CreatedDocument { id: response.data.id, form: upload_info.and_then(upload_form) })
     }
 
     async fn process(&self, id: DocumentReferenceId) -> Result<(), Error> {
-        let answered = self.client.process_upload().id(id).send().await;
-        match outcome::of(&operations::PROCESS_UPLOAD, answered) {
-            Err(error) if is_done_already(&error) => Ok(()),
+        let result = self.client.process_upload().id(id).send().await;
+        match outcome::of(&operations::PROCESS_UPLOAD, result) {
+            Err(error) if is_already_processed(&error) => Ok(()),
             result => result.map(drop),
         }
     }
 
     async fn download_info(&self, id: DocumentReferenceId) -> Result<Secret, Error> {
-        let answered = self.client.get_download_info().id(id).send().await;
-        let (answer, _) = outcome::of(&operations::GET_DOWNLOAD_INFO, answered)?;
-        download_url(answer.data.attributes)
+        let result = self.client.get_download_info().id(id).send().await;
+        let (response, _) = outcome::of(&operations::GET_DOWNLOAD_INFO, result)?;
+        download_url(response.data.attributes)
     }
 }
 
-fn form(info: types::UploadInfo) -> Option<UploadForm> {
+fn upload_form(info: types::UploadInfo) -> Option<UploadForm> {
     let url = info.upload_url.into_known().filter(|url| !url.expose().is_empty())?;
     Some(UploadForm::new(url, info.upload_data.into_known()?))
 }
 
-/// A conflict that says that there is nothing left to do, or that follows a try which may have done it and says
-/// nothing against it. Words are all there is: what is in doubt stays a conflict, from which an upload resumes.
-fn is_done_already(error: &Error) -> bool {
-    let words = |problem: &Problem| {
-        let said = [problem.code(), problem.detail()].into_iter().flatten();
-        said.collect::<Vec<_>>().join(" ").to_lowercase().replace(['-', '_', '.', ',', ':', ';'], " ")
+/// Checks whether a 409 means that the upload has already been processed.
+///
+/// The service documents no error code for this, so the words of the problem decide. A conflict after an earlier
+/// attempt that may have been applied also counts, unless its words contradict that. Any other conflict stays an
+/// error, after which the upload can be resumed.
+fn is_already_processed(error: &Error) -> bool {
+    let normalized_text = |problem: &Problem| {
+        let texts = [problem.code(), problem.detail()].into_iter().flatten();
+        texts.collect::<Vec<_>>().join(" ").to_lowercase().replace(['-', '_', '.', ',', ':', ';'], " ")
     };
-    let all: Vec<_> = error.problems().iter().map(words).collect();
-    let says =
-        |words: &[&str]| all.iter().any(|text| text.split_whitespace().any(|word| words.contains(&word)));
-    let is_over = says(&["processed", "completed", "done", "finished"]);
-    let is_not = says(&[
+    let texts: Vec<_> = error.problems().iter().map(normalized_text).collect();
+    let contains_any =
+        |words: &[&str]| texts.iter().any(|text| text.split_whitespace().any(|word| words.contains(&word)));
+    let has_completion_word = contains_any(&["processed", "completed", "done", "finished"]);
+    let has_contradicting_word = contains_any(&[
         "not", "no", "cannot", "can't", "isn't", "wasn't", "hasn't", "never", "without", "being", "progress",
         "failed", "fail", "failure", "error", "pending", "must", "before", "until", "unless", "another",
     ]);
-    error.kind() == ErrorKind::Conflict && !is_not && (is_over || error.may_have_been_applied())
+    error.kind() == ErrorKind::Conflict
+        && !has_contradicting_word
+        && (has_completion_word || error.may_have_been_applied())
 }
 
-/// The vendor says "another URL" and not where: the first of the three places that has one.
+/// Returns the URL of a file. The vendor's documentation does not name the field that has it, so the first non-empty
+/// URL of three candidate fields is used.
 fn download_url(attributes: Attribute<types::DownloadInfoAttributes>) -> Result<Secret, Error> {
-    let wrong = |what: String| {
-        Error::new(ErrorKind::Undecodable, what).with_operation(&operations::GET_DOWNLOAD_INFO)
+    let undecodable = |message: String| {
+        Error::new(ErrorKind::Undecodable, message).with_operation(&operations::GET_DOWNLOAD_INFO)
     };
-    let Some(said) = attributes.into_known() else {
-        return Err(wrong("the answer says nothing of where the document can be downloaded".to_owned()));
+    let Some(attributes) = attributes.into_known() else {
+        return Err(undecodable("the response has no attributes with a download URL".to_owned()));
     };
-    let names = names(&said);
-    let nested = said.download_info.into_known().map(|info| info.download_url);
-    let places = [Some(said.download_url), nested, Some(said.url)];
-    let known = places.into_iter().flatten().filter_map(Attribute::into_known);
-    known.into_iter().find(|url| !url.expose().is_empty()).ok_or_else(|| {
-        wrong(format!(
-            "the answer has no URL in `download-url`, `download-info.download-url` or `url`; it has {names}"
+    let field_names = field_names(&attributes);
+    let nested = attributes.download_info.into_known().map(|info| info.download_url);
+    let candidates = [Some(attributes.download_url), nested, Some(attributes.url)];
+    let urls = candidates.into_iter().flatten().filter_map(Attribute::into_known);
+    urls.into_iter().find(|url| !url.expose().is_empty()).ok_or_else(|| {
+        undecodable(format!(
+            "the response has no URL in `download-url`, `download-info.download-url` or `url`; \
+             its fields are: {field_names}"
         ))
     })
 }
 
-/// The names of what an answer has. Only what looks like a name: anything else might be a value.
-fn names(said: &types::DownloadInfoAttributes) -> String {
-    let is_there = |missing: bool, name: &'static str| (!missing).then(|| name.to_owned());
+/// Lists the names of the fields in a response. Keys that do not look like field names are omitted, because they
+/// might be private values.
+fn field_names(attributes: &types::DownloadInfoAttributes) -> String {
+    let if_present = |is_missing: bool, name: &'static str| (!is_missing).then(|| name.to_owned());
     let is_name = |name: &&String| {
         name.len() <= 40
             && name.starts_with(|letter: char| letter.is_ascii_lowercase())
             && name.chars().all(|letter| letter.is_ascii_lowercase() || matches!(letter, '-' | '_'))
     };
     let known = [
-        is_there(said.download_url.is_missing(), "download-url"),
-        is_there(said.download_info.is_missing(), "download-info"),
-        is_there(said.url.is_missing(), "url"),
+        if_present(attributes.download_url.is_missing(), "download-url"),
+        if_present(attributes.download_info.is_missing(), "download-info"),
+        if_present(attributes.url.is_missing(), "url"),
     ];
     let names: Vec<_> = known
         .into_iter()
         .flatten()
-        .chain(said.extra.keys().filter(is_name).take(20).cloned())
+        .chain(attributes.extra.keys().filter(is_name).take(20).cloned())
         .map(|name| format!("`{name}`"))
         .collect();
-    if names.is_empty() { "nothing that has a name".to_owned() } else { names.join(", ") }
+    if names.is_empty() { "none with a plain name".to_owned() } else { names.join(", ") }
 }

@@ -1,4 +1,4 @@
-//! What a file is recognised by.
+//! The SHA-256 digest of a file.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
-/// The SHA-256 digest of a file. Written as 64 hexadecimal digits.
+/// The SHA-256 digest of a file. Its text form is 64 hexadecimal digits.
 ///
 /// ```
 /// use carium::documents::Sha256Digest;
@@ -21,17 +21,17 @@ use sha2::{Digest as _, Sha256};
 pub struct Sha256Digest([u8; 32]);
 
 impl Sha256Digest {
-    /// The digest of these bytes.
+    /// Computes the digest of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// The digest of what was fed so far.
+    /// Returns the digest of the bytes that a hasher has received so far.
     pub(crate) fn so_far(hasher: &Sha256) -> Self {
         Self(hasher.clone().finalize().into())
     }
 
-    /// Its 32 bytes.
+    /// Returns the 32 bytes of the digest.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
@@ -48,14 +48,18 @@ impl FromStr for Sha256Digest {
 
     fn from_str(text: &str) -> Result<Self, crate::Error> {
         let mut bytes = [0; 32];
-        let wrong =
-            || crate::Error::new(crate::ErrorKind::InvalidInput, "a SHA-256 digest is 64 hexadecimal digits");
+        let invalid = || {
+            crate::Error::new(
+                crate::ErrorKind::InvalidInput,
+                "a SHA-256 digest must be 64 hexadecimal digits",
+            )
+        };
         if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(wrong());
+            return Err(invalid());
         }
         for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
-            let digits = std::str::from_utf8(digits).map_err(|_| wrong())?;
-            *byte = u8::from_str_radix(digits, 16).map_err(|_| wrong())?;
+            let digits = std::str::from_utf8(digits).map_err(|_| invalid())?;
+            *byte = u8::from_str_radix(digits, 16).map_err(|_| invalid())?;
         }
         Ok(Self(bytes))
     }

@@ -1,10 +1,10 @@
-//! Downloads: from a document in a record to a file, a writer or a stream.
+//! Downloads: from a document in a patient's record to a file, a writer or a stream.
 
-mod fetch;
 mod file;
+mod pipeline;
 mod request;
 mod sink;
-mod streamed;
+mod stream;
 
 use std::fmt;
 use std::future::Future;
@@ -18,33 +18,34 @@ use futures_util::future::BoxFuture;
 use tokio::io::AsyncWrite;
 
 pub use request::DownloadRequest;
-pub use streamed::DownloadStream;
+pub use stream::DownloadStream;
 
-use super::progress::{Reporter, TransferHandle};
+use super::progress::{ProgressReporter, TransferHandle};
 use super::{DocumentServices, Documents, Sha256Digest, Transfers};
 use crate::error::Error;
 use crate::transport::RetryPolicy;
-use fetch::Fetch;
 use file::FileSink;
+use pipeline::DownloadPipeline;
 use sink::WriterSink;
 
-/// Downloads documents, each as one pipeline: ask for its URL, read it, check it.
+/// Downloads documents. A download requests a presigned URL from the service, reads the file from the object store,
+/// and verifies it.
 ///
-/// A connection that ends too soon is taken up where it ended, if the file is still the same; a URL that has
-/// expired is asked for again. What arrives has the length that the store announced and, where the caller
-/// knows it, the digest that the file had.
+/// If a connection is lost, the download continues where it stopped, provided that the file has not changed. If the
+/// URL has expired, a new one is requested. The downloaded file has the length that the object store announced and,
+/// if the caller sets one, the expected digest.
 ///
 /// ```no_run
 /// use carium::documents::{Document, DownloadRequest, Downloads};
 ///
 /// # async fn run(downloads: &Downloads, document: &Document) -> Result<(), carium::Error> {
-/// // A directory: the file takes the document's name, cleaned of whatever is not one.
+/// // Into a directory: the file name is that of the document, sanitized.
 /// let receipt = downloads.to_path(document, "letters/").await?;
 /// println!("{} bytes, SHA-256 {}", receipt.size, receipt.sha256);
 ///
-/// // A file that is there is kept, unless it is to be replaced.
-/// let again = DownloadRequest::from(document).overwrite().expected_sha256(receipt.sha256);
-/// downloads.to_path(again, "letters/").await?;
+/// // An existing file is kept unless `overwrite` is set.
+/// let request = DownloadRequest::from(document).overwrite().expected_sha256(receipt.sha256);
+/// downloads.to_path(request, "letters/").await?;
 /// # Ok(())
 /// # }
 /// ```
@@ -52,89 +53,99 @@ use sink::WriterSink;
 pub struct Downloads(DocumentServices);
 
 impl Downloads {
-    /// Downloads over these two sides: those of a client, fakes, or one of each.
+    /// Combines a service and an object store: a client's, fakes, or one of each.
     pub fn new(documents: Arc<dyn Documents>, transfers: Arc<dyn Transfers>) -> Self {
         Self::over(DocumentServices::new(documents, transfers))
     }
 
-    pub(crate) fn over(sides: DocumentServices) -> Self {
-        Self(sides)
+    pub(crate) fn over(services: DocumentServices) -> Self {
+        Self(services)
     }
 
-    /// How often and how soon the store is asked again. Left out, as for a client.
+    /// Sets the policy for retries of requests to the object store. Defaults to the client's policy, or to
+    /// [`RetryPolicy::default`] if these downloads were created with [`Downloads::new`].
     #[must_use]
     pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
         self.0.tries = self.0.tries.with_policy(policy);
         self
     }
 
-    /// To a file, or into a directory that is there: then the file takes the document's name, as far as that is
-    /// known from the request or from the store, else its id.
+    /// Downloads a document to a file.
     ///
-    /// It is written beside its target under another name, synced, and renamed when all of it is there and
-    /// right, so that the target is never half-written. It can be read by its owner only. A target that is
-    /// there is kept, unless [it is to be replaced](DownloadRequest::replacing).
+    /// If the target is an existing directory, the file is created in it. Its name is that of the request, else the
+    /// one that the object store sends, else the document's ID.
     ///
-    /// A program that is killed on the way leaves that other file, `.carium-….part`, with what had come. Nothing
-    /// removes it by itself, as nothing can tell whether another program is writing it.
+    /// The document is written to a temporary file in the target's directory. When it is complete and verified, the
+    /// file is synced and renamed, so that the target is never incomplete. Only its owner can read the file. An
+    /// existing target is kept, and the download fails, unless [`overwrite`](DownloadRequest::overwrite) is set.
+    ///
+    /// If the program is killed during the download, the temporary file `.carium-….part` remains with part of the
+    /// document. It is not removed automatically, because another program may be writing it.
     ///
     /// # Errors
-    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists), [`Io`](crate::ErrorKind::Io),
-    /// [`Corrupt`](crate::ErrorKind::Corrupt), and those of [`Documents::download_info`] and
-    /// [`Transfers::get`].
+    /// - [`AlreadyExists`](crate::ErrorKind::AlreadyExists): the target exists and must not be overwritten.
+    /// - [`Io`](crate::ErrorKind::Io): the file could not be written.
+    /// - [`Corrupt`](crate::ErrorKind::Corrupt): the document does not have the expected digest, is longer than the
+    ///   object store announced, or keeps changing.
+    /// - Those of [`Documents::download_info`] and [`Transfers::get`].
     pub fn to_path(
         &self,
         request: impl Into<DownloadRequest>,
         target: impl Into<PathBuf>,
     ) -> Download<'static> {
         let (request, target) = (request.into(), target.into());
-        let (reporter, handle) = Reporter::new();
-        let mut sink = FileSink::new(target, request.replaces, request.id);
-        let fetch = self.fetch(request, reporter);
+        let (reporter, handle) = ProgressReporter::new();
+        let mut sink = FileSink::new(target, request.overwrite, request.id);
+        let pipeline = self.pipeline(request, reporter);
         let run = async move {
-            sink.look().await?;
-            let result = match fetch.into(&mut sink).await {
-                Ok(fetched) => sink.commit().await.map(|path| fetched.receipt(Some(path))),
+            sink.check_target().await?;
+            let result = match pipeline.run(&mut sink).await {
+                Ok(download) => sink.commit().await.map(|path| download.receipt(Some(path))),
                 Err(error) => Err(error),
             };
-            // Whatever was written beside the target is gone when this returns.
+            // After a failure, the temporary file must be removed before this returns.
             sink.close().await;
             result
         };
         Download { run: Box::pin(run), handle }
     }
 
-    /// To a writer, which is flushed at the end and not shut down. What was written before a failure stays
-    /// written.
+    /// Downloads a document to a writer, which is flushed at the end and not shut down. After an error, the writer
+    /// may have received part of the document.
     ///
     /// # Errors
-    /// As for [`to_path`](Self::to_path), and [`Corrupt`](crate::ErrorKind::Corrupt) where the file changes
-    /// while it is read, since what was written cannot be taken back.
+    /// - [`Io`](crate::ErrorKind::Io): the writer failed.
+    /// - [`Corrupt`](crate::ErrorKind::Corrupt): the document does not have the expected digest, is longer than the
+    ///   object store announced, or changed during the download. In the last case, the bytes that the writer has
+    ///   received cannot be discarded.
+    /// - Those of [`Documents::download_info`] and [`Transfers::get`].
     pub fn to_writer<'a>(
         &self,
         request: impl Into<DownloadRequest>,
         writer: impl AsyncWrite + Send + Unpin + 'a,
     ) -> Download<'a> {
-        let (reporter, handle) = Reporter::new();
-        let fetch = self.fetch(request.into(), reporter);
+        let (reporter, handle) = ProgressReporter::new();
+        let pipeline = self.pipeline(request.into(), reporter);
         let mut sink = WriterSink::new(writer);
         let run = async move {
-            let fetched = fetch.into(&mut sink).await?;
+            let download = pipeline.run(&mut sink).await?;
             sink.flush().await?;
-            Ok(fetched.receipt(None))
+            Ok(download.receipt(None))
         };
         Download { run: Box::pin(run), handle }
     }
 
-    /// As a stream, which is read no faster than it is asked for. Ends with an error where the document did not
-    /// arrive whole and right: only a stream that ends without one has given all of it.
+    /// Downloads a document as a stream, which reads only as fast as it is polled.
+    ///
+    /// If the document is incomplete or cannot be verified, the last item is an error. The document is complete only
+    /// if the stream ends without one.
     pub fn stream(&self, request: impl Into<DownloadRequest>) -> DownloadStream {
-        let (reporter, handle) = Reporter::new();
-        DownloadStream::new(self.fetch(request.into(), reporter), handle)
+        let (reporter, handle) = ProgressReporter::new();
+        DownloadStream::new(self.pipeline(request.into(), reporter), handle)
     }
 
-    fn fetch(&self, request: DownloadRequest, reporter: Reporter) -> Fetch {
-        Fetch { sides: self.0.clone(), request, reporter }
+    fn pipeline(&self, request: DownloadRequest, reporter: ProgressReporter) -> DownloadPipeline {
+        DownloadPipeline { services: self.0.clone(), request, reporter }
     }
 }
 
@@ -144,16 +155,17 @@ impl fmt::Debug for Downloads {
     }
 }
 
-/// A download under way: a future, and [a handle](Self::handle) to watch and to stop it. Dropped, it stops, and
-/// what it wrote beside its target is removed.
-#[must_use = "nothing is downloaded before it is awaited"]
+/// A future that downloads a document, with a [handle](Self::handle) to watch and to cancel it.
+///
+/// If it is dropped, the download stops, and its temporary file is removed.
+#[must_use = "a download does nothing unless it is awaited"]
 pub struct Download<'a> {
     run: BoxFuture<'a, Result<DownloadReceipt, Error>>,
     handle: TransferHandle,
 }
 
 impl Download<'_> {
-    /// Watches it and stops it, from anywhere.
+    /// Returns a handle to watch the download and to cancel it.
     pub fn handle(&self) -> TransferHandle {
         self.handle.clone()
     }
@@ -173,24 +185,24 @@ impl fmt::Debug for Download<'_> {
     }
 }
 
-/// A document that has arrived. `Debug` does not show where it lies.
+/// The result of a completed download. `Debug` does not show the path.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DownloadReceipt {
-    /// How many bytes it has.
+    /// The size of the document in bytes.
     pub size: u64,
-    /// Its digest, computed on the way.
+    /// The digest of the document, computed during the download.
     pub sha256: Sha256Digest,
     path: Option<PathBuf>,
 }
 
 impl DownloadReceipt {
-    /// One of a document that was not downloaded to a path: for those who test what they do with it.
+    /// Creates a receipt without a path. For tests of code that handles receipts.
     pub fn new(size: u64, sha256: Sha256Digest) -> Self {
         Self { size, sha256, path: None }
     }
 
-    /// Where it lies now, where it was downloaded to a path.
+    /// Returns the path of the file, if the document was downloaded with [`Downloads::to_path`].
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()
     }

@@ -1,25 +1,25 @@
-//! Names of files: given to the service without a path, and taken from it without trust.
+//! File names: the name that is sent to the service has no path, and a name that the service returns is sanitized.
 
-/// What is left of a name when the path before it is left out, however it is written.
+/// Returns the last component of a path with separators of either kind.
 pub(super) fn without_path(text: &str) -> &str {
     text.rsplit(['/', '\\']).next().unwrap_or_default()
 }
 
-/// Room for a suffix that someone may add, within the 255 bytes that file systems have for a name.
-const LONGEST: usize = 200;
-/// An extension that is longer is not one.
-const LONGEST_EXTENSION: usize = 16;
+/// Maximum length of a sanitized name. File systems allow 255 bytes, so a suffix can still be added.
+const MAX_NAME_BYTES: usize = 200;
+/// A longer text after the last dot is not treated as an extension.
+const MAX_EXTENSION_BYTES: usize = 16;
 
-/// A name that can be given to a file in any directory and on any system, made of one that someone else chose.
-/// `None` where nothing is left.
+/// Turns an untrusted name into one that is safe for a file in any directory on any operating system. Returns `None`
+/// if nothing usable is left.
 ///
-/// - The path before it goes: separators of both kinds, drive letters, `.` and `..`.
-/// - Characters that a system forbids or that mislead an eye become `_`: controls, `<>:"|?*`, and those that
-///   turn the direction of writing.
-/// - It neither begins with a dot, which hides it, nor with `-`, which programs take for a flag.
-/// - It ends neither with a dot nor with a space, which Windows drops, and is none of its devices.
-/// - It has 200 bytes at the most, and keeps its extension.
-pub(super) fn safe(name: &str) -> Option<String> {
+/// - The path is removed: separators of both kinds, `.` and `..`.
+/// - Characters that an operating system forbids or that can mislead a reader become `_`: control characters,
+///   `<>:"|?*`, and those that change the direction of text.
+/// - The result does not start with a dot, which would hide the file, or with `-`, which programs parse as a flag.
+/// - The result does not end with a dot or a space, which Windows removes, and is not a Windows device name.
+/// - The result has at most 200 bytes and keeps the extension.
+pub(super) fn sanitize(name: &str) -> Option<String> {
     let replaced: String =
         without_path(name).chars().map(|letter| if is_allowed(letter) { letter } else { '_' }).collect();
     let trimmed = trim(&replaced);
@@ -30,8 +30,8 @@ pub(super) fn safe(name: &str) -> Option<String> {
         Some(rest) => format!("_{rest}"),
         None => trimmed.to_owned(),
     };
-    let plain = if is_device(&visible) { format!("_{visible}") } else { visible };
-    Some(shortened(&plain))
+    let not_a_device = if is_windows_device(&visible) { format!("_{visible}") } else { visible };
+    Some(shorten(&not_a_device))
 }
 
 fn trim(name: &str) -> &str {
@@ -40,7 +40,7 @@ fn trim(name: &str) -> &str {
 
 fn is_allowed(letter: char) -> bool {
     let forbidden = matches!(letter, '/' | '\\' | '<' | '>' | ':' | '"' | '|' | '?' | '*');
-    // Marks, embeddings and isolates of direction; separators of lines; the byte order mark.
+    // Directional marks, embeddings and isolates; line and paragraph separators; the byte order mark.
     let misleading = matches!(
         letter,
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'
@@ -48,8 +48,8 @@ fn is_allowed(letter: char) -> bool {
     !(forbidden || misleading || letter.is_control())
 }
 
-/// Whether Windows would open a device instead of a file.
-fn is_device(name: &str) -> bool {
+/// Checks whether Windows would open a device instead of a file.
+fn is_windows_device(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default().trim_end().to_uppercase();
     if ["CON", "PRN", "AUX", "NUL", "CLOCK$", "CONIN$", "CONOUT$"].contains(&stem.as_str()) {
         return true;
@@ -61,16 +61,17 @@ fn is_device(name: &str) -> bool {
     })
 }
 
-fn shortened(name: &str) -> String {
-    if name.len() <= LONGEST {
+fn shorten(name: &str) -> String {
+    if name.len() <= MAX_NAME_BYTES {
         return name.to_owned();
     }
     let (stem, extension) = match name.rsplit_once('.') {
-        Some((stem, extension)) if extension.len() <= LONGEST_EXTENSION => (stem, format!(".{extension}")),
+        Some((stem, extension)) if extension.len() <= MAX_EXTENSION_BYTES => (stem, format!(".{extension}")),
         _ => (name, String::new()),
     };
-    let room = LONGEST - extension.len();
-    let end = (0..=room.min(stem.len())).rev().find(|end| stem.is_char_boundary(*end)).unwrap_or_default();
+    let max_stem = MAX_NAME_BYTES - extension.len();
+    let end =
+        (0..=max_stem.min(stem.len())).rev().find(|end| stem.is_char_boundary(*end)).unwrap_or_default();
     format!("{}{extension}", trim(&stem[..end]))
 }
 
@@ -82,13 +83,13 @@ mod tests {
 
     use super::*;
 
-    fn cleaned(name: &str) -> String {
-        safe(name).unwrap_or_default()
+    fn sanitized(name: &str) -> String {
+        sanitize(name).unwrap_or_default()
     }
 
     #[test]
-    fn tricks_are_left_out() {
-        for (given, expected) in [
+    fn removes_paths_and_unsafe_characters() {
+        for (name, expected) in [
             ("letter.pdf", "letter.pdf"),
             ("Überweisung Müller.pdf", "Überweisung Müller.pdf"),
             ("紹介状.pdf", "紹介状.pdf"),
@@ -117,48 +118,47 @@ mod tests {
             ("...", ""),
             ("_.", ""),
         ] {
-            assert_eq!(cleaned(given), expected, "{given:?}");
+            assert_eq!(sanitized(name), expected, "{name:?}");
         }
     }
 
     #[test]
-    fn a_name_that_is_too_long_keeps_its_extension() {
+    fn shortens_long_names_and_keeps_the_extension() {
         let long = format!("{}.pdf", "é".repeat(300));
-        let short = cleaned(&long);
-        assert!(short.len() <= LONGEST && short.ends_with("é.pdf"), "{short}");
-        assert_eq!(cleaned(&"a".repeat(1000)).len(), LONGEST);
-        let odd = format!("a.{}", "b".repeat(1000));
-        assert_eq!(cleaned(&odd).len(), LONGEST);
+        let short = sanitized(&long);
+        assert!(short.len() <= MAX_NAME_BYTES && short.ends_with("é.pdf"), "{short}");
+        assert_eq!(sanitized(&"a".repeat(1000)).len(), MAX_NAME_BYTES);
+        let long_extension = format!("a.{}", "b".repeat(1000));
+        assert_eq!(sanitized(&long_extension).len(), MAX_NAME_BYTES);
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4096))]
 
-        /// Whatever the service calls a file, it lands in the directory, under one name that is not a trick.
+        /// Any input yields a single path component without unsafe characters, or `None`.
         #[test]
-        fn no_name_leaves_its_directory(
+        fn sanitized_names_are_one_safe_path_component(
             name in prop_oneof![
                 any::<String>(),
                 r"([./\\: ~\-]|\.\.|CON|nul|C:|com1|\PC|\x00|\n|é){0,12}",
                 r"(\.\./){0,4}[a-z]{0,4}(\\\.\.){0,3}",
             ],
         ) {
-            let Some(safe) = safe(&name) else { return Ok(()) };
+            let Some(safe) = sanitize(&name) else { return Ok(()) };
             let components: Vec<_> = Path::new(&safe).components().collect();
             prop_assert!(matches!(components.as_slice(), [Component::Normal(only)] if *only == safe.as_str()));
-            prop_assert!(safe.len() <= LONGEST);
+            prop_assert!(safe.len() <= MAX_NAME_BYTES);
             prop_assert!(!safe.contains(['/', '\\', ':', '\0']) && !safe.chars().any(char::is_control));
             prop_assert!(!safe.starts_with(['.', '-', ' ']) && !safe.ends_with(['.', ' ']));
-            prop_assert!(!is_device(&safe));
-            // What is clean already stays as it is.
-            prop_assert_eq!(cleaned(&safe), safe);
+            prop_assert!(!is_windows_device(&safe));
+            // Sanitizing is idempotent.
+            prop_assert_eq!(sanitized(&safe), safe);
         }
 
-        /// A name of letters stays as it is.
         #[test]
-        fn a_plain_name_is_kept(name in r"[\p{L}\p{N}][\p{L}\p{N} ]{0,20}[\p{L}\p{N}]\.[a-z]{1,4}") {
-            prop_assume!(!is_device(&name));
-            prop_assert_eq!(safe(&name), Some(name));
+        fn plain_names_are_unchanged(name in r"[\p{L}\p{N}][\p{L}\p{N} ]{0,20}[\p{L}\p{N}]\.[a-z]{1,4}") {
+            prop_assume!(!is_windows_device(&name));
+            prop_assert_eq!(sanitize(&name), Some(name));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How far a transfer is, and how to stop it.
+//! Progress and cancellation of a transfer.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -7,34 +7,34 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures_util::future::{Either, select};
 use tokio::sync::watch;
 
-/// Where a transfer is.
+/// The stage of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Stage {
-    /// The service is asked: for a reference and its form, or for a URL.
+    /// Requesting a document reference and its form, or a download URL, from the service.
     Preparing,
-    /// The bytes are on their way.
+    /// Transferring the bytes of the file.
     Transferring,
-    /// The service is told that the file is there; or the file is synced and gets its name.
+    /// An upload is processed by the service, or a downloaded file is synced and renamed.
     Finishing,
-    /// It is done.
+    /// Completed.
     Done,
 }
 
-/// How far a transfer is.
+/// The progress of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// Where it is.
+    /// The current stage.
     pub stage: Stage,
-    /// The bytes of the file that were handed to the connection, or that came from it. Begins again from 0
-    /// when the file has to be sent again.
+    /// Bytes of the file that were passed to the connection or received from it. Restarts at 0 if the file has to
+    /// be sent again.
     pub bytes: u64,
-    /// How many there are in all, where that is known.
+    /// The size of the file, if known.
     pub total: Option<u64>,
 }
 
-/// Watches a transfer and stops it, from anywhere.
+/// A handle to watch a transfer and to cancel it. Can be cloned and sent to other tasks.
 #[derive(Clone, Debug)]
 pub struct TransferHandle {
     progress: watch::Receiver<Progress>,
@@ -42,87 +42,90 @@ pub struct TransferHandle {
 }
 
 impl TransferHandle {
-    /// How far it is now.
+    /// Returns the current progress.
     pub fn progress(&self) -> Progress {
         *self.progress.borrow()
     }
 
-    /// How far it is, to wait for changes of. Ends with the transfer.
+    /// Returns a receiver that is notified when the progress changes. It is closed when the transfer ends.
     pub fn watch(&self) -> watch::Receiver<Progress> {
         self.progress.clone()
     }
 
-    /// Stops it, at the next chunk at the latest. The transfer ends with an error of the kind
-    /// [`Canceled`](crate::ErrorKind::Canceled), unless it is done before.
+    /// Cancels the transfer, which stops at the next chunk at the latest. It ends with an error of the kind
+    /// [`Canceled`](crate::ErrorKind::Canceled), unless it completes first.
     pub fn cancel(&self) {
         self.cancel.send_replace(true);
     }
 }
 
-/// The transfer's own side of its handle.
+/// The transfer's side of a [`TransferHandle`]: publishes the progress and observes cancellation.
 #[derive(Clone)]
-pub(super) struct Reporter {
+pub(super) struct ProgressReporter {
     progress: Arc<watch::Sender<Progress>>,
-    cancelled: watch::Receiver<bool>,
-    tries: Arc<AtomicU64>,
+    canceled: watch::Receiver<bool>,
+    /// Incremented by each attempt and each change of stage.
+    generation: Arc<AtomicU64>,
 }
 
-/// One try to move the bytes.
+/// Counts the bytes of one attempt.
 #[derive(Clone)]
-pub(super) struct Moving {
-    reporter: Reporter,
-    this_try: u64,
+pub(super) struct AttemptProgress {
+    reporter: ProgressReporter,
+    generation: u64,
 }
 
-impl Moving {
-    pub(super) fn moved(&self, bytes: u64) {
-        if self.reporter.tries.load(Ordering::Relaxed) == self.this_try {
+impl AttemptProgress {
+    /// Adds transferred bytes, unless a newer attempt or stage has begun.
+    pub(super) fn add(&self, bytes: u64) {
+        if self.reporter.generation.load(Ordering::Relaxed) == self.generation {
             self.reporter.progress.send_modify(|progress| progress.bytes += bytes);
         }
     }
 }
 
-/// It was cancelled.
+/// The transfer was canceled.
 #[derive(Debug)]
 pub(super) struct Canceled;
 
-impl Reporter {
+impl ProgressReporter {
     pub(super) fn new() -> (Self, TransferHandle) {
         let (progress, watched) = watch::channel(Progress { stage: Stage::Preparing, bytes: 0, total: None });
-        let (cancel, cancelled) = watch::channel(false);
+        let (cancel, canceled) = watch::channel(false);
         let handle = TransferHandle { progress: watched, cancel: Arc::new(cancel) };
-        (Self { progress: Arc::new(progress), cancelled, tries: Arc::default() }, handle)
+        (Self { progress: Arc::new(progress), canceled, generation: Arc::default() }, handle)
     }
 
-    pub(super) fn stage(&self, stage: Stage) {
-        self.tries.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn set_stage(&self, stage: Stage) {
+        self.generation.fetch_add(1, Ordering::Relaxed);
         self.progress.send_modify(|progress| progress.stage = stage);
     }
 
-    /// The bytes are on their way from here on. What an earlier try still moves does not count any more.
-    pub(super) fn transferring(&self, from: u64, total: Option<u64>) -> Moving {
+    /// Starts an attempt to transfer bytes, at this position in the file. Bytes that an earlier attempt still
+    /// reports are ignored.
+    pub(super) fn start_attempt(&self, position: u64, total: Option<u64>) -> AttemptProgress {
         let stage = Stage::Transferring;
-        self.progress.send_modify(|progress| *progress = Progress { stage, bytes: from, total });
-        let this_try = self.tries.fetch_add(1, Ordering::Relaxed) + 1;
-        Moving { reporter: self.clone(), this_try }
+        self.progress.send_modify(|progress| *progress = Progress { stage, bytes: position, total });
+        let generation = self.generation.fetch_add(1, Ordering::Relaxed) + 1;
+        AttemptProgress { reporter: self.clone(), generation }
     }
 
-    pub(super) fn is_cancelled(&self) -> bool {
-        *self.cancelled.borrow()
+    pub(super) fn is_canceled(&self) -> bool {
+        *self.canceled.borrow()
     }
 
-    /// Ends when it is cancelled.
-    pub(super) async fn cancelled(&self) {
-        // Where nobody has a handle any more, nobody can cancel.
-        if self.cancelled.clone().wait_for(|cancelled| *cancelled).await.is_err() {
+    /// Completes when the transfer is canceled.
+    pub(super) async fn canceled(&self) {
+        // An error means that all handles were dropped: the transfer cannot be canceled any more.
+        if self.canceled.clone().wait_for(|canceled| *canceled).await.is_err() {
             std::future::pending::<()>().await;
         }
     }
 
-    /// What comes of a future, unless it is cancelled first; then the future is dropped where it is.
-    pub(super) async fn unless_cancelled<F: Future>(&self, future: F) -> Result<F::Output, Canceled> {
-        let (cancelled, future) = (std::pin::pin!(self.cancelled()), std::pin::pin!(future));
-        match select(cancelled, future).await {
+    /// Runs a future to completion, or drops it as soon as the transfer is canceled.
+    pub(super) async fn unless_canceled<F: Future>(&self, future: F) -> Result<F::Output, Canceled> {
+        let (canceled, future) = (std::pin::pin!(self.canceled()), std::pin::pin!(future));
+        match select(canceled, future).await {
             Either::Left(_) => Err(Canceled),
             Either::Right((output, _)) => Ok(output),
         }

@@ -1,4 +1,4 @@
-//! Which documents to list.
+//! Filters for a list of documents.
 
 use std::fmt;
 
@@ -9,7 +9,8 @@ use crate::error::Error;
 use crate::page::ListOptions;
 use crate::problem::Problem;
 
-/// Which documents to list: those that pass every filter. With none, all of the organization's.
+/// Filters for a list of documents. A document is listed if it matches every filter; without filters, all documents
+/// of the organization are listed.
 ///
 /// ```
 /// use carium::documents::DocumentQuery;
@@ -26,104 +27,114 @@ pub struct DocumentQuery {
     pub(super) organization: Option<OrganizationId>,
     pub(super) patient: Option<IndividualId>,
     pub(super) class: Option<DocumentClassId>,
-    pub(super) further: Vec<(String, String)>,
+    extra_filters: Vec<(String, String)>,
     pub(super) options: ListOptions,
 }
 
-/// Longer queries are cut off on the way, or refused.
-const LONGEST: usize = 4096;
+/// Maximum total length of the extra filters: servers and proxies reject or truncate longer URLs.
+const MAX_EXTRA_FILTER_BYTES: usize = 4096;
 
 impl DocumentQuery {
-    /// Those in the record of this patient.
+    /// Lists only documents in the record of this patient.
     pub fn patient(mut self, patient: IndividualId) -> Self {
         self.patient = Some(patient);
         self
     }
 
-    /// Those that are filed under this class.
+    /// Lists only documents that are filed under this class.
     pub fn class(mut self, class: DocumentClassId) -> Self {
         self.class = Some(class);
         self
     }
 
-    /// Those of this organization. Left out, the client's.
+    /// Lists the documents of this organization. Defaults to the client's organization.
     pub fn organization(mut self, organization: OrganizationId) -> Self {
         self.organization = Some(organization);
         self
     }
 
-    /// Those that pass a further filter of the service, sent as `filter[NAME]=VALUE`. Which there are is in the
-    /// vendor's own documentation. A value stands in the URL, which is logged by everyone on the way: no
-    /// health information.
+    /// Adds another filter of the service, sent as `filter[NAME]=VALUE`. The vendor's documentation lists the
+    /// filters that exist.
+    ///
+    /// The value is part of the URL, which servers and proxies log: it must not contain health information.
     pub fn filter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.further.push((name.into(), value.into()));
+        self.extra_filters.push((name.into(), value.into()));
         self
     }
 
-    /// Where the list begins, and how much of it a page holds.
+    /// Sets where the list starts and how many items a page has.
     pub fn options(mut self, options: ListOptions) -> Self {
         self.options = options;
         self
     }
 
-    /// The patient whose documents are listed.
+    /// Returns the patient filter.
     pub fn patient_filter(&self) -> Option<IndividualId> {
         self.patient
     }
 
-    /// The class whose documents are listed.
+    /// Returns the class filter.
     pub fn class_filter(&self) -> Option<DocumentClassId> {
         self.class
     }
 
-    /// The organization whose documents are listed.
+    /// Returns the organization, if it was set.
     pub fn organization_filter(&self) -> Option<OrganizationId> {
         self.organization
     }
 
-    /// The further filters: names and values, in the order in which they were given.
+    /// Returns the names and values of the extra filters, in the order in which they were added.
     pub fn extra_filters(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.further.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.extra_filters.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Whether documents can be listed so.
+    /// Validates the query.
     ///
     /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput): a further filter has a method of its own, has no name that a
-    /// filter can have, or they are too long; [`Error::problems`] names them as `filter`.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput), with one [problem](Error::problems) of the field `filter`
+    /// for each of these:
+    /// - An extra filter has a dedicated method, such as [`patient`](Self::patient).
+    /// - An extra filter has an empty name or a name with brackets.
+    /// - The extra filters are longer than 4,096 bytes in total.
     pub fn check(&self) -> Result<(), Error> {
         let mut problems = Vec::new();
-        for (name, _) in &self.further {
+        for (name, _) in &self.extra_filters {
             if ["individual-id", "class-id"].contains(&name.as_str()) {
-                problems.push(Problem::new("filter", "has a method of its own: `patient` or `class`"));
+                problems.push(Problem::new("filter", "has a dedicated method: use `patient` or `class`"));
             } else if name.is_empty() || name.contains(['[', ']']) {
-                problems.push(Problem::new("filter", "is named without brackets, and not empty"));
+                problems.push(Problem::new("filter", "must have a name, without brackets"));
             }
         }
-        if self.further.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > LONGEST {
-            problems.push(Problem::new("filter", "is too long: all of them have 4,096 bytes at the most"));
+        let bytes: usize = self.extra_filters.iter().map(|(name, value)| name.len() + value.len()).sum();
+        if bytes > MAX_EXTRA_FILTER_BYTES {
+            problems.push(Problem::new(
+                "filter",
+                "is too long: all filters together can have at most 4,096 bytes",
+            ));
         }
         if problems.is_empty() {
             return Ok(());
         }
-        Err(Error::invalid("the documents cannot be listed as asked", problems))
+        Err(Error::invalid("the documents cannot be listed with this query", problems))
     }
 
-    /// The further filters as parameters, if they can be.
-    pub(super) fn parameters(&self) -> Result<Vec<(String, String)>, Error> {
+    /// Validates the query and returns the extra filters as query parameters.
+    pub(super) fn extra_parameters(&self) -> Result<Vec<(String, String)>, Error> {
         self.check()?;
-        Ok(self.further.iter().map(|(name, value)| (format!("filter[{name}]"), value.clone())).collect())
+        let parameter = |(name, value): &(String, String)| (format!("filter[{name}]"), value.clone());
+        Ok(self.extra_filters.iter().map(parameter).collect())
     }
 }
 
 impl fmt::Debug for DocumentQuery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let further: Vec<_> = self.further.iter().map(|(name, _)| (name, Redacted::Unknown)).collect();
+        let extra_filters: Vec<_> =
+            self.extra_filters.iter().map(|(name, _)| (name, Redacted::Unknown)).collect();
         f.debug_struct("DocumentQuery")
             .field("organization", &self.organization)
             .field("patient", &self.patient)
             .field("class", &self.class)
-            .field("further", &further)
+            .field("extra_filters", &extra_filters)
             .field("options", &self.options)
             .finish()
     }

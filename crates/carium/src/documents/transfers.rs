@@ -1,15 +1,14 @@
-//! The store's side of documents: presigned uploads and downloads.
+//! The object store: presigned uploads and downloads.
 
-mod activity;
-mod answer;
 mod http;
+mod idle;
 mod multipart;
+mod response;
 
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use ::http::{HeaderMap, StatusCode};
 use async_trait::async_trait;
 use bytes::Bytes;
 use carium_api::{FormFields, Redacted, Secret};
@@ -17,72 +16,71 @@ use futures_util::stream::{self, BoxStream, StreamExt as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub(crate) use http::HttpTransfers;
+pub use response::store_error;
 
 use crate::error::{Error, ErrorKind};
 
-/// Moves files to and from an object store, by what the service presigned.
+/// Transfers files to and from an object store, with presigned forms and URLs.
 ///
-/// Whoever implements it has no token and needs none. It makes one try: the pipelines decide what is tried
-/// again. There is no deadline on a whole transfer, as nobody knows how long a file takes; silence ends it.
+/// An implementation has no access token and needs none. Each call makes one attempt: [`Uploads`](super::Uploads) and
+/// [`Downloads`](super::Downloads) decide about retries. A transfer has an idle timeout instead of a deadline,
+/// because its duration depends on the size of the file.
 #[async_trait]
 pub trait Transfers: Send + Sync {
-    /// Posts a form with a file: the fields first, unchanged and in their order, the file last in a part named
-    /// `file`, with a `Content-Length`. Done again while the form is valid, it leaves what it leaves done once.
+    /// Posts a presigned form with a file.
+    ///
+    /// The request has a `Content-Length`. Its body has the form's fields first, unchanged and in their order, and
+    /// the file last, in a part named `file`. Idempotent while the form is valid.
     ///
     /// # Errors
-    /// - [`Expired`](crate::ErrorKind::Expired) or [`Forbidden`](crate::ErrorKind::Forbidden): the store does
-    ///   not take the form, or no longer.
-    /// - [`Rejected`](crate::ErrorKind::Rejected): it does not take the file.
+    /// - [`Expired`](crate::ErrorKind::Expired) or [`Forbidden`](crate::ErrorKind::Forbidden): the object store
+    ///   does not accept the form, or does not accept it any more.
+    /// - [`Rejected`](crate::ErrorKind::Rejected): the object store does not accept the file.
     /// - [`Unavailable`](crate::ErrorKind::Unavailable), [`TimedOut`](crate::ErrorKind::TimedOut),
-    ///   [`RateLimited`](crate::ErrorKind::RateLimited): it may, another time.
+    ///   [`RateLimited`](crate::ErrorKind::RateLimited): temporary failures. A retry may succeed.
     /// - [`Io`](crate::ErrorKind::Io): the file could not be read.
     async fn post(&self, form: &UploadForm, file: FilePart) -> Result<(), Error>;
 
-    /// Reads what a URL leads to, or a range of it. A store may ignore the range: [`DownloadResponse::start`] says where
-    /// its answer begins.
+    /// Reads a file, or a range of it, from a presigned URL. An object store may ignore the range:
+    /// [`DownloadResponse::start`] is where the returned body starts.
     ///
     /// # Errors
-    /// - [`Expired`](crate::ErrorKind::Expired) or [`Forbidden`](crate::ErrorKind::Forbidden): the store does
-    ///   not take the URL, or no longer.
-    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): the range [cannot be asked for](ByteRange::check).
-    /// - [`NotFound`](crate::ErrorKind::NotFound): there is nothing.
-    /// - [`Rejected`](crate::ErrorKind::Rejected): the range begins past the end.
+    /// - [`Expired`](crate::ErrorKind::Expired) or [`Forbidden`](crate::ErrorKind::Forbidden): the object store
+    ///   does not accept the URL, or does not accept it any more.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): the range does not pass [`ByteRange::check`].
+    /// - [`NotFound`](crate::ErrorKind::NotFound): the file does not exist.
+    /// - [`Rejected`](crate::ErrorKind::Rejected): the range starts after the end of the file.
     /// - [`Unavailable`](crate::ErrorKind::Unavailable), [`TimedOut`](crate::ErrorKind::TimedOut),
-    ///   [`RateLimited`](crate::ErrorKind::RateLimited): there may be, another time. The stream of the body may
-    ///   end with these too.
+    ///   [`RateLimited`](crate::ErrorKind::RateLimited): temporary failures. The body's stream can also end with
+    ///   one of these. A retry may succeed.
     async fn get(&self, url: &Secret, range: Option<ByteRange>) -> Result<DownloadResponse, Error>;
 }
 
-/// The error that an object store's refusal comes down to, by its status, its headers and as much of its body as
-/// one cares to read. For those who implement [`Transfers`]; of the body nothing is kept.
-pub fn store_error(status: StatusCode, headers: &HeaderMap, text: &[u8]) -> Error {
-    answer::refused(status, headers, text)
-}
-
-/// A presigned form: where to post it, and its fields in their order. Whoever has it can upload, for a while.
+/// A presigned form: the URL to post it to, and its fields in order. Anyone who has it can upload a file until it
+/// expires.
 ///
 /// `Debug` shows the names of the fields and nothing else.
 #[derive(Clone, PartialEq)]
-pub struct UploadForm(Arc<FormParts>);
+pub struct UploadForm(Arc<UploadFormInner>);
 
 #[derive(PartialEq, Serialize, Deserialize)]
-struct FormParts {
+struct UploadFormInner {
     url: Secret,
     fields: FormFields,
 }
 
 impl UploadForm {
-    /// A form as the service gave it.
+    /// Creates a form from the URL and the fields that the service returned.
     pub fn new(url: Secret, fields: FormFields) -> Self {
-        Self(Arc::new(FormParts { url, fields }))
+        Self(Arc::new(UploadFormInner { url, fields }))
     }
 
-    /// Where to post it.
+    /// Returns the URL to post the form to.
     pub fn url(&self) -> &Secret {
         &self.0.url
     }
 
-    /// Its fields, in the order in which they are to be posted.
+    /// Returns the fields, in the order in which they must be posted.
     pub fn fields(&self) -> &FormFields {
         &self.0.fields
     }
@@ -102,38 +100,38 @@ impl Serialize for UploadForm {
 
 impl<'de> Deserialize<'de> for UploadForm {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        FormParts::deserialize(deserializer).map(|parts| Self(Arc::new(parts)))
+        UploadFormInner::deserialize(deserializer).map(|inner| Self(Arc::new(inner)))
     }
 }
 
-/// A file, as it is posted. `Debug` shows neither its name nor its content.
+/// A file to post. `Debug` shows neither its name nor its content.
 #[non_exhaustive]
 pub struct FilePart {
-    /// Its name, without a path.
+    /// The file name, without a path.
     pub name: String,
-    /// Its media type.
+    /// The media type.
     pub media_type: String,
-    /// How many bytes it has.
+    /// The size in bytes.
     pub length: u64,
-    /// Its bytes.
+    /// The bytes of the file.
     pub content: Content,
 }
 
-/// A stream of the bytes of a file, some at a time.
+/// A stream of the bytes of a file, in chunks.
 pub type ByteStream<E> = BoxStream<'static, Result<Bytes, E>>;
 
 /// The bytes of a file.
 #[non_exhaustive]
 pub enum Content {
-    /// All of them: a small file.
+    /// All bytes of a small file.
     Bytes(Bytes),
-    /// Some at a time. Ends with an error where the source fails, or turns out shorter or longer than it said:
-    /// then the file was not sent.
+    /// The bytes in chunks. The stream ends with an error if the source fails, or if its length is not the announced
+    /// length: the file is not sent completely then.
     Stream(ByteStream<io::Error>),
 }
 
 impl FilePart {
-    /// A file of this name and media type.
+    /// Creates a file to post.
     pub fn new(
         name: impl Into<String>,
         media_type: impl Into<String>,
@@ -145,11 +143,11 @@ impl FilePart {
 }
 
 impl Content {
-    /// The bytes as a stream, whatever they are.
+    /// Converts the content into a stream.
     pub fn into_stream(self) -> ByteStream<io::Error> {
         match self {
             Self::Bytes(bytes) => stream::iter([Ok(bytes)]).boxed(),
-            Self::Stream(blocks) => blocks,
+            Self::Stream(chunks) => chunks,
         }
     }
 }
@@ -170,45 +168,45 @@ impl fmt::Debug for Content {
     }
 }
 
-/// A range of a file, in bytes.
+/// A range of bytes of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ByteRange {
     /// The first byte, counted from 0.
     pub from: u64,
-    /// The byte before which it ends. Left out, the end of the file.
+    /// The end of the range, exclusive. If `None`, the range extends to the end of the file.
     pub until: Option<u64>,
-    /// Only if the file is still this one: [`DownloadResponse::version`] of an earlier answer. Otherwise the whole file
-    /// is wanted (RFC 9110, `If-Range`).
+    /// Requests the range only if the file still has this [version](DownloadResponse::version), and the whole file
+    /// otherwise (`If-Range` in RFC 9110).
     pub if_version: Option<String>,
 }
 
 impl ByteRange {
-    /// From this byte on.
+    /// Creates a range from this byte to the end of the file.
     pub fn starting_at(byte: u64) -> Self {
         Self { from: byte, until: None, if_version: None }
     }
 
-    /// Up to this byte, which is not in it.
+    /// Sets the end of the range, exclusive.
     #[must_use]
     pub fn until(mut self, byte: u64) -> Self {
         self.until = Some(byte);
         self
     }
 
-    /// Whether it can be asked for, for those who implement [`Transfers`].
+    /// Validates the range. For implementations of [`Transfers`].
     ///
     /// # Errors
-    /// [`InvalidInput`](ErrorKind::InvalidInput): there is nothing in it, which HTTP has no words for (RFC 9110, section
+    /// [`InvalidInput`](ErrorKind::InvalidInput): the range is empty, which HTTP cannot express (RFC 9110, section
     /// 14.1.2).
     pub fn check(&self) -> Result<(), Error> {
         if self.until.is_some_and(|until| until <= self.from) {
-            return Err(Error::new(ErrorKind::InvalidInput, "the range of the file has nothing in it"));
+            return Err(Error::new(ErrorKind::InvalidInput, "the requested byte range is empty"));
         }
         Ok(())
     }
 
-    /// Only of this version of the file.
+    /// Requests the range only if the file still has this version, and the whole file otherwise.
     #[must_use]
     pub fn if_version(mut self, version: impl Into<String>) -> Self {
         self.if_version = Some(version.into());
@@ -216,23 +214,23 @@ impl ByteRange {
     }
 }
 
-/// A file, or a range of one, on its way from the store. `Debug` shows neither its name nor its content.
+/// An object store's response with a file or a range of it. `Debug` shows neither the file name nor the content.
 #[non_exhaustive]
 pub struct DownloadResponse {
-    /// Which byte of the file the body begins with, counted from 0.
+    /// The position of the body's first byte in the file, counted from 0.
     pub start: u64,
-    /// How many bytes the whole file has, where the store says so.
+    /// The size of the whole file, if the object store reports it.
     pub total: Option<u64>,
-    /// What this version of the file is recognised by: a strong `ETag`, where the store gives one.
+    /// The version of the file: a strong `ETag`, if the object store sends one.
     pub version: Option<String>,
-    /// What the store calls the file. Chosen by someone else: not a name to write to as it is.
+    /// The file name that the object store sends. Untrusted: it must not be used as a path without being sanitized.
     pub file_name: Option<String>,
     /// The bytes.
     pub body: ByteStream<Error>,
 }
 
 impl DownloadResponse {
-    /// A whole file of this length.
+    /// Creates a response with a whole file.
     pub fn whole(total: Option<u64>, body: ByteStream<Error>) -> Self {
         Self { start: 0, total, version: None, file_name: None, body }
     }

@@ -1,8 +1,7 @@
-//! Uploads: from a file to a document in a record.
+//! Uploads: from a file to a document in a patient's record.
 
-mod failure;
-mod receipt;
-mod run;
+mod pipeline;
+mod result;
 mod source;
 mod state;
 
@@ -17,18 +16,17 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{Stream, StreamExt as _};
 use tokio::sync::watch;
 
-pub use failure::UploadError;
-pub use receipt::UploadReceipt;
+pub use result::{UploadError, UploadReceipt};
 pub use source::Source;
 pub use state::{UploadStage, UploadState};
 
-use super::progress::{Progress, Reporter, TransferHandle};
+use super::progress::{Progress, ProgressReporter, TransferHandle};
 use super::{DocumentServices, Documents, NewDocument, Transfers};
 use crate::error::Error;
 use crate::transport::RetryPolicy;
-use run::Run;
+use pipeline::UploadPipeline;
 
-/// Uploads documents, each as one pipeline: create the reference, post the file, have it processed.
+/// Uploads documents. An upload creates a document reference, posts the file and asks the service to process it.
 ///
 /// ```no_run
 /// use carium::documents::{NewDocument, Source, Uploads};
@@ -44,10 +42,10 @@ use run::Run;
 /// });
 /// let receipt = match upload.await {
 ///     Ok(receipt) => receipt,
-///     // What was done is not done again.
-///     Err(failure) => {
-///         println!("{failure}");
-///         uploads.resume(failure.into_state(), document, Source::path("scans/letter.pdf")).await?
+///     // Completed stages are not executed again.
+///     Err(error) => {
+///         println!("{error}");
+///         uploads.resume(error.into_state(), document, Source::path("scans/letter.pdf")).await?
 ///     }
 /// };
 /// println!("{} bytes, SHA-256 {}", receipt.size, receipt.sha256);
@@ -58,64 +56,74 @@ use run::Run;
 pub struct Uploads(DocumentServices);
 
 impl Uploads {
-    /// Uploads over these two sides: those of a client, fakes, or one of each.
+    /// Combines a service and an object store: a client's, fakes, or one of each.
     pub fn new(documents: Arc<dyn Documents>, transfers: Arc<dyn Transfers>) -> Self {
         Self::over(DocumentServices::new(documents, transfers))
     }
 
-    pub(crate) fn over(sides: DocumentServices) -> Self {
-        Self(sides)
+    pub(crate) fn over(services: DocumentServices) -> Self {
+        Self(services)
     }
 
-    /// Uploads a document. Nothing is done before the future is polled.
+    /// Uploads a document. No request is sent before the future is polled.
     pub fn upload(&self, document: NewDocument, source: Source) -> Upload {
         self.resume(UploadState::default(), document, source)
     }
 
-    /// Goes on from where an earlier upload of the same document stopped. What it did is not done again: a
-    /// file that is there is not sent again, and a reference is used again while its form is valid. After
-    /// that there is a new reference, and the receipt names the old one.
+    /// Resumes an earlier upload of the same document.
+    ///
+    /// Completed stages are not executed again: an uploaded file is not sent again, and a reference is reused while
+    /// its form is valid. If the form has expired, a new reference is created, and the receipt lists the old one as
+    /// an orphan.
     pub fn resume(&self, state: UploadState, document: NewDocument, source: Source) -> Upload {
-        let (reporter, handle) = Reporter::new();
+        let (reporter, handle) = ProgressReporter::new();
         let state = SharedState(Arc::new(Mutex::new(state)));
-        let run =
-            Run { sides: self.0.clone(), document, source, reporter, state: state.clone(), store: None };
-        Upload { run: Some(run), running: None, handle: UploadHandle { transfer: handle, state } }
+        let pipeline = UploadPipeline {
+            services: self.0.clone(),
+            document,
+            source,
+            reporter,
+            state: state.clone(),
+            store: None,
+        };
+        Upload { pipeline: Some(pipeline), running: None, handle: UploadHandle { transfer: handle, state } }
     }
 
-    /// How often and how soon the store is asked again. Left out, as for a client.
+    /// Sets the policy for retries of requests to the object store. Defaults to the client's policy, or to
+    /// [`RetryPolicy::default`] if these uploads were created with [`Uploads::new`].
     #[must_use]
     pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
         self.0.tries = self.0.tries.with_policy(policy);
         self
     }
 
-    /// Does many uploads, so many at a time at the most, and gives what came of each as it is done, with
-    /// the key that it came with. One failure does not stop the others. Up to 4 MiB are held of each that is
-    /// under way.
+    /// Runs many uploads, at most `max_concurrency` at a time, and yields each result with its key as soon as the
+    /// upload ends. A failed upload does not stop the others. Each running upload uses at most 4 MiB of memory.
     ///
-    /// Whatever has to outlive this is given to the uploads: [a store](Upload::state_store) of their states, a clone
-    /// of their [handles](Upload::handle).
+    /// To keep the state of uploads that are still running when the stream is dropped, set a
+    /// [state store](Upload::state_store) or clone their [handles](Upload::handle) beforehand.
     ///
     /// ```
     /// use carium::documents::{NewDocument, Source, Uploads};
     /// use futures_util::{Stream, StreamExt as _, stream};
     ///
     /// # async fn run(uploads: &Uploads, scans: Vec<(u32, NewDocument)>) {
-    /// let begun = scans.into_iter().map(|(page, document)| {
+    /// let uploads = scans.into_iter().map(|(page, document)| {
     ///     (page, uploads.upload(document, Source::path(format!("scans/{page}.pdf"))))
     /// });
-    /// let mut done = std::pin::pin!(Uploads::upload_all(stream::iter(begun), 16));
-    /// while let Some((page, result)) = done.next().await {
-    ///     println!("{page}: {}", if result.is_ok() { "filed" } else { "not filed" });
+    /// let mut results = std::pin::pin!(Uploads::upload_all(stream::iter(uploads), 16));
+    /// while let Some((page, result)) = results.next().await {
+    ///     println!("{page}: {}", if result.is_ok() { "uploaded" } else { "failed" });
     /// }
     /// # }
     /// ```
     pub fn upload_all<K: Send + 'static>(
         uploads: impl Stream<Item = (K, Upload)> + Send,
-        at_a_time: usize,
+        max_concurrency: usize,
     ) -> impl Stream<Item = (K, Result<UploadReceipt, UploadError>)> + Send {
-        uploads.map(|(key, upload)| async move { (key, upload.await) }).buffer_unordered(at_a_time.max(1))
+        uploads
+            .map(|(key, upload)| async move { (key, upload.await) })
+            .buffer_unordered(max_concurrency.max(1))
     }
 }
 
@@ -125,35 +133,39 @@ impl fmt::Debug for Uploads {
     }
 }
 
-/// Where the state of an upload is kept, before each step that must not be repeated and after each that is
-/// done, so that an upload outlives the program that began it.
+/// Storage for the state of an upload, so that it can be resumed after the program has ended.
+///
+/// The state is saved before the reference is created, which must not be done twice, and after each completed stage.
 #[async_trait]
 pub trait UploadStateStore: Send + Sync {
-    /// Keeps the state. The upload goes on when this returns, and ends when it fails.
+    /// Saves the state. The upload continues when this returns, and ends if it fails.
     ///
-    /// The state holds the presigned form, a right to upload that lasts a while: keep it like a password.
+    /// The state can have a presigned form, which allows anyone to upload a file until it expires: store it like a
+    /// password.
     async fn save(&self, state: &UploadState) -> Result<(), Error>;
 }
 
-/// An upload under way: a future, and [a handle](Self::handle) to watch and to stop it. Dropped, it stops, and
-/// its handle says what is left behind.
-#[must_use = "nothing is uploaded before it is awaited"]
+/// A future that uploads a document, with a [handle](Self::handle) to watch and to cancel it.
+///
+/// If it is dropped, the upload stops, and the handle has the state to resume from.
+#[must_use = "an upload does nothing unless it is awaited"]
 pub struct Upload {
-    run: Option<Run>,
+    /// The pipeline, until the first poll starts it.
+    pipeline: Option<UploadPipeline>,
     running: Option<BoxFuture<'static, Result<UploadReceipt, UploadError>>>,
     handle: UploadHandle,
 }
 
 impl Upload {
-    /// Watches it and stops it, from anywhere.
+    /// Returns a handle to watch the upload and to cancel it.
     pub fn handle(&self) -> UploadHandle {
         self.handle.clone()
     }
 
-    /// Keeps the state of the upload here, from its beginning. To be said before it is awaited.
+    /// Sets a store for the state of the upload. Must be called before the upload is awaited.
     pub fn state_store(mut self, store: Arc<dyn UploadStateStore>) -> Self {
-        if let Some(run) = &mut self.run {
-            run.store = Some(store);
+        if let Some(pipeline) = &mut self.pipeline {
+            pipeline.store = Some(store);
         }
         self
     }
@@ -163,12 +175,12 @@ impl Future for Upload {
     type Output = Result<UploadReceipt, UploadError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(run) = self.run.take() {
-            self.running = Some(Box::pin(run.finish()));
+        if let Some(pipeline) = self.pipeline.take() {
+            self.running = Some(Box::pin(pipeline.run()));
         }
         match &mut self.running {
             Some(running) => running.as_mut().poll(context),
-            // There is one of the two from the beginning on.
+            // Not reachable: `pipeline` is set until `running` is.
             None => Poll::Pending,
         }
     }
@@ -180,7 +192,7 @@ impl fmt::Debug for Upload {
     }
 }
 
-/// Watches an upload and stops it, from anywhere, and knows how far it has come, also after it was dropped.
+/// A handle to watch an upload, to cancel it, and to get its state, also after the upload was dropped.
 #[derive(Clone, Debug)]
 pub struct UploadHandle {
     transfer: TransferHandle,
@@ -188,24 +200,26 @@ pub struct UploadHandle {
 }
 
 impl UploadHandle {
-    /// How far it is now.
+    /// Returns the current progress.
     pub fn progress(&self) -> Progress {
         self.transfer.progress()
     }
 
-    /// How far it is, to wait for changes of. Ends with the upload.
+    /// Returns a receiver that is notified when the progress changes. It is closed when the upload ends.
     pub fn watch(&self) -> watch::Receiver<Progress> {
         self.transfer.watch()
     }
 
-    /// Stops it, at the next chunk at the latest; a creation that is under way is heard out for some seconds,
-    /// as what it made has to be told. The upload ends with an error of the kind
-    /// [`Canceled`](crate::ErrorKind::Canceled), unless it is done before.
+    /// Cancels the upload, which stops at the next chunk at the latest. It ends with an error of the kind
+    /// [`Canceled`](crate::ErrorKind::Canceled), unless it completes first.
+    ///
+    /// If a document reference is being created, the upload waits up to 5 seconds for the response, because it has
+    /// the ID of the reference.
     pub fn cancel(&self) {
         self.transfer.cancel();
     }
 
-    /// What of it is done, to [resume](Uploads::resume) from.
+    /// Returns the state to [resume](Uploads::resume) from.
     pub fn state(&self) -> UploadState {
         self.state.get()
     }

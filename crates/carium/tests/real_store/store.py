@@ -1,12 +1,13 @@
-"""A SeaweedFS store on a local port, and someone who signs for it with botocore.
+"""Runs a SeaweedFS object store on a local port and signs forms and URLs for it with botocore.
 
-Prints {"port": N} when the store takes files. Then each line that comes in is a question, answered by one line:
+Prints {"port": N} when the store accepts files. Then it reads requests from stdin, one per line, and responds to each
+with one line:
 
-    {"form": {"key": K, "expires": SECONDS, "forged": BOOL, "media_type": T, "most": BYTES}}  gives url and fields
-    {"url": {"key": K, "expires": SECONDS, "forged": BOOL, "file_name": N}}                   gives url
+    {"form": {"key": K, "expires": SECONDS, "forged": BOOL, "media_type": T, "max_bytes": N}}  returns url and fields
+    {"url": {"key": K, "expires": SECONDS, "forged": BOOL, "file_name": N}}                    returns url
 
-Forged is what was signed with a secret that the store does not know. Ends when its input does, and leaves
-nothing behind: the input ends however the other side does.
+"forged" signs with a wrong secret. The script exits when its stdin is closed, which also happens if the parent process
+dies, and removes all its files.
 """
 
 import contextlib
@@ -23,7 +24,7 @@ import tempfile
 import time
 from urllib.parse import quote
 
-# What someone has set up for AWS on this machine is for other stores.
+# Ignores AWS settings of this machine, which are for other stores.
 for name in [name for name in os.environ if name.startswith("AWS_")]:
     del os.environ[name]
 os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
@@ -35,8 +36,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 BUCKET = "documents"
 ACCESS_KEY = "test"
 SECRET = secrets.token_hex(20)
-TRIES = 3
-SECONDS_TO_START = 20
+START_ATTEMPTS = 3
+START_TIMEOUT = 20
 PR_SET_PDEATHSIG = 1
 
 
@@ -60,7 +61,7 @@ def client(port, secret):
 
 
 def free_ports(count):
-    # All are open at once, so that no two are the same.
+    # All sockets are open at the same time, so that the ports are distinct.
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [each.getsockname()[1] for each in sockets]
     for each in sockets:
@@ -70,7 +71,7 @@ def free_ports(count):
 
 @contextlib.contextmanager
 def seaweedfs():
-    """The process of a store, the port that it is to listen on, and its log."""
+    """Starts a store. Yields its process, its S3 port and the path of its log."""
     ports = free_ports(8)
     s3, s3_grpc, master, master_grpc, volume, volume_grpc, filer, filer_grpc = ports
     with tempfile.TemporaryDirectory(prefix="carium-real-store-", ignore_cleanup_errors=True) as folder:
@@ -86,7 +87,7 @@ def seaweedfs():
             "dir": folder,
             "ip": "127.0.0.1",
             "ip.bind": "127.0.0.1",
-            # On unless it is told otherwise.
+            # Enabled by default.
             "master.telemetry": "false",
             "master.port": master,
             "master.port.grpc": master_grpc,
@@ -105,7 +106,7 @@ def seaweedfs():
             "s3.localSocket": os.path.join(folder, "s3.sock"),
             "s3.config": identities,
             "s3.iam": "false",
-            # Further services, each on a port that is the same for everyone.
+            # Other services, which would listen on fixed ports.
             "s3.port.iceberg": 0,
             "s3.port.lance": 0,
         }
@@ -115,29 +116,29 @@ def seaweedfs():
             process = subprocess.Popen(
                 [program, "-logtostderr=true", "server", *(f"-{name}={value}" for name, value in options.items())],
                 cwd=folder,
-                # It takes settings from variables and from the home folder.
+                # SeaweedFS reads settings from environment variables and from the home directory.
                 env={},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                # Killed with this process, also where that is killed itself.
+                # The kernel kills the store when this process dies, even by SIGKILL.
                 preexec_fn=lambda: libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL),
             )
         try:
             yield process, s3, log
         finally:
-            # An orderly end takes half a minute, and nothing of it is kept.
+            # An orderly shutdown takes half a minute, and no data has to be kept.
             process.kill()
             process.wait()
-            # It has sockets there, wherever else it is told to work.
+            # SeaweedFS creates these sockets in /tmp, whatever directory is configured.
             for port in ports:
                 for path in glob.glob(f"/tmp/seaweedfs-*-{port}.sock"):
                     os.unlink(path)
 
 
-def takes_files(process, s3):
-    """Waits until a file has been stored: a store that listens already may not have the room yet."""
-    end = time.monotonic() + SECONDS_TO_START
+def wait_until_ready(process, s3):
+    """Waits until a file can be stored: the store listens before it has a volume for files."""
+    end = time.monotonic() + START_TIMEOUT
     while process.poll() is None and time.monotonic() < end:
         try:
             if not s3.list_buckets()["Buckets"]:
@@ -149,45 +150,45 @@ def takes_files(process, s3):
     return False
 
 
-def form(s3, asked):
-    fields = {"Content-Type": asked["media_type"]}
-    conditions = [fields, ["content-length-range", 0, asked["most"]]]
-    return s3.generate_presigned_post(BUCKET, asked["key"], fields, conditions, asked["expires"])
+def form(s3, options):
+    fields = {"Content-Type": options["media_type"]}
+    conditions = [fields, ["content-length-range", 0, options["max_bytes"]]]
+    return s3.generate_presigned_post(BUCKET, options["key"], fields, conditions, options["expires"])
 
 
-def url(s3, asked):
-    name = quote(asked["file_name"], safe="")
+def url(s3, options):
+    name = quote(options["file_name"], safe="")
     parameters = {
         "Bucket": BUCKET,
-        "Key": asked["key"],
+        "Key": options["key"],
         "ResponseContentDisposition": f"attachment; filename*=UTF-8''{name}",
     }
-    return {"url": s3.generate_presigned_url("get_object", parameters, asked["expires"])}
+    return {"url": s3.generate_presigned_url("get_object", parameters, options["expires"])}
 
 
-def answer_questions(port, s3):
+def serve_requests(port, s3):
     forger = client(port, "wrong")
     print(json.dumps({"port": port}), flush=True)
     for line in sys.stdin:
-        [(what, asked)] = json.loads(line).items()
-        signer = forger if asked["forged"] else s3
-        print(json.dumps({"form": form, "url": url}[what](signer, asked)), flush=True)
+        [(operation, options)] = json.loads(line).items()
+        signer = forger if options["forged"] else s3
+        print(json.dumps({"form": form, "url": url}[operation](signer, options)), flush=True)
 
 
 def main():
-    # They go to the other side too, whose end is this one's.
+    # These signals are also sent to the parent process. Its exit closes stdin, which ends this script.
     for each in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)
-    said = ""
-    # A port may be taken between the look and the use.
-    for _ in range(TRIES):
+    log_end = ""
+    # Another process may bind a port between its selection and its use.
+    for _ in range(START_ATTEMPTS):
         with seaweedfs() as (process, port, log):
             s3 = client(port, SECRET)
-            if takes_files(process, s3):
-                return answer_questions(port, s3)
+            if wait_until_ready(process, s3):
+                return serve_requests(port, s3)
             with open(log, errors="replace") as file:
-                said = file.read()[-2000:]
-    sys.exit(f"the store does not start: {said}")
+                log_end = file.read()[-2000:]
+    sys.exit(f"the store did not start: {log_end}")
 
 
 main()

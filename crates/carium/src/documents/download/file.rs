@@ -1,6 +1,4 @@
-//! A file as the target of a download.
-//!
-//! Written, hashed and synced in the background, in pieces of 1 MiB.
+//! A file as the target of a download, written, hashed and synced in the background.
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
@@ -14,73 +12,75 @@ use carium_api::types::DocumentReferenceId;
 use tempfile::NamedTempFile;
 use tokio::task::spawn_blocking;
 
-use super::sink::Sink;
-use crate::documents::background::{Background, Hashing};
-use crate::documents::{Sha256Digest, file_name, local};
+use super::sink::{DownloadSink, write_error};
+use crate::documents::job_queue::{BackgroundHasher, JobQueue};
+use crate::documents::{Sha256Digest, file_name, local_io};
 use crate::error::{Error, ErrorKind};
 
-/// How much is gathered before it is written.
+/// Bytes are collected up to this size before they are written and hashed.
 const PIECE: usize = 1024 * 1024;
-/// How much is written at a time. For more, Linux takes its memory in large pages, which a virtual machine may first
-/// have to ask its host for, which costs more than the calls.
-const AT_A_TIME: usize = 128 * 1024;
-/// How much may be written that is not on its way to the disk. Left to itself the system begins late, and all of it
-/// would have to be waited for at the end.
-const UNSYNCED: usize = 8 * 1024 * 1024;
+/// Maximum size of one write call. For larger writes, Linux allocates large pages, which a virtual machine may first
+/// have to request from its host. That costs more than the additional calls.
+const MAX_WRITE: usize = 128 * 1024;
+/// The file is synced after this many bytes. Otherwise the operating system starts to write to the disk late, and the
+/// sync at the end has to wait for all of it.
+const SYNC_INTERVAL: usize = 8 * 1024 * 1024;
 
 pub(super) struct FileSink {
     target: PathBuf,
-    replaces: bool,
-    /// What the file is called where nothing else is known.
+    overwrite: bool,
+    /// The fallback for the file name.
     id: DocumentReferenceId,
-    /// What is gathered. Copied, so that the connection's buffer is free for what comes next: new memory for each
-    /// read costs more than the copy.
+    /// The bytes of the next piece. They are copied, so that the connection can reuse its read buffer: allocating a
+    /// buffer for each read costs more than the copy.
     piece: BytesMut,
-    /// The pieces before it, the memory of which is used again.
-    used: VecDeque<Bytes>,
-    /// `None` until there is something to write.
-    place: Background<Option<Place>>,
-    hashing: Hashing,
-    /// How much was written since the disk was last asked for.
-    unsynced: usize,
-    /// The same file, while it is there.
-    syncing: Background<Arc<OnceLock<File>>>,
+    /// Earlier pieces, whose buffers are reused.
+    used_pieces: VecDeque<Bytes>,
+    /// The temporary file. `None` until the sink is opened.
+    file: JobQueue<Option<PartFile>>,
+    hasher: BackgroundHasher,
+    unsynced_bytes: usize,
+    /// A second handle to the temporary file, which is set when the file has been created. It has its own queue, so
+    /// that syncing does not delay writing.
+    sync_handle: JobQueue<Arc<OnceLock<File>>>,
 }
 
 impl FileSink {
-    pub(super) fn new(target: PathBuf, replaces: bool, id: DocumentReferenceId) -> Self {
+    pub(super) fn new(target: PathBuf, overwrite: bool, id: DocumentReferenceId) -> Self {
         Self {
             target,
-            replaces,
+            overwrite,
             id,
             piece: BytesMut::new(),
-            used: VecDeque::new(),
-            place: Background::new(None),
-            hashing: Hashing::sha256(),
-            unsynced: 0,
-            syncing: Background::new(Arc::default()),
+            used_pieces: VecDeque::new(),
+            file: JobQueue::new(None),
+            hasher: BackgroundHasher::sha256(),
+            unsynced_bytes: 0,
+            sync_handle: JobQueue::new(Arc::default()),
         }
     }
 
-    /// Looks whether the target can be had, before anyone is asked for anything.
-    pub(super) async fn look(&self) -> Result<(), Error> {
-        let (target, replaces) = (self.target.clone(), self.replaces);
-        spawn_blocking(move || look(&target, replaces)).await.map_err(|_| local::ended())?
+    /// Checks whether the target can be written, before any request is sent.
+    pub(super) async fn check_target(&self) -> Result<(), Error> {
+        let (target, overwrite) = (self.target.clone(), self.overwrite);
+        spawn_blocking(move || check_target(&target, overwrite))
+            .await
+            .map_err(|_| local_io::shutting_down())?
     }
 
-    /// Syncs the file and gives it its name.
+    /// Syncs the file, renames it to its target, and returns the target's path.
     pub(super) async fn commit(&mut self) -> Result<PathBuf, Error> {
-        let place = self.place.take().await?.ok_or_else(local::ended)?;
-        // The system tells of a failure once, and it may have told this one.
-        self.syncing.take().await?;
-        spawn_blocking(move || place.commit()).await.map_err(|_| local::ended())?
+        let file = self.file.take().await?.ok_or_else(local_io::shutting_down)?;
+        // The operating system reports a failed sync only once, which may have been to the background sync.
+        self.sync_handle.take().await?;
+        spawn_blocking(move || file.commit()).await.map_err(|_| local_io::shutting_down())?
     }
 
-    /// Waits until nothing is written any more, and what has no name is removed.
+    /// Waits for the background jobs and removes a file that was not committed.
     pub(super) async fn close(&mut self) {
-        // It is gone already, or why it could not be written has been told.
-        let (place, syncing) = (self.place.take().await, self.syncing.take().await);
-        let _ = spawn_blocking(move || drop((syncing, place))).await;
+        // Errors are ignored: either the value has already been taken, or its error has already been returned.
+        let (file, sync_handle) = (self.file.take().await, self.sync_handle.take().await);
+        let _ = spawn_blocking(move || drop((sync_handle, file))).await;
     }
 
     async fn write_piece(&mut self) -> Result<(), Error> {
@@ -88,28 +88,28 @@ impl FileSink {
         if piece.is_empty() {
             return Ok(());
         }
-        self.piece = self.free();
-        self.used.push_back(piece.clone());
-        self.unsynced += piece.len();
-        self.hashing.hash(piece.clone()).await?;
-        self.place.add(move |place| place.as_mut().map_or(Ok(()), |place| place.write(&piece))).await?;
-        if self.unsynced >= UNSYNCED && self.syncing.is_idle() {
-            self.unsynced = 0;
-            let sync = |file: &File| file.sync_data().map_err(|error| cannot(&error));
-            self.syncing.add(move |file| file.get().map_or(Ok(()), sync)).await?;
+        self.piece = self.reuse_buffer();
+        self.used_pieces.push_back(piece.clone());
+        self.unsynced_bytes += piece.len();
+        self.hasher.update(piece.clone()).await?;
+        self.file.push(move |file| file.as_mut().map_or(Ok(()), |file| file.write(&piece))).await?;
+        if self.unsynced_bytes >= SYNC_INTERVAL && self.sync_handle.is_idle() {
+            self.unsynced_bytes = 0;
+            let sync = |file: &File| file.sync_data().map_err(|error| write_error(&error));
+            self.sync_handle.push(move |file| file.get().map_or(Ok(()), sync)).await?;
         }
         Ok(())
     }
 
-    /// The memory of the oldest piece, where that is done with.
-    fn free(&mut self) -> BytesMut {
-        match self.used.pop_front().map(Bytes::try_into_mut) {
-            Some(Ok(mut free)) => {
-                free.clear();
-                free
+    /// Returns the buffer of the oldest piece if it is no longer in use, and a new one otherwise.
+    fn reuse_buffer(&mut self) -> BytesMut {
+        match self.used_pieces.pop_front().map(Bytes::try_into_mut) {
+            Some(Ok(mut buffer)) => {
+                buffer.clear();
+                buffer
             }
             Some(Err(in_use)) => {
-                self.used.push_front(in_use);
+                self.used_pieces.push_front(in_use);
                 BytesMut::new()
             }
             None => BytesMut::new(),
@@ -118,18 +118,18 @@ impl FileSink {
 }
 
 #[async_trait]
-impl Sink for FileSink {
+impl DownloadSink for FileSink {
     async fn open(&mut self, name: Option<&str>) -> Result<(), Error> {
-        let name = name.and_then(file_name::safe).unwrap_or_else(|| self.id.to_string());
-        let (target, replaces) = (self.target.clone(), self.replaces);
-        let file = Arc::<OnceLock<File>>::default();
-        self.syncing = Background::new(Arc::clone(&file));
-        self.place
-            .add(move |place| {
-                let prepared = place.insert(Place::prepare(&target, &name, replaces)?);
-                let same = prepared.file.as_file().try_clone().map_err(|error| cannot(&error))?;
-                // It is opened once.
-                let _ = file.set(same);
+        let name = name.and_then(file_name::sanitize).unwrap_or_else(|| self.id.to_string());
+        let (target, overwrite) = (self.target.clone(), self.overwrite);
+        let sync_handle = Arc::<OnceLock<File>>::default();
+        self.sync_handle = JobQueue::new(Arc::clone(&sync_handle));
+        self.file
+            .push(move |file| {
+                let part_file = file.insert(PartFile::create(&target, &name, overwrite)?);
+                let handle = part_file.file.as_file().try_clone().map_err(|error| write_error(&error))?;
+                // Cannot fail: the sink is opened once.
+                let _ = sync_handle.set(handle);
                 Ok(())
             })
             .await
@@ -140,10 +140,10 @@ impl Sink for FileSink {
             if self.piece.is_empty() {
                 self.piece.reserve(PIECE);
             }
-            let room = PIECE - self.piece.len();
-            let part = bytes.split_to(bytes.len().min(room));
+            let capacity = PIECE - self.piece.len();
+            let part = bytes.split_to(bytes.len().min(capacity));
             self.piece.extend_from_slice(&part);
-            if part.len() == room {
+            if part.len() == capacity {
                 self.write_piece().await?;
             }
         }
@@ -152,71 +152,71 @@ impl Sink for FileSink {
 
     async fn digest(&mut self) -> Result<Sha256Digest, Error> {
         self.write_piece().await?;
-        self.hashing.digest().await
+        self.hasher.digest().await
     }
 
-    async fn begin_again(&mut self) -> Result<(), Error> {
+    async fn restart(&mut self) -> Result<(), Error> {
         self.piece.clear();
-        self.hashing = Hashing::sha256();
-        self.place.add(|place| place.as_mut().map_or(Ok(()), Place::begin_again)).await
+        self.hasher = BackgroundHasher::sha256();
+        self.file.push(|file| file.as_mut().map_or(Ok(()), PartFile::truncate)).await
     }
 }
 
-/// A file beside its target. Removed when it is dropped without having got its name.
-struct Place {
+/// A temporary file in the target's directory. Removed when dropped, unless it was committed.
+struct PartFile {
     file: NamedTempFile,
     target: PathBuf,
-    replaces: bool,
+    overwrite: bool,
 }
 
-impl Place {
-    fn prepare(target: &Path, name: &str, replaces: bool) -> Result<Self, Error> {
+impl PartFile {
+    fn create(target: &Path, name: &str, overwrite: bool) -> Result<Self, Error> {
         let target = if is_directory(target) { target.join(name) } else { target.to_owned() };
-        look(&target, replaces)?;
+        check_target(&target, overwrite)?;
         let directory = directory_of(&target);
         let file = tempfile::Builder::new()
             .prefix(".carium-")
             .suffix(".part")
             .tempfile_in(directory)
-            .map_err(|error| cannot(&error))?;
-        Ok(Self { file, target, replaces })
+            .map_err(|error| write_error(&error))?;
+        Ok(Self { file, target, overwrite })
     }
 
     fn write(&mut self, piece: &[u8]) -> Result<(), Error> {
         let file = self.file.as_file_mut();
-        piece.chunks(AT_A_TIME).try_for_each(|part| file.write_all(part)).map_err(|error| cannot(&error))
+        piece.chunks(MAX_WRITE).try_for_each(|part| file.write_all(part)).map_err(|error| write_error(&error))
     }
 
-    fn begin_again(&mut self) -> Result<(), Error> {
+    fn truncate(&mut self) -> Result<(), Error> {
         let file = self.file.as_file_mut();
-        file.set_len(0).and_then(|()| file.rewind()).map_err(|error| cannot(&error))
+        file.set_len(0).and_then(|()| file.rewind()).map_err(|error| write_error(&error))
     }
 
     fn commit(self) -> Result<PathBuf, Error> {
-        self.file.as_file().sync_all().map_err(|error| cannot(&error))?;
-        let named = if self.replaces {
+        self.file.as_file().sync_all().map_err(|error| write_error(&error))?;
+        let renamed = if self.overwrite {
             self.file.persist(&self.target)
         } else {
             self.file.persist_noclobber(&self.target)
         };
-        named.map_err(|error| match error.error.kind() {
-            io::ErrorKind::AlreadyExists => exists(),
-            _ => cannot(&error.error),
+        renamed.map_err(|error| match error.error.kind() {
+            io::ErrorKind::AlreadyExists => target_exists(),
+            _ => write_error(&error.error),
         })?;
-        sync_directory(directory_of(&self.target)).map_err(|error| cannot(&error))?;
+        sync_directory(directory_of(&self.target)).map_err(|error| write_error(&error))?;
         Ok(self.target)
     }
 }
 
-/// `letters/` means the directory, and not a file of that name.
+/// Checks whether a target is a directory: it is one on disk, or its path ends with a separator, as in `letters/`.
 fn is_directory(target: &Path) -> bool {
     let last = target.as_os_str().as_encoded_bytes().last();
     target.is_dir() || last.is_some_and(|last| std::path::is_separator(char::from(*last)))
 }
 
-fn look(target: &Path, replaces: bool) -> Result<(), Error> {
-    if !is_directory(target) && !replaces && fs::symlink_metadata(target).is_ok() {
-        return Err(exists());
+fn check_target(target: &Path, overwrite: bool) -> Result<(), Error> {
+    if !is_directory(target) && !overwrite && fs::symlink_metadata(target).is_ok() {
+        return Err(target_exists());
     }
     Ok(())
 }
@@ -228,28 +228,24 @@ fn directory_of(target: &Path) -> &Path {
     }
 }
 
-/// A name is on the disk when its directory is.
+/// Syncs a directory, which makes the new name of a file in it durable.
 #[cfg(unix)]
 fn sync_directory(directory: &Path) -> io::Result<()> {
     use io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
     match File::open(directory).and_then(|directory| directory.sync_all()) {
-        // A directory that may be written and not read, or a file system that does not sync directories: the file
-        // is there, and there is nothing more to be done for it.
+        // The directory can be written but not read, or the file system does not support syncing directories. The
+        // file itself is complete and synced.
         Err(error) if matches!(error.kind(), PermissionDenied | InvalidInput | Unsupported) => Ok(()),
-        synced => synced,
+        result => result,
     }
 }
 
-/// Where directories cannot be opened, the system sees to it.
+/// Does nothing: on this platform, a directory cannot be opened to be synced.
 #[cfg(not(unix))]
 fn sync_directory(_directory: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn cannot(error: &io::Error) -> Error {
-    local::failed("the document cannot be written to its target", error)
-}
-
-fn exists() -> Error {
-    Error::new(ErrorKind::AlreadyExists, "there is a file at the target already, and it is kept")
+fn target_exists() -> Error {
+    Error::new(ErrorKind::AlreadyExists, "a file already exists at the target; it was not overwritten")
 }

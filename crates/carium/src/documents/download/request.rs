@@ -1,4 +1,4 @@
-//! Which document to download.
+//! The request for a download.
 
 use std::fmt;
 
@@ -7,39 +7,40 @@ use carium_api::types::DocumentReferenceId;
 
 use crate::documents::{Document, Sha256Digest};
 
-/// Which document to download, and what is known of it. An id makes one, and so does a [`Document`] of a list,
-/// whose file name it takes.
+/// The document to download, with options. Can be converted from a document's ID, or from a [`Document`], whose file
+/// name it uses.
 #[derive(Clone, PartialEq)]
 #[must_use]
 pub struct DownloadRequest {
     pub(super) id: DocumentReferenceId,
     pub(super) file_name: Option<String>,
-    pub(super) expected: Option<Sha256Digest>,
-    pub(super) replaces: bool,
+    pub(super) expected_sha256: Option<Sha256Digest>,
+    pub(super) overwrite: bool,
 }
 
 impl DownloadRequest {
-    /// This document.
+    /// Creates a request for a document, without options.
     pub fn new(id: DocumentReferenceId) -> Self {
-        Self { id, file_name: None, expected: None, replaces: false }
+        Self { id, file_name: None, expected_sha256: None, overwrite: false }
     }
 
-    /// What the file is called in a directory, before what the store calls it. Cleaned of whatever is not a
-    /// name.
+    /// Sets the file name for a download into a directory. It takes precedence over the name that the object store
+    /// sends. The name is sanitized: a path is removed, and unsafe characters are replaced.
     pub fn file_name(mut self, file_name: impl Into<String>) -> Self {
         self.file_name = Some(file_name.into());
         self
     }
 
-    /// The digest that it has to have: that of [`UploadReceipt`](crate::documents::UploadReceipt), say.
+    /// Sets the digest that the document must have, for example that of an
+    /// [`UploadReceipt`](crate::documents::UploadReceipt).
     pub fn expected_sha256(mut self, sha256: Sha256Digest) -> Self {
-        self.expected = Some(sha256);
+        self.expected_sha256 = Some(sha256);
         self
     }
 
-    /// Replaces a file that is at the target already.
+    /// Overwrites a file that already exists at the target. By default, such a file is kept, and the download fails.
     pub fn overwrite(mut self) -> Self {
-        self.replaces = true;
+        self.overwrite = true;
         self
     }
 }
@@ -61,8 +62,8 @@ impl fmt::Debug for DownloadRequest {
         f.debug_struct("DownloadRequest")
             .field("id", &self.id)
             .field("file_name", &self.file_name.as_ref().map(|_| Redacted::Phi))
-            .field("expected", &self.expected)
-            .field("replaces", &self.replaces)
+            .field("expected_sha256", &self.expected_sha256)
+            .field("overwrite", &self.overwrite)
             .finish()
     }
 }

@@ -1,34 +1,39 @@
-//! Where a download goes to.
+//! The target of a download.
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 
-use crate::documents::{Sha256Digest, local};
+use crate::documents::{Sha256Digest, local_io};
 use crate::error::{Error, ErrorKind};
 
-/// Where a download goes to, in order, with its digest.
+/// The target of a download. Receives the bytes in order and computes their digest.
 #[async_trait]
-pub(super) trait Sink: Send {
-    /// What the file is called, as far as anyone says. Called before the first bytes, and not again.
+pub(super) trait DownloadSink: Send {
+    /// Sets the file name, if one is known. Called once, before the first bytes.
     async fn open(&mut self, name: Option<&str>) -> Result<(), Error>;
 
     async fn write(&mut self, bytes: Bytes) -> Result<(), Error>;
 
-    /// The digest of all that was written since the last beginning.
+    /// Returns the digest of all bytes since the first or the last [`restart`](Self::restart).
     async fn digest(&mut self) -> Result<Sha256Digest, Error>;
 
-    /// Forgets all that was written; an error where that cannot be.
-    async fn begin_again(&mut self) -> Result<(), Error>;
+    /// Discards all bytes. Fails if they cannot be discarded.
+    async fn restart(&mut self) -> Result<(), Error>;
 }
 
-/// The error where a document is another one than a moment ago, and half of it is given out.
-pub(super) fn changed() -> Error {
-    Error::new(ErrorKind::Corrupt, "the document changed while it was read; download it again")
+/// Returns the error for a document that changed during the download, after some bytes were passed on.
+pub(super) fn document_changed() -> Error {
+    Error::new(ErrorKind::Corrupt, "the document changed during the download; download it again")
 }
 
-/// A writer.
+/// Converts an error of a file or a writer.
+pub(super) fn write_error(error: &std::io::Error) -> Error {
+    local_io::error("the document could not be written to its target", error)
+}
+
+/// A sink for an asynchronous writer.
 pub(super) struct WriterSink<W> {
     writer: W,
     hasher: Sha256,
@@ -40,30 +45,26 @@ impl<W: AsyncWrite + Send + Unpin> WriterSink<W> {
     }
 
     pub(super) async fn flush(&mut self) -> Result<(), Error> {
-        self.writer.flush().await.map_err(|error| failed(&error))
+        self.writer.flush().await.map_err(|error| write_error(&error))
     }
 }
 
-fn failed(error: &std::io::Error) -> Error {
-    local::failed("the document cannot be written to its target", error)
-}
-
 #[async_trait]
-impl<W: AsyncWrite + Send + Unpin> Sink for WriterSink<W> {
+impl<W: AsyncWrite + Send + Unpin> DownloadSink for WriterSink<W> {
     async fn open(&mut self, _name: Option<&str>) -> Result<(), Error> {
         Ok(())
     }
 
     async fn write(&mut self, bytes: Bytes) -> Result<(), Error> {
         self.hasher.update(&bytes);
-        self.writer.write_all(&bytes).await.map_err(|error| failed(&error))
+        self.writer.write_all(&bytes).await.map_err(|error| write_error(&error))
     }
 
     async fn digest(&mut self) -> Result<Sha256Digest, Error> {
         Ok(Sha256Digest::so_far(&self.hasher))
     }
 
-    async fn begin_again(&mut self) -> Result<(), Error> {
-        Err(changed())
+    async fn restart(&mut self) -> Result<(), Error> {
+        Err(document_changed())
     }
 }

@@ -1,7 +1,7 @@
-//! Transfers over HTTP, by a client of their own.
+//! [`Transfers`] over HTTP.
 //!
-//! It is another client than the API's, so that there is no way for a token, a cookie or a header of the
-//! session to reach the store. HTTP/1.1 only: a large body costs twice to four times as much over HTTP/2.
+//! Uses a separate HTTP client, so that the API's access token, cookies and headers cannot reach the object store.
+//! HTTP/1.1 only: over HTTP/2, a large body costs two to four times as much CPU time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,144 +17,148 @@ use http::{HeaderValue, StatusCode};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use super::activity::{Activity, Silent};
-use super::answer::{LONGEST_REFUSAL, content_range, file_name, refused, version};
-use super::multipart::{Envelope, Sending, UntilDropped, small};
+use super::idle::{Activity, IdleTimeout};
+use super::multipart::{BodyStatus, MultipartForm, StopOnDrop, single_buffer};
+use super::response::{MAX_ERROR_BODY, content_range, file_name, store_error, version};
 use super::{ByteRange, DownloadResponse, FilePart, Transfers, UploadForm};
-use crate::documents::local;
+use crate::documents::local_io;
 use crate::error::{Error, ErrorKind};
 
-/// Transfers over HTTP.
+/// [`Transfers`] over HTTP.
 pub(crate) struct HttpTransfers {
     client: reqwest::Client,
-    /// How long nothing may move.
-    silence: Duration,
-    /// Whether files may travel in the clear: where the API itself is reached so.
+    idle_timeout: Duration,
+    /// Whether `http` URLs are accepted. Set if the API itself is reached over plain HTTP.
     allow_plain_http: bool,
 }
 
-/// How long is waited for what an answer has to say beside its status.
-const A_MOMENT: Duration = Duration::from_secs(2);
-/// A store sends a reader on to another place once or twice; more is a circle.
-const MOST_REDIRECTS: usize = 5;
+/// Time limit for reading the body of a response of which only the status matters.
+const BODY_TIMEOUT: Duration = Duration::from_secs(2);
+/// Object stores redirect a download once or twice. More redirects are a loop.
+const MAX_REDIRECTS: usize = 5;
 
 impl HttpTransfers {
-    pub(crate) fn new(client: reqwest::Client, silence: Duration, allow_plain_http: bool) -> Self {
-        Self { client, silence, allow_plain_http }
+    pub(crate) fn new(client: reqwest::Client, idle_timeout: Duration, allow_plain_http: bool) -> Self {
+        Self { client, idle_timeout, allow_plain_http }
     }
 
-    fn checked(&self, url: &str) -> Result<Url, Error> {
+    fn parse_url(&self, url: &str) -> Result<Url, Error> {
         let url = Url::parse(url).ok().filter(|url| url.host().is_some());
-        let is_taken = |url: &Url| match url.scheme() {
+        let has_allowed_scheme = |url: &Url| match url.scheme() {
             "https" => true,
             "http" => self.allow_plain_http,
             _ => false,
         };
-        // A user in it would become an `Authorization` header.
-        let has_user = |url: &Url| !url.username().is_empty() || url.password().is_some();
-        url.filter(|url| is_taken(url) && !has_user(url)).ok_or_else(|| {
+        // reqwest turns a user name or password in a URL into an `Authorization` header.
+        let has_credentials = |url: &Url| !url.username().is_empty() || url.password().is_some();
+        url.filter(|url| has_allowed_scheme(url) && !has_credentials(url)).ok_or_else(|| {
             Error::new(
                 ErrorKind::Undecodable,
-                "the service gave a URL that is not one of https; nothing was sent",
+                "the presigned URL is not an https URL, or contains a user name or a password; no request was sent",
             )
         })
     }
 
-    /// Reads a redirect's target. Only the same scheme will do: a store that leads from https to http would
-    /// have a file travel in the clear.
-    fn target(&self, from: &Url, answer: &reqwest::Response) -> Result<Url, Error> {
-        let location = answer.headers().get(LOCATION).and_then(|location| location.to_str().ok());
+    /// Returns the target of a redirect. It must have the same scheme: a redirect from https to http would send the
+    /// file unencrypted.
+    fn redirect_target(&self, from: &Url, response: &reqwest::Response) -> Result<Url, Error> {
+        let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
         let target = location.and_then(|location| from.join(location).ok());
         let target = target.filter(|target| target.scheme() == from.scheme());
-        let to = target.ok_or_else(|| refused(answer.status(), answer.headers(), b""))?;
-        self.checked(to.as_str())
+        let target = target.ok_or_else(|| store_error(response.status(), response.headers(), b""))?;
+        self.parse_url(target.as_str())
     }
 }
 
-async fn refusal(answer: reqwest::Response) -> Error {
-    let (status, headers) = (answer.status(), answer.headers().clone());
-    let text = read_some(answer).await;
-    refused(status, &headers, &text)
+async fn error_of(response: reqwest::Response) -> Error {
+    let (status, headers) = (response.status(), response.headers().clone());
+    let body = read_start_of_body(response).await;
+    store_error(status, &headers, &body)
 }
 
-/// The beginning of an answer, as far as it comes in a moment. To its end, which lets the connection be used again,
-/// where that is near.
-async fn read_some(mut answer: reqwest::Response) -> Bytes {
-    let until = Instant::now() + A_MOMENT;
-    let mut text = BytesMut::new();
-    while text.len() < LONGEST_REFUSAL
-        && let Ok(Ok(Some(chunk))) = timeout_at(until, answer.chunk()).await
+/// Reads the beginning of a body, as far as it arrives within [`BODY_TIMEOUT`]. Reading a short body to its end
+/// allows the connection to be reused.
+async fn read_start_of_body(mut response: reqwest::Response) -> Bytes {
+    let deadline = Instant::now() + BODY_TIMEOUT;
+    let mut body = BytesMut::new();
+    while body.len() < MAX_ERROR_BODY
+        && let Ok(Ok(Some(chunk))) = timeout_at(deadline, response.chunk()).await
     {
-        text.extend_from_slice(&chunk);
+        body.extend_from_slice(&chunk);
     }
-    text.truncate(LONGEST_REFUSAL);
-    text.freeze()
+    body.truncate(MAX_ERROR_BODY);
+    body.freeze()
 }
 
 #[async_trait]
 impl Transfers for HttpTransfers {
     async fn post(&self, form: &UploadForm, file: FilePart) -> Result<(), Error> {
-        let url = self.checked(form.url().expose())?;
-        let envelope = Envelope::new(form, &file);
-        let content_type = envelope.content_type();
+        let url = self.parse_url(form.url().expose())?;
+        let multipart = MultipartForm::new(form, &file);
+        let content_type = multipart.content_type();
         let activity = Arc::new(Activity::new());
-        let (body, sending) = if let Some(bytes) = small(&file) {
-            (envelope.around(&bytes).into(), Sending::at_once())
+        let (body, status) = if let Some(bytes) = single_buffer(&file) {
+            (multipart.into_buffer(&bytes).into(), BodyStatus::sent())
         } else {
             let blocks = file.content.into_stream();
-            let (body, sending) = envelope.around_blocks(file.length, blocks, Arc::clone(&activity));
-            (reqwest::Body::wrap(body), sending)
+            let (body, status) = multipart.into_body(file.length, blocks, Arc::clone(&activity));
+            (reqwest::Body::wrap(body), status)
         };
-        let _until_dropped = UntilDropped(sending.clone());
+        let _stop_on_drop = StopOnDrop(status.clone());
         let request = self.client.post(url).header(CONTENT_TYPE, content_type).body(body);
-        let answered = activity.unless_silent(self.silence, request.send()).await;
-        if let Some(error) = sending.failure() {
-            return Err(local::failed("the file could not be read as it was announced", &error));
+        let result = activity.unless_idle(self.idle_timeout, request.send()).await;
+        if let Some(error) = status.take_source_error() {
+            let message = "the file could not be read, or its length is not the announced length";
+            return Err(local_io::error(message, &error));
         }
-        let answer = answered.map_err(silent)?.map_err(failed)?;
-        if is_taken(&answer, form) {
-            if !sending.is_whole() {
-                let what = "the object store answered before it had the file";
-                return Err(Error::new(ErrorKind::Unavailable, what).with_status(answer.status().as_u16()));
+        let response = result.map_err(idle_timeout)?.map_err(connection_error)?;
+        if is_accepted(&response, form) {
+            if !status.is_sent() {
+                let message = "the object store responded before it received the whole file";
+                return Err(
+                    Error::new(ErrorKind::Unavailable, message).with_status(response.status().as_u16())
+                );
             }
-            read_some(answer).await;
+            read_start_of_body(response).await;
             return Ok(());
         }
-        Err(refusal(answer).await)
+        Err(error_of(response).await)
     }
 
     async fn get(&self, url: &Secret, range: Option<ByteRange>) -> Result<DownloadResponse, Error> {
         range.as_ref().map_or(Ok(()), ByteRange::check)?;
-        let mut url = self.checked(url.expose())?;
-        for _ in 0..=MOST_REDIRECTS {
+        let mut url = self.parse_url(url.expose())?;
+        for _ in 0..=MAX_REDIRECTS {
             let mut request = self
                 .client
                 .get(url.clone())
-                // What is stored is what is wanted, and lengths and ranges are of that.
+                // Lengths, ranges and digests refer to the stored bytes, so the response must not be compressed.
                 .header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
             if let Some(range) = &range {
-                request = in_range(request, range);
+                request = with_range(request, range);
             }
-            let answer = tokio::time::timeout(self.silence, request.send())
+            let response = tokio::time::timeout(self.idle_timeout, request.send())
                 .await
-                .map_err(|_| silent(Silent))?
-                .map_err(failed)?;
-            match answer.status() {
-                StatusCode::OK | StatusCode::PARTIAL_CONTENT => return incoming(answer, self.silence),
-                StatusCode::RANGE_NOT_SATISFIABLE => {
-                    return nothing_left(&answer, range.map_or(0, |range| range.from));
+                .map_err(|_| idle_timeout(IdleTimeout))?
+                .map_err(connection_error)?;
+            match response.status() {
+                StatusCode::OK | StatusCode::PARTIAL_CONTENT => {
+                    return download_response(response, self.idle_timeout);
                 }
-                status if status.is_redirection() => url = self.target(&url, &answer)?,
-                _ => return Err(refusal(answer).await),
+                StatusCode::RANGE_NOT_SATISFIABLE => {
+                    return empty_rest(&response, range.map_or(0, |range| range.from));
+                }
+                status if status.is_redirection() => url = self.redirect_target(&url, &response)?,
+                _ => return Err(error_of(response).await),
             }
         }
-        Err(Error::new(ErrorKind::Undecodable, "the object store leads from one redirect to the next"))
+        Err(Error::new(ErrorKind::Undecodable, "the object store redirected too many times"))
     }
 }
 
-fn in_range(request: reqwest::RequestBuilder, range: &ByteRange) -> reqwest::RequestBuilder {
+fn with_range(request: reqwest::RequestBuilder, range: &ByteRange) -> reqwest::RequestBuilder {
     let request = match range.until {
-        // Its last byte is in a range of HTTP.
+        // The end of an HTTP range is inclusive.
         Some(until) => request.header(RANGE, format!("bytes={}-{}", range.from, until.saturating_sub(1))),
         None => request.header(RANGE, format!("bytes={}-", range.from)),
     };
@@ -164,76 +168,73 @@ fn in_range(request: reqwest::RequestBuilder, range: &ByteRange) -> reqwest::Req
     }
 }
 
-/// Whether a form was taken. Where it has a field that says where to send a browser, a 303 is how a store says
-/// so; nobody is sent there.
-fn is_taken(answer: &reqwest::Response, form: &UploadForm) -> bool {
-    let redirects = |name: &str| matches!(name, "success_action_redirect" | "redirect");
-    let is_sent_on = || form.fields().iter().any(|(name, _)| redirects(name));
-    answer.status().is_success() || (answer.status() == StatusCode::SEE_OTHER && is_sent_on())
+/// Checks whether the object store accepted a form. If the form has a field with a redirect for browsers, an object
+/// store reports success with a 303. The redirect is not followed.
+fn is_accepted(response: &reqwest::Response, form: &UploadForm) -> bool {
+    let is_redirect_field = |name: &str| matches!(name, "success_action_redirect" | "redirect");
+    let has_redirect_field = || form.fields().iter().any(|(name, _)| is_redirect_field(name));
+    response.status().is_success() || (response.status() == StatusCode::SEE_OTHER && has_redirect_field())
 }
 
-fn incoming(answer: reqwest::Response, silence: Duration) -> Result<DownloadResponse, Error> {
-    let headers = answer.headers();
-    let (start, total) = if answer.status() == StatusCode::PARTIAL_CONTENT {
+fn download_response(response: reqwest::Response, read_timeout: Duration) -> Result<DownloadResponse, Error> {
+    let headers = response.headers();
+    let (start, total) = if response.status() == StatusCode::PARTIAL_CONTENT {
         let Some((Some(start), total)) = content_range(headers) else {
             return Err(Error::new(
                 ErrorKind::Undecodable,
-                "the object store does not say which range it gives",
+                "the object store sent a range without a valid `Content-Range`",
             )
-            .with_status(answer.status().as_u16()));
+            .with_status(response.status().as_u16()));
         };
         (start, total)
     } else {
         let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        // A body that ends where the connection does cannot be told from one that was cut off.
+        // The end of a body that is delimited by the end of the connection cannot be told from a lost connection.
         if length.is_none() && !headers.contains_key(TRANSFER_ENCODING) {
-            let what = "the object store does not say how long the file is";
-            return Err(Error::new(ErrorKind::Undecodable, what).with_status(answer.status().as_u16()));
+            let message = "the object store did not send the length of the file";
+            return Err(Error::new(ErrorKind::Undecodable, message).with_status(response.status().as_u16()));
         }
         (0, length)
     };
     let (version, file_name) = (version(headers), file_name(headers));
-    let body = stream::unfold(Some(answer), move |answer| async move {
-        let mut answer = answer?;
-        match tokio::time::timeout(silence, answer.chunk()).await {
-            Ok(Ok(Some(chunk))) => Some((Ok(chunk), Some(answer))),
+    let body = stream::unfold(Some(response), move |response| async move {
+        let mut response = response?;
+        match tokio::time::timeout(read_timeout, response.chunk()).await {
+            Ok(Ok(Some(chunk))) => Some((Ok(chunk), Some(response))),
             Ok(Ok(None)) => None,
-            Ok(Err(error)) => Some((Err(failed(error)), None)),
-            Err(_) => Some((Err(silent(Silent)), None)),
+            Ok(Err(error)) => Some((Err(connection_error(error)), None)),
+            Err(_) => Some((Err(idle_timeout(IdleTimeout)), None)),
         }
     });
     Ok(DownloadResponse { start, total, version, file_name, body: body.boxed() })
 }
 
-/// A range that begins where the file ends is empty, and no failure.
-fn nothing_left(answer: &reqwest::Response, from: u64) -> Result<DownloadResponse, Error> {
-    match content_range(answer.headers()) {
-        Some((None, Some(total))) if total == from => {
-            let body = stream::empty().boxed();
-            Ok(DownloadResponse {
-                start: from,
-                total: Some(total),
-                version: version(answer.headers()),
-                file_name: None,
-                body,
-            })
-        }
-        _ => Err(refused(answer.status(), answer.headers(), b"")),
+/// Handles a 416: a range that starts exactly at the end of the file is empty, which is not an error.
+fn empty_rest(response: &reqwest::Response, from: u64) -> Result<DownloadResponse, Error> {
+    match content_range(response.headers()) {
+        Some((None, Some(total))) if total == from => Ok(DownloadResponse {
+            start: from,
+            total: Some(total),
+            version: version(response.headers()),
+            file_name: None,
+            body: stream::empty().boxed(),
+        }),
+        _ => Err(store_error(response.status(), response.headers(), b"")),
     }
 }
 
-fn silent(_: Silent) -> Error {
-    Error::new(ErrorKind::TimedOut, "nothing moved between here and the object store for too long")
+fn idle_timeout(_: IdleTimeout) -> Error {
+    Error::new(ErrorKind::TimedOut, "the connection to the object store was idle for too long")
 }
 
-/// `reqwest` puts the URL into its errors, and the signature is in the URL.
-fn failed(error: reqwest::Error) -> Error {
-    let (kind, what) = if error.is_connect() {
-        (ErrorKind::Unavailable, "the object store cannot be reached")
+/// Converts an error of the HTTP client. The URL is removed, because it contains the signature.
+fn connection_error(error: reqwest::Error) -> Error {
+    let (kind, message) = if error.is_connect() {
+        (ErrorKind::Unavailable, "could not connect to the object store")
     } else if error.is_timeout() {
-        (ErrorKind::TimedOut, "there was no answer from the object store in time")
+        (ErrorKind::TimedOut, "the object store did not respond in time")
     } else {
-        (ErrorKind::Unavailable, "the connection to the object store ended too soon")
+        (ErrorKind::Unavailable, "the connection to the object store was lost")
     };
-    Error::new(kind, what).with_source(error.without_url())
+    Error::new(kind, message).with_source(error.without_url())
 }

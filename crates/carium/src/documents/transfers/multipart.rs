@@ -1,8 +1,8 @@
-//! The body of a form with a file: `multipart/form-data`, RFC 7578.
+//! The body of a presigned form with a file: `multipart/form-data` (RFC 7578).
 //!
-//! Written by hand because of what it must be: the fields in their order, the file last, an exact length, and
-//! quick. A small file travels in one buffer with the form around it, a large one in the blocks that it is
-//! read in.
+//! `reqwest`'s own multipart support is not used, because object stores need the fields in a given order, the file
+//! last, and an exact `Content-Length`, and because of its cost: here, a small file and the form around it are sent
+//! as one buffer, and a large file is sent in the blocks in which it was read.
 
 use std::io;
 use std::pin::Pin;
@@ -13,35 +13,35 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use futures_util::Stream as _;
 use http_body::{Body, Frame, SizeHint};
 
-use super::activity::Activity;
+use super::idle::Activity;
 use super::{ByteStream, Content, FilePart, UploadForm};
 
-/// What stands around the file.
-pub(super) struct Envelope {
+/// The parts of the body before and after the bytes of the file.
+pub(super) struct MultipartForm {
     boundary: String,
     head: BytesMut,
     tail: String,
 }
 
-impl Envelope {
+impl MultipartForm {
     pub(super) fn new(form: &UploadForm, file: &FilePart) -> Self {
-        // 128 bits at random: a file that has them in it is not to be expected.
+        // 128 random bits, so that no file contains the boundary by chance.
         let boundary = format!("carium-{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
-        // Room for a small file too, so that nothing is moved when it is put in.
-        let room = if file.length <= ONE_BUFFER as u64 { file.length } else { 0 };
-        let mut head = BytesMut::with_capacity(4096 + usize::try_from(room).unwrap_or_default());
+        // The capacity includes a small file, so that the buffer is not reallocated when the file is appended.
+        let file_capacity = if file.length <= MAX_SINGLE_BUFFER as u64 { file.length } else { 0 };
+        let mut head = BytesMut::with_capacity(4096 + usize::try_from(file_capacity).unwrap_or_default());
         for (name, value) in form.fields().iter() {
-            open_part(&mut head, &boundary, name);
+            write_part_header(&mut head, &boundary, name);
             head.put_slice(b"\r\n\r\n");
             head.put_slice(value.as_bytes());
             head.put_slice(b"\r\n");
         }
-        open_part(&mut head, &boundary, "file");
+        write_part_header(&mut head, &boundary, "file");
         head.put_slice(b"; filename=\"");
-        quote(&mut head, &file.name);
+        write_escaped(&mut head, &file.name);
         head.put_slice(b"\"\r\nContent-Type: ");
-        let is_header = file.media_type.bytes().all(|byte| (b' '..=b'~').contains(&byte));
-        let media_type = if is_header { &file.media_type } else { "application/octet-stream" };
+        let is_valid_header = file.media_type.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+        let media_type = if is_valid_header { &file.media_type } else { "application/octet-stream" };
         head.put_slice(media_type.as_bytes());
         head.put_slice(b"\r\n\r\n");
         let tail = format!("\r\n--{boundary}--\r\n");
@@ -52,8 +52,8 @@ impl Envelope {
         format!("multipart/form-data; boundary={}", self.boundary)
     }
 
-    /// The whole body, around a file that is there.
-    pub(super) fn around(self, file: &[u8]) -> Bytes {
+    /// Returns the whole body with a small file, in one buffer.
+    pub(super) fn into_buffer(self, file: &[u8]) -> Bytes {
         let mut body = self.head;
         body.reserve(file.len() + self.tail.len());
         body.put_slice(file);
@@ -61,37 +61,38 @@ impl Envelope {
         body.freeze()
     }
 
-    /// The body, around a file that comes in blocks.
-    pub(super) fn around_blocks(
+    /// Returns a body that streams the file, and its status.
+    pub(super) fn into_body(
         self,
         length: u64,
         blocks: ByteStream<io::Error>,
         activity: Arc<Activity>,
-    ) -> (FormBody, Sending) {
-        let sending = Sending::default();
-        let body = FormBody {
+    ) -> (MultipartBody, BodyStatus) {
+        let status = BodyStatus::default();
+        let body = MultipartBody {
             head: Some(self.head.freeze()),
             blocks: Mutex::new(blocks),
-            left: length,
+            remaining: length,
             tail: Some(self.tail.into()),
             activity,
-            sending: sending.clone(),
+            status: status.clone(),
         };
-        (body, sending)
+        (body, status)
     }
 }
 
-fn open_part(head: &mut BytesMut, boundary: &str, name: &str) {
+fn write_part_header(head: &mut BytesMut, boundary: &str, name: &str) {
     head.put_slice(b"--");
     head.put_slice(boundary.as_bytes());
     head.put_slice(b"\r\nContent-Disposition: form-data; name=\"");
-    quote(head, name);
+    write_escaped(head, name);
     head.put_slice(b"\"");
 }
 
-/// As browsers write names (WHATWG, "multipart/form-data encoding algorithm"): UTF-8, with quotes and line breaks
-/// percent-encoded. Other controls are too, which browsers leave: no header may hold them.
-fn quote(head: &mut BytesMut, name: &str) {
+/// Writes a name as browsers do (WHATWG, "multipart/form-data encoding algorithm"): UTF-8, with quotes and line
+/// breaks percent-encoded. Other control characters are percent-encoded too, although browsers keep them, because
+/// they are not allowed in a header.
+fn write_escaped(head: &mut BytesMut, name: &str) {
     for byte in name.bytes() {
         match byte {
             b'"' => head.put_slice(b"%22"),
@@ -101,69 +102,72 @@ fn quote(head: &mut BytesMut, name: &str) {
     }
 }
 
-/// What is known of a body while it is sent, and after.
+/// The status of a body, shared between the HTTP client, which polls the body, and the caller.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Sending(Arc<Mutex<Sent>>);
+pub(super) struct BodyStatus(Arc<Mutex<BodyStatusInner>>);
 
 #[derive(Debug, Default)]
-struct Sent {
-    /// Why the source failed. What the HTTP client says of it is that the body did.
-    failure: Option<io::Error>,
-    is_whole: bool,
-    is_over: bool,
+struct BodyStatusInner {
+    /// The error of the file's source. The HTTP client reports only that the body failed.
+    source_error: Option<io::Error>,
+    is_sent: bool,
+    is_stopped: bool,
 }
 
-impl Sending {
-    fn sent(&self) -> MutexGuard<'_, Sent> {
+impl BodyStatus {
+    fn inner(&self) -> MutexGuard<'_, BodyStatusInner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One that needs no watching: it is in one buffer.
-    pub(super) fn at_once() -> Self {
-        let sending = Self::default();
-        sending.sent().is_whole = true;
-        sending
+    /// Returns the status of a body in one buffer, which cannot fail or be sent in part.
+    pub(super) fn sent() -> Self {
+        let status = Self::default();
+        status.inner().is_sent = true;
+        status
     }
 
-    pub(super) fn failure(&self) -> Option<io::Error> {
-        self.sent().failure.take()
+    pub(super) fn take_source_error(&self) -> Option<io::Error> {
+        self.inner().source_error.take()
     }
 
-    /// Whether all of the body was handed to the connection.
-    pub(super) fn is_whole(&self) -> bool {
-        self.sent().is_whole
+    /// Checks whether the whole body was passed to the connection.
+    pub(super) fn is_sent(&self) -> bool {
+        self.inner().is_sent
     }
 }
 
-/// Ends a body when it is dropped: who asked has an answer, or has gone, and a connection would go on sending.
-pub(super) struct UntilDropped(pub(super) Sending);
+/// Stops a body when dropped: when the caller has a response or has been dropped, the connection must not continue to
+/// send.
+pub(super) struct StopOnDrop(pub(super) BodyStatus);
 
-impl Drop for UntilDropped {
+impl Drop for StopOnDrop {
     fn drop(&mut self) {
-        self.0.sent().is_over = true;
+        self.0.inner().is_stopped = true;
     }
 }
 
-/// A body whose length is known before it is there.
-pub(super) struct FormBody {
+/// A streamed body whose length is known in advance.
+pub(super) struct MultipartBody {
     head: Option<Bytes>,
-    // A body must be `Sync`, and streams are not. Never locked: there is one who polls.
+    // A body must be `Sync`, and the stream is not. The mutex is never locked: only `&mut self` accesses it.
     blocks: Mutex<ByteStream<io::Error>>,
-    left: u64,
+    /// Bytes of the file that have not been sent yet.
+    remaining: u64,
     tail: Option<Bytes>,
     activity: Arc<Activity>,
-    sending: Sending,
+    status: BodyStatus,
 }
 
-impl FormBody {
+impl MultipartBody {
+    /// Keeps the error for the caller and returns one of the same kind for the HTTP client.
     fn fail(&mut self, error: io::Error) -> io::Error {
-        let told = io::Error::from(error.kind());
-        self.sending.sent().failure = Some(error);
-        told
+        let for_client = io::Error::from(error.kind());
+        self.status.inner().source_error = Some(error);
+        for_client
     }
 }
 
-impl Body for FormBody {
+impl Body for MultipartBody {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -172,7 +176,7 @@ impl Body for FormBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         self.activity.note();
-        if self.sending.sent().is_over {
+        if self.status.inner().is_stopped {
             return Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into())));
         }
         if let Some(head) = self.head.take() {
@@ -184,17 +188,17 @@ impl Body for FormBody {
         let blocks = self.blocks.get_mut().unwrap_or_else(PoisonError::into_inner);
         let block = ready!(Pin::new(blocks).poll_next(context));
         Poll::Ready(Some(match block {
-            Some(Ok(block)) => match self.left.checked_sub(block.len() as u64) {
-                Some(left) => {
-                    self.left = left;
+            Some(Ok(block)) => match self.remaining.checked_sub(block.len() as u64) {
+                Some(remaining) => {
+                    self.remaining = remaining;
                     Ok(Frame::data(block))
                 }
-                None => Err(self.fail(io::Error::new(io::ErrorKind::InvalidData, "longer than it said"))),
+                None => Err(self.fail(io::Error::new(io::ErrorKind::InvalidData, "longer than announced"))),
             },
             Some(Err(error)) => Err(self.fail(error)),
-            None if self.left > 0 => Err(self.fail(io::ErrorKind::UnexpectedEof.into())),
+            None if self.remaining > 0 => Err(self.fail(io::ErrorKind::UnexpectedEof.into())),
             None => {
-                self.sending.sent().is_whole = true;
+                self.status.inner().is_sent = true;
                 return Poll::Ready(self.tail.take().map(|tail| Ok(Frame::data(tail))));
             }
         }))
@@ -205,18 +209,19 @@ impl Body for FormBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let around = self.head.as_ref().map_or(0, Bytes::len) + self.tail.as_ref().map_or(0, Bytes::len);
-        SizeHint::with_exact(self.left + around as u64)
+        let form = self.head.as_ref().map_or(0, Bytes::len) + self.tail.as_ref().map_or(0, Bytes::len);
+        SizeHint::with_exact(self.remaining + form as u64)
     }
 }
 
-/// How large a file may be to travel in one buffer with its form: a copy of it is cheaper than a stream then.
-pub(super) const ONE_BUFFER: usize = 256 * 1024;
+/// Maximum size of a file that is sent in one buffer with its form. Up to this size, copying it is cheaper than
+/// streaming it.
+pub(super) const MAX_SINGLE_BUFFER: usize = 256 * 1024;
 
-/// Takes the bytes of a file that is small enough out of its part.
-pub(super) fn small(file: &FilePart) -> Option<Bytes> {
+/// Returns the bytes of a file if it is small enough to be sent in one buffer.
+pub(super) fn single_buffer(file: &FilePart) -> Option<Bytes> {
     match &file.content {
-        Content::Bytes(bytes) if bytes.len() <= ONE_BUFFER && bytes.len() as u64 == file.length => {
+        Content::Bytes(bytes) if bytes.len() <= MAX_SINGLE_BUFFER && bytes.len() as u64 == file.length => {
             Some(bytes.clone())
         }
         _ => None,

@@ -1,6 +1,6 @@
-//! Where the bytes of an upload come from.
+//! The source of an upload's bytes.
 
-mod read;
+mod blocks;
 
 use std::fmt;
 use std::fs::File;
@@ -16,104 +16,107 @@ use tokio::io::AsyncRead;
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 
-use crate::documents::{ByteStream, Content, Sha256Digest, local};
+use crate::documents::{ByteStream, Content, Sha256Digest, local_io};
 use crate::error::{Error, ErrorKind};
 
-/// Where the bytes of an upload come from. `Debug` shows neither a path nor a byte.
+/// The source of an upload's bytes. `Debug` shows neither a path nor content.
 ///
-/// A source that can be read again is sent again after a failure. A reader is one that cannot, unless it is
-/// small enough (256 KiB) to be kept: then a failure on the way ends the upload, and it is resumed with
-/// another source.
-pub struct Source(Kind);
+/// A path or bytes can be read again, so a failed attempt is retried. A reader can be read only once, unless it has
+/// at most 256 KiB and is kept in memory: if a transfer fails after its first byte was read, the upload ends with an
+/// error and can be resumed with a new source.
+pub struct Source(SourceKind);
 
-enum Kind {
+enum SourceKind {
     Path(PathBuf),
     Bytes(Bytes),
-    Reader { length: u64, reader: Arc<Mutex<Once>> },
+    Reader { length: u64, reader: Arc<Mutex<SingleUseReader>> },
 }
 
-/// A reader that is read once.
-enum Once {
+/// A reader that can be read only once.
+enum SingleUseReader {
     Blocking(Box<dyn Read + Send>),
     Async(Pin<Box<dyn AsyncRead + Send>>),
-    /// It was small, and is kept.
-    Kept(Bytes),
-    Gone,
+    /// The content of a small reader, kept in memory.
+    Buffered(Bytes),
+    Consumed,
 }
 
-/// A file up to this size is read at once.
-const SMALL: u64 = 256 * 1024;
+/// Maximum size of a file that is read into memory as a whole.
+const MAX_BUFFERED: u64 = 256 * 1024;
 
 /// A source that is ready to be sent.
-pub(super) struct Opened {
+pub(super) struct OpenSource {
     pub(super) length: u64,
     pub(super) content: Content,
-    pub(super) digest: Digest,
+    pub(super) digest: SourceDigest,
 }
 
-/// The digest of a source, which is known when all of it was read.
-pub(super) enum Digest {
+/// The digest of a source, which becomes known when the source has been read to its end.
+pub(super) enum SourceDigest {
     Known(Sha256Digest),
-    Coming(oneshot::Receiver<Sha256Digest>),
+    Pending(oneshot::Receiver<Sha256Digest>),
 }
 
-impl Digest {
-    /// The digest. `None` where the source was not read to its end.
+impl SourceDigest {
+    /// Returns the digest, or `None` if the source was not read to its end.
     pub(super) async fn get(self) -> Option<Sha256Digest> {
         match self {
             Self::Known(digest) => Some(digest),
-            Self::Coming(digest) => digest.await.ok(),
+            Self::Pending(digest) => digest.await.ok(),
         }
     }
 }
 
 impl Source {
-    /// The file at a path. It is opened when its turn comes, and may not change while it is read.
+    /// Reads the file at a path. The file is opened when its transfer starts and must not change while it is read.
     pub fn path(path: impl Into<PathBuf>) -> Self {
-        Self(Kind::Path(path.into()))
+        Self(SourceKind::Path(path.into()))
     }
 
-    /// These bytes.
+    /// Uses these bytes.
     pub fn bytes(bytes: impl Into<Bytes>) -> Self {
-        Self(Kind::Bytes(bytes.into()))
+        Self(SourceKind::Bytes(bytes.into()))
     }
 
-    /// What a reader gives, which has to be so many bytes. It is read on a thread for blocking work.
+    /// Reads exactly `length` bytes from a blocking reader, on a thread for blocking work.
     pub fn reader(reader: impl Read + Send + 'static, length: u64) -> Self {
-        Self::once(Once::Blocking(Box::new(reader)), length)
+        Self::single_use(SingleUseReader::Blocking(Box::new(reader)), length)
     }
 
-    /// What an asynchronous reader gives, which has to be so many bytes.
+    /// Reads exactly `length` bytes from an asynchronous reader.
     pub fn async_reader(reader: impl AsyncRead + Send + 'static, length: u64) -> Self {
-        Self::once(Once::Async(Box::pin(reader)), length)
+        Self::single_use(SingleUseReader::Async(Box::pin(reader)), length)
     }
 
-    fn once(reader: Once, length: u64) -> Self {
-        Self(Kind::Reader { length, reader: Arc::new(Mutex::new(reader)) })
+    fn single_use(reader: SingleUseReader, length: u64) -> Self {
+        Self(SourceKind::Reader { length, reader: Arc::new(Mutex::new(reader)) })
     }
 
-    /// Whether there is something to read, still.
-    pub(super) fn is_there(&self) -> bool {
+    /// Checks whether the source can be read: `false` for a reader that has already been read.
+    pub(super) fn is_available(&self) -> bool {
         match &self.0 {
-            Kind::Path(_) | Kind::Bytes(_) => true,
-            Kind::Reader { reader, .. } => !matches!(&*lock(reader), Once::Gone),
+            SourceKind::Path(_) | SourceKind::Bytes(_) => true,
+            SourceKind::Reader { reader, .. } => !matches!(&*lock(reader), SingleUseReader::Consumed),
         }
     }
 
-    /// Makes it ready to be sent.
-    pub(super) async fn open(&self) -> Result<Opened, Error> {
+    /// Prepares the source to be sent.
+    pub(super) async fn open(&self) -> Result<OpenSource, Error> {
         match &self.0 {
-            Kind::Path(path) => {
+            SourceKind::Path(path) => {
                 let path = path.clone();
-                let found =
-                    spawn_blocking(move || read::open(&path, SMALL)).await.map_err(|_| local::ended())?;
-                match found.map_err(|error| local::failed("the file to upload cannot be read", &error))? {
-                    read::Found::Small(bytes) => Ok(whole(bytes)),
-                    read::Found::Large(file, length) => Ok(large(file, length)),
+                let opened = spawn_blocking(move || blocks::open(&path, MAX_BUFFERED))
+                    .await
+                    .map_err(|_| local_io::shutting_down())?;
+                match opened
+                    .map_err(|error| local_io::error("the file to upload could not be read", &error))?
+                {
+                    blocks::OpenedFile::Buffered(bytes) => Ok(open_bytes(bytes)),
+                    blocks::OpenedFile::Large(file, length) => Ok(open_file(file, length)),
                 }
             }
-            Kind::Bytes(bytes) => Ok(whole(bytes.clone())),
-            Kind::Reader { length, reader } => open_once(*length, reader).await,
+            SourceKind::Bytes(bytes) => Ok(open_bytes(bytes.clone())),
+            SourceKind::Reader { length, reader } => open_reader(*length, reader).await,
         }
     }
 }
@@ -121,83 +124,88 @@ impl Source {
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match &self.0 {
-            Kind::Path(_) => "path",
-            Kind::Bytes(_) => "bytes",
-            Kind::Reader { .. } => "reader",
+            SourceKind::Path(_) => "path",
+            SourceKind::Bytes(_) => "bytes",
+            SourceKind::Reader { .. } => "reader",
         };
         write!(f, "Source({kind} {})", Redacted::Phi)
     }
 }
 
-fn lock(reader: &Mutex<Once>) -> std::sync::MutexGuard<'_, Once> {
+fn lock(reader: &Mutex<SingleUseReader>) -> std::sync::MutexGuard<'_, SingleUseReader> {
     reader.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Bytes that are there. Small ones are quicker hashed here than handed to another thread.
-fn whole(bytes: Bytes) -> Opened {
+/// Prepares bytes in memory. Small ones are hashed here, which is faster than passing them to another thread.
+fn open_bytes(bytes: Bytes) -> OpenSource {
     let length = bytes.len() as u64;
-    if length <= SMALL {
-        let digest = Digest::Known(Sha256Digest::of(&bytes));
-        return Opened { length, content: Content::Bytes(bytes), digest };
+    if length <= MAX_BUFFERED {
+        let digest = SourceDigest::Known(Sha256Digest::of(&bytes));
+        return OpenSource { length, content: Content::Bytes(bytes), digest };
     }
     let (sender, digest) = oneshot::channel();
-    let start = move || read::in_slices(bytes, sender);
-    Opened { length, content: Content::Stream(lazily(start)), digest: Digest::Coming(digest) }
+    let start = move || blocks::from_bytes(bytes, sender);
+    OpenSource { length, content: Content::Stream(lazy_stream(start)), digest: SourceDigest::Pending(digest) }
 }
 
-fn large(file: File, length: u64) -> Opened {
+fn open_file(file: File, length: u64) -> OpenSource {
     let (sender, digest) = oneshot::channel();
-    let content = Content::Stream(lazily(move || read::in_blocks(file, length, sender)));
-    Opened { length, content, digest: Digest::Coming(digest) }
+    let content = Content::Stream(lazy_stream(move || blocks::from_reader(file, length, sender)));
+    OpenSource { length, content, digest: SourceDigest::Pending(digest) }
 }
 
-async fn open_once(length: u64, reader: &Arc<Mutex<Once>>) -> Result<Opened, Error> {
+async fn open_reader(length: u64, reader: &Arc<Mutex<SingleUseReader>>) -> Result<OpenSource, Error> {
     if i64::try_from(length).is_err() {
         return Err(Error::new(
             ErrorKind::InvalidInput,
-            "the source is said to be longer than any file can be",
+            "the length of the source is larger than the maximum size of a file",
         ));
     }
-    if let Once::Kept(bytes) = &*lock(reader) {
-        return Ok(whole(bytes.clone()));
+    if let SingleUseReader::Buffered(bytes) = &*lock(reader) {
+        return Ok(open_bytes(bytes.clone()));
     }
-    if length <= SMALL {
-        let taken = std::mem::replace(&mut *lock(reader), Once::Gone);
-        let bytes = read_whole(taken, length).await?;
-        *lock(reader) = Once::Kept(bytes.clone());
-        return Ok(whole(bytes));
+    if length <= MAX_BUFFERED {
+        let taken = std::mem::replace(&mut *lock(reader), SingleUseReader::Consumed);
+        let bytes = read_to_buffer(taken, length).await?;
+        *lock(reader) = SingleUseReader::Buffered(bytes.clone());
+        return Ok(open_bytes(bytes));
     }
     let (sender, digest) = oneshot::channel();
     let reader = Arc::clone(reader);
-    // It is taken when the first byte is wanted: a connection that is never made leaves it as it is.
-    let start = move || match std::mem::replace(&mut *lock(&reader), Once::Gone) {
-        Once::Blocking(reader) => read::in_blocks(reader, length, sender),
-        Once::Async(reader) => read::in_async_blocks(reader, length, sender),
-        Once::Kept(bytes) => read::in_slices(bytes, sender),
-        Once::Gone => stream::iter([Err(io::Error::from(io::ErrorKind::NotFound))]).boxed(),
+    // The reader is taken when the first byte is requested, so that it is still available after a failed connection.
+    let start = move || match std::mem::replace(&mut *lock(&reader), SingleUseReader::Consumed) {
+        SingleUseReader::Blocking(reader) => blocks::from_reader(reader, length, sender),
+        SingleUseReader::Async(reader) => blocks::from_async_reader(reader, length, sender),
+        SingleUseReader::Buffered(bytes) => blocks::from_bytes(bytes, sender),
+        SingleUseReader::Consumed => stream::iter([Err(io::Error::from(io::ErrorKind::NotFound))]).boxed(),
     };
-    Ok(Opened { length, content: Content::Stream(lazily(start)), digest: Digest::Coming(digest) })
+    Ok(OpenSource {
+        length,
+        content: Content::Stream(lazy_stream(start)),
+        digest: SourceDigest::Pending(digest),
+    })
 }
 
-async fn read_whole(reader: Once, length: u64) -> Result<Bytes, Error> {
-    let read = match reader {
-        Once::Blocking(reader) => {
-            spawn_blocking(move || read::whole(reader, length)).await.map_err(|_| local::ended())?
-        }
-        Once::Async(reader) => read::whole_async(reader, length).await,
-        Once::Kept(bytes) => Ok(bytes),
-        Once::Gone => return Err(gone()),
+async fn read_to_buffer(reader: SingleUseReader, length: u64) -> Result<Bytes, Error> {
+    let result = match reader {
+        SingleUseReader::Blocking(reader) => spawn_blocking(move || blocks::read_exact(reader, length))
+            .await
+            .map_err(|_| local_io::shutting_down())?,
+        SingleUseReader::Async(reader) => blocks::read_exact_async(reader, length).await,
+        SingleUseReader::Buffered(bytes) => Ok(bytes),
+        SingleUseReader::Consumed => return Err(already_read()),
     };
-    read.map_err(|error| local::failed("the source cannot be read as it was announced", &error))
+    let message = "the source could not be read, or its length is not the announced length";
+    result.map_err(|error| local_io::error(message, &error))
 }
 
-/// The error where a source is wanted again that can be read only once.
-pub(super) fn gone() -> Error {
-    let what = "the source can be read only once, and was; resume from the state with another one";
-    Error::new(ErrorKind::Io, what)
+/// Returns the error for a reader that would have to be read a second time.
+pub(super) fn already_read() -> Error {
+    let message = "the source can be read only once, and has been read; resume the upload with a new source";
+    Error::new(ErrorKind::Io, message)
 }
 
-/// A stream that is begun when it is asked for its first item.
-fn lazily(start: impl FnOnce() -> ByteStream<io::Error> + Send + 'static) -> ByteStream<io::Error> {
+/// Returns a stream that is started when its first item is polled.
+fn lazy_stream(start: impl FnOnce() -> ByteStream<io::Error> + Send + 'static) -> ByteStream<io::Error> {
     stream::once(async move { start() }).flatten().boxed()
 }

@@ -1,4 +1,4 @@
-//! How far an upload has come.
+//! The state of an upload, which can be saved and resumed.
 
 use std::fmt;
 
@@ -8,26 +8,27 @@ use serde::{Deserialize, Serialize};
 use crate::documents::{Sha256Digest, UploadForm};
 use crate::fingerprint::Fingerprint;
 
-/// How far an upload has come, to go on from: [`Uploads::resume`](super::Uploads::resume).
+/// The state of an upload, from which it can be resumed: see [`Uploads::resume`](super::Uploads::resume).
 ///
-/// Small, and can be serialized. Holds no health information, but while the file is not uploaded it holds the
-/// presigned form, which is the right to upload for as long as it is valid: keep it like a password.
-/// `Debug` does not show it.
+/// The state is small and can be serialized. It has no health information. Until the file is uploaded, it has the
+/// presigned form, which allows anyone to upload a file until it expires: store it like a password. `Debug` does not
+/// show the form.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct UploadState {
-    pub(super) place: Place,
-    /// Of which document it is, once there is a reference: it must not be resumed with another.
+    pub(super) phase: UploadPhase,
+    /// The fingerprint of the document, as soon as a creation has started. The upload must not be resumed with
+    /// another document.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) document: Option<Fingerprint>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) orphans: Vec<DocumentReferenceId>,
 }
 
-/// What is done, and what that left.
+/// A stage of an upload with the data that it produced.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "stage", rename_all = "kebab-case")]
-pub(super) enum Place {
+pub(super) enum UploadPhase {
     #[default]
     New,
     Creating,
@@ -47,101 +48,115 @@ pub(super) enum Place {
     },
 }
 
-/// What of an upload is done.
+/// The stage that an upload has reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UploadStage {
-    /// Nothing.
+    /// Nothing has been done.
     New,
-    /// The service was asked for a reference, and its answer is not known: there may be one, without a file.
-    /// It is not asked again by itself; see [`UploadState::start_over`].
+    /// The request to create a document reference may have been sent, and its outcome is unknown: a reference without
+    /// a file may exist. The creation is not retried automatically; see [`UploadState::start_over`].
     Creating,
-    /// There is a reference, without a file.
+    /// The reference exists and has no file.
     Created,
-    /// The file is there, and the service was not told of it, or its answer is not known.
+    /// The file is uploaded. It has not been processed, or the outcome of the processing is unknown.
     Uploaded,
-    /// Everything: the document can be opened.
+    /// Completed: the document can be opened.
     Processed,
 }
 
 impl UploadState {
-    /// What is done.
+    /// Returns the stage that the upload has reached.
     pub fn stage(&self) -> UploadStage {
-        match &self.place {
-            Place::New => UploadStage::New,
-            Place::Creating => UploadStage::Creating,
-            Place::Created { .. } => UploadStage::Created,
-            Place::Uploaded { .. } => UploadStage::Uploaded,
-            Place::Processed { .. } => UploadStage::Processed,
+        match &self.phase {
+            UploadPhase::New => UploadStage::New,
+            UploadPhase::Creating => UploadStage::Creating,
+            UploadPhase::Created { .. } => UploadStage::Created,
+            UploadPhase::Uploaded { .. } => UploadStage::Uploaded,
+            UploadPhase::Processed { .. } => UploadStage::Processed,
         }
     }
 
-    /// The reference that the upload goes on with, where there is one.
+    /// Returns the document reference that the upload uses, if one was created.
     pub fn reference(&self) -> Option<DocumentReferenceId> {
-        match &self.place {
-            Place::New | Place::Creating => None,
-            Place::Created { id, .. } | Place::Uploaded { id, .. } | Place::Processed { id, .. } => Some(*id),
+        match &self.phase {
+            UploadPhase::New | UploadPhase::Creating => None,
+            UploadPhase::Created { id, .. }
+            | UploadPhase::Uploaded { id, .. }
+            | UploadPhase::Processed { id, .. } => Some(*id),
         }
     }
 
-    /// The length and the digest of the file, where it is there.
+    /// Returns the size and the digest of the file, if it is uploaded.
     pub(crate) fn file(&self) -> Option<(u64, Sha256Digest)> {
-        match &self.place {
-            Place::New | Place::Creating | Place::Created { .. } => None,
-            Place::Uploaded { size, sha256, .. } | Place::Processed { size, sha256, .. } => {
+        match &self.phase {
+            UploadPhase::New | UploadPhase::Creating | UploadPhase::Created { .. } => None,
+            UploadPhase::Uploaded { size, sha256, .. } | UploadPhase::Processed { size, sha256, .. } => {
                 Some((*size, *sha256))
             }
         }
     }
 
-    /// References that were created on the way and given up: they stay without a file.
+    /// Returns the references that the upload created and abandoned. They stay in the record without a file.
     pub fn orphans(&self) -> &[DocumentReferenceId] {
         &self.orphans
     }
 
-    /// The state without the presigned form, to be kept where secrets are not: what was uploaded stays so, and a
-    /// reference that still wants its file becomes an orphan.
+    /// Removes the presigned form, so that the state can be saved in a place that is not meant for secrets.
+    ///
+    /// If the file is not uploaded yet, its reference becomes an orphan, because nothing can be uploaded to it
+    /// without the form. A file that is already uploaded is not affected.
     #[must_use]
     pub fn without_form(mut self) -> Self {
-        if let Place::Created { id, .. } = self.place {
-            self.leave(Some(id));
+        if let UploadPhase::Created { id, .. } = self.phase {
+            self.reset(Some(id));
         }
         self
     }
 
-    /// Leaves a reference without a file, if there is one, and is at the beginning again: of no document yet.
-    pub(super) fn leave(&mut self, reference: Option<DocumentReferenceId>) {
-        self.orphans.extend(reference);
-        (self.place, self.document) = (Place::New, None);
+    /// Returns to the first phase, in which the state belongs to no document. The reference becomes an orphan, if
+    /// there is one.
+    pub(super) fn reset(&mut self, orphan: Option<DocumentReferenceId>) {
+        self.orphans.extend(orphan);
+        (self.phase, self.document) = (UploadPhase::New, None);
     }
 
-    /// Decides that a reference is to be created, although the answer to an earlier creation is not known: after
-    /// someone has looked. `found` is the reference that was there after all; without its form it is of no
-    /// use, and is reported as an orphan.
+    /// Allows a resumed upload to create a reference although the outcome of an earlier creation is unknown. Check
+    /// first whether the earlier creation succeeded.
+    ///
+    /// `found` is the reference of the earlier creation, if it exists. It cannot be used without its form, which is
+    /// lost, and becomes an orphan. In any stage but [`UploadStage::Creating`], nothing changes.
     #[must_use]
     pub fn start_over(mut self, found: Option<DocumentReferenceId>) -> Self {
-        if self.place == Place::Creating {
-            self.leave(found);
+        if self.phase == UploadPhase::Creating {
+            self.reset(found);
         }
         self
     }
 
-    /// What an upload that ends here leaves behind, for a person.
-    pub(super) fn tell(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.place {
-            Place::New if self.orphans.is_empty() => f.write_str("nothing is left behind")?,
-            Place::New => f.write_str("nothing can be gone on with")?,
-            Place::Creating => f.write_str("a reference may be left behind without a file")?,
-            Place::Created { id, .. } => {
-                write!(f, "reference {id} is left behind without its file; resume from the state")?;
+    /// Writes, for an error message, what an upload that ended in this state has left in the record.
+    pub(super) fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.phase {
+            UploadPhase::New if self.orphans.is_empty() => {
+                f.write_str("no document reference was created")?;
             }
-            Place::Uploaded { id, .. } => {
-                write!(f, "the file of reference {id} is uploaded and not processed; resume from the state")?;
+            UploadPhase::New => f.write_str("a resumed upload creates a new document reference")?,
+            UploadPhase::Creating => f.write_str("a document reference without a file may exist")?,
+            UploadPhase::Created { id, .. } => {
+                write!(f, "document reference {id} has no file yet; resume the upload from its state")?;
             }
-            Place::Processed { id, .. } => write!(f, "document {id} is filed")?,
+            UploadPhase::Uploaded { id, .. } => {
+                write!(
+                    f,
+                    "the file of document reference {id} is uploaded but not processed; \
+                     resume the upload from its state"
+                )?;
+            }
+            UploadPhase::Processed { id, .. } => write!(f, "document {id} is completely uploaded")?,
         }
         for (index, orphan) in self.orphans.iter().enumerate() {
-            write!(f, "{}{orphan}", if index == 0 { "; left without a file for good: " } else { ", " })?;
+            let separator = if index == 0 { "; document references left without a file: " } else { ", " };
+            write!(f, "{separator}{orphan}")?;
         }
         Ok(())
     }
@@ -163,74 +178,79 @@ mod tests {
 
     const ID: &str = "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002";
 
-    fn at(place: Place) -> UploadState {
-        UploadState { place, document: None, orphans: Vec::new() }
+    fn state_in(phase: UploadPhase) -> UploadState {
+        UploadState { phase, document: None, orphans: Vec::new() }
     }
 
-    fn places() -> [Place; 5] {
+    fn phases() -> [UploadPhase; 5] {
         let (id, size, sha256) = (ID.parse().unwrap(), 3, Sha256Digest::of(b"abc"));
         let form =
             UploadForm::new("https://example.com/canary".into(), [("key", "canary")].into_iter().collect());
         [
-            Place::New,
-            Place::Creating,
-            Place::Created { id, form },
-            Place::Uploaded { id, size, sha256 },
-            Place::Processed { id, size, sha256 },
+            UploadPhase::New,
+            UploadPhase::Creating,
+            UploadPhase::Created { id, form },
+            UploadPhase::Uploaded { id, size, sha256 },
+            UploadPhase::Processed { id, size, sha256 },
         ]
     }
 
     #[test]
-    fn comes_back_as_it_was_and_shows_no_form() {
-        for place in places() {
-            let state = at(place);
+    fn round_trips_through_json_and_debug_hides_the_form() {
+        for phase in phases() {
+            let state = state_in(phase);
             let text = serde_json::to_string(&state).unwrap();
             assert_eq!(serde_json::from_str::<UploadState>(&text).unwrap(), state, "{text}");
             assert!(!format!("{state:?} {state:#?}").contains("canary"));
         }
     }
 
-    /// States are kept for longer than a version of this crate.
+    /// States are stored, and can be older than the current version of this crate.
     #[test]
-    fn reads_what_was_kept_before() {
-        let kept = format!(
-            r#"{{"place": {{"stage": "uploaded", "id": "{ID}", "size": 3, "sha256": "{}"}}}}"#,
+    fn reads_states_without_optional_fields() {
+        let stored = format!(
+            r#"{{"phase": {{"stage": "uploaded", "id": "{ID}", "size": 3, "sha256": "{}"}}}}"#,
             Sha256Digest::of(b"abc")
         );
-        let state: UploadState = serde_json::from_str(&kept).unwrap();
+        let state: UploadState = serde_json::from_str(&stored).unwrap();
         assert_eq!(
             state,
-            at(Place::Uploaded { id: ID.parse().unwrap(), size: 3, sha256: Sha256Digest::of(b"abc") })
+            state_in(UploadPhase::Uploaded {
+                id: ID.parse().unwrap(),
+                size: 3,
+                sha256: Sha256Digest::of(b"abc")
+            })
         );
         assert_eq!(
-            serde_json::from_str::<UploadState>(r#"{"place": {"stage": "new"}}"#).unwrap(),
+            serde_json::from_str::<UploadState>(r#"{"phase": {"stage": "new"}}"#).unwrap(),
             UploadState::default()
         );
     }
 
     #[test]
-    fn without_its_form_a_reference_is_an_orphan() {
-        for place in places() {
-            let state = at(place);
-            let kept = state.clone().without_form();
-            assert!(!serde_json::to_string(&kept).unwrap().contains("canary"));
+    fn without_form_turns_a_reference_without_file_into_an_orphan() {
+        for phase in phases() {
+            let state = state_in(phase);
+            let without_form = state.clone().without_form();
+            assert!(!serde_json::to_string(&without_form).unwrap().contains("canary"));
             if state.stage() == UploadStage::Created {
-                assert_eq!((kept.stage(), kept.orphans()), (UploadStage::New, &[ID.parse().unwrap()][..]));
+                assert_eq!(without_form.stage(), UploadStage::New);
+                assert_eq!(without_form.orphans(), [ID.parse().unwrap()]);
             } else {
-                assert_eq!(kept, state);
+                assert_eq!(without_form, state);
             }
         }
     }
 
     #[test]
-    fn only_an_unknown_creation_is_started_over() {
-        for place in places() {
-            let state = at(place);
-            let over = state.clone().start_over(Some(ID.parse().unwrap()));
+    fn start_over_affects_only_creations_with_unknown_outcome() {
+        for phase in phases() {
+            let state = state_in(phase);
+            let restarted = state.clone().start_over(Some(ID.parse().unwrap()));
             if state.stage() == UploadStage::Creating {
-                assert_eq!((over.stage(), over.orphans().len()), (UploadStage::New, 1));
+                assert_eq!((restarted.stage(), restarted.orphans().len()), (UploadStage::New, 1));
             } else {
-                assert_eq!(over, state);
+                assert_eq!(restarted, state);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What an object store answers, in the words of this crate.
+//! Interpretation of an object store's responses: errors, ranges, versions and file names.
 
 use http::header::{CONTENT_DISPOSITION, CONTENT_RANGE, ETAG};
 use http::{HeaderMap, StatusCode};
@@ -6,41 +6,47 @@ use http::{HeaderMap, StatusCode};
 use crate::error::{Error, ErrorKind};
 use crate::transport::retry_after;
 
-/// How much of a refusal is read, to find out what it says. It is never kept.
-pub(super) const LONGEST_REFUSAL: usize = 16 * 1024;
+/// Maximum number of bytes that are read of an error response, to find its error code. The text is never kept.
+pub(super) const MAX_ERROR_BODY: usize = 16 * 1024;
 
-/// The error that a refusal comes down to. Stores say that a form or a URL has expired in words only: S3 in a
-/// 403 ("Policy expired", "Request has expired"), in a 400 where it is the credentials behind them.
-pub(super) fn refused(status: StatusCode, headers: &HeaderMap, text: &[u8]) -> Error {
-    let says = |word: &[u8]| text.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word));
-    let has_expired = matches!(status.as_u16(), 400 | 401 | 403 | 410) && says(b"expired");
-    let (kind, what) = match status.as_u16() {
-        _ if has_expired => (ErrorKind::Expired, "the object store says that what it was shown has expired"),
-        // S3's way to say that a connection fell silent.
-        400 if says(b"RequestTimeout") => (ErrorKind::TimedOut, "the object store gave up waiting"),
-        413 => (ErrorKind::Rejected, "the file is larger than the object store takes"),
-        400 if says(b"EntityTooLarge") => (ErrorKind::Rejected, "the file is larger than the form permits"),
-        400 if says(b"EntityTooSmall") => (ErrorKind::Rejected, "the file is smaller than the form permits"),
-        401 | 403 => (ErrorKind::Forbidden, "the object store does not take what it was shown"),
-        404 | 410 => (ErrorKind::NotFound, "the object store does not have the file"),
-        408 => (ErrorKind::TimedOut, "the object store gave up waiting"),
-        429 => (ErrorKind::RateLimited, "the object store had too many requests"),
-        500..=599 => (ErrorKind::Unavailable, "the object store could not answer"),
-        300..=399 => {
-            (ErrorKind::Undecodable, "the object store answered with a redirect, which is not followed")
+/// Returns the error for an object store's error response, from its status, its headers, and its body or the
+/// beginning of it. For implementations of [`Transfers`](super::Transfers). No part of the body is kept.
+// Object stores report an expired form or URL in the body only. S3 does so with a 403 ("Policy expired", "Request has
+// expired"), or with a 400 if the credentials behind the signature have expired.
+pub fn store_error(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
+    let contains = |word: &[u8]| body.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word));
+    let has_expired = matches!(status.as_u16(), 400 | 401 | 403 | 410) && contains(b"expired");
+    let (kind, message) = match status.as_u16() {
+        _ if has_expired => (ErrorKind::Expired, "the presigned form or URL has expired"),
+        // S3 closes an idle connection with this error code.
+        400 if contains(b"RequestTimeout") => {
+            (ErrorKind::TimedOut, "the object store timed out while it waited for the request")
         }
-        400..=499 => (ErrorKind::Rejected, "the object store refuses the request"),
-        _ => (ErrorKind::Undecodable, "the object store answered with a status that means nothing here"),
+        413 => (ErrorKind::Rejected, "the file is larger than the object store accepts"),
+        400 if contains(b"EntityTooLarge") => {
+            (ErrorKind::Rejected, "the file is larger than the form permits")
+        }
+        400 if contains(b"EntityTooSmall") => {
+            (ErrorKind::Rejected, "the file is smaller than the form permits")
+        }
+        401 | 403 => (ErrorKind::Forbidden, "the object store denied access with the presigned form or URL"),
+        404 | 410 => (ErrorKind::NotFound, "the object store does not have the file"),
+        408 => (ErrorKind::TimedOut, "the object store timed out while it waited for the request"),
+        429 => (ErrorKind::RateLimited, "the object store received too many requests"),
+        500..=599 => (ErrorKind::Unavailable, "the object store is unavailable"),
+        300..=399 => (ErrorKind::Undecodable, "the object store sent a redirect that cannot be followed"),
+        400..=499 => (ErrorKind::Rejected, "the object store rejected the request"),
+        _ => (ErrorKind::Undecodable, "the object store sent an unexpected status"),
     };
-    let error = Error::new(kind, what).with_status(status.as_u16());
+    let error = Error::new(kind, message).with_status(status.as_u16());
     match retry_after(headers) {
-        Some(wait) => error.with_retry_after(wait),
+        Some(delay) => error.with_retry_after(delay),
         None => error,
     }
 }
 
-/// What `Content-Range` says (RFC 9110, section 14.4): the first byte, where there is a range, and the length of
-/// the whole, where it is known.
+/// Parses `Content-Range` (RFC 9110, section 14.4): the first byte, or `None` for an unsatisfied range, and the
+/// length of the whole file, if known.
 pub(super) fn content_range(headers: &HeaderMap) -> Option<(Option<u64>, Option<u64>)> {
     let text = headers.get(CONTENT_RANGE)?.to_str().ok()?.trim();
     let (unit, rest) = text.split_once(' ')?;
@@ -51,22 +57,22 @@ pub(super) fn content_range(headers: &HeaderMap) -> Option<(Option<u64>, Option<
     unit.eq_ignore_ascii_case("bytes").then_some((first, total))
 }
 
-/// What a version is recognised by: a strong entity tag. A weak one says that two versions are as good as the
-/// same, which is not enough to put them together.
+/// Returns the version of a file: its strong entity tag. Weak tags are ignored. They only state that two versions are
+/// equivalent, which is not enough to combine bytes of both.
 pub(super) fn version(headers: &HeaderMap) -> Option<String> {
     let tag = headers.get(ETAG)?.to_str().ok()?;
     (tag.starts_with('"') && tag.ends_with('"') && tag.len() > 2).then(|| tag.to_owned())
 }
 
-/// The name in `Content-Disposition` (RFC 6266): `filename*` before `filename`.
+/// Returns the file name in `Content-Disposition` (RFC 6266). `filename*` takes precedence over `filename`.
 pub(super) fn file_name(headers: &HeaderMap) -> Option<String> {
     let header = headers.get(CONTENT_DISPOSITION)?;
     let text = String::from_utf8_lossy(header.as_bytes());
     let mut plain = None;
     for (name, value) in parameters(&text) {
         if name.eq_ignore_ascii_case("filename*") {
-            if let Some(extended) = extended(&value) {
-                return Some(extended);
+            if let Some(decoded) = decode_extended(&value) {
+                return Some(decoded);
             }
         } else if name.eq_ignore_ascii_case("filename") {
             plain.get_or_insert(value);
@@ -75,31 +81,31 @@ pub(super) fn file_name(headers: &HeaderMap) -> Option<String> {
     plain
 }
 
-/// The parameters of a header, quotes taken off.
+/// Parses the parameters of a header value and removes quotes.
 fn parameters(text: &str) -> Vec<(String, String)> {
-    let mut found = Vec::new();
+    let mut parameters = Vec::new();
     let mut rest = text.split_once(';').map_or("", |(_, rest)| rest);
-    while let Some((name, after)) = rest.split_once('=') {
-        let after = after.trim_start();
-        let (value, left) = if let Some(quoted) = after.strip_prefix('"') {
-            unquoted(quoted)
+    while let Some((name, after_name)) = rest.split_once('=') {
+        let after_name = after_name.trim_start();
+        let (value, after_value) = if let Some(quoted) = after_name.strip_prefix('"') {
+            unquote(quoted)
         } else {
-            let (value, left) = after.split_once(';').unwrap_or((after, ""));
-            (value.trim().to_owned(), left)
+            let (value, after_value) = after_name.split_once(';').unwrap_or((after_name, ""));
+            (value.trim().to_owned(), after_value)
         };
-        found.push((name.trim_matches([';', ' ', '\t']).to_owned(), value));
-        rest = left;
+        parameters.push((name.trim_matches([';', ' ', '\t']).to_owned(), value));
+        rest = after_value;
     }
-    found
+    parameters
 }
 
-/// A quoted text up to its closing quote, and what follows that.
-fn unquoted(text: &str) -> (String, &str) {
+/// Returns the text up to the closing quote, and the rest of the input.
+fn unquote(text: &str) -> (String, &str) {
     let mut value = String::new();
     let mut letters = text.char_indices();
-    while let Some((at, letter)) = letters.next() {
+    while let Some((index, letter)) = letters.next() {
         match letter {
-            '"' => return (value, &text[at + 1..]),
+            '"' => return (value, &text[index + 1..]),
             '\\' => value.extend(letters.next().map(|(_, escaped)| escaped)),
             other => value.push(other),
         }
@@ -107,8 +113,8 @@ fn unquoted(text: &str) -> (String, &str) {
     (value, "")
 }
 
-/// `UTF-8''percent%20encoded` (RFC 8187).
-fn extended(text: &str) -> Option<String> {
+/// Decodes an extended value such as `UTF-8''percent%20encoded` (RFC 8187).
+fn decode_extended(text: &str) -> Option<String> {
     let (charset, rest) = text.split_once('\'')?;
     let (_language, encoded) = rest.split_once('\'')?;
     if !charset.eq_ignore_ascii_case("utf-8") {
@@ -128,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_what_a_range_is_of() {
+    fn parses_content_range() {
         for (text, expected) in [
             ("bytes 5-9/10", Some((Some(5), Some(10)))),
             ("bytes 5-9/*", Some((Some(5), None))),
@@ -146,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_the_name_of_a_file() {
+    fn parses_file_name_of_content_disposition() {
         for (text, expected) in [
             ("attachment; filename=letter.pdf", Some("letter.pdf")),
             ("attachment; filename=\"a; b=c.pdf\"; size=3", Some("a; b=c.pdf")),
@@ -169,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_strong_tag_is_a_version() {
+    fn only_strong_entity_tags_are_versions() {
         assert_eq!(version(&headers("etag", "\"abc\"")).as_deref(), Some("\"abc\""));
         for weak in ["W/\"abc\"", "abc", "\"abc", "\"\"", ""] {
             assert_eq!(version(&headers("etag", weak)), None, "{weak}");
@@ -177,9 +183,9 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_told_by_status_and_word() {
-        let kind = |status: u16, text: &str| {
-            refused(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), text.as_bytes()).kind()
+    fn maps_status_and_body_to_error_kind() {
+        let kind = |status: u16, body: &str| {
+            store_error(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes()).kind()
         };
         assert_eq!(
             kind(403, "<Message>Invalid according to Policy: Policy expired.</Message>"),

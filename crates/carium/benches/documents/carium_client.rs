@@ -1,20 +1,20 @@
-//! The pipelines, as a program uses them: signed in, with every call that a document takes.
+//! Uploads and downloads with this crate, as a program uses it: signed in, with all calls of a document.
 
 use std::path::Path;
 
 use carium::documents::{DocumentReferenceId, NewDocument, Source, Uploads};
 use carium::{Carium, Credentials};
 
-use crate::Failed;
+use crate::BenchError;
 
 pub(crate) type Sum = [u8; 32];
 
-/// The ids of the spec's examples.
+/// The IDs of the spec's examples.
 const ID: &str = "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002";
 const ORGANIZATION: &str = "8d25a2a6-8219-40d1-a34f-c24ec69f4f72";
 
-/// A client that is idle: it has its certificates, a token and a connection.
-pub(crate) async fn client(origin: &str) -> Result<Carium, Failed> {
+/// Returns a client that has loaded its certificates, signed in and opened a connection.
+pub(crate) async fn client(origin: &str) -> Result<Carium, BenchError> {
     let carium = Carium::builder()
         .base_url(origin)
         .credentials(Credentials::new("username", "password")?)
@@ -24,11 +24,11 @@ pub(crate) async fn client(origin: &str) -> Result<Carium, Failed> {
     Ok(carium)
 }
 
-fn id() -> Result<DocumentReferenceId, Failed> {
+fn id() -> Result<DocumentReferenceId, BenchError> {
     Ok(ID.parse()?)
 }
 
-fn document() -> Result<NewDocument, Failed> {
+fn document() -> Result<NewDocument, BenchError> {
     let document = NewDocument::builder()
         .organization(ORGANIZATION.parse()?)
         .patient(ID.parse()?)
@@ -39,11 +39,11 @@ fn document() -> Result<NewDocument, Failed> {
     Ok(document.build()?)
 }
 
-/// All three calls of one document.
-pub(crate) async fn upload(uploads: &Uploads, source: Source) -> Result<Sum, Failed> {
+/// Uploads a document with all three calls.
+pub(crate) async fn upload(uploads: &Uploads, source: Source) -> Result<Sum, BenchError> {
     Ok(*uploads.upload(document()?, source).await?.sha256.as_bytes())
 }
 
-pub(crate) async fn download(carium: &Carium, target: &Path) -> Result<Sum, Failed> {
+pub(crate) async fn download(carium: &Carium, target: &Path) -> Result<Sum, BenchError> {
     Ok(*carium.downloads().to_path(id()?, target).await?.sha256.as_bytes())
 }

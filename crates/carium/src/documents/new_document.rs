@@ -1,4 +1,4 @@
-//! Documents that can be filed.
+//! A document that can be filed.
 
 use std::fmt;
 use std::path::Path;
@@ -19,27 +19,27 @@ use crate::problem::{Problem, required};
 pub struct NewDocument(pub(super) types::NewDocumentReference);
 
 impl NewDocument {
-    /// Begins to describe a document.
+    /// Returns an empty builder.
     pub fn builder() -> NewDocumentBuilder {
         NewDocumentBuilder::default()
     }
 
-    /// The patient in whose record it is filed.
+    /// Returns the patient in whose record the document is filed.
     pub fn patient(&self) -> IndividualId {
         self.0.individual_id
     }
 
-    /// The name of its file.
+    /// Returns the name of the file.
     pub fn file_name(&self) -> &str {
         &self.0.attachment_filename
     }
 
-    /// The media type of its file.
+    /// Returns the media type of the file.
     pub fn media_type(&self) -> &str {
         &self.0.attachment_content_type
     }
 
-    /// All of it, as it is sent.
+    /// Returns all attributes, as they are sent to the service.
     pub fn attributes(&self) -> &types::NewDocumentReference {
         &self.0
     }
@@ -51,7 +51,7 @@ impl fmt::Debug for NewDocument {
     }
 }
 
-/// What is known so far of a document that is to be filed.
+/// Builder for [`NewDocument`].
 #[derive(Clone, Default)]
 pub struct NewDocumentBuilder {
     organization: Option<OrganizationId>,
@@ -64,75 +64,76 @@ pub struct NewDocumentBuilder {
 }
 
 impl NewDocumentBuilder {
-    /// The organization. Required.
+    /// Sets the organization. Required.
     #[must_use]
     pub fn organization(mut self, organization: OrganizationId) -> Self {
         self.organization = Some(organization);
         self
     }
 
-    /// The patient in whose record it is filed. Required.
+    /// Sets the patient in whose record the document is filed. Required.
     #[must_use]
     pub fn patient(mut self, patient: IndividualId) -> Self {
         self.patient = Some(patient);
         self
     }
 
-    /// The class, from [`Documents::classes`](super::Documents::classes). Required.
+    /// Sets the class, one of [`Documents::classes`](super::Documents::classes). Required.
     #[must_use]
     pub fn class(mut self, class: DocumentClassId) -> Self {
         self.class = Some(class);
         self
     }
 
-    /// What it is called in the record. Required.
+    /// Sets the document's name in the record. Required.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// What it is about, in free text.
+    /// Sets a description in free text.
     #[must_use]
     pub fn description(mut self, text: impl Into<String>) -> Self {
         self.description = Some(text.into());
         self
     }
 
-    /// The name of its file. A path before it is left out. Required.
+    /// Sets the name of the file. If a path is given, only its last component is used. Required.
     #[must_use]
     pub fn file_name(mut self, name: impl Into<String>) -> Self {
         self.file_name = Some(name.into());
         self
     }
 
-    /// The name of its file, from where that lies.
+    /// Sets the name of the file to the last component of a path.
     #[must_use]
     pub fn for_file(self, path: impl AsRef<Path>) -> Self {
         let name = path.as_ref().file_name().unwrap_or_default().to_string_lossy();
         self.file_name(name)
     }
 
-    /// The media type of its file, such as `application/pdf`. Left out, what the extension of the file name
-    /// stands for, else `application/octet-stream`.
+    /// Sets the media type of the file, such as `application/pdf`. If unset, it is guessed from the file name's
+    /// extension, with `application/octet-stream` as the fallback.
     #[must_use]
     pub fn media_type(mut self, media_type: impl Into<String>) -> Self {
         self.media_type = Some(media_type.into());
         self
     }
 
-    /// The document, if it can be filed.
+    /// Validates the fields and returns the document.
     ///
     /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput): [`Error::problems`] names every field that is wrong.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput): a field is missing or invalid. [`Error::problems`] lists
+    /// every such field.
     pub fn build(self) -> Result<NewDocument, Error> {
         let mut problems = Vec::new();
         let organization_id = required("organization-id", self.organization, &mut problems);
         let individual_id = required("individual-id", self.patient, &mut problems);
         let class_id = required("class-id", self.class, &mut problems);
-        let name = self.checked_name(&mut problems);
-        let attachment_filename = self.checked_file_name(&mut problems);
-        let attachment_content_type = self.checked_media_type(&mut problems);
+        let name = self.validated_name(&mut problems);
+        let attachment_filename = self.validated_file_name(&mut problems);
+        let attachment_content_type = self.validated_media_type(&mut problems);
         match (organization_id, individual_id, class_id, name, attachment_filename, attachment_content_type) {
             (
                 Some(organization_id),
@@ -154,11 +155,11 @@ impl NewDocumentBuilder {
                 attributes.description = self.description;
                 Ok(NewDocument(attributes))
             }
-            _ => Err(Error::invalid("the document cannot be filed as given", problems)),
+            _ => Err(Error::invalid("the document is invalid", problems)),
         }
     }
 
-    fn checked_name(&self, problems: &mut Vec<Problem>) -> Option<DocumentName> {
+    fn validated_name(&self, problems: &mut Vec<Problem>) -> Option<DocumentName> {
         let text = required("name", self.name.as_deref(), problems)?;
         if text.trim().is_empty() {
             problems.push(Problem::new("name", "is empty"));
@@ -166,37 +167,38 @@ impl NewDocumentBuilder {
         DocumentName::try_from(text).ok()
     }
 
-    fn checked_file_name(&self, problems: &mut Vec<Problem>) -> Option<FileName> {
+    fn validated_file_name(&self, problems: &mut Vec<Problem>) -> Option<FileName> {
         let text = required("attachment-filename", self.file_name.as_deref(), problems)?;
         let name = without_path(text);
         if name.trim().is_empty() || matches!(name, "." | "..") {
-            problems.push(Problem::new("attachment-filename", "is the name of no file"));
+            problems.push(Problem::new("attachment-filename", "is not a file name"));
         }
         if name.contains('\0') {
-            problems.push(Problem::new("attachment-filename", "has a NUL in it"));
+            problems.push(Problem::new("attachment-filename", "contains a NUL character"));
         }
         FileName::try_from(name).ok()
     }
 
-    fn checked_media_type(&self, problems: &mut Vec<Problem>) -> Option<MediaType> {
-        let guessed = || {
+    fn validated_media_type(&self, problems: &mut Vec<Problem>) -> Option<MediaType> {
+        let guess = || {
             let file_name = without_path(self.file_name.as_deref().unwrap_or_default());
             mime_guess::from_path(file_name).first_or_octet_stream().to_string()
         };
-        let text = self.media_type.clone().unwrap_or_else(guessed);
-        // The parser also takes `application/` and `image/*`, which are not the type of any file.
-        let named = |part: Name<'_>| !part.as_str().is_empty() && part != STAR;
-        let is_type = |mime: &Mime| named(mime.type_()) && named(mime.subtype());
+        let text = self.media_type.clone().unwrap_or_else(guess);
+        // The parser also accepts `application/` and `image/*`, which are not types of a file.
+        let is_specific = |part: Name<'_>| !part.as_str().is_empty() && part != STAR;
+        let is_type = |mime: &Mime| is_specific(mime.type_()) && is_specific(mime.subtype());
         if !text.parse::<Mime>().is_ok_and(|mime| is_type(&mime)) {
             problems.push(Problem::new(
                 "attachment-content-type",
-                "is not a media type: write it like application/pdf",
+                "is not a media type, such as application/pdf",
             ));
         } else if !text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
-            // It is the header of a part, and what would be sent in its place is another type.
+            // It becomes a header of the multipart body. There, a type that no header can hold would be replaced
+            // by another one without notice.
             problems.push(Problem::new(
                 "attachment-content-type",
-                "has characters that no header can hold: leave out what is not ASCII",
+                "contains characters that are not allowed in a header: use printable ASCII only",
             ));
         }
         MediaType::try_from(text).ok()

@@ -1,4 +1,4 @@
-//! A download as a stream.
+//! A download as a stream of bytes.
 
 use std::fmt;
 use std::pin::Pin;
@@ -12,39 +12,39 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 
 use super::DownloadReceipt;
-use super::fetch::Fetch;
-use super::sink::{Sink, changed};
+use super::pipeline::DownloadPipeline;
+use super::sink::{DownloadSink, document_changed};
 use crate::documents::progress::TransferHandle;
-use crate::documents::{Sha256Digest, local};
+use crate::documents::{Sha256Digest, local_io};
 use crate::error::Error;
 
-/// A document as a stream of its bytes. What feeds it runs only while it is asked.
-#[must_use = "nothing is downloaded before it is asked for"]
+/// A stream of the bytes of a document. The download runs only while the stream is polled.
+#[must_use = "a stream does nothing unless it is polled"]
 pub struct DownloadStream {
     run: Option<BoxFuture<'static, Result<DownloadReceipt, Error>>>,
     bytes: mpsc::Receiver<Bytes>,
-    /// What came of it, while there is something to be given out still.
-    came_of_it: Option<Result<DownloadReceipt, Error>>,
+    /// The result of `run`, until the remaining bytes have been yielded.
+    result: Option<Result<DownloadReceipt, Error>>,
     receipt: Option<DownloadReceipt>,
     handle: TransferHandle,
 }
 
 impl DownloadStream {
-    pub(super) fn new(fetch: Fetch, handle: TransferHandle) -> Self {
+    pub(super) fn new(pipeline: DownloadPipeline, handle: TransferHandle) -> Self {
         let (sender, bytes) = mpsc::channel(1);
         let run = async move {
             let mut sink = ChannelSink { sender, hasher: Sha256::new() };
-            fetch.into(&mut sink).await.map(|fetched| fetched.receipt(None))
+            pipeline.run(&mut sink).await.map(|download| download.receipt(None))
         };
-        Self { run: Some(Box::pin(run)), bytes, came_of_it: None, receipt: None, handle }
+        Self { run: Some(Box::pin(run)), bytes, result: None, receipt: None, handle }
     }
 
-    /// Watches it and stops it, from anywhere.
+    /// Returns a handle to watch the download and to cancel it.
     pub fn handle(&self) -> TransferHandle {
         self.handle.clone()
     }
 
-    /// Size and digest, once it has ended without an error.
+    /// Returns the size and the digest of the document, once the stream has ended without an error.
     pub fn receipt(&self) -> Option<&DownloadReceipt> {
         self.receipt.as_ref()
     }
@@ -55,13 +55,12 @@ impl Stream for DownloadStream {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
-            // What has arrived comes first: the end may be known before it is given out.
-            let arrived = self.bytes.poll_recv(context);
-            if let Poll::Ready(Some(bytes)) = arrived {
+            // Bytes are yielded before the result: the result may be known while bytes are still in the channel.
+            if let Poll::Ready(Some(bytes)) = self.bytes.poll_recv(context) {
                 return Poll::Ready(Some(Ok(bytes)));
             }
             let Some(run) = &mut self.run else {
-                return Poll::Ready(match self.came_of_it.take() {
+                return Poll::Ready(match self.result.take() {
                     Some(Err(error)) => Some(Err(error)),
                     Some(Ok(receipt)) => {
                         self.receipt = Some(receipt);
@@ -71,12 +70,12 @@ impl Stream for DownloadStream {
                 });
             };
             match run.as_mut().poll(context) {
-                // It may have given something out on the way to where it waits, which is seen next time around;
-                // the receiver has been polled and wakes this task.
+                // The pipeline may have sent bytes before it became pending. The receiver was polled above, so it
+                // wakes this task, and the next poll yields them.
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(result) => {
                     self.run = None;
-                    self.came_of_it = Some(result);
+                    self.result = Some(result);
                 }
             }
         }
@@ -98,21 +97,21 @@ struct ChannelSink {
 }
 
 #[async_trait]
-impl Sink for ChannelSink {
+impl DownloadSink for ChannelSink {
     async fn open(&mut self, _name: Option<&str>) -> Result<(), Error> {
         Ok(())
     }
 
     async fn write(&mut self, bytes: Bytes) -> Result<(), Error> {
         self.hasher.update(&bytes);
-        self.sender.send(bytes).await.map_err(|_| local::ended())
+        self.sender.send(bytes).await.map_err(|_| local_io::shutting_down())
     }
 
     async fn digest(&mut self) -> Result<Sha256Digest, Error> {
         Ok(Sha256Digest::so_far(&self.hasher))
     }
 
-    async fn begin_again(&mut self) -> Result<(), Error> {
-        Err(changed())
+    async fn restart(&mut self) -> Result<(), Error> {
+        Err(document_changed())
     }
 }

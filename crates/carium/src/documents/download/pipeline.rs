@@ -1,0 +1,286 @@
+//! The download pipeline: writes the bytes of a document to a sink, in order, across as many connections as it takes.
+
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use carium_api::Secret;
+use futures_util::stream::StreamExt as _;
+use sha2::{Digest as _, Sha256};
+use tracing::Instrument as _;
+
+use super::sink::{DownloadSink, document_changed};
+use super::{DownloadReceipt, DownloadRequest};
+use crate::documents::progress::{Canceled, ProgressReporter, Stage};
+use crate::documents::{ByteRange, DocumentServices, DownloadResponse, Sha256Digest};
+use crate::error::{Error, ErrorKind};
+
+/// One download.
+pub(super) struct DownloadPipeline {
+    pub(super) services: DocumentServices,
+    pub(super) request: DownloadRequest,
+    pub(super) reporter: ProgressReporter,
+}
+
+/// A document whose bytes have all been written to a sink.
+pub(super) struct CompleteDownload {
+    size: u64,
+    sha256: Sha256Digest,
+    reporter: ProgressReporter,
+}
+
+impl CompleteDownload {
+    /// Reports completion and returns the receipt. Called when the sink has been flushed or committed.
+    pub(super) fn receipt(self, path: Option<PathBuf>) -> DownloadReceipt {
+        self.reporter.set_stage(Stage::Done);
+        DownloadReceipt { size: self.size, sha256: self.sha256, path }
+    }
+}
+
+/// The state of a download between connections.
+#[derive(Default)]
+struct DownloadState {
+    url: Option<Secret>,
+    /// URLs that were rejected since the last bytes arrived.
+    rejected_urls: u32,
+    sink_is_open: bool,
+    /// Bytes that were written to the sink.
+    offset: u64,
+    total: Option<u64>,
+    version: Option<String>,
+    /// Whether the object store sent a range without its version.
+    sends_unversioned_ranges: bool,
+    /// How often the download was restarted from the first byte.
+    restarts: u32,
+}
+
+/// Maximum number of restarts, for a document that keeps changing.
+const MAX_RESTARTS: u32 = 3;
+
+/// How often a 403 without a reason is taken as an expired URL. If a fresh URL is rejected too, the URL's age is not
+/// the reason.
+const MAX_REJECTED_URLS: u32 = 1;
+
+/// The outcome of one connection. Errors that end the download are not part of it.
+enum ConnectionOutcome {
+    Complete,
+    Retry(Error),
+    /// The document has changed: the download must restart from the first byte.
+    Restart,
+}
+
+impl DownloadPipeline {
+    /// Writes the whole document to a sink and verifies it.
+    pub(super) async fn run(mut self, sink: &mut dyn DownloadSink) -> Result<CompleteDownload, Error> {
+        let span = tracing::info_span!(
+            "carium.download",
+            carium.document_reference_id = %self.request.id,
+            error.r#type = tracing::field::Empty,
+        );
+        let reporter = self.reporter.clone();
+        let run = async {
+            let size = self.write_all(sink).await?;
+            self.reporter.set_stage(Stage::Finishing);
+            let sha256 = sink.digest().await?;
+            match self.request.expected_sha256 {
+                Some(expected) if expected != sha256 => Err(Error::new(
+                    ErrorKind::Corrupt,
+                    "the SHA-256 digest of the document is not the expected digest",
+                )),
+                _ => Ok(CompleteDownload { size, sha256, reporter: self.reporter.clone() }),
+            }
+        };
+        let result = reporter.unless_canceled(run.instrument(span.clone())).await;
+        let result = result
+            .unwrap_or_else(|Canceled| Err(Error::new(ErrorKind::Canceled, "the download was canceled")));
+        if let Err(error) = &result {
+            span.record("error.type", tracing::field::debug(error.kind()));
+        }
+        result
+    }
+
+    /// Writes the whole document to a sink, and reconnects as often as the retry policy permits.
+    async fn write_all(&mut self, sink: &mut dyn DownloadSink) -> Result<u64, Error> {
+        let mut state = DownloadState::default();
+        let mut retries = self.services.tries.clone();
+        loop {
+            let offset_before = state.offset;
+            let result = self.run_connection(&mut state, sink).await;
+            if state.offset > offset_before {
+                retries.reset();
+                state.rejected_urls = 0;
+            }
+            match result? {
+                ConnectionOutcome::Complete => return Ok(state.offset),
+                ConnectionOutcome::Restart if state.restarts < MAX_RESTARTS => {
+                    sink.restart().await?;
+                    state = DownloadState {
+                        restarts: state.restarts + 1,
+                        url: state.url,
+                        sink_is_open: true,
+                        sends_unversioned_ranges: state.sends_unversioned_ranges,
+                        ..DownloadState::default()
+                    };
+                }
+                ConnectionOutcome::Restart => return Err(document_changed()),
+                ConnectionOutcome::Retry(error) => {
+                    tracing::debug!(
+                        error.r#type = ?error.kind(),
+                        http.response.status_code = error.status(),
+                        "download attempt failed"
+                    );
+                    let may_need_new_url = match error.kind() {
+                        ErrorKind::Expired => true,
+                        // Some object stores respond with a plain 403 if a URL has expired.
+                        ErrorKind::Forbidden => state.rejected_urls < MAX_REJECTED_URLS,
+                        _ => false,
+                    };
+                    if may_need_new_url && retries.record_failure() {
+                        state.rejected_urls += 1;
+                        state.url = None;
+                    } else if !retries.wait_before_retry(&error).await {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Opens one connection and writes its bytes to the sink. An error ends the download.
+    async fn run_connection(
+        &self,
+        state: &mut DownloadState,
+        sink: &mut dyn DownloadSink,
+    ) -> Result<ConnectionOutcome, Error> {
+        let url = if let Some(url) = &state.url {
+            url.clone()
+        } else {
+            let url = self.services.documents.download_info(self.request.id).await?;
+            state.url.insert(url).clone()
+        };
+        // A range is requested only if a change of the document would be noticed: by the version, or at the end by
+        // the expected digest. Otherwise, the whole document is requested, and the bytes that have already been
+        // written are compared.
+        let would_notice_change = self.request.expected_sha256.is_some()
+            || (state.version.is_some() && !state.sends_unversioned_ranges);
+        let range = (state.offset > 0 && would_notice_change).then(|| ByteRange {
+            from: state.offset,
+            until: None,
+            if_version: state.version.clone(),
+        });
+        let response = match self.services.transfers.get(&url, range).await {
+            Ok(response) => response,
+            Err(error) => return Ok(ConnectionOutcome::Retry(error)),
+        };
+        self.read_response(response, state, sink).await
+    }
+
+    async fn read_response(
+        &self,
+        response: DownloadResponse,
+        state: &mut DownloadState,
+        sink: &mut dyn DownloadSink,
+    ) -> Result<ConnectionOutcome, Error> {
+        let DownloadResponse { start, total, version, file_name, mut body } = response;
+        if start > 0 && start != state.offset {
+            return Err(wrong_range());
+        }
+        if state.offset == 0 {
+            (state.total, state.version) = (total, version);
+        } else if are_different(state.total.as_ref(), total.as_ref())
+            || are_different(state.version.as_ref(), version.as_ref())
+        {
+            return Ok(ConnectionOutcome::Restart);
+        } else if start > 0
+            && version.is_none()
+            && state.version.is_some()
+            && self.request.expected_sha256.is_none()
+        {
+            // RFC 9110, section 15.3.7, requires the entity tag in a response with a range. An object store that does
+            // not send it may have ignored `If-Range`, so the range may be of another version.
+            state.sends_unversioned_ranges = true;
+            return Ok(ConnectionOutcome::Retry(range_without_version()));
+        } else {
+            state.total = state.total.or(total);
+            state.version = state.version.take().or(version);
+        }
+        if !state.sink_is_open {
+            sink.open(self.request.file_name.as_deref().or(file_name.as_deref())).await?;
+            state.sink_is_open = true;
+        }
+        // If the response has the whole document although some of it has already been written, those bytes are hashed
+        // and compared instead of written again.
+        let mut written_prefix = (start == 0 && state.offset > 0)
+            .then(|| WrittenPrefix { remaining: state.offset, hasher: Sha256::new() });
+        let progress = self.reporter.start_attempt(state.offset, state.total);
+        loop {
+            let mut bytes = match body.next().await {
+                Some(Ok(bytes)) => bytes,
+                // An error after the last byte does not matter.
+                Some(Err(_)) if written_prefix.is_none() && state.total == Some(state.offset) => break,
+                Some(Err(error)) => return Ok(ConnectionOutcome::Retry(error)),
+                None => break,
+            };
+            if let Some(prefix) = &mut written_prefix {
+                prefix.consume(&mut bytes);
+                if prefix.remaining > 0 {
+                    continue;
+                }
+                if Sha256Digest::so_far(&prefix.hasher) != sink.digest().await? {
+                    return Ok(ConnectionOutcome::Restart);
+                }
+                written_prefix = None;
+            }
+            if bytes.is_empty() {
+                continue;
+            }
+            let length = bytes.len() as u64;
+            if state.total.is_some_and(|total| state.offset + length > total) {
+                return Err(Error::new(
+                    ErrorKind::Corrupt,
+                    "the document is longer than the object store announced",
+                ));
+            }
+            sink.write(bytes).await?;
+            state.offset += length;
+            progress.add(length);
+        }
+        match state.total {
+            Some(total) if total != state.offset => Ok(ConnectionOutcome::Retry(connection_lost())),
+            _ if written_prefix.is_some() => Ok(ConnectionOutcome::Retry(connection_lost())),
+            _ => Ok(ConnectionOutcome::Complete),
+        }
+    }
+}
+
+/// The part of a response with bytes that have already been written.
+struct WrittenPrefix {
+    remaining: u64,
+    hasher: Sha256,
+}
+
+impl WrittenPrefix {
+    /// Removes the bytes that belong to the prefix and hashes them.
+    fn consume(&mut self, bytes: &mut Bytes) {
+        let length = usize::try_from(self.remaining).unwrap_or(usize::MAX).min(bytes.len());
+        let prefix = bytes.split_to(length);
+        self.hasher.update(&prefix);
+        self.remaining -= prefix.len() as u64;
+    }
+}
+
+/// Checks whether two values are both known and not equal.
+fn are_different<T: PartialEq>(left: Option<&T>, right: Option<&T>) -> bool {
+    left.zip(right).is_some_and(|(left, right)| left != right)
+}
+
+fn wrong_range() -> Error {
+    Error::new(ErrorKind::Undecodable, "the object store sent a range that was not requested")
+}
+
+fn range_without_version() -> Error {
+    Error::new(ErrorKind::Unavailable, "the object store sent a range without an entity tag")
+}
+
+fn connection_lost() -> Error {
+    Error::new(ErrorKind::Unavailable, "the connection to the object store was lost")
+}

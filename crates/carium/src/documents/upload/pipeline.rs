@@ -1,0 +1,322 @@
+//! The upload pipeline: runs the stages of one upload.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use carium_api::operations;
+use carium_api::types::DocumentReferenceId;
+use futures_util::stream::StreamExt as _;
+use tokio::time::{Instant, timeout};
+use tracing::Instrument as _;
+
+use super::source::{OpenSource, Source, already_read};
+use super::state::{UploadPhase, UploadState};
+use super::{SharedState, UploadError, UploadReceipt, UploadStage, UploadStateStore};
+use crate::documents::progress::{AttemptProgress, Canceled, ProgressReporter, Stage};
+use crate::documents::{
+    Content, CreatedDocument, DocumentServices, FilePart, NewDocument, Sha256Digest, UploadForm,
+};
+use crate::error::{Error, ErrorKind};
+use crate::fingerprint::Fingerprint;
+use crate::problem::Problem;
+
+/// One upload.
+pub(super) struct UploadPipeline {
+    pub(super) services: DocumentServices,
+    pub(super) document: NewDocument,
+    pub(super) source: Source,
+    pub(super) reporter: ProgressReporter,
+    pub(super) state: SharedState,
+    pub(super) store: Option<Arc<dyn UploadStateStore>>,
+}
+
+/// How long a canceled upload waits for the response to a creation in flight, which has the ID of the new reference.
+const CREATE_GRACE_PERIOD: Duration = Duration::from_secs(5);
+/// For this long after a form was issued, a 403 is not taken as a sign that the form has expired.
+const FRESH_FORM_PERIOD: Duration = Duration::from_mins(1);
+/// Blocks are passed to the connection in slices of this size, to report progress between them.
+const SLICE: usize = 64 * 1024;
+
+impl UploadPipeline {
+    pub(super) async fn run(mut self) -> Result<UploadReceipt, UploadError> {
+        let span = tracing::info_span!(
+            "carium.upload",
+            carium.individual_id = %self.document.patient(),
+            carium.document_reference_id = tracing::field::Empty,
+            error.r#type = tracing::field::Empty,
+        );
+        let result = self.run_stages().instrument(span.clone()).await;
+        if let Some(id) = self.state.get().reference() {
+            span.record("carium.document_reference_id", tracing::field::display(id));
+        }
+        result.map_err(|error| {
+            span.record("error.type", tracing::field::debug(error.kind()));
+            UploadError::new(error, self.state.get())
+        })
+    }
+
+    async fn run_stages(&mut self) -> Result<UploadReceipt, Error> {
+        self.check_state()?;
+        let mut may_renew_form = true;
+        // When the current form was issued, if that was in this run.
+        let mut form_issued_at: Option<Instant> = None;
+        loop {
+            if self.reporter.is_canceled() {
+                return Err(canceled());
+            }
+            let state = self.state.get();
+            match state.phase {
+                UploadPhase::New => {
+                    self.create_reference().await?;
+                    form_issued_at = Some(Instant::now());
+                }
+                UploadPhase::Creating => return Err(creation_outcome_unknown()),
+                UploadPhase::Created { id, form } => match self.post_with_retries(&form).await {
+                    Ok((size, sha256)) => self.enter(UploadPhase::Uploaded { id, size, sha256 }).await?,
+                    Err(error) if may_renew_form && may_be_expired(&error, form_issued_at) => {
+                        tracing::debug!(carium.document_reference_id = %id, "upload form expired");
+                        may_renew_form = false;
+                        self.abandon_reference(id).await?;
+                        if !self.source.is_available() {
+                            return Err(already_read().with_source(error));
+                        }
+                    }
+                    Err(error) => return Err(error),
+                },
+                UploadPhase::Uploaded { id, size, sha256 } => {
+                    self.reporter.set_stage(Stage::Finishing);
+                    match self.reporter.unless_canceled(self.services.documents.process(id)).await {
+                        Ok(Ok(())) => {}
+                        Ok(Err(error)) => {
+                            if reports_missing_file(&error) {
+                                tracing::debug!(carium.document_reference_id = %id, "uploaded file not found");
+                                // If the state store fails too, the service's error is the one to return.
+                                let _ = self.abandon_reference(id).await;
+                            }
+                            return Err(error);
+                        }
+                        Err(Canceled) => return Err(canceled()),
+                    }
+                    self.enter(UploadPhase::Processed { id, size, sha256 }).await?;
+                }
+                UploadPhase::Processed { id, size, sha256 } => {
+                    self.reporter.set_stage(Stage::Done);
+                    return Ok(UploadReceipt { id, size, sha256, orphans: state.orphans });
+                }
+            }
+        }
+    }
+
+    /// Checks that the state belongs to this document. Otherwise, the file could be uploaded to the reference of
+    /// another document, even of another patient.
+    fn check_state(&self) -> Result<(), Error> {
+        match self.state.get().document {
+            Some(fingerprint) if !fingerprint.is_of(&fingerprint_texts(&self.document)) => {
+                let message = "the upload state belongs to another document";
+                Err(Error::new(ErrorKind::InvalidInput, message))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn create_reference(&mut self) -> Result<(), Error> {
+        self.reporter.set_stage(Stage::Preparing);
+        if let Err(error) = self.enter(UploadPhase::Creating).await {
+            // The request has not been sent, so its outcome is not unknown.
+            self.reset_unsent_creation();
+            return Err(error);
+        }
+        if self.reporter.is_canceled() {
+            self.reset_unsent_creation();
+            return Err(canceled());
+        }
+        let documents = Arc::clone(&self.services.documents);
+        let mut create = documents.create(self.document.clone());
+        let result = match self.reporter.unless_canceled(&mut create).await {
+            Ok(result) => result,
+            Err(Canceled) => timeout(CREATE_GRACE_PERIOD, create).await.map_err(|_| {
+                canceled().with_operation(&operations::CREATE_DOCUMENT_REFERENCE).with_unknown_outcome()
+            })?,
+        };
+        match result {
+            Ok(CreatedDocument { id, form: Some(form) }) => {
+                self.enter(UploadPhase::Created { id, form }).await
+            }
+            Ok(CreatedDocument { id, form: None }) => {
+                // If the state store fails too, the missing form is the error to return.
+                let _ = self.abandon_reference(id).await;
+                let message = "the service returned no upload form, or one that cannot be decoded";
+                Err(Error::new(ErrorKind::Undecodable, message)
+                    .with_operation(&operations::CREATE_DOCUMENT_REFERENCE))
+            }
+            Err(error) => {
+                if !error.may_have_been_applied() {
+                    let _ = self.enter(UploadPhase::New).await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Returns to the phase before the creation, in memory only: the request was not sent.
+    fn reset_unsent_creation(&self) {
+        let mut state = self.state.get();
+        state.reset(None);
+        self.state.set(state);
+    }
+
+    /// Marks a reference as an orphan and returns to the first phase.
+    async fn abandon_reference(&mut self, id: DocumentReferenceId) -> Result<(), Error> {
+        let mut state = self.state.get();
+        state.reset(Some(id));
+        self.save(state).await
+    }
+
+    async fn enter(&mut self, phase: UploadPhase) -> Result<(), Error> {
+        let mut state = self.state.get();
+        state.phase = phase;
+        if state.stage() == UploadStage::New {
+            state.document = None;
+        } else if state.document.is_none() {
+            state.document = Some(Fingerprint::of(&fingerprint_texts(&self.document))?);
+        }
+        self.save(state).await
+    }
+
+    /// Saves the state. The handle and the error show the new state even if the state store fails.
+    async fn save(&mut self, state: UploadState) -> Result<(), Error> {
+        self.state.set(state.clone());
+        let Some(store) = &self.store else { return Ok(()) };
+        self.reporter.unless_canceled(store.save(&state)).await.unwrap_or_else(|Canceled| Err(canceled()))
+    }
+
+    /// Posts the file and retries transient failures.
+    async fn post_with_retries(&mut self, form: &UploadForm) -> Result<(u64, Sha256Digest), Error> {
+        let mut retries = self.services.tries.clone();
+        retries.reset();
+        loop {
+            if !self.source.is_available() {
+                return Err(already_read());
+            }
+            let error = match self.reporter.unless_canceled(self.post_once(form)).await {
+                Ok(Ok(sent)) => return Ok(sent),
+                Ok(Err(error)) => error,
+                Err(Canceled) => return Err(canceled()),
+            };
+            tracing::debug!(
+                error.r#type = ?error.kind(),
+                http.response.status_code = error.status(),
+                "upload attempt failed"
+            );
+            if error.is_transient() && !self.source.is_available() {
+                return Err(already_read().with_source(error));
+            }
+            match self.reporter.unless_canceled(retries.wait_before_retry(&error)).await {
+                Ok(true) => {}
+                Ok(false) => return Err(error),
+                Err(Canceled) => return Err(canceled()),
+            }
+        }
+    }
+
+    async fn post_once(&self, form: &UploadForm) -> Result<(u64, Sha256Digest), Error> {
+        let OpenSource { length, content, digest } = self.source.open().await?;
+        let progress = self.reporter.start_attempt(0, Some(length));
+        let is_one_buffer = matches!(content, Content::Bytes(_));
+        let content = if is_one_buffer { content } else { with_progress(content, progress.clone()) };
+        let file = FilePart::new(self.document.file_name(), self.document.media_type(), length, content);
+        self.services.transfers.post(form, file).await?;
+        if is_one_buffer {
+            progress.add(length);
+        }
+        let sha256 = digest.get().await.ok_or_else(|| {
+            Error::new(ErrorKind::Corrupt, "the object store reported success before the whole file was read")
+        })?;
+        Ok((length, sha256))
+    }
+}
+
+/// Splits the content into slices and reports each one when it is passed to the connection.
+fn with_progress(content: Content, progress: AttemptProgress) -> Content {
+    let slices = content.into_stream().flat_map(move |block| {
+        let progress = progress.clone();
+        let slices = Slices(Some(block)).inspect(move |slice| {
+            if let Ok(slice) = slice {
+                progress.add(slice.len() as u64);
+            }
+        });
+        futures_util::stream::iter(slices)
+    });
+    Content::Stream(slices.boxed())
+}
+
+/// An iterator over the slices of a block.
+struct Slices(Option<io::Result<Bytes>>);
+
+impl Iterator for Slices {
+    type Item = io::Result<Bytes>;
+
+    fn next(&mut self) -> Option<io::Result<Bytes>> {
+        let mut block = match self.0.take()? {
+            Ok(block) => block,
+            Err(error) => return Some(Err(error)),
+        };
+        let slice = block.split_to(block.len().min(SLICE));
+        self.0 = (!block.is_empty()).then_some(Ok(block));
+        Some(Ok(slice))
+    }
+}
+
+/// Checks whether an error may mean that the form has expired. Some object stores respond with a plain 403 then. A
+/// form that was issued within [`FRESH_FORM_PERIOD`] cannot have expired, so a 403 has another reason.
+fn may_be_expired(error: &Error, form_issued_at: Option<Instant>) -> bool {
+    let is_fresh = form_issued_at.is_some_and(|issued_at| issued_at.elapsed() < FRESH_FORM_PERIOD);
+    error.kind() == ErrorKind::Expired || (error.kind() == ErrorKind::Forbidden && !is_fresh)
+}
+
+/// Checks whether the service reports that a reference does not exist or has no file. Any other conflict may mean
+/// that the upload has already been processed. In that case, a new upload would file the document twice.
+fn reports_missing_file(error: &Error) -> bool {
+    let mentions_missing_file = |problem: &Problem| {
+        let texts: Vec<_> = [problem.code(), problem.detail()].into_iter().flatten().collect();
+        let text = texts.join(" ").to_lowercase().replace(|letter: char| !letter.is_alphanumeric(), " ");
+        let contains_any = |words: &[&str]| text.split(' ').any(|word| words.contains(&word));
+        contains_any(&["no", "not", "missing", "without"])
+            && contains_any(&["file", "uploaded", "upload", "object"])
+    };
+    match error.kind() {
+        ErrorKind::NotFound => true,
+        ErrorKind::Conflict => {
+            !error.may_have_been_applied() && error.problems().iter().any(mentions_missing_file)
+        }
+        _ => false,
+    }
+}
+
+/// Returns all attributes of a document, as the input of its fingerprint.
+fn fingerprint_texts(document: &NewDocument) -> [String; 7] {
+    let attributes = document.attributes();
+    [
+        attributes.organization_id.to_string(),
+        attributes.individual_id.to_string(),
+        attributes.class_id.to_string(),
+        attributes.name.as_str().to_owned(),
+        attributes.attachment_filename.as_str().to_owned(),
+        attributes.attachment_content_type.as_str().to_owned(),
+        attributes.description.clone().unwrap_or_default(),
+    ]
+}
+
+fn canceled() -> Error {
+    Error::new(ErrorKind::Canceled, "the upload was canceled")
+}
+
+fn creation_outcome_unknown() -> Error {
+    let message = "the outcome of an earlier creation of the document reference is unknown; \
+                   check whether the reference exists before you start over";
+    Error::new(ErrorKind::Conflict, message)
+        .with_operation(&operations::CREATE_DOCUMENT_REFERENCE)
+        .with_unknown_outcome()
+}
