@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use carium::api::async_trait;
-use carium::onboarding::{Ledger, Onboarding, Services};
+use carium::onboarding::{Ledger, Onboarding, OnboardingServices};
 use carium::patients::{IndividualId, NewPatient, Patients};
 use carium_bulk::rows::{RowOptions, Rows, Salt};
 use carium_bulk::{OnboardingQueue, QueueLocation, Target, WorkOptions};
@@ -111,10 +111,10 @@ impl Patients for Instantly {
     }
 }
 
-fn services() -> Services {
+fn services() -> OnboardingServices {
     let fake = FakeCarium::new();
     let client = fake.client();
-    Services {
+    OnboardingServices {
         patients: Arc::new(Instantly(AtomicU64::new(0))),
         invitations: Arc::clone(client.invitations()),
         appointments: Arc::clone(client.appointments()),

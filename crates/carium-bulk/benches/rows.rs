@@ -90,7 +90,7 @@ fn measure(work: &str, path: &Path) -> Result<(), Failed> {
         _ => {
             let report = runtime.block_on(validate(path, RowOptions::new(), 100))?;
             if !report.is_ok() {
-                return Err("a good file was refused".into());
+                return Err("a good file was rejected by the service".into());
             }
             report.rows
         }

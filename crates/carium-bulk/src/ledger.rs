@@ -89,7 +89,7 @@ impl Ledger for BulkLedger {
         }
     }
 
-    async fn replace(
+    async fn compare_and_swap(
         &self,
         row: &RowKey,
         step: &Step,

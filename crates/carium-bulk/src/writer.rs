@@ -112,7 +112,7 @@ impl Write {
                 let insert = "INSERT INTO carium_ledger (row_key, step, mark, entry) VALUES ($1, $2, $3, $4)
                     ON CONFLICT (row_key, step) DO NOTHING";
                 let insert = sqlx::query(insert).bind(row.as_str()).bind(&step);
-                let insert = insert.bind(entry.mark().to_string()).bind(json(entry)?);
+                let insert = insert.bind(entry.version().to_string()).bind(json(entry)?);
                 if insert.execute(&mut **transaction).await.map_err(unavailable)?.rows_affected() == 1 {
                     return Ok(Written::Yes);
                 }
@@ -123,7 +123,7 @@ impl Write {
             Self::Replace { row, step, mark, entry } => {
                 let replace = "UPDATE carium_ledger SET mark = $1, entry = $2
                     WHERE row_key = $3 AND step = $4 AND mark = $5";
-                let replace = sqlx::query(replace).bind(entry.mark().to_string()).bind(json(entry)?);
+                let replace = sqlx::query(replace).bind(entry.version().to_string()).bind(json(entry)?);
                 let replace = replace.bind(row.as_str()).bind(step.to_string()).bind(mark.to_string());
                 let replaced = replace.execute(&mut **transaction).await.map_err(unavailable)?.rows_affected();
                 Ok(if replaced == 1 { Written::Yes } else { Written::No(None) })

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use carium::api::async_trait;
-use carium::onboarding::{Ledger, Onboarding, Resolution, Services, Step};
+use carium::onboarding::{Ledger, Onboarding, OnboardingServices, Resolution, Step};
 use carium::patients::{IndividualId, NewPatient, Patients};
 use carium::{Error, ErrorKind};
 use carium_bulk::rows::RowOptions;
@@ -249,9 +249,9 @@ impl Patients for Odd {
     }
 }
 
-fn odd(fake: &FakeCarium, first: usize, is_created: bool, error: fn() -> Error) -> Services {
+fn odd(fake: &FakeCarium, first: usize, is_created: bool, error: fn() -> Error) -> OnboardingServices {
     let client = fake.client();
-    Services {
+    OnboardingServices {
         patients: Arc::new(Odd {
             patients: Arc::clone(client.patients()),
             first: first.into(),
@@ -265,7 +265,7 @@ fn odd(fake: &FakeCarium, first: usize, is_created: bool, error: fn() -> Error) 
     }
 }
 
-async fn work_with(bulk: &OnboardingQueue, options: WorkOptions, services: Services) {
+async fn work_with(bulk: &OnboardingQueue, options: WorkOptions, services: OnboardingServices) {
     let onboarding = |ledger: Arc<dyn Ledger>| Onboarding::new(services, ledger);
     bulk.work(options.stop_when_settled(), onboarding).await.unwrap().stopped().await.unwrap();
 }

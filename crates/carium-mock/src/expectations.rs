@@ -159,6 +159,6 @@ mock! {
     impl Ledger for Ledger {
         async fn entries(&self, row: &RowKey) -> Result<Vec<(Step, LedgerEntry)>, Error>;
         async fn insert(&self, row: &RowKey, step: &Step, entry: &LedgerEntry) -> Result<Option<LedgerEntry>, Error>;
-        async fn replace(&self, row: &RowKey, step: &Step, mark: EntryVersion, entry: &LedgerEntry) -> Result<bool, Error>;
+        async fn compare_and_swap(&self, row: &RowKey, step: &Step, expected: EntryVersion, entry: &LedgerEntry) -> Result<bool, Error>;
     }
 }

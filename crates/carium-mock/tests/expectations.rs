@@ -10,7 +10,7 @@ use carium::api::FormFields;
 use carium::api::types::{DocumentReferenceId, PractitionerId};
 use carium::appointments::Practitioner;
 use carium::documents::{
-    ByteRange, Content, CreatedDocument, DownloadResponse, FilePart, Source, UploadForm, UploadStage,
+    ByteRange, Content, CreatedDocument, DownloadResponse, FilePart, UploadForm, UploadSource, UploadStage,
     UploadStateStore,
 };
 use carium::onboarding::Ledger;
@@ -144,7 +144,8 @@ async fn an_upload_runs_over_mocks() {
         .build()
         .unwrap();
     let uploads = Uploads::new(Arc::new(documents), Arc::new(transfers));
-    let receipt = uploads.upload(document, Source::bytes("abc")).state_store(Arc::new(store)).await.unwrap();
+    let receipt =
+        uploads.upload(document, UploadSource::bytes("abc")).state_store(Arc::new(store)).await.unwrap();
     assert_eq!((receipt.id.to_string().as_str(), receipt.size), (ID, 3));
 }
 

@@ -6,7 +6,7 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use carium::appointments::{AppointmentUpdate, NewAppointment};
-use carium::documents::{DocumentQuery, NewDocument, Sha256Digest, Source};
+use carium::documents::{DocumentQuery, NewDocument, Sha256Digest, UploadSource};
 use carium::invitations::NotificationChannel;
 use carium::patients::{Gender, IndividualId, NewPatient, NewPatientBuilder};
 use carium::{Appointments as _, Documents as _, ErrorKind, Invitations as _, ListOptions, NewInvitation};
@@ -144,7 +144,7 @@ async fn a_document_goes_through_its_stages() {
     let receipt = fake
         .client()
         .uploads()
-        .upload(document(&fake, patient, "letter"), Source::bytes(content.clone()))
+        .upload(document(&fake, patient, "letter"), UploadSource::bytes(content.clone()))
         .await
         .unwrap();
     assert_eq!(receipt.sha256, Sha256Digest::of(&content));
@@ -166,8 +166,12 @@ async fn a_document_goes_through_its_stages() {
 async fn what_is_presigned_ends_and_so_do_tokens() {
     let fake = FakeCarium::new();
     let patient = fake.new_individual();
-    let receipt =
-        fake.client().uploads().upload(document(&fake, patient, "letter"), Source::bytes("x")).await.unwrap();
+    let receipt = fake
+        .client()
+        .uploads()
+        .upload(document(&fake, patient, "letter"), UploadSource::bytes("x"))
+        .await
+        .unwrap();
     let url = fake.download_info(receipt.id).await.unwrap();
     let announced = carium::Documents::create(&fake, document(&fake, patient, "late")).await.unwrap();
     tokio::time::advance(Duration::from_hours(2)).await;

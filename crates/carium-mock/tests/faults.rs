@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use carium::documents::{DocumentReferenceId, Source};
+use carium::documents::{DocumentReferenceId, UploadSource};
 use carium::patients::{Gender, NewPatient};
 use carium::{Carium, Error, ErrorKind, RetryPolicy};
 use carium_api::operations;
@@ -154,7 +154,7 @@ async fn post(fake: &FakeCarium, fault: &Fault, content: &[u8]) -> (DocumentRefe
 async fn get(fake: &FakeCarium, fault: &Fault, content: &[u8]) -> Result<(), ErrorKind> {
     use futures_util::TryStreamExt as _;
     fake.clear_faults();
-    let source = Source::bytes(content.to_vec());
+    let source = UploadSource::bytes(content.to_vec());
     let id = fake.client().uploads().upload(document(fake), source).await.unwrap().id;
     let url = carium::Documents::download_info(fake, id).await.unwrap();
     fake.set_faults([fault.clone()]);

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use carium::appointments::{AppointmentUpdate, NewAppointment};
-use carium::documents::{DocumentQuery, Source};
+use carium::documents::{DocumentQuery, UploadSource};
 use carium::patients::{Gender, IndividualId};
 use carium::{Carium, ErrorKind, ListOptions, NewInvitation};
 use carium_mock::{FakeCarium, Quirk, Sandbox};
@@ -34,7 +34,8 @@ async fn everything(fake: &FakeCarium, carium: &Carium, quirk: Quirk) {
     assert!(listed.len() >= 30, "{}", listed.len());
     let class = fake.document_class("Referral letter");
     let document = carium.new_document().patient(id).class(class).name("Letter").file_name("letter.pdf");
-    let receipt = carium.uploads().upload(document.build().unwrap(), Source::bytes("text")).await.unwrap();
+    let receipt =
+        carium.uploads().upload(document.build().unwrap(), UploadSource::bytes("text")).await.unwrap();
     carium.documents().process(receipt.id).await.unwrap();
     let mut written = Vec::new();
     carium.downloads().to_writer(receipt.id, &mut written).await.unwrap();

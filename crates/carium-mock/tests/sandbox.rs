@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use carium::documents::{DocumentQuery, Source};
+use carium::documents::{DocumentQuery, UploadSource};
 use carium::patients::Gender;
 use carium::{ErrorKind, ListOptions, NewInvitation};
 use carium_mock::Sandbox;
@@ -27,8 +27,11 @@ async fn a_patient_is_created_invited_and_has_a_document() {
     let document =
         carium.new_document().patient(id).class(classes[0].id).name("Letter").file_name("letter.pdf");
     let content = vec![7; 700_000];
-    let receipt =
-        carium.uploads().upload(document.build().unwrap(), Source::bytes(content.clone())).await.unwrap();
+    let receipt = carium
+        .uploads()
+        .upload(document.build().unwrap(), UploadSource::bytes(content.clone()))
+        .await
+        .unwrap();
     assert_eq!(sandbox.fake().document_bytes(receipt.id).as_deref(), Some(&content[..]));
     let mut written = Vec::new();
     carium.downloads().to_writer(receipt.id, &mut written).await.unwrap();

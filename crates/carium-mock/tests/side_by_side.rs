@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use carium::NewInvitation;
-use carium::documents::Source;
+use carium::documents::UploadSource;
 use carium::patients::Gender;
 use carium_mock::Sandbox;
 use futures_util::future::join_all;
@@ -37,7 +37,7 @@ async fn work(sandbox: &Sandbox, index: usize) {
     let class = sandbox.fake().document_class("Referral letter");
     let document = carium.new_document().patient(id).class(class).name("Letter").file_name("letter.txt");
     let receipt =
-        carium.uploads().upload(document.build().unwrap(), Source::bytes(email.clone())).await.unwrap();
+        carium.uploads().upload(document.build().unwrap(), UploadSource::bytes(email.clone())).await.unwrap();
     let mut written = Vec::new();
     carium.downloads().to_writer(receipt.id, &mut written).await.unwrap();
     assert_eq!(written, email.as_bytes());

@@ -11,15 +11,15 @@ use carium_api::{Client, Operation, RawRequest, Response};
 
 pub use builder::CariumBuilder;
 
+use crate::api_result;
 use crate::appointments::{ApiAppointments, Appointments, NewAppointment, NewAppointmentBuilder};
 use crate::documents::{
-    ApiDocuments, DocumentServices, Documents, Downloads, NewDocument, NewDocumentBuilder, Transfers, Tries,
-    Uploads,
+    ApiDocuments, DocumentServices, Documents, Downloads, NewDocument, NewDocumentBuilder, TransferRetries,
+    Transfers, Uploads,
 };
 use crate::error::Error;
 use crate::invitations::{ApiInvitations, Invitations};
-use crate::onboarding::{Ledger, Onboarding, Services};
-use crate::outcome;
+use crate::onboarding::{Ledger, Onboarding, OnboardingServices};
 use crate::patients::{ApiPatients, NewPatient, NewPatientBuilder, Patients};
 use crate::session::Session;
 
@@ -73,18 +73,18 @@ impl Carium {
         session: Arc<Session>,
         organization: Option<OrganizationId>,
         transfers: Arc<dyn Transfers>,
-        tries: Tries,
+        retries: TransferRetries,
     ) -> Self {
         let appointments = ApiAppointments { client: api.clone(), organization };
         let documents = Arc::new(ApiDocuments { client: api.clone(), organization });
-        let document_services = DocumentServices { documents, transfers, tries };
+        let document_services = DocumentServices { documents, transfers, retries };
         Self(Arc::new(ClientInner {
             organization,
             patients: Arc::new(ApiPatients(api.clone())),
             invitations: Arc::new(ApiInvitations(api.clone())),
             appointments: Arc::new(appointments),
-            uploads: Uploads::over(document_services.clone()),
-            downloads: Downloads::over(document_services.clone()),
+            uploads: Uploads::from_services(document_services.clone()),
+            downloads: Downloads::from_services(document_services.clone()),
             document_services,
             session,
             api,
@@ -147,14 +147,15 @@ impl Carium {
     /// The ledger records the steps that were run. Use a ledger that outlives the process if a patient must not
     /// be created twice after a crash.
     pub fn onboarding(&self, ledger: Arc<dyn Ledger>) -> Onboarding {
-        let services = Services {
+        let services = OnboardingServices {
             patients: Arc::clone(self.patients()),
             invitations: Arc::clone(self.invitations()),
             appointments: Arc::clone(self.appointments()),
             documents: Arc::clone(self.documents()),
             transfers: Arc::clone(self.transfers()),
         };
-        Onboarding::over(services, self.uploads().clone(), ledger).lookup_organization(self.organization())
+        Onboarding::with_uploads(services, self.uploads().clone(), ledger)
+            .lookup_organization(self.organization())
     }
 
     /// Returns the low-level client. It shares the session, the retries and the limits of this client.
@@ -175,7 +176,7 @@ impl Carium {
         request: RawRequest,
     ) -> Result<Response, Error> {
         let result = self.0.api.send_raw(operation, request).await;
-        result.map_err(|error| outcome::convert_error(operation, error))
+        result.map_err(|error| api_result::convert_error(operation, error))
     }
 
     /// Returns the default organization of the client, if one is configured.

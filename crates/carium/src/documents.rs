@@ -7,7 +7,7 @@
 //!
 //! ```no_run
 //! use carium::Carium;
-//! use carium::documents::Source;
+//! use carium::documents::UploadSource;
 //!
 //! # async fn run(patient: carium::patients::IndividualId) -> Result<(), Box<dyn std::error::Error>> {
 //! let carium = Carium::from_env()?;
@@ -18,7 +18,7 @@
 //!     .name("Referral letter")
 //!     .file_name("letter.pdf")
 //!     .build()?;
-//! let receipt = carium.uploads().upload(document, Source::path("scans/letter.pdf")).await?;
+//! let receipt = carium.uploads().upload(document, UploadSource::path("scans/letter.pdf")).await?;
 //! carium.downloads().to_path(receipt.id, "letters/").await?;
 //! # Ok(())
 //! # }
@@ -49,21 +49,21 @@ pub(crate) use api::ApiDocuments;
 pub use digest::Sha256Digest;
 pub use download::{Download, DownloadReceipt, DownloadRequest, DownloadStream, Downloads};
 pub use new_document::{NewDocument, NewDocumentBuilder};
-pub use progress::{Progress, Stage, TransferHandle};
+pub use progress::{Progress, TransferHandle, TransferStage};
 pub use query::DocumentQuery;
-pub(crate) use retries::Tries;
+pub(crate) use retries::TransferRetries;
 pub(crate) use transfers::HttpTransfers;
 pub use transfers::{
     ByteRange, ByteStream, Content, DownloadResponse, FilePart, Transfers, UploadForm, store_error,
 };
 pub use upload::{
-    Source, Upload, UploadError, UploadHandle, UploadReceipt, UploadStage, UploadState, UploadStateStore,
-    Uploads,
+    Upload, UploadError, UploadHandle, UploadReceipt, UploadSource, UploadStage, UploadState,
+    UploadStateStore, Uploads,
 };
 
 use crate::error::Error;
-use crate::lookups::named;
-use crate::page::{Items, ListOptions, Paged};
+use crate::lookups::lookup_type;
+use crate::page::{Items, ListOptions, ListPage};
 
 /// The service's document operations: document references, their classes, and presigned uploads and downloads.
 #[async_trait]
@@ -189,7 +189,7 @@ impl fmt::Debug for Document {
     }
 }
 
-impl Paged for types::DocumentReferenceList {
+impl ListPage for types::DocumentReferenceList {
     type Item = Document;
 
     fn into_parts(self) -> (Vec<Document>, Attribute<types::PageLinks>) {
@@ -197,7 +197,7 @@ impl Paged for types::DocumentReferenceList {
     }
 }
 
-named! {
+lookup_type! {
     /// A class that a document can be filed under.
     DocumentClass, DocumentClassId, types::DocumentClassList, true
 }
@@ -207,12 +207,12 @@ named! {
 pub(crate) struct DocumentServices {
     pub(crate) documents: Arc<dyn Documents>,
     pub(crate) transfers: Arc<dyn Transfers>,
-    pub(crate) tries: Tries,
+    pub(crate) retries: TransferRetries,
 }
 
 impl DocumentServices {
     /// Combines a service and an object store, with the default retry policy.
     fn new(documents: Arc<dyn Documents>, transfers: Arc<dyn Transfers>) -> Self {
-        Self { documents, transfers, tries: Tries::default() }
+        Self { documents, transfers, retries: TransferRetries::default() }
     }
 }

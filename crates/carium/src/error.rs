@@ -19,7 +19,7 @@ use crate::problem::Problem;
 
 /// The error that all functions of this crate return.
 ///
-/// `Error` is opaque. Use its methods to decide what to do next, in this order:
+/// `Error` is opaque. Use its methods to decide message to do next, in this order:
 ///
 /// 1. [`may_have_been_applied`](Self::may_have_been_applied): if `true`, check whether the operation took
 ///    effect before you retry it.
@@ -51,11 +51,11 @@ use crate::problem::Problem;
 ///     }
 /// }
 /// ```
-pub struct Error(Box<Inner>);
+pub struct Error(Box<ErrorInner>);
 
-pub(crate) struct Inner {
+pub(crate) struct ErrorInner {
     pub(crate) kind: ErrorKind,
-    pub(crate) what: Cow<'static, str>,
+    pub(crate) message: Cow<'static, str>,
     pub(crate) operation: Option<&'static Operation>,
     pub(crate) status: Option<StatusCode>,
     pub(crate) request_id: Option<String>,
@@ -148,7 +148,7 @@ impl fmt::Display for Error {
         if let Some(operation) = inner.operation {
             write!(f, "{}: ", operation.id)?;
         }
-        f.write_str(&inner.what)?;
+        f.write_str(&inner.message)?;
         if let Some(status) = inner.status {
             write!(f, " (status {}", status.as_u16())?;
             if inner.attempts > 1 {

@@ -22,14 +22,14 @@ impl Fingerprint {
     ///
     /// # Errors
     /// Returns `Io` if the operating system's random number generator fails.
-    pub(crate) fn of<T: AsRef<str>>(texts: &[T]) -> Result<Self, Error> {
-        let salt = format!("{:032x}", random::bits()?);
+    pub(crate) fn new<T: AsRef<str>>(texts: &[T]) -> Result<Self, Error> {
+        let salt = format!("{:032x}", random::secure_u128()?);
         let digest = digest(&salt, texts);
         Ok(Self { salt, digest })
     }
 
     /// Returns whether this is a fingerprint of the texts.
-    pub(crate) fn is_of<T: AsRef<str>>(&self, texts: &[T]) -> bool {
+    pub(crate) fn matches_texts<T: AsRef<str>>(&self, texts: &[T]) -> bool {
         self.digest == digest(&self.salt, texts)
     }
 }
@@ -42,7 +42,7 @@ fn digest<T: AsRef<str>>(salt: &str, texts: &[T]) -> Sha256Digest {
         hasher.update((text.len() as u64).to_be_bytes());
         hasher.update(text);
     }
-    Sha256Digest::so_far(&hasher)
+    Sha256Digest::from_hasher(&hasher)
 }
 
 #[cfg(test)]
@@ -51,12 +51,12 @@ mod tests {
 
     #[test]
     fn matches_only_the_same_texts() {
-        let fingerprint = Fingerprint::of(&["ab", "c"]).unwrap();
-        assert!(fingerprint.is_of(&["ab", "c"]));
+        let fingerprint = Fingerprint::new(&["ab", "c"]).unwrap();
+        assert!(fingerprint.matches_texts(&["ab", "c"]));
         for texts in [&["a", "bc"][..], &["abc"], &["ab", "c", ""], &["c", "ab"], &[]] {
-            assert!(!fingerprint.is_of(texts), "{texts:?}");
+            assert!(!fingerprint.matches_texts(texts), "{texts:?}");
         }
-        let second = Fingerprint::of(&["ab", "c"]).unwrap();
+        let second = Fingerprint::new(&["ab", "c"]).unwrap();
         assert!(second.digest != fingerprint.digest && second.salt != fingerprint.salt);
         let json = serde_json::to_string(&fingerprint).unwrap();
         assert_eq!(serde_json::from_str::<Fingerprint>(&json).unwrap(), fingerprint);

@@ -5,8 +5,8 @@ pub use carium_api::types::NotificationChannel;
 use carium_api::types::{self, Username};
 use carium_api::{Client, ClientIdentityExt as _, operations};
 
+use crate::api_result;
 use crate::error::Error;
-use crate::outcome;
 use crate::problem::Problem;
 
 /// The interface for invitations.
@@ -88,6 +88,6 @@ impl Invitations for ApiInvitations {
         let data = types::required::InvitationData { attributes: invitation.0 }.into();
         let result =
             self.0.resend_invitation().body(types::required::InvitationRequest { data }).send().await;
-        outcome::of(&operations::RESEND_INVITATION, result).map(drop)
+        api_result::convert_result(&operations::RESEND_INVITATION, result).map(drop)
     }
 }

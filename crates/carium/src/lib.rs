@@ -95,6 +95,7 @@
 /// The low-level crate: one type for each schema of the API and one method for each operation.
 pub use carium_api as api;
 
+mod api_result;
 pub mod appointments;
 mod client;
 pub mod documents;
@@ -103,7 +104,6 @@ mod fingerprint;
 pub mod invitations;
 mod lookups;
 pub mod onboarding;
-mod outcome;
 mod page;
 pub mod patients;
 mod problem;

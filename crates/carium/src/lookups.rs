@@ -1,7 +1,7 @@
 //! Lookup types: resources with an ID and a name that other resources refer to.
 
 /// Defines a lookup type and the conversion of its list pages. `$shows_name` is whether `Debug` shows the name.
-macro_rules! named {
+macro_rules! lookup_type {
     ($(#[$doc:meta])* $name:ident, $id:ty, $list:ty, $shows_name:literal) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq)]
@@ -31,7 +31,7 @@ macro_rules! named {
             }
         }
 
-        impl $crate::page::Paged for $list {
+        impl $crate::page::ListPage for $list {
             type Item = $name;
 
             fn into_parts(self) -> (Vec<$name>, ::carium_api::Attribute<::carium_api::types::PageLinks>) {
@@ -45,4 +45,4 @@ macro_rules! named {
     };
 }
 
-pub(crate) use named;
+pub(crate) use lookup_type;

@@ -113,7 +113,7 @@ use crate::patients::{OrganizationId, Patients};
 /// The services that an [`Onboarding`] calls: those of a client, fakes, or a mix of both.
 #[derive(Clone)]
 #[allow(clippy::exhaustive_structs, reason = "callers with their own services construct it")]
-pub struct Services {
+pub struct OnboardingServices {
     /// Creates the patient.
     pub patients: Arc<dyn Patients>,
     /// Sends the invitation.
@@ -126,9 +126,9 @@ pub struct Services {
     pub transfers: Arc<dyn Transfers>,
 }
 
-impl fmt::Debug for Services {
+impl fmt::Debug for OnboardingServices {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Services").finish_non_exhaustive()
+        f.debug_struct("OnboardingServices").finish_non_exhaustive()
     }
 }
 
@@ -138,7 +138,7 @@ impl fmt::Debug for Services {
 #[derive(Clone)]
 #[must_use]
 pub struct Onboarding {
-    services: Services,
+    services: OnboardingServices,
     uploads: Uploads,
     ledger: Arc<dyn Ledger>,
     lookups: Arc<LookupCache>,
@@ -154,13 +154,17 @@ impl Onboarding {
     /// Creates an onboarding that calls the given services.
     ///
     /// For the services of a client, use [`Carium::onboarding`](crate::Carium::onboarding).
-    pub fn new(services: Services, ledger: Arc<dyn Ledger>) -> Self {
+    pub fn new(services: OnboardingServices, ledger: Arc<dyn Ledger>) -> Self {
         let uploads = Uploads::new(Arc::clone(&services.documents), Arc::clone(&services.transfers));
-        Self::over(services, uploads, ledger)
+        Self::with_uploads(services, uploads, ledger)
     }
 
     /// Creates an onboarding that uploads through a configured [`Uploads`].
-    pub(crate) fn over(services: Services, uploads: Uploads, ledger: Arc<dyn Ledger>) -> Self {
+    pub(crate) fn with_uploads(
+        services: OnboardingServices,
+        uploads: Uploads,
+        ledger: Arc<dyn Ledger>,
+    ) -> Self {
         Self {
             services,
             uploads,
@@ -262,11 +266,11 @@ impl Onboarding {
     ) -> Result<OnboardingOutcome, Error> {
         let span = tracing::info_span!("carium.onboarding", carium.individual_id = tracing::field::Empty);
         async {
-            if outcome.is_some_and(|outcome| !outcome.row.is_of(&[row.as_str()])) {
+            if outcome.is_some_and(|outcome| !outcome.row.matches_texts(&[row.as_str()])) {
                 let message = "the outcome to resume from belongs to another row";
                 return Err(Error::new(ErrorKind::InvalidInput, message));
             }
-            let row_fingerprint = Fingerprint::of(&[row.as_str()])?;
+            let row_fingerprint = Fingerprint::new(&[row.as_str()])?;
             let mut entries: BTreeMap<Step, LedgerEntry> =
                 self.ledger.entries(row).await.map_err(ledger_error)?.into_iter().collect();
             let reports = outcome.map(OnboardingOutcome::steps).unwrap_or_default();
@@ -296,7 +300,12 @@ impl Onboarding {
             None => self.ledger.insert(row, step, entry).await.map_err(ledger_error)?,
             Some(current) if !entry.supersedes(current) => return Ok(()),
             Some(current) => {
-                if !self.ledger.replace(row, step, current.mark(), entry).await.map_err(ledger_error)? {
+                if !self
+                    .ledger
+                    .compare_and_swap(row, step, current.version(), entry)
+                    .await
+                    .map_err(ledger_error)?
+                {
                     let message = "another run is processing this row; retry later";
                     return Err(Error::new(ErrorKind::Conflict, message));
                 }

@@ -12,8 +12,8 @@ use futures_util::stream::{self, BoxStream, StreamExt as _};
 use serde::de::DeserializeOwned;
 use url::Url;
 
+use crate::api_result;
 use crate::error::{Error, ErrorKind};
-use crate::outcome;
 use crate::transport::RequestUri;
 
 /// A stream of the items of a list.
@@ -101,7 +101,7 @@ impl ListOptions {
 }
 
 /// A page of a list, as the service returns it.
-pub(crate) trait Paged: DeserializeOwned + Send + 'static {
+pub(crate) trait ListPage: DeserializeOwned + Send + 'static {
     type Item: Send + 'static;
 
     fn into_parts(self) -> (Vec<Self::Item>, Attribute<PageLinks>);
@@ -119,7 +119,7 @@ pub(crate) fn items<P, B, F>(
     request_page: B,
 ) -> Items<P::Item>
 where
-    P: Paged,
+    P: ListPage,
     B: Fn(Client, PageCursor) -> F + Send + Sync + 'static,
     F: Future<Output = ApiResult<P>> + Send + 'static,
 {
@@ -150,7 +150,7 @@ impl<B> PageReader<B> {
     /// Reads a page. Returns its items, and an error if its link to the next page is invalid.
     async fn read<P, F>(&mut self, page: &PageCursor) -> Result<(Vec<P::Item>, Option<Error>), Error>
     where
-        P: Paged,
+        P: ListPage,
         B: Fn(Client, PageCursor) -> F,
         F: Future<Output = ApiResult<P>>,
     {
@@ -166,7 +166,7 @@ impl<B> PageReader<B> {
                 (self.request_page)(self.client.clone(), page.clone()).await
             }
         };
-        let (page, uri) = outcome::of(self.operation, result)?;
+        let (page, uri) = api_result::convert_result(self.operation, result)?;
         if let Some(RequestUri(uri)) = uri {
             self.requested_pages.insert(hash_page_url(&uri.to_string()));
         }

@@ -8,8 +8,8 @@ pub use carium_api::types::{Gender, IndividualGroupId, IndividualId, Locale, Org
 use carium_api::{BirthDate, Client, ClientShowboatExt as _, operations};
 use chrono::Utc;
 
+use crate::api_result;
 use crate::error::Error;
-use crate::outcome;
 use crate::problem::{Problem, required};
 
 /// The interface for patients.
@@ -298,6 +298,6 @@ impl Patients for ApiPatients {
         let data = types::required::CreatePatientData { attributes: patient.attributes }.into();
         let result =
             self.0.create_patient().body(types::required::CreatePatientRequest { data }).send().await;
-        outcome::of(&operations::CREATE_PATIENT, result).map(|(document, _)| document.data.id)
+        api_result::convert_result(&operations::CREATE_PATIENT, result).map(|(document, _)| document.data.id)
     }
 }

@@ -29,7 +29,7 @@ impl Problem {
     }
 
     /// Returns the same problem for another path, for input whose field names differ from those of the API.
-    pub(crate) fn renamed(self, path: String) -> Self {
+    pub(crate) fn with_path(self, path: String) -> Self {
         Self { field: Some(path.into()), ..self }
     }
 

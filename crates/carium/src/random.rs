@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind};
 ///
 /// # Errors
 /// Returns `Io` if the operating system's random number generator fails.
-pub(crate) fn bits() -> Result<u128, Error> {
+pub(crate) fn secure_u128() -> Result<u128, Error> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)
         .map_err(|_| Error::new(ErrorKind::Io, "the operating system's random number generator failed"))?;
@@ -24,7 +24,7 @@ mod tests {
     fn bits_do_not_depend_on_the_seed_of_fastrand() {
         let draw = || {
             fastrand::seed(7);
-            [bits().unwrap(), bits().unwrap()]
+            [secure_u128().unwrap(), secure_u128().unwrap()]
         };
         let (first, second) = (draw(), draw());
         assert!(first[0] != first[1] && first.iter().all(|bits| !second.contains(bits)));

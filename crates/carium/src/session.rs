@@ -22,8 +22,8 @@ use tokio::time::Instant;
 pub use credentials::Credentials;
 pub use one_time_code::OneTimeCode;
 
+use crate::api_result;
 use crate::error::{Error, ErrorKind};
-use crate::outcome;
 
 /// The assumed lifetime of a token if no lifetime was requested: the maximum that the vendor's reference
 /// allows.
@@ -131,13 +131,13 @@ impl Session {
                     if let Some((until, error)) = &state.rejection
                         && now < *until
                     {
-                        return Err(error.again());
+                        return Err(error.duplicate());
                     }
                     self.shared_sign_in(&mut state)
                 }
             }
         };
-        sign_in.await.map_err(|error| error.again())
+        sign_in.await.map_err(|error| error.duplicate())
     }
 
     /// Returns a token that replaces one that the service rejected. Signs in, unless the current token is a
@@ -158,7 +158,7 @@ impl Session {
                 }
             }
         };
-        sign_in.await.map_err(|error| error.again())
+        sign_in.await.map_err(|error| error.duplicate())
     }
 
     fn state(&self) -> MutexGuard<'_, SessionState> {
@@ -227,8 +227,8 @@ impl Session {
             .totp_code(code.clone())
             .access_token_expiration_seconds(lifetime_seconds);
         let result = self.client.login().body_map(|_| request).send().await;
-        let (response, _) =
-            outcome::of(&operations::LOGIN, result).map_err(|error| self.sign_in_error(error, code))?;
+        let (response, _) = api_result::convert_result(&operations::LOGIN, result)
+            .map_err(|error| self.sign_in_error(error, code))?;
         if response.access_token.expose().is_empty() {
             return Err(Error::new(ErrorKind::Undecodable, "the service returned an empty access token"));
         }

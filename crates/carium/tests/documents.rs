@@ -9,14 +9,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use carium::documents::{
-    ByteRange, DocumentQuery, DownloadRequest, NewDocument, Sha256Digest, Source, UploadForm, UploadStage,
+    ByteRange, DocumentQuery, DownloadRequest, NewDocument, Sha256Digest, UploadForm, UploadSource,
+    UploadStage,
 };
 use carium::{Carium, ErrorKind, ListOptions};
 use carium_mock::object_store::{Object, StoreFault};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use http::Method;
 use proptest::prelude::*;
-use support::clinic::Clinic;
+use support::document_fixture::DocumentFixture;
 
 const CHUNK: u64 = 64 * 1024;
 const SIZE: u64 = 5 * CHUNK + 17;
@@ -41,15 +42,18 @@ fn document(carium: &Carium, file_name: &str) -> NewDocument {
 
 #[tokio::test]
 async fn uploads_lists_and_downloads_documents_of_any_size() {
-    let clinic = Clinic::start().await;
-    let carium = clinic.client();
+    let fixture = DocumentFixture::start().await;
+    let carium = fixture.client();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("letter.pdf");
     for size in [0, 1, 20_000, 256 * 1024, 256 * 1024 + 1, 3_000_000] {
         let content: Bytes = CONTENT.iter().copied().cycle().take(size).collect();
         std::fs::write(&path, &content).unwrap();
-        let receipt =
-            carium.uploads().upload(document(&carium, "letter.pdf"), Source::path(&path)).await.unwrap();
+        let receipt = carium
+            .uploads()
+            .upload(document(&carium, "letter.pdf"), UploadSource::path(&path))
+            .await
+            .unwrap();
         assert_eq!((receipt.size, receipt.sha256), (size as u64, Sha256Digest::of(&content)));
         let listed: Vec<_> = carium.documents().list(DocumentQuery::default()).try_collect().await.unwrap();
         let document = listed.iter().find(|document| document.id == receipt.id).unwrap();
@@ -60,7 +64,7 @@ async fn uploads_lists_and_downloads_documents_of_any_size() {
         assert_eq!(downloaded.path(), Some(&*target.path().join("letter.pdf")));
         assert!(std::fs::read(target.path().join("letter.pdf")).unwrap() == content);
     }
-    for call in clinic.store.calls() {
+    for call in fixture.store.calls() {
         assert!(!call.authorization && call.transfer_encoding.is_none(), "{call:?}");
         if call.method == Method::POST {
             assert!(call.content_length.is_some_and(|length| length == call.body_read), "{call:?}");
@@ -81,45 +85,47 @@ async fn upload_recovers_from_object_store_faults() {
             .map(|(status, code)| StoreFault::error(status, code, "canary")),
     );
     let content = CONTENT.clone();
-    let clinic = Clinic::start().await;
-    let carium = clinic.client();
+    let fixture = DocumentFixture::start().await;
+    let carium = fixture.client();
     for fault in table {
         let label = format!("{fault:?}");
         let has_failed = std::sync::atomic::AtomicBool::new(false);
-        clinic.store.set_faults(move |_, _| {
+        fixture.store.set_faults(move |_, _| {
             (!has_failed.swap(true, std::sync::atomic::Ordering::Relaxed)).then(|| fault.clone())
         });
-        let receipt =
-            carium.uploads().upload(document(&carium, "letter.pdf"), Source::bytes(content.clone())).await;
+        let receipt = carium
+            .uploads()
+            .upload(document(&carium, "letter.pdf"), UploadSource::bytes(content.clone()))
+            .await;
         let receipt = receipt.unwrap_or_else(|error| panic!("{label}: {error}"));
         assert_eq!((receipt.sha256, receipt.orphans.len()), (Sha256Digest::of(&content), 0), "{label}");
-        assert!(*clinic.store.object(&receipt.id.to_string()).unwrap().content() == content, "{label}");
+        assert!(*fixture.store.object(&receipt.id.to_string()).unwrap().content() == content, "{label}");
     }
 }
 
 #[tokio::test]
 async fn replaces_an_expired_form_and_reports_its_reference_as_an_orphan() {
-    let clinic = Clinic::start().await;
-    clinic.presigns.lock().unwrap().valid_for = vec![Duration::ZERO, Duration::from_hours(1)];
-    let carium = clinic.client();
+    let fixture = DocumentFixture::start().await;
+    fixture.presigns.lock().unwrap().valid_for = vec![Duration::ZERO, Duration::from_hours(1)];
+    let carium = fixture.client();
     let receipt = carium
         .uploads()
-        .upload(document(&carium, "letter.pdf"), Source::bytes(CONTENT.clone()))
+        .upload(document(&carium, "letter.pdf"), UploadSource::bytes(CONTENT.clone()))
         .await
         .unwrap();
     assert_eq!(receipt.orphans.len(), 1);
-    assert!(clinic.store.object(&receipt.orphans[0].to_string()).is_none());
-    assert!(clinic.store.object(&receipt.id.to_string()).is_some());
+    assert!(fixture.store.object(&receipt.orphans[0].to_string()).is_none());
+    assert!(fixture.store.object(&receipt.id.to_string()).is_some());
 }
 
 #[tokio::test]
 async fn reports_the_reason_of_a_rejected_upload() {
-    let clinic = Clinic::start().await;
-    clinic.presigns.lock().unwrap().at_most = 100;
-    let carium = clinic.client();
+    let fixture = DocumentFixture::start().await;
+    fixture.presigns.lock().unwrap().max_bytes = 100;
+    let carium = fixture.client();
     let error = carium
         .uploads()
-        .upload(document(&carium, "letter.pdf"), Source::bytes(CONTENT.clone()))
+        .upload(document(&carium, "letter.pdf"), UploadSource::bytes(CONTENT.clone()))
         .await
         .unwrap_err();
     assert_eq!((error.kind(), error.error().status()), (ErrorKind::Rejected, Some(400)));
@@ -130,23 +136,23 @@ async fn reports_the_reason_of_a_rejected_upload() {
 /// A presigned URL over plain HTTP is accepted only if the API itself is reached over plain HTTP.
 #[tokio::test]
 async fn rejects_plain_http_urls_if_the_api_uses_https() {
-    let clinic = Clinic::start().await;
-    let https = clinic.builder().base_url("https://api.example.com").build().unwrap();
+    let fixture = DocumentFixture::start().await;
+    let https = fixture.builder().base_url("https://api.example.com").build().unwrap();
     let error = https
         .uploads()
-        .upload(document(&https, "letter.pdf"), Source::bytes(CONTENT.clone()))
+        .upload(document(&https, "letter.pdf"), UploadSource::bytes(CONTENT.clone()))
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Undecodable);
-    let id = clinic.file(Object::new(CONTENT.clone()));
+    let id = fixture.add_document(Object::new(CONTENT.clone()));
     let error = https.downloads().to_writer(id, Vec::new()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Undecodable);
-    assert_eq!(clinic.store.calls().len(), 0);
+    assert_eq!(fixture.store.calls().len(), 0);
     for url in ["ftp://example.com/", "file:///etc/passwd", "", "https://"] {
         let form = UploadForm::new(url.into(), [("key", "value")].into_iter().collect());
         let file =
             carium::documents::FilePart::new("a", "b", 0, carium::documents::Content::Bytes(Bytes::new()));
-        let error = clinic.client().transfers().post(&form, file).await.unwrap_err();
+        let error = fixture.client().transfers().post(&form, file).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Undecodable, "{url}");
     }
 }
@@ -167,12 +173,12 @@ async fn download_recovers_from_object_store_faults() {
     table.push((StoreFault::ResetAfter(CHUNK), Some(changed)));
     for (first, second) in table {
         let label = format!("{first:?} {second:?}");
-        let clinic = Clinic::start().await;
-        let carium = clinic.client();
-        let id = clinic.file(Object::new(CONTENT.clone()).with_file_name("../Überweisung.pdf"));
+        let fixture = DocumentFixture::start().await;
+        let carium = fixture.client();
+        let id = fixture.add_document(Object::new(CONTENT.clone()).with_file_name("../Überweisung.pdf"));
         let expected =
             if matches!(second, Some(StoreFault::Changed(_))) { &changed_content } else { &*CONTENT };
-        clinic.store.set_faults(move |_, earlier_requests| match earlier_requests {
+        fixture.store.set_faults(move |_, earlier_requests| match earlier_requests {
             0 => Some(first.clone()),
             1 => second.clone(),
             _ => None,
@@ -189,30 +195,30 @@ async fn download_recovers_from_object_store_faults() {
 
 #[tokio::test]
 async fn requests_a_new_url_after_expiry_and_continues_with_a_range() {
-    let clinic = Clinic::start().await;
-    let id = clinic.file(Object::new(CONTENT.clone()));
+    let fixture = DocumentFixture::start().await;
+    let id = fixture.add_document(Object::new(CONTENT.clone()));
     // The first URL expires while the first connection stalls.
-    clinic.presigns.lock().unwrap().valid_for = vec![Duration::from_secs(1), Duration::from_hours(1)];
-    clinic
+    fixture.presigns.lock().unwrap().valid_for = vec![Duration::from_secs(1), Duration::from_hours(1)];
+    fixture
         .store
         .set_faults(|_, earlier_requests| (earlier_requests == 0).then_some(StoreFault::StallAfter(CHUNK)));
-    let carium = clinic.builder().transfer_idle_timeout(Duration::from_millis(2100)).build().unwrap();
+    let carium = fixture.builder().transfer_idle_timeout(Duration::from_millis(2100)).build().unwrap();
     let mut written = Vec::new();
     carium.downloads().to_writer(id, &mut written).await.unwrap();
     assert!(written == *CONTENT);
-    let calls = clinic.store.calls();
+    let calls = fixture.store.calls();
     assert_eq!(calls.last().unwrap().range.as_deref(), Some(&*format!("bytes={CHUNK}-")));
     assert!(calls.last().unwrap().if_range.is_some());
     assert_eq!(calls.iter().filter(|call| call.status == Some(403)).count(), 1, "{calls:?}");
-    assert_eq!(clinic.service.count("get_download_info"), 2);
+    assert_eq!(fixture.service.count("get_download_info"), 2);
 }
 
 #[tokio::test]
 async fn detects_corruption_if_the_digest_is_expected() {
-    let clinic = Clinic::start().await;
-    let carium = clinic.client();
-    let id = clinic.file(Object::new(CONTENT.clone()));
-    clinic.store.set_faults(|_, _| Some(StoreFault::Corrupt));
+    let fixture = DocumentFixture::start().await;
+    let carium = fixture.client();
+    let id = fixture.add_document(Object::new(CONTENT.clone()));
+    fixture.store.set_faults(|_, _| Some(StoreFault::Corrupt));
     let folder = tempfile::tempdir().unwrap();
     let request = DownloadRequest::new(id).expected_sha256(Sha256Digest::of(&CONTENT));
     let error = carium.downloads().to_path(request, folder.path()).await.unwrap_err();
@@ -222,10 +228,10 @@ async fn detects_corruption_if_the_digest_is_expected() {
 
 #[tokio::test]
 async fn reads_byte_ranges() {
-    let clinic = Clinic::start().await;
-    let carium = clinic.client();
-    clinic.store.put("a", "0123456789");
-    let url = clinic.store.presign_get("a", Duration::from_hours(1)).into();
+    let fixture = DocumentFixture::start().await;
+    let carium = fixture.client();
+    fixture.store.put("a", "0123456789");
+    let url = fixture.store.presign_get("a", Duration::from_hours(1)).into();
     let read = async |range: ByteRange| {
         let response = carium.transfers().get(&url, Some(range)).await?;
         let (start, total) = (response.start, response.total);
@@ -244,8 +250,8 @@ async fn reads_byte_ranges() {
 
 #[tokio::test]
 async fn sends_all_filters_of_a_list() {
-    let clinic = Clinic::start().await;
-    let carium = clinic.client();
+    let fixture = DocumentFixture::start().await;
+    let carium = fixture.client();
     let classes: Vec<_> = carium.documents().classes(ListOptions::default()).try_collect().await.unwrap();
     assert_eq!(classes[0].name.as_deref(), Some("Referral letter"));
     let query = DocumentQuery::default()
@@ -253,7 +259,7 @@ async fn sends_all_filters_of_a_list() {
         .class(support::ID.parse().unwrap())
         .filter("created-after", "2030-01-01 & more");
     let _: Vec<_> = carium.documents().list(query).try_collect().await.unwrap();
-    let uri = clinic.service.seen().last().unwrap().uri.clone();
+    let uri = fixture.service.requests().last().unwrap().uri.clone();
     let url = uri.parse::<url::Url>().unwrap();
     let mut pairs: Vec<_> = url.query_pairs().into_owned().collect();
     pairs.sort();
@@ -284,12 +290,12 @@ proptest! {
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let clinic = Clinic::start().await;
-            let carium = clinic.client();
-            let receipt = carium.uploads().upload(document(&carium, &name), Source::bytes("file")).await.unwrap();
+            let fixture = DocumentFixture::start().await;
+            let carium = fixture.client();
+            let receipt = carium.uploads().upload(document(&carium, &name), UploadSource::bytes("file")).await.unwrap();
             let listed: Vec<_> = carium.documents().list(DocumentQuery::default()).try_collect().await.unwrap();
             assert_eq!(listed[0].file_name.as_deref(), Some(&*name));
-            let stored = clinic.store.object(&receipt.id.to_string()).unwrap();
+            let stored = fixture.store.object(&receipt.id.to_string()).unwrap();
             let encoded_name: String = name
                 .chars()
                 .map(|letter| match letter {

@@ -5,17 +5,17 @@
 mod support;
 
 use carium::ErrorKind;
-use carium::documents::{DocumentReferenceId, NewDocument, Source, UploadStage};
+use carium::documents::{DocumentReferenceId, NewDocument, UploadSource, UploadStage};
 use serde_json::{Value, json};
 use support::document;
-use support::{Service, Step};
+use support::{Behavior, Service};
 
 fn id() -> DocumentReferenceId {
     support::ID.parse().unwrap()
 }
 
-fn conflict(error: &Value) -> Step {
-    Step::Answer(409, Vec::new(), json!({"errors": [error]}))
+fn conflict(error: &Value) -> Behavior {
+    Behavior::Respond(409, Vec::new(), json!({"errors": [error]}))
 }
 
 #[tokio::test(start_paused = true)]
@@ -44,7 +44,7 @@ async fn process_succeeds_after_a_conflict_that_reports_completion() {
         assert_eq!(result.unwrap_err().kind(), ErrorKind::Conflict, "{error}");
     }
     // The conflict has no text, and follows an attempt that may have been applied.
-    for first in [Step::Lost, Step::status(502)] {
+    for first in [Behavior::Lost, Behavior::status(502)] {
         let service = Service::script([first, conflict(&json!({}))]);
         service.client().documents().process(id()).await.unwrap();
         assert_eq!(service.count("process_upload"), 2);
@@ -60,7 +60,7 @@ async fn finds_the_download_url_in_any_of_its_possible_fields() {
         json!({"download-url": null, "download-info": {}, "url": url}),
         json!({"download-url": 7, "url": url}),
     ] {
-        let client = Service::script([Step::body(json!({"data": {"attributes": attributes}}))]).client();
+        let client = Service::script([Behavior::body(json!({"data": {"attributes": attributes}}))]).client();
         assert_eq!(client.documents().download_info(id()).await.unwrap().expose(), url, "{attributes}");
     }
     for (attributes, message) in [
@@ -72,7 +72,7 @@ async fn finds_the_download_url_in_any_of_its_possible_fields() {
         (json!({}), "its fields are: none with a plain name"),
         (json!(null), "the response has no attributes"),
     ] {
-        let client = Service::script([Step::body(json!({"data": {"attributes": attributes}}))]).client();
+        let client = Service::script([Behavior::body(json!({"data": {"attributes": attributes}}))]).client();
         let error = client.documents().download_info(id()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Undecodable);
         assert!(error.to_string().contains(message), "{error}");
@@ -90,8 +90,8 @@ async fn reports_a_reference_without_a_form_as_an_orphan() {
         json!({"upload-url": "https://uploads.example.com/", "upload-data": {"key": []}}),
     ] {
         let response = json!({"data": {"id": support::ID, "attributes": {"upload-info": info}}});
-        let client = Service::script([Step::body(response)]).client();
-        let error = client.uploads().upload(document(), Source::bytes("file")).await.unwrap_err();
+        let client = Service::script([Behavior::body(response)]).client();
+        let error = client.uploads().upload(document(), UploadSource::bytes("file")).await.unwrap_err();
         assert_eq!(
             (error.kind(), error.state().stage()),
             (ErrorKind::Undecodable, UploadStage::New),
@@ -103,18 +103,19 @@ async fn reports_a_reference_without_a_form_as_an_orphan() {
 
 #[tokio::test(start_paused = true)]
 async fn does_not_retry_a_creation_whose_outcome_is_unknown() {
-    for step in [Step::Lost, Step::status(500), Step::Silent, Step::body(json!({"data": {}}))] {
+    for step in [Behavior::Lost, Behavior::status(500), Behavior::Silent, Behavior::body(json!({"data": {}}))]
+    {
         let service = Service::script([step]);
         let client = service.client();
-        let error = client.uploads().upload(document(), Source::bytes("file")).await.unwrap_err();
+        let error = client.uploads().upload(document(), UploadSource::bytes("file")).await.unwrap_err();
         assert!(error.error().may_have_been_applied(), "{error}");
         assert_eq!(error.state().stage(), UploadStage::Creating);
         assert_eq!(service.count("create_document_reference"), 1);
     }
-    for step in [Step::NotSent, Step::status(429), Step::status(503)] {
+    for step in [Behavior::NotSent, Behavior::status(429), Behavior::status(503)] {
         let service = Service::script([step]);
         let client = service.client();
-        let error = client.uploads().upload(document(), Source::bytes("file")).await.unwrap_err();
+        let error = client.uploads().upload(document(), UploadSource::bytes("file")).await.unwrap_err();
         assert!(!error.error().may_have_been_applied(), "{error}");
         assert_eq!(error.state().stage(), UploadStage::New);
     }
@@ -156,7 +157,7 @@ fn builder_reports_every_invalid_field_and_guesses_the_media_type() {
 #[tokio::test]
 async fn lists_without_an_organization_fail_before_sending() {
     use futures_util::StreamExt as _;
-    let service = Service::script([Step::status(200)]);
+    let service = Service::script([Behavior::status(200)]);
     let client = carium::Carium::builder()
         .base_url("https://api.example.com")
         .credentials(carium::Credentials::new("username", "password").unwrap())
@@ -173,5 +174,5 @@ async fn lists_without_an_organization_fail_before_sending() {
         .unwrap()
         .unwrap_err();
     assert_eq!(error.problems()[0].field(), Some("organization-id"));
-    assert!(service.seen().is_empty());
+    assert!(service.requests().is_empty());
 }

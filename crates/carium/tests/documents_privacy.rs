@@ -8,11 +8,11 @@ mod support;
 
 use std::time::Duration;
 
-use carium::documents::{Document, DocumentQuery, DownloadRequest, Source, UploadState};
+use carium::documents::{Document, DocumentQuery, DownloadRequest, UploadSource, UploadState};
 use carium_mock::object_store::{Object, StoreFault};
 use futures_util::TryStreamExt as _;
-use support::clinic::Clinic;
-use support::log::{Log, assert_free_of, printed};
+use support::document_fixture::DocumentFixture;
+use support::log::{Log, all_output, assert_contains_none};
 
 fn faults() -> Vec<Option<StoreFault>> {
     vec![
@@ -30,7 +30,7 @@ fn faults() -> Vec<Option<StoreFault>> {
 
 #[tokio::test]
 async fn logs_debug_output_and_errors_have_no_private_data() {
-    let log = Log::of_everything();
+    let log = Log::capture_all();
     let mut output = String::new();
     let mut secrets = Vec::new();
     let folder = tempfile::tempdir().unwrap();
@@ -40,10 +40,11 @@ async fn logs_debug_output_and_errors_have_no_private_data() {
     std::fs::write(&path, "canary-content ".repeat(30_000)).unwrap();
 
     for fault in faults() {
-        let clinic = Clinic::start().await;
-        let carium = clinic.builder().transfer_idle_timeout(Duration::from_millis(50)).build().unwrap();
-        let id = clinic.file(Object::new("canary-content ".repeat(30_000)).with_file_name("canary-name"));
-        clinic
+        let fixture = DocumentFixture::start().await;
+        let carium = fixture.builder().transfer_idle_timeout(Duration::from_millis(50)).build().unwrap();
+        let id =
+            fixture.add_document(Object::new("canary-content ".repeat(30_000)).with_file_name("canary-name"));
+        fixture
             .store
             .set_faults(move |_, earlier_requests| if earlier_requests < 5 { fault.clone() } else { None });
         let document = carium
@@ -59,9 +60,9 @@ async fn logs_debug_output_and_errors_have_no_private_data() {
         output.push_str(&format!("{document:?} {document:#?} {query:?} {carium:?}"));
 
         for source in [
-            Source::path(&path),
-            Source::path(canaries.join("canary-missing")),
-            Source::bytes("canary-small"),
+            UploadSource::path(&path),
+            UploadSource::path(canaries.join("canary-missing")),
+            UploadSource::bytes("canary-small"),
         ] {
             let upload = carium.uploads().upload(document.clone(), source);
             let handle = upload.handle();
@@ -69,7 +70,7 @@ async fn logs_debug_output_and_errors_have_no_private_data() {
             match upload.await {
                 Ok(receipt) => output.push_str(&format!("{receipt:?}")),
                 Err(error) => {
-                    output.push_str(&printed(&error));
+                    output.push_str(&all_output(&error));
                     let state = error.into_state();
                     output.push_str(&format!("{state:?}"));
                     let stored = serde_json::to_string(&state).unwrap();
@@ -84,18 +85,18 @@ async fn logs_debug_output_and_errors_have_no_private_data() {
         let url = carium.documents().download_info(id).await.unwrap();
         match carium.transfers().get(&url, None).await {
             Ok(response) => output.push_str(&format!("{response:?}")),
-            Err(error) => output.push_str(&printed(&error)),
+            Err(error) => output.push_str(&all_output(&error)),
         }
         for target in [canaries.join("canary-target"), canaries.join("canary-missing/canary")] {
             match carium.downloads().to_path(id, target).await {
                 Ok(receipt) => output.push_str(&format!("{receipt:?}")),
-                Err(error) => output.push_str(&printed(&error)),
+                Err(error) => output.push_str(&all_output(&error)),
             }
         }
         let mut stream = carium.downloads().stream(id);
         output.push_str(&format!("{stream:?}"));
         while let Ok(Some(_)) = stream.try_next().await {}
-        secrets.append(&mut clinic.presigns.lock().unwrap().secrets);
+        secrets.append(&mut fixture.presigns.lock().unwrap().secrets);
     }
 
     let log = log.text();
@@ -111,5 +112,5 @@ async fn logs_debug_output_and_errors_have_no_private_data() {
     assert!(secrets.len() > 20);
     let secrets: Vec<&str> =
         secrets.iter().map(String::as_str).chain(["canary", "X-Amz-Signature"]).collect();
-    assert_free_of(&secrets, &[&output, &log]);
+    assert_contains_none(&secrets, &[&output, &log]);
 }

@@ -11,9 +11,9 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use carium::ErrorKind;
-use carium::documents::{Document, DownloadRequest, Sha256Digest, Stage};
+use carium::documents::{Document, DownloadRequest, Sha256Digest, TransferStage};
 use futures_util::StreamExt as _;
-use support::record::{CHUNK, Call, Fault, Record};
+use support::faulty_documents::{CHUNK, Call, Fault, FaultyDocuments};
 use tempfile::TempDir;
 
 const CHUNKS: usize = 20;
@@ -43,8 +43,8 @@ fn assert_only_file(folder: &Path, name: &str, content: &[u8], label: &str) {
 
 #[tokio::test(start_paused = true)]
 async fn downloads_to_a_path_a_writer_and_a_stream() {
-    let record = Record::works();
-    let id = record.file(CONTENT.clone());
+    let record = FaultyDocuments::healthy();
+    let id = record.add_document(CONTENT.clone());
     let (digest, size) = (Sha256Digest::of(&CONTENT), SIZE as u64);
     let folder = temp_folder();
 
@@ -55,7 +55,10 @@ async fn downloads_to_a_path_a_writer_and_a_stream() {
     assert_eq!(receipt.path(), Some(&*folder.path().join("a.bin")));
     assert_only_file(folder.path(), "a.bin", &CONTENT, "a path");
     let progress = handle.progress();
-    assert_eq!((progress.stage, progress.bytes, progress.total), (Stage::Done, size, Some(size)));
+    assert_eq!(
+        (progress.stage, progress.bytes, progress.total),
+        (TransferStage::Completed, size, Some(size))
+    );
 
     let mut writer = Vec::new();
     let receipt = record.downloads().to_writer(id, &mut writer).await.unwrap();
@@ -71,7 +74,7 @@ async fn downloads_to_a_path_a_writer_and_a_stream() {
     assert!(read == *CONTENT);
     assert_eq!(stream.receipt().unwrap().sha256, digest);
 
-    let empty = record.file(Bytes::new());
+    let empty = record.add_document(Bytes::new());
     let receipt = record.downloads().to_path(empty, folder.path().join("empty")).await.unwrap();
     assert_eq!((receipt.size, receipt.sha256), (0, Sha256Digest::of(b"")));
 }
@@ -93,8 +96,8 @@ async fn recovers_from_every_fault_of_the_first_request() {
             let label = format!("{call:?} {fault:?} versions {has_versions} lengths {has_lengths}");
             let expires = matches!(fault, Fault::Expired | Fault::Forbidden);
             let plan = move |current, earlier_calls| (current == call && earlier_calls == 0).then_some(fault);
-            let record = Record::without(!has_versions, !has_lengths, plan);
-            let id = record.file(CONTENT.clone());
+            let record = FaultyDocuments::without(!has_versions, !has_lengths, plan);
+            let id = record.add_document(CONTENT.clone());
             let folder = temp_folder();
             let receipt = record.downloads().to_path(id, folder.path().join("a.bin")).await.unwrap();
             assert_eq!(receipt.sha256, Sha256Digest::of(&CONTENT), "{label}");
@@ -104,8 +107,8 @@ async fn recovers_from_every_fault_of_the_first_request() {
             let is_ranged = record.ranges().iter().any(Option::is_some);
             assert!(has_versions || !is_ranged, "{label}");
 
-            let record = Record::without(!has_versions, !has_lengths, plan);
-            let id = record.file(CONTENT.clone());
+            let record = FaultyDocuments::without(!has_versions, !has_lengths, plan);
+            let id = record.add_document(CONTENT.clone());
             let mut written = Vec::new();
             record.downloads().to_writer(id, &mut written).await.unwrap();
             assert!(written == *CONTENT, "{label}");
@@ -115,8 +118,8 @@ async fn recovers_from_every_fault_of_the_first_request() {
 
 #[tokio::test(start_paused = true)]
 async fn continues_where_each_connection_was_lost() {
-    let record = Record::new(|call, _| (call == Call::Get).then_some(Fault::Reset(CHUNK as u64)));
-    let id = record.file(CONTENT.clone());
+    let record = FaultyDocuments::new(|call, _| (call == Call::Get).then_some(Fault::Reset(CHUNK as u64)));
+    let id = record.add_document(CONTENT.clone());
     let folder = temp_folder();
     record.downloads().to_path(id, folder.path().join("a.bin")).await.unwrap();
     assert_only_file(folder.path(), "a.bin", &CONTENT, "");
@@ -134,12 +137,12 @@ async fn downloads_a_document_larger_than_all_buffers() {
     let changed: Bytes = content.iter().map(|byte| !byte).collect();
     let middle = (content.len() / CHUNK / 2 * CHUNK) as u64;
     for (second_fault, expected) in [(None, &content), (Some(Fault::Changed), &changed)] {
-        let record = Record::new(move |call, earlier_calls| match (call, earlier_calls) {
+        let record = FaultyDocuments::new(move |call, earlier_calls| match (call, earlier_calls) {
             (Call::Get, 0) => Some(Fault::Reset(middle)),
             (Call::Get, 1) => second_fault,
             _ => None,
         });
-        let id = record.file(content.clone());
+        let id = record.add_document(content.clone());
         let folder = temp_folder();
         let receipt = record.downloads().to_path(id, folder.path().join("a.bin")).await.unwrap();
         assert_eq!((receipt.size, receipt.sha256), (expected.len() as u64, Sha256Digest::of(expected)));
@@ -156,14 +159,14 @@ async fn skips_written_bytes_if_the_store_ignores_the_range() {
             (Call::Get, _) => Some(Fault::IgnoresRange),
             _ => None,
         };
-        let record = Record::new(plan);
-        let id = record.file(CONTENT.clone());
+        let record = FaultyDocuments::new(plan);
+        let id = record.add_document(CONTENT.clone());
         let folder = temp_folder();
         record.downloads().to_path(id, folder.path().join("a.bin")).await.unwrap();
         assert_only_file(folder.path(), "a.bin", &CONTENT, "");
         let mut written = Vec::new();
-        let record = Record::new(plan);
-        let id = record.file(CONTENT.clone());
+        let record = FaultyDocuments::new(plan);
+        let id = record.add_document(CONTENT.clone());
         record.downloads().to_writer(id, &mut written).await.unwrap();
         assert!(written == *CONTENT, "{after}");
     }
@@ -181,30 +184,30 @@ async fn restarts_or_fails_if_the_document_changes() {
                 _ => None,
             };
             let label = format!("{after} {has_versions}");
-            let record = Record::without(!has_versions, false, plan);
-            let id = record.file(CONTENT.clone());
+            let record = FaultyDocuments::without(!has_versions, false, plan);
+            let id = record.add_document(CONTENT.clone());
             let folder = temp_folder();
             record.downloads().to_path(id, folder.path().join("a.bin")).await.unwrap();
             assert_only_file(folder.path(), "a.bin", &changed, &label);
 
             // Bytes that a writer or a stream has received cannot be discarded.
-            let record = Record::without(!has_versions, false, plan);
-            let id = record.file(CONTENT.clone());
+            let record = FaultyDocuments::without(!has_versions, false, plan);
+            let id = record.add_document(CONTENT.clone());
             let error = record.downloads().to_writer(id, Vec::new()).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Corrupt, "{label}");
-            let record = Record::without(!has_versions, false, plan);
-            let id = record.file(CONTENT.clone());
+            let record = FaultyDocuments::without(!has_versions, false, plan);
+            let id = record.add_document(CONTENT.clone());
             let last = record.downloads().stream(id).collect::<Vec<_>>().await.pop().unwrap();
             assert_eq!(last.unwrap_err().kind(), ErrorKind::Corrupt, "{label}");
         }
     }
     // A document that keeps changing ends the download.
-    let record = Record::new(|call, earlier_calls| match (call, earlier_calls % 2) {
+    let record = FaultyDocuments::new(|call, earlier_calls| match (call, earlier_calls % 2) {
         (Call::Get, 0) => Some(Fault::Reset(CHUNK as u64)),
         (Call::Get, _) => Some(Fault::Changed),
         _ => None,
     });
-    let id = record.file(CONTENT.clone());
+    let id = record.add_document(CONTENT.clone());
     let folder = temp_folder();
     let error = record.downloads().to_path(id, folder.path()).await.unwrap_err();
     assert_eq!((error.kind(), file_names(folder.path())), (ErrorKind::Corrupt, Vec::new()));
@@ -224,8 +227,8 @@ async fn failed_downloads_leave_no_file() {
     ];
     for (call, fault, kind) in table {
         let label = format!("{call:?} {fault:?}");
-        let record = Record::new(move |current, _| (current == call).then_some(fault));
-        let id = record.file(CONTENT.clone());
+        let record = FaultyDocuments::new(move |current, _| (current == call).then_some(fault));
+        let id = record.add_document(CONTENT.clone());
         let folder = temp_folder();
         let error = record.downloads().to_path(id, folder.path()).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{label}");
@@ -242,8 +245,8 @@ async fn failed_downloads_leave_no_file() {
 
 #[tokio::test(start_paused = true)]
 async fn verifies_the_expected_digest() {
-    let record = Record::works();
-    let id = record.file(CONTENT.clone());
+    let record = FaultyDocuments::healthy();
+    let id = record.add_document(CONTENT.clone());
     let folder = temp_folder();
     let mismatch = DownloadRequest::new(id).expected_sha256(Sha256Digest::of(b"another"));
     let error = record.downloads().to_path(mismatch.clone(), folder.path()).await.unwrap_err();
@@ -258,8 +261,9 @@ async fn verifies_the_expected_digest() {
 async fn canceling_at_any_chunk_leaves_no_file() {
     for after in chunk_boundaries() {
         // The backoff after each chunk gives the test time to cancel.
-        let record = Record::new(|call, _| (call == Call::Get).then_some(Fault::Reset(CHUNK as u64)));
-        let id = record.file(CONTENT.clone());
+        let record =
+            FaultyDocuments::new(|call, _| (call == Call::Get).then_some(Fault::Reset(CHUNK as u64)));
+        let id = record.add_document(CONTENT.clone());
         let folder = temp_folder();
         let download = record.downloads().to_path(id, folder.path().join("a.bin"));
         let handle = download.handle();
@@ -280,12 +284,12 @@ async fn canceling_at_any_chunk_leaves_no_file() {
 /// The temporary file is removed in the background, so it may exist for a moment after the drop.
 #[tokio::test]
 async fn dropping_a_download_removes_its_temporary_file() {
-    let record = Record::new(|call, earlier_calls| match (call, earlier_calls) {
+    let record = FaultyDocuments::new(|call, earlier_calls| match (call, earlier_calls) {
         (Call::Get, 0) => Some(Fault::Reset(CHUNK as u64)),
         (Call::Get, _) => Some(Fault::Silent),
         _ => None,
     });
-    let id = record.file(CONTENT.clone());
+    let id = record.add_document(CONTENT.clone());
     let folder = temp_folder();
     let download = record.downloads().to_path(id, folder.path());
     // The download stalls after the first chunk and is dropped as soon as the temporary file exists.
@@ -310,8 +314,8 @@ async fn dropping_a_download_removes_its_temporary_file() {
 
 #[tokio::test(start_paused = true)]
 async fn keeps_an_existing_file_unless_overwrite_is_set() {
-    let record = Record::works();
-    let id = record.file(CONTENT.clone());
+    let record = FaultyDocuments::healthy();
+    let id = record.add_document(CONTENT.clone());
     let folder = temp_folder();
     let path = folder.path().join("letter.pdf");
     fs::write(&path, "kept").unwrap();
@@ -325,8 +329,8 @@ async fn keeps_an_existing_file_unless_overwrite_is_set() {
     assert_only_file(folder.path(), "letter.pdf", &CONTENT, "");
 
     // A file that is created during the download is kept too.
-    let record = Record::works();
-    let id = record.file(CONTENT.clone());
+    let record = FaultyDocuments::healthy();
+    let id = record.add_document(CONTENT.clone());
     let other = folder.path().join("other.pdf");
     let download = record.downloads().to_path(id, &other);
     let mut progress = download.handle().watch();
@@ -344,8 +348,8 @@ async fn keeps_an_existing_file_unless_overwrite_is_set() {
 
 #[tokio::test(start_paused = true)]
 async fn uses_a_sanitized_name_in_a_directory() {
-    let record = Record::works();
-    let id = record.file(CONTENT.clone());
+    let record = FaultyDocuments::healthy();
+    let id = record.add_document(CONTENT.clone());
     let mut document = Document::from_id(id);
     document.file_name = Some("../../Überweisung\u{202e}fdp.exe".to_owned());
     let requests = [

@@ -9,12 +9,12 @@ use std::num::NonZeroU64;
 use carium::{Error, ErrorKind, ListOptions, PageCursor};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
-use support::{Service, Step};
+use support::{Behavior, Service};
 
-fn page(names: &[&str], next: impl Into<Value>) -> Step {
+fn page(names: &[&str], next: impl Into<Value>) -> Behavior {
     let items: Vec<_> =
         names.iter().map(|name| json!({"id": support::ID, "attributes": {"name": name}})).collect();
-    Step::body(json!({"data": items, "links": {"next": next.into()}}))
+    Behavior::body(json!({"data": items, "links": {"next": next.into()}}))
 }
 
 /// Reads a list of practitioners. Returns the names and the error that ended the list.
@@ -45,7 +45,7 @@ async fn reads_all_pages_including_empty_ones() {
     let (names, error) = names(&service, ListOptions::default()).await;
     assert!(error.is_none(), "{error:?}");
     assert_eq!(names, ["a", "b", "c", "d"]);
-    let uris: Vec<_> = service.seen().into_iter().skip(1).map(|request| request.uri).collect();
+    let uris: Vec<_> = service.requests().into_iter().skip(1).map(|request| request.uri).collect();
     assert_eq!(
         uris[0],
         format!("{base}?organization-id={}", support::ORGANIZATION),
@@ -107,7 +107,7 @@ async fn does_not_follow_links_to_another_origin() {
 async fn resumes_a_list_from_the_page_that_failed() {
     let service = Service::script([
         page(&["a"], json!("?page[number]=2&token=canary")),
-        Step::status(403),
+        Behavior::status(403),
         page(&["b"], Value::Null),
     ]);
     let (read, error) = names(&service, ListOptions::default()).await;
@@ -131,6 +131,6 @@ async fn sends_page_number_and_size_only_if_set() {
     let service = Service::script([page(&[], Value::Null)]);
     let two = NonZeroU64::new(2).unwrap();
     names(&service, ListOptions::default().start_at(PageCursor::number(two)).page_size(two)).await;
-    let uri = service.seen()[1].uri.clone();
+    let uri = service.requests()[1].uri.clone();
     assert!(uri.contains("page%5Bnumber%5D=2") && uri.contains("page%5Bsize%5D=2"), "{uri}");
 }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use carium::api::{FormFields, Secret};
 use carium::documents::{
     CreatedDocument, Document, DocumentClass, DocumentQuery, DocumentReferenceId, Documents, Downloads,
-    NewDocument, Source, UploadForm, Uploads,
+    NewDocument, UploadForm, UploadSource, Uploads,
 };
 use carium::{Carium, Credentials, Error, ErrorKind, Items, ListOptions, RetryPolicy};
 use futures_util::{StreamExt as _, stream};
@@ -54,7 +54,7 @@ fn client() -> Carium {
     Carium::builder()
         .base_url("http://127.0.0.1:1")
         .credentials(Credentials::new("username", "password").unwrap())
-        .retry_policy(RetryPolicy::default().delays(Duration::from_millis(1), Duration::from_millis(2)))
+        .retry_policy(RetryPolicy::default().backoff(Duration::from_millis(1), Duration::from_millis(2)))
         .transfer_idle_timeout(Duration::from_millis(500))
         .build()
         .unwrap()
@@ -111,7 +111,7 @@ async fn success_status_before_the_whole_file_is_an_error() {
     let url =
         start_store(|_, _, socket| async move { respond(socket, "HTTP/1.1 204 No Content\r\n\r\n").await })
             .await;
-    let upload = uploads(&url).upload(document(), Source::bytes(vec![1; 64 << 20]));
+    let upload = uploads(&url).upload(document(), UploadSource::bytes(vec![1; 64 << 20]));
     let error = timeout(Duration::from_secs(30), upload).await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
 }
@@ -142,7 +142,7 @@ async fn stops_sending_after_an_early_error_status() {
         }
     })
     .await;
-    let upload = uploads(&url).upload(document(), Source::bytes(vec![1; 32 << 20]));
+    let upload = uploads(&url).upload(document(), UploadSource::bytes(vec![1; 32 << 20]));
     let handle = upload.handle();
     upload.await.unwrap();
     assert_eq!(handle.progress().bytes, 32 << 20);
@@ -160,7 +160,7 @@ async fn does_not_wait_for_the_body_of_a_success_response() {
         }
     })
     .await;
-    let upload = uploads(&url).upload(document(), Source::bytes("file"));
+    let upload = uploads(&url).upload(document(), UploadSource::bytes("file"));
     timeout(Duration::from_secs(8), upload).await.unwrap().unwrap();
 }
 
@@ -280,8 +280,8 @@ async fn never_reports_success_if_completeness_cannot_be_verified() {
 fn download_ends_when_the_runtime_shuts_down() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let handle = runtime.handle().clone();
-    let record = support::record::Record::works();
-    let id = record.file(Bytes::from(vec![1; 20 << 20]));
+    let record = support::faulty_documents::FaultyDocuments::healthy();
+    let id = record.add_document(Bytes::from(vec![1; 20 << 20]));
     let folder = tempfile::tempdir().unwrap();
     let download = record.downloads().to_path(id, folder.path());
     let (sender, receiver) = std::sync::mpsc::channel();

@@ -23,7 +23,7 @@ use support::fault_injection::{
     FILES, FaultHarness, FaultPoint, InjectedFault, LEDGER_FAULTS, SERVICE_FAULTS, USERNAME,
     documents_folder, full_row, parse_request,
 };
-use support::{Service, Step as Reply};
+use support::{Behavior as Reply, Service};
 
 /// The state that a program has when it runs a row again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,7 +138,7 @@ impl Case {
     /// Resolves all unknown steps as a person would, after checking the state of the service.
     async fn resolve_unknown(&mut self) {
         let Some(outcome) = &mut self.outcome else { return };
-        let unknown: Vec<Step> = outcome.unknown().map(|report| report.step.clone()).collect();
+        let unknown: Vec<Step> = outcome.unknown_steps().map(|report| report.step.clone()).collect();
         for step in unknown {
             self.resolutions += 1;
             let fake = &self.harness.fake;
@@ -272,7 +272,7 @@ async fn applies_every_step_once_after_any_single_fault() {
                     continue;
                 }
                 let is_lost = matches!(fault, InjectedFault::ResponseLost | InjectedFault::RequestLost);
-                let unknown = case.outcome.iter().flat_map(OnboardingOutcome::unknown).count();
+                let unknown = case.outcome.iter().flat_map(OnboardingOutcome::unknown_steps).count();
                 let has_effect = needs_person_if_lost(point)
                     || point.starts_with("create ")
                     || point.starts_with("process");
@@ -465,7 +465,7 @@ async fn rejects_resolutions_that_do_not_fit_the_step() {
     case.harness.inject(points.map(|point| (point.to_owned(), InjectedFault::RequestLost)));
     case.run().await;
     let outcome = case.outcome.clone().unwrap();
-    let steps: Vec<_> = outcome.unknown().map(|report| report.step.clone()).collect();
+    let steps: Vec<_> = outcome.unknown_steps().map(|report| report.step.clone()).collect();
     let [invitation, appointment] = &steps[..] else { panic!("{steps:?}") };
     let id = outcome.patient().unwrap().into();
     for (step, resolution) in [
@@ -508,7 +508,7 @@ async fn ambiguous_document_needs_a_person() {
     for (index, id) in references.iter().enumerate() {
         let step = Step::Document(index);
         let reason = unknown_reason(case.outcome.as_ref().unwrap(), &step);
-        assert_eq!(reason, Some((UnknownReason::SeveralMatches, false)));
+        assert_eq!(reason, Some((UnknownReason::AmbiguousMatch, false)));
         resolve(&case.harness.clone(), &case.row, &step, Resolution::Created((*id).into())).await.unwrap();
     }
     case.run().await;
@@ -644,7 +644,7 @@ async fn document_match_in_a_manually_resolved_patient_is_ambiguous() {
     case.harness.inject([]);
     case.run().await;
     let outcome = case.outcome.as_ref().unwrap();
-    assert_eq!(unknown_reason(outcome, &Step::Document(0)), Some((UnknownReason::SeveralMatches, false)));
+    assert_eq!(unknown_reason(outcome, &Step::Document(0)), Some((UnknownReason::AmbiguousMatch, false)));
     assert!(outcome.step(&Step::Document(0)).unwrap().orphans.is_empty());
     case.finish().await;
     case.assert_applied_once();
@@ -667,7 +667,7 @@ async fn run_with_client(responses: impl IntoIterator<Item = Reply>) -> Onboardi
 async fn classifies_the_errors_of_the_real_client() {
     let taken = |status| {
         let pointer = json!({"errors": [{"source": {"pointer": "/data/attributes/username"}}]});
-        Reply::Answer(status, Vec::new(), pointer)
+        Reply::Respond(status, Vec::new(), pointer)
     };
     let run = async |responses: Vec<Reply>| {
         let outcome = run_with_client(responses).await;
@@ -689,7 +689,7 @@ async fn classifies_the_errors_of_the_real_client() {
     for fields in [&["email"][..], &["mobile-phone", "first-name"], &[]] {
         let at = |field: &&str| json!({"source": {"pointer": format!("/data/attributes/{field}")}});
         let errors = json!({"errors": fields.iter().map(at).collect::<Vec<_>>()});
-        let refused = Reply::Answer(422, Vec::new(), errors);
+        let refused = Reply::Respond(422, Vec::new(), errors);
         assert!(matches!(run(vec![refused.clone()]).await, StepOutcome::Failed(_)), "{fields:?}");
         let StepOutcome::Unknown(unknown) = run(vec![Reply::status(503), refused]).await else {
             panic!("{fields:?}")
@@ -697,7 +697,7 @@ async fn classifies_the_errors_of_the_real_client() {
         assert_eq!(unknown.reason, UnknownReason::UsernameTaken);
     }
     let named = json!({"errors": [{"source": {"pointer": "/data/attributes/birth-date"}}]});
-    let other = run(vec![Reply::status(503), Reply::Answer(422, Vec::new(), named)]).await;
+    let other = run(vec![Reply::status(503), Reply::Respond(422, Vec::new(), named)]).await;
     assert!(matches!(other, StepOutcome::Failed(_)), "{other:?}");
     for response in [Reply::Lost, Reply::Silent, Reply::status(500), Reply::body(json!({"data": {}}))] {
         let StepOutcome::Unknown(unknown) = run(vec![response.clone()]).await else { panic!("{response:?}") };
@@ -706,7 +706,7 @@ async fn classifies_the_errors_of_the_real_client() {
     }
     for response in [Reply::NotSent, Reply::status(429).with_header("retry-after", "30")] {
         let outcome = run_with_client([response.clone()]).await;
-        let delay = matches!(response, Reply::Answer(..)).then_some(Duration::from_secs(30));
+        let delay = matches!(response, Reply::Respond(..)).then_some(Duration::from_secs(30));
         assert_eq!(outcome.next_action(), NextAction::Retry(delay), "{outcome:?}");
     }
     let outcome = run_with_client([Reply::success("create_patient")]).await;

@@ -152,7 +152,7 @@ async fn changed_invite_sends_nothing_twice_and_keeps_the_unknown_step() {
     row["mobile-phone"] = "+15555550100".into();
     harness.inject([("resend_invitation #0".to_owned(), InjectedFault::ResponseLost)]);
     let outcome = onboarding.run(&key, &parse_request(&row)).await.unwrap();
-    assert_eq!(outcome.unknown().count(), 1);
+    assert_eq!(outcome.unknown_steps().count(), 1);
     let both = with_value(&row, "/invite", json!(["email", "sms"]));
     assert_eq!(rejected_steps(onboarding.run(&key, &parse_request(&both)).await), ["invite[email]"]);
     // An invitation through another channel only is a separate step, and the first one remains unknown.

@@ -26,8 +26,8 @@ use bytes::Bytes;
 use carium::api::Secret;
 use carium::documents::{
     ByteRange, Content, CreatedDocument, Document, DocumentClass, DocumentQuery, DocumentReferenceId,
-    Documents, DownloadResponse, Downloads, FilePart, NewDocument, Sha256Digest, Source, Transfers,
-    UploadForm, UploadStage, Uploads,
+    Documents, DownloadResponse, Downloads, FilePart, NewDocument, Sha256Digest, Transfers, UploadForm,
+    UploadSource, UploadStage, Uploads,
 };
 use carium::{Carium, Credentials, Error, ErrorKind, Items, ListOptions};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -107,7 +107,8 @@ impl Fixture {
     /// Uploads a file and returns its ID.
     async fn put(&self, content: &Bytes) -> DocumentReferenceId {
         let record = Arc::new(self.record());
-        let upload = self.uploads(&record).upload(document("letter.pdf"), Source::bytes(content.clone()));
+        let upload =
+            self.uploads(&record).upload(document("letter.pdf"), UploadSource::bytes(content.clone()));
         upload.await.unwrap().id
     }
 
@@ -217,7 +218,7 @@ async fn uploads_and_downloads_files_of_several_sizes(fixture: &Fixture) {
         let path = fixture.folder.path().join(format!("{size}.pdf"));
         std::fs::write(&path, &content).unwrap();
         let record = Arc::new(fixture.record());
-        let upload = fixture.uploads(&record).upload(document("letter.pdf"), Source::path(&path));
+        let upload = fixture.uploads(&record).upload(document("letter.pdf"), UploadSource::path(&path));
         let uploaded = upload.await.unwrap();
         assert_eq!((uploaded.size, uploaded.sha256), (size as u64, Sha256Digest::of(&content)));
         assert!(uploaded.orphans.is_empty());
@@ -232,7 +233,8 @@ async fn uploads_and_downloads_files_of_several_sizes(fixture: &Fixture) {
 async fn downloads_use_a_sanitized_file_name(fixture: &Fixture) {
     let record = Arc::new(fixture.record());
     let document = document("Überweisung \"Müller\" 紹介状.pdf");
-    let uploaded = fixture.uploads(&record).upload(document, Source::bytes(content(1000))).await.unwrap();
+    let uploaded =
+        fixture.uploads(&record).upload(document, UploadSource::bytes(content(1000))).await.unwrap();
     let downloaded = fixture.downloads(&record).to_path(uploaded.id, fixture.folder.path()).await.unwrap();
     let name = downloaded.path().and_then(Path::file_name).unwrap();
     assert_eq!(name, "Überweisung _Müller_ 紹介状.pdf");
@@ -281,7 +283,8 @@ async fn reports_a_file_that_is_too_large(fixture: &Fixture) {
     for (size, max_bytes) in [(20_001, 20_000), (3 * MIB, 20_000)] {
         let options = SigningOptions { max_bytes, ..SigningOptions::default() };
         let record = Arc::new(Record { options, ..fixture.record() });
-        let upload = fixture.uploads(&record).upload(document("letter.pdf"), Source::bytes(content(size)));
+        let upload =
+            fixture.uploads(&record).upload(document("letter.pdf"), UploadSource::bytes(content(size)));
         let error = upload.await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Rejected, "{error}");
         assert_eq!((error.state().stage(), record.references().len()), (UploadStage::Created, 1));
@@ -291,7 +294,7 @@ async fn reports_a_file_that_is_too_large(fixture: &Fixture) {
 async fn reports_invalid_signatures(fixture: &Fixture) {
     let options = SigningOptions { is_forged: true, ..SigningOptions::default() };
     let record = Arc::new(Record { options, ..fixture.record() });
-    let upload = fixture.uploads(&record).upload(document("letter.pdf"), Source::bytes(content(1000)));
+    let upload = fixture.uploads(&record).upload(document("letter.pdf"), UploadSource::bytes(content(1000)));
     let error = upload.await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Forbidden, "{error}");
     // A fresh form cannot have expired, so no second one is requested.
@@ -324,7 +327,8 @@ async fn renews_an_expired_form(fixture: &Fixture) {
     sleep(until_expired).await;
     let content = content(20_000);
     let record = Arc::new(Record { forms: Mutex::new([form].into()), ..fixture.record() });
-    let upload = fixture.uploads(&record).upload(document("letter.pdf"), Source::bytes(content.clone()));
+    let upload =
+        fixture.uploads(&record).upload(document("letter.pdf"), UploadSource::bytes(content.clone()));
     let uploaded = upload.await.unwrap();
     let [orphan, completed] = record.references().try_into().unwrap_or_else(|_| panic!("not two references"));
     assert_eq!((uploaded.id, &uploaded.orphans[..]), (completed.id, &[orphan.id][..]));

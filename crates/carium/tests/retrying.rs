@@ -8,7 +8,7 @@ mod support;
 use std::time::Duration;
 
 use carium::{ErrorKind, RetryPolicy};
-use support::{Service, Step, call};
+use support::{Behavior, Service, call};
 
 const SAFE: [&str; 2] = ["get_appointment", "list_practitioners"];
 const IDEMPOTENT: [&str; 2] = ["update_appointment", "delete_appointment"];
@@ -21,7 +21,7 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(20);
 /// A way in which the first attempt of a call fails.
 struct FailureCase {
     name: &'static str,
-    step: Step,
+    step: Behavior,
     /// How long the attempt duration.
     duration: Duration,
     /// Whether it is certain that the request was not applied.
@@ -38,12 +38,12 @@ fn failure_cases() -> Vec<FailureCase> {
         is_not_applied,
         is_transient,
     };
-    let status = |status: u16| Step::status(status);
+    let status = |status: u16| Behavior::status(status);
     let at_once = Duration::ZERO;
     vec![
-        case("not sent", Step::NotSent, at_once, true, true),
-        case("connection lost", Step::Lost, at_once, false, true),
-        case("timeout", Step::Silent, ATTEMPT_TIMEOUT, false, true),
+        case("not sent", Behavior::NotSent, at_once, true, true),
+        case("connection lost", Behavior::Lost, at_once, false, true),
+        case("timeout", Behavior::Silent, ATTEMPT_TIMEOUT, false, true),
         case("408", status(408), at_once, false, true),
         case("429", status(429), at_once, true, true),
         case("500", status(500), at_once, false, true),
@@ -65,7 +65,7 @@ fn failure_cases() -> Vec<FailureCase> {
 async fn retries_safe_and_idempotent_calls_after_transient_failures_only() {
     for operation in SAFE.into_iter().chain(IDEMPOTENT) {
         for FailureCase { name, step, duration, is_transient, .. } in failure_cases() {
-            let service = Service::script([step, Step::success(operation)]);
+            let service = Service::script([step, Behavior::success(operation)]);
             let result = call(&service.client(), operation).await;
             let times = service.times(operation);
             if is_transient {
@@ -83,7 +83,7 @@ async fn retries_safe_and_idempotent_calls_after_transient_failures_only() {
 async fn retries_creations_only_if_the_request_was_not_applied() {
     for operation in CREATE {
         for FailureCase { name, step, duration, is_not_applied, is_transient } in failure_cases() {
-            let service = Service::script([step, Step::success(operation)]);
+            let service = Service::script([step, Behavior::success(operation)]);
             let result = call(&service.client(), operation).await;
             let times = service.times(operation);
             if is_not_applied && is_transient {
@@ -102,14 +102,14 @@ async fn retries_creations_only_if_the_request_was_not_applied() {
 async fn retries_low_level_document_calls_by_their_retry_class() {
     use carium::api::{ClientCaredbExt as _, types};
     for FailureCase { name, step, duration, is_not_applied, is_transient } in failure_cases() {
-        let service = Service::script([step.clone(), Step::success("process_upload")]);
+        let service = Service::script([step.clone(), Behavior::success("process_upload")]);
         let result = service.client().api().process_upload().id(support::ID).send().await;
         assert_eq!(result.is_ok(), is_transient, "process_upload {name}");
         let expected =
             if is_transient { vec![Duration::ZERO, duration + FIRST_DELAY] } else { vec![Duration::ZERO] };
         assert_eq!(service.times("process_upload"), expected, "process_upload {name}");
 
-        let service = Service::script([step, Step::success("create_document_reference")]);
+        let service = Service::script([step, Behavior::success("create_document_reference")]);
         let document: types::NewDocumentReference = types::NewDocumentReference::builder()
             .attachment_content_type("application/pdf")
             .attachment_filename("example.pdf")
@@ -137,8 +137,8 @@ async fn retries_sign_in_only_if_not_applied_and_never_sends_a_code_twice() {
             let first_step = step.clone();
             let service = Service::new(move |request, earlier| match (request.operation, earlier) {
                 ("login", 0) => first_step.clone(),
-                ("login", _) => Step::body(serde_json::json!({"access-token": "token"})),
-                _ => Step::success(request.operation),
+                ("login", _) => Behavior::body(serde_json::json!({"access-token": "token"})),
+                _ => Behavior::success(request.operation),
             });
             let mut credentials = carium::Credentials::new("username", "password").unwrap();
             if has_code {
@@ -162,7 +162,7 @@ async fn undecodable_success_responses_leave_the_outcome_unknown() {
         for body in
             [serde_json::json!("canary"), serde_json::json!({}), serde_json::json!({"data": {"id": 7}})]
         {
-            let service = Service::script([Step::body(body)]);
+            let service = Service::script([Behavior::body(body)]);
             let error = call(&service.client(), operation).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Undecodable);
             assert!(error.may_have_been_applied(), "{error}");
@@ -173,8 +173,8 @@ async fn undecodable_success_responses_leave_the_outcome_unknown() {
 
 #[tokio::test(start_paused = true)]
 async fn delays_double_up_to_the_maximum_and_attempts_are_limited() {
-    let policy = RetryPolicy::default().delays(Duration::from_secs(1), Duration::from_secs(3));
-    let service = Service::script([Step::status(503)]);
+    let policy = RetryPolicy::default().backoff(Duration::from_secs(1), Duration::from_secs(3));
+    let service = Service::script([Behavior::status(503)]);
     let client = service.builder().retry_policy(policy.max_attempts(5)).build().unwrap();
     let error = call(&client, "get_appointment").await.unwrap_err();
     assert_eq!(service.times("get_appointment"), [0, 1, 3, 6, 9].map(Duration::from_secs));
@@ -185,7 +185,7 @@ async fn delays_double_up_to_the_maximum_and_attempts_are_limited() {
 #[tokio::test(start_paused = true)]
 async fn jitter_ranges_from_zero_to_the_delay_bound() {
     for (random, expected) in [(0.0, 0), (0.5, 100), (1.0, 200)] {
-        let service = Service::script([Step::status(503), Step::success("get_appointment")]);
+        let service = Service::script([Behavior::status(503), Behavior::success("get_appointment")]);
         let client = service.builder().random(move || random).build().unwrap();
         call(&client, "get_appointment").await.unwrap();
         assert_eq!(service.times("get_appointment")[1], Duration::from_millis(expected));
@@ -195,14 +195,14 @@ async fn jitter_ranges_from_zero_to_the_delay_bound() {
 #[tokio::test(start_paused = true)]
 async fn waits_for_retry_after_within_the_call_timeout_and_reports_it_otherwise() {
     let (now, later) = ("Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:44 GMT");
-    let response = |status: u16| Step::status(status).with_header("date", now);
+    let response = |status: u16| Behavior::status(status).with_header("date", now);
     for (step, seconds) in [
         (response(429).with_header("retry-after", "7"), 7),
         (response(503).with_header("retry-after", "7"), 7),
         (response(429).with_header("retry-after", later), 7),
     ] {
         // A creation is retried too, because these statuses mean that it was not applied.
-        let service = Service::script([step, Step::success("create_patient")]);
+        let service = Service::script([step, Behavior::success("create_patient")]);
         call(&service.client(), "create_patient").await.unwrap();
         assert_eq!(service.times("create_patient"), [0, seconds].map(Duration::from_secs));
     }
@@ -215,12 +215,12 @@ async fn waits_for_retry_after_within_the_call_timeout_and_reports_it_otherwise(
 
 #[tokio::test(start_paused = true)]
 async fn status_404_counts_as_success_for_retried_deletions_only() {
-    let service = Service::script([Step::Lost, Step::status(404)]);
+    let service = Service::script([Behavior::Lost, Behavior::status(404)]);
     call(&service.client(), "delete_appointment").await.unwrap();
-    let service = Service::script([Step::status(404)]);
+    let service = Service::script([Behavior::status(404)]);
     let error = call(&service.client(), "delete_appointment").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
-    let service = Service::script([Step::Lost, Step::status(404)]);
+    let service = Service::script([Behavior::Lost, Behavior::status(404)]);
     let error = call(&service.client(), "update_appointment").await.unwrap_err();
     assert!(error.may_have_been_applied(), "the first attempt may have been applied: {error}");
 }
@@ -228,7 +228,7 @@ async fn status_404_counts_as_success_for_retried_deletions_only() {
 #[tokio::test(start_paused = true)]
 async fn calls_end_at_the_call_timeout() {
     for operation in ["get_appointment", "create_patient"] {
-        let service = Service::script([Step::Silent]);
+        let service = Service::script([Behavior::Silent]);
         let client = service.builder().call_timeout(Duration::from_secs(9)).build().unwrap();
         let start = tokio::time::Instant::now();
         let error = call(&client, operation).await.unwrap_err();
@@ -240,7 +240,7 @@ async fn calls_end_at_the_call_timeout() {
 
 #[tokio::test(start_paused = true)]
 async fn calls_that_time_out_before_sending_have_a_known_outcome() {
-    let service = Service::script([Step::Silent]);
+    let service = Service::script([Behavior::Silent]);
     let client = service.builder().max_concurrency(4).call_timeout(Duration::from_secs(10)).build().unwrap();
     let calls: Vec<_> = (0..100)
         .map(|_| {
@@ -259,21 +259,21 @@ async fn calls_that_time_out_before_sending_have_a_known_outcome() {
 
 #[tokio::test(start_paused = true)]
 async fn unknown_outcome_of_an_attempt_survives_later_attempts_except_for_reads() {
-    for first in [Step::Lost, Step::status(500), Step::status(504), Step::Silent] {
-        let service = Service::script([first, Step::status(422)]);
+    for first in [Behavior::Lost, Behavior::status(500), Behavior::status(504), Behavior::Silent] {
+        let service = Service::script([first, Behavior::status(422)]);
         let error = call(&service.client(), "update_appointment").await.unwrap_err();
         assert!(error.may_have_been_applied(), "{error:?}");
     }
-    for last in [Step::Lost, Step::status(500), Step::Silent] {
+    for last in [Behavior::Lost, Behavior::status(500), Behavior::Silent] {
         let service = Service::script([last]);
         let error = call(&service.client(), "get_appointment").await.unwrap_err();
         assert!(!error.may_have_been_applied(), "{error:?}");
     }
     // A failed sign-in does not hide the unknown outcome of an earlier attempt.
     let service = Service::new(|request, earlier| match (request.operation, earlier) {
-        ("login", 0) => Step::body(serde_json::json!({"access-token": "token"})),
-        ("update_appointment", 0) => Step::Lost,
-        _ => Step::status(401),
+        ("login", 0) => Behavior::body(serde_json::json!({"access-token": "token"})),
+        ("update_appointment", 0) => Behavior::Lost,
+        _ => Behavior::status(401),
     });
     let error = call(&service.client(), "update_appointment").await.unwrap_err();
     assert_eq!((error.operation(), error.may_have_been_applied()), (Some("login"), true));
@@ -281,8 +281,8 @@ async fn unknown_outcome_of_an_attempt_survives_later_attempts_except_for_reads(
 
 #[tokio::test(start_paused = true)]
 async fn extreme_settings_do_not_overflow() {
-    let service = Service::script([Step::status(503), Step::success("get_appointment")]);
-    let policy = RetryPolicy::default().delays(Duration::MAX, Duration::MAX);
+    let service = Service::script([Behavior::status(503), Behavior::success("get_appointment")]);
+    let policy = RetryPolicy::default().backoff(Duration::MAX, Duration::MAX);
     let client = service
         .builder()
         .call_timeout(Duration::MAX)
@@ -293,7 +293,7 @@ async fn extreme_settings_do_not_overflow() {
         .build()
         .unwrap();
     call(&client, "get_appointment").await.unwrap();
-    let step = Step::status(503).with_header("retry-after", "99999999999");
+    let step = Behavior::status(503).with_header("retry-after", "99999999999");
     let service = Service::script([step]);
     let error = call(&service.client(), "get_appointment").await.unwrap_err();
     assert_eq!(error.attempts(), 1);
@@ -302,9 +302,9 @@ async fn extreme_settings_do_not_overflow() {
 #[tokio::test(start_paused = true)]
 async fn retries_with_retry_after_do_not_use_the_budget() {
     let service = Service::new(|request, earlier| match (request.operation, earlier % 2) {
-        ("login", _) => Step::body(serde_json::json!({"access-token": "token"})),
-        (_, 0) => Step::status(429).with_header("retry-after", "1"),
-        _ => Step::success(request.operation),
+        ("login", _) => Behavior::body(serde_json::json!({"access-token": "token"})),
+        (_, 0) => Behavior::status(429).with_header("retry-after", "1"),
+        _ => Behavior::success(request.operation),
     });
     let client = service.client();
     for _ in 0..1_000 {
@@ -314,7 +314,7 @@ async fn retries_with_retry_after_do_not_use_the_budget() {
 
 #[tokio::test(start_paused = true)]
 async fn all_calls_of_a_client_share_one_retry_budget() {
-    let service = Service::script([Step::status(503)]);
+    let service = Service::script([Behavior::status(503)]);
     let client = service.client();
     for _ in 0..200 {
         call(&client, "get_appointment").await.unwrap_err();
@@ -325,7 +325,7 @@ async fn all_calls_of_a_client_share_one_retry_budget() {
 
 #[tokio::test(start_paused = true)]
 async fn limits_the_number_of_concurrent_requests() {
-    let service = Service::script([Step::Silent]);
+    let service = Service::script([Behavior::Silent]);
     let client = service
         .builder()
         .max_concurrency(3)

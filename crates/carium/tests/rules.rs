@@ -240,7 +240,7 @@ proptest! {
             .appointment_type(id.parse().unwrap())
             .between(time(start), time(start + length));
         if has_video_channel {
-            builder = builder.with_video_channel();
+            builder = builder.add_video_channel();
         }
         if let Some(url) = guest {
             builder = builder.guest_url(url);
@@ -370,7 +370,7 @@ fn documents_need_exactly_one_media_type() {
 async fn service_errors_are_mapped_to_fields() {
     let field_of = |source: serde_json::Value| async move {
         let body = serde_json::json!({"errors": [{"source": source}]});
-        let service = support::Service::script([support::Step::Answer(422, Vec::new(), body)]);
+        let service = support::Service::script([support::Behavior::Respond(422, Vec::new(), body)]);
         let error = support::call(&service.client(), "create_patient").await.unwrap_err();
         error.problems()[0].field().map(str::to_owned)
     };
@@ -407,13 +407,13 @@ fn sends_locale_and_groups() {
 
 #[tokio::test(start_paused = true)]
 async fn empty_appointment_updates_are_not_sent() {
-    let service = support::Service::script([support::Step::success("update_appointment")]);
+    let service = support::Service::script([support::Behavior::success("update_appointment")]);
     let client = service.client();
     let send = |update| client.appointments().update(support::ID.parse().unwrap(), update);
     assert_eq!(send(AppointmentUpdate::default()).await.unwrap_err().kind(), ErrorKind::InvalidInput);
-    assert_eq!(service.seen().len(), 0);
+    assert_eq!(service.requests().len(), 0);
     send(AppointmentUpdate::default().description(Change::Clear).location("Room 4")).await.unwrap();
-    let sent: serde_json::Value = serde_json::from_slice(&service.seen()[1].body).unwrap();
+    let sent: serde_json::Value = serde_json::from_slice(&service.requests()[1].body).unwrap();
     let expected = serde_json::json!({"data": {"attributes": {"description": null, "location": "Room 4"}, "type": "org-appointments"}});
     assert_eq!(sent, expected);
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use carium::{Credentials, ErrorKind, OneTimeCode, Secret};
 use serde_json::{Value, json};
-use support::{Service, Step, call};
+use support::{Behavior, Service, call};
 use tokio::time::{Instant, sleep};
 
 fn credentials() -> Credentials {
@@ -29,13 +29,13 @@ fn slow_service_with_token_lifetime(lifetime: Duration, delay: Duration) -> Arc<
         let mut issued = issued.lock().unwrap();
         if request.operation == "login" {
             issued.push(Instant::now());
-            return Step::body(json!({"access-token": format!("token-{earlier}")}));
+            return Behavior::body(json!({"access-token": format!("token-{earlier}")}));
         }
         let number: usize = request.token.as_deref().unwrap().trim_start_matches("token-").parse().unwrap();
         if issued[number].elapsed() < lifetime {
-            Step::Later(delay, Box::new(Step::success(request.operation)))
+            Behavior::Later(delay, Box::new(Behavior::success(request.operation)))
         } else {
-            Step::status(401)
+            Behavior::status(401)
         }
     })
 }
@@ -97,10 +97,12 @@ async fn call_rejected_with_an_old_token_uses_the_renewed_token() {
     // Both calls are sent with the same token. The second is rejected after the first has renewed the token.
     let service =
         Service::new(|request, earlier| match (request.operation, earlier, request.token.as_deref()) {
-            ("login", _, _) => Step::body(json!({"access-token": format!("token-{earlier}")})),
-            (_, 1, Some("token-0")) => Step::Later(Duration::from_secs(2), Box::new(Step::status(401))),
-            (_, _, Some("token-0")) => Step::status(401),
-            _ => Step::success(request.operation),
+            ("login", _, _) => Behavior::body(json!({"access-token": format!("token-{earlier}")})),
+            (_, 1, Some("token-0")) => {
+                Behavior::Later(Duration::from_secs(2), Box::new(Behavior::status(401)))
+            }
+            (_, _, Some("token-0")) => Behavior::status(401),
+            _ => Behavior::success(request.operation),
         });
     let client = service.client();
     let (first, second) = tokio::join!(call(&client, "get_appointment"), call(&client, "get_appointment"));
@@ -150,12 +152,12 @@ async fn token_that_expires_early_is_replaced_once() {
 
 #[tokio::test(start_paused = true)]
 async fn status_401_renews_the_token_once_and_resends_once() {
-    let service = Service::script([Step::status(401)]);
+    let service = Service::script([Behavior::status(401)]);
     let error = call(&service.client(), "create_patient").await.unwrap_err();
     assert_eq!((service.count("login"), service.count("create_patient")), (2, 2));
     assert_eq!(error.kind(), ErrorKind::Unauthenticated);
     assert!(!error.may_have_been_applied());
-    let tokens: BTreeSet<_> = service.seen().into_iter().filter_map(|request| request.token).collect();
+    let tokens: BTreeSet<_> = service.requests().into_iter().filter_map(|request| request.token).collect();
     assert_eq!(tokens.len(), 2);
 }
 
@@ -163,9 +165,9 @@ async fn status_401_renews_the_token_once_and_resends_once() {
 async fn valid_token_is_used_while_renewal_fails() {
     let lifetime = Duration::from_mins(10);
     let service = Service::new(|request, earlier| match (request.operation, earlier) {
-        ("login", 0) => Step::body(json!({"access-token": "token-0"})),
-        ("login", _) => Step::status(500),
-        _ => Step::success(request.operation),
+        ("login", 0) => Behavior::body(json!({"access-token": "token-0"})),
+        ("login", _) => Behavior::status(500),
+        _ => Behavior::success(request.operation),
     });
     let client = service.builder().token_lifetime(lifetime).build().unwrap();
     for _ in 0..59 {
@@ -180,7 +182,7 @@ async fn valid_token_is_used_while_renewal_fails() {
 
 #[tokio::test(start_paused = true)]
 async fn all_waiting_calls_get_the_cause_of_a_failed_sign_in() {
-    let service = Service::new(|_, _| Step::NotSent);
+    let service = Service::new(|_, _| Behavior::NotSent);
     let client = service.client();
     let (first, second) = tokio::join!(call(&client, "get_appointment"), call(&client, "get_appointment"));
     for error in [first.unwrap_err(), second.unwrap_err()] {
@@ -191,7 +193,7 @@ async fn all_waiting_calls_get_the_cause_of_a_failed_sign_in() {
 
 #[tokio::test(start_paused = true)]
 async fn rejected_credentials_are_not_retried() {
-    let service = Service::new(|_, _| Step::status(401));
+    let service = Service::new(|_, _| Behavior::status(401));
     let error = call(&service.client(), "get_appointment").await.unwrap_err();
     assert_eq!(
         (error.kind(), error.operation(), error.status()),
@@ -203,7 +205,7 @@ async fn rejected_credentials_are_not_retried() {
 #[tokio::test(start_paused = true)]
 async fn rejected_credentials_are_cached_briefly_and_reported_as_unauthenticated() {
     for status in [400, 401, 403, 404, 409, 422] {
-        let service = Service::new(move |_, _| Step::status(status));
+        let service = Service::new(move |_, _| Behavior::status(status));
         let client = service.client();
         for _ in 0..100 {
             let error = call(&client, "delete_appointment").await.unwrap_err();
@@ -222,7 +224,7 @@ async fn rejected_credentials_are_cached_briefly_and_reported_as_unauthenticated
 
 #[tokio::test(start_paused = true)]
 async fn session_survives_a_code_function_that_panics_or_returns_a_used_code() {
-    let service = Service::script([Step::success("get_appointment")]);
+    let service = Service::script([Behavior::success("get_appointment")]);
     let calls = Arc::new(Mutex::new(0));
     let code = OneTimeCode::from_fn(move || {
         let call_number = {
@@ -251,7 +253,7 @@ fn session_survives_the_shutdown_of_its_runtime() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let first = runtime();
     let (service, client) = first.block_on(async {
-        let service = Service::script([Step::success("get_appointment")]);
+        let service = Service::script([Behavior::success("get_appointment")]);
         let client = service.client();
         // Starts a sign-in task that is dropped with the runtime before it runs.
         let canceled_call = call(&client, "get_appointment");
@@ -266,10 +268,10 @@ fn session_survives_the_shutdown_of_its_runtime() {
 #[tokio::test(start_paused = true)]
 async fn unsent_code_is_reused_and_token_that_cannot_be_renewed_is_kept_after_401() {
     let service = Service::new(|request, earlier| match (request.operation, earlier) {
-        ("login", 0..5) => Step::NotSent,
-        ("login", _) => Step::body(json!({"access-token": "token"})),
-        ("create_patient", _) => Step::status(401),
-        _ => Step::success(request.operation),
+        ("login", 0..5) => Behavior::NotSent,
+        ("login", _) => Behavior::body(json!({"access-token": "token"})),
+        ("create_patient", _) => Behavior::status(401),
+        _ => Behavior::success(request.operation),
     });
     let client = service
         .builder()
@@ -288,8 +290,8 @@ async fn low_level_sign_in_sends_its_code_once() {
     use carium::api::ClientIdentityExt as _;
     for (has_code, request_count) in [(false, 2), (true, 1)] {
         let service = Service::new(|_, earlier| match earlier {
-            0 => Step::status(503),
-            _ => Step::body(json!({"access-token": "token"})),
+            0 => Behavior::status(503),
+            _ => Behavior::body(json!({"access-token": "token"})),
         });
         let client = service.client();
         let login = client.api().login().body_map(|body| {
@@ -304,8 +306,8 @@ async fn low_level_sign_in_sends_its_code_once() {
 #[tokio::test(start_paused = true)]
 async fn canceled_call_does_not_restart_the_sign_in_of_others() {
     let service = Service::new(|request, _| match request.operation {
-        "login" => Step::Silent,
-        _ => Step::success(request.operation),
+        "login" => Behavior::Silent,
+        _ => Behavior::success(request.operation),
     });
     let client = service.client();
     let canceled_call = tokio::time::timeout(Duration::from_secs(1), call(&client, "get_appointment"));
@@ -321,7 +323,7 @@ fn code_of(body: &[u8]) -> Option<String> {
 
 #[tokio::test(start_paused = true)]
 async fn single_use_code_signs_in_once_and_then_fails_with_a_clear_error() {
-    let service = Service::script([Step::success("get_appointment"), Step::status(401)]);
+    let service = Service::script([Behavior::success("get_appointment"), Behavior::status(401)]);
     let client = service
         .builder()
         .credentials(credentials().one_time_code(OneTimeCode::single_use("123456")))
@@ -338,13 +340,14 @@ async fn single_use_code_signs_in_once_and_then_fails_with_a_clear_error() {
 async fn totp_codes_are_never_sent_twice() {
     let secret = Secret::from("JBSW Y3DP EHPK 3PXP");
     // Every token is rejected, so the calls sign in more often than the codes change.
-    let service = Service::script([Step::status(401)]);
+    let service = Service::script([Behavior::status(401)]);
     let code = OneTimeCode::from_totp_secret(&secret).unwrap();
     let client = service.builder().credentials(credentials().one_time_code(code)).build().unwrap();
     for _ in 0..3 {
         call(&client, "get_appointment").await.unwrap_err();
     }
-    let logins: Vec<_> = service.seen().into_iter().filter(|request| request.operation == "login").collect();
+    let logins: Vec<_> =
+        service.requests().into_iter().filter(|request| request.operation == "login").collect();
     let codes: Vec<_> = logins.iter().map(|request| code_of(&request.body).unwrap()).collect();
     assert!(codes.len() >= 4);
     assert!(codes.iter().all(|code| code.len() == 6 && code.bytes().all(|digit| digit.is_ascii_digit())));
@@ -356,7 +359,7 @@ async fn totp_codes_are_never_sent_twice() {
 
 #[tokio::test(start_paused = true)]
 async fn code_function_is_called_for_each_sign_in() {
-    let service = Service::script([Step::status(401)]);
+    let service = Service::script([Behavior::status(401)]);
     let calls = Arc::new(Mutex::new(0));
     let code = OneTimeCode::from_fn(move || {
         let mut calls = calls.lock().unwrap();
@@ -367,7 +370,7 @@ async fn code_function_is_called_for_each_sign_in() {
     let client = service.builder().credentials(credentials().one_time_code(code)).build().unwrap();
     call(&client, "get_appointment").await.unwrap_err();
     let codes: Vec<_> = service
-        .seen()
+        .requests()
         .iter()
         .filter(|request| request.operation == "login")
         .map(|request| code_of(&request.body))
@@ -379,13 +382,13 @@ async fn code_function_is_called_for_each_sign_in() {
 async fn token_lifetime_is_requested_only_if_configured() {
     let member = "access-token-expiration-seconds";
     for (lifetime, expected) in [(None, Value::Null), (Some(Duration::from_mins(10)), json!(600))] {
-        let service = Service::script([Step::success("get_appointment")]);
+        let service = Service::script([Behavior::success("get_appointment")]);
         let mut builder = service.builder();
         if let Some(lifetime) = lifetime {
             builder = builder.token_lifetime(lifetime);
         }
         call(&builder.build().unwrap(), "get_appointment").await.unwrap();
-        let login: Value = serde_json::from_slice(&service.seen()[0].body).unwrap();
+        let login: Value = serde_json::from_slice(&service.requests()[0].body).unwrap();
         assert_eq!(login[member], expected);
     }
 }

@@ -11,13 +11,13 @@ use std::sync::{Arc, LazyLock, Mutex};
 use async_trait::async_trait;
 use bytes::Bytes;
 use carium::documents::{
-    NewDocument, Sha256Digest, Source, Stage, UploadError, UploadReceipt, UploadStage, UploadState,
-    UploadStateStore, Uploads,
+    NewDocument, Sha256Digest, TransferStage, UploadError, UploadReceipt, UploadSource, UploadStage,
+    UploadState, UploadStateStore, Uploads,
 };
 use carium::{Error, ErrorKind};
 use futures_util::{StreamExt as _, stream};
 use support::document;
-use support::record::{CHUNK, Call, Fault, Record};
+use support::faulty_documents::{CHUNK, Call, Fault, FaultyDocuments};
 
 /// Larger than the limit for files that are read as a whole, and not a multiple of any block size.
 const SIZE: usize = 20 * CHUNK + 17;
@@ -29,8 +29,8 @@ fn content() -> Bytes {
     CONTENT.clone()
 }
 
-fn source() -> Source {
-    Source::bytes(content())
+fn source() -> UploadSource {
+    UploadSource::bytes(content())
 }
 
 /// Serializes and deserializes a state, as a program does that stores it.
@@ -48,7 +48,7 @@ async fn resume(uploads: &Uploads, error: UploadError) -> UploadReceipt {
 }
 
 /// Asserts that one reference has the whole file and is processed, and that all others have no file.
-fn assert_uploaded_once(record: &Record, receipt: &UploadReceipt, label: &str) {
+fn assert_uploaded_once(record: &FaultyDocuments, receipt: &UploadReceipt, label: &str) {
     assert_eq!(receipt.size, SIZE as u64, "{label}");
     assert_eq!(receipt.sha256, Sha256Digest::of(&content()), "{label}");
     for (id, reference) in record.references() {
@@ -62,10 +62,10 @@ fn assert_uploaded_once(record: &Record, receipt: &UploadReceipt, label: &str) {
 
 #[tokio::test(start_paused = true)]
 async fn uploads_a_document_with_three_calls() {
-    let record = Record::works();
+    let record = FaultyDocuments::healthy();
     let upload = record.uploads().upload(document(), source());
     let handle = upload.handle();
-    assert_eq!(handle.progress().stage, Stage::Preparing);
+    assert_eq!(handle.progress().stage, TransferStage::Preparing);
     let receipt = upload.await.unwrap();
     assert_uploaded_once(&record, &receipt, "");
     assert!(receipt.orphans.is_empty());
@@ -74,7 +74,7 @@ async fn uploads_a_document_with_three_calls() {
     let progress = handle.progress();
     assert_eq!(
         (progress.stage, progress.bytes, progress.total),
-        (Stage::Done, SIZE as u64, Some(SIZE as u64))
+        (TransferStage::Completed, SIZE as u64, Some(SIZE as u64))
     );
     assert_eq!(handle.state().stage(), UploadStage::Processed);
 }
@@ -103,7 +103,7 @@ async fn recovers_or_can_be_resumed_after_every_fault() {
     ];
     for (call, fault, stops_at, references, files) in table {
         let label = format!("{call:?} {fault:?}");
-        let record = Record::fails_once(call, fault);
+        let record = FaultyDocuments::fails_once(call, fault);
         let uploads = record.uploads();
         let receipt = match uploads.upload(document(), source()).await {
             Ok(receipt) => {
@@ -135,7 +135,7 @@ async fn retries_after_a_failure_at_any_chunk() {
     for after in (0..=SIZE).step_by(CHUNK).map(|after| after as u64) {
         for fault in [Fault::Reset(after), Fault::SilentAfter(after)] {
             let label = format!("{fault:?}");
-            let record = Record::fails_once(Call::Post, fault);
+            let record = FaultyDocuments::fails_once(Call::Post, fault);
             let receipt = record.uploads().upload(document(), source()).await.unwrap();
             assert_uploaded_once(&record, &receipt, &label);
             assert_eq!((record.count(Call::Create), record.count(Call::Post)), (1, 2), "{label}");
@@ -145,7 +145,7 @@ async fn retries_after_a_failure_at_any_chunk() {
 
 #[tokio::test(start_paused = true)]
 async fn can_be_resumed_after_the_last_retry_failed() {
-    let record = Record::new(|call, earlier_calls| {
+    let record = FaultyDocuments::new(|call, earlier_calls| {
         (call == Call::Post && earlier_calls < 5).then_some(Fault::Reset(1))
     });
     let uploads = record.uploads();
@@ -161,7 +161,7 @@ async fn can_be_resumed_after_the_last_retry_failed() {
 async fn ends_if_a_fresh_form_is_rejected() {
     // After `Expired`, one new form is requested. After `Forbidden`, none: a fresh form cannot have expired.
     for (fault, orphans) in [(Fault::Expired, 1), (Fault::Forbidden, 0)] {
-        let record = Record::new(move |call, _| (call == Call::Post).then_some(fault));
+        let record = FaultyDocuments::new(move |call, _| (call == Call::Post).then_some(fault));
         let error = record.uploads().upload(document(), source()).await.unwrap_err();
         assert_eq!(record.count(Call::Create), 1 + orphans);
         assert_eq!((error.state().stage(), error.state().orphans().len()), (UploadStage::Created, orphans));
@@ -176,7 +176,7 @@ async fn ends_if_a_fresh_form_is_rejected() {
 #[tokio::test(start_paused = true)]
 async fn can_be_canceled_at_any_chunk_and_resumed() {
     for after in (0..=SIZE).step_by(CHUNK).map(|after| after as u64) {
-        let record = Record::works();
+        let record = FaultyDocuments::healthy();
         let uploads = record.uploads();
         let upload = uploads.upload(document(), source());
         let handle = upload.handle();
@@ -207,7 +207,7 @@ async fn reports_what_remains_after_canceling_a_call_to_the_service() {
         (Some(Call::Create), UploadStage::Creating, "a document reference without a file may exist"),
         (Some(Call::Process), UploadStage::Uploaded, "is uploaded but not processed"),
     ] {
-        let record = Record::new(move |current, earlier_calls| {
+        let record = FaultyDocuments::new(move |current, earlier_calls| {
             (Some(current) == call && earlier_calls == 0).then_some(Fault::Silent)
         });
         let uploads = record.uploads();
@@ -237,7 +237,7 @@ async fn reports_what_remains_after_canceling_a_call_to_the_service() {
 
 #[tokio::test(start_paused = true)]
 async fn can_be_resumed_from_the_handle_of_a_dropped_upload() {
-    let record = Record::fails_once(Call::Process, Fault::Silent);
+    let record = FaultyDocuments::fails_once(Call::Process, Fault::Silent);
     let uploads = record.uploads();
     let upload = uploads.upload(document(), source());
     let handle = upload.handle();
@@ -253,7 +253,7 @@ async fn can_be_resumed_from_the_handle_of_a_dropped_upload() {
 
 #[tokio::test(start_paused = true)]
 async fn does_not_retry_a_creation_with_unknown_outcome() {
-    let record = Record::fails_once(Call::Create, Fault::ResponseLost);
+    let record = FaultyDocuments::fails_once(Call::Create, Fault::ResponseLost);
     let uploads = record.uploads();
     let state = uploads.upload(document(), source()).await.unwrap_err().into_state();
     for _ in 0..3 {
@@ -270,7 +270,7 @@ async fn does_not_retry_a_creation_with_unknown_outcome() {
 
 #[tokio::test(start_paused = true)]
 async fn rejects_a_state_of_another_document() {
-    let record = Record::fails_once(Call::Post, Fault::Refused);
+    let record = FaultyDocuments::fails_once(Call::Post, Fault::Refused);
     let state = record.uploads().upload(document(), source()).await.unwrap_err().into_state();
     let same_document = || {
         NewDocument::builder()
@@ -322,7 +322,7 @@ impl UploadStateStore for RecordingStore {
 #[tokio::test(start_paused = true)]
 async fn saves_each_stage_before_the_next_one_starts() {
     use UploadStage::{Created, Creating, Processed, Uploaded};
-    let record = Record::works();
+    let record = FaultyDocuments::healthy();
     let store = RecordingStore::new(None);
     record.uploads().upload(document(), source()).state_store(store.clone()).await.unwrap();
     assert_eq!(*store.stages.lock().unwrap(), [Creating, Created, Uploaded, Processed]);
@@ -333,7 +333,7 @@ async fn saves_each_stage_before_the_next_one_starts() {
         (Uploaded, Uploaded, 1),
         (Processed, Processed, 1),
     ] {
-        let record = Record::works();
+        let record = FaultyDocuments::healthy();
         let store = RecordingStore::new(Some(fails_at));
         let error = record.uploads().upload(document(), source()).state_store(store).await.unwrap_err();
         assert_eq!((error.kind(), error.state().stage()), (ErrorKind::Io, stage), "{fails_at:?}");
@@ -344,7 +344,7 @@ async fn saves_each_stage_before_the_next_one_starts() {
         assert_eq!((record.references().len(), receipt.orphans.len()), (1, 0));
     }
     // If the service and then the state store fail, the service's error is returned.
-    let record = Record::fails_once(Call::Create, Fault::Refused);
+    let record = FaultyDocuments::fails_once(Call::Create, Fault::Refused);
     let store = RecordingStore::new(Some(UploadStage::New));
     let error = record.uploads().upload(document(), source()).state_store(store).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Rejected);
@@ -362,7 +362,7 @@ impl UploadStateStore for HangingStore {
 
 #[tokio::test(start_paused = true)]
 async fn canceling_before_the_creation_sends_no_request() {
-    let record = Record::works();
+    let record = FaultyDocuments::healthy();
     let upload = record.uploads().upload(document(), source()).state_store(Arc::new(HangingStore));
     let handle = upload.handle();
     let cancel = async {
@@ -377,9 +377,9 @@ async fn canceling_before_the_creation_sends_no_request() {
 
 #[tokio::test(start_paused = true)]
 async fn resumes_with_a_new_reader_after_an_expired_form() {
-    let record = Record::fails_once(Call::Post, Fault::ExpiresAfterReading);
+    let record = FaultyDocuments::fails_once(Call::Post, Fault::ExpiresAfterReading);
     let uploads = record.uploads();
-    let source = || Source::reader(reader(content()), SIZE as u64);
+    let source = || UploadSource::reader(reader(content()), SIZE as u64);
     let error = uploads.upload(document(), source()).await.unwrap_err();
     assert_eq!((error.kind(), error.state().stage()), (ErrorKind::Io, UploadStage::New));
     let receipt = uploads.resume(stored(error.state()), document(), source()).await.unwrap();
@@ -402,14 +402,14 @@ async fn uploads_every_kind_and_size_of_source() {
         std::fs::write(&path, &content).unwrap();
         let length = size as u64;
         let sources = [
-            Source::path(&path),
-            Source::bytes(content.clone()),
-            Source::reader(reader(content.clone()), length),
-            Source::async_reader(io::Cursor::new(content.clone()), length),
+            UploadSource::path(&path),
+            UploadSource::bytes(content.clone()),
+            UploadSource::reader(reader(content.clone()), length),
+            UploadSource::async_reader(io::Cursor::new(content.clone()), length),
         ];
         for source in sources {
             let label = format!("{source:?} of {size}");
-            let record = Record::works();
+            let record = FaultyDocuments::healthy();
             let receipt = record.uploads().upload(document(), source).await.unwrap();
             assert_eq!((receipt.size, receipt.sha256), (length, Sha256Digest::of(&content)), "{label}");
             assert_eq!(record.references()[0].1.file.as_deref(), Some(&content[..]), "{label}");
@@ -421,12 +421,12 @@ async fn uploads_every_kind_and_size_of_source() {
 #[tokio::test(start_paused = true)]
 async fn retries_readers_only_if_unread_or_small() {
     let length = SIZE as u64;
-    let sources: [fn() -> Source; 2] = [
-        || Source::reader(reader(content()), SIZE as u64),
-        || Source::async_reader(io::Cursor::new(content()), SIZE as u64),
+    let sources: [fn() -> UploadSource; 2] = [
+        || UploadSource::reader(reader(content()), SIZE as u64),
+        || UploadSource::async_reader(io::Cursor::new(content()), SIZE as u64),
     ];
     for source in sources {
-        let record = Record::fails_once(Call::Post, Fault::Reset(1));
+        let record = FaultyDocuments::fails_once(Call::Post, Fault::Reset(1));
         let uploads = record.uploads();
         let error = uploads.upload(document(), source()).await.unwrap_err();
         assert_eq!((error.kind(), error.state().stage()), (ErrorKind::Io, UploadStage::Created));
@@ -434,11 +434,11 @@ async fn retries_readers_only_if_unread_or_small() {
         let receipt = uploads.resume(error.into_state(), document(), source()).await.unwrap();
         assert_eq!((receipt.size, record.count(Call::Create)), (length, 1));
 
-        let record = Record::fails_once(Call::Post, Fault::NotApplied);
+        let record = FaultyDocuments::fails_once(Call::Post, Fault::NotApplied);
         assert_eq!(record.uploads().upload(document(), source()).await.unwrap().size, length);
     }
-    let record = Record::fails_once(Call::Post, Fault::Reset(1));
-    let small = Source::reader(reader(vec![7; 1000]), 1000);
+    let record = FaultyDocuments::fails_once(Call::Post, Fault::Reset(1));
+    let small = UploadSource::reader(reader(vec![7; 1000]), 1000);
     assert_eq!(record.uploads().upload(document(), small).await.unwrap().size, 1000);
     assert_eq!(record.count(Call::Post), 2);
 }
@@ -449,11 +449,11 @@ async fn rejects_sources_whose_length_is_not_the_announced_length() {
     {
         let bytes: Vec<u8> = vec![7; size];
         for source in [
-            Source::reader(reader(bytes.clone()), announced as u64),
-            Source::async_reader(io::Cursor::new(bytes.clone()), announced as u64),
+            UploadSource::reader(reader(bytes.clone()), announced as u64),
+            UploadSource::async_reader(io::Cursor::new(bytes.clone()), announced as u64),
         ] {
             let label = format!("{source:?} of {size} bytes, announced {announced}");
-            let record = Record::works();
+            let record = FaultyDocuments::healthy();
             let error = record.uploads().upload(document(), source).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Io, "{label}");
             assert!(record.references().iter().all(|(_, reference)| reference.uploads == 0), "{label}");
@@ -464,8 +464,8 @@ async fn rejects_sources_whose_length_is_not_the_announced_length() {
 #[tokio::test]
 async fn error_of_an_unreadable_file_has_no_path() {
     for path in ["/nowhere/canary.pdf", "/"] {
-        let record = Record::works();
-        let error = record.uploads().upload(document(), Source::path(path)).await.unwrap_err();
+        let record = FaultyDocuments::healthy();
+        let error = record.uploads().upload(document(), UploadSource::path(path)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Io);
         assert!(!format!("{error} {error:?}").contains("canary"));
     }
@@ -473,7 +473,7 @@ async fn error_of_an_unreadable_file_has_no_path() {
 
 #[tokio::test(start_paused = true)]
 async fn upload_all_limits_concurrency_and_continues_after_failures() {
-    let record = Record::new(|call, earlier_calls| {
+    let record = FaultyDocuments::new(|call, earlier_calls| {
         (call == Call::Create && earlier_calls % 10 == 3).then_some(Fault::Refused)
     });
     let max_running = Arc::new(Mutex::new(0_usize));
@@ -484,7 +484,8 @@ async fn upload_all_limits_concurrency_and_continues_after_failures() {
         *max_running = (*max_running).max(record.references().len() - processed);
     });
     let uploads = record.uploads();
-    let all = stream::iter(0..100).map(|key| (key, uploads.upload(document(), Source::bytes(vec![7; 10]))));
+    let all =
+        stream::iter(0..100).map(|key| (key, uploads.upload(document(), UploadSource::bytes(vec![7; 10]))));
     let mut results: Vec<_> = Uploads::upload_all(all, 8).collect().await;
     results.sort_by_key(|(key, _)| *key);
     let keys: Vec<_> = results.iter().map(|(key, _)| *key).collect();

@@ -44,7 +44,7 @@ fn table(spec: &Spec, header: &Header) -> Output {
         );
         let secrets = secrets_of_responses(spec, operation);
         quote! {
-            Command {
+            OperationCommand {
                 operation: &operations::#name,
                 summary: #summary,
                 description: #description,
@@ -55,13 +55,13 @@ fn table(spec: &Spec, header: &Header) -> Output {
         }
     });
     let mut file: File = syn::parse_quote! {
-        //! The operations with their parameters, in the order of the spec.
+        //! The table of operations, in the order of the spec.
 
         use carium::api::operations;
 
-        use crate::commands::api::table::{Command, Parameter, Place};
+        use crate::commands::api::table::{OperationCommand, Parameter, ParameterLocation};
 
-        pub(crate) static ALL: [Command; #count] = [#(#rows),*];
+        pub(crate) static ALL: [OperationCommand; #count] = [#(#rows),*];
     };
     rust::docs::tidy(&mut file);
     Output {
@@ -92,7 +92,7 @@ fn parameter_row(spec: &Spec, parameter: &Value) -> proc_macro2::TokenStream {
         Parameter {
             name: #name,
             flag: #flag,
-            place: Place::#place,
+            location: ParameterLocation::#place,
             required: #required,
             value: #value,
             description: #description,

@@ -47,7 +47,7 @@ pub(super) fn finish(
                 let what = problem.message().unwrap_or("is wrong");
                 // Some say it themselves.
                 let is_mended = what.contains(':')
-                    || ["is none of `", "is neither `"].iter().any(|told| what.starts_with(told));
+                    || ["is not one of `", "is neither `"].iter().any(|told| what.starts_with(told));
                 let hint = if is_mended { None } else { problem.field().map(hint) };
                 problems.push(RowProblem { what: what.into(), hint, ..found });
             }
@@ -111,7 +111,7 @@ fn hint(field: &str) -> &'static str {
         "first-name" | "last-name" => "write the name, on one line",
         "name" => "write what the document is to be called, on one line",
         "guest-url" | "host-url" => "leave it out, or write one that begins with https://",
-        "path" => "write where the file lies in the folder of documents",
+        "path" => "write where the file lies in the documents folder",
         "class" | "practitioner" | "type" | "status" => "write an id, or a name that the organization lists",
         "description" | "patient-instruction" | "location" => "write a text, or leave it out",
         "documents" | "appointment" => "write it as the schema has it, or leave it out",

@@ -205,7 +205,7 @@ impl RowWork {
                     }
                     _ => true,
                 });
-                (outcome.next_action(), is_asked_to_wait, outcome.unknown().next().is_some())
+                (outcome.next_action(), is_asked_to_wait, outcome.unknown_steps().next().is_some())
             }
             Came::Nothing(error) => {
                 let failure = StepFailure::from(error);

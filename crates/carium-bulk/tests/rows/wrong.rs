@@ -119,18 +119,18 @@ fn fields() {
         &[
             "line 2, column 1, `first-name`: is missing: write the name, on one line",
             "line 2, column 2, `last-name`: is empty: write the name, on one line",
-            "line 2, column 3, `birth-date`: is not a day of the calendar, written YYYY-MM-DD: write a \
+            "line 2, column 3, `birth-date`: is not a valid date in the form YYYY-MM-DD: write a \
              day of the past like 1980-07-04",
-            "line 2, column 4, `gender`: is none of `male`, `female`, `pnta`, `other` and `unknown`",
-            "line 2, column 5, `email`: is not an e-mail address: write one like ann@example.com",
-            "line 2, column 6, `organization-id`: is not an id: write a UUID",
-            "line 2, column 7, `mobile-phone`: is not in the form of E.164: write it like +15551234567",
+            "line 2, column 4, `gender`: is not one of `male`, `female`, `pnta`, `other` and `unknown`",
+            "line 2, column 5, `email`: is not a valid email address: write one like ann@example.com",
+            "line 2, column 6, `organization-id`: is not an ID: write a UUID",
+            "line 2, column 7, `mobile-phone`: is not an E.164 phone number; use the form +15551234567",
             "line 2, column 8, `locale`: is neither `en_US` nor `es_US`",
-            "line 2, column 9, `username`: is neither the `email` nor the `mobile-phone` given here: \
+            "line 2, column 9, `username`: must be the same as `email` or `mobile-phone`: \
              leave it out, or repeat one of the two",
-            "line 2, column 10, `individual-group-ids`, field `individual-group-ids[1]`: is not an id: \
+            "line 2, column 10, `individual-group-ids`, field `individual-group-ids[1]`: is not an ID: \
              write a UUID",
-            "line 2, column 10, `individual-group-ids`, field `individual-group-ids[2]`: is not an id: \
+            "line 2, column 10, `individual-group-ids`, field `individual-group-ids[2]`: is not an ID: \
              write a UUID",
             "line 2, column 11, `invite`, field `invite[1]`: is neither `sms` nor `email`",
             "line 2, column 11, `invite`, field `invite[2]`: is given twice: write `email` or `sms`, \
@@ -142,7 +142,7 @@ fn fields() {
         plain(),
         &[
             "line 4, column 3, `birth-date`: is in the future: write a day of the past like 1980-07-04",
-            "line 4, column 5, `email`: is missing, and so is `mobile-phone`: give one of them or both",
+            "line 4, column 5, `email`: is missing, and so is `mobile-phone`; at least one of them is required",
         ],
     );
     is_said(
@@ -153,7 +153,7 @@ fn fields() {
             "line 2, column 11, `document-3-name`, field `documents[0].name`: is missing: write what \
              the document is to be called, on one line",
             "line 2, column 12, `document-3-path`, field `documents[0].path`: leads out of the folder \
-             of documents by `..`: write where the file lies in the folder of documents",
+             of documents by `..`: write where the file lies in the documents folder",
         ],
     );
     is_said(
@@ -287,8 +287,8 @@ fn json() {
              organization lists",
             "line 1, field `documents[0].name`: is missing: write what the document is to be called, on \
              one line",
-            "line 1, field `documents[0].path`: is not relative to the folder of documents: write where \
-             the file lies in the folder of documents",
+            "line 1, field `documents[0].path`: is not relative to the documents folder: write where \
+             the file lies in the documents folder",
         ],
     );
     is_said_of_json(

@@ -10,7 +10,7 @@ use carium::api::{RawRequest, RetryClass};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command as Clap, FromArgMatches, value_parser};
 use serde_json::Value;
 
-use self::table::{Command, Parameter, Place};
+use self::table::{OperationCommand, Parameter, ParameterLocation};
 use crate::connection::{connect, connect_unsigned};
 use crate::exit::{CliError, Exit};
 use crate::generated::commands::ALL;
@@ -25,7 +25,7 @@ const LONGEST_BODY: u64 = 16 * 1024 * 1024;
 /// A call of an operation.
 #[derive(Debug)]
 pub(crate) struct Call {
-    command: &'static Command,
+    command: &'static OperationCommand,
     parameters: Vec<(&'static Parameter, String)>,
     body: Option<PathBuf>,
     shows_example: bool,
@@ -45,10 +45,10 @@ impl Call {
     pub(crate) async fn run(self, settings: &Settings) -> Result<(), CliError> {
         let mut request = RawRequest::default();
         for (parameter, value) in self.parameters {
-            request = match parameter.place {
-                Place::Path => request.path(parameter.name, value),
-                Place::Query => request.query(parameter.name, value),
-                Place::Header => request.header(parameter.name, value),
+            request = match parameter.location {
+                ParameterLocation::Path => request.path(parameter.name, value),
+                ParameterLocation::Query => request.query(parameter.name, value),
+                ParameterLocation::Header => request.header(parameter.name, value),
             };
         }
         if let Some(path) = self.body {
@@ -138,7 +138,7 @@ impl Args for Call {
     }
 }
 
-fn of_operation(command: &'static Command) -> Clap {
+fn of_operation(command: &'static OperationCommand) -> Clap {
     let id = command.operation.id;
     let mut clap = Clap::new(id)
         .about(command.summary)
@@ -181,7 +181,7 @@ fn of_operation(command: &'static Command) -> Clap {
     clap
 }
 
-fn example(command: &Command) -> String {
+fn example(command: &OperationCommand) -> String {
     let id = command.operation.id;
     let required: Vec<_> = command
         .parameters

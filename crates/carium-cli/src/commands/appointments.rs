@@ -178,7 +178,7 @@ impl Create {
             .status(names::status(client, &self.status).await?)
             .between(self.start, self.end);
         if self.video_channel {
-            appointment = appointment.with_video_channel();
+            appointment = appointment.add_video_channel();
         }
         let texts = self.texts;
         if let Some(url) = texts.guest_url {

@@ -1,6 +1,6 @@
 //! How far transfers are.
 
-use carium::documents::{Progress, Stage};
+use carium::documents::{Progress, TransferStage};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 use tokio::sync::watch;
 
@@ -44,8 +44,8 @@ fn show(bar: &ProgressBar, progress: Progress) {
     }
     bar.set_position(progress.bytes);
     bar.set_prefix(match progress.stage {
-        Stage::Preparing => "asking",
-        Stage::Transferring => "moving",
+        TransferStage::Preparing => "asking",
+        TransferStage::Transferring => "moving",
         _ => "filing",
     });
 }

@@ -139,7 +139,7 @@ pub(super) async fn urls_are_kept_without_a_channel(subject: Subject<'_>) -> Out
 }
 
 pub(super) async fn a_channel_is_attached(subject: Subject<'_>) -> Outcome {
-    for (appointment, expected) in [(plain(subject)?.with_video_channel(), true), (plain(subject)?, false)] {
+    for (appointment, expected) in [(plain(subject)?.add_video_channel(), true), (plain(subject)?, false)] {
         let id = booked(subject, appointment).await?;
         let came = read(subject, id).await?.has_video_channel;
         same("whether an appointment has a video channel", &came, &Some(expected))?;
@@ -306,7 +306,11 @@ async fn is_refused(
         Some(field) => refused_for(subject, field, at, result, kinds)?,
         None => refused(at, result, kinds).map(drop)?,
     }
-    is_as("an appointment after an update that was refused", &read(subject, before.id).await?, &before)
+    is_as(
+        "an appointment after an update that was rejected by the service",
+        &read(subject, before.id).await?,
+        &before,
+    )
 }
 
 pub(super) async fn an_update_of_nothing_is_refused(subject: Subject<'_>) -> Outcome {

@@ -105,7 +105,7 @@ pub(super) fn there<T>(at: impl Into<String>, thing: Option<T>) -> Outcome<T> {
 pub(super) const REFUSALS: [ErrorKind; 4] =
     [ErrorKind::Rejected, ErrorKind::NotFound, ErrorKind::Conflict, ErrorKind::Forbidden];
 
-/// It was refused: with one of these kinds, a status that goes with the kind, and without doubt.
+/// It was rejected by the service: with one of these kinds, a status that goes with the kind, and without doubt.
 pub(super) fn refused<T>(at: &str, result: Result<T, Error>, kinds: &[ErrorKind]) -> Outcome<Error> {
     let expected = format!("a refusal: {kinds:?}");
     let Err(error) = result else {

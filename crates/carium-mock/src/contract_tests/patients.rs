@@ -109,7 +109,8 @@ pub(super) async fn who_is_refused_is_not_created(subject: Subject<'_>) -> Outco
     for wrong in [person.clone().organization(unknown()), person.clone().groups([unknown()])] {
         refused("creating a patient where they cannot be", create(subject, wrong).await?, &REFUSALS)?;
     }
-    done("creating a patient who was refused and then mended", create(subject, person).await?).map(drop)
+    done("creating a patient who was rejected by the service and then mended", create(subject, person).await?)
+        .map(drop)
 }
 
 pub(super) async fn every_gender_and_locale_is_taken(subject: Subject<'_>) -> Outcome {

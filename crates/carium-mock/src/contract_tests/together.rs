@@ -48,7 +48,11 @@ pub(super) async fn nobody_is_invited_without_an_address(subject: Subject<'_>) -
         let result = invite(subject, impossible).await?;
         let at = "inviting someone in a way in which they have no address";
         refused_for(subject, "notifications", at, result, &[ErrorKind::Rejected, ErrorKind::NotFound])?;
-        same("the invitations after one that was refused", &subject.invitations_sent_to(username), &before)?;
+        same(
+            "the invitations after one that was rejected by the service",
+            &subject.invitations_sent_to(username),
+            &before,
+        )?;
         done("inviting someone at the address that they have", invite(subject, possible).await?)?;
     }
     Ok(())

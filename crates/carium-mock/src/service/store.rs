@@ -113,16 +113,16 @@ fn refused(status: StatusCode) -> Error {
 }
 
 fn cut_off() -> Error {
-    Error::new(ErrorKind::Unavailable, "the connection to the object store ended too soon")
+    Error::new(ErrorKind::Unavailable, "the connection to the object store was lost")
 }
 
 fn unreadable() -> Error {
-    Error::new(ErrorKind::Io, "the file could not be read as it was announced")
+    Error::new(ErrorKind::Io, "the file could not be read, or its length is not the announced length")
 }
 
 async fn silent() -> Error {
     tokio::time::sleep(SILENCE).await;
-    Error::new(ErrorKind::TimedOut, "nothing moved between here and the object store for too long")
+    Error::new(ErrorKind::TimedOut, "the connection to the object store was idle for too long")
 }
 
 /// What a reply that a fault gives means to a client.

@@ -148,7 +148,7 @@ impl Parts {
             }
         }
         if self.with_video_channel {
-            builder = builder.with_video_channel();
+            builder = builder.add_video_channel();
         }
         if let Some(organization) = self.organization {
             builder = builder.organization(organization);

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use carium::appointments::{AppointmentId, AppointmentUpdate};
 use carium::documents::{
-    Content, DocumentQuery, DocumentReferenceId, FilePart, NewDocument, Sha256Digest, Source, UploadForm,
+    Content, DocumentQuery, DocumentReferenceId, FilePart, NewDocument, Sha256Digest, UploadForm,
+    UploadSource,
 };
 use carium::patients::{Gender, IndividualGroupId, IndividualId};
 use carium::{Carium, Error, ErrorKind, ListOptions, NewInvitation, RetryPolicy};
@@ -78,7 +79,7 @@ impl Side {
     }
 
     fn new(fake: FakeCarium, sandbox: Option<Sandbox>) -> Self {
-        let policy = RetryPolicy::default().max_attempts(3).delays(Duration::ZERO, Duration::ZERO);
+        let policy = RetryPolicy::default().max_attempts(3).backoff(Duration::ZERO, Duration::ZERO);
         let client = fake.client_builder().retry_policy(policy).build().unwrap();
         // The sandbox knows one from the beginning.
         for number in 1..PRACTITIONERS {
@@ -160,7 +161,7 @@ impl Side {
                 return Ok(written.len());
             }
             Step::File { patient, length } => {
-                let source = Source::bytes(vec![7; length]);
+                let source = UploadSource::bytes(vec![7; length]);
                 let receipt = carium.uploads().upload(self.document(patient), source).await;
                 self.documents.push((receipt.map_err(|error| Seen::from(error.error()))?.id, None));
             }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use carium::documents::{DocumentReferenceId, NewDocument, Source, Uploads};
+use carium::documents::{DocumentReferenceId, NewDocument, UploadSource, Uploads};
 use carium::{Carium, Credentials};
 
 use crate::BenchError;
@@ -40,7 +40,7 @@ fn document() -> Result<NewDocument, BenchError> {
 }
 
 /// Uploads a document with all three calls.
-pub(crate) async fn upload(uploads: &Uploads, source: Source) -> Result<Sum, BenchError> {
+pub(crate) async fn upload(uploads: &Uploads, source: UploadSource) -> Result<Sum, BenchError> {
     Ok(*uploads.upload(document()?, source).await?.sha256.as_bytes())
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use carium::documents::{Source, Uploads};
+use carium::documents::{UploadSource, Uploads};
 use reqwest::multipart::{Form, Part};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -43,7 +43,7 @@ pub(crate) fn run(role: &str, origin: &str, path: &Path, count: usize) -> Result
             let carium = carium_client::client(origin).await?;
             let idle = measure::idle()?;
             let sum = match role {
-                "upload" => carium_client::upload(carium.uploads(), Source::path(path)).await?,
+                "upload" => carium_client::upload(carium.uploads(), UploadSource::path(path)).await?,
                 "download" => carium_client::download(&carium, path).await?,
                 "carium-memory" => {
                     upload_many(Client::Carium(carium.uploads().clone()), path, count, false).await?
@@ -111,8 +111,8 @@ async fn upload_many(client: Client, path: &Path, count: usize, files: bool) -> 
                 match &client {
                     Client::Carium(uploads) => {
                         let source = file.map_or_else(
-                            || Source::bytes(&server::pattern()[..SMALL_DOCUMENT]),
-                            Source::path,
+                            || UploadSource::bytes(&server::pattern()[..SMALL_DOCUMENT]),
+                            UploadSource::path,
                         );
                         sum = carium_client::upload(uploads, source).await?;
                     }

@@ -8,8 +8,8 @@ use super::{
     Appointment, AppointmentStatus, AppointmentType, AppointmentUpdate, Appointments, NewAppointment,
     Practitioner,
 };
+use crate::api_result;
 use crate::error::Error;
-use crate::outcome;
 use crate::page::{Items, ListOptions, PageCursor, items};
 
 /// The implementation of [`Appointments`] for the Carium API.
@@ -46,12 +46,14 @@ impl Appointments for ApiAppointments {
         let data = types::required::CreateAppointmentData { attributes: appointment.0 }.into();
         let body = types::required::CreateAppointmentRequest { data };
         let result = self.client.create_appointment().body(body).send().await;
-        outcome::of(&operations::CREATE_APPOINTMENT, result).map(|(document, _)| document.data.id)
+        api_result::convert_result(&operations::CREATE_APPOINTMENT, result)
+            .map(|(document, _)| document.data.id)
     }
 
     async fn get(&self, id: AppointmentId) -> Result<Appointment, Error> {
         let result = self.client.get_appointment().id(id).send().await;
-        outcome::of(&operations::GET_APPOINTMENT, result).map(|(document, _)| document.data.into())
+        api_result::convert_result(&operations::GET_APPOINTMENT, result)
+            .map(|(document, _)| document.data.into())
     }
 
     async fn update(&self, id: AppointmentId, update: AppointmentUpdate) -> Result<Appointment, Error> {
@@ -59,13 +61,13 @@ impl Appointments for ApiAppointments {
         let data = types::required::UpdateAppointmentData { attributes: update.0 }.into();
         let body = types::required::UpdateAppointmentRequest { data };
         let call = self.client.update_appointment().id(id).body(body);
-        outcome::of(&operations::UPDATE_APPOINTMENT, call.send().await)
+        api_result::convert_result(&operations::UPDATE_APPOINTMENT, call.send().await)
             .map(|(document, _)| document.data.into())
     }
 
     async fn delete(&self, id: AppointmentId) -> Result<(), Error> {
         let result = self.client.delete_appointment().id(id).send().await;
-        outcome::of(&operations::DELETE_APPOINTMENT, result).map(drop)
+        api_result::convert_result(&operations::DELETE_APPOINTMENT, result).map(drop)
     }
 
     fn practitioners(&self, options: ListOptions) -> Items<Practitioner> {

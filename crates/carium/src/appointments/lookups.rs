@@ -5,19 +5,19 @@ use carium_api::types::{
     PractitionerList,
 };
 
-use crate::lookups::named;
+use crate::lookups::lookup_type;
 
-named! {
+lookup_type! {
     /// A practitioner with whom appointments can be booked.
     ///
     /// `Debug` does not show the name, because it is a person's name.
     Practitioner, PractitionerId, PractitionerList, false
 }
-named! {
+lookup_type! {
     /// A status that an appointment can have.
     AppointmentStatus, AppointmentStatusId, AppointmentStatusList, true
 }
-named! {
+lookup_type! {
     /// A type that an appointment can have.
     AppointmentType, AppointmentTypeId, AppointmentTypeList, true
 }

@@ -98,7 +98,7 @@ impl NewAppointmentBuilder {
     }
 
     /// Sets the start and the end, either of which may be unknown.
-    pub(crate) fn between_as_known(mut self, start: Option<DateTime>, end: Option<DateTime>) -> Self {
+    pub(crate) fn between_optional(mut self, start: Option<DateTime>, end: Option<DateTime>) -> Self {
         (self.start, self.end) = (start, end);
         self
     }
@@ -107,7 +107,7 @@ impl NewAppointmentBuilder {
     ///
     /// It cannot be combined with [`guest_url`](Self::guest_url) and [`host_url`](Self::host_url).
     #[must_use]
-    pub fn with_video_channel(mut self) -> Self {
+    pub fn add_video_channel(mut self) -> Self {
         self.with_video_channel = true;
         self
     }

@@ -8,7 +8,7 @@ use carium_api::types::OrganizationId;
 use carium_api::{BaseUrl, Client, Transport};
 
 use super::Carium;
-use crate::documents::{HttpTransfers, Transfers, Tries};
+use crate::documents::{HttpTransfers, TransferRetries, Transfers};
 use crate::error::{Error, ErrorKind};
 use crate::problem::Problem;
 use crate::session::{Clock, Credentials, Session};
@@ -295,7 +295,7 @@ impl CariumBuilder {
             let client = build_http_client(configure(self.transfer_http_client).http1_only())?;
             Arc::new(HttpTransfers::new(client, self.transfer_idle_timeout.min(MAX_TIMEOUT), is_plain_http))
         };
-        let tries = Tries::new(settings.retry_policy.clone(), Arc::clone(&settings.random));
+        let retries = TransferRetries::new(settings.retry_policy.clone(), Arc::clone(&settings.random));
         let budget = Arc::new(RetryBudget::new());
         let session = Session::new(
             credentials,
@@ -311,7 +311,7 @@ impl CariumBuilder {
             session,
             self.organization,
             transfers,
-            tries,
+            retries,
         ))
     }
 

@@ -6,8 +6,8 @@ use carium_api::{Attribute, Client, ClientCaredbExt as _, Secret, operations};
 use futures_util::{StreamExt as _, stream};
 
 use super::{CreatedDocument, Document, DocumentClass, DocumentQuery, Documents, NewDocument, UploadForm};
+use crate::api_result;
 use crate::error::{Error, ErrorKind};
-use crate::outcome;
 use crate::page::{Items, ListOptions, PageCursor, items};
 use crate::problem::Problem;
 
@@ -81,7 +81,8 @@ impl Documents for ApiDocuments {
         let data = types::required::CreateDocumentReferenceData { attributes: document.0 }.into();
         let body = types::required::CreateDocumentReferenceRequest { data };
         let call = self.client.create_document_reference().body(body);
-        let (response, _) = outcome::of(&operations::CREATE_DOCUMENT_REFERENCE, call.send().await)?;
+        let (response, _) =
+            api_result::convert_result(&operations::CREATE_DOCUMENT_REFERENCE, call.send().await)?;
         let attributes = response.data.attributes.into_known();
         let upload_info = attributes.and_then(|attributes| attributes.upload_info.into_known());
         Ok(CreatedDocument { id: response.data.id, form: upload_info.and_then(upload_form) })
@@ -89,7 +90,7 @@ impl Documents for ApiDocuments {
 
     async fn process(&self, id: DocumentReferenceId) -> Result<(), Error> {
         let result = self.client.process_upload().id(id).send().await;
-        match outcome::of(&operations::PROCESS_UPLOAD, result) {
+        match api_result::convert_result(&operations::PROCESS_UPLOAD, result) {
             Err(error) if is_already_processed(&error) => Ok(()),
             result => result.map(drop),
         }
@@ -97,7 +98,7 @@ impl Documents for ApiDocuments {
 
     async fn download_info(&self, id: DocumentReferenceId) -> Result<Secret, Error> {
         let result = self.client.get_download_info().id(id).send().await;
-        let (response, _) = outcome::of(&operations::GET_DOWNLOAD_INFO, result)?;
+        let (response, _) = api_result::convert_result(&operations::GET_DOWNLOAD_INFO, result)?;
         download_url(response.data.attributes)
     }
 }

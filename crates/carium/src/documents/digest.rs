@@ -27,7 +27,7 @@ impl Sha256Digest {
     }
 
     /// Returns the digest of the bytes that a hasher has received so far.
-    pub(crate) fn so_far(hasher: &Sha256) -> Self {
+    pub(crate) fn from_hasher(hasher: &Sha256) -> Self {
         Self(hasher.clone().finalize().into())
     }
 

@@ -55,10 +55,10 @@ pub struct Downloads(DocumentServices);
 impl Downloads {
     /// Combines a service and an object store: a client's, fakes, or one of each.
     pub fn new(documents: Arc<dyn Documents>, transfers: Arc<dyn Transfers>) -> Self {
-        Self::over(DocumentServices::new(documents, transfers))
+        Self::from_services(DocumentServices::new(documents, transfers))
     }
 
-    pub(crate) fn over(services: DocumentServices) -> Self {
+    pub(crate) fn from_services(services: DocumentServices) -> Self {
         Self(services)
     }
 
@@ -66,7 +66,7 @@ impl Downloads {
     /// [`RetryPolicy::default`] if these downloads were created with [`Downloads::new`].
     #[must_use]
     pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
-        self.0.tries = self.0.tries.with_policy(policy);
+        self.0.retries = self.0.retries.with_policy(policy);
         self
     }
 

@@ -197,7 +197,7 @@ impl BackgroundHasher {
     /// Returns the digest of all pieces so far. More can be added afterwards.
     pub(super) async fn digest(&self) -> Result<Sha256Digest, Error> {
         let hasher = self.take().await?;
-        let digest = Sha256Digest::so_far(&hasher);
+        let digest = Sha256Digest::from_hasher(&hasher);
         self.put_back(hasher);
         Ok(digest)
     }

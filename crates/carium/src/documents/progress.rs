@@ -10,7 +10,7 @@ use tokio::sync::watch;
 /// The stage of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Stage {
+pub enum TransferStage {
     /// Requesting a document reference and its form, or a download URL, from the service.
     Preparing,
     /// Transferring the bytes of the file.
@@ -18,7 +18,7 @@ pub enum Stage {
     /// An upload is processed by the service, or a downloaded file is synced and renamed.
     Finishing,
     /// Completed.
-    Done,
+    Completed,
 }
 
 /// The progress of a transfer.
@@ -26,7 +26,7 @@ pub enum Stage {
 #[non_exhaustive]
 pub struct Progress {
     /// The current stage.
-    pub stage: Stage,
+    pub stage: TransferStage,
     /// Bytes of the file that were passed to the connection or received from it. Restarts at 0 if the file has to
     /// be sent again.
     pub bytes: u64,
@@ -90,13 +90,14 @@ pub(super) struct Canceled;
 
 impl ProgressReporter {
     pub(super) fn new() -> (Self, TransferHandle) {
-        let (progress, watched) = watch::channel(Progress { stage: Stage::Preparing, bytes: 0, total: None });
+        let (progress, watched) =
+            watch::channel(Progress { stage: TransferStage::Preparing, bytes: 0, total: None });
         let (cancel, canceled) = watch::channel(false);
         let handle = TransferHandle { progress: watched, cancel: Arc::new(cancel) };
         (Self { progress: Arc::new(progress), canceled, generation: Arc::default() }, handle)
     }
 
-    pub(super) fn set_stage(&self, stage: Stage) {
+    pub(super) fn set_stage(&self, stage: TransferStage) {
         self.generation.fetch_add(1, Ordering::Relaxed);
         self.progress.send_modify(|progress| progress.stage = stage);
     }
@@ -104,7 +105,7 @@ impl ProgressReporter {
     /// Starts an attempt to transfer bytes, at this position in the file. Bytes that an earlier attempt still
     /// reports are ignored.
     pub(super) fn start_attempt(&self, position: u64, total: Option<u64>) -> AttemptProgress {
-        let stage = Stage::Transferring;
+        let stage = TransferStage::Transferring;
         self.progress.send_modify(|progress| *progress = Progress { stage, bytes: position, total });
         let generation = self.generation.fetch_add(1, Ordering::Relaxed) + 1;
         AttemptProgress { reporter: self.clone(), generation }

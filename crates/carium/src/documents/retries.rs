@@ -10,7 +10,7 @@ use crate::transport::RetryPolicy;
 
 /// Decides whether and when a transfer is retried, and counts its attempts.
 #[derive(Clone)]
-pub(crate) struct Tries {
+pub(crate) struct TransferRetries {
     policy: RetryPolicy,
     random: Arc<dyn Fn() -> f64 + Send + Sync>,
     /// Attempts in a row that failed without moving any bytes.
@@ -21,13 +21,13 @@ pub(crate) struct Tries {
 /// would limit it otherwise.
 const MAX_RETRY_DELAY: Duration = Duration::from_mins(5);
 
-impl Default for Tries {
+impl Default for TransferRetries {
     fn default() -> Self {
         Self::new(RetryPolicy::default(), Arc::new(fastrand::f64))
     }
 }
 
-impl Tries {
+impl TransferRetries {
     pub(crate) fn new(policy: RetryPolicy, random: Arc<dyn Fn() -> f64 + Send + Sync>) -> Self {
         Self { policy, random, failed_attempts: 0 }
     }

@@ -17,7 +17,7 @@ use futures_util::stream::{Stream, StreamExt as _};
 use tokio::sync::watch;
 
 pub use result::{UploadError, UploadReceipt};
-pub use source::Source;
+pub use source::UploadSource;
 pub use state::{UploadStage, UploadState};
 
 use super::progress::{Progress, ProgressReporter, TransferHandle};
@@ -29,10 +29,10 @@ use pipeline::UploadPipeline;
 /// Uploads documents. An upload creates a document reference, posts the file and asks the service to process it.
 ///
 /// ```no_run
-/// use carium::documents::{NewDocument, Source, Uploads};
+/// use carium::documents::{NewDocument, UploadSource, Uploads};
 ///
 /// # async fn run(uploads: &Uploads, document: NewDocument) -> Result<(), Box<dyn std::error::Error>> {
-/// let upload = uploads.upload(document.clone(), Source::path("scans/letter.pdf"));
+/// let upload = uploads.upload(document.clone(), UploadSource::path("scans/letter.pdf"));
 /// let handle = upload.handle();
 /// tokio::spawn(async move {
 ///     let mut progress = handle.watch();
@@ -45,7 +45,7 @@ use pipeline::UploadPipeline;
 ///     // Completed stages are not executed again.
 ///     Err(error) => {
 ///         println!("{error}");
-///         uploads.resume(error.into_state(), document, Source::path("scans/letter.pdf")).await?
+///         uploads.resume(error.into_state(), document, UploadSource::path("scans/letter.pdf")).await?
 ///     }
 /// };
 /// println!("{} bytes, SHA-256 {}", receipt.size, receipt.sha256);
@@ -58,15 +58,15 @@ pub struct Uploads(DocumentServices);
 impl Uploads {
     /// Combines a service and an object store: a client's, fakes, or one of each.
     pub fn new(documents: Arc<dyn Documents>, transfers: Arc<dyn Transfers>) -> Self {
-        Self::over(DocumentServices::new(documents, transfers))
+        Self::from_services(DocumentServices::new(documents, transfers))
     }
 
-    pub(crate) fn over(services: DocumentServices) -> Self {
+    pub(crate) fn from_services(services: DocumentServices) -> Self {
         Self(services)
     }
 
     /// Uploads a document. No request is sent before the future is polled.
-    pub fn upload(&self, document: NewDocument, source: Source) -> Upload {
+    pub fn upload(&self, document: NewDocument, source: UploadSource) -> Upload {
         self.resume(UploadState::default(), document, source)
     }
 
@@ -75,7 +75,7 @@ impl Uploads {
     /// Completed stages are not executed again: an uploaded file is not sent again, and a reference is reused while
     /// its form is valid. If the form has expired, a new reference is created, and the receipt lists the old one as
     /// an orphan.
-    pub fn resume(&self, state: UploadState, document: NewDocument, source: Source) -> Upload {
+    pub fn resume(&self, state: UploadState, document: NewDocument, source: UploadSource) -> Upload {
         let (reporter, handle) = ProgressReporter::new();
         let state = SharedState(Arc::new(Mutex::new(state)));
         let pipeline = UploadPipeline {
@@ -93,7 +93,7 @@ impl Uploads {
     /// [`RetryPolicy::default`] if these uploads were created with [`Uploads::new`].
     #[must_use]
     pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
-        self.0.tries = self.0.tries.with_policy(policy);
+        self.0.retries = self.0.retries.with_policy(policy);
         self
     }
 
@@ -104,12 +104,12 @@ impl Uploads {
     /// [state store](Upload::state_store) or clone their [handles](Upload::handle) beforehand.
     ///
     /// ```
-    /// use carium::documents::{NewDocument, Source, Uploads};
+    /// use carium::documents::{NewDocument, UploadSource, Uploads};
     /// use futures_util::{Stream, StreamExt as _, stream};
     ///
     /// # async fn run(uploads: &Uploads, scans: Vec<(u32, NewDocument)>) {
     /// let uploads = scans.into_iter().map(|(page, document)| {
-    ///     (page, uploads.upload(document, Source::path(format!("scans/{page}.pdf"))))
+    ///     (page, uploads.upload(document, UploadSource::path(format!("scans/{page}.pdf"))))
     /// });
     /// let mut results = std::pin::pin!(Uploads::upload_all(stream::iter(uploads), 16));
     /// while let Some((page, result)) = results.next().await {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use carium_api::Operation;
 use http::StatusCode;
 
-use super::{Error, ErrorKind, Inner};
+use super::{Error, ErrorInner, ErrorKind};
 use crate::problem::Problem;
 
 /// Constructors for implementations of this crate's traits, such as fakes and wrappers.
@@ -17,9 +17,9 @@ impl Error {
     ///
     /// The message can be logged, so it must not contain values of a request or a response.
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Inner {
+        Self(Box::new(ErrorInner {
             kind,
-            what: message.into(),
+            message: message.into(),
             operation: None,
             status: None,
             request_id: None,
@@ -47,7 +47,7 @@ impl Error {
 
     /// Adds an invalid field.
     ///
-    /// `field` is the name of the field in the API, such as `username`. `message` says what is wrong with it.
+    /// `field` is the name of the field in the API, such as `username`. `message` says message is wrong with it.
     /// Both can be logged.
     #[must_use]
     pub fn with_problem(self, field: &'static str, message: &'static str) -> Self {
@@ -77,17 +77,17 @@ impl Error {
         Self::new(ErrorKind::InvalidInput, message).with(|inner| inner.problems = problems)
     }
 
-    pub(crate) fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut ErrorInner)) -> Self {
         change(&mut self.0);
         self
     }
 
     /// Returns a copy of the error, for another caller that waited for the same result.
-    pub(crate) fn again(&self) -> Self {
+    pub(crate) fn duplicate(&self) -> Self {
         let inner = &self.0;
-        Self(Box::new(Inner {
+        Self(Box::new(ErrorInner {
             kind: inner.kind,
-            what: inner.what.clone(),
+            message: inner.message.clone(),
             operation: inner.operation,
             status: inner.status,
             request_id: inner.request_id.clone(),

@@ -69,13 +69,13 @@ impl StepIdentity {
     /// # Errors
     /// `Io`: the operating system provides no random numbers.
     pub(super) fn fingerprint(&self) -> Result<Fingerprint, Error> {
-        Fingerprint::of(&self.0)
+        Fingerprint::new(&self.0)
     }
 
     /// Checks whether a step with this identity can continue from an entry: the entry has the same requested
     /// values, or its step was certainly not applied.
     pub(super) fn is_compatible_with(&self, entry: &LedgerEntry) -> bool {
-        !entry.is_bound_to_request() || entry.request().is_of(&self.0)
+        !entry.is_bound_to_request() || entry.request().matches_texts(&self.0)
     }
 }
 

@@ -23,8 +23,8 @@ use crate::error::Error;
 ///
 /// The trait is designed for a database table that several processes share. The key consists of the row key and the
 /// step (in its [`Display`](std::fmt::Display) form). The entry is stored as JSON, with its
-/// [version](LedgerEntry::mark) in a column of its own. [`insert`](Self::insert) is then `INSERT … ON CONFLICT DO
-/// NOTHING`, and [`replace`](Self::replace) is `UPDATE … WHERE version = …`.
+/// [version](LedgerEntry::version) in a column of its own. [`insert`](Self::insert) is then `INSERT … ON CONFLICT DO
+/// NOTHING`, and [`compare_and_swap`](Self::compare_and_swap) is `UPDATE … WHERE version = …`.
 ///
 /// # Errors
 /// A method fails if the underlying store fails. The caller does not rely on whether a failed write was applied.
@@ -47,7 +47,7 @@ pub trait Ledger: Send + Sync {
     /// Replaces the entry of a step if its current version is `expected`. The operation is atomic (compare-and-swap).
     ///
     /// Returns whether the entry was replaced. `false` means that the step has no entry or one with another version.
-    async fn replace(
+    async fn compare_and_swap(
         &self,
         row: &RowKey,
         step: &Step,
@@ -63,6 +63,6 @@ pub trait Ledger: Send + Sync {
 pub(super) fn ledger_error(error: Error) -> Error {
     error.with(|inner| {
         inner.may_have_been_applied = false;
-        inner.what = format!("the ledger failed: {}", inner.what).into();
+        inner.message = format!("the ledger failed: {}", inner.message).into();
     })
 }

@@ -8,7 +8,7 @@ use futures_util::stream::{StreamExt as _, TryStreamExt as _};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::Services;
+use super::OnboardingServices;
 use crate::error::{Error, ErrorKind};
 use crate::page::{Items, ListOptions};
 use crate::problem::Problem;
@@ -49,7 +49,7 @@ impl LookupCache {
     /// - Errors of listing.
     pub(super) async fn resolve_id(
         &self,
-        services: &Services,
+        services: &OnboardingServices,
         list: LookupList,
         text: &IdOrName,
         path: &str,
@@ -86,7 +86,7 @@ impl CachedList {
         self.entries.iter().filter(|(_, each)| each == name).map(|(id, _)| *id).collect()
     }
 
-    async fn fetch(services: &Services, list: LookupList) -> Result<Self, Error> {
+    async fn fetch(services: &OnboardingServices, list: LookupList) -> Result<Self, Error> {
         let all = ListOptions::default();
         let items: Items<(Uuid, Option<String>)> = match list {
             LookupList::DocumentClasses => {

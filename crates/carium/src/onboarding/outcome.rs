@@ -136,7 +136,7 @@ pub enum UnknownReason {
     ///
     /// In the second case, the document may have existed before. Open each candidate before removing it and before
     /// resolving the step with its ID.
-    SeveralMatches,
+    AmbiguousMatch,
     /// The patient's documents could not be listed, so it is unknown whether this one exists.
     LookupFailed,
 }
@@ -200,7 +200,7 @@ impl OnboardingOutcome {
     }
 
     /// Returns the reports on the steps whose outcome is unknown.
-    pub fn unknown(&self) -> impl Iterator<Item = &StepReport> {
+    pub fn unknown_steps(&self) -> impl Iterator<Item = &StepReport> {
         self.steps.iter().filter(|report| matches!(report.result, StepOutcome::Unknown(_)))
     }
 

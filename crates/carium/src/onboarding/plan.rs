@@ -95,7 +95,7 @@ impl Plan {
     pub(super) fn require_complete(self) -> Result<Self, Error> {
         let documents = self.documents.values().filter_map(|inputs| inputs.as_ref().err());
         let appointment = self.appointment.iter().filter_map(|inputs| inputs.as_ref().err());
-        match combine_errors(documents.chain(appointment).map(Error::again).collect()) {
+        match combine_errors(documents.chain(appointment).map(Error::duplicate).collect()) {
             None => Ok(self),
             Some(error) => Err(error),
         }
@@ -145,7 +145,7 @@ impl Onboarding {
                 .zip(located)
                 .map(|(index, file)| (*index, file.map_err(|message| invalid_path(index, message))))
                 .collect(),
-            Err(error) => documents.iter().map(|index| (*index, Err(error.again()))).collect(),
+            Err(error) => documents.iter().map(|index| (*index, Err(error.duplicate()))).collect(),
         }
     }
 

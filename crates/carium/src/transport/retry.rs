@@ -59,7 +59,7 @@ use super::retry_after::retry_after;
 ///
 /// let policy = RetryPolicy::default()
 ///     .max_attempts(3)
-///     .delays(Duration::from_millis(500), Duration::from_secs(5));
+///     .backoff(Duration::from_millis(500), Duration::from_secs(5));
 /// let builder = Carium::builder().retry_policy(policy);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
@@ -100,7 +100,7 @@ impl RetryPolicy {
     ///
     /// The defaults are 200 ms and 10 s. Values above 24 hours count as 24 hours.
     #[must_use]
-    pub fn delays(mut self, initial: Duration, max: Duration) -> Self {
+    pub fn backoff(mut self, initial: Duration, max: Duration) -> Self {
         (self.initial_delay, self.max_delay) = (initial.min(DELAY_LIMIT), max.min(DELAY_LIMIT));
         self
     }

@@ -23,8 +23,8 @@ use carium::documents::{
     DownloadResponse, FilePart, NewDocument, Transfers, UploadForm,
 };
 use carium::onboarding::{
-    EntryVersion, Ledger, LedgerEntry, MemoryLedger, Onboarding, OnboardingRequest, OnboardingRow, RowKey,
-    Services, Step,
+    EntryVersion, Ledger, LedgerEntry, MemoryLedger, Onboarding, OnboardingRequest, OnboardingRow,
+    OnboardingServices, RowKey, Step,
 };
 use carium::patients::{IndividualId, NewPatient, Patients};
 use carium::{Error, ErrorKind, Invitations, Items, ListOptions, NewInvitation, Secret};
@@ -143,7 +143,7 @@ impl FaultHarness {
     }
 
     pub(crate) fn onboarding(&self, folder: &Path) -> Onboarding {
-        let services = Services {
+        let services = OnboardingServices {
             patients: Arc::new(self.clone()),
             invitations: Arc::new(self.clone()),
             appointments: Arc::new(self.clone()),
@@ -349,7 +349,7 @@ impl Ledger for FaultHarness {
             .await
     }
 
-    async fn replace(
+    async fn compare_and_swap(
         &self,
         row: &RowKey,
         step: &Step,
@@ -358,7 +358,7 @@ impl Ledger for FaultHarness {
     ) -> Result<bool, Error> {
         self.call_with_fault(
             &format!("ledger compare_and_swap {step}"),
-            self.memory_ledger().replace(row, step, expected, entry),
+            self.memory_ledger().compare_and_swap(row, step, expected, entry),
         )
         .await
     }

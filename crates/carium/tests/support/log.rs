@@ -16,7 +16,7 @@ pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
     /// Starts to capture the output of all crates and threads, at level TRACE. Can be called once per process.
-    pub(crate) fn of_everything() -> Self {
+    pub(crate) fn capture_all() -> Self {
         let log = Self::default();
         let writer = log.clone();
         let subscriber = tracing_subscriber::fmt()
@@ -45,7 +45,7 @@ impl io::Write for Log {
 }
 
 /// Returns the `Display` and `Debug` output of an error, its problems and its sources.
-pub(crate) fn printed(error: &(dyn StdError + 'static)) -> String {
+pub(crate) fn all_output(error: &(dyn StdError + 'static)) -> String {
     let mut text = format!("{error} {error:?} {error:#?}");
     if let Some(error) = error.downcast_ref::<carium::Error>() {
         text.push_str(&format!(" {:?}", error.problems()));
@@ -59,7 +59,7 @@ pub(crate) fn printed(error: &(dyn StdError + 'static)) -> String {
 }
 
 /// Asserts that no text contains a canary.
-pub(crate) fn assert_free_of(canaries: &[&str], texts: &[&str]) {
+pub(crate) fn assert_contains_none(canaries: &[&str], texts: &[&str]) {
     for text in texts {
         for canary in canaries {
             let context = text.find(canary).map(|at| {

@@ -7,11 +7,11 @@
     reason = "tests panic to fail, and each test file uses only some of the helpers"
 )]
 
-pub(crate) mod clinic;
+pub(crate) mod document_fixture;
 pub(crate) mod fault_injection;
+pub(crate) mod faulty_documents;
 pub(crate) mod http_service;
 pub(crate) mod log;
-pub(crate) mod record;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -30,9 +30,9 @@ pub(crate) const ORGANIZATION: &str = "8d25a2a6-8219-40d1-a34f-c24ec69f4f72";
 
 /// How the service handles a request.
 #[derive(Clone, Debug)]
-pub(crate) enum Step {
+pub(crate) enum Behavior {
     /// Responds with a status, headers and a body.
-    Answer(u16, Vec<(&'static str, String)>, Value),
+    Respond(u16, Vec<(&'static str, String)>, Value),
     /// Fails before the request is sent.
     NotSent,
     /// Receives the request and closes the connection.
@@ -40,16 +40,16 @@ pub(crate) enum Step {
     /// Receives the request and never responds.
     Silent,
     /// Waits, then handles the request in another way.
-    Later(Duration, Box<Step>),
+    Later(Duration, Box<Behavior>),
 }
 
-impl Step {
+impl Behavior {
     pub(crate) fn status(status: u16) -> Self {
-        Self::Answer(status, Vec::new(), json!({}))
+        Self::Respond(status, Vec::new(), json!({}))
     }
 
     pub(crate) fn body(body: Value) -> Self {
-        Self::Answer(200, Vec::new(), body)
+        Self::Respond(200, Vec::new(), body)
     }
 
     /// A successful response to the operation, as in the spec.
@@ -63,9 +63,9 @@ impl Step {
 
     pub(crate) fn with_header(self, name: &'static str, value: impl Into<String>) -> Self {
         match self {
-            Self::Answer(status, mut headers, body) => {
+            Self::Respond(status, mut headers, body) => {
                 headers.push((name, value.into()));
-                Self::Answer(status, headers, body)
+                Self::Respond(status, headers, body)
             }
             other => other,
         }
@@ -85,7 +85,7 @@ pub(crate) struct ReceivedRequest {
 
 /// Returns how to handle a request. The second argument is the number of earlier requests for the same
 /// operation.
-type Handler = dyn Fn(&ReceivedRequest, usize) -> Step + Send + Sync;
+type Handler = dyn Fn(&ReceivedRequest, usize) -> Behavior + Send + Sync;
 
 pub(crate) struct Service {
     start: Instant,
@@ -96,7 +96,7 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) fn new(
-        handler: impl Fn(&ReceivedRequest, usize) -> Step + Send + Sync + 'static,
+        handler: impl Fn(&ReceivedRequest, usize) -> Behavior + Send + Sync + 'static,
     ) -> Arc<Self> {
         Arc::new(Self {
             start: Instant::now(),
@@ -108,22 +108,22 @@ impl Service {
 
     /// A service that accepts every sign-in and handles the other requests of each operation by these steps, in
     /// order. The last step is used for all further requests.
-    pub(crate) fn script(steps: impl IntoIterator<Item = Step>) -> Arc<Self> {
+    pub(crate) fn script(steps: impl IntoIterator<Item = Behavior>) -> Arc<Self> {
         let steps: VecDeque<_> = steps.into_iter().collect();
         Self::new(move |request, earlier| match request.operation {
-            "login" => Step::body(json!({"access-token": format!("token-{earlier}")})),
+            "login" => Behavior::body(json!({"access-token": format!("token-{earlier}")})),
             _ => steps.get(earlier.min(steps.len() - 1)).unwrap().clone(),
         })
     }
 
     /// All requests, in the order in which they were received.
-    pub(crate) fn seen(&self) -> Vec<ReceivedRequest> {
+    pub(crate) fn requests(&self) -> Vec<ReceivedRequest> {
         self.requests.lock().unwrap().clone()
     }
 
     /// The times at which the requests for an operation were received.
     pub(crate) fn times(&self, operation: &str) -> Vec<Duration> {
-        let requests = self.seen();
+        let requests = self.requests();
         let of_operation = requests.iter().filter(|request| request.operation == operation);
         of_operation.map(|request| request.received_at).collect()
     }
@@ -178,21 +178,21 @@ impl Transport for Service {
         };
         let mut step = (self.handler)(&received, earlier);
         self.requests.lock().unwrap().push(received);
-        while let Step::Later(delay, next) = step {
+        while let Behavior::Later(delay, next) = step {
             sleep(delay).await;
             step = *next;
         }
         match step {
-            Step::Answer(status, headers, body) => {
+            Behavior::Respond(status, headers, body) => {
                 let mut response = Response::builder().status(status);
                 for (name, value) in headers {
                     response = response.header(name, value);
                 }
                 Ok(response.body(body.to_string().into()).unwrap())
             }
-            Step::NotSent => Err(TransportFailure::not_sent("no route").into()),
-            Step::Lost => Err(TransportFailure::lost("reset").into()),
-            Step::Silent | Step::Later(..) => {
+            Behavior::NotSent => Err(TransportFailure::not_sent("no route").into()),
+            Behavior::Lost => Err(TransportFailure::lost("reset").into()),
+            Behavior::Silent | Behavior::Later(..) => {
                 sleep(Duration::from_hours(24)).await;
                 Err(TransportFailure::lost("no response within a day").into())
             }

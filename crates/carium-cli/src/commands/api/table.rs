@@ -4,7 +4,7 @@ use carium::api::Operation;
 
 /// What there is to know of an operation before it is called.
 #[derive(Debug)]
-pub(crate) struct Command {
+pub(crate) struct OperationCommand {
     pub(crate) operation: &'static Operation,
     pub(crate) summary: &'static str,
     pub(crate) description: &'static str,
@@ -20,7 +20,7 @@ pub(crate) struct Command {
 pub(crate) struct Parameter {
     pub(crate) name: &'static str,
     pub(crate) flag: &'static str,
-    pub(crate) place: Place,
+    pub(crate) location: ParameterLocation,
     pub(crate) required: bool,
     /// What its value is called in the help: `ID`, `NUMBER` or `TEXT`.
     pub(crate) value: &'static str,
@@ -30,7 +30,7 @@ pub(crate) struct Parameter {
 /// Where a parameter stands in a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(dead_code, reason = "which of them there are follows from the spec")]
-pub(crate) enum Place {
+pub(crate) enum ParameterLocation {
     Path,
     Query,
     Header,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use carium::documents::{
-    IndividualId, NewDocument, Source, Upload as Running, UploadError, UploadHandle, UploadReceipt,
+    IndividualId, NewDocument, Upload as Running, UploadError, UploadHandle, UploadReceipt, UploadSource,
     UploadStage, Uploads,
 };
 use clap::Args;
@@ -148,7 +148,7 @@ impl Upload {
         if !file.is_file() {
             return Err(CliError::new(Exit::InvalidInput, "there is no such file").next("check its path"));
         }
-        let source = Source::path(file);
+        let source = UploadSource::path(file);
         // What a sandbox of its own is told ends with it.
         if connection.is_sandbox() {
             let upload = client.uploads().upload(document, source);

@@ -10,7 +10,7 @@ use tracing::Instrument as _;
 
 use super::sink::{DownloadSink, document_changed};
 use super::{DownloadReceipt, DownloadRequest};
-use crate::documents::progress::{Canceled, ProgressReporter, Stage};
+use crate::documents::progress::{Canceled, ProgressReporter, TransferStage};
 use crate::documents::{ByteRange, DocumentServices, DownloadResponse, Sha256Digest};
 use crate::error::{Error, ErrorKind};
 
@@ -31,7 +31,7 @@ pub(super) struct CompleteDownload {
 impl CompleteDownload {
     /// Reports completion and returns the receipt. Called when the sink has been flushed or committed.
     pub(super) fn receipt(self, path: Option<PathBuf>) -> DownloadReceipt {
-        self.reporter.set_stage(Stage::Done);
+        self.reporter.set_stage(TransferStage::Completed);
         DownloadReceipt { size: self.size, sha256: self.sha256, path }
     }
 }
@@ -79,7 +79,7 @@ impl DownloadPipeline {
         let reporter = self.reporter.clone();
         let run = async {
             let size = self.write_all(sink).await?;
-            self.reporter.set_stage(Stage::Finishing);
+            self.reporter.set_stage(TransferStage::Finishing);
             let sha256 = sink.digest().await?;
             match self.request.expected_sha256 {
                 Some(expected) if expected != sha256 => Err(Error::new(
@@ -101,7 +101,7 @@ impl DownloadPipeline {
     /// Writes the whole document to a sink, and reconnects as often as the retry policy permits.
     async fn write_all(&mut self, sink: &mut dyn DownloadSink) -> Result<u64, Error> {
         let mut state = DownloadState::default();
-        let mut retries = self.services.tries.clone();
+        let mut retries = self.services.retries.clone();
         loop {
             let offset_before = state.offset;
             let result = self.run_connection(&mut state, sink).await;
@@ -225,7 +225,7 @@ impl DownloadPipeline {
                 if prefix.remaining > 0 {
                     continue;
                 }
-                if Sha256Digest::so_far(&prefix.hasher) != sink.digest().await? {
+                if Sha256Digest::from_hasher(&prefix.hasher) != sink.digest().await? {
                     return Ok(ConnectionOutcome::Restart);
                 }
                 written_prefix = None;

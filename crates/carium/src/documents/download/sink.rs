@@ -61,7 +61,7 @@ impl<W: AsyncWrite + Send + Unpin> DownloadSink for WriterSink<W> {
     }
 
     async fn digest(&mut self) -> Result<Sha256Digest, Error> {
-        Ok(Sha256Digest::so_far(&self.hasher))
+        Ok(Sha256Digest::from_hasher(&self.hasher))
     }
 
     async fn restart(&mut self) -> Result<(), Error> {

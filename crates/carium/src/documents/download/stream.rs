@@ -108,7 +108,7 @@ impl DownloadSink for ChannelSink {
     }
 
     async fn digest(&mut self) -> Result<Sha256Digest, Error> {
-        Ok(Sha256Digest::so_far(&self.hasher))
+        Ok(Sha256Digest::from_hasher(&self.hasher))
     }
 
     async fn restart(&mut self) -> Result<(), Error> {

@@ -11,10 +11,10 @@ use futures_util::stream::StreamExt as _;
 use tokio::time::{Instant, timeout};
 use tracing::Instrument as _;
 
-use super::source::{OpenSource, Source, already_read};
+use super::source::{OpenSource, UploadSource, already_read};
 use super::state::{UploadPhase, UploadState};
 use super::{SharedState, UploadError, UploadReceipt, UploadStage, UploadStateStore};
-use crate::documents::progress::{AttemptProgress, Canceled, ProgressReporter, Stage};
+use crate::documents::progress::{AttemptProgress, Canceled, ProgressReporter, TransferStage};
 use crate::documents::{
     Content, CreatedDocument, DocumentServices, FilePart, NewDocument, Sha256Digest, UploadForm,
 };
@@ -26,7 +26,7 @@ use crate::problem::Problem;
 pub(super) struct UploadPipeline {
     pub(super) services: DocumentServices,
     pub(super) document: NewDocument,
-    pub(super) source: Source,
+    pub(super) source: UploadSource,
     pub(super) reporter: ProgressReporter,
     pub(super) state: SharedState,
     pub(super) store: Option<Arc<dyn UploadStateStore>>,
@@ -86,7 +86,7 @@ impl UploadPipeline {
                     Err(error) => return Err(error),
                 },
                 UploadPhase::Uploaded { id, size, sha256 } => {
-                    self.reporter.set_stage(Stage::Finishing);
+                    self.reporter.set_stage(TransferStage::Finishing);
                     match self.reporter.unless_canceled(self.services.documents.process(id)).await {
                         Ok(Ok(())) => {}
                         Ok(Err(error)) => {
@@ -102,7 +102,7 @@ impl UploadPipeline {
                     self.enter(UploadPhase::Processed { id, size, sha256 }).await?;
                 }
                 UploadPhase::Processed { id, size, sha256 } => {
-                    self.reporter.set_stage(Stage::Done);
+                    self.reporter.set_stage(TransferStage::Completed);
                     return Ok(UploadReceipt { id, size, sha256, orphans: state.orphans });
                 }
             }
@@ -113,7 +113,7 @@ impl UploadPipeline {
     /// another document, even of another patient.
     fn check_state(&self) -> Result<(), Error> {
         match self.state.get().document {
-            Some(fingerprint) if !fingerprint.is_of(&fingerprint_texts(&self.document)) => {
+            Some(fingerprint) if !fingerprint.matches_texts(&fingerprint_texts(&self.document)) => {
                 let message = "the upload state belongs to another document";
                 Err(Error::new(ErrorKind::InvalidInput, message))
             }
@@ -122,7 +122,7 @@ impl UploadPipeline {
     }
 
     async fn create_reference(&mut self) -> Result<(), Error> {
-        self.reporter.set_stage(Stage::Preparing);
+        self.reporter.set_stage(TransferStage::Preparing);
         if let Err(error) = self.enter(UploadPhase::Creating).await {
             // The request has not been sent, so its outcome is not unknown.
             self.reset_unsent_creation();
@@ -180,7 +180,7 @@ impl UploadPipeline {
         if state.stage() == UploadStage::New {
             state.document = None;
         } else if state.document.is_none() {
-            state.document = Some(Fingerprint::of(&fingerprint_texts(&self.document))?);
+            state.document = Some(Fingerprint::new(&fingerprint_texts(&self.document))?);
         }
         self.save(state).await
     }
@@ -194,7 +194,7 @@ impl UploadPipeline {
 
     /// Posts the file and retries transient failures.
     async fn post_with_retries(&mut self, form: &UploadForm) -> Result<(u64, Sha256Digest), Error> {
-        let mut retries = self.services.tries.clone();
+        let mut retries = self.services.retries.clone();
         retries.reset();
         loop {
             if !self.source.is_available() {

@@ -24,7 +24,7 @@ use crate::error::{Error, ErrorKind};
 /// A path or bytes can be read again, so a failed attempt is retried. A reader can be read only once, unless it has
 /// at most 256 KiB and is kept in memory: if a transfer fails after its first byte was read, the upload ends with an
 /// error and can be resumed with a new source.
-pub struct Source(SourceKind);
+pub struct UploadSource(SourceKind);
 
 enum SourceKind {
     Path(PathBuf),
@@ -67,7 +67,7 @@ impl SourceDigest {
     }
 }
 
-impl Source {
+impl UploadSource {
     /// Reads the file at a path. The file is opened when its transfer starts and must not change while it is read.
     pub fn path(path: impl Into<PathBuf>) -> Self {
         Self(SourceKind::Path(path.into()))
@@ -121,14 +121,14 @@ impl Source {
     }
 }
 
-impl fmt::Debug for Source {
+impl fmt::Debug for UploadSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match &self.0 {
             SourceKind::Path(_) => "path",
             SourceKind::Bytes(_) => "bytes",
             SourceKind::Reader { .. } => "reader",
         };
-        write!(f, "Source({kind} {})", Redacted::Phi)
+        write!(f, "UploadSource({kind} {})", Redacted::Phi)
     }
 }
 

@@ -31,7 +31,7 @@ impl EntryVersion {
     /// # Errors
     /// [`Io`](ErrorKind::Io): the operating system provides no random numbers.
     pub(crate) fn new_run() -> Result<Self, Error> {
-        Ok(Self { run: random::bits()?, count: 0 })
+        Ok(Self { run: random::secure_u128()?, count: 0 })
     }
 
     /// Returns the next version of the same run.
@@ -189,7 +189,7 @@ impl LedgerEntry {
     }
 
     /// Returns the version of the entry.
-    pub fn mark(&self) -> EntryVersion {
+    pub fn version(&self) -> EntryVersion {
         self.version
     }
 

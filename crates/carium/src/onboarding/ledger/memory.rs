@@ -53,7 +53,7 @@ impl Ledger for MemoryLedger {
         Ok(None)
     }
 
-    async fn replace(
+    async fn compare_and_swap(
         &self,
         row: &RowKey,
         step: &Step,
@@ -62,7 +62,7 @@ impl Ledger for MemoryLedger {
     ) -> Result<bool, Error> {
         let mut rows = self.rows();
         let current = rows.get_mut(row).and_then(|entries| entries.get_mut(step));
-        match current.filter(|current| current.mark() == expected) {
+        match current.filter(|current| current.version() == expected) {
             Some(current) => {
                 *current = entry.clone();
                 Ok(true)

@@ -41,7 +41,8 @@ pub async fn resolve(
     let entry = entries.into_iter().find(|(each, _)| each == step).map(|(_, entry)| entry);
     let entry = entry.ok_or_else(no_unknown_outcome)?;
     let resolved = resolve_entry(step, &entry, resolution)?;
-    let is_replaced = ledger.replace(row, step, entry.mark(), &resolved).await.map_err(ledger_error)?;
+    let is_replaced =
+        ledger.compare_and_swap(row, step, entry.version(), &resolved).await.map_err(ledger_error)?;
     if is_replaced { Ok(()) } else { Err(no_unknown_outcome()) }
 }
 

@@ -153,7 +153,7 @@ fn check_document(
                 Some("attachment-filename" | "attachment-content-type") | None => "path",
                 Some(name) => name,
             };
-            problem.clone().renamed(path_of(name))
+            problem.clone().with_path(path_of(name))
         });
     });
     let path = fields.path.as_deref().and_then(|path| {
@@ -209,9 +209,9 @@ fn check_appointment(
         .practitioner(PractitionerId(nil))
         .appointment_type(AppointmentTypeId(nil))
         .status(AppointmentStatusId(nil))
-        .between_as_known(fields.start_time, fields.end_time);
+        .between_optional(fields.start_time, fields.end_time);
     if fields.add_video_channel == Some(true) {
-        placeholder = placeholder.with_video_channel();
+        placeholder = placeholder.add_video_channel();
     }
     if let Some(url) = &fields.guest_url {
         placeholder = placeholder.guest_url(url);
@@ -221,7 +221,7 @@ fn check_appointment(
     }
     let built = placeholder.build().map_err(|error| {
         add_problems(problems, &error, |problem| {
-            problem.clone().renamed(path_of(problem.field().unwrap_or_default()))
+            problem.clone().with_path(path_of(problem.field().unwrap_or_default()))
         });
     });
     built.ok()?;
@@ -254,7 +254,7 @@ pub(in crate::onboarding) fn appointment_builder(
         .status(status)
         .between(row.start_time, row.end_time);
     if row.add_video_channel {
-        appointment = appointment.with_video_channel();
+        appointment = appointment.add_video_channel();
     }
     macro_rules! set_if_present {
         ($($name:ident),*) => {

@@ -8,7 +8,7 @@ use carium_api::operations::PROCESS_UPLOAD;
 
 use super::document_lookup::DocumentMatch;
 use super::step_ledger::{StepLedger, WriteResult, report, report_if_settled, taken_over};
-use crate::documents::{NewDocument, Source, UploadStage, UploadState, UploadStateStore, Uploads};
+use crate::documents::{NewDocument, UploadSource, UploadStage, UploadState, UploadStateStore, Uploads};
 use crate::error::{Error, ErrorKind};
 use crate::fingerprint::Fingerprint;
 use crate::onboarding::identity::StepIdentity;
@@ -45,7 +45,7 @@ impl DocumentStep<'_> {
                 Some(Ok(DocumentMatch::None)) => stored.start_over(None),
                 Some(Ok(DocumentMatch::One(id))) => stored.start_over(Some(*id)),
                 Some(Ok(DocumentMatch::Ambiguous)) => {
-                    return self.report_unknown(UnknownReason::SeveralMatches, None);
+                    return self.report_unknown(UnknownReason::AmbiguousMatch, None);
                 }
                 Some(Err(failure)) => {
                     return self.report_unknown(UnknownReason::LookupFailed, Some(failure.clone()));
@@ -61,7 +61,7 @@ impl DocumentStep<'_> {
             }
         };
         // If the file is already in the object store, the source is not read.
-        let source = self.file.clone().map_or_else(|| Source::bytes(""), Source::path);
+        let source = self.file.clone().map_or_else(|| UploadSource::bytes(""), UploadSource::path);
         let upload = self.uploads.resume(state, self.document.clone(), source);
         let uploaded = upload.state_store(Arc::<LedgerStateStore>::clone(&store)).await;
         match uploaded {
@@ -142,7 +142,7 @@ impl DocumentStep<'_> {
         }
         // The ledger has either the entry that was written last, or a later one whose write seemed to fail.
         let written =
-            current.map(|current| current.mark()).filter(|version| version.is_same_run(last_version));
+            current.map(|current| current.version()).filter(|version| version.is_same_run(last_version));
         match store.step_ledger().write(written.into_iter().chain([last_version]), &entry).await {
             WriteResult::Written => report(&self.step, result, Some(entry), true),
             // No entry of this run is in the ledger, so the upload has sent nothing.
@@ -270,14 +270,15 @@ impl UploadStateStore for LedgerStateStore {
             }
             // The intent is written without retries: if that fails, the reference is not created.
             Some(current) if state.stage() == UploadStage::Creating => {
-                let replaced = self.ledger.replace(&self.row, &self.step, current.mark(), &entry).await;
+                let replaced =
+                    self.ledger.compare_and_swap(&self.row, &self.step, current.version(), &entry).await;
                 if replaced.map_err(ledger_error)? {
                     WriteResult::Written
                 } else {
                     WriteResult::VersionConflict
                 }
             }
-            Some(current) => self.step_ledger().write([current.mark()], &entry).await,
+            Some(current) => self.step_ledger().write([current.version()], &entry).await,
         };
         match result {
             WriteResult::Written => {

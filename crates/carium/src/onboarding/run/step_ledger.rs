@@ -71,7 +71,7 @@ impl StepLedger<'_> {
                 // otherwise, the step would be unknown to the next run.
                 let not_applied = intent.not_applied();
                 let failure = StepOutcome::Failed((&ledger_error(error)).into());
-                return match self.write([intent.mark()], &not_applied).await {
+                return match self.write([intent.version()], &not_applied).await {
                     WriteResult::Written => self.report(failure, Some(not_applied), true),
                     WriteResult::VersionConflict => self.report(failure, previous.cloned(), true),
                     WriteResult::Failed(_) => self.report(failure, Some(not_applied), false),
@@ -119,7 +119,7 @@ impl StepLedger<'_> {
         let Self { ledger, row, step, .. } = *self;
         let current = match previous {
             None => ledger.insert(row, step, intent).await?.map(Some),
-            Some(previous) if ledger.replace(row, step, previous.mark(), intent).await? => None,
+            Some(previous) if ledger.compare_and_swap(row, step, previous.version(), intent).await? => None,
             Some(_) => Some(self.current_entry().await?),
         };
         // A ledger that retries its writes may report the intent itself as the existing entry.
@@ -139,7 +139,7 @@ impl StepLedger<'_> {
         result: StepOutcome,
         entry: LedgerEntry,
     ) -> StepReport {
-        let written = self.write([intent.mark()], &entry).await;
+        let written = self.write([intent.version()], &entry).await;
         self.report(result, Some(entry), matches!(written, WriteResult::Written))
     }
 
@@ -150,7 +150,7 @@ impl StepLedger<'_> {
         entry: &LedgerEntry,
     ) -> WriteResult {
         // The new version is expected too: a failed attempt may have written the entry.
-        let expected: Vec<EntryVersion> = expected.into_iter().chain([entry.mark()]).collect();
+        let expected: Vec<EntryVersion> = expected.into_iter().chain([entry.version()]).collect();
         let mut delays = WRITE_RETRY_DELAYS.iter();
         loop {
             let error = match self.replace_any(&expected, entry).await {
@@ -173,7 +173,7 @@ impl StepLedger<'_> {
     /// Replaces the current entry if it has one of these versions. Returns whether it was replaced.
     async fn replace_any(&self, expected: &[EntryVersion], entry: &LedgerEntry) -> Result<bool, Error> {
         for version in expected {
-            if self.ledger.replace(self.row, self.step, *version, entry).await? {
+            if self.ledger.compare_and_swap(self.row, self.step, *version, entry).await? {
                 return Ok(true);
             }
         }

@@ -68,7 +68,7 @@ fn in_doubt(reason: UnknownReason) -> &'static str {
         UnknownReason::UsernameTaken => {
             "the username is taken, by this patient or by another: its first creation was not answered"
         }
-        UnknownReason::SeveralMatches => "several documents in the record may be it",
+        UnknownReason::AmbiguousMatch => "several documents in the record may be it",
         UnknownReason::LookupFailed => "the documents of the record could not be listed, to look for it",
         _ => "it is not known whether it was done",
     }

@@ -79,7 +79,7 @@ impl Resolve {
         });
         let row =
             std::pin::pin!(unknown).next().await.ok_or_else(|| self.no_row(queue))?.map_err(of_queue)?;
-        let unknown = row.outcome.iter().flat_map(OnboardingOutcome::unknown);
+        let unknown = row.outcome.iter().flat_map(OnboardingOutcome::unknown_steps);
         let steps: Vec<_> = unknown.map(|report| report.step.clone()).collect();
         match steps.as_slice() {
             [step] => Ok(step.clone()),

@@ -206,7 +206,7 @@ impl<R: AsyncRead + Unpin> AsyncBlocks<R> {
             }
             if let Some(digest) = self.digest.take() {
                 // The receiver may have been dropped.
-                let _ = digest.send(Sha256Digest::so_far(&self.hasher));
+                let _ = digest.send(Sha256Digest::from_hasher(&self.hasher));
             }
         }
         Ok(Some(block.freeze()))

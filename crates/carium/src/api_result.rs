@@ -15,7 +15,7 @@ use crate::transport::{CallReport, FailureCause, RequestUri, TransportFailure, r
 type ApiResult<T> = Result<ResponseValue<T>, carium_api::Error<ErrorDocument>>;
 
 /// Returns the decoded value of a response and the URI that it was requested from.
-pub(crate) fn of<T>(
+pub(crate) fn convert_result<T>(
     operation: &'static Operation,
     result: ApiResult<T>,
 ) -> Result<(T, Option<RequestUri>), Error> {
@@ -110,7 +110,7 @@ fn from_unexpected_response(operation: &'static Operation, response: &Response) 
 fn undecodable_response(operation: &'static Operation, message: &'static str, response: &Response) -> Error {
     let report = report(response.extensions());
     from_status(operation, response.status(), response.headers(), report).with(|inner| {
-        (inner.kind, inner.what) = (ErrorKind::Undecodable, message.into());
+        (inner.kind, inner.message) = (ErrorKind::Undecodable, message.into());
         inner.may_have_been_applied = operation.retry != RetryClass::Safe;
     })
 }

@@ -14,9 +14,9 @@ use carium::{Carium, CariumBuilder, RetryPolicy};
 use carium_mock::object_store::{Object, ObjectStore, PresignPost};
 use serde_json::{Map, Value, json};
 
-use super::{ReceivedRequest, Service, Step};
+use super::{Behavior, ReceivedRequest, Service};
 
-pub(crate) struct Clinic {
+pub(crate) struct DocumentFixture {
     pub(crate) store: ObjectStore,
     pub(crate) service: Arc<Service>,
     pub(crate) presigns: Arc<Mutex<Presigns>>,
@@ -27,7 +27,7 @@ pub(crate) struct Presigns {
     /// The validity of the next forms and URLs, in order. The last one is used for all further ones.
     pub(crate) valid_for: Vec<Duration>,
     /// The maximum size of a file in bytes.
-    pub(crate) at_most: u64,
+    pub(crate) max_bytes: u64,
     /// The parts of the forms and URLs that must not be logged.
     pub(crate) secrets: Vec<String>,
     references: Vec<Value>,
@@ -39,12 +39,12 @@ impl Presigns {
     }
 }
 
-impl Clinic {
+impl DocumentFixture {
     pub(crate) async fn start() -> Self {
         let store = ObjectStore::start().await.unwrap();
         let presigns = Arc::new(Mutex::new(Presigns {
             valid_for: vec![Duration::from_hours(1)],
-            at_most: 64 * 1024 * 1024,
+            max_bytes: 64 * 1024 * 1024,
             secrets: Vec::new(),
             references: Vec::new(),
         }));
@@ -60,7 +60,7 @@ impl Clinic {
         self.service
             .builder()
             .base_url("http://127.0.0.1:1")
-            .retry_policy(RetryPolicy::default().delays(Duration::from_millis(1), Duration::from_millis(2)))
+            .retry_policy(RetryPolicy::default().backoff(Duration::from_millis(1), Duration::from_millis(2)))
             .transfer_idle_timeout(Duration::from_millis(250))
     }
 
@@ -69,7 +69,7 @@ impl Clinic {
     }
 
     /// Adds a document and returns its ID.
-    pub(crate) fn file(&self, object: Object) -> carium::documents::DocumentReferenceId {
+    pub(crate) fn add_document(&self, object: Object) -> carium::documents::DocumentReferenceId {
         let references = &mut self.presigns.lock().unwrap().references;
         let id = id(references.len());
         self.store.put_object(&id, object);
@@ -82,11 +82,11 @@ fn id(index: usize) -> String {
     format!("00000000-0000-4000-8000-{:012}", index + 1)
 }
 
-fn respond(store: &ObjectStore, presigns: &mut Presigns, request: &ReceivedRequest) -> Step {
+fn respond(store: &ObjectStore, presigns: &mut Presigns, request: &ReceivedRequest) -> Behavior {
     // The segments of the path are counted from the end.
     let segment = |index: usize| request.uri.split('?').next().unwrap().split('/').nth_back(index).unwrap();
     match request.operation {
-        "login" => Step::body(json!({"access-token": "canary-token"})),
+        "login" => Behavior::body(json!({"access-token": "canary-token"})),
         "create_document_reference" => {
             let body: Value = serde_json::from_slice(&request.body).unwrap();
             let id = id(presigns.references.len());
@@ -95,7 +95,7 @@ fn respond(store: &ObjectStore, presigns: &mut Presigns, request: &ReceivedReque
             let form = store.presign_post(
                 PresignPost::new(&id)
                     .valid_for(presigns.valid_for())
-                    .content_length_range(0..=presigns.at_most)
+                    .content_length_range(0..=presigns.max_bytes)
                     .field("x-amz-meta-canary", "canary-field"),
             );
             let fields: Map<String, Value> =
@@ -105,16 +105,16 @@ fn respond(store: &ObjectStore, presigns: &mut Presigns, request: &ReceivedReque
                 fields.iter().filter(|(name, _)| is_secret(name)).map(|(_, value)| value.as_str().unwrap());
             presigns.secrets.extend(secrets.map(str::to_owned));
             attributes["upload-info"] = json!({"upload-url": form.url, "upload-data": fields});
-            Step::body(json!({"data": {"id": id, "attributes": attributes}}))
+            Behavior::body(json!({"data": {"id": id, "attributes": attributes}}))
         }
-        "process_upload" => Step::status(202),
+        "process_upload" => Behavior::status(202),
         "get_download_info" => {
             let url = store.presign_get(segment(2), presigns.valid_for());
             presigns.secrets.push(url.split_once('?').unwrap().1.to_owned());
-            Step::body(json!({"data": {"attributes": {"download-url": url}}}))
+            Behavior::body(json!({"data": {"attributes": {"download-url": url}}}))
         }
-        "list_document_references" => Step::body(json!({"data": presigns.references})),
-        "list_document_classes" => Step::body(json!({"data": [
+        "list_document_references" => Behavior::body(json!({"data": presigns.references})),
+        "list_document_classes" => Behavior::body(json!({"data": [
             {"id": super::ID, "attributes": {"name": "Referral letter"}},
         ]})),
         other => panic!("the service does not support {other}"),

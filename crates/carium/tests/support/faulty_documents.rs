@@ -90,7 +90,7 @@ struct Contents {
 }
 
 /// The service and the store.
-pub(crate) struct Record {
+pub(crate) struct FaultyDocuments {
     contents: Mutex<Contents>,
     plan: Box<Plan>,
     on_moved: Mutex<Option<Box<ProgressFn>>>,
@@ -101,7 +101,7 @@ pub(crate) struct Record {
 /// The number of bytes that the store sends or receives at a time.
 pub(crate) const CHUNK: usize = 64 * 1024;
 
-impl Record {
+impl FaultyDocuments {
     pub(crate) fn new(plan: impl Fn(Call, usize) -> Option<Fault> + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self::from_plan(plan))
     }
@@ -125,7 +125,7 @@ impl Record {
         Arc::new(Self { has_versions: !versions, announces_length: !lengths, ..Self::from_plan(plan) })
     }
 
-    pub(crate) fn works() -> Arc<Self> {
+    pub(crate) fn healthy() -> Arc<Self> {
         Self::new(|_, _| None)
     }
 
@@ -148,7 +148,7 @@ impl Record {
     }
 
     /// Adds a document and returns its ID.
-    pub(crate) fn file(&self, content: impl Into<Bytes>) -> DocumentReferenceId {
+    pub(crate) fn add_document(&self, content: impl Into<Bytes>) -> DocumentReferenceId {
         let reference =
             Reference { file: Some(content.into()), is_processed: true, uploads: 1, ..Reference::default() };
         self.add(reference)
@@ -226,7 +226,7 @@ fn stalled() -> Error {
 }
 
 #[async_trait]
-impl Documents for Record {
+impl Documents for FaultyDocuments {
     fn classes(&self, _options: ListOptions) -> Items<DocumentClass> {
         stream::empty().boxed()
     }
@@ -271,7 +271,7 @@ impl Documents for Record {
 }
 
 #[async_trait]
-impl Transfers for Record {
+impl Transfers for FaultyDocuments {
     async fn post(&self, form: &UploadForm, file: FilePart) -> Result<(), Error> {
         let fault = self.fault(Call::Post);
         run_call(fault, false, || ())
