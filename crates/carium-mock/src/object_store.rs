@@ -33,8 +33,8 @@
 //! - Methods other than `GET` and `POST` are rejected before their signature is checked.
 //! - `${filename}` in a key, `success_action_redirect`, `x-amz-meta-` and conditional requests other than `If-Range`
 //!   have no effect.
-//! - A request that can be rejected early receives its response before the whole body is read. The rest of the body is
-//!   read and discarded, so that the client receives the response rather than a connection reset.
+//! - A request that can be rejected early receives its response before the whole body is read. The rest of the body
+//!   is read and discarded, so that the client receives the response rather than a connection reset.
 //!
 //! # Time
 //!
@@ -76,7 +76,8 @@ use crate::listener::Listener;
 /// The default maximum size of an object in bytes.
 const MAX_OBJECT_BYTES: u64 = 64 * 1024 * 1024;
 
-/// An object store that listens on 127.0.0.1. Clones share the same store, which stops when the last clone is dropped.
+/// An object store that listens on 127.0.0.1. Clones share the same store, which stops when the last clone is
+/// dropped.
 #[derive(Clone, Debug)]
 pub struct ObjectStore {
     state: Arc<StoreState>,

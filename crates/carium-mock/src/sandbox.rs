@@ -55,8 +55,8 @@ use crate::spec_check::Violation;
 /// provokes violations on purpose takes them with [`take_violations`](Self::take_violations) and checks them.
 ///
 /// A request that conforms to the spec is not a violation, even if the service rejects it, for example because of a
-/// taken username, an unknown ID or a wrong password. A request that does not conform to the spec is a violation, even
-/// if the service accepts it.
+/// taken username, an unknown ID or a wrong password. A request that does not conform to the spec is a violation,
+/// even if the service accepts it.
 #[derive(Debug)]
 pub struct Sandbox {
     fake: FakeCarium,

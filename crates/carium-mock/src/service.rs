@@ -1,8 +1,8 @@
 //! The service as a state machine: its state, and its response to each operation.
 //!
 //! [`Service`] implements the client's transport interface, so it maps an `http::Request` to an `http::Response`.
-//! [`FakeCarium`](crate::FakeCarium) calls it in memory, and the sandbox calls it over HTTP. Both therefore follow the
-//! same rules.
+//! [`FakeCarium`](crate::FakeCarium) calls it in memory, and the sandbox calls it over HTTP. Both therefore follow
+//! the same rules.
 
 mod account;
 mod appointments;
@@ -44,15 +44,15 @@ use crate::faults::{FaultInjector, FaultKind, FaultTarget, FaultTiming};
 pub struct FakeCall {
     /// The ID of the operation, such as `create_patient`.
     pub operation: &'static str,
-    /// The HTTP status of the service's response, even if a fault kept the response from the caller. `None` if a fault
-    /// was injected before the operation was applied.
+    /// The HTTP status of the service's response, even if a fault kept the response from the caller. `None` if a
+    /// fault was injected before the operation was applied.
     pub status: Option<u16>,
     /// Whether a fault was injected into the call.
     pub fault_injected: bool,
 }
 
-/// The number of calls that are kept, which is more than a test makes. It limits the memory of a sandbox that runs for
-/// days to about 30 MB.
+/// The number of calls that are kept, which is more than a test makes. It limits the memory of a sandbox that runs
+/// for days to about 30 MB.
 const MAX_CALLS: usize = 1_000_000;
 
 /// The outcome of a request.

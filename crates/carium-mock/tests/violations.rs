@@ -1,4 +1,5 @@
-//! What differs from the spec fails the test that owns the sandbox, and says where without saying what.
+//! Violations of the spec fail the test that owns the sandbox. They contain a location and the expected value, but
+//! not the actual value.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -10,45 +11,51 @@ use serde_json::{Value, json};
 
 const FIRST: &str = "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002";
 const SECOND: &str = "8d25a2a6-8219-40d1-a34f-c24ec69f4f72";
-/// Stands in every request where a deviation could quote it.
+/// An invalid value in requests, which no violation may contain.
 const CANARY: &str = "canary";
 
-/// A client that knows nothing of the contract.
-struct Raw {
+/// A client that can send invalid requests.
+struct RawClient {
     http: reqwest::Client,
     url: String,
     token: String,
 }
 
-impl Raw {
-    async fn of(sandbox: &Sandbox) -> Self {
-        let mut raw =
+impl RawClient {
+    async fn signed_in(sandbox: &Sandbox) -> Self {
+        let mut client =
             Self { http: reqwest::Client::new(), url: sandbox.url().to_owned(), token: String::new() };
         let account = sandbox.fake().account();
         let login = json!({"username": account.username, "password": account.password});
-        let (status, answer) = raw.send("POST", "/identity/v1/login/", Some(login)).await;
+        let (status, body) = client.send("POST", "/identity/v1/login/", Some(login)).await;
         assert_eq!(status, 200);
-        answer["access-token"].as_str().unwrap().clone_into(&mut raw.token);
-        raw
+        body["access-token"].as_str().unwrap().clone_into(&mut client.token);
+        client
     }
 
     async fn send(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
         let body = body.map(|body| ("application/json", body.to_string()));
-        self.send_as(method, path, body.as_ref().map(|(kind, body)| (*kind, body.as_str()))).await
+        let body = body.as_ref().map(|(media_type, body)| (*media_type, body.as_str()));
+        self.send_with_media_type(method, path, body).await
     }
 
-    async fn send_as(&self, method: &str, path: &str, body: Option<(&str, &str)>) -> (u16, Value) {
+    async fn send_with_media_type(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<(&str, &str)>,
+    ) -> (u16, Value) {
         let request = self.http.request(method.parse().unwrap(), format!("{}{path}", self.url));
         let mut request = request.header("accept", "application/vnd.api+json");
         if !self.token.is_empty() {
             request = request.header("authorization", format!("Bearer {}", self.token));
         }
-        if let Some((kind, body)) = body {
-            request = request.header("content-type", kind).body(body.to_owned());
+        if let Some((media_type, body)) = body {
+            request = request.header("content-type", media_type).body(body.to_owned());
         }
-        let answer = request.send().await.unwrap();
-        let status = answer.status().as_u16();
-        (status, serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or_default())
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        (status, serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or_default())
     }
 }
 
@@ -59,87 +66,120 @@ fn patient() -> Value {
     }}})
 }
 
-/// The patient with another value at a place under its attributes.
-fn with(name: &str, value: Value) -> Value {
+/// Returns the patient with another value for an attribute.
+fn patient_with(name: &str, value: Value) -> Value {
     let mut patient = patient();
     patient["data"]["attributes"][name] = value;
     patient
 }
 
-fn without(name: &str) -> Value {
+/// Returns the patient without an attribute.
+fn patient_without(name: &str) -> Value {
     let mut patient = patient();
     patient["data"]["attributes"].as_object_mut().unwrap().remove(name);
     patient
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_its_schema_is_told_by_its_pointer() {
+async fn reports_schema_violations_by_json_pointer() {
     let sandbox = Sandbox::start().await.unwrap();
-    let raw = Raw::of(&sandbox).await;
+    let raw = RawClient::signed_in(&sandbox).await;
     let attributes = "/data/attributes";
     let cases = [
-        (without("last-name"), attributes.to_owned(), "a member \"last-name\""),
-        (without("email"), attributes.to_owned(), "a member \"email\", or a member \"mobile-phone\""),
-        (with("gender", json!(CANARY)), format!("{attributes}/gender"), "one of \"male\", \"female\""),
-        (with("birth-date", json!(CANARY)), format!("{attributes}/birth-date"), "text of the format `date`"),
-        (with("email", json!(CANARY)), format!("{attributes}/email"), "text of the format `email`"),
-        (with("mobile-phone", json!(CANARY)), format!("{attributes}/mobile-phone"), "text of the form `"),
-        (with("first-name", json!("")), format!("{attributes}/first-name"), "1 characters at the least"),
-        (with("first-name", json!(7)), format!("{attributes}/first-name"), "a value of the type string"),
-        (with("locale", json!(null)), format!("{attributes}/locale"), "one of \"en_US\", \"es_US\""),
-        (with("organization-id", json!(CANARY)), format!("{attributes}/organization-id"), "format `uuid`"),
+        (patient_without("last-name"), attributes.to_owned(), "the property \"last-name\""),
         (
-            with("individual-group-ids", json!([FIRST, CANARY])),
+            patient_without("email"),
+            attributes.to_owned(),
+            "the property \"email\", or the property \"mobile-phone\"",
+        ),
+        (
+            patient_with("gender", json!(CANARY)),
+            format!("{attributes}/gender"),
+            "one of \"male\", \"female\"",
+        ),
+        (
+            patient_with("birth-date", json!(CANARY)),
+            format!("{attributes}/birth-date"),
+            "a string in the format `date`",
+        ),
+        (
+            patient_with("email", json!(CANARY)),
+            format!("{attributes}/email"),
+            "a string in the format `email`",
+        ),
+        (
+            patient_with("mobile-phone", json!(CANARY)),
+            format!("{attributes}/mobile-phone"),
+            "a string that matches `",
+        ),
+        (patient_with("first-name", json!("")), format!("{attributes}/first-name"), "at least 1 characters"),
+        (patient_with("first-name", json!(7)), format!("{attributes}/first-name"), "a value of type string"),
+        (patient_with("locale", json!(null)), format!("{attributes}/locale"), "one of \"en_US\", \"es_US\""),
+        (
+            patient_with("organization-id", json!(CANARY)),
+            format!("{attributes}/organization-id"),
+            "format `uuid`",
+        ),
+        (
+            patient_with("individual-group-ids", json!([FIRST, CANARY])),
             format!("{attributes}/individual-group-ids/1"),
             "format `uuid`",
         ),
-        (with(CANARY, json!(1)), attributes.to_owned(), "no members but first-name, "),
-        (json!(CANARY), String::new(), "a value of the type object"),
+        (patient_with(CANARY, json!(1)), attributes.to_owned(), "no properties other than first-name, "),
+        (json!(CANARY), String::new(), "a value of type object"),
     ];
     for (body, pointer, expected) in cases {
         let (status, _) = raw.send("POST", "/showboat/v1/patients/", Some(body)).await;
         assert!((400..500).contains(&status), "{pointer}: {status}");
         let violations = sandbox.take_violations();
-        let found = violations.iter().find(|each| each.expected().contains(expected));
-        let found = found.unwrap_or_else(|| panic!("{expected}: {violations:?}"));
-        assert_eq!((found.operation, found.direction), (Some("create_patient"), Direction::Request));
-        assert_eq!(found.pointer(), Some(pointer.as_str()));
-        for deviation in violations {
-            assert!(!format!("{deviation} {deviation:?}").contains(CANARY), "{deviation}");
+        let violation = violations.iter().find(|violation| violation.expected().contains(expected));
+        let violation = violation.unwrap_or_else(|| panic!("{expected}: {violations:?}"));
+        assert_eq!((violation.operation, violation.direction), (Some("create_patient"), Direction::Request));
+        assert_eq!(violation.pointer(), Some(pointer.as_str()));
+        for violation in violations {
+            assert!(!format!("{violation} {violation:?}").contains(CANARY), "{violation}");
         }
     }
 }
 
 #[tokio::test]
-async fn what_the_types_would_bear_is_refused_where_the_spec_does_not() {
+async fn service_rejects_requests_that_only_the_generated_types_accept() {
     let sandbox = Sandbox::start().await.unwrap();
-    let raw = Raw::of(&sandbox).await;
+    let raw = RawClient::signed_in(&sandbox).await;
     let appointment = format!("/caredb/v1/org-appointments/{FIRST}/");
     let change = |attributes: Value| json!({"data": {"type": "org-appointments", "attributes": attributes}});
-    let twice = json!({"data": {"attributes": {
+    let duplicate_channel = json!({"data": {"attributes": {
         "username": "example@example.com", "notifications": ["email", "email"],
     }}});
     let cases = [
         ("PATCH", appointment.as_str(), change(json!({})), "/data/attributes"),
         ("PATCH", &appointment, change(json!({"start-time": null})), "/data/attributes/start-time"),
-        ("POST", "/identity/v1/resend-invitation/", twice, "/data/attributes/notifications"),
-        ("POST", "/showboat/v1/patients/", with("username", Value::Null), "/data/attributes/username"),
+        ("POST", "/identity/v1/resend-invitation/", duplicate_channel, "/data/attributes/notifications"),
+        (
+            "POST",
+            "/showboat/v1/patients/",
+            patient_with("username", Value::Null),
+            "/data/attributes/username",
+        ),
     ];
     for (method, path, body, pointer) in cases {
-        let (status, answer) = raw.send(method, path, Some(body)).await;
-        assert_eq!((status, &answer["errors"][0]["source"]["pointer"]), (422, &json!(pointer)), "{path}");
+        let (status, body) = raw.send(method, path, Some(body)).await;
+        assert_eq!((status, &body["errors"][0]["source"]["pointer"]), (422, &json!(pointer)), "{path}");
         let violations = sandbox.take_violations();
-        assert_eq!(violations.iter().map(|each| each.pointer()).collect::<Vec<_>>(), [Some(pointer)]);
+        assert_eq!(
+            violations.iter().map(|violation| violation.pointer()).collect::<Vec<_>>(),
+            [Some(pointer)]
+        );
     }
-    // A null that says something.
+    // Null is allowed for attributes that it clears.
     let cleared = change(json!({"description": null, "location": "Room 4"}));
     assert_eq!(raw.send("PATCH", &appointment, Some(cleared)).await.0, 200);
 }
 
 #[tokio::test]
-async fn all_else_of_a_request_is_told_too() {
+async fn reports_violations_in_path_query_method_and_headers() {
     let sandbox = Sandbox::start().await.unwrap();
-    let raw = Raw::of(&sandbox).await;
+    let raw = RawClient::signed_in(&sandbox).await;
     let documents = "/caredb/v1/org-document-references/";
     let cases = [
         (
@@ -148,33 +188,51 @@ async fn all_else_of_a_request_is_told_too() {
             "parameter organization-id",
             "format `uuid`",
         ),
-        ("GET", documents.to_owned(), "parameter organization-id", "to be given"),
+        (
+            "GET",
+            documents.to_owned(),
+            "parameter organization-id",
+            "a value, because the parameter is required",
+        ),
         (
             "GET",
             format!("{documents}?organization-id={SECOND}&organization-id={SECOND}"),
             "parameter organization-id",
-            "once",
+            "a single value",
         ),
-        ("GET", format!("{documents}?organization-id={SECOND}&{CANARY}=1"), "parameter 2 of", "one of organ"),
-        ("GET", format!("{documents}?organization-id={SECOND}&page[size]=0"), "page[size]", "1 at the least"),
+        (
+            "GET",
+            format!("{documents}?organization-id={SECOND}&{CANARY}=1"),
+            "query parameter 2",
+            "one of organ",
+        ),
+        ("GET", format!("{documents}?organization-id={SECOND}&page[size]=0"), "page[size]", "at least 1"),
         ("GET", format!("{documents}?organization-id={SECOND}&page[number]=x"), "page[number]", "integer"),
-        ("GET", format!("/caredb/v1/org-practitioners/?filter[{CANARY}]=1"), "parameter 1 of", "one of"),
+        ("GET", format!("/caredb/v1/org-practitioners/?filter[{CANARY}]=1"), "query parameter 1", "one of"),
         ("GET", format!("/caredb/v1/org-appointments/{CANARY}/"), "parameter id", "format `uuid`"),
-        ("GET", format!("/caredb/v1/org-appointments/{FIRST}/?{CANARY}"), "parameter 1 of", "no parameters"),
-        ("GET", format!("/caredb/v2/{CANARY}/"), "GET /caredb/…/…/", "a path of the spec"),
-        (CANARY, documents.to_owned(), "(another method) /caredb", "one of the methods POST, GET"),
+        (
+            "GET",
+            format!("/caredb/v1/org-appointments/{FIRST}/?{CANARY}"),
+            "query parameter 1",
+            "no parameters",
+        ),
+        ("GET", format!("/caredb/v2/{CANARY}/"), "GET /caredb/…/…/", "a path in the spec"),
+        (CANARY, documents.to_owned(), "(unknown method) /caredb", "one of the methods POST, GET"),
     ];
-    for (method, path, place, expected) in cases {
+    for (method, path, location, expected) in cases {
         raw.send(method, &path, None).await;
-        let said: Vec<_> = sandbox.take_violations().iter().map(ToString::to_string).collect();
-        assert!(said.len() == 1 && said[0].contains(place) && said[0].contains(expected), "{path}: {said:?}");
-        assert!(!said[0].contains(CANARY), "{path}: {said:?}");
+        let lines: Vec<_> = sandbox.take_violations().iter().map(ToString::to_string).collect();
+        assert!(
+            lines.len() == 1 && lines[0].contains(location) && lines[0].contains(expected),
+            "{path}: {lines:?}"
+        );
+        assert!(!lines[0].contains(CANARY), "{path}: {lines:?}");
     }
     let invitations = "/identity/v1/resend-invitation/";
     let bodies = [
         (invitations, Some(("text/plain", "{}")), "header content-type: expected application/json"),
-        (invitations, Some(("application/json", CANARY)), "body: expected JSON"),
-        (invitations, None, "body: expected JSON"),
+        (invitations, Some(("application/json", CANARY)), "body: expected valid JSON"),
+        (invitations, None, "body: expected valid JSON"),
         (
             "/caredb/v1/org-document-references/aa6243fb-e4c1-44a0-ae3c-f4c4ab115002/process-upload/",
             Some(("application/json", "{}")),
@@ -182,29 +240,29 @@ async fn all_else_of_a_request_is_told_too() {
         ),
     ];
     for (path, body, expected) in bodies {
-        raw.send_as("POST", path, body).await;
-        let said: Vec<_> = sandbox.take_violations().iter().map(ToString::to_string).collect();
-        assert!(said.iter().any(|line| line.contains(expected)), "{expected}: {said:?}");
-        assert!(!said.concat().contains(CANARY), "{said:?}");
+        raw.send_with_media_type("POST", path, body).await;
+        let lines: Vec<_> = sandbox.take_violations().iter().map(ToString::to_string).collect();
+        assert!(lines.iter().any(|line| line.contains(expected)), "{expected}: {lines:?}");
+        assert!(!lines.concat().contains(CANARY), "{lines:?}");
     }
 }
 
 #[tokio::test]
-async fn what_the_service_refuses_by_its_rules_is_none() {
+async fn requests_rejected_by_rules_of_the_service_are_not_violations() {
     let sandbox = Sandbox::start().await.unwrap();
-    let raw = Raw::of(&sandbox).await;
+    let raw = RawClient::signed_in(&sandbox).await;
     let post = async |path: &str, body: Value| raw.send("POST", path, Some(body)).await.0;
     assert_eq!(post("/showboat/v1/patients/", patient()).await, 201);
     assert_eq!(post("/showboat/v1/patients/", patient()).await, 409);
-    let elsewhere = with("organization-id", json!(FIRST));
-    assert_eq!(post("/showboat/v1/patients/", elsewhere).await, 422);
+    let unknown_organization = patient_with("organization-id", json!(FIRST));
+    assert_eq!(post("/showboat/v1/patients/", unknown_organization).await, 422);
     let login = json!({"username": "username", "password": CANARY});
     assert_eq!(post("/identity/v1/login/", login).await, 401);
     let invitation = json!({"data": {"attributes": {"username": CANARY, "notifications": ["sms"]}}});
     assert_eq!(post("/identity/v1/resend-invitation/", invitation).await, 404);
     let get = async |path: String| raw.send("GET", &path, None).await.0;
     assert_eq!(get(format!("/caredb/v1/org-appointments/{SECOND}/")).await, 404);
-    // Two of the vendor's programs write a double slash; lists have filters that the spec does not name.
+    // Two of the vendor's example programs send a double slash. Lists have filters that the spec does not name.
     assert_eq!(get(format!("/caredb/v1/org-appointments//{FIRST}/")).await, 200);
     let documents = format!("/caredb/v1/org-document-references/?organization-id={SECOND}&filter[name]=x");
     assert_eq!(get(documents).await, 200);
@@ -214,47 +272,47 @@ async fn what_the_service_refuses_by_its_rules_is_none() {
 }
 
 #[tokio::test]
-async fn they_fail_the_owner_with_all_of_them() {
+async fn dropping_the_sandbox_panics_with_all_violations() {
     let sandbox = Sandbox::start().await.unwrap();
-    let raw = Raw::of(&sandbox).await;
+    let raw = RawClient::signed_in(&sandbox).await;
     raw.send("GET", "/caredb/v1/org-practioners/", None).await;
-    raw.send("POST", "/showboat/v1/patients/", Some(without("gender"))).await;
+    raw.send("POST", "/showboat/v1/patients/", Some(patient_without("gender"))).await;
     assert_eq!(sandbox.violations().len(), 2);
-    let failure = catch_unwind(AssertUnwindSafe(|| drop(sandbox))).unwrap_err();
-    let message = failure.downcast_ref::<String>().unwrap();
+    let panic = catch_unwind(AssertUnwindSafe(|| drop(sandbox))).unwrap_err();
+    let message = panic.downcast_ref::<String>().unwrap();
     assert_eq!(
         message,
-        "calls of the sandbox differed from the spec:\n  \
-         unknown call, request, GET /caredb/v1/…/: expected a path such as /caredb/v1/org-practitioners/\n  \
-         create_patient, request, body at /data/attributes: expected a member \"gender\""
+        "calls to the sandbox violated the spec:\n  \
+         unknown operation, request, GET /caredb/v1/…/: expected a path such as /caredb/v1/org-practitioners/\n  \
+         create_patient, request, body at /data/attributes: expected the property \"gender\""
     );
 }
 
 #[tokio::test]
-async fn who_watches_them_is_not_failed() {
-    let seen = Arc::new(Mutex::new(Vec::new()));
-    let sees = Arc::clone(&seen);
-    let watch = move |deviation: &carium_mock::Violation| sees.lock().unwrap().push(deviation.clone());
-    let sandbox = Sandbox::builder().on_violation(watch).start().await.unwrap();
-    let raw = Raw::of(&sandbox).await;
+async fn callback_receives_violations_instead_of_a_panic() {
+    let observed = Arc::new(Mutex::new(Vec::new()));
+    let observer = Arc::clone(&observed);
+    let callback = move |violation: &carium_mock::Violation| observer.lock().unwrap().push(violation.clone());
+    let sandbox = Sandbox::builder().on_violation(callback).start().await.unwrap();
+    let raw = RawClient::signed_in(&sandbox).await;
     raw.send("GET", "/", None).await;
-    assert_eq!(*seen.lock().unwrap(), sandbox.violations());
+    assert_eq!(*observed.lock().unwrap(), sandbox.violations());
     assert_eq!(sandbox.violations().len(), 1);
 }
 
 #[tokio::test]
-async fn a_sandbox_is_where_and_what_it_is_asked_to_be() {
+async fn builder_sets_address_and_seed() {
     let address = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
     let sandbox = Sandbox::builder().listen(address).start().await.unwrap();
     assert_eq!(sandbox.url(), format!("http://{address}"));
-    assert!(Sandbox::builder().listen(address).start().await.is_err(), "it is taken");
-    let created = async |seed| {
+    assert!(Sandbox::builder().listen(address).start().await.is_err(), "the port is already in use");
+    let patient_id = async |seed| {
         let sandbox = Sandbox::builder().seed(seed).start().await.unwrap();
-        let raw = Raw::of(&sandbox).await;
-        let (_, answer) = raw.send("POST", "/showboat/v1/patients/", Some(patient())).await;
-        answer["data"]["id"].clone()
+        let raw = RawClient::signed_in(&sandbox).await;
+        let (_, body) = raw.send("POST", "/showboat/v1/patients/", Some(patient())).await;
+        body["data"]["id"].clone()
     };
-    let (first, again, other) = (created(1).await, created(1).await, created(2).await);
+    let (first, again, other) = (patient_id(1).await, patient_id(1).await, patient_id(2).await);
     assert_eq!(first, again);
     assert_ne!(first, other);
 }

@@ -16,8 +16,8 @@ use http::{HeaderMap, Method};
 pub struct StoreCall {
     /// The HTTP method.
     pub method: Method,
-    /// The key of the object. For a download, it comes from the path. For an upload, it is known once the form field has
-    /// been read.
+    /// The key of the object. For a download, it comes from the path. For an upload, it is known once the form
+    /// field has been read.
     pub key: Option<String>,
     /// Whether the request had an `Authorization` header.
     pub authorization: bool,

@@ -21,7 +21,8 @@ pub(super) struct Clock {
 impl Clock {
     pub(super) fn start() -> Self {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        // The start is a whole second, like the dates of links. Under a paused clock, links then expire exactly on time.
+        // The start is a whole second, like the dates of links. Under a paused clock, links then expire exactly on
+        // time.
         let start_date =
             i64::try_from(since_epoch.as_secs()).ok().and_then(|secs| DateTime::from_timestamp(secs, 0));
         Self { started_at: Instant::now(), start_date: start_date.unwrap_or_default() }

@@ -132,8 +132,8 @@ async fn read_upload(
 }
 
 impl ValidUpload {
-    /// Stores the object once the request body is complete. The form alone is not enough, because it may end before the
-    /// announced length of the body.
+    /// Stores the object once the request body is complete. The form alone is not enough, because it may end before
+    /// the announced length of the body.
     async fn store(
         self,
         store: &StoreState,

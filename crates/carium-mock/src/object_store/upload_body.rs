@@ -13,7 +13,8 @@ use super::call_log::CallEntry;
 
 /// The body of an upload. Clones share the same body.
 ///
-/// It is shared because the form parser owns its source, and after an error the rest of the body still has to be read.
+/// It is shared because the form parser owns its source, and after an error the rest of the body still has to be
+/// read.
 #[derive(Clone)]
 pub(super) struct UploadBody(Arc<Mutex<BodyReader>>);
 

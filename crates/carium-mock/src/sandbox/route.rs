@@ -23,8 +23,8 @@ pub(crate) fn route(method: &Method, path: &str) -> Route {
     Route::MethodNotAllowed(at_path.into_iter().map(|operation| &operation.method).collect())
 }
 
-/// Checks whether a path matches a template. The trailing slash is required. Double slashes are ignored, because two of
-/// the vendor's example programs send one.
+/// Checks whether a path matches a template. The trailing slash is required. Double slashes are ignored, because
+/// two of the vendor's example programs send one.
 fn matches(template: &str, path: &str) -> bool {
     let (template, segments) = (segments(template), segments(path));
     path.ends_with('/')

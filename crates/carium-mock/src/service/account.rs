@@ -13,8 +13,8 @@ pub struct FakeAccount {
     pub username: &'static str,
     /// The password.
     pub password: &'static str,
-    /// The base32 TOTP secret, if the account requires one-time codes (RFC 6238: SHA-1, six digits, a new code every 30
-    /// seconds). Each code can be used once.
+    /// The base32 TOTP secret, if the account requires one-time codes (RFC 6238: SHA-1, six digits, a new code
+    /// every 30 seconds). Each code can be used once.
     pub totp_secret: Option<&'static str>,
 }
 

@@ -31,8 +31,8 @@ impl<'a> ParsedRequest<'a> {
         }
     }
 
-    /// Returns the origin that the request was sent to: that of its URL in the fake, or `http://` and its `Host` header
-    /// over HTTP.
+    /// Returns the origin that the request was sent to: that of its URL in the fake, or `http://` and its `Host`
+    /// header over HTTP.
     pub(crate) fn origin(&self) -> Option<String> {
         if let (Some(scheme), Some(authority)) = (self.uri.scheme(), self.uri.authority()) {
             return Some(format!("{scheme}://{authority}"));

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 /// The media type of every response with a body, according to the vendor's reference pages.
 pub(crate) const MEDIA_TYPE: &str = "application/vnd.api+json";
 
-/// Marks a response, in its extensions, that violates the spec because a test asked for it with a quirk or a fault. The
-/// sandbox does not check such a response.
+/// Marks a response, in its extensions, that violates the spec because a test asked for it with a quirk or a fault.
+/// The sandbox does not check such a response.
 #[derive(Clone, Copy)]
 pub(crate) struct SkipSpecCheck;
 
