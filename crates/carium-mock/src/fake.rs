@@ -1,9 +1,9 @@
-//! An in-memory fake of the service: stateful, with the service's rules, behind the real client.
+//! A stateful in-memory fake of the service, used through the real client.
 //!
-//! A mock returns what the test configures, so it repeats what the author of the test believes about the service. The
-//! fake implements the service's rules instead: an ID must exist, usernames are unique, and a document has no file
-//! until one is uploaded. Calls go through the whole client except the network, so retries, checks and errors are the
-//! same as in production.
+//! A mock returns the responses that a test configures, so it cannot reveal wrong assumptions about the service. The
+//! fake implements the service's rules: IDs must exist, usernames are unique, and a document has no file until one is
+//! uploaded. Calls go through the whole client except the network, so retries, checks and errors are the same as in
+//! production.
 
 mod traits;
 
@@ -214,7 +214,7 @@ impl FakeCarium {
 
     /// Returns another account, which signs in with a username, a password and one-time codes.
     pub fn account_with_codes(&self) -> FakeAccount {
-        FakeAccount::with_codes()
+        FakeAccount::with_totp()
     }
 
     /// Enables these quirks and disables all others.

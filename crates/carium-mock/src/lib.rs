@@ -1,6 +1,6 @@
 //! Test doubles for programs that use the `carium` crates.
 //!
-//! | tool | feature | what it is for |
+//! | tool | feature | description |
 //! | --- | --- | --- |
 //! | [`FakeCarium`] | always available | A stateful in-memory fake of the service, reached through the real client. |
 //! | `Sandbox` | `sandbox` | The same fake behind HTTP on a local port. It checks every request and response against the spec and fails the test on a violation. |
@@ -10,8 +10,8 @@
 //! | `contract_tests!` | `contract-tests` (default) | Contract tests of the `carium` traits, for your own fake or wrapper. |
 //! | `wire` | `wire` (default) | Typed helpers for `httpmock`, one for each operation of the API. |
 //!
-//! Where the vendor's documentation leaves a behavior open, the fake and the sandbox implement the alternative on
-//! request: see [`Quirk`]. To inject faults into either of them, see [`faults`].
+//! Some behaviors of the service are not specified by the vendor's documentation. The fake and the sandbox implement
+//! alternatives for them: see [`Quirk`]. To inject faults into the fake or the sandbox, see [`faults`].
 //!
 //! The `wire` helpers are generated from the spec, so a misspelled field or a response that the spec does not define
 //! does not compile:

@@ -1,9 +1,8 @@
 //! The fake behind real HTTP on a local port.
 //!
-//! Use the sandbox for what the in-memory fake cannot show: programs in other languages, custom HTTP clients, and
-//! access tokens that are sent to the wrong host. The rules are those of the fake, which produces the responses. This
-//! module only adds sockets, routing, and checks against the spec. Files are stored in an [`ObjectStore`] on a second
-//! port.
+//! Use the sandbox for tests that need real HTTP: of programs in other languages, of custom HTTP clients, or that
+//! access tokens are not sent to other hosts. The fake produces the responses. This module adds sockets, routing, and
+//! checks against the spec. Files are stored in an [`ObjectStore`] on a second port.
 
 mod builder;
 mod route;

@@ -1,8 +1,8 @@
 //! Checks requests and responses against the API spec.
 //!
-//! The fake deserializes requests with the generated types, so it would repeat any mistake of the code generator.
-//! This module checks both directions of a call against the schemas of the spec itself: what a client sent, and what
-//! the sandbox responded. The spec comes from `generated/contract.json`, which holds its schemas as JSON Schema.
+//! The fake deserializes requests with the generated types, so it cannot detect mistakes of the code generator. This
+//! module checks the requests of clients and the responses of the sandbox against the schemas of the spec itself. The
+//! spec is loaded from `generated/contract.json`, which contains its schemas as JSON Schema.
 
 mod schema;
 mod violation;
@@ -73,8 +73,8 @@ impl ApiSpec {
 
 /// Returns the violations of the spec in a request.
 ///
-/// Only the form of the request is checked. A request without a token or with an unknown ID conforms to the spec, and
-/// it is for the service to reject it.
+/// Only the format of the request is checked. A request without a token or with an unknown ID conforms to the spec.
+/// The service rejects it.
 pub(crate) fn check_request(operation: &'static Operation, request: &Request<Bytes>) -> Vec<Violation> {
     Checker::new(operation, Direction::Request).request(request)
 }

@@ -3,7 +3,8 @@
 //!
 //! `page_programs/` contains the programs as the page shows them, except for corrected typos, which a comment at the
 //! top of each program lists. The test replaces the host and the path of the uploaded file. The programs need Python
-//! and `requests`, which are installed into cargo's target directory. If that fails, the test is skipped with a message.
+//! and `requests`, which are installed into cargo's target directory. If that fails, the test is skipped with a
+//! message.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 

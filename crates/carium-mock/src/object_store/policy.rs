@@ -1,4 +1,4 @@
-//! The policy of a presigned form: what may be uploaded, and until when.
+//! The policy of a presigned form: its conditions and its expiry.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

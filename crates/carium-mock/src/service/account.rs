@@ -25,7 +25,7 @@ impl FakeAccount {
     }
 
     /// Returns an account that requires one-time codes. Its secret has 20 bytes, as RFC 4226 recommends.
-    pub(crate) const fn with_codes() -> Self {
+    pub(crate) const fn with_totp() -> Self {
         Self {
             username: "username-with-code",
             password: "password",

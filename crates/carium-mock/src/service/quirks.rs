@@ -1,4 +1,4 @@
-//! Alternative behaviors for what the vendor's documentation leaves open.
+//! Alternative behaviors of the service in cases that the vendor's documentation does not specify.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 use super::request::ParsedRequest;
 use super::response::{ErrorResponse, SuccessResponse};
 
-/// A behavior that the vendor's documentation leaves open, so that a client has to handle both variants.
+/// An alternative behavior in a case that the vendor's documentation does not specify. Clients have to handle both
+/// variants.
 ///
 /// Without quirks, the service behaves as the vendor's pages suggest:
 ///

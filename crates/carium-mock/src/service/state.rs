@@ -53,7 +53,7 @@ pub(crate) struct StoredDocument {
 impl ServiceState {
     /// Creates a state with two accounts and no other data.
     pub(crate) fn new(seed: u64) -> Self {
-        let accounts = [FakeAccount::plain(), FakeAccount::with_codes()];
+        let accounts = [FakeAccount::plain(), FakeAccount::with_totp()];
         Self {
             ids: fastrand::Rng::with_seed(seed),
             token_numbers: fastrand::Rng::with_seed(!seed),

@@ -20,7 +20,7 @@ const FRAGMENT: AsciiSet =
 pub(super) struct SchemaMismatch {
     /// JSON pointer to the value.
     pub(super) pointer: String,
-    /// The expected value. It contains nothing of the actual value.
+    /// A description of the expected value. It never contains the actual value.
     pub(super) expected: String,
     /// Whether the value has the wrong JSON type, such as a string instead of a number.
     pub(super) is_type_mismatch: bool,

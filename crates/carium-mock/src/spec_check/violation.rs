@@ -1,11 +1,11 @@
-//! A violation of the spec, and how it is printed.
+//! Violations of the spec.
 
 use std::fmt;
 
 /// A violation of the API spec in a request or a response.
 ///
-/// A violation holds its location and the expected value. It never holds the actual value, which may be health
-/// information or a secret.
+/// A violation contains its location and a description of the expected value. It never contains the actual value,
+/// which may be health information or a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Violation {

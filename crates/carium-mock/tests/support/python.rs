@@ -1,7 +1,7 @@
 //! Installs Python packages for tests that run Python programs.
 //!
-//! Packages are installed from the Python Package Index into cargo's target directory, at versions and hashes that are
-//! pinned in the repository. Tests are skipped if the installation fails.
+//! Packages are installed from the Python Package Index into cargo's target directory, at versions and hashes that
+//! are pinned in the repository. Tests are skipped if the installation fails.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
