@@ -1,14 +1,13 @@
-//! What a test waits for: a sandbox to start, and the fake to answer.
+//! Measures how long a sandbox takes to start, and how long the fake takes to respond.
 //!
 //! ```text
 //! cargo bench -p carium-mock --bench fake --features sandbox
-//! cargo bench -p carium-mock --bench fake --features sandbox -- --quick      a second instead of half a minute
+//! cargo bench -p carium-mock --bench fake --features sandbox -- --quick      1 second instead of 30
 //! ```
 //!
-//! Each row is the median of rounds that are taken in turns, so that what else the machine does meets all of them;
-//! beside it the fastest. A start stands beside that of two bare listeners, which is what of it is the system's; a
-//! call beside a round trip of the same document through `serde_json`, which is what of it is JSON's. Nothing fails
-//! for being slow.
+//! Each row shows the median and the fastest round. The rounds of all rows are interleaved, so that other load on the
+//! machine affects all rows. For comparison, the start of a sandbox is shown with that of two plain listeners, and a
+//! call of the fake with serializing and parsing the same document with `serde_json`. Slow results do not fail.
 
 use std::env;
 use std::error::Error;
@@ -24,49 +23,51 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-type Failed = Box<dyn Error + Send + Sync>;
+type BenchError = Box<dyn Error + Send + Sync>;
 
-/// Measured work: does it so many times.
-type Work<'a> = Box<dyn FnMut(u32) -> Result<Duration, Failed> + 'a>;
+/// A benchmark, which runs this number of iterations and returns the total time.
+type Benchmark<'a> = Box<dyn FnMut(u32) -> Result<Duration, BenchError> + 'a>;
 
-fn main() -> Result<(), Failed> {
-    let words: Vec<String> = env::args().skip(1).collect();
-    let has = |word: &str| words.iter().any(|each| each == word);
-    // `cargo test --benches` builds it, and starts it without this word.
+fn main() -> Result<(), BenchError> {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let has = |name: &str| arguments.iter().any(|argument| argument == name);
+    // `cargo test --benches` runs the program without this argument.
     if !has("--bench") {
         return Ok(());
     }
     let (rounds, starts, calls) = if has("--quick") { (5, 5, 500) } else { (31, 20, 10_000) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    say(&format!("{rounds} rounds of {starts} starts and {calls} calls each\n"))?;
-    say("start                          median    fastest   wanted")?;
-    let first = starting(&runtime, 1)?;
-    say(&row("  the first of the process", &mut [first], "10 ms"))?;
-    let mut start: [(&str, Work<'_>, &str); 2] = [
-        ("  a sandbox", Box::new(|times| starting(&runtime, times)), "10 ms"),
-        ("  two bare listeners", Box::new(|times| listening(&runtime, times)), ""),
+    print_line(&format!("{rounds} rounds of {starts} starts and {calls} calls each\n"))?;
+    print_line("start                          median    fastest   target")?;
+    let first = start_sandboxes(&runtime, 1)?;
+    print_line(&row("  first in the process", &mut [first], "10 ms"))?;
+    let mut start_rows: [(&str, Benchmark<'_>, &str); 2] = [
+        ("  sandbox", Box::new(|iterations| start_sandboxes(&runtime, iterations)), "10 ms"),
+        ("  two plain listeners", Box::new(|iterations| start_listeners(&runtime, iterations)), ""),
     ];
-    measure(&mut start, rounds, starts)?;
+    measure(&mut start_rows, rounds, starts)?;
     let fake = FakeCarium::new();
     let appointment = appointment(&fake)?;
     let id = runtime.block_on(Appointments::create(&fake, appointment))?;
-    say("call")?;
-    let document = document();
+    print_line("call")?;
+    let document = appointment_document();
     let mut created = 0_u64;
-    let mut call: [(&str, Work<'_>, &str); 3] = [
+    let mut call_rows: [(&str, Benchmark<'_>, &str); 3] = [
         (
             "  get an appointment",
-            Box::new(|times| timed(&runtime, times, async || Ok(black_box(fake.get(id).await).map(drop)?))),
+            Box::new(|iterations| {
+                timed(&runtime, iterations, async || Ok(black_box(fake.get(id).await).map(drop)?))
+            }),
             "10 us",
         ),
         (
             "  create a patient",
-            Box::new(|times| {
+            Box::new(|iterations| {
                 let patients: Result<Vec<_>, _> =
-                    (0..u64::from(times)).map(|nth| patient(&fake, created + nth)).collect();
-                created += u64::from(times);
+                    (0..u64::from(iterations)).map(|nth| patient(&fake, created + nth)).collect();
+                created += u64::from(iterations);
                 let mut patients = patients?.into_iter();
-                timed(&runtime, times, async || match patients.next() {
+                timed(&runtime, iterations, async || match patients.next() {
                     Some(patient) => Ok(black_box(Patients::create(&fake, patient).await).map(drop)?),
                     None => Ok(()),
                 })
@@ -74,9 +75,9 @@ fn main() -> Result<(), Failed> {
             "10 us",
         ),
         (
-            "  its JSON, written and read",
-            Box::new(|times| {
-                timed(&runtime, times, async || {
+            "  serialize and parse JSON",
+            Box::new(|iterations| {
+                timed(&runtime, iterations, async || {
                     let text = black_box(&document).to_string();
                     black_box(serde_json::from_str::<Value>(&text)?);
                     Ok(())
@@ -85,55 +86,59 @@ fn main() -> Result<(), Failed> {
             "",
         ),
     ];
-    measure(&mut call, rounds, calls)
+    measure(&mut call_rows, rounds, calls)
 }
 
-/// Takes the rows in turns, and prints them.
-fn measure(rows: &mut [(&str, Work<'_>, &str)], rounds: usize, times: u32) -> Result<(), Failed> {
-    let mut taken = vec![Vec::new(); rows.len()];
+/// Runs the rows in interleaved rounds and prints the results.
+fn measure(
+    rows: &mut [(&str, Benchmark<'_>, &str)],
+    rounds: usize,
+    iterations: u32,
+) -> Result<(), BenchError> {
+    let mut results = vec![Vec::new(); rows.len()];
     for _ in 0..rounds {
-        for ((_, work, _), taken) in rows.iter_mut().zip(&mut taken) {
-            taken.push(work(times)? / times);
+        for ((_, benchmark, _), times) in rows.iter_mut().zip(&mut results) {
+            times.push(benchmark(iterations)? / iterations);
         }
     }
-    for ((name, _, wanted), taken) in rows.iter().zip(&mut taken) {
-        say(&row(name, taken, wanted))?;
+    for ((name, _, target), times) in rows.iter().zip(&mut results) {
+        print_line(&row(name, times, target))?;
     }
     Ok(())
 }
 
-fn row(name: &str, taken: &mut [Duration], wanted: &str) -> String {
-    taken.sort();
+fn row(name: &str, times: &mut [Duration], target: &str) -> String {
+    times.sort();
     let micros = |time: Duration| format!("{:.1} us", time.as_secs_f64() * 1e6);
-    let (median, fastest) = (micros(taken[taken.len() / 2]), micros(taken[0]));
-    format!("{name:<28} {median:>11} {fastest:>10}   {wanted}")
+    let (median, fastest) = (micros(times[times.len() / 2]), micros(times[0]));
+    format!("{name:<28} {median:>11} {fastest:>10}   {target}")
 }
 
 fn timed(
     runtime: &Runtime,
-    times: u32,
-    mut work: impl AsyncFnMut() -> Result<(), Failed>,
-) -> Result<Duration, Failed> {
+    iterations: u32,
+    mut work: impl AsyncFnMut() -> Result<(), BenchError>,
+) -> Result<Duration, BenchError> {
     runtime.block_on(async {
-        let begun = Instant::now();
-        for _ in 0..times {
+        let started = Instant::now();
+        for _ in 0..iterations {
             work().await?;
         }
-        Ok(begun.elapsed())
+        Ok(started.elapsed())
     })
 }
 
-fn starting(runtime: &Runtime, times: u32) -> Result<Duration, Failed> {
+fn start_sandboxes(runtime: &Runtime, iterations: u32) -> Result<Duration, BenchError> {
     let mut sandboxes = Vec::new();
-    timed(runtime, times, async || {
+    timed(runtime, iterations, async || {
         sandboxes.push(Sandbox::start().await?);
         Ok(())
     })
 }
 
-fn listening(runtime: &Runtime, times: u32) -> Result<Duration, Failed> {
+fn start_listeners(runtime: &Runtime, iterations: u32) -> Result<Duration, BenchError> {
     let mut listeners = Vec::new();
-    timed(runtime, times, async || {
+    timed(runtime, iterations, async || {
         for _ in 0..2 {
             let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
             listeners.push(tokio::spawn(async move { listener.accept().await }).abort_handle());
@@ -147,7 +152,7 @@ fn patient(fake: &FakeCarium, nth: u64) -> Result<NewPatient, carium::Error> {
     patient.gender(Gender::Male).email(format!("patient.{nth}@example.com")).build()
 }
 
-fn appointment(fake: &FakeCarium) -> Result<NewAppointment, Failed> {
+fn appointment(fake: &FakeCarium) -> Result<NewAppointment, BenchError> {
     let appointment = fake
         .client()
         .new_appointment()
@@ -159,8 +164,8 @@ fn appointment(fake: &FakeCarium) -> Result<NewAppointment, Failed> {
     Ok(appointment.location("Room 4").build()?)
 }
 
-/// An appointment as it is answered.
-fn document() -> Value {
+/// Returns the response for an appointment.
+fn appointment_document() -> Value {
     json!({"data": {"id": "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002", "type": "org-appointments", "attributes": {
         "add-video-channel": false,
         "end-time": "2030-01-01 09:30:00",
@@ -174,6 +179,6 @@ fn document() -> Value {
     }}})
 }
 
-fn say(line: &str) -> io::Result<()> {
+fn print_line(line: &str) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{line}")
 }

@@ -1,10 +1,10 @@
-//! A sandbox for programs in other languages: says where it listens, and runs until it is ended.
+//! A sandbox for programs in other languages. It prints its URL and runs until it is stopped.
 //!
 //! ```text
 //! cargo run -p carium-mock --example sandbox --features sandbox
 //! ```
 //!
-//! The first line of its output is `listening on http://…`; each further one is a call that differed from the spec.
+//! The first line of its output is `listening on http://…`. Each further line is a violation of the spec.
 
 use std::io::{self, Write as _};
 
@@ -12,14 +12,14 @@ use carium_mock::Sandbox;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> io::Result<()> {
-    let say = |line: &str| writeln!(io::stdout().lock(), "{line}");
+    let print = |line: &str| writeln!(io::stdout().lock(), "{line}");
     let sandbox = Sandbox::builder()
-        .on_violation(move |deviation| {
-            // Who reads no longer is none that could be told.
-            let _ = say(&deviation.to_string());
+        .on_violation(move |violation| {
+            // The sandbox keeps running if its output is closed.
+            let _ = print(&violation.to_string());
         })
         .start()
         .await?;
-    say(&format!("listening on {}", sandbox.url()))?;
+    print(&format!("listening on {}", sandbox.url()))?;
     std::future::pending().await
 }

@@ -1,9 +1,9 @@
-//! A Carium in memory, for tests: stateful, with the service's rules, and the real client in front of it.
+//! A stateful in-memory fake of the service, used through the real client.
 //!
-//! A mock answers what a test tells it to, and so repeats what its author believes of the service. This one
-//! keeps the service's rules instead: ids must be of something, a username is one person's, a document has no
-//! file before one was uploaded. Calls go through the whole client but for the network: what it repeats, checks
-//! and says of a failure is what it does in production.
+//! A mock returns the responses that a test configures, so it cannot reveal wrong assumptions about the service. The
+//! fake implements the service's rules: IDs must exist, usernames are unique, and a document has no file until one is
+//! uploaded. Calls go through the whole client except the network, so retries, checks and errors are the same as in
+//! production.
 
 mod traits;
 
@@ -24,16 +24,17 @@ use carium_api::types::{
 use indexmap::IndexMap;
 use uuid::Uuid;
 
-use crate::faults::{Fault, FaultPlan, Faults};
-use crate::service::store::{MemoryStore, Store};
-use crate::service::world::{Filed, World};
+use crate::faults::{Fault, FaultInjector, FaultPlan};
+use crate::service::file_store::{FileStore, MemoryFileStore};
+use crate::service::state::{ServiceState, StoredDocument};
 use crate::service::{FakeAccount, FakeCall, Quirk, Service};
 
-/// A Carium in memory. Cheap to clone; the clones are one.
+/// An in-memory fake of the Carium service. Clones are cheap and share their state.
 ///
-/// It implements every trait of `carium`, so it stands wherever a program takes `&dyn Patients` or the like; where
-/// a program takes a [`Carium`], [`client`](Self::client) is one. Ids are the same in each run for the same seed,
-/// and time is tokio's.
+/// It implements every trait of `carium`, so it can be passed wherever a program takes `&dyn Patients` or another
+/// trait. For programs that take a [`Carium`], use [`client`](Self::client).
+///
+/// For the same seed, the IDs are the same in each run. Time is tokio's, so tests can pause and advance it.
 ///
 /// ```
 /// use carium::patients::{Gender, NewPatient, Patients};
@@ -46,219 +47,221 @@ use crate::service::{FakeAccount, FakeCall, Quirk, Service};
 /// let patient = patient.gender(Gender::Male).email("james.reece@example.com").build()?;
 /// let id = fake.create(patient.clone()).await?;
 /// assert_eq!(fake.patients()[0].0, id);
-/// // A username is one person's.
+/// // The username is taken.
 /// assert!(fake.create(patient).await.is_err());
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct FakeCarium(Arc<Parts>);
+pub struct FakeCarium(Arc<FakeInner>);
 
-struct Parts {
+struct FakeInner {
     service: Arc<Service>,
-    store: Arc<dyn Store>,
+    store: Arc<dyn FileStore>,
     organization: OrganizationId,
     client: Carium,
-    /// Where another client begins.
-    builder: Box<dyn Fn() -> CariumBuilder + Send + Sync>,
+    /// Creates builders of further clients.
+    new_builder: Box<dyn Fn() -> CariumBuilder + Send + Sync>,
 }
 
 impl FakeCarium {
-    /// One with an organization and nothing else.
+    /// Creates a fake with one organization and no other data.
     pub fn new() -> Self {
         Self::with_seed(0)
     }
 
-    /// One whose ids follow from this seed.
-    #[allow(clippy::missing_panics_doc, reason = "it does not: all that could be wrong stands in this crate")]
+    /// Creates a fake whose IDs are derived from this seed.
+    #[allow(clippy::missing_panics_doc, reason = "it cannot panic: the configuration is constant")]
     pub fn with_seed(seed: u64) -> Self {
-        let mut world = World::new(seed);
-        let organization = OrganizationId(world.next_id());
-        world.organizations.insert(organization);
-        let faults = Arc::new(Faults::default());
-        let store = Arc::new(MemoryStore::new(Duration::from_hours(1), Arc::clone(&faults)));
-        let service = Arc::new(Service::new(world, Arc::<MemoryStore>::clone(&store), faults));
-        let files: Arc<dyn Store> = Arc::<MemoryStore>::clone(&store);
+        let mut state = ServiceState::new(seed);
+        let organization = OrganizationId(state.next_id());
+        state.organizations.insert(organization);
+        let faults = Arc::new(FaultInjector::default());
+        let store = Arc::new(MemoryFileStore::new(Duration::from_hours(1), Arc::clone(&faults)));
+        let service = Arc::new(Service::new(state, Arc::<MemoryFileStore>::clone(&store), faults));
+        let file_store: Arc<dyn FileStore> = Arc::<MemoryFileStore>::clone(&store);
         let (transport, transfers) = (Arc::clone(&service), store);
-        Self::assembled(service, files, organization, move || {
+        Self::from_parts(service, file_store, organization, move || {
             let transport: Arc<dyn Transport> = Arc::<Service>::clone(&transport);
-            let transfers: Arc<dyn Transfers> = Arc::<MemoryStore>::clone(&transfers);
+            let transfers: Arc<dyn Transfers> = Arc::<MemoryFileStore>::clone(&transfers);
             Carium::builder().base_url("https://fake.invalid").transport(transport).transfers(transfers)
         })
-        .expect(
-            "with a transport and transfers that are given no HTTP client is made, and all else stands here",
-        )
+        .expect("the configuration is constant, and with a custom transport no HTTP client is created")
     }
 
-    /// One whose clients begin so. Credentials and organization are put on here.
-    pub(crate) fn assembled(
+    /// Creates a fake whose clients start from `new_builder`. Credentials and organization are added here.
+    pub(crate) fn from_parts(
         service: Arc<Service>,
-        store: Arc<dyn Store>,
+        store: Arc<dyn FileStore>,
         organization: OrganizationId,
-        begin: impl Fn() -> CariumBuilder + Send + Sync + 'static,
+        new_builder: impl Fn() -> CariumBuilder + Send + Sync + 'static,
     ) -> Result<Self, carium::Error> {
         let credentials = FakeAccount::plain().credentials()?;
-        let builder = move || begin().credentials(credentials.clone()).organization(organization);
-        let client = builder().build()?;
-        Ok(Self(Arc::new(Parts { service, store, organization, client, builder: Box::new(builder) })))
+        let new_builder = move || new_builder().credentials(credentials.clone()).organization(organization);
+        let client = new_builder().build()?;
+        let new_builder = Box::new(new_builder);
+        Ok(Self(Arc::new(FakeInner { service, store, organization, client, new_builder })))
     }
 
-    /// The real client, in front of this. Signs in by itself.
+    /// Returns the real client, connected to this fake. It signs in automatically.
     pub fn client(&self) -> &Carium {
         &self.0.client
     }
 
-    /// Begins to set up another client in front of this: with another deadline, say, or other repetitions.
+    /// Returns a builder for another client of this fake, for example with another timeout or retry policy.
     pub fn client_builder(&self) -> CariumBuilder {
-        (self.0.builder)()
+        (self.0.new_builder)()
     }
 
-    /// The organization that is there from the beginning, and that the client is set up for.
+    /// Returns the ID of the initial organization, which the client is configured for.
     pub fn organization(&self) -> OrganizationId {
         self.0.organization
     }
 
-    /// Another organization.
+    /// Adds another organization and returns its ID.
     pub fn new_organization(&self) -> OrganizationId {
-        self.add(|world, id| {
-            world.organizations.insert(OrganizationId(id));
+        self.add(|state, id| {
+            state.organizations.insert(OrganizationId(id));
             OrganizationId(id)
         })
     }
 
-    /// A group that patients can belong to.
+    /// Adds a group that patients can belong to and returns its ID.
     pub fn new_group(&self) -> IndividualGroupId {
-        self.add(|world, id| {
-            world.groups.insert(IndividualGroupId(id));
+        self.add(|state, id| {
+            state.groups.insert(IndividualGroupId(id));
             IndividualGroupId(id)
         })
     }
 
-    /// A patient of whom nothing is known: someone for appointments and documents.
+    /// Adds a patient without any data and returns its ID, for tests of appointments and documents.
     pub fn new_individual(&self) -> IndividualId {
-        self.add(|world, id| {
-            world.individuals.insert(IndividualId(id));
+        self.add(|state, id| {
+            state.individuals.insert(IndividualId(id));
             IndividualId(id)
         })
     }
 
-    /// Someone who can be invited, beside the patients that are created.
+    /// Adds a user who can be invited although they were not created as a patient.
     pub fn add_user(&self, username: impl Into<String>) {
-        self.0.service.world().add_user(&username.into());
+        self.0.service.state().add_user(&username.into());
     }
 
-    /// The practitioner of this name, who is there from now on.
+    /// Returns the ID of the practitioner with this name, who is added if necessary.
     pub fn practitioner(&self, name: &str) -> PractitionerId {
-        self.named(name, |world| &mut world.practitioners)
+        self.find_or_add(name, |state| &mut state.practitioners)
     }
 
-    /// The status of appointments of this name, which is there from now on.
+    /// Returns the ID of the appointment status with this name, which is added if necessary.
     pub fn appointment_status(&self, name: &str) -> AppointmentStatusId {
-        self.named(name, |world| &mut world.statuses)
+        self.find_or_add(name, |state| &mut state.appointment_statuses)
     }
 
-    /// The type of appointments of this name, which is there from now on.
+    /// Returns the ID of the appointment type with this name, which is added if necessary.
     pub fn appointment_type(&self, name: &str) -> AppointmentTypeId {
-        self.named(name, |world| &mut world.kinds)
+        self.find_or_add(name, |state| &mut state.appointment_types)
     }
 
-    /// The class of documents of this name, which is there from now on.
+    /// Returns the ID of the document class with this name, which is added if necessary.
     pub fn document_class(&self, name: &str) -> DocumentClassId {
-        self.named(name, |world| &mut world.classes)
+        self.find_or_add(name, |state| &mut state.document_classes)
     }
 
-    /// The patients that were created, in their order.
+    /// Returns the patients that were created, in order of creation.
     pub fn patients(&self) -> Vec<(IndividualId, types::NewPatient)> {
-        let world = self.0.service.world();
-        world.patients().map(|(id, patient)| (*id, patient.clone())).collect()
+        let state = self.0.service.state();
+        state.patients().map(|(id, patient)| (*id, patient.clone())).collect()
     }
 
-    /// The invitations to this username, however it is capitalized, in their order: the ways in which each was sent.
+    /// Returns the notification channels of each invitation to this username, in order. The case of the username is
+    /// ignored.
     pub fn invitations_to(&self, username: &str) -> Vec<Vec<NotificationChannel>> {
-        self.0.service.world().invitations_to(username)
+        self.0.service.state().invitations_to(username)
     }
 
-    /// The appointments that are there, by their ids.
+    /// Returns the existing appointments, ordered by ID.
     pub fn appointments(&self) -> Vec<(AppointmentId, types::NewAppointment)> {
-        let world = self.0.service.world();
-        world.appointments.iter().map(|(id, appointment)| (*id, appointment.clone())).collect()
+        let state = self.0.service.state();
+        state.appointments.iter().map(|(id, appointment)| (*id, appointment.clone())).collect()
     }
 
-    /// The documents that were announced, in their order.
+    /// Returns the document references that were created, in order of creation.
     pub fn documents(&self) -> Vec<FakeDocument> {
-        let world = self.0.service.world();
-        let document = |(id, filed): (&DocumentReferenceId, &Filed)| FakeDocument {
+        let state = self.0.service.state();
+        let fake_document = |(id, document): (&DocumentReferenceId, &StoredDocument)| FakeDocument {
             id: *id,
-            attributes: filed.attributes.clone(),
-            is_processed: filed.is_processed,
+            attributes: document.attributes.clone(),
+            is_processed: document.is_processed,
         };
-        world.documents.iter().map(document).collect()
+        state.documents.iter().map(fake_document).collect()
     }
 
-    /// The file of a document, where one was uploaded.
+    /// Returns the file of a document, or `None` if no file was uploaded.
     pub fn document_bytes(&self, id: DocumentReferenceId) -> Option<Bytes> {
         self.0.store.file(id)
     }
 
-    /// The calls that reached the service, in their order; of more than a million, the last million. Sign-ins are
-    /// among them.
+    /// Returns the calls that reached the service, in order, including sign-ins. At most the last million calls are
+    /// kept.
     pub fn calls(&self) -> Vec<FakeCall> {
         self.0.service.calls()
     }
 
-    /// The account of the client, which signs in with a username and a password.
+    /// Returns the account of the client, which signs in with a username and a password.
     pub fn account(&self) -> FakeAccount {
         FakeAccount::plain()
     }
 
-    /// Another account, which signs in with one-time codes too.
+    /// Returns another account, which signs in with a username, a password and one-time codes.
     pub fn account_with_codes(&self) -> FakeAccount {
-        FakeAccount::with_codes()
+        FakeAccount::with_totp()
     }
 
-    /// Does these things in the other way from now on, and all others as they are without.
+    /// Enables these quirks and disables all others.
     pub fn set_quirks(&self, quirks: impl IntoIterator<Item = Quirk>) {
-        self.0.service.world().quirks = quirks.into_iter().collect();
+        self.0.service.state().quirks = quirks.into_iter().collect();
     }
 
-    /// Ends every access token: the client signs in again.
+    /// Revokes all access tokens, so that the client has to sign in again.
     pub fn revoke_tokens(&self) {
-        self.0.service.world().tokens.clear();
+        self.0.service.state().tokens.clear();
     }
 
-    /// From now on this goes wrong, of the service and of its object store: a list of [`Fault`]s or a [`FaultPlan`].
-    /// An earlier plan is gone, and calls are counted anew.
+    /// Injects these faults into the service and its object store. Accepts a list of [`Fault`]s or a [`FaultPlan`].
+    ///
+    /// Replaces the previous plan and resets the call counters.
     pub fn set_faults(&self, plan: impl Into<FaultPlan>) {
         self.0.service.faults().set(plan.into());
     }
 
-    /// From now on all goes well.
+    /// Removes all faults.
     pub fn clear_faults(&self) {
         self.0.service.faults().set(FaultPlan::default());
     }
 
-    /// The faults of the plan that no call has met. At the end of a test there should be none: it did not show what
-    /// it was written for.
+    /// Returns the faults of the plan that have not been injected yet.
+    ///
+    /// A test should assert at its end that there are none, because otherwise it did not test those faults.
     pub fn unused_faults(&self) -> Vec<Fault> {
-        self.0.service.faults().unmet()
+        self.0.service.faults().unused()
     }
 
-    fn add<T>(&self, add: impl FnOnce(&mut World, Uuid) -> T) -> T {
-        let world = &mut *self.0.service.world();
-        let id = world.next_id();
-        add(world, id)
+    fn add<T>(&self, add: impl FnOnce(&mut ServiceState, Uuid) -> T) -> T {
+        let state = &mut *self.0.service.state();
+        let id = state.next_id();
+        add(state, id)
     }
 
-    fn named<I: Copy + Eq + From<Uuid> + Hash>(
+    fn find_or_add<I: Copy + Eq + From<Uuid> + Hash>(
         &self,
         name: &str,
-        things: fn(&mut World) -> &mut IndexMap<I, String>,
+        items: fn(&mut ServiceState) -> &mut IndexMap<I, String>,
     ) -> I {
-        let world = &mut *self.0.service.world();
-        let known = things(world).iter().find(|(_, each)| *each == name).map(|(id, _)| *id);
-        known.unwrap_or_else(|| {
-            let id = I::from(world.next_id());
-            things(world).insert(id, name.to_owned());
+        let state = &mut *self.0.service.state();
+        let existing = items(state).iter().find(|(_, item)| *item == name).map(|(id, _)| *id);
+        existing.unwrap_or_else(|| {
+            let id = I::from(state.next_id());
+            items(state).insert(id, name.to_owned());
             id
         })
     }
@@ -276,14 +279,14 @@ impl fmt::Debug for FakeCarium {
     }
 }
 
-/// A document that was announced. `Debug` shows what may be logged of it.
+/// A document reference in the fake. `Debug` shows only what may be logged.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct FakeDocument {
-    /// The id of its reference.
+    /// The ID of the document reference.
     pub id: DocumentReferenceId,
-    /// What was said of it.
+    /// The attributes that were sent when it was created.
     pub attributes: types::NewDocumentReference,
-    /// Whether it can be opened.
+    /// Whether the upload was processed, so that the document can be downloaded.
     pub is_processed: bool,
 }

@@ -1,7 +1,7 @@
-//! What goes wrong, by a plan: which call, before or after its work is done, and how.
+//! Fault injection: which calls fail, whether before or after the operation is applied, and how.
 //!
-//! A plan is a list of faults, each one readable line. It is deterministic, and works in the
-//! [fake](crate::FakeCarium) as it does behind the sandbox's HTTP.
+//! A [`FaultPlan`] is a list of [`Fault`]s. It is deterministic, and it works the same in the in-memory
+//! [fake](crate::FakeCarium) and over the sandbox's HTTP.
 //!
 //! ```
 //! use carium::api::operations;
@@ -27,12 +27,13 @@
 //! # }
 //! ```
 //!
-//! The same is read from TOML, for a sandbox that is a program: see [`FaultPlan`]'s `FromStr`.
+//! A plan can also be parsed from TOML, for a sandbox that runs as its own process: see the `FromStr` implementation
+//! of [`FaultPlan`].
 
-mod file;
-mod making;
+mod builder;
+mod injector;
+mod plan_file;
 mod random;
-mod running;
 
 use std::fmt;
 
@@ -40,50 +41,54 @@ use bytes::Bytes;
 use carium_api::Operation;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
-pub use self::file::InvalidFaultPlan;
-pub use self::making::{After, Api, Before, Download, On, Upload};
-use self::random::Random;
-pub(crate) use self::running::Faults;
+pub use self::builder::{AfterApplying, ApiCalls, BeforeApplying, Downloads, FaultBuilder, Uploads};
+pub(crate) use self::injector::FaultInjector;
+pub use self::plan_file::InvalidFaultPlan;
+use self::random::RandomFaults;
 
-/// What goes wrong with some calls. Made from [`Fault::on`], [`Fault::on_upload`] or [`Fault::on_download`].
+/// A fault that is injected into certain calls.
 ///
-/// `Display` is one line for a person.
+/// Created with [`Fault::on`], [`Fault::on_upload`] or [`Fault::on_download`]. `Display` prints one line for people,
+/// such as `create_patient, call 2: respond 503`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
-    pub(crate) target: Target,
-    calls: Calls,
-    pub(crate) moment: Moment,
-    pub(crate) what: What,
+    pub(crate) target: FaultTarget,
+    calls: CallRange,
+    pub(crate) timing: FaultTiming,
+    pub(crate) kind: FaultKind,
 }
 
-/// Faults, of which the first that is meant for a call is the one that it meets.
+/// A list of faults. If several faults match a call, the first one is injected.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FaultPlan {
     faults: Vec<Fault>,
-    random: Option<Random>,
+    random: Option<RandomFaults>,
 }
 
 impl FaultPlan {
-    /// These faults, in this order.
+    /// Creates a plan of these faults, in this order.
     pub fn new(faults: impl IntoIterator<Item = Fault>) -> Self {
         Self { faults: faults.into_iter().collect(), random: None }
     }
 
-    /// One call in ten goes wrong, in a way that follows from this seed, the operation, and the number of the call
-    /// among those of its operation. The seed is printed when the plan is set, which a test shows when it fails.
+    /// Creates a plan that injects a random fault into one call in ten.
     ///
-    /// Nothing falls silent, so that a test over HTTP need not wait, and what a download brings is not corrupted,
-    /// which only who knows the digest could see.
+    /// Whether a call fails, and how, depends only on the seed, the operation, and the number of the call among the
+    /// calls of its operation. The plan prints its seed to stderr when it is set, so that a failing test shows it.
+    ///
+    /// Random faults never hang, so tests over HTTP do not wait for timeouts. They also never corrupt downloads,
+    /// because only a caller that knows the digest could notice.
     ///
     /// ```
     /// # use carium_mock::{FakeCarium, FaultPlan};
     /// FakeCarium::new().set_faults(FaultPlan::random(7).one_in(3));
     /// ```
     pub fn random(seed: u64) -> Self {
-        Self { faults: Vec::new(), random: Some(Random::new(seed)) }
+        Self { faults: Vec::new(), random: Some(RandomFaults::new(seed)) }
     }
 
-    /// Of a random plan: one call in so many goes wrong, every one for 1 and for 0.
+    /// Makes one in this many calls fail, for a plan created with [`random`](Self::random). Every call fails for 1
+    /// and for 0. Defaults to 10.
     #[must_use]
     pub fn one_in(mut self, calls: u64) -> Self {
         if let Some(random) = &mut self.random {
@@ -92,7 +97,7 @@ impl FaultPlan {
         self
     }
 
-    /// One fault more, behind those that are there and before what is drawn at random.
+    /// Adds a fault after the existing ones. Explicit faults take precedence over random ones.
     #[must_use]
     pub fn with(mut self, fault: Fault) -> Self {
         self.faults.push(fault);
@@ -106,16 +111,16 @@ impl<I: IntoIterator<Item = Fault>> From<I> for FaultPlan {
     }
 }
 
-/// Whose calls are meant.
+/// The kind of call that a fault applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Target {
-    /// Those of an operation, by its id.
+pub(crate) enum FaultTarget {
+    /// Calls of the operation with this ID.
     Api(&'static str),
     Upload,
     Download,
 }
 
-impl Target {
+impl FaultTarget {
     pub(crate) fn of(operation: &'static Operation) -> Self {
         Self::Api(operation.id)
     }
@@ -129,29 +134,29 @@ impl Target {
     }
 }
 
-/// Which calls are meant, counted from 1. Both ends are among them.
+/// An inclusive range of call numbers, counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Calls {
+struct CallRange {
     first: u64,
     last: u64,
 }
 
-impl Calls {
-    const EVERY: Self = Self { first: 1, last: u64::MAX };
+impl CallRange {
+    const ALL: Self = Self { first: 1, last: u64::MAX };
 
-    fn one(nth: u64) -> Self {
-        Self { first: nth, last: nth }
+    fn one(number: u64) -> Self {
+        Self { first: number, last: number }
     }
 
-    fn has(self, nth: u64) -> bool {
-        (self.first..=self.last).contains(&nth)
+    fn contains(self, number: u64) -> bool {
+        (self.first..=self.last).contains(&number)
     }
 }
 
-impl fmt::Display for Calls {
+impl fmt::Display for CallRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::EVERY => f.write_str("every call"),
+            Self::ALL => f.write_str("every call"),
             Self { first, last } if first == last => write!(f, "call {first}"),
             Self { first, last: u64::MAX } => write!(f, "calls {first} and later"),
             Self { first, last } => write!(f, "calls {first} to {last}"),
@@ -159,55 +164,55 @@ impl fmt::Display for Calls {
     }
 }
 
-/// Before or after what is asked for is done.
+/// Whether a fault is injected before or after the operation is applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Moment {
+pub(crate) enum FaultTiming {
     Before,
     After,
 }
 
-/// What goes wrong.
+/// How a call fails.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum What {
-    /// This is answered.
-    Answer(FaultResponse),
-    /// The connection ends; of a transfer, once so many bytes of the file went over it.
+pub(crate) enum FaultKind {
+    /// The caller receives this response.
+    Respond(FaultResponse),
+    /// The connection is closed; for a transfer, after this number of bytes of the file, if set.
     Reset { after: Option<u64> },
-    /// Nothing more is heard.
-    Silence,
-    /// The answer ends in its middle.
+    /// No response is sent, and the connection stays open.
+    Hang,
+    /// The connection is closed in the middle of the response body.
     Truncate,
-    /// The answer is whole, and not what was sent.
+    /// The response body is complete but damaged.
     Corrupt,
-    /// All access tokens end before the call is looked at.
+    /// All access tokens are revoked before the call is handled.
     RevokeToken,
-    /// What was presigned has ended.
+    /// The presigned form or URL has expired.
     Expire,
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let moment = if self.moment == Moment::After { "after the work, " } else { "" };
-        write!(f, "{}, {}: {moment}{}", self.target.name(), self.calls, self.what)
+        let timing = if self.timing == FaultTiming::After { "after applying, " } else { "" };
+        write!(f, "{}, {}: {timing}{}", self.target.name(), self.calls, self.kind)
     }
 }
 
-impl fmt::Display for What {
+impl fmt::Display for FaultKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Answer(reply) => write!(f, "answer {}", reply.status.as_u16()),
+            Self::Respond(response) => write!(f, "respond {}", response.status.as_u16()),
             Self::Reset { after: None } => f.write_str("reset"),
             Self::Reset { after: Some(bytes) } => write!(f, "reset after {bytes} bytes"),
-            Self::Silence => f.write_str("silence"),
-            Self::Truncate => f.write_str("truncate the answer"),
-            Self::Corrupt => f.write_str("corrupt the answer"),
-            Self::RevokeToken => f.write_str("revoke the token"),
-            Self::Expire => f.write_str("expire what was presigned"),
+            Self::Hang => f.write_str("hang"),
+            Self::Truncate => f.write_str("truncate the response"),
+            Self::Corrupt => f.write_str("corrupt the response"),
+            Self::RevokeToken => f.write_str("revoke the access token"),
+            Self::Expire => f.write_str("expire the presigned form or URL"),
         }
     }
 }
 
-/// An answer that is given instead of the right one. `Debug` shows its status only.
+/// A response that replaces the real one. `Debug` shows only its status.
 #[derive(Clone, PartialEq)]
 pub struct FaultResponse {
     pub(crate) status: StatusCode,
@@ -216,14 +221,16 @@ pub struct FaultResponse {
 }
 
 impl FaultResponse {
-    /// An answer without a body. A number that no answer can have becomes 500: one below 200 is none yet.
+    /// Creates a response without a body.
+    ///
+    /// A number that is not a final HTTP status (one below 200 or above 999) becomes 500.
     pub fn status(status: u16) -> Self {
         let status = StatusCode::from_u16(status).ok().filter(|status| !status.is_informational());
         let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Self { status, headers: HeaderMap::new(), body: Bytes::new() }
     }
 
-    /// One header more. What cannot be a header is left out.
+    /// Adds a header. An invalid header name or value is ignored.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
@@ -232,15 +239,15 @@ impl FaultResponse {
         self
     }
 
-    /// This body.
+    /// Sets the body.
     #[must_use]
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self
     }
 
-    pub(crate) fn response(&self) -> Response<Bytes> {
-        // What these say is that there is no body.
+    pub(crate) fn to_response(&self) -> Response<Bytes> {
+        // Responses with these statuses cannot have a body (RFC 9110, section 6.4.1).
         let is_empty = matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         let mut response = Response::new(if is_empty { Bytes::new() } else { self.body.clone() });
         *response.status_mut() = self.status;

@@ -1,20 +1,20 @@
-//! What tests of programs that use Carium depend on.
+//! Test doubles for programs that use the `carium` crates.
 //!
-//! [`FakeCarium`] is a Carium in memory: stateful, with the service's rules, and the real client in front of it. With
-//! the feature `sandbox` there is the same behind HTTP, on a local port, which holds every request and every answer
-//! against the spec itself and fails the test where one differs. Both do what the vendor leaves open in the other way
-//! where they are told to: see [`Quirk`].
+//! | tool | feature | description |
+//! | --- | --- | --- |
+//! | [`FakeCarium`] | always available | A stateful in-memory fake of the service, reached through the real client. |
+//! | `Sandbox` | `sandbox` | The same fake behind HTTP on a local port. It checks every request and response against the spec and fails the test on a violation. |
+//! | `object_store` | `sandbox` | An object store on a local port that is as strict as S3. |
+//! | `expectations` | `expectations` (default) | A `mockall` mock of each `carium` trait. |
+//! | `strategies` | `strategies` (default) | `proptest` strategies for inputs that `carium` accepts, and for inputs that break exactly one rule. |
+//! | `contract_tests!` | `contract-tests` (default) | Contract tests of the `carium` traits, for your own fake or wrapper. |
+//! | `wire` | `wire` (default) | Typed helpers for `httpmock`, one for each operation of the API. |
 //!
-//! The feature `expectations` (on by default) has a mock of each trait of `carium`. The feature `strategies` (on by
-//! default) has what `proptest` draws inputs from: those that `carium` takes, and those that are wrong in one way.
+//! Some behaviors of the service are not specified by the vendor's documentation. The fake and the sandbox implement
+//! alternatives for them: see [`Quirk`]. To inject faults into the fake or the sandbox, see [`faults`].
 //!
-//! The feature `suite` (on by default) has the contract of the traits of `carium` as checks, for a fake or a wrapper
-//! of one's own: `contract_tests!` makes a test of each.
-//!
-//! The feature `wire` (on by default) has a method on `httpmock`'s server for each operation of the
-//! API, with types for what is expected and what is answered, generated from the spec. A field that is misspelt,
-//! or an answer that the spec does not know, does not compile. The feature `sandbox` has `object_store`, an object
-//! store on a local port that is as strict as S3.
+//! The `wire` helpers are generated from the spec, so a misspelled field or a response that the spec does not define
+//! does not compile:
 //!
 //! ```
 //! use carium_api::{Client, ClientCaredbExt as _, HttpTransport, types::PractitionerList};
@@ -36,8 +36,6 @@
 //! # }
 //! ```
 
-#[cfg(feature = "sandbox")]
-mod contract;
 #[cfg(feature = "expectations")]
 pub mod expectations;
 mod fake;
@@ -48,17 +46,17 @@ mod generated;
 #[cfg(feature = "contract-tests")]
 pub mod contract_tests;
 #[cfg(feature = "sandbox")]
-mod listening;
+mod listener;
 #[cfg(feature = "sandbox")]
 pub mod object_store;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod service;
+#[cfg(feature = "sandbox")]
+mod spec_check;
 #[cfg(feature = "strategies")]
 pub mod strategies;
 
-#[cfg(feature = "sandbox")]
-pub use contract::{Direction, Violation};
 #[cfg(feature = "expectations")]
 pub use expectations::{items, items_then_error};
 pub use fake::{FakeCarium, FakeDocument};
@@ -66,11 +64,13 @@ pub use faults::{Fault, FaultPlan, FaultResponse, InvalidFaultPlan};
 #[cfg(feature = "sandbox")]
 pub use sandbox::{Sandbox, SandboxBuilder};
 pub use service::{FakeAccount, FakeCall, Quirk};
+#[cfg(feature = "sandbox")]
+pub use spec_check::{Direction, Violation};
 
-/// The spec that everything here was generated from, as YAML: `specs/carium.yaml` of the workspace.
+/// The API spec in YAML (`specs/carium.yaml` in the workspace) that this version of the crate was generated from.
 pub const SPEC: &str = include_str!("generated/carium.yaml");
 
-/// A method on `httpmock`'s server for each operation of the API.
+/// Typed helpers for `httpmock`: a method on its `MockServer` for each operation of the API.
 #[cfg(feature = "wire")]
 pub mod wire {
     pub use crate::generated::wire::{MockServerExt, operations};

@@ -1,8 +1,8 @@
-//! An object store on a local port, as strict as Amazon S3 with forms that upload and links that download.
+//! An object store on a local port that is as strict as Amazon S3 about presigned uploads and downloads.
 //!
-//! It does the part of S3 that clients without an account there meet: presigned `POST` and presigned `GET`, with
-//! S3's statuses and error documents. Objects are kept in memory. It can be told to fail, at an exact byte where
-//! that matters, and it tells what came.
+//! It implements the part of S3 that clients without an AWS account use: presigned `POST` and presigned `GET`, with
+//! S3's statuses and error documents. Objects are kept in memory. Faults can be injected, at an exact byte where that
+//! matters, and all calls are recorded.
 //!
 //! ```
 //! use carium_mock::object_store::{ObjectStore, PresignPost, StoreFault};
@@ -12,39 +12,39 @@
 //! let store = ObjectStore::start().await?;
 //! let form = store.presign_post(PresignPost::new("reports/1").content_type("text/plain"));
 //! assert_eq!(form.fields[1], ("Content-Type".to_owned(), "text/plain".to_owned()));
-//! // The first download ends after 10 bytes; what comes after it goes well.
-//! store.set_faults(|call, nth| (call.method == "GET" && nth == 0).then_some(StoreFault::ResetAfter(10)));
+//! // The first download is cut after 10 bytes. Later downloads succeed.
+//! store.set_faults(|call, index| (call.method == "GET" && index == 0).then_some(StoreFault::ResetAfter(10)));
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! # What is stricter than S3
+//! # Stricter than S3
 //!
-//! A client that keeps to these rules does well with S3 too; the reverse would not show its mistakes.
+//! A client that follows these rules also works with S3. A store that did not enforce them could hide mistakes.
 //!
-//! - Nothing may follow the file in a form. S3 ignores what does.
-//! - The fields come in the order in which they were presigned. To S3 only those after the file are out of order.
-//! - No field comes twice.
+//! - Nothing may follow the file in a form. S3 ignores such fields.
+//! - The fields must have the order in which they were presigned. S3 only requires that they precede the file.
+//! - No field may occur twice.
 //!
-//! # What is otherwise than in S3
+//! # Different from S3
 //!
-//! - There is one bucket, one region, and one access key. Each store has a secret of its own.
-//! - The ETag is a SHA-256. A file name that was uploaded with the file is the one that downloads state.
-//! - A method other than `GET` and `POST` is refused as such, before its signature is looked at.
-//! - `${filename}` in a key, `success_action_redirect`, `x-amz-meta-` and conditional requests other than
-//!   `If-Range` do nothing.
-//! - What can be refused early is answered before the whole body has been read. What still comes is read and
-//!   thrown away, so that the client gets the answer rather than a reset.
+//! - There is one bucket, one region and one access key. Each store has its own secret.
+//! - The ETag is a SHA-256 digest. Downloads return the file name that was uploaded with the file.
+//! - Methods other than `GET` and `POST` are rejected before their signature is checked.
+//! - `${filename}` in a key, `success_action_redirect`, `x-amz-meta-` and conditional requests other than `If-Range`
+//!   have no effect.
+//! - A request that can be rejected early receives its response before the whole body is read. The rest of the body
+//!   is read and discarded, so that the client receives the response rather than a connection reset.
 //!
 //! # Time
 //!
-//! It is tokio's, which a test can pause and advance. Forms end to the millisecond. Links state whole seconds, as
-//! S3's do: one may end up to a second earlier than it was asked for.
+//! The store uses tokio's clock, which a test can pause and advance. Forms expire to the millisecond. As in S3, links
+//! have whole seconds, so a link may expire up to a second early.
 
 mod address;
-mod answer;
-mod call;
+mod call_log;
 mod clock;
+mod error;
 mod fault;
 mod form;
 mod get;
@@ -54,10 +54,10 @@ mod post;
 mod presign;
 mod query;
 mod range;
-mod refusal;
+mod response;
 mod server;
 mod sign;
-mod upload;
+mod upload_body;
 
 use std::io;
 use std::sync::Arc;
@@ -66,101 +66,108 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::net::TcpListener;
 
-pub use self::call::StoreCall;
+pub use self::call_log::StoreCall;
 pub use self::fault::{StoreFault, StoreResponse};
 pub use self::object::Object;
 pub use self::presign::{PresignPost, PresignedPost};
-use self::server::{Store, connected};
-use crate::listening::Listening;
+use self::server::{StoreState, serve_connection};
+use crate::listener::Listener;
 
-/// How many bytes an object may have unless it is said otherwise.
-const OBJECT_LIMIT: u64 = 64 * 1024 * 1024;
+/// The default maximum size of an object in bytes.
+const MAX_OBJECT_BYTES: u64 = 64 * 1024 * 1024;
 
-/// A store that listens on 127.0.0.1. Its clones are the same store, which stops when the last of them is dropped.
+/// An object store that listens on 127.0.0.1. Clones share the same store, which stops when the last clone is
+/// dropped.
 #[derive(Clone, Debug)]
 pub struct ObjectStore {
-    store: Arc<Store>,
-    _listening: Arc<Listening>,
+    state: Arc<StoreState>,
+    _listener: Arc<Listener>,
 }
 
 impl ObjectStore {
-    /// Starts an empty store, on a port that is free.
+    /// Starts an empty store on a free port.
     pub async fn start() -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let url = format!("http://{}", listener.local_addr()?);
-        let store = Arc::new(Store::new(url, OBJECT_LIMIT));
-        let shared = Arc::clone(&store);
-        let listening = Listening::start(listener, move |socket| connected(socket, Arc::clone(&shared)));
-        Ok(Self { store, _listening: Arc::new(listening) })
+        let state = Arc::new(StoreState::new(url, MAX_OBJECT_BYTES));
+        let shared = Arc::clone(&state);
+        let listener = Listener::spawn(listener, move |socket| serve_connection(socket, Arc::clone(&shared)));
+        Ok(Self { state, _listener: Arc::new(listener) })
     }
 
-    /// Where it listens: `http://127.0.0.1:PORT`.
+    /// Returns the URL of the store: `http://127.0.0.1:PORT`.
     pub fn url(&self) -> &str {
-        &self.store.url
+        &self.state.url
     }
 
-    /// A form that uploads one file. It may be used again while it is valid, as with S3; what is there is then
-    /// replaced.
+    /// Presigns a form that uploads one file.
+    ///
+    /// As in S3, the form can be used several times while it is valid. Each upload replaces the object.
     pub fn presign_post(&self, upload: PresignPost) -> PresignedPost {
-        upload.sign(&self.store.signer, &self.store.clock, &self.store.url)
+        upload.sign(&self.state.signer, &self.state.clock, &self.state.url)
     }
 
-    /// A link that downloads what is under the key, for so many whole seconds, a week at the most. Nothing need be
-    /// there yet.
+    /// Presigns a link that downloads the object with this key. The object does not have to exist yet.
+    ///
+    /// `valid_for` is rounded down to whole seconds and limited to one week.
     pub fn presign_get(&self, key: &str, valid_for: Duration) -> String {
-        presign::presign_get(key, valid_for, &self.store.signer, &self.store.clock, &self.store.url)
+        presign::presign_get(key, valid_for, &self.state.signer, &self.state.clock, &self.state.url)
     }
 
-    /// Puts content there, without a type or a file name.
+    /// Stores an object without a media type and a file name.
     pub fn put(&self, key: &str, content: impl Into<Bytes>) {
         self.put_object(key, Object::new(content));
     }
 
-    /// Puts an object there, with its type and its file name.
+    /// Stores an object with its media type and file name.
     pub fn put_object(&self, key: &str, object: Object) {
-        self.store.put(key.to_owned(), object);
+        self.state.put(key.to_owned(), object);
     }
 
-    /// What is under the key.
+    /// Returns the object with this key.
     pub fn object(&self, key: &str) -> Option<Object> {
-        self.store.object(key)
+        self.state.object(key)
     }
 
-    /// All keys, sorted.
+    /// Returns all keys, sorted.
     pub fn keys(&self) -> Vec<String> {
-        self.store.objects().keys().cloned().collect()
+        self.state.objects().keys().cloned().collect()
     }
 
-    /// What came since the start, in its order; of more than a hundred thousand calls, the last of them.
+    /// Returns the calls since the start, in order. At most the last 100,000 calls are kept.
     pub fn calls(&self) -> Vec<StoreCall> {
-        self.store.calls.all()
+        self.state.calls.all()
     }
 
-    /// Decides from now on which calls go wrong, and how. It is asked when a call's headers are there, with its
-    /// number among those of its method, counted from 0.
+    /// Sets a function that selects the fault for each call.
+    ///
+    /// The function is called when the headers of a call have been read. Its arguments are the call and the index of
+    /// the call among those of the same method, counted from 0.
     pub fn set_faults(
         &self,
-        decide: impl Fn(&StoreCall, usize) -> Option<StoreFault> + Send + Sync + 'static,
+        select: impl Fn(&StoreCall, usize) -> Option<StoreFault> + Send + Sync + 'static,
     ) {
-        self.store.set_faults(Some(Arc::new(decide)));
+        self.state.set_faults(Some(Arc::new(select)));
     }
 
-    /// What goes wrong by the plan of whom the store belongs to, where [`set_faults`](Self::set_faults) has nothing.
-    pub(crate) fn set_plan(
+    /// Sets a function that selects a fault for calls for which [`set_faults`](Self::set_faults) selects none. The
+    /// sandbox uses it for its fault plan. It can be set only once.
+    pub(crate) fn set_fallback_faults(
         &self,
-        decide: impl Fn(&StoreCall, usize) -> Option<StoreFault> + Send + Sync + 'static,
+        select: impl Fn(&StoreCall, usize) -> Option<StoreFault> + Send + Sync + 'static,
     ) {
-        self.store.set_plan(Arc::new(decide));
+        self.state.set_fallback_faults(Arc::new(select));
     }
 
-    /// From now on all goes well.
+    /// Removes the faults set with [`set_faults`](Self::set_faults).
     pub fn clear_faults(&self) {
-        self.store.set_faults(None);
+        self.state.set_faults(None);
     }
 
-    /// How many bytes an upload may have, 64 MiB if nothing is said. One that has more is refused with
-    /// `EntityTooLarge`, whatever its form allows.
-    pub fn set_object_limit(&self, bytes: u64) {
-        self.store.set_object_limit(bytes);
+    /// Sets the maximum size of an uploaded object in bytes. Defaults to 64 MiB.
+    ///
+    /// A larger upload is rejected with `EntityTooLarge`, even if its form allows the size.
+    pub fn set_max_object_bytes(&self, bytes: u64) {
+        self.state.set_max_object_bytes(bytes);
     }
 }

@@ -1,14 +1,14 @@
-//! A Carium on a local port, for tests: the fake behind real HTTP.
+//! The fake behind real HTTP on a local port.
 //!
-//! For what the fake cannot show: programs in other languages, one's own HTTP client, and a token that goes where
-//! it must not. The rules are the fake's, as it is the fake that answers; here are only sockets and routes. Files
-//! go to an [`ObjectStore`] at an address of its own.
+//! Use the sandbox for tests that need real HTTP: of programs in other languages, of custom HTTP clients, or that
+//! access tokens are not sent to other hosts. The fake produces the responses. This module adds sockets, routing, and
+//! checks against the spec. Files are stored in an [`ObjectStore`] on a second port.
 
 mod builder;
-mod faults;
-mod record;
 mod route;
 mod server;
+mod store_faults;
+mod violation_log;
 
 use std::io;
 use std::sync::Arc;
@@ -20,18 +20,18 @@ use carium::documents::DocumentReferenceId;
 use carium::{Carium, CariumBuilder};
 
 pub use builder::SandboxBuilder;
-use record::Record;
+use violation_log::ViolationLog;
 
-use crate::contract::Violation;
 use crate::fake::FakeCarium;
-use crate::listening::Listening;
+use crate::listener::Listener;
 use crate::object_store::{ObjectStore, PresignPost};
-use crate::service::store::{Form, Store};
+use crate::service::file_store::{FileStore, PresignedForm};
+use crate::spec_check::Violation;
 
-/// A Carium that listens on 127.0.0.1. Stops when it is dropped.
+/// A fake Carium service that listens on a local port. It stops when it is dropped.
 ///
-/// It knows what the vendor's Examples page knows: its ids, the account `username` with `password`, and a user
-/// `example@example.com` to invite.
+/// Its initial data is that of the vendor's Examples page: the IDs on the page, the account `username` with the
+/// password `password`, and a user `example@example.com` who can be invited.
 ///
 /// ```
 /// use carium::NewInvitation;
@@ -46,102 +46,103 @@ use crate::service::store::{Form, Store};
 /// # }
 /// ```
 ///
-/// # What differs from the spec
+/// # Violations of the spec
 ///
-/// Every request and every answer is held against the spec itself. What differs is kept
-/// ([`violations`](Self::violations)) and fails the test: when the sandbox is dropped, it panics with all of them. So
-/// a test in another language, or of one's own client, need not look at what was sent. A test that provokes
-/// violations takes them ([`take_violations`](Self::take_violations)) and asserts what they are.
+/// The sandbox checks every request and response against the spec and collects the [`violations`](Self::violations).
+/// If there are any when the sandbox is dropped, it panics with a list of them and so fails the test. A test of a
+/// custom client or of a program in another language therefore does not have to inspect the requests. A test that
+/// provokes violations on purpose takes them with [`take_violations`](Self::take_violations) and checks them.
 ///
-/// A request that the service refuses by its rules is none: a username that is taken, an id of nothing, a wrong
-/// password. One that the spec does not know is, although it is answered as the service would.
+/// A request that conforms to the spec is not a violation, even if the service rejects it, for example because of a
+/// taken username, an unknown ID or a wrong password. A request that does not conform to the spec is a violation,
+/// even if the service accepts it.
 #[derive(Debug)]
 pub struct Sandbox {
     fake: FakeCarium,
     store: ObjectStore,
     url: String,
-    record: Arc<Record>,
-    _listening: Listening,
+    violations: Arc<ViolationLog>,
+    _listener: Listener,
 }
 
 impl Sandbox {
-    /// Starts one, on ports that are free.
+    /// Starts a sandbox on free ports.
     ///
     /// # Errors
-    /// There is no port to be had, or no HTTP client can be made here.
+    /// Fails if no port can be bound or the HTTP client cannot be created.
     pub async fn start() -> io::Result<Self> {
         Self::builder().start().await
     }
 
-    /// Begins to set one up: with an address, a seed or quirks of its own, or for others to talk to.
+    /// Returns a builder, to set the address, the seed, quirks, or a callback for violations.
     pub fn builder() -> SandboxBuilder {
         SandboxBuilder::new()
     }
 
-    /// Where it listens: `http://127.0.0.1:PORT`, the base URL for a client.
+    /// Returns the base URL for clients: `http://127.0.0.1:PORT`.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// A client of it, signed in when it has to be.
+    /// Returns a client of this sandbox. It signs in automatically.
     pub fn client(&self) -> &Carium {
         self.fake.client()
     }
 
-    /// Begins to set up another client of it.
+    /// Returns a builder for another client of this sandbox.
     pub fn client_builder(&self) -> CariumBuilder {
         self.fake.client_builder()
     }
 
-    /// Looks inside.
+    /// Returns the fake behind the sandbox, to inspect and change its state and to inject faults.
     pub fn fake(&self) -> &FakeCarium {
         &self.fake
     }
 
-    /// How the calls so far differed from the spec, in their order. The first thousand are kept.
+    /// Returns the violations of the spec so far, in order. At most the first 1,000 are kept.
     pub fn violations(&self) -> Vec<Violation> {
-        self.record.all()
+        self.violations.all()
     }
 
-    /// The same, which is forgotten by this: a test that provokes them does not fail for them.
+    /// Returns the violations of the spec so far and removes them, so that they do not fail the test.
     pub fn take_violations(&self) -> Vec<Violation> {
-        self.record.take()
+        self.violations.take()
     }
 
-    /// The store that its files are in.
+    /// Returns the object store that contains the files.
     pub fn object_store(&self) -> &ObjectStore {
         &self.store
     }
 }
 
 impl Drop for Sandbox {
-    #[allow(clippy::panic, reason = "to fail the test that owns it is what it is asked for")]
+    #[allow(clippy::panic, reason = "the documented way to fail the test that owns the sandbox")]
     fn drop(&mut self) {
-        // A test that fails already says why, and a second panic would end the process.
-        if self.record.is_observed() || thread::panicking() {
+        // If the test is already panicking, a second panic would abort the process.
+        if self.violations.has_callback() || thread::panicking() {
             return;
         }
-        let violations = self.record.all();
+        let violations = self.violations.all();
         if !violations.is_empty() {
-            let lines: Vec<_> = violations.iter().map(|deviation| format!("\n  {deviation}")).collect();
-            panic!("calls of the sandbox differed from the spec:{}", lines.concat());
+            let lines: Vec<_> = violations.iter().map(|violation| format!("\n  {violation}")).collect();
+            panic!("calls to the sandbox violated the spec:{}", lines.concat());
         }
     }
 }
 
-/// The object store as the service's.
-struct Files(ObjectStore);
+/// Lets the service use the object store.
+struct SandboxFileStore(ObjectStore);
 
-/// How long what is presigned is valid.
+/// How long presigned forms and URLs are valid.
 const VALID_FOR: Duration = Duration::from_hours(1);
 
-impl Store for Files {
-    fn form(&self, id: DocumentReferenceId) -> Form {
+impl FileStore for SandboxFileStore {
+    fn presign_upload(&self, id: DocumentReferenceId) -> PresignedForm {
         let form = self.0.presign_post(PresignPost::new(id.to_string()).valid_for(VALID_FOR));
-        Form { url: form.url, fields: form.fields }
+        PresignedForm { url: form.url, fields: form.fields }
     }
 
-    fn url(&self, id: DocumentReferenceId) -> String {
+    fn presign_download(&self, id: DocumentReferenceId) -> String {
         self.0.presign_get(&id.to_string(), VALID_FOR)
     }
 

@@ -1,23 +1,22 @@
-//! The service as a state machine: what it knows, and what it answers to each operation.
+//! The service as a state machine: its state, and its response to each operation.
 //!
-//! It stands at the seam of the client, where a request is a request and an answer an answer. What is built on
-//! it differs only in how requests get there: [`FakeCarium`](crate::FakeCarium) hands them over in memory, the
-//! sandbox over HTTP. So there is one set of rules, and whatever a test learns from one of them holds for the
-//! other.
+//! [`Service`] implements the client's transport interface, so it maps an `http::Request` to an `http::Response`.
+//! [`FakeCarium`](crate::FakeCarium) calls it in memory, and the sandbox calls it over HTTP. Both therefore follow
+//! the same rules.
 
 mod account;
-pub(crate) mod answer;
 mod appointments;
-mod asked;
 mod documents;
+#[cfg(feature = "sandbox")]
+mod example_data;
+pub(crate) mod file_store;
 mod identity;
 mod lists;
-#[cfg(feature = "sandbox")]
-mod page;
+mod patients;
 mod quirks;
-mod showboat;
-pub(crate) mod store;
-pub(crate) mod world;
+mod request;
+pub(crate) mod response;
+pub(crate) mod state;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,155 +30,166 @@ use http::{Request, Response, StatusCode};
 use tokio::time::Instant;
 
 pub use account::FakeAccount;
-use answer::{Answer, BeyondTheSpec, Refusal};
-use asked::Asked;
+use file_store::FileStore;
 pub use quirks::Quirk;
-use store::Store;
-use world::World;
+use request::ParsedRequest;
+use response::{ErrorResponse, SkipSpecCheck, SuccessResponse};
+use state::ServiceState;
 
-use crate::faults::{Faults, Moment, Target, What};
+use crate::faults::{FaultInjector, FaultKind, FaultTarget, FaultTiming};
 
 /// A call that reached the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FakeCall {
-    /// The id of the operation, such as `create_patient`.
+    /// The ID of the operation, such as `create_patient`.
     pub operation: &'static str,
-    /// The HTTP status with which the service answered, whether or not a fault kept the answer from the caller.
-    /// `None` where a fault came before anything was done.
+    /// The HTTP status of the service's response, even if a fault kept the response from the caller. `None` if a
+    /// fault was injected before the operation was applied.
     pub status: Option<u16>,
-    /// Whether it met a fault.
+    /// Whether a fault was injected into the call.
     pub fault_injected: bool,
 }
 
-/// A sandbox may run for days. More than any test counts, and some 30 MB.
-const CALLS_KEPT: usize = 1_000_000;
+/// The number of calls that are kept, which is more than a test makes. It limits the memory of a sandbox that runs
+/// for days to about 30 MB.
+const MAX_CALLS: usize = 1_000_000;
 
-/// What becomes of a request.
+/// The outcome of a request.
 #[derive(Debug)]
-pub(crate) enum Outcome {
-    /// It is answered.
-    Answered(Response<Bytes>),
-    /// It is answered, and the connection ends in the middle of the body.
-    #[cfg_attr(not(feature = "sandbox"), allow(dead_code, reason = "in memory, nothing of it gets through"))]
+pub(crate) enum CallOutcome {
+    /// The caller receives this response.
+    Responded(Response<Bytes>),
+    /// The connection is closed in the middle of the body of this response.
+    #[cfg_attr(not(feature = "sandbox"), allow(dead_code, reason = "the in-memory fake drops the response"))]
     Truncated(Response<Bytes>),
-    /// The connection ends.
+    /// The connection is closed without a response.
     Reset,
-    /// Nothing more is heard.
-    Silence,
+    /// No response is sent, and the connection stays open.
+    Hang,
 }
 
 /// The service.
 pub(crate) struct Service {
-    world: Mutex<World>,
+    state: Mutex<ServiceState>,
     calls: Mutex<VecDeque<FakeCall>>,
-    store: Arc<dyn Store>,
-    faults: Arc<Faults>,
-    /// The wall clock of when it began, in seconds since 1970. From there on time is tokio's.
-    began: (u64, Instant),
+    store: Arc<dyn FileStore>,
+    faults: Arc<FaultInjector>,
+    /// The wall-clock time at startup, in seconds since the Unix epoch. From then on, tokio's clock is used.
+    started_at: (u64, Instant),
 }
 
 impl Service {
-    pub(crate) fn new(world: World, store: Arc<dyn Store>, faults: Arc<Faults>) -> Self {
-        let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let began = (began, Instant::now());
-        Self { world: Mutex::new(world), calls: Mutex::default(), store, faults, began }
+    pub(crate) fn new(state: ServiceState, store: Arc<dyn FileStore>, faults: Arc<FaultInjector>) -> Self {
+        let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let started_at = (seconds, Instant::now());
+        Self { state: Mutex::new(state), calls: Mutex::default(), store, faults, started_at }
     }
 
-    /// What goes wrong here and in its store.
-    pub(crate) fn faults(&self) -> &Faults {
+    /// The faults of the service and its file store.
+    pub(crate) fn faults(&self) -> &FaultInjector {
         &self.faults
     }
 
-    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn state(&self) -> MutexGuard<'_, ServiceState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn calls(&self) -> Vec<FakeCall> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
     }
 
-    /// What time it is, in seconds since 1970.
+    /// Returns the current time in seconds since the Unix epoch.
     fn now(&self) -> u64 {
-        let (began, instant) = self.began;
-        began + instant.elapsed().as_secs()
+        let (seconds, instant) = self.started_at;
+        seconds + instant.elapsed().as_secs()
     }
 
-    /// Does what is asked and answers, or has the fault that is meant for it.
-    pub(crate) fn take(&self, operation: &'static Operation, request: &Request<Bytes>) -> Outcome {
-        let fault = self.faults.next(Target::of(operation));
+    /// Handles a request and injects the fault for it, if any.
+    pub(crate) fn handle(&self, operation: &'static Operation, request: &Request<Bytes>) -> CallOutcome {
+        let fault = self.faults.next(FaultTarget::of(operation));
         let fault_injected = fault.is_some();
         let (before, after) = match fault {
-            Some(fault) if fault.moment == Moment::Before => (Some(fault.what), None),
-            Some(fault) => (None, Some(fault.what)),
+            Some(fault) if fault.timing == FaultTiming::Before => (Some(fault.kind), None),
+            Some(fault) => (None, Some(fault.kind)),
             None => (None, None),
         };
-        let note = |status: Option<u16>| {
+        let record = |status: Option<u16>| {
             let call = FakeCall { operation: operation.id, status, fault_injected };
             let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-            if calls.len() == CALLS_KEPT {
+            if calls.len() == MAX_CALLS {
                 calls.pop_front();
             }
             calls.push_back(call);
         };
         match before {
-            Some(What::RevokeToken) => self.world().tokens.clear(),
-            Some(what) => {
-                note(None);
-                return what.instead_of(Response::default());
+            Some(FaultKind::RevokeToken) => self.state().tokens.clear(),
+            Some(kind) => {
+                record(None);
+                return kind.apply_to(Response::default());
             }
             None => {}
         }
-        let response = self.answer(operation, request);
-        note(Some(response.status().as_u16()));
+        let response = self.respond(operation, request);
+        record(Some(response.status().as_u16()));
         match after {
-            Some(what) => what.instead_of(response),
-            None => Outcome::Answered(response),
+            Some(kind) => kind.apply_to(response),
+            None => CallOutcome::Responded(response),
         }
     }
 
-    fn answer(&self, operation: &'static Operation, request: &Request<Bytes>) -> Response<Bytes> {
-        let world = &mut *self.world();
-        let asked = Asked::new(operation, request);
-        match self.carry_out(world, &asked) {
-            Ok(answer) => world.quirks.of_answer(&asked, answer).into_response(),
-            Err(refusal) => world.quirks.of_refusal(refusal).into_response(),
+    fn respond(&self, operation: &'static Operation, request: &Request<Bytes>) -> Response<Bytes> {
+        let state = &mut *self.state();
+        let request = ParsedRequest::new(operation, request);
+        match self.dispatch(state, &request) {
+            Ok(success) => state.quirks.apply_to_success(&request, success).into_response(),
+            Err(error) => state.quirks.apply_to_error(error).into_response(),
         }
     }
 
-    fn carry_out(&self, world: &mut World, asked: &Asked<'_>) -> Result<Answer, Refusal> {
+    /// Applies the operation that a request is for.
+    fn dispatch(
+        &self,
+        state: &mut ServiceState,
+        request: &ParsedRequest<'_>,
+    ) -> Result<SuccessResponse, ErrorResponse> {
         let now = self.now();
-        if asked.operation.needs_token && !asked.token().is_some_and(|token| world.is_good(token)) {
-            let detail = "The access token is missing, or no longer good.";
-            return Err(Refusal::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail));
+        if request.operation.needs_token && !request.token().is_some_and(|token| state.is_valid_token(token))
+        {
+            let detail = "The access token is missing, invalid or expired.";
+            return Err(ErrorResponse::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail));
         }
-        asked.check_accept()?;
+        request.check_accept()?;
         let store = &*self.store;
-        match asked.operation.id {
-            "login" => identity::login(world, asked, now),
-            "resend_invitation" => identity::invite(world, asked),
-            "create_patient" => showboat::create_patient(world, asked),
-            "create_appointment" => appointments::create(world, asked),
-            "get_appointment" => appointments::get(world, asked),
-            "update_appointment" => appointments::update(world, asked),
-            "delete_appointment" => appointments::delete(world, asked),
-            "list_practitioners" => lists::named(world, asked, "org-practitioners", &world.practitioners),
+        match request.operation.id {
+            "login" => identity::login(state, request, now),
+            "resend_invitation" => identity::invite(state, request),
+            "create_patient" => patients::create(state, request),
+            "create_appointment" => appointments::create(state, request),
+            "get_appointment" => appointments::get(state, request),
+            "update_appointment" => appointments::update(state, request),
+            "delete_appointment" => appointments::delete(state, request),
+            "list_practitioners" => {
+                lists::named_items(state, request, "org-practitioners", &state.practitioners)
+            }
             "list_appointment_statuses" => {
-                lists::named(world, asked, "org-appointment-statuses", &world.statuses)
+                lists::named_items(state, request, "org-appointment-statuses", &state.appointment_statuses)
             }
-            "list_appointment_types" => lists::named(world, asked, "org-appointment-types", &world.kinds),
+            "list_appointment_types" => {
+                lists::named_items(state, request, "org-appointment-types", &state.appointment_types)
+            }
             "list_document_classes" => {
-                lists::required_organization(world, asked)?;
-                lists::named(world, asked, "org-document-classes", &world.classes)
+                lists::required_organization(state, request)?;
+                lists::named_items(state, request, "org-document-classes", &state.document_classes)
             }
-            "create_document_reference" => documents::create(world, store, asked),
-            "list_document_references" => documents::list(world, asked),
-            "process_upload" => documents::process(world, store, asked),
-            "get_download_info" => documents::download_info(world, store, asked),
-            // The spec has grown, and this has not.
-            other => {
-                let detail = format!("The stand-in does not know {other} yet.");
-                Err(Refusal::new(StatusCode::NOT_FOUND, "not-implemented", detail))
+            "create_document_reference" => documents::create(state, store, request),
+            "list_document_references" => documents::list(state, request),
+            "process_upload" => documents::process(state, store, request),
+            "get_download_info" => documents::download_info(state, store, request),
+            // An operation that was added to the spec but not to the fake.
+            id => {
+                let detail = format!("The fake does not implement {id}.");
+                Err(ErrorResponse::new(StatusCode::NOT_FOUND, "not-implemented", detail))
             }
         }
     }
@@ -192,47 +202,49 @@ impl Transport for Service {
         operation: &'static Operation,
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportError> {
-        match self.take(operation, &request) {
-            Outcome::Answered(response) => Ok(response),
-            Outcome::Truncated(_) => {
-                Err(TransportFailure::lost("the connection ended in the middle of the answer").into())
+        match self.handle(operation, &request) {
+            CallOutcome::Responded(response) => Ok(response),
+            CallOutcome::Truncated(_) => {
+                Err(TransportFailure::lost("the connection was closed in the middle of the response").into())
             }
-            Outcome::Reset => Err(TransportFailure::lost("the connection ended without an answer").into()),
-            Outcome::Silence => std::future::pending().await,
+            CallOutcome::Reset => {
+                Err(TransportFailure::lost("the connection was closed without a response").into())
+            }
+            CallOutcome::Hang => std::future::pending().await,
         }
     }
 }
 
-impl What {
-    /// What becomes of a request that would have been answered so.
-    fn instead_of(self, mut response: Response<Bytes>) -> Outcome {
+impl FaultKind {
+    /// Returns the outcome of a call that would have received this response without the fault.
+    fn apply_to(self, mut response: Response<Bytes>) -> CallOutcome {
         match self {
-            Self::Answer(reply) => {
-                let mut response = reply.response();
-                response.extensions_mut().insert(BeyondTheSpec);
-                Outcome::Answered(response)
+            Self::Respond(replacement) => {
+                let mut response = replacement.to_response();
+                response.extensions_mut().insert(SkipSpecCheck);
+                CallOutcome::Responded(response)
             }
-            Self::Reset { .. } => Outcome::Reset,
-            // Nothing has no middle.
-            Self::Truncate if response.body().is_empty() => Outcome::Reset,
-            Self::Silence => Outcome::Silence,
-            Self::Truncate => Outcome::Truncated(response),
+            Self::Reset { .. } => CallOutcome::Reset,
+            // An empty body cannot be cut in the middle.
+            Self::Truncate if response.body().is_empty() => CallOutcome::Reset,
+            Self::Hang => CallOutcome::Hang,
+            Self::Truncate => CallOutcome::Truncated(response),
             Self::Corrupt => {
-                // No JSON begins with what this makes of a brace.
-                *response.body_mut() = with_a_bit_flipped(response.body(), 0);
-                response.extensions_mut().insert(BeyondTheSpec);
-                Outcome::Answered(response)
+                // Flipping a bit of the first byte, a brace, makes the body invalid JSON.
+                *response.body_mut() = with_bit_flipped(response.body(), 0);
+                response.extensions_mut().insert(SkipSpecCheck);
+                CallOutcome::Responded(response)
             }
-            // The first was seen to before; the second is the store's.
-            Self::RevokeToken | Self::Expire => Outcome::Answered(response),
+            // `handle` has already revoked the tokens, and only the file store can expire anything.
+            Self::RevokeToken | Self::Expire => CallOutcome::Responded(response),
         }
     }
 }
 
-/// The bytes with one bit changed of the byte at this place, where there is one.
-fn with_a_bit_flipped(bytes: &Bytes, at: usize) -> Bytes {
+/// Returns the bytes with one bit flipped in the byte at `index`, if there is one.
+fn with_bit_flipped(bytes: &Bytes, index: usize) -> Bytes {
     let mut bytes = BytesMut::from(bytes.as_ref());
-    if let Some(byte) = bytes.get_mut(at) {
+    if let Some(byte) = bytes.get_mut(index) {
         *byte ^= 1;
     }
     bytes.freeze()

@@ -1,4 +1,4 @@
-//! The fake keeps the service's rules, and shows what it was told.
+//! The rules of the fake, and the methods that inspect its state.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -18,19 +18,19 @@ fn patient(fake: &FakeCarium) -> NewPatientBuilder {
     patient.gender(Gender::Male).organization(fake.organization())
 }
 
-/// Fields of the service's problems, with the status.
-fn refusal(error: &carium::Error) -> (Option<u16>, Vec<&str>) {
+/// Returns the status and the fields of the problems in an error.
+fn status_and_fields(error: &carium::Error) -> (Option<u16>, Vec<&str>) {
     (error.status(), error.problems().iter().filter_map(|problem| problem.field()).collect())
 }
 
 #[tokio::test]
-async fn a_patient_is_created_and_invited() {
+async fn creates_and_invites_patient() {
     let fake = FakeCarium::new();
     let new = patient(&fake).email("james.reece@example.com").mobile_phone("+15551234567").build().unwrap();
     let id = fake.client().patients().create(new.clone()).await.unwrap();
-    let known = fake.patients();
-    assert_eq!(known.len(), 1);
-    assert_eq!((known[0].0, known[0].1.first_name.as_str()), (id, "James"));
+    let patients = fake.patients();
+    assert_eq!(patients.len(), 1);
+    assert_eq!((patients[0].0, patients[0].1.first_name.as_str()), (id, "James"));
     fake.send(NewInvitation::by_email("james.reece@example.com").unwrap()).await.unwrap();
     fake.send(NewInvitation::by_sms("james.reece@example.com").unwrap()).await.unwrap();
     let channels = [vec![NotificationChannel::Email], vec![NotificationChannel::Sms]];
@@ -40,7 +40,7 @@ async fn a_patient_is_created_and_invited() {
 }
 
 #[tokio::test]
-async fn a_username_is_one_persons_and_a_phone_is_not() {
+async fn usernames_are_unique_but_phone_numbers_are_not() {
     let fake = FakeCarium::new();
     let create = |patient: NewPatientBuilder| {
         let fake = fake.clone();
@@ -49,20 +49,29 @@ async fn a_username_is_one_persons_and_a_phone_is_not() {
     create(patient(&fake).email("a@example.com").mobile_phone("+15550000001")).await.unwrap();
     create(patient(&fake).email("b@example.com").mobile_phone("+15550000001")).await.unwrap();
     let error = create(patient(&fake).email("a@example.com")).await.unwrap_err();
-    assert_eq!((error.kind(), refusal(&error)), (ErrorKind::Conflict, (Some(409), vec!["username"])));
-    let elsewhere = patient(&fake)
+    assert_eq!(
+        (error.kind(), status_and_fields(&error)),
+        (ErrorKind::Conflict, (Some(409), vec!["username"]))
+    );
+    let unknown_organization = patient(&fake)
         .email("c@example.com")
         .organization("8d25a2a6-8219-40d1-a34f-c24ec69f4f72".parse().unwrap());
-    assert_eq!(refusal(&create(elsewhere).await.unwrap_err()), (Some(422), vec!["organization-id"]));
+    assert_eq!(
+        status_and_fields(&create(unknown_organization).await.unwrap_err()),
+        (Some(422), vec!["organization-id"])
+    );
     let group = "8d25a2a6-8219-40d1-a34f-c24ec69f4f72".parse().unwrap();
-    let grouped = patient(&fake).email("c@example.com").groups([group]);
-    assert_eq!(refusal(&create(grouped).await.unwrap_err()), (Some(422), vec!["individual-group-ids"]));
+    let unknown_group = patient(&fake).email("c@example.com").groups([group]);
+    assert_eq!(
+        status_and_fields(&create(unknown_group).await.unwrap_err()),
+        (Some(422), vec!["individual-group-ids"])
+    );
     create(patient(&fake).email("c@example.com").groups([fake.new_group()])).await.unwrap();
     assert_eq!(fake.patients().len(), 3);
 }
 
 #[tokio::test]
-async fn only_those_who_are_known_are_invited() {
+async fn invitations_need_an_existing_user_with_an_address() {
     let fake = FakeCarium::new();
     let by_email = NewInvitation::by_email("example@example.com").unwrap();
     assert_eq!(fake.send(by_email.clone()).await.unwrap_err().kind(), ErrorKind::NotFound);
@@ -71,7 +80,7 @@ async fn only_those_who_are_known_are_invited() {
     let with_phone = patient(&fake).mobile_phone("+15550000001").build().unwrap();
     carium::Patients::create(&fake, with_phone).await.unwrap();
     let error = fake.send(NewInvitation::by_email("+15550000001").unwrap()).await.unwrap_err();
-    assert_eq!(refusal(&error), (Some(422), vec!["notifications"]));
+    assert_eq!(status_and_fields(&error), (Some(422), vec!["notifications"]));
     fake.send(NewInvitation::by_sms("+15550000001").unwrap()).await.unwrap();
 }
 
@@ -90,7 +99,7 @@ fn appointment(fake: &FakeCarium, patient: IndividualId) -> NewAppointment {
 }
 
 #[tokio::test]
-async fn an_appointment_is_booked_read_moved_and_deleted() {
+async fn creates_reads_updates_and_deletes_appointment() {
     let fake = FakeCarium::new();
     let patient = fake.new_individual();
     let id = carium::Appointments::create(&fake, appointment(&fake, patient)).await.unwrap();
@@ -106,14 +115,13 @@ async fn an_appointment_is_booked_read_moved_and_deleted() {
         assert_eq!(error.kind(), ErrorKind::NotFound);
     }
     assert!(fake.appointments().is_empty());
-    // Someone who is not there.
-    let nobody = "8d25a2a6-8219-40d1-a34f-c24ec69f4f72".parse().unwrap();
-    let error = carium::Appointments::create(&fake, appointment(&fake, nobody)).await.unwrap_err();
-    assert_eq!(refusal(&error), (Some(422), vec!["individual-id"]));
+    let unknown_patient = "8d25a2a6-8219-40d1-a34f-c24ec69f4f72".parse().unwrap();
+    let error = carium::Appointments::create(&fake, appointment(&fake, unknown_patient)).await.unwrap_err();
+    assert_eq!(status_and_fields(&error), (Some(422), vec!["individual-id"]));
 }
 
 #[tokio::test]
-async fn lists_have_pages_and_names() {
+async fn lists_are_paginated() {
     let fake = FakeCarium::new();
     for index in 0..60 {
         fake.practitioner(&format!("Dr. {index}"));
@@ -122,7 +130,7 @@ async fn lists_have_pages_and_names() {
     let size = |items| ListOptions::default().page_size(NonZeroU64::new(items).unwrap());
     for options in [ListOptions::default(), size(7), size(60), size(1000)] {
         let all: Vec<_> = fake.practitioners(options).try_collect().await.unwrap();
-        let names: Vec<_> = all.into_iter().map(|one| one.name.unwrap()).collect();
+        let names: Vec<_> = all.into_iter().map(|practitioner| practitioner.name.unwrap()).collect();
         assert_eq!(names, (0..60).map(|index| format!("Dr. {index}")).collect::<Vec<_>>());
     }
 }
@@ -134,12 +142,12 @@ fn document(fake: &FakeCarium, patient: IndividualId, name: &str) -> NewDocument
 }
 
 #[tokio::test]
-async fn a_document_goes_through_its_stages() {
+async fn document_can_be_downloaded_after_upload_and_processing() {
     let fake = FakeCarium::new();
     let patient = fake.new_individual();
-    let announced = carium::Documents::create(&fake, document(&fake, patient, "empty")).await.unwrap();
-    assert_eq!(fake.process(announced.id).await.unwrap_err().kind(), ErrorKind::Conflict);
-    assert_eq!(fake.download_info(announced.id).await.unwrap_err().kind(), ErrorKind::Conflict);
+    let created = carium::Documents::create(&fake, document(&fake, patient, "empty")).await.unwrap();
+    assert_eq!(fake.process(created.id).await.unwrap_err().kind(), ErrorKind::Conflict);
+    assert_eq!(fake.download_info(created.id).await.unwrap_err().kind(), ErrorKind::Conflict);
     let content = vec![7; 700_000];
     let receipt = fake
         .client()
@@ -158,12 +166,12 @@ async fn a_document_goes_through_its_stages() {
     assert_eq!(list(DocumentQuery::default().patient(fake.new_individual())).await.unwrap().len(), 0);
     let letters = list(DocumentQuery::default().patient(patient).filter("name", "letter")).await.unwrap();
     assert_eq!((letters.len(), letters[0].file_name.as_deref()), (1, Some("letter.pdf")));
-    let error = list(DocumentQuery::default().filter("colour", "red")).await.unwrap_err();
+    let error = list(DocumentQuery::default().filter("color", "red")).await.unwrap_err();
     assert_eq!(error.status(), Some(400));
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_presigned_ends_and_so_do_tokens() {
+async fn presigned_forms_urls_and_tokens_expire() {
     let fake = FakeCarium::new();
     let patient = fake.new_individual();
     let receipt = fake
@@ -173,14 +181,14 @@ async fn what_is_presigned_ends_and_so_do_tokens() {
         .await
         .unwrap();
     let url = fake.download_info(receipt.id).await.unwrap();
-    let announced = carium::Documents::create(&fake, document(&fake, patient, "late")).await.unwrap();
+    let created = carium::Documents::create(&fake, document(&fake, patient, "late")).await.unwrap();
     tokio::time::advance(Duration::from_hours(2)).await;
     let error = fake.client().transfers().get(&url, None).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Expired);
     let file = carium::documents::FilePart::new("a", "b", 0, carium::documents::Content::Bytes("".into()));
-    let error = fake.client().transfers().post(&announced.form.unwrap(), file).await.unwrap_err();
+    let error = fake.client().transfers().post(&created.form.unwrap(), file).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Expired);
-    // The client signs in again by itself.
+    // The client signs in again automatically.
     fake.download_info(receipt.id).await.unwrap();
     fake.revoke_tokens();
     fake.download_info(receipt.id).await.unwrap();
@@ -188,7 +196,7 @@ async fn what_is_presigned_ends_and_so_do_tokens() {
 }
 
 #[tokio::test]
-async fn a_username_is_the_same_however_it_is_capitalized() {
+async fn usernames_are_case_insensitive() {
     let fake = FakeCarium::new();
     let create = |email: &str| {
         let (fake, new) = (fake.clone(), patient(&fake).email(email).build().unwrap());
@@ -204,7 +212,7 @@ async fn a_username_is_the_same_however_it_is_capitalized() {
 }
 
 #[tokio::test]
-async fn ids_do_not_follow_from_how_often_someone_signs_in() {
+async fn sign_ins_do_not_affect_ids() {
     let ids = async |sign_ins: usize| {
         let fake = FakeCarium::new();
         for _ in 0..sign_ins {
@@ -217,7 +225,7 @@ async fn ids_do_not_follow_from_how_often_someone_signs_in() {
 }
 
 #[tokio::test]
-async fn ids_follow_from_the_seed() {
+async fn ids_depend_only_on_the_seed() {
     let ids = |seed| {
         let fake = FakeCarium::with_seed(seed);
         (fake.organization(), fake.practitioner("Dr. Quill"), fake.new_individual())

@@ -1,4 +1,5 @@
-//! Rules of the fake that are none of the contract's: what the client refuses before it is sent, sent all the same.
+//! Rules of the fake for requests that the client would reject before sending them. They are not part of the contract
+//! tests, so these tests send them with the generated API client.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -20,8 +21,8 @@ fn appointment(fake: &FakeCarium) -> NewAppointment {
         .unwrap()
 }
 
-/// The status of sending this as it is.
-async fn sent(fake: &FakeCarium, attributes: types::NewAppointment) -> u16 {
+/// Sends the attributes without the checks of the client and returns the status of the response.
+async fn status_of_create(fake: &FakeCarium, attributes: types::NewAppointment) -> u16 {
     let data = types::required::CreateAppointmentData { attributes }.into();
     let body = types::required::CreateAppointmentRequest { data };
     let call = fake.client().api().create_appointment().body(body);
@@ -30,28 +31,28 @@ async fn sent(fake: &FakeCarium, attributes: types::NewAppointment) -> u16 {
 }
 
 #[tokio::test]
-async fn an_appointment_ends_after_it_starts() {
+async fn appointment_must_end_after_it_starts() {
     let fake = FakeCarium::new();
-    let good = appointment(&fake).attributes().clone();
-    assert_eq!(sent(&fake, good.clone()).await, 201);
-    let mut backwards = good.clone();
-    (backwards.start_time, backwards.end_time) = (good.end_time, good.start_time);
-    assert_eq!(sent(&fake, backwards).await, 422);
-    let mut empty = good;
+    let valid = appointment(&fake).attributes().clone();
+    assert_eq!(status_of_create(&fake, valid.clone()).await, 201);
+    let mut backwards = valid.clone();
+    (backwards.start_time, backwards.end_time) = (valid.end_time, valid.start_time);
+    assert_eq!(status_of_create(&fake, backwards).await, 422);
+    let mut empty = valid;
     empty.end_time = empty.start_time;
-    assert_eq!(sent(&fake, empty).await, 422);
+    assert_eq!(status_of_create(&fake, empty).await, 422);
     assert_eq!(fake.appointments().len(), 1);
 }
 
 #[tokio::test]
-async fn a_channel_of_the_platform_and_urls_exclude_each_other() {
+async fn video_channel_cannot_be_combined_with_urls() {
     let fake = FakeCarium::new();
-    let good = appointment(&fake);
-    let mut both = good.attributes().clone();
+    let valid = appointment(&fake);
+    let mut both = valid.attributes().clone();
     both.add_video_channel = true;
-    assert_eq!(sent(&fake, both).await, 422);
-    // In two steps each of them is one that the client sends.
-    let id = fake.create(good).await.unwrap();
+    assert_eq!(status_of_create(&fake, both).await, 422);
+    // The client allows each of the two steps, because it checks only one request at a time.
+    let id = fake.create(valid).await.unwrap();
     let channel = AppointmentUpdate::default().video_channel(true);
     let error = fake.update(id, channel).await.unwrap_err();
     assert_eq!((error.kind(), error.problems()[0].field()), (ErrorKind::Rejected, Some("guest-url")));

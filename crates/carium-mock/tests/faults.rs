@@ -1,4 +1,4 @@
-//! One plan of faults, in the fake and behind HTTP: each kind of fault, before and after the work.
+//! Each kind of fault, before and after the operation is applied, in the fake and over HTTP.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -15,33 +15,33 @@ fn patient(carium: &Carium, name: &str) -> NewPatient {
     patient.gender(Gender::Male).email(format!("{name}@example.com")).build().unwrap()
 }
 
-/// What a caller sees of an error.
-fn seen(error: &Error) -> (ErrorKind, Option<u16>, bool) {
+/// Returns the parts of an error that callers act on.
+fn summary(error: &Error) -> (ErrorKind, Option<u16>, bool) {
     (error.kind(), error.status(), error.may_have_been_applied())
 }
 
-/// A client that repeats nothing and does not wait long, of both; the second is over HTTP.
-async fn both() -> (Sandbox, Vec<(FakeCarium, Carium)>) {
+/// Returns the in-memory fake and that of a sandbox, each with a client that never retries and has a short timeout.
+async fn fake_and_sandbox() -> (Sandbox, Vec<(FakeCarium, Carium)>) {
     let sandbox = Sandbox::start().await.unwrap();
     let fake = FakeCarium::new();
-    let once = |fake: &FakeCarium| {
+    let client_of = |fake: &FakeCarium| {
         let builder = fake
             .client_builder()
             .retry_policy(RetryPolicy::never())
             .attempt_timeout(Duration::from_millis(300));
         builder.build().unwrap()
     };
-    let clients = [fake, sandbox.fake().clone()].map(|fake| (fake.clone(), once(&fake)));
+    let clients = [fake, sandbox.fake().clone()].map(|fake| (fake.clone(), client_of(&fake)));
     (sandbox, clients.into())
 }
 
 #[tokio::test]
-async fn a_call_of_the_api_meets_each_fault() {
+async fn api_calls_fail_with_each_fault() {
     use ErrorKind::{Conflict, RateLimited, Rejected, TimedOut, Unavailable, Undecodable};
-    let (_sandbox, clients) = both().await;
+    let (_sandbox, clients) = fake_and_sandbox().await;
     let on = || Fault::on(&operations::CREATE_PATIENT);
     let page = FaultResponse::status(502).header("content-type", "text/html").body("<html>down</html>");
-    // The fault, what the caller sees of it, and whether the patient is there.
+    // The fault, the error for the caller, and whether the patient is created.
     let cases = [
         (on().respond(503), Some((Unavailable, Some(503), false)), false),
         (
@@ -63,18 +63,18 @@ async fn a_call_of_the_api_meets_each_fault() {
         (on().revoke_token(), None, true),
         (on().call(2).respond(503), None, true),
     ];
-    for (number, (fault, expected, is_there)) in cases.into_iter().enumerate() {
-        for (place, (fake, client)) in ["fake", "wire"].iter().zip(&clients) {
+    for (number, (fault, expected, is_created)) in cases.into_iter().enumerate() {
+        for (side, (fake, client)) in ["fake", "sandbox"].iter().zip(&clients) {
             let before = fake.patients().len();
             fake.set_faults([fault.clone()]);
             let new = patient(client, &format!("patient-{number}"));
             let result = client.patients().create(new).await;
-            assert_eq!(result.as_ref().err().map(seen), expected, "{place}: {fault}");
-            assert_eq!(fake.patients().len() - before, usize::from(is_there), "{place}: {fault}");
+            assert_eq!(result.as_ref().err().map(summary), expected, "{side}: {fault}");
+            assert_eq!(fake.patients().len() - before, usize::from(is_created), "{side}: {fault}");
             assert_eq!(
                 fake.unused_faults().is_empty(),
                 !fault.to_string().contains("call 2"),
-                "{place}: {fault}"
+                "{side}: {fault}"
             );
             fake.clear_faults();
         }
@@ -82,12 +82,12 @@ async fn a_call_of_the_api_meets_each_fault() {
 }
 
 #[tokio::test]
-async fn a_transfer_meets_each_fault() {
+async fn transfers_fail_with_each_fault() {
     use ErrorKind::{Corrupt, Expired, Forbidden, Rejected, Unavailable};
-    let (sandbox, _) = both().await;
+    let (sandbox, _) = fake_and_sandbox().await;
     let fakes = [FakeCarium::new(), sandbox.fake().clone()];
     let content = vec![7; 300_000];
-    // The kind, and whether the file is there.
+    // The fault, the kind of error, and whether the file is stored.
     let uploads = [
         (Fault::on_upload().respond(503), Some(Unavailable), false),
         (Fault::on_upload().respond(403), Some(Forbidden), false),
@@ -99,11 +99,11 @@ async fn a_transfer_meets_each_fault() {
         (Fault::on_upload().expire(), Some(Expired), false),
         (Fault::on_upload().call(2).expire(), None, true),
     ];
-    for (fault, expected, is_there) in uploads {
-        for (place, fake) in ["fake", "wire"].iter().zip(&fakes) {
+    for (fault, expected, is_stored) in uploads {
+        for (side, fake) in ["fake", "sandbox"].iter().zip(&fakes) {
             let (id, result) = post(fake, &fault, &content).await;
-            assert_eq!(result.as_ref().err().map(Error::kind), expected, "{place}: {fault}");
-            assert_eq!(fake.document_bytes(id).is_some(), is_there, "{place}: {fault}");
+            assert_eq!(result.as_ref().err().map(Error::kind), expected, "{side}: {fault}");
+            assert_eq!(fake.document_bytes(id).is_some(), is_stored, "{side}: {fault}");
         }
     }
     let downloads = [
@@ -116,16 +116,16 @@ async fn a_transfer_meets_each_fault() {
         (Fault::on_download().call(2).corrupt(), None),
     ];
     for (fault, expected) in downloads {
-        for (place, fake) in ["fake", "wire"].iter().zip(&fakes) {
+        for (side, fake) in ["fake", "sandbox"].iter().zip(&fakes) {
             let result = get(fake, &fault, &content).await;
-            assert_eq!(result.err(), expected, "{place}: {fault}");
+            assert_eq!(result.err(), expected, "{side}: {fault}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_download_is_cut_before_its_end_or_comes_whole() {
-    let (sandbox, _) = both().await;
+async fn downloads_are_complete_if_the_fault_is_not_before_their_end() {
+    let (sandbox, _) = fake_and_sandbox().await;
     for fake in [FakeCarium::new(), sandbox.fake().clone()] {
         for (content, fault, expected) in [
             (&b"four"[..], Fault::on_download().reset_after(3), Err(ErrorKind::Unavailable)),
@@ -139,18 +139,18 @@ async fn a_download_is_cut_before_its_end_or_comes_whole() {
     }
 }
 
-/// A document whose file is posted once.
+/// Creates a document and posts its file once.
 async fn post(fake: &FakeCarium, fault: &Fault, content: &[u8]) -> (DocumentReferenceId, Result<(), Error>) {
-    let announced = carium::Documents::create(fake, document(fake)).await.unwrap();
+    let created = carium::Documents::create(fake, document(fake)).await.unwrap();
     let (length, content) =
         (content.len() as u64, carium::documents::Content::Bytes(content.to_vec().into()));
     let file = carium::documents::FilePart::new("letter.pdf", "application/pdf", length, content);
     fake.set_faults([fault.clone()]);
-    let result = fake.client().transfers().post(&announced.form.unwrap(), file).await;
-    (announced.id, result)
+    let result = fake.client().transfers().post(&created.form.unwrap(), file).await;
+    (created.id, result)
 }
 
-/// A file that is read once.
+/// Uploads a file and downloads it once.
 async fn get(fake: &FakeCarium, fault: &Fault, content: &[u8]) -> Result<(), ErrorKind> {
     use futures_util::TryStreamExt as _;
     fake.clear_faults();
@@ -158,10 +158,10 @@ async fn get(fake: &FakeCarium, fault: &Fault, content: &[u8]) -> Result<(), Err
     let id = fake.client().uploads().upload(document(fake), source).await.unwrap().id;
     let url = carium::Documents::download_info(fake, id).await.unwrap();
     fake.set_faults([fault.clone()]);
-    let incoming = fake.client().transfers().get(&url, None).await.map_err(|error| error.kind())?;
-    assert_eq!(incoming.total, Some(content.len() as u64));
-    let read: Vec<_> = incoming.body.try_collect().await.map_err(|error| error.kind())?;
-    if read.concat() == content { Ok(()) } else { Err(ErrorKind::Corrupt) }
+    let response = fake.client().transfers().get(&url, None).await.map_err(|error| error.kind())?;
+    assert_eq!(response.total, Some(content.len() as u64));
+    let chunks: Vec<_> = response.body.try_collect().await.map_err(|error| error.kind())?;
+    if chunks.concat() == content { Ok(()) } else { Err(ErrorKind::Corrupt) }
 }
 
 fn document(fake: &FakeCarium) -> carium::documents::NewDocument {
@@ -170,7 +170,7 @@ fn document(fake: &FakeCarium) -> carium::documents::NewDocument {
 }
 
 #[tokio::test(start_paused = true)]
-async fn silence_of_the_store_ends() {
+async fn hanging_transfers_time_out() {
     let fake = FakeCarium::new();
     for fault in [Fault::on_upload().silence(), Fault::on_upload().after_applying().silence()] {
         let (_, result) = post(&fake, &fault, b"x").await;
@@ -180,7 +180,7 @@ async fn silence_of_the_store_ends() {
 }
 
 #[tokio::test]
-async fn calls_are_counted_and_rules_come_in_order() {
+async fn first_matching_fault_is_injected() {
     let fake = FakeCarium::new();
     fake.set_faults([
         Fault::on(&operations::GET_APPOINTMENT).call(2).respond(403),
@@ -188,31 +188,30 @@ async fn calls_are_counted_and_rules_come_in_order() {
         Fault::on(&operations::GET_APPOINTMENT).calls(6..).respond(409),
         Fault::on(&operations::DELETE_APPOINTMENT).every_call().respond(401),
     ]);
-    let nothing = "8d25a2a6-8219-40d1-a34f-c24ec69f4f72".parse().unwrap();
+    let unknown_id = "8d25a2a6-8219-40d1-a34f-c24ec69f4f72".parse().unwrap();
     let mut statuses = Vec::new();
     for _ in 0..7 {
-        let error = carium::Appointments::get(&fake, nothing).await.unwrap_err();
+        let error = carium::Appointments::get(&fake, unknown_id).await.unwrap_err();
         statuses.push(error.status().unwrap());
     }
     assert_eq!(statuses, [404, 403, 400, 404, 404, 409, 409]);
-    let unmet: Vec<_> = fake.unused_faults().iter().map(ToString::to_string).collect();
-    assert_eq!(unmet, ["delete_appointment, every call: answer 401"]);
-    let answered: Vec<_> =
-        fake.calls().iter().skip(1).map(|call| (call.status, call.fault_injected)).collect();
-    assert_eq!(answered[..2], [(Some(404), false), (None, true)]);
+    let unused: Vec<_> = fake.unused_faults().iter().map(ToString::to_string).collect();
+    assert_eq!(unused, ["delete_appointment, every call: respond 401"]);
+    let calls: Vec<_> = fake.calls().iter().skip(1).map(|call| (call.status, call.fault_injected)).collect();
+    assert_eq!(calls[..2], [(Some(404), false), (None, true)]);
 }
 
 #[test]
-fn a_plan_is_read_from_toml() {
+fn parses_plan_from_toml() {
     let plan: FaultPlan = r#"
         [[fault]]
         on = "create_patient"
         calls = "2-4"
-        do = "answer"
-        after-the-work = true
+        do = "respond"
+        after-applying = true
         status = 503
         headers = { retry-after = "1" }
-        body = "Please come again."
+        body = "Service unavailable"
 
         [[fault]]
         on = "upload"
@@ -227,7 +226,7 @@ fn a_plan_is_read_from_toml() {
         [[fault]]
         on = "login"
         calls = "3-"
-        do = "lose-answer"
+        do = "lose-response"
 
         [random]
         seed = 7
@@ -235,10 +234,10 @@ fn a_plan_is_read_from_toml() {
     "#
     .parse()
     .unwrap();
-    let reply = FaultResponse::status(503).header("retry-after", "1").body("Please come again.");
+    let response = FaultResponse::status(503).header("retry-after", "1").body("Service unavailable");
     let expected = FaultPlan::random(7)
         .one_in(3)
-        .with(Fault::on(&operations::CREATE_PATIENT).calls(2..=4).after_applying().respond(reply))
+        .with(Fault::on(&operations::CREATE_PATIENT).calls(2..=4).after_applying().respond(response))
         .with(Fault::on_upload().reset_after(1000))
         .with(Fault::on_download().every_call().truncate())
         .with(Fault::on(&operations::LOGIN).calls(3..).lose_response());
@@ -246,11 +245,11 @@ fn a_plan_is_read_from_toml() {
 }
 
 #[test]
-fn all_that_is_wrong_with_a_plan_is_said_at_once() {
+fn reports_all_problems_of_a_plan() {
     let text = r#"[[fault]]
 on = "create_patients"
 calls = "0"
-do = "answer"
+do = "respond"
 
 [[fault]]
 on = "upload"
@@ -260,32 +259,32 @@ bytes = 7
 [[fault]]
 on = "login"
 do = "expire"
-after-the-work = true
+after-applying = true
 status = 500
 
 [[fault]]
 on = "login"
-do = "answer"
+do = "respond"
 status = 1000
 headers = { "a b" = "c" }
 "#;
     let message = text.parse::<FaultPlan>().unwrap_err().to_string();
     for (line, expected) in [
-        (1, "names no operation; there are login, resend_invitation, create_patient"),
-        (1, "`calls` is none of"),
-        (1, "`answer` needs a `status`"),
-        (6, "no body that could be truncated"),
-        (6, "`bytes` is for `reset`"),
-        (11, "`expire` is for `upload`"),
-        (11, "`after-the-work` is for"),
-        (11, "are for `do = \"answer\"`"),
-        (17, "`status` is 1000"),
-        (17, "\"a b\" cannot be sent"),
+        (1, "`on` must be one of login, resend_invitation, create_patient"),
+        (1, "`calls` must have the form"),
+        (1, "`respond` needs a `status`"),
+        (6, "`truncate` and `corrupt` are not for `upload`"),
+        (6, "`bytes` is only for `reset`"),
+        (11, "`expire` is only for `upload`"),
+        (11, "`after-applying` is only for"),
+        (11, "are only for `do = \"respond\"`"),
+        (17, "`status` must be between 200 and 999, but is 1000"),
+        (17, "\"a b\" has an invalid name or value"),
     ] {
-        let found = message
+        let is_reported = message
             .lines()
-            .any(|each| each.starts_with(&format!("  line {line}: ")) && each.contains(expected));
-        assert!(found, "{line}: {expected}\n{message}");
+            .any(|text| text.starts_with(&format!("  line {line}: ")) && text.contains(expected));
+        assert!(is_reported, "{line}: {expected}\n{message}");
     }
     assert_eq!(message.lines().count(), 11, "{message}");
     for (text, line) in [("[[fault]]\non = 1\ndo = \"reset\"", 2), ("[[fault]]\n\nof = 1", 3), ("x", 1)] {
@@ -295,7 +294,7 @@ headers = { "a b" = "c" }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_random_plan_is_the_same_each_time_and_another_for_another_seed() {
+async fn random_faults_depend_only_on_the_seed() {
     let run = async |seed| {
         let fake = FakeCarium::new();
         fake.set_faults(FaultPlan::random(seed).one_in(3));
@@ -303,7 +302,7 @@ async fn a_random_plan_is_the_same_each_time_and_another_for_another_seed() {
         for number in 0..40 {
             let new = patient(fake.client(), &format!("patient-{number}"));
             let result = carium::Patients::create(&fake, new).await;
-            results.push(result.as_ref().err().map(seen));
+            results.push(result.as_ref().err().map(summary));
         }
         (results, fake.calls())
     };

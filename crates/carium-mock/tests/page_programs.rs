@@ -1,9 +1,10 @@
-//! The vendor's own programs, those of its Examples page, run against the sandbox: its authors' idea of the API, in a
-//! client that knows nothing of ours.
+//! Runs the programs of the vendor's Examples page against the sandbox. They are clients that are independent of this
+//! workspace and show how the vendor expects the API to be used.
 //!
-//! They stand in `page_programs/` as the page has them, with its typos mended as each says at its top. Only the host is
-//! changed, and the path of the file to upload. They are of Python and `requests`, which are installed into cargo's
-//! target folder; where they cannot be had, the test is skipped, and says so.
+//! `page_programs/` contains the programs as the page shows them, except for corrected typos, which a comment at the
+//! top of each program lists. The test replaces the host and the path of the uploaded file. The programs need Python
+//! and `requests`, which are installed into cargo's target directory. If that fails, the test is skipped with a
+//! message.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -18,7 +19,7 @@ use std::process::Command;
 use carium_mock::Sandbox;
 
 const REQUIREMENTS: &str = include_str!("page_programs/requirements.txt");
-/// In the order of the page.
+/// The programs in the order of the page.
 const PROGRAMS: [&str; 11] = [
     "login",
     "create_patient",
@@ -35,18 +36,18 @@ const PROGRAMS: [&str; 11] = [
 const FIRST: &str = "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002";
 
 #[tokio::test]
-async fn the_vendors_programs_run_against_the_sandbox() {
+async fn example_programs_of_the_vendor_run_against_the_sandbox() {
     let python = match python::install("page-programs", REQUIREMENTS) {
         Ok(python) => python,
-        Err(why) => return skip(&why),
+        Err(reason) => return skip(&reason),
     };
     let sandbox = Sandbox::start().await.unwrap();
     let content: Vec<u8> = (0..300_000_u32).flat_map(u32::to_le_bytes).collect();
-    let programs = Programs::prepared(python, &sandbox, &content);
+    let programs = ExamplePrograms::prepare(python, &sandbox, &content);
     let fake = sandbox.fake();
-    let appointment = |id: &str| fake.appointments().into_iter().find(|(each, _)| each.to_string() == id);
+    let appointment = |id: &str| fake.appointments().into_iter().find(|(other, _)| other.to_string() == id);
     for name in PROGRAMS {
-        let said = programs.run(name).await;
+        let output = programs.run(name).await;
         match name {
             "create_patient" => {
                 let (_, patient) = &fake.patients()[0];
@@ -56,8 +57,8 @@ async fn the_vendors_programs_run_against_the_sandbox() {
             "send_invitation" => assert_eq!(fake.invitations_to("example@example.com").len(), 1),
             "create_appointment" => assert_eq!(fake.appointments().len(), 2),
             "update_appointment" => {
-                let (_, moved) = appointment(FIRST).unwrap();
-                assert_eq!(moved.start_time, "2022-01-01T10:00:00Z".parse().unwrap());
+                let (_, updated) = appointment(FIRST).unwrap();
+                assert_eq!(updated.start_time, "2022-01-01T10:00:00Z".parse().unwrap());
             }
             "delete_appointment" => assert!(appointment(FIRST).is_none()),
             "upload_document" => {
@@ -65,24 +66,27 @@ async fn the_vendors_programs_run_against_the_sandbox() {
                 assert!(document.is_processed);
                 assert!(fake.document_bytes(document.id).unwrap() == content);
             }
-            "list_documents" => assert!(said.windows(16).any(|part| part == b"Example Document"), "no such"),
-            "download_document" => assert!(said == content),
+            "list_documents" => {
+                let is_listed = output.windows(16).any(|part| part == b"Example Document");
+                assert!(is_listed, "the uploaded document is not in the list");
+            }
+            "download_document" => assert!(output == content),
             _ => {}
         }
     }
-    // Every call was one of the contract, too.
+    // All requests of the programs conform to the spec.
     assert_eq!(sandbox.violations(), []);
     assert!(sandbox.object_store().calls().iter().all(|call| !call.authorization));
 }
 
-/// The programs, ready to be run.
-struct Programs {
+/// The programs in a temporary directory, configured for a sandbox.
+struct ExamplePrograms {
     python: PathBuf,
     folder: tempfile::TempDir,
 }
 
-impl Programs {
-    fn prepared(python: PathBuf, sandbox: &Sandbox, content: &[u8]) -> Self {
+impl ExamplePrograms {
+    fn prepare(python: PathBuf, sandbox: &Sandbox, content: &[u8]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("example.pdf");
         fs::write(&file, content).unwrap();
@@ -98,20 +102,21 @@ impl Programs {
         Self { python, folder }
     }
 
-    /// Runs one, and gives what it printed.
+    /// Runs a program and returns its standard output.
     async fn run(&self, name: &str) -> Vec<u8> {
         let mut command = Command::new(&self.python);
-        // A proxy that is set up for others is not in the way to this machine.
+        // Bypasses a configured proxy for requests to the local sandbox.
         command.arg(format!("{name}.py")).current_dir(&self.folder).env("NO_PROXY", "*");
-        // The sandbox answers on this thread.
+        // The sandbox runs on this thread, which must not be blocked.
         let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{name} ended with {}: {said}", output.status);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{name} failed with {}: {stderr}", output.status);
         output.stdout
     }
 }
 
-/// Past the test harness, which shows what a test prints only where it fails.
-fn skip(why: &str) {
-    std::io::stderr().write_all(format!("SKIPPED page_programs: {why}\n").as_bytes()).unwrap();
+/// Reports that the test is skipped. Writes directly to stderr, because the test harness captures the output of
+/// `eprintln!` and shows it only if the test fails.
+fn skip(reason: &str) {
+    std::io::stderr().write_all(format!("SKIPPED page_programs: {reason}\n").as_bytes()).unwrap();
 }

@@ -1,4 +1,4 @@
-//! The client bears each thing that the vendor leaves open, in memory and over HTTP; and each does happen.
+//! The client handles each quirk, in memory and over HTTP, and each quirk changes the responses.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -10,8 +10,8 @@ use carium_mock::{FakeCarium, Quirk, Sandbox};
 use futures_util::TryStreamExt as _;
 use serde_json::{Value, json};
 
-/// Does everything that a client can do, once.
-async fn everything(fake: &FakeCarium, carium: &Carium, quirk: Quirk) {
+/// Uses every operation of the client.
+async fn use_every_operation(fake: &FakeCarium, carium: &Carium, quirk: Quirk) {
     let email = "james.reece@example.com";
     let patient = carium.new_patient().first_name("James").last_name("Reece").birth_date("1980-07-04");
     let patient = patient.gender(Gender::Male).email(email).build().unwrap();
@@ -57,120 +57,122 @@ fn appointment(fake: &FakeCarium, carium: &Carium, patient: IndividualId) -> New
 }
 
 #[tokio::test]
-async fn the_client_bears_each_of_them() {
+async fn client_handles_every_quirk() {
     for quirk in Quirk::ALL {
         let fake = FakeCarium::new();
         fake.set_quirks([quirk]);
-        everything(&fake, fake.client(), quirk).await;
+        use_every_operation(&fake, fake.client(), quirk).await;
         let sandbox = Sandbox::builder().quirk(quirk).start().await.unwrap();
-        everything(sandbox.fake(), sandbox.client(), quirk).await;
+        use_every_operation(sandbox.fake(), sandbox.client(), quirk).await;
         assert_eq!(sandbox.violations(), [], "{quirk:?}");
     }
 }
 
-/// What is answered on the wire.
-struct Wire(Sandbox, String);
+/// A sandbox and an access token for raw HTTP requests to it.
+struct RawClient(Sandbox, String);
 
-impl Wire {
-    async fn with(quirks: &[Quirk]) -> Self {
+impl RawClient {
+    async fn with_quirks(quirks: &[Quirk]) -> Self {
         let sandbox = Sandbox::start().await.unwrap();
         sandbox.fake().set_quirks(quirks.iter().copied());
-        let mut wire = Self(sandbox, String::new());
+        let mut client = Self(sandbox, String::new());
         let login = json!({"username": "username", "password": "password"});
-        let (_, answer) = wire.ask("POST", "/identity/v1/login/", Some(login)).await;
-        answer["access-token"].as_str().unwrap().clone_into(&mut wire.1);
-        wire
+        let (_, body) = client.send("POST", "/identity/v1/login/", Some(login)).await;
+        body["access-token"].as_str().unwrap().clone_into(&mut client.1);
+        client
     }
 
-    async fn ask(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+    async fn send(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
         let url = format!("{}{path}", self.0.url());
         let mut request = reqwest::Client::new().request(method.parse().unwrap(), url);
         request = request.header("authorization", format!("Bearer {}", self.1));
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body.to_string());
         }
-        let answer = request.send().await.unwrap();
-        let status = answer.status().as_u16();
-        (status, serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or_default())
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        (status, serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or_default())
     }
 
-    async fn patient(&self) -> (u16, Value) {
+    async fn create_patient(&self) -> (u16, Value) {
         let patient = json!({"data": {"type": "ui-patients", "attributes": {
             "first-name": "James", "last-name": "Reece", "birth-date": "1980-07-04", "gender": "male",
             "email": "james.reece@example.com", "organization-id": "8d25a2a6-8219-40d1-a34f-c24ec69f4f72",
         }}});
-        self.ask("POST", "/showboat/v1/patients/", Some(patient)).await
+        self.send("POST", "/showboat/v1/patients/", Some(patient)).await
     }
 }
 
 #[tokio::test]
-async fn they_are_seen_on_the_wire() {
-    let plain = Wire::with(&[]).await;
-    let odd = Wire::with(&[
+async fn quirks_change_the_responses() {
+    let plain = RawClient::with_quirks(&[]).await;
+    let quirky = RawClient::with_quirks(&[
         Quirk::AbsoluteLinks,
-        Quirk::ErrorsWithoutDetails,
-        Quirk::ExtraBodies,
+        Quirk::ErrorsWithoutBody,
+        Quirk::BodyInsteadOf204,
         Quirk::CreateReturns200,
         Quirk::DuplicateReturns422,
         Quirk::UnknownAttributes,
         Quirk::UnknownEnumValues,
     ])
     .await;
-    let (status, answer) = plain.patient().await;
-    assert_eq!((status, answer.pointer("/data/attributes/gender")), (201, None));
-    let (status, answer) = odd.patient().await;
-    assert_eq!((status, &answer["data"]["attributes"]["gender"]), (200, &json!("x-tomorrow")));
-    assert!(answer["data"]["attributes"]["x-tomorrow"].is_object());
-    let (status, answer) = plain.patient().await;
-    assert_eq!((status, &answer["errors"][0]["code"]), (409, &json!("duplicate")));
-    assert_eq!(odd.patient().await, (422, Value::Null));
+    let (status, body) = plain.create_patient().await;
+    assert_eq!((status, body.pointer("/data/attributes/gender")), (201, None));
+    let (status, body) = quirky.create_patient().await;
+    assert_eq!((status, &body["data"]["attributes"]["gender"]), (200, &json!("x-unknown")));
+    assert!(body["data"]["attributes"]["x-unknown"].is_object());
+    let (status, body) = plain.create_patient().await;
+    assert_eq!((status, &body["errors"][0]["code"]), (409, &json!("duplicate")));
+    assert_eq!(quirky.create_patient().await, (422, Value::Null));
     let list = "/caredb/v1/org-practitioners/?page[size]=1";
-    for wire in [&plain, &odd] {
-        wire.0.fake().practitioner("Dr. Reed");
+    for client in [&plain, &quirky] {
+        client.0.fake().practitioner("Dr. Reed");
     }
-    let next = |answer: &Value| answer["links"]["next"].as_str().unwrap().to_owned();
-    let relative = next(&plain.ask("GET", list, None).await.1);
+    let next = |body: &Value| body["links"]["next"].as_str().unwrap().to_owned();
+    let relative = next(&plain.send("GET", list, None).await.1);
     assert!(relative.starts_with("/caredb/"), "{relative}");
-    assert_eq!(next(&odd.ask("GET", list, None).await.1), format!("{}{relative}", odd.0.url()));
+    assert_eq!(next(&quirky.send("GET", list, None).await.1), format!("{}{relative}", quirky.0.url()));
     let appointment = "/caredb/v1/org-appointments/aa6243fb-e4c1-44a0-ae3c-f4c4ab115002/";
-    assert_eq!(plain.ask("DELETE", appointment, None).await, (204, Value::Null));
-    let (status, answer) = odd.ask("DELETE", appointment, None).await;
-    assert!(status == 200 && answer.is_object(), "{status}");
-    let last = Wire::with(&[Quirk::LastLinkOmitted]).await;
-    let links = |answer: Value| answer["links"].as_object().unwrap().clone();
-    assert!(links(plain.ask("GET", "/caredb/v1/org-practitioners/", None).await.1)["next"].is_null());
-    assert!(!links(last.ask("GET", "/caredb/v1/org-practitioners/", None).await.1).contains_key("next"));
+    assert_eq!(plain.send("DELETE", appointment, None).await, (204, Value::Null));
+    let (status, body) = quirky.send("DELETE", appointment, None).await;
+    assert!(status == 200 && body.is_object(), "{status}");
+    let last_page = RawClient::with_quirks(&[Quirk::LastPageOmitsNextLink]).await;
+    let links = |body: Value| body["links"].as_object().unwrap().clone();
+    assert!(links(plain.send("GET", "/caredb/v1/org-practitioners/", None).await.1)["next"].is_null());
+    assert!(
+        !links(last_page.send("GET", "/caredb/v1/org-practitioners/", None).await.1).contains_key("next")
+    );
 }
 
 #[tokio::test]
-async fn documents_have_theirs() {
-    let wire = Wire::with(&[Quirk::TypedFormFields]).await;
+async fn quirks_change_document_responses() {
+    let client = RawClient::with_quirks(&[Quirk::NonStringFormFields]).await;
     let first = "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002";
     let document = json!({"data": {"type": "org-document-references", "attributes": {
         "attachment-content-type": "text/plain", "attachment-filename": "a.txt", "class-id": first,
         "name": "A", "individual-id": first, "organization-id": "8d25a2a6-8219-40d1-a34f-c24ec69f4f72",
     }}});
-    let (_, answer) = wire.ask("POST", "/caredb/v1/org-document-references/", Some(document)).await;
-    let fields = &answer["data"]["attributes"]["upload-info"]["upload-data"];
+    let (_, body) = client.send("POST", "/caredb/v1/org-document-references/", Some(document)).await;
+    let fields = &body["data"]["attributes"]["upload-info"]["upload-data"];
     assert!(fields["x-ignore-number"].is_number() && fields["x-ignore-flag"].is_boolean(), "{fields}");
-    let id = answer["data"]["id"].as_str().unwrap();
-    wire.0.object_store().put(id, "text");
+    let id = body["data"]["id"].as_str().unwrap();
+    client.0.object_store().put(id, "text");
     let process = format!("/caredb/v1/org-document-references/{id}/process-upload/");
     for status in [204, 204] {
-        assert_eq!(wire.ask("POST", &process, None).await.0, status);
+        assert_eq!(client.send("POST", &process, None).await.0, status);
     }
-    wire.0.fake().set_quirks([Quirk::ReprocessReturns409]);
-    assert_eq!(wire.ask("POST", &process, None).await.0, 409);
+    client.0.fake().set_quirks([Quirk::ReprocessReturns409]);
+    assert_eq!(client.send("POST", &process, None).await.0, 409);
     let info = format!("/caredb/v1/org-document-references/{id}/get-download-info/");
-    let places = [
+    let cases = [
         (None, "/download-url"),
-        (Some(Quirk::DownloadInfoNested), "/download-info/download-url"),
-        (Some(Quirk::DownloadInfoPlain), "/url"),
+        (Some(Quirk::DownloadUrlNested), "/download-info/download-url"),
+        (Some(Quirk::DownloadUrlInUrl), "/url"),
     ];
-    for (quirk, pointer) in places {
-        wire.0.fake().set_quirks(quirk);
-        let (_, answer) = wire.ask("GET", &info, None).await;
-        let attributes = answer["data"]["attributes"].clone();
+    for (quirk, pointer) in cases {
+        client.0.fake().set_quirks(quirk);
+        let (_, body) = client.send("GET", &info, None).await;
+        let attributes = body["data"]["attributes"].clone();
         assert!(attributes.pointer(pointer).is_some_and(Value::is_string), "{pointer}");
         assert_eq!(attributes.as_object().unwrap().len(), 1, "{pointer}");
     }

@@ -1,4 +1,4 @@
-//! The sandbox is the fake behind HTTP: the same rules, on sockets.
+//! The sandbox follows the rules of the fake, over HTTP.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -11,7 +11,7 @@ use futures_util::TryStreamExt as _;
 const FIRST: &str = "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002";
 
 #[tokio::test]
-async fn a_patient_is_created_invited_and_has_a_document() {
+async fn creates_and_invites_patient_and_uploads_document() {
     let sandbox = Sandbox::start().await.unwrap();
     let carium = sandbox.client();
     let patient = carium.new_patient().first_name("James").last_name("Reece").birth_date("1980-07-04");
@@ -43,7 +43,7 @@ async fn a_patient_is_created_invited_and_has_a_document() {
 }
 
 #[tokio::test]
-async fn it_knows_what_the_page_knows() {
+async fn starts_with_the_data_of_the_examples_page() {
     let sandbox = Sandbox::start().await.unwrap();
     let appointment = sandbox.client().appointments().get(FIRST.parse().unwrap()).await.unwrap();
     assert_eq!(appointment.start, Some("2022-01-01T09:00:00Z".parse().unwrap()));
@@ -53,19 +53,19 @@ async fn it_knows_what_the_page_knows() {
         .post(format!("{}/identity/v1/login/", sandbox.url()))
         .header("content-type", "application/json")
         .body(r#"{"username": "username", "password": "password"}"#);
-    let answer: serde_json::Value =
+    let response: serde_json::Value =
         serde_json::from_slice(&login.send().await.unwrap().bytes().await.unwrap()).unwrap();
-    let token = answer["access-token"].as_str().unwrap();
-    // Two of the page's programs write a double slash.
-    let answer = http.get(&url).header("authorization", format!("Bearer {token}")).send().await.unwrap();
-    assert_eq!(answer.status(), 200);
-    assert_eq!(answer.headers()["content-type"], "application/vnd.api+json");
-    let body: serde_json::Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+    let token = response["access-token"].as_str().unwrap();
+    // Two programs of the page send a double slash.
+    let response = http.get(&url).header("authorization", format!("Bearer {token}")).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["content-type"], "application/vnd.api+json");
+    let body: serde_json::Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
     assert_eq!(body["data"]["attributes"]["start-time"], "2022-01-01 09:00:00");
 }
 
 #[tokio::test]
-async fn what_it_does_not_know_is_refused_with_a_hint() {
+async fn unknown_paths_and_methods_are_rejected_with_a_hint() {
     let sandbox = Sandbox::start().await.unwrap();
     let http = reqwest::Client::new();
     let cases = [
@@ -73,25 +73,25 @@ async fn what_it_does_not_know_is_refused_with_a_hint() {
         ("GET", "/caredb/v1/org-practitioners", 404, "ends with a slash"),
         ("DELETE", "/caredb/v1/org-practitioners/", 405, "GET"),
         ("GET", "/caredb/v1/org-practitioners/", 401, "token"),
-        ("GET", "/", 404, "no such path"),
+        ("GET", "/", 404, "not in the spec"),
     ];
     for (method, path, status, hint) in cases {
         let request = http.request(method.parse().unwrap(), format!("{}{path}", sandbox.url()));
-        let answer = request.send().await.unwrap();
-        assert_eq!(answer.status(), status, "{method} {path}");
-        let body = String::from_utf8(answer.bytes().await.unwrap().to_vec()).unwrap();
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), status, "{method} {path}");
+        let body = String::from_utf8(response.bytes().await.unwrap().to_vec()).unwrap();
         assert!(body.contains(hint), "{method} {path}: {body}");
     }
-    // All but the one without a token are none that the spec knows.
+    // The call without a token conforms to the spec. All others are violations.
     let violations: Vec<_> = sandbox.take_violations().iter().map(ToString::to_string).collect();
     assert_eq!(
         violations,
         [
-            "unknown call, request, GET /caredb/v1/…/: expected a path such as /caredb/v1/org-practitioners/",
-            "unknown call, request, GET /caredb/v1/org-practitioners: expected a path such as \
+            "unknown operation, request, GET /caredb/v1/…/: expected a path such as /caredb/v1/org-practitioners/",
+            "unknown operation, request, GET /caredb/v1/org-practitioners: expected a path such as \
              /caredb/v1/org-practitioners/",
-            "unknown call, request, DELETE /caredb/v1/org-practitioners/: expected one of the methods GET",
-            "unknown call, request, GET /: expected a path of the spec",
+            "unknown operation, request, DELETE /caredb/v1/org-practitioners/: expected one of the methods GET",
+            "unknown operation, request, GET /: expected a path in the spec",
         ]
     );
 }

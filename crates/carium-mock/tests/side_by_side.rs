@@ -1,4 +1,4 @@
-//! Many sandboxes in one process, each a Carium of its own.
+//! Many independent sandboxes in one process.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -11,23 +11,23 @@ use futures_util::future::join_all;
 const SANDBOXES: usize = 200;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_hundred_do_their_work_side_by_side() {
-    // All are there before any is used.
+async fn two_hundred_sandboxes_run_concurrently() {
+    // All sandboxes are started before any is used.
     let started = join_all((0..SANDBOXES).map(|_| Sandbox::start())).await;
     let sandboxes: Vec<_> = started.into_iter().map(Result::unwrap).collect();
-    let works = sandboxes.into_iter().enumerate().map(|(index, sandbox)| {
+    let tasks = sandboxes.into_iter().enumerate().map(|(index, sandbox)| {
         tokio::spawn(async move {
-            work(&sandbox, index).await;
+            use_sandbox(&sandbox, index).await;
             sandbox
         })
     });
-    for sandbox in join_all(works).await {
-        // Nobody else's patient came here.
+    for sandbox in join_all(tasks).await {
+        // The patients of the other sandboxes are not in this one.
         assert_eq!(sandbox.unwrap().fake().patients().len(), 1);
     }
 }
 
-async fn work(sandbox: &Sandbox, index: usize) {
+async fn use_sandbox(sandbox: &Sandbox, index: usize) {
     let carium = sandbox.client();
     let email = format!("patient.{index}@example.com");
     let patient = carium.new_patient().first_name("James").last_name("Reece").birth_date("1980-07-04");

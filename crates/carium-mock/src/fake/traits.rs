@@ -1,4 +1,4 @@
-//! The traits of `carium`, by the client in front.
+//! Implements the traits of `carium` for the fake by delegating to its client.
 
 use async_trait::async_trait;
 use carium::appointments::{

@@ -1,18 +1,18 @@
-//! Where things are: `/bucket/key`, S3's path style.
+//! The addresses of objects: `/bucket/key`, which S3 calls path style.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-/// The one bucket there is.
+/// The only bucket.
 pub(super) const BUCKET: &str = "carium-mock";
 
-/// What signatures encode of a query: everything but the unreserved characters.
-const OUTSIDE_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// Characters that are percent-encoded in a query for a signature: all except the unreserved characters of RFC 3986.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The same, and the slashes of a path stay.
-const OUTSIDE_PATH: &AsciiSet = &OUTSIDE_UNRESERVED.remove(b'/');
+/// Characters that are percent-encoded in a path: the same except slashes.
+const RESERVED_IN_PATH: &AsciiSet = &RESERVED.remove(b'/');
 
 pub(super) fn encode(text: &str) -> String {
-    utf8_percent_encode(text, OUTSIDE_UNRESERVED).to_string()
+    utf8_percent_encode(text, RESERVED).to_string()
 }
 
 pub(super) fn decode(text: &str) -> String {
@@ -20,28 +20,28 @@ pub(super) fn decode(text: &str) -> String {
 }
 
 pub(super) fn path_of(key: &str) -> String {
-    format!("/{BUCKET}/{}", utf8_percent_encode(key, OUTSIDE_PATH))
+    format!("/{BUCKET}/{}", utf8_percent_encode(key, RESERVED_IN_PATH))
 }
 
-/// The store's URL less its scheme: what a client puts into `Host`.
-pub(super) fn host_of(store: &str) -> &str {
-    store.strip_prefix("http://").unwrap_or(store)
+/// Returns the store's URL without its scheme, which is the value of a client's `Host` header.
+pub(super) fn host_of(store_url: &str) -> &str {
+    store_url.strip_prefix("http://").unwrap_or(store_url)
 }
 
-/// What a path names.
+/// The resource that a path addresses.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Place {
+pub(super) enum Resource {
     Bucket,
-    Key(String),
-    Elsewhere,
+    Object(String),
+    UnknownBucket,
 }
 
-impl Place {
-    pub(super) fn of(path: &str) -> Self {
+impl Resource {
+    pub(super) fn from_path(path: &str) -> Self {
         match path.strip_prefix('/').and_then(|path| path.strip_prefix(BUCKET)) {
             Some("" | "/") => Self::Bucket,
-            Some(rest) => rest.strip_prefix('/').map_or(Self::Elsewhere, |key| Self::Key(decode(key))),
-            None => Self::Elsewhere,
+            Some(rest) => rest.strip_prefix('/').map_or(Self::UnknownBucket, |key| Self::Object(decode(key))),
+            None => Self::UnknownBucket,
         }
     }
 }

@@ -1,43 +1,46 @@
-//! What time it is.
+//! The clock of the object store.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 
-/// S3 signs for a week at the longest.
-const LONGEST: Duration = Duration::from_hours(7 * 24);
+/// The maximum validity of a presigned form or link in S3.
+const MAX_VALIDITY: Duration = Duration::from_hours(7 * 24);
 
-/// Tokio's clock, so that a test that has paused it decides what has expired, counted from the day on which the
-/// store was started, since policies and links state dates.
+/// A wall clock that advances with tokio's clock.
+///
+/// Policies and links contain dates, so the clock starts at the current date. From then on it follows tokio's clock,
+/// which a test can pause and advance to let them expire.
 #[derive(Debug)]
 pub(super) struct Clock {
-    started: Instant,
-    date: DateTime<Utc>,
+    started_at: Instant,
+    start_date: DateTime<Utc>,
 }
 
 impl Clock {
     pub(super) fn start() -> Self {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        // A whole second, as links state no less: under a paused clock they expire at the exact moment.
-        let date =
+        // The start is a whole second, like the dates of links. Under a paused clock, links then expire exactly on
+        // time.
+        let start_date =
             i64::try_from(since_epoch.as_secs()).ok().and_then(|secs| DateTime::from_timestamp(secs, 0));
-        Self { started: Instant::now(), date: date.unwrap_or_default() }
+        Self { started_at: Instant::now(), start_date: start_date.unwrap_or_default() }
     }
 
     pub(super) fn now(&self) -> DateTime<Utc> {
-        let passed = TimeDelta::from_std(self.started.elapsed()).unwrap_or(TimeDelta::MAX);
-        self.date.checked_add_signed(passed).unwrap_or(DateTime::<Utc>::MAX_UTC)
+        let elapsed = TimeDelta::from_std(self.started_at.elapsed()).unwrap_or(TimeDelta::MAX);
+        self.start_date.checked_add_signed(elapsed).unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 
-    /// The end of what is valid from now on for so long, a week at the most.
-    pub(super) fn end_of(&self, valid_for: Duration) -> DateTime<Utc> {
-        let valid_for = TimeDelta::from_std(valid_for.min(LONGEST)).unwrap_or_default();
+    /// Returns the expiry date of something that is valid for this long, at most one week.
+    pub(super) fn expiry(&self, valid_for: Duration) -> DateTime<Utc> {
+        let valid_for = TimeDelta::from_std(valid_for.min(MAX_VALIDITY)).unwrap_or_default();
         self.now().checked_add_signed(valid_for).unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 }
 
-/// In whole seconds, and a week at the most.
+/// Rounds a validity down to whole seconds and limits it to one week.
 pub(super) fn whole_seconds(valid_for: Duration) -> u64 {
-    valid_for.min(LONGEST).as_secs()
+    valid_for.min(MAX_VALIDITY).as_secs()
 }

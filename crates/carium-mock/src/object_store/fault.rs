@@ -1,83 +1,87 @@
-//! What goes wrong when it is told to.
+//! The faults of the object store.
 
 use bytes::Bytes;
 
 use super::object::Object;
 
-/// What the store does instead of what it should.
+/// A fault of the object store.
 ///
-/// A fault that makes no sense for a method (`Corrupt` for an upload, say) does nothing there.
+/// A fault that does not apply to a method, such as `Corrupt` for an upload, has no effect there.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum StoreFault {
-    /// Says this, and does nothing.
-    Status(StoreResponse),
-    /// Closes the connection. An upload: once exactly so many bytes of the request's body were read, or all, if
-    /// there are not as many; nothing is stored. A download: once so many bytes of the answer's body were
-    /// written, of which `Content-Length` announces the whole.
+    /// Sends this response and does nothing else.
+    Respond(StoreResponse),
+    /// Closes the connection after exactly this number of body bytes.
+    ///
+    /// For an upload, these are bytes of the request body, or all of them if the body is shorter, and nothing is
+    /// stored. For a download, these are bytes of the response body, whose `Content-Length` is that of the complete
+    /// body.
     ResetAfter(u64),
-    /// Reads and says nothing more from the same place on, and holds the connection open.
+    /// Stops reading and writing after the same number of bytes as [`ResetAfter`](Self::ResetAfter), and keeps the
+    /// connection open.
     StallAfter(u64),
-    /// Does what was asked, an upload being stored if it is in order, and closes the connection without an
-    /// answer.
+    /// Handles the call, storing a valid upload, and closes the connection without a response.
     LostResponse,
-    /// Does what was asked, an upload being stored if it is in order, and says this.
-    ApplyThenStatus(StoreResponse),
-    /// Does what was asked, an upload being stored if it is in order, says nothing, and holds the connection open.
-    ApplyThenStall,
-    /// A download: the connection is closed in the middle of its body, of which `Content-Length` announces the whole.
-    Truncated,
-    /// A download: answers with 200 and the whole, whatever `Range` asks for.
+    /// Handles the call, storing a valid upload, and sends this response.
+    ApplyThenRespond(StoreResponse),
+    /// Handles the call, storing a valid upload, sends no response, and keeps the connection open.
+    ApplyThenHang,
+    /// Closes the connection in the middle of the response body of a download, whose `Content-Length` is that of the
+    /// complete body.
+    Truncate,
+    /// Responds to a download with 200 and the complete object, even if the request has a `Range` header.
     IgnoreRange,
-    /// A download: one bit in the middle of what is sent is another than it was. Headers tell nothing of it.
+    /// Flips one bit in the middle of the response body of a download. Its headers do not change.
     Corrupt,
-    /// A download: this is what is under the key from now on, with the ETag that goes with it.
+    /// Replaces the object before a download, including its ETag.
     Changed(Object),
 }
 
 impl StoreFault {
-    /// An answer of this status in S3's form, as `503 SlowDown` is; given once everything was read.
+    /// Creates a [`Respond`](Self::Respond) fault with an S3 error document, such as `503 SlowDown`. The response is
+    /// sent after the whole request has been read.
     pub fn error(status: u16, code: &str, message: &str) -> Self {
-        let error = super::refusal::document(code, message, &[]);
-        Self::Status(
-            StoreResponse::new(status).with_header("content-type", "application/xml").with_body(error),
+        let document = super::error::document(code, message, &[]);
+        Self::Respond(
+            StoreResponse::new(status).with_header("content-type", "application/xml").with_body(document),
         )
     }
 }
 
-/// What is answered instead, with [`StoreFault::Status`].
+/// A response that replaces the real one. `Debug` does not show its headers and body.
 #[derive(Clone)]
 pub struct StoreResponse {
     pub(super) status: u16,
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: Bytes,
-    pub(super) at_once: bool,
+    pub(super) before_body: bool,
 }
 
 impl StoreResponse {
-    /// An answer with nothing but a status. A number that cannot be one is sent as 500.
+    /// Creates a response without headers and a body. An invalid status is sent as 500.
     pub fn new(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Bytes::new(), at_once: false }
+        Self { status, headers: Vec::new(), body: Bytes::new(), before_body: false }
     }
 
-    /// One header more. What cannot be a header is left out.
+    /// Adds a header. An invalid header name or value is ignored.
     #[must_use]
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// This body.
+    /// Sets the body.
     #[must_use]
     pub fn with_body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self
     }
 
-    /// An upload is answered before any of its body was read, instead of after all of it.
+    /// Sends the response to an upload before reading its body. By default, the whole body is read first.
     #[must_use]
-    pub fn at_once(mut self) -> Self {
-        self.at_once = true;
+    pub fn before_body(mut self) -> Self {
+        self.before_body = true;
         self
     }
 }
@@ -86,7 +90,7 @@ impl std::fmt::Debug for StoreResponse {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("StoreResponse")
             .field("status", &self.status)
-            .field("at_once", &self.at_once)
+            .field("before_body", &self.before_body)
             .finish_non_exhaustive()
     }
 }

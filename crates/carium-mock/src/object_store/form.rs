@@ -1,141 +1,141 @@
-//! The form of an upload, part by part.
+//! Reads the multipart form of an upload.
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode, header};
 use multer::{Constraints, Field, Multipart, SizeLimit};
 
-use super::call::Record;
-use super::policy::{Fields, Length};
-use super::refusal::Refusal;
-use super::upload::Upload;
+use super::call_log::CallEntry;
+use super::error::S3Error;
+use super::policy::{FormFields, LengthRange};
+use super::upload_body::UploadBody;
 
-/// S3's limit on everything that is before the file.
-const MOST_BEFORE_FILE: usize = 20 * 1024;
+/// S3's limit on the names and values of all fields before the file.
+const MAX_FIELD_BYTES: usize = 20 * 1024;
 
-/// What a form may have besides its fields and its file: boundaries and the headers of its parts. The parser
-/// keeps what it has not understood yet, and this bounds it.
-const MOST_AROUND: u64 = 64 * 1024;
+/// The allowance for boundaries and the headers of the parts. It limits what the multipart parser buffers.
+const MAX_OVERHEAD_BYTES: u64 = 64 * 1024;
 
-/// A form that is being read.
-pub(super) struct Form {
+/// Reads a form part by part.
+pub(super) struct FormReader {
     parts: Multipart<'static>,
-    record: Record,
+    entry: CallEntry,
 }
 
-/// The part of the file. Its content has not been read yet.
-pub(super) struct FilePart(Field<'static>);
+/// The file part, whose content has not been read yet.
+pub(super) struct FileField(Field<'static>);
 
-impl Form {
+impl FormReader {
     pub(super) fn open(
         headers: &HeaderMap,
-        upload: Upload,
-        most: u64,
-        record: Record,
-    ) -> Result<Self, Refusal> {
+        body: UploadBody,
+        max_file_bytes: u64,
+        entry: CallEntry,
+    ) -> Result<Self, S3Error> {
         let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let boundary =
             multer::parse_boundary(media_type.unwrap_or_default()).map_err(|error| match error {
                 multer::Error::NoBoundary => malformed(),
-                _ => no_form(),
+                _ => not_multipart(),
             })?;
-        let most = most.saturating_add(MOST_BEFORE_FILE as u64).saturating_add(MOST_AROUND);
-        let constraints = Constraints::new().size_limit(SizeLimit::new().whole_stream(most));
-        Ok(Self { parts: Multipart::with_constraints(upload, boundary, constraints), record })
+        let max_bytes =
+            max_file_bytes.saturating_add(MAX_FIELD_BYTES as u64).saturating_add(MAX_OVERHEAD_BYTES);
+        let constraints = Constraints::new().size_limit(SizeLimit::new().whole_stream(max_bytes));
+        Ok(Self { parts: Multipart::with_constraints(body, boundary, constraints), entry })
     }
 
-    /// Everything before the file, and the file if there is one.
-    pub(super) async fn fields(&mut self) -> Result<(Fields, Option<FilePart>), Refusal> {
-        let mut fields = Fields::default();
-        let mut length = 0;
-        while let Some((name, mut part)) = self.next().await? {
+    /// Reads the fields before the file. Returns them with the file part, if there is one.
+    pub(super) async fn read_fields(&mut self) -> Result<(FormFields, Option<FileField>), S3Error> {
+        let mut fields = FormFields::default();
+        let mut total = 0;
+        while let Some((name, mut part)) = self.next_part().await? {
             if name.eq_ignore_ascii_case("file") {
-                return Ok((fields, Some(FilePart(part))));
+                return Ok((fields, Some(FileField(part))));
             }
             let mut value = BytesMut::new();
-            length += name.len();
-            while let Some(chunk) = part.chunk().await.map_err(|error| refuse(&error))? {
-                if length + value.len() + chunk.len() > MOST_BEFORE_FILE {
+            total += name.len();
+            while let Some(chunk) = part.chunk().await.map_err(|error| parser_error(&error))? {
+                if total + value.len() + chunk.len() > MAX_FIELD_BYTES {
                     return Err(fields_too_large());
                 }
                 value.extend_from_slice(&chunk);
             }
-            length += value.len();
+            total += value.len();
             let value = String::from_utf8(value.into()).map_err(|_| malformed())?;
             if name.eq_ignore_ascii_case("key") {
-                self.record.note(|call| call.key = Some(value.clone()));
+                self.entry.update(|call| call.key = Some(value.clone()));
             }
             fields.push(name, value)?;
         }
         Ok((fields, None))
     }
 
-    /// The file's name and content, which nothing may follow.
-    pub(super) async fn file(
+    /// Reads the file. Returns its name and content, or an error if another part follows.
+    pub(super) async fn read_file(
         &mut self,
-        part: FilePart,
-        allowed: Length,
-    ) -> Result<(Option<String>, Bytes), Refusal> {
-        let FilePart(mut part) = part;
+        part: FileField,
+        allowed: LengthRange,
+    ) -> Result<(Option<String>, Bytes), S3Error> {
+        let FileField(mut part) = part;
         let file_name = part.file_name().map(str::to_owned);
         let mut content = BytesMut::new();
-        while let Some(chunk) = part.chunk().await.map_err(|error| refuse(&error))? {
+        while let Some(chunk) = part.chunk().await.map_err(|error| parser_error(&error))? {
             content.extend_from_slice(&chunk);
-            if content.len() as u64 > allowed.most {
+            if content.len() as u64 > allowed.max {
                 return Err(allowed.too_large(content.len() as u64));
             }
         }
-        // The parser does not go on to the next part while this one is held.
+        // The parser does not continue with the next part while this one exists.
         drop(part);
-        match self.next().await? {
-            Some((name, _)) if name.eq_ignore_ascii_case("file") => return Err(one_file(2)),
+        match self.next_part().await? {
+            Some((name, _)) if name.eq_ignore_ascii_case("file") => return Err(wrong_file_count(2)),
             Some((name, _)) => {
                 let message = format!("The file must be the last field, and '{name}' follows it.");
-                return Err(Refusal::invalid_argument(message, &name));
+                return Err(S3Error::invalid_argument(message, &name));
             }
             None => {}
         }
-        if (content.len() as u64) < allowed.least {
+        if (content.len() as u64) < allowed.min {
             return Err(allowed.too_small(content.len() as u64));
         }
         Ok((file_name, content.freeze()))
     }
 
-    async fn next(&mut self) -> Result<Option<(String, Field<'static>)>, Refusal> {
-        let Some(part) = self.parts.next_field().await.map_err(|error| refuse(&error))? else {
+    async fn next_part(&mut self) -> Result<Option<(String, Field<'static>)>, S3Error> {
+        let Some(part) = self.parts.next_field().await.map_err(|error| parser_error(&error))? else {
             return Ok(None);
         };
         let name = part.name().ok_or_else(malformed)?.to_owned();
-        self.record.note(|call| call.fields.push(name.clone()));
+        self.entry.update(|call| call.fields.push(name.clone()));
         Ok(Some((name, part)))
     }
 }
 
-pub(super) fn one_file(there: usize) -> Refusal {
-    Refusal::invalid_argument("POST requires exactly one file upload per request.", "file")
-        .with("ArgumentValue", &there)
+pub(super) fn wrong_file_count(count: usize) -> S3Error {
+    S3Error::invalid_argument("POST requires exactly one file upload per request.", "file")
+        .with("ArgumentValue", &count)
 }
 
-fn refuse(error: &multer::Error) -> Refusal {
+fn parser_error(error: &multer::Error) -> S3Error {
     match error {
         multer::Error::StreamSizeExceeded { limit } => {
-            Length { least: 0, most: *limit }.too_large(*limit + 1)
+            LengthRange { min: 0, max: *limit }.too_large(*limit + 1)
         }
         _ => malformed(),
     }
 }
 
-fn malformed() -> Refusal {
+fn malformed() -> S3Error {
     let message = "The body of your POST request is not well-formed multipart/form-data.";
-    Refusal::bad_request("MalformedPOSTRequest", message)
+    S3Error::bad_request("MalformedPOSTRequest", message)
 }
 
-fn no_form() -> Refusal {
+fn not_multipart() -> S3Error {
     let message = "At least one of the pre-conditions you specified did not hold";
-    Refusal::new(StatusCode::PRECONDITION_FAILED, "PreconditionFailed", message)
+    S3Error::new(StatusCode::PRECONDITION_FAILED, "PreconditionFailed", message)
         .with("Condition", "Bucket POST must be of the enclosure-type multipart/form-data")
 }
 
-fn fields_too_large() -> Refusal {
+fn fields_too_large() -> S3Error {
     let message = "Your POST request fields preceding the upload file were too large.";
-    Refusal::bad_request("MaxPostPreDataLengthExceededError", message)
+    S3Error::bad_request("MaxPostPreDataLengthExceededError", message)
 }

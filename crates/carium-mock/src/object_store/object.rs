@@ -1,4 +1,4 @@
-//! What is kept under a key.
+//! The objects in the store.
 
 use std::fmt;
 
@@ -8,11 +8,11 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::sign::digest;
 
-/// What S3 takes content for whose media type it was not told.
-const NO_MEDIA_TYPE: &str = "binary/octet-stream";
+/// The media type of S3 for objects that were uploaded without one.
+const DEFAULT_MEDIA_TYPE: &str = "binary/octet-stream";
 
-/// What a parameter of a header may hold as it is: `attr-char` of RFC 8187.
-const OUTSIDE_ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC
+/// Characters that are percent-encoded in a header parameter: all except `attr-char` of RFC 8187.
+const NOT_ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'!')
     .remove(b'#')
     .remove(b'$')
@@ -26,7 +26,7 @@ const OUTSIDE_ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'|')
     .remove(b'~');
 
-/// What the store keeps under a key. Its `Debug` shows neither content nor file name.
+/// An object in the store. `Debug` shows neither its content nor its file name.
 #[derive(Clone, PartialEq)]
 pub struct Object {
     content: Bytes,
@@ -37,67 +37,67 @@ pub struct Object {
 }
 
 impl Object {
-    /// Content of no particular type, without a file name.
+    /// Creates an object with the media type `binary/octet-stream` and without a file name.
     pub fn new(content: impl Into<Bytes>) -> Self {
         let content = content.into();
         Self {
-            // S3 has MD5 here; to clients an ETag is opaque, and SHA-256 is there anyway.
+            // S3 uses MD5. An ETag is opaque to clients, and SHA-256 is needed for signatures anyway.
             etag: format!("\"{}\"", digest(&content)),
             content,
-            media_type: NO_MEDIA_TYPE.to_owned(),
+            media_type: DEFAULT_MEDIA_TYPE.to_owned(),
             file_name: None,
             last_modified: DateTime::UNIX_EPOCH,
         }
     }
 
-    /// Of this media type. A download says so in `Content-Type`.
+    /// Sets the media type, which downloads return as `Content-Type`.
     #[must_use]
     pub fn with_media_type(mut self, media_type: impl Into<String>) -> Self {
         self.media_type = media_type.into();
         self
     }
 
-    /// With this file name. A download says so in `Content-Disposition`.
+    /// Sets the file name, which downloads return in `Content-Disposition`.
     #[must_use]
     pub fn with_file_name(mut self, file_name: impl Into<String>) -> Self {
         self.file_name = Some(file_name.into());
         self
     }
 
-    pub(super) fn modified(self, last_modified: DateTime<Utc>) -> Self {
+    pub(super) fn with_last_modified(self, last_modified: DateTime<Utc>) -> Self {
         Self { last_modified, ..self }
     }
 
-    /// As headers state it, to the second.
+    /// Formats the time of the last modification for the `Last-Modified` header.
     pub(super) fn last_modified(&self) -> String {
         self.last_modified.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
     }
 
-    /// The bytes.
+    /// Returns the content.
     pub fn content(&self) -> &Bytes {
         &self.content
     }
 
-    /// The media type, which an upload states in its field `Content-Type`; the header of that name in the part
-    /// of the file counts for nothing, as with S3.
+    /// Returns the media type. For an upload, this is the value of the form field `Content-Type`. As in S3, the
+    /// `Content-Type` header of the file part is ignored.
     pub fn media_type(&self) -> &str {
         &self.media_type
     }
 
-    /// The entity tag, with its quotation marks. It follows from the content.
+    /// Returns the ETag including its quotation marks. It is derived from the content.
     pub fn etag(&self) -> &str {
         &self.etag
     }
 
-    /// The file name; of an upload, that of the part of the file.
+    /// Returns the file name. For an upload, this is the file name of the file part.
     pub fn file_name(&self) -> Option<&str> {
         self.file_name.as_deref()
     }
 
-    /// As RFC 6266 has it: once in ASCII for old programs, and once as it is.
+    /// Returns the `Content-Disposition` header (RFC 6266), with the file name in ASCII for old clients and in UTF-8.
     pub(super) fn content_disposition(&self) -> Option<String> {
         let name = self.file_name()?;
-        let plain: String = name
+        let ascii: String = name
             .chars()
             .map(|character| match character {
                 '"' | '\\' => '_',
@@ -105,8 +105,8 @@ impl Object {
                 _ => '_',
             })
             .collect();
-        let encoded = utf8_percent_encode(name, OUTSIDE_ATTR_CHAR);
-        Some(format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}"))
+        let encoded = utf8_percent_encode(name, NOT_ATTR_CHAR);
+        Some(format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{encoded}"))
     }
 }
 

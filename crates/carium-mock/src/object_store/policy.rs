@@ -1,4 +1,4 @@
-//! The policy of a form: who may upload what, until when.
+//! The policy of a presigned form: its conditions and its expiry.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,194 +7,205 @@ use http::StatusCode;
 use serde_json::Value;
 
 use super::address::BUCKET;
-use super::refusal::Refusal;
+use super::error::S3Error;
 use super::sign::Signer;
 
-/// The fields of a form that stand before its file.
+/// The fields of a form that precede its file. As in S3, field names are case-insensitive.
 #[derive(Debug, Default)]
-pub(super) struct Fields(Vec<(String, String)>);
+pub(super) struct FormFields(Vec<(String, String)>);
 
-impl Fields {
-    /// S3 takes names without regard to case.
+impl FormFields {
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.place(name).and_then(|place| self.0.get(place)).map(|(_, value)| value.as_str())
+        self.position(name).and_then(|index| self.0.get(index)).map(|(_, value)| value.as_str())
     }
 
-    pub(super) fn push(&mut self, name: String, value: String) -> Result<(), Refusal> {
-        if self.place(&name).is_some() {
+    pub(super) fn push(&mut self, name: String, value: String) -> Result<(), S3Error> {
+        if self.position(&name).is_some() {
             let message = format!("POST has more than one field named '{name}'.");
-            return Err(Refusal::invalid_argument(message, &name));
+            return Err(S3Error::invalid_argument(message, &name));
         }
         self.0.push((name, value));
         Ok(())
     }
 
-    fn place(&self, name: &str) -> Option<usize> {
-        self.0.iter().position(|(other, _)| other.eq_ignore_ascii_case(name))
+    fn position(&self, name: &str) -> Option<usize> {
+        self.0.iter().position(|(field, _)| field.eq_ignore_ascii_case(name))
     }
 
-    fn required(&self, name: &str) -> Result<&str, Refusal> {
+    fn required(&self, name: &str) -> Result<&str, S3Error> {
         self.get(name).ok_or_else(|| {
             let message = format!(
                 "Bucket POST must contain a field named '{name}'.  If it is specified, please check the order of \
                  the fields."
             );
-            Refusal::invalid_argument(message, name)
+            S3Error::invalid_argument(message, name)
         })
     }
 }
 
-/// How many bytes the file may have.
+/// The allowed length of the file in bytes, inclusive.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Length {
-    pub(super) least: u64,
-    pub(super) most: u64,
+pub(super) struct LengthRange {
+    pub(super) min: u64,
+    pub(super) max: u64,
 }
 
-impl Length {
-    pub(super) fn too_large(&self, proposed: u64) -> Refusal {
-        Refusal::bad_request("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
+impl LengthRange {
+    pub(super) fn too_large(&self, proposed: u64) -> S3Error {
+        S3Error::bad_request("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
             .with("ProposedSize", &proposed)
-            .with("MaxSizeAllowed", &self.most)
+            .with("MaxSizeAllowed", &self.max)
     }
 
-    pub(super) fn too_small(&self, proposed: u64) -> Refusal {
-        Refusal::bad_request(
+    pub(super) fn too_small(&self, proposed: u64) -> S3Error {
+        S3Error::bad_request(
             "EntityTooSmall",
             "Your proposed upload is smaller than the minimum allowed size",
         )
         .with("ProposedSize", &proposed)
-        .with("MinSizeAllowed", &self.least)
+        .with("MinSizeAllowed", &self.min)
     }
 }
 
-/// Judges the fields before the file, in S3's order: is all there, is it signed, is it valid still, does it say
-/// what was presigned. Gives the range that the file's length must be in.
-pub(super) fn judge(fields: &Fields, signer: &Signer, now: DateTime<Utc>) -> Result<Option<Length>, Refusal> {
+/// Checks the fields before the file, in S3's order: required fields, signature, expiry, then the conditions of the
+/// policy. Returns the policy's limits on the length of the file, if it has any.
+pub(super) fn authorize(
+    fields: &FormFields,
+    signer: &Signer,
+    now: DateTime<Utc>,
+) -> Result<Option<LengthRange>, S3Error> {
     fields.required("key")?;
-    let encoded = fields.get("policy").ok_or_else(|| Refusal::access_denied("Access Denied"))?;
+    let encoded = fields.get("policy").ok_or_else(|| S3Error::access_denied("Access Denied"))?;
     let signature = fields.required("x-amz-signature")?;
     let credential = fields.required("x-amz-credential")?;
     fields.required("x-amz-algorithm")?;
     fields.required("x-amz-date")?;
-    let scope = Signer::scope(credential).ok_or_else(Refusal::unknown_access_key)?;
+    let scope = Signer::scope(credential).ok_or_else(S3Error::unknown_access_key)?;
     if signer.sign(scope, encoded) != signature {
-        return Err(Refusal::wrong_signature());
+        return Err(S3Error::wrong_signature());
     }
-    let policy = Policy::read(encoded).ok_or_else(|| {
-        Refusal::new(StatusCode::BAD_REQUEST, "InvalidPolicyDocument", "Invalid Policy: Invalid JSON.")
+    let policy = Policy::decode(encoded).ok_or_else(|| {
+        S3Error::new(StatusCode::BAD_REQUEST, "InvalidPolicyDocument", "Invalid Policy: Invalid JSON.")
     })?;
     if now >= policy.expiration {
-        return Err(Refusal::access_denied("Invalid according to Policy: Policy expired."));
+        return Err(S3Error::access_denied("Invalid according to Policy: Policy expired."));
     }
-    policy.conditions.iter().try_for_each(|condition| condition.hold(fields))?;
-    policy.nothing_more(fields)?;
-    policy.in_order(fields)?;
+    policy.conditions.iter().try_for_each(|condition| condition.check(fields))?;
+    policy.check_extra_fields(fields)?;
+    policy.check_order(fields)?;
     Ok(policy.length)
 }
 
 struct Policy {
     expiration: DateTime<Utc>,
     conditions: Vec<Condition>,
-    length: Option<Length>,
+    length: Option<LengthRange>,
 }
 
 struct Condition {
-    name: String,
-    rule: Rule,
+    field: String,
+    operator: Operator,
     value: String,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Rule {
+enum Operator {
     Equals,
     StartsWith,
 }
 
 impl Policy {
-    fn read(encoded: &str) -> Option<Self> {
+    fn decode(encoded: &str) -> Option<Self> {
         let document: Value = serde_json::from_slice(&STANDARD.decode(encoded).ok()?).ok()?;
         let expiration = DateTime::parse_from_rfc3339(document.get("expiration")?.as_str()?).ok()?.to_utc();
         let mut policy = Self { expiration, conditions: Vec::new(), length: None };
         for condition in document.get("conditions")?.as_array()? {
-            if let [name, least, most] = condition.as_array().map(Vec::as_slice).unwrap_or_default()
+            if let [name, min, max] = condition.as_array().map(Vec::as_slice).unwrap_or_default()
                 && name == "content-length-range"
             {
-                policy.length = Some(Length { least: least.as_u64()?, most: most.as_u64()? });
+                policy.length = Some(LengthRange { min: min.as_u64()?, max: max.as_u64()? });
             } else {
-                policy.conditions.push(Condition::read(condition)?);
+                policy.conditions.push(Condition::parse(condition)?);
             }
         }
         Some(policy)
     }
 
-    fn condition(&self, name: &str) -> bool {
-        self.conditions.iter().any(|condition| condition.name.eq_ignore_ascii_case(name))
+    fn has_condition(&self, field: &str) -> bool {
+        self.conditions.iter().any(|condition| condition.field.eq_ignore_ascii_case(field))
     }
 
-    fn nothing_more(&self, fields: &Fields) -> Result<(), Refusal> {
+    /// Rejects fields that the policy has no condition for.
+    fn check_extra_fields(&self, fields: &FormFields) -> Result<(), S3Error> {
+        let unsigned = ["policy", "x-amz-signature"];
         let extra: Vec<_> = fields
             .0
             .iter()
             .map(|(name, _)| name.as_str())
-            .filter(|name| !["policy", "x-amz-signature"].iter().any(|own| own.eq_ignore_ascii_case(name)))
+            .filter(|name| !unsigned.iter().any(|unsigned| unsigned.eq_ignore_ascii_case(name)))
             .filter(|name| !name.to_ascii_lowercase().starts_with("x-ignore-"))
-            .filter(|name| !self.condition(name))
+            .filter(|name| !self.has_condition(name))
             .collect();
         if extra.is_empty() {
             return Ok(());
         }
         let message = format!("Invalid according to Policy: Extra input fields: {}", extra.join(","));
-        Err(Refusal::access_denied(message))
+        Err(S3Error::access_denied(message))
     }
 
-    /// Those that have an exact value are the presigned ones, and the policy has them in their order.
-    fn in_order(&self, fields: &Fields) -> Result<(), Refusal> {
-        let exact = self.conditions.iter().filter(|condition| condition.rule == Rule::Equals);
-        let names = exact.map(|condition| condition.name.as_str()).chain(["policy", "x-amz-signature"]);
-        let places: Vec<_> = names.filter_map(|name| fields.place(name)).collect();
-        if places.is_sorted() {
+    /// Rejects presigned fields in another order than presigned.
+    ///
+    /// The presigned fields are those with an exact value. The conditions of the policy have the same order.
+    fn check_order(&self, fields: &FormFields) -> Result<(), S3Error> {
+        let presigned = self.conditions.iter().filter(|condition| condition.operator == Operator::Equals);
+        let names = presigned.map(|condition| condition.field.as_str()).chain(["policy", "x-amz-signature"]);
+        let positions: Vec<_> = names.filter_map(|name| fields.position(name)).collect();
+        if positions.is_sorted() {
             return Ok(());
         }
-        Err(Refusal::bad_request("InvalidArgument", "The fields are not in the order of the presigned form."))
+        let message = "The fields are not in the order of the presigned form.";
+        Err(S3Error::bad_request("InvalidArgument", message))
     }
 }
 
 impl Condition {
-    fn read(condition: &Value) -> Option<Self> {
+    /// Parses `{"field": "value"}` or `["eq" | "starts-with", "$field", "value"]`.
+    fn parse(condition: &Value) -> Option<Self> {
         if let Some(pair) = condition.as_object() {
-            let (name, value) = pair.iter().next().filter(|_| pair.len() == 1)?;
-            return Some(Self::new(name, Rule::Equals, value.as_str()?));
+            let (field, value) = pair.iter().next().filter(|_| pair.len() == 1)?;
+            return Some(Self::new(field, Operator::Equals, value.as_str()?));
         }
-        let [rule, name, value] = condition.as_array()?.as_slice() else { return None };
-        let rule = match rule.as_str()? {
-            "eq" => Rule::Equals,
-            "starts-with" => Rule::StartsWith,
+        let [operator, field, value] = condition.as_array()?.as_slice() else { return None };
+        let operator = match operator.as_str()? {
+            "eq" => Operator::Equals,
+            "starts-with" => Operator::StartsWith,
             _ => return None,
         };
-        Some(Self::new(name.as_str()?.strip_prefix('$')?, rule, value.as_str()?))
+        Some(Self::new(field.as_str()?.strip_prefix('$')?, operator, value.as_str()?))
     }
 
-    fn new(name: &str, rule: Rule, value: &str) -> Self {
-        Self { name: name.to_owned(), rule, value: value.to_owned() }
+    fn new(field: &str, operator: Operator, value: &str) -> Self {
+        Self { field: field.to_owned(), operator, value: value.to_owned() }
     }
 
-    fn hold(&self, fields: &Fields) -> Result<(), Refusal> {
-        // S3 knows the bucket from the URL; a form need not name it.
-        let bucket = || self.name.eq_ignore_ascii_case("bucket").then_some(BUCKET);
-        let value = fields.get(&self.name).or_else(bucket);
-        let (rule, holds) = match self.rule {
-            Rule::Equals => ("eq", value == Some(self.value.as_str())),
-            Rule::StartsWith => ("starts-with", value.is_some_and(|value| value.starts_with(&self.value))),
+    fn check(&self, fields: &FormFields) -> Result<(), S3Error> {
+        // S3 takes the bucket from the URL, so the form may omit the field.
+        let bucket = || self.field.eq_ignore_ascii_case("bucket").then_some(BUCKET);
+        let value = fields.get(&self.field).or_else(bucket);
+        let (operator, holds) = match self.operator {
+            Operator::Equals => ("eq", value == Some(self.value.as_str())),
+            Operator::StartsWith => {
+                ("starts-with", value.is_some_and(|value| value.starts_with(&self.value)))
+            }
         };
         if holds {
             return Ok(());
         }
         let message = format!(
-            "Invalid according to Policy: Policy Condition failed: [\"{rule}\", \"${}\", \"{}\"]",
-            self.name, self.value
+            "Invalid according to Policy: Policy Condition failed: [\"{operator}\", \"${}\", \"{}\"]",
+            self.field, self.value
         );
-        Err(Refusal::access_denied(message))
+        Err(S3Error::access_denied(message))
     }
 }
 
@@ -202,24 +213,24 @@ impl Condition {
 mod tests {
     use super::*;
 
-    fn read(document: &str) -> Option<Policy> {
-        Policy::read(&STANDARD.encode(document))
+    fn decode(document: &str) -> Option<Policy> {
+        Policy::decode(&STANDARD.encode(document))
     }
 
     #[test]
-    fn a_policy_is_read_in_all_of_its_forms_and_in_no_other() {
+    fn decodes_all_condition_formats_and_rejects_others() {
         let policy = |conditions: &str| {
-            read(&format!(r#"{{"expiration": "2030-01-01T00:00:00.000Z", "conditions": [{conditions}]}}"#))
+            decode(&format!(r#"{{"expiration": "2030-01-01T00:00:00.000Z", "conditions": [{conditions}]}}"#))
         };
-        let forms =
+        let formats =
             r#"{"a": "1"}, ["eq", "$b", "2"], ["starts-with", "$c", "3"], ["content-length-range", 4, 5]"#;
-        let read_all = policy(forms).unwrap();
-        assert_eq!(read_all.length, Some(Length { least: 4, most: 5 }));
-        let conditions = read_all.conditions.iter().map(|condition| {
-            (condition.name.as_str(), condition.rule == Rule::Equals, condition.value.as_str())
+        let decoded = policy(formats).unwrap();
+        assert_eq!(decoded.length, Some(LengthRange { min: 4, max: 5 }));
+        let conditions = decoded.conditions.iter().map(|condition| {
+            (condition.field.as_str(), condition.operator == Operator::Equals, condition.value.as_str())
         });
         assert!(conditions.eq([("a", true, "1"), ("b", true, "2"), ("c", false, "3")]));
-        for wrong in [
+        for invalid in [
             r#"{"a": "1", "b": "2"}"#,
             "{}",
             r#"{"a": 1}"#,
@@ -229,22 +240,23 @@ mod tests {
             r#"["content-length-range", "4", "5"]"#,
             "1",
         ] {
-            assert!(policy(wrong).is_none(), "{wrong}");
+            assert!(policy(invalid).is_none(), "{invalid}");
         }
-        for wrong in ["", "{}", r#"{"conditions": []}"#, r#"{"expiration": "tomorrow", "conditions": []}"#] {
-            assert!(read(wrong).is_none(), "{wrong}");
+        for invalid in ["", "{}", r#"{"conditions": []}"#, r#"{"expiration": "tomorrow", "conditions": []}"#]
+        {
+            assert!(decode(invalid).is_none(), "{invalid}");
         }
     }
 
     #[test]
-    fn what_is_signed_and_no_policy_is_refused_as_such() {
+    fn rejects_signed_text_that_is_not_a_policy() {
         let signer = Signer::random();
         let credential = Signer::credential(DateTime::UNIX_EPOCH);
-        let signature = signer.sign(Signer::scope(&credential).unwrap(), "no policy");
-        let mut fields = Fields::default();
+        let signature = signer.sign(Signer::scope(&credential).unwrap(), "not a policy");
+        let mut fields = FormFields::default();
         for (name, value) in [
             ("key", "a"),
-            ("policy", "no policy"),
+            ("policy", "not a policy"),
             ("x-amz-algorithm", "any"),
             ("x-amz-credential", &credential),
             ("x-amz-date", "any"),
@@ -252,7 +264,7 @@ mod tests {
         ] {
             fields.push(name.to_owned(), value.to_owned()).unwrap();
         }
-        let refusal = judge(&fields, &signer, DateTime::UNIX_EPOCH).unwrap_err();
-        assert!(refusal.document().contains("<Code>InvalidPolicyDocument</Code>"));
+        let error = authorize(&fields, &signer, DateTime::UNIX_EPOCH).unwrap_err();
+        assert!(error.document().contains("<Code>InvalidPolicyDocument</Code>"));
     }
 }

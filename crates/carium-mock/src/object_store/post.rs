@@ -1,120 +1,123 @@
-//! Uploads.
+//! Presigned uploads.
 
 use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, ETAG, HeaderMap, LOCATION};
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
 
-use super::address::{BUCKET, Place, path_of};
-use super::answer::Answer;
-use super::call::Record;
+use super::address::{BUCKET, Resource, path_of};
+use super::call_log::CallEntry;
+use super::error::{S3Error, escape};
 use super::fault::StoreFault;
-use super::form::{Form, one_file};
+use super::form::{FormReader, wrong_file_count};
 use super::object::Object;
-use super::policy::{self, Length};
-use super::refusal::{Refusal, escape};
-use super::server::Store;
-use super::upload::Upload;
-use crate::listening::Closed;
+use super::policy::{self, LengthRange};
+use super::response::BufferedResponse;
+use super::server::StoreState;
+use super::upload_body::UploadBody;
+use crate::listener::ConnectionClosed;
 
-/// An upload in which there is nothing wrong.
-struct Accepted {
+/// A valid upload that has not been stored yet.
+struct ValidUpload {
     key: String,
     object: Object,
-    /// The field `success_action_status`.
-    status: Option<String>,
+    /// The form field `success_action_status`.
+    success_status: Option<String>,
 }
 
+/// Handles an upload and applies its fault.
 pub(super) async fn post(
-    store: &Store,
-    place: &Place,
+    store: &StoreState,
+    resource: &Resource,
     request: Request<Incoming>,
-    record: Record,
+    entry: CallEntry,
     fault: Option<StoreFault>,
-) -> Result<Answer, Closed> {
+) -> Result<BufferedResponse, ConnectionClosed> {
     let (head, body) = request.into_parts();
-    let most = match fault {
+    let max_bytes = match fault {
         Some(StoreFault::ResetAfter(bytes) | StoreFault::StallAfter(bytes)) => bytes,
         _ => u64::MAX,
     };
-    let mut upload = Upload::new(body, most, record.clone());
-    if let Some(StoreFault::Status(answer)) = &fault
-        && answer.at_once
+    let mut body = UploadBody::new(body, max_bytes, entry.clone());
+    if let Some(StoreFault::Respond(response)) = &fault
+        && response.before_body
     {
-        return Ok(finish(answer.clone().into(), upload));
+        return Ok(finish(response.clone().into(), body));
     }
-    let outcome = accept(store, place, &head.headers, upload.clone(), record).await;
+    let result = read_upload(store, resource, &head.headers, body.clone(), entry).await;
     match fault {
         Some(StoreFault::ResetAfter(_)) => {
-            upload.read_rest().await;
-            return Err(Closed);
+            body.read_rest().await;
+            return Err(ConnectionClosed);
         }
         Some(StoreFault::StallAfter(_)) => {
-            upload.read_rest().await;
+            body.read_rest().await;
             return std::future::pending().await;
         }
-        Some(StoreFault::Status(answer)) => {
-            upload.read_rest().await;
-            return Ok(finish(answer.into(), upload));
+        Some(StoreFault::Respond(response)) => {
+            body.read_rest().await;
+            return Ok(finish(response.into(), body));
         }
         Some(
-            done @ (StoreFault::LostResponse | StoreFault::ApplyThenStatus(_) | StoreFault::ApplyThenStall),
+            fault @ (StoreFault::LostResponse | StoreFault::ApplyThenRespond(_) | StoreFault::ApplyThenHang),
         ) => {
-            upload.read_rest().await;
-            if let Ok(accepted) = outcome {
-                accepted.store(store, upload.clone()).await?;
+            body.read_rest().await;
+            if let Ok(upload) = result {
+                upload.store(store, body.clone()).await?;
             }
-            return match done {
-                StoreFault::ApplyThenStatus(answer) => Ok(finish(answer.into(), upload)),
-                StoreFault::ApplyThenStall => std::future::pending().await,
-                _ => Err(Closed),
+            return match fault {
+                StoreFault::ApplyThenRespond(response) => Ok(finish(response.into(), body)),
+                StoreFault::ApplyThenHang => std::future::pending().await,
+                _ => Err(ConnectionClosed),
             };
         }
         None
         | Some(
-            StoreFault::IgnoreRange | StoreFault::Corrupt | StoreFault::Changed(_) | StoreFault::Truncated,
+            StoreFault::IgnoreRange | StoreFault::Corrupt | StoreFault::Changed(_) | StoreFault::Truncate,
         ) => {}
     }
-    match outcome {
-        Ok(accepted) => accepted.store(store, upload).await,
-        Err(_) if upload.broken() => Err(Closed),
-        Err(refusal) => Ok(finish(refusal.into(), upload)),
+    match result {
+        Ok(upload) => upload.store(store, body).await,
+        Err(_) if body.is_disconnected() => Err(ConnectionClosed),
+        Err(error) => Ok(finish(error.into(), body)),
     }
 }
 
-/// An answer that does not wait for the rest of the body, after which the connection is not used again.
-fn finish(answer: Answer, upload: Upload) -> Answer {
-    let whole = upload.whole();
-    upload.discard();
-    if whole { answer } else { answer.with(CONNECTION, "close") }
+/// Returns the response without waiting for the rest of the body. The connection is closed afterwards if the body has
+/// not been read completely.
+fn finish(response: BufferedResponse, body: UploadBody) -> BufferedResponse {
+    let is_complete = body.is_complete();
+    body.discard();
+    if is_complete { response } else { response.with_header(CONNECTION, "close") }
 }
 
-/// Refuses as soon as there is a reason, in most cases before the file.
-async fn accept(
-    store: &Store,
-    place: &Place,
+/// Reads and checks an upload. Fails as early as possible, in most cases before reading the file.
+async fn read_upload(
+    store: &StoreState,
+    resource: &Resource,
     headers: &HeaderMap,
-    upload: Upload,
-    record: Record,
-) -> Result<Accepted, Refusal> {
-    match place {
-        Place::Bucket => {}
-        Place::Key(_) => return Err(Refusal::method_not_allowed()),
-        Place::Elsewhere => return Err(Refusal::no_such_bucket()),
+    body: UploadBody,
+    entry: CallEntry,
+) -> Result<ValidUpload, S3Error> {
+    match resource {
+        Resource::Bucket => {}
+        Resource::Object(_) => return Err(S3Error::method_not_allowed()),
+        Resource::UnknownBucket => return Err(S3Error::no_such_bucket()),
     }
     if headers.contains_key(AUTHORIZATION) {
-        return Err(Refusal::two_mechanisms());
+        return Err(S3Error::two_auth_mechanisms());
     }
     if !headers.contains_key(CONTENT_LENGTH) {
         let message = "You must provide the Content-Length HTTP header.";
-        return Err(Refusal::new(StatusCode::LENGTH_REQUIRED, "MissingContentLength", message));
+        return Err(S3Error::new(StatusCode::LENGTH_REQUIRED, "MissingContentLength", message));
     }
-    let most = store.object_limit();
-    let mut form = Form::open(headers, upload, most, record)?;
-    let (fields, file) = form.fields().await?;
-    let allowed = policy::judge(&fields, &store.signer, store.clock.now())?;
-    let file = file.ok_or_else(|| one_file(0))?;
-    let allowed = allowed.unwrap_or(Length { least: 0, most });
-    let (file_name, content) = form.file(file, Length { most: allowed.most.min(most), ..allowed }).await?;
+    let store_max = store.max_object_bytes();
+    let mut form = FormReader::open(headers, body, store_max, entry)?;
+    let (fields, file) = form.read_fields().await?;
+    let allowed = policy::authorize(&fields, &store.signer, store.clock.now())?;
+    let file = file.ok_or_else(|| wrong_file_count(0))?;
+    let allowed = allowed.unwrap_or(LengthRange { min: 0, max: store_max });
+    let allowed = LengthRange { max: allowed.max.min(store_max), ..allowed };
+    let (file_name, content) = form.read_file(file, allowed).await?;
 
     let mut object = Object::new(content);
     if let Some(media_type) = fields.get("Content-Type") {
@@ -124,35 +127,41 @@ async fn accept(
         object = object.with_file_name(file_name);
     }
     let key = fields.get("key").unwrap_or_default().to_owned();
-    Ok(Accepted { key, object, status: fields.get("success_action_status").map(str::to_owned) })
+    let success_status = fields.get("success_action_status").map(str::to_owned);
+    Ok(ValidUpload { key, object, success_status })
 }
 
-impl Accepted {
-    /// Stores it, once there is nothing more to come: a form may be complete in a request that is not.
-    async fn store(self, store: &Store, mut upload: Upload) -> Result<Answer, Closed> {
-        upload.read_rest().await;
-        if !upload.whole() {
-            return Err(Closed);
+impl ValidUpload {
+    /// Stores the object once the request body is complete. The form alone is not enough, because it may end before
+    /// the announced length of the body.
+    async fn store(
+        self,
+        store: &StoreState,
+        mut body: UploadBody,
+    ) -> Result<BufferedResponse, ConnectionClosed> {
+        body.read_rest().await;
+        if !body.is_complete() {
+            return Err(ConnectionClosed);
         }
-        let answer = self.answer(store);
+        let response = self.response(store);
         store.put(self.key, self.object);
-        Ok(answer)
+        Ok(response)
     }
 
-    fn answer(&self, store: &Store) -> Answer {
+    fn response(&self, store: &StoreState) -> BufferedResponse {
         let etag = self.object.etag();
         let location = format!("{}{}", store.url, path_of(&self.key));
-        let answer = match self.status.as_deref() {
-            Some("200") => Answer::new(StatusCode::OK),
-            Some("201") => Answer::new(StatusCode::CREATED).xml(format!(
+        let response = match self.success_status.as_deref() {
+            Some("200") => BufferedResponse::new(StatusCode::OK),
+            Some("201") => BufferedResponse::new(StatusCode::CREATED).with_xml(format!(
                 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<PostResponse><Location>{}</Location>\
                  <Bucket>{BUCKET}</Bucket><Key>{}</Key><ETag>{}</ETag></PostResponse>",
                 escape(&location),
                 escape(&self.key),
                 escape(etag),
             )),
-            _ => Answer::new(StatusCode::NO_CONTENT),
+            _ => BufferedResponse::new(StatusCode::NO_CONTENT),
         };
-        answer.with(ETAG, etag).with(LOCATION, &location)
+        response.with_header(ETAG, etag).with_header(LOCATION, &location)
     }
 }

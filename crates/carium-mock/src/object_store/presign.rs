@@ -1,4 +1,4 @@
-//! Forms that upload and links that download, as S3 presigns them.
+//! Presigned upload forms and download links, as in S3.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -11,21 +11,22 @@ use serde_json::json;
 
 use super::address::{self, BUCKET, path_of};
 use super::clock::{Clock, whole_seconds};
-use super::query::{self, Query};
+use super::query::{self, LinkQuery};
 use super::sign::{ALGORITHM, DATE_FORMAT, Signer};
 
-/// What may be uploaded with a form.
+/// The options of a presigned upload form.
 #[derive(Clone)]
 pub struct PresignPost {
     key: String,
     valid_for: Duration,
+    /// Minimum and maximum length.
     length: Option<(u64, u64)>,
     content_type_prefix: Option<String>,
     fields: Vec<(String, String)>,
 }
 
 impl PresignPost {
-    /// A file under this key, within an hour.
+    /// Creates options for uploading one file to this key, valid for one hour.
     pub fn new(key: impl Into<String>) -> Self {
         Self {
             key: key.into(),
@@ -36,27 +37,27 @@ impl PresignPost {
         }
     }
 
-    /// The form can be used for so long, a week at the most.
+    /// Sets how long the form is valid. Defaults to one hour. At most one week.
     #[must_use]
     pub fn valid_for(mut self, valid_for: Duration) -> Self {
         self.valid_for = valid_for;
         self
     }
 
-    /// The file has so many bytes: `content-length-range`.
+    /// Limits the length of the file in bytes: `content-length-range`.
     #[must_use]
     pub fn content_length_range(mut self, range: RangeInclusive<u64>) -> Self {
         self.length = Some((*range.start(), *range.end()));
         self
     }
 
-    /// The file is of exactly this media type, which becomes a field of the form.
+    /// Requires exactly this media type, which becomes a field of the form.
     #[must_use]
     pub fn content_type(self, media_type: impl Into<String>) -> Self {
         self.field("Content-Type", media_type)
     }
 
-    /// The file is of a media type that starts so. The field `Content-Type` is for who uploads to add, anywhere
+    /// Requires a media type with this prefix. The client that uploads has to add the field `Content-Type`, anywhere
     /// before the file.
     #[must_use]
     pub fn content_type_prefix(mut self, prefix: impl Into<String>) -> Self {
@@ -64,15 +65,15 @@ impl PresignPost {
         self
     }
 
-    /// One field more, with a value that must be exactly this.
+    /// Adds a field, whose value must be sent unchanged.
     #[must_use]
     pub fn field(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.fields.push((name.into(), value.into()));
         self
     }
 
-    pub(super) fn sign(self, signer: &Signer, clock: &Clock, store: &str) -> PresignedPost {
-        let (now, end) = (clock.now(), clock.end_of(self.valid_for));
+    pub(super) fn sign(self, signer: &Signer, clock: &Clock, store_url: &str) -> PresignedPost {
+        let (now, expiry) = (clock.now(), clock.expiry(self.valid_for));
         let credential = Signer::credential(now);
         let scope = Signer::scope(&credential).unwrap_or_default().to_owned();
         let mut fields = vec![("key".to_owned(), self.key)];
@@ -85,14 +86,14 @@ impl PresignPost {
         conditions.extend(fields.iter().map(|(name, value)| json!({name: value})));
         conditions
             .extend(self.content_type_prefix.map(|prefix| json!(["starts-with", "$Content-Type", prefix])));
-        conditions.extend(self.length.map(|(least, most)| json!(["content-length-range", least, most])));
-        let expiration = end.to_rfc3339_opts(SecondsFormat::Millis, true);
+        conditions.extend(self.length.map(|(min, max)| json!(["content-length-range", min, max])));
+        let expiration = expiry.to_rfc3339_opts(SecondsFormat::Millis, true);
         let policy = STANDARD.encode(json!({"expiration": expiration, "conditions": conditions}).to_string());
 
         let signature = signer.sign(&scope, &policy);
         fields.push(("policy".to_owned(), policy));
         fields.push(("x-amz-signature".to_owned(), signature));
-        PresignedPost { url: format!("{store}/{BUCKET}"), fields }
+        PresignedPost { url: format!("{store_url}/{BUCKET}"), fields }
     }
 }
 
@@ -102,13 +103,15 @@ impl fmt::Debug for PresignPost {
     }
 }
 
-/// A form that uploads one file: whoever has it can use it while it is valid, and use it again. Its `Debug` shows
-/// neither.
+/// A presigned form that uploads one file.
+///
+/// Anyone who has the form can use it, repeatedly, while it is valid. `Debug` therefore shows neither its URL nor its
+/// fields.
 #[derive(Clone)]
 pub struct PresignedPost {
-    /// Where to send it.
+    /// The URL to post the form to.
     pub url: String,
-    /// The fields, in the order in which they are sent. The file follows, in a part named `file`.
+    /// The fields, in the order in which they must be sent. The file follows in a part named `file`.
     pub fields: Vec<(String, String)>,
 }
 
@@ -118,26 +121,26 @@ impl fmt::Debug for PresignedPost {
     }
 }
 
-/// A link to what is under the key.
+/// Presigns a download link.
 pub(super) fn presign_get(
     key: &str,
     valid_for: Duration,
     signer: &Signer,
     clock: &Clock,
-    store: &str,
+    store_url: &str,
 ) -> String {
     let now = clock.now();
     let credential = Signer::credential(now);
     let scope = Signer::scope(&credential).unwrap_or_default();
     let date = now.format(DATE_FORMAT).to_string();
-    let mut query = Query::default();
+    let mut query = LinkQuery::default();
     query.push(query::ALGORITHM, ALGORITHM);
     query.push(query::CREDENTIAL, &credential);
     query.push(query::DATE, &date);
     query.push(query::EXPIRES, &whole_seconds(valid_for).to_string());
     query.push(query::SIGNED_HEADERS, "host");
-    let host = address::host_of(store);
-    let signature = signer.sign(scope, &query.to_sign(key, host, &date, scope));
+    let host = address::host_of(store_url);
+    let signature = signer.sign(scope, &query.string_to_sign(key, host, &date, scope));
     query.push(query::SIGNATURE, &signature);
-    format!("{store}{}?{}", path_of(key), query.encoded())
+    format!("{store_url}{}?{}", path_of(key), query.encoded())
 }

@@ -1,4 +1,4 @@
-//! The query of a presigned link.
+//! The query string of a presigned link.
 
 use super::address::{decode, encode, path_of};
 use super::sign::digest;
@@ -10,12 +10,12 @@ pub(super) const EXPIRES: &str = "X-Amz-Expires";
 pub(super) const SIGNED_HEADERS: &str = "X-Amz-SignedHeaders";
 pub(super) const SIGNATURE: &str = "X-Amz-Signature";
 
-/// Parameters, decoded.
+/// The decoded parameters of a link, in order.
 #[derive(Default)]
-pub(super) struct Query(Vec<(String, String)>);
+pub(super) struct LinkQuery(Vec<(String, String)>);
 
-impl Query {
-    pub(super) fn read(query: &str) -> Self {
+impl LinkQuery {
+    pub(super) fn parse(query: &str) -> Self {
         let parameters = query.split('&').filter(|parameter| !parameter.is_empty()).map(|parameter| {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
             (decode(name), decode(value))
@@ -28,7 +28,7 @@ impl Query {
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+        self.0.iter().find(|(parameter, _)| parameter == name).map(|(_, value)| value.as_str())
     }
 
     pub(super) fn encoded(&self) -> String {
@@ -37,8 +37,8 @@ impl Query {
         parameters.join("&")
     }
 
-    /// AWS's "string to sign" of a download: whatever else the query holds is under the signature too.
-    pub(super) fn to_sign(&self, key: &str, host: &str, date: &str, scope: &str) -> String {
+    /// Returns the AWS "string to sign" of a download. It covers all parameters except the signature itself.
+    pub(super) fn string_to_sign(&self, key: &str, host: &str, date: &str, scope: &str) -> String {
         let mut parameters: Vec<_> = self
             .0
             .iter()

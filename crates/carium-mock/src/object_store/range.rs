@@ -1,51 +1,57 @@
-//! Which part of an object a download asks for.
+//! The `Range` header of downloads.
 
 use std::ops::Range;
 
-/// What a `Range` header comes to.
+/// The part of an object that a download requests.
 #[derive(Debug, PartialEq)]
-pub(super) enum Asked {
-    /// The whole: there is no header, or one that S3 does not go by, as that for several ranges.
+pub(super) enum RequestedRange {
+    /// The whole object. There is no `Range` header, or it is one that S3 ignores, such as one with several ranges.
     Whole,
-    /// These bytes.
     Part(Range<usize>),
-    /// Bytes that the object does not have.
-    Outside,
+    /// The range is outside the object.
+    Unsatisfiable,
 }
 
-pub(super) fn read(header: Option<&str>, length: usize) -> Asked {
+pub(super) fn parse(header: Option<&str>, length: usize) -> RequestedRange {
     let Some((first, last)) = header
         .and_then(|header| header.trim().strip_prefix("bytes="))
         .and_then(|range| range.split_once('-'))
     else {
-        return Asked::Whole;
+        return RequestedRange::Whole;
     };
-    match (number(first), number(last)) {
-        (Number::None, Number::Some(0)) => Asked::Outside,
-        (Number::None, Number::Some(_)) if length == 0 => Asked::Outside,
-        (Number::None, Number::Some(most)) => Asked::Part(length.saturating_sub(most)..length),
-        (Number::Some(first), Number::Some(last)) if first > last => Asked::Whole,
-        (Number::Some(first), Number::None | Number::Some(_)) if first >= length => Asked::Outside,
-        (Number::Some(first), Number::None) => Asked::Part(first..length),
-        (Number::Some(first), Number::Some(last)) => Asked::Part(first..last.saturating_add(1).min(length)),
-        _ => Asked::Whole,
+    match (parse_position(first), parse_position(last)) {
+        (Position::Absent, Position::Value(0)) => RequestedRange::Unsatisfiable,
+        (Position::Absent, Position::Value(_)) if length == 0 => RequestedRange::Unsatisfiable,
+        (Position::Absent, Position::Value(suffix)) => {
+            RequestedRange::Part(length.saturating_sub(suffix)..length)
+        }
+        (Position::Value(first), Position::Value(last)) if first > last => RequestedRange::Whole,
+        (Position::Value(first), Position::Absent | Position::Value(_)) if first >= length => {
+            RequestedRange::Unsatisfiable
+        }
+        (Position::Value(first), Position::Absent) => RequestedRange::Part(first..length),
+        (Position::Value(first), Position::Value(last)) => {
+            RequestedRange::Part(first..last.saturating_add(1).min(length))
+        }
+        _ => RequestedRange::Whole,
     }
 }
 
+/// One of the two numbers of a range.
 #[derive(Clone, Copy)]
-enum Number {
-    None,
-    Some(usize),
-    Other,
+enum Position {
+    Absent,
+    Value(usize),
+    Invalid,
 }
 
-fn number(text: &str) -> Number {
+fn parse_position(text: &str) -> Position {
     if text.is_empty() {
-        return Number::None;
+        return Position::Absent;
     }
     if !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Number::Other;
+        return Position::Invalid;
     }
-    // What is too long to be read is past the end of anything.
-    Number::Some(text.parse().unwrap_or(usize::MAX))
+    // A number that overflows is past the end of every object.
+    Position::Value(text.parse().unwrap_or(usize::MAX))
 }

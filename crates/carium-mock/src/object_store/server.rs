@@ -1,4 +1,4 @@
-//! Who listens, and what becomes of a request.
+//! The HTTP server of the object store and its shared state.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,50 +13,52 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::address::Place;
-use super::answer::Answer;
-use super::call::{Calls, StoreCall};
+use super::address::Resource;
+use super::call_log::{CallLog, StoreCall};
 use super::clock::Clock;
+use super::error::S3Error;
 use super::fault::StoreFault;
 use super::get::get;
 use super::object::Object;
 use super::post::post;
-use super::refusal::Refusal;
+use super::response::BufferedResponse;
 use super::sign::Signer;
-use crate::listening::{Closed, Connection, Content, End, Scissors};
+use crate::listener::{BodyEnd, Connection, ConnectionClosed, CutSignal, ResponseBody};
 
-pub(super) type Decide = dyn Fn(&StoreCall, usize) -> Option<StoreFault> + Send + Sync;
+/// Selects the fault for a call, given the index of the call among those of its method.
+pub(super) type SelectFault = dyn Fn(&StoreCall, usize) -> Option<StoreFault> + Send + Sync;
 
-/// What the connections share.
-pub(super) struct Store {
+/// The state that all connections share.
+pub(super) struct StoreState {
     pub(super) url: String,
     pub(super) clock: Clock,
     pub(super) signer: Signer,
-    pub(super) calls: Calls,
+    pub(super) calls: CallLog,
+    /// By key.
     objects: Mutex<BTreeMap<String, Object>>,
-    faults: Mutex<Option<Arc<Decide>>>,
-    /// What goes wrong beside that: by the plan of whom the store belongs to.
-    plan: OnceLock<Arc<Decide>>,
-    object_limit: AtomicU64,
+    faults: Mutex<Option<Arc<SelectFault>>>,
+    /// Used for calls for which `faults` selects none.
+    fallback_faults: OnceLock<Arc<SelectFault>>,
+    max_object_bytes: AtomicU64,
 }
 
-impl fmt::Debug for Store {
+impl fmt::Debug for StoreState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Store").finish_non_exhaustive()
+        f.debug_struct("StoreState").finish_non_exhaustive()
     }
 }
 
-impl Store {
-    pub(super) fn new(url: String, object_limit: u64) -> Self {
+impl StoreState {
+    pub(super) fn new(url: String, max_object_bytes: u64) -> Self {
         Self {
             url,
             clock: Clock::start(),
             signer: Signer::random(),
-            calls: Calls::default(),
+            calls: CallLog::default(),
             objects: Mutex::default(),
             faults: Mutex::default(),
-            plan: OnceLock::new(),
-            object_limit: AtomicU64::new(object_limit),
+            fallback_faults: OnceLock::new(),
+            max_object_bytes: AtomicU64::new(max_object_bytes),
         }
     }
 
@@ -69,82 +71,83 @@ impl Store {
     }
 
     pub(super) fn put(&self, key: String, object: Object) {
-        self.objects().insert(key, object.modified(self.clock.now()));
+        self.objects().insert(key, object.with_last_modified(self.clock.now()));
     }
 
-    pub(super) fn object_limit(&self) -> u64 {
-        self.object_limit.load(Ordering::Relaxed)
+    pub(super) fn max_object_bytes(&self) -> u64 {
+        self.max_object_bytes.load(Ordering::Relaxed)
     }
 
-    pub(super) fn set_object_limit(&self, bytes: u64) {
-        self.object_limit.store(bytes, Ordering::Relaxed);
+    pub(super) fn set_max_object_bytes(&self, bytes: u64) {
+        self.max_object_bytes.store(bytes, Ordering::Relaxed);
     }
 
-    pub(super) fn set_faults(&self, decide: Option<Arc<Decide>>) {
-        *self.faults.lock().unwrap_or_else(PoisonError::into_inner) = decide;
+    pub(super) fn set_faults(&self, select: Option<Arc<SelectFault>>) {
+        *self.faults.lock().unwrap_or_else(PoisonError::into_inner) = select;
     }
 
-    /// Has more go wrong, for good.
-    pub(super) fn set_plan(&self, plan: Arc<Decide>) {
-        // Whose the store is does not change.
-        let _ = self.plan.set(plan);
+    pub(super) fn set_fallback_faults(&self, select: Arc<SelectFault>) {
+        // The sandbox that owns the store sets this once. A second call has no effect.
+        let _ = self.fallback_faults.set(select);
     }
 
-    fn fault(&self, call: &StoreCall, nth: usize) -> Option<StoreFault> {
-        // Not decided under the lock: whoever decides may set other faults.
-        let decide = self.faults.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let fault = decide.and_then(|decide| decide(call, nth));
-        fault.or_else(|| self.plan.get().and_then(|plan| plan(call, nth)))
+    fn fault(&self, call: &StoreCall, method_index: usize) -> Option<StoreFault> {
+        // The lock is released before the function runs, because the function may set other faults.
+        let select = self.faults.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let fault = select.and_then(|select| select(call, method_index));
+        fault.or_else(|| self.fallback_faults.get().and_then(|select| select(call, method_index)))
     }
 }
 
-/// Serves one connection.
-pub(super) async fn connected(socket: TcpStream, store: Arc<Store>) {
-    let scissors = Scissors::default();
-    let connection = TokioIo::new(Connection { socket, scissors: scissors.clone() });
-    let service = service_fn(move |request| {
-        let (store, scissors) = (Arc::clone(&store), scissors.clone());
-        async move { serve(&store, scissors, request).await }
+pub(super) async fn serve_connection(socket: TcpStream, store: Arc<StoreState>) {
+    let cut = CutSignal::default();
+    let connection = TokioIo::new(Connection { socket, cut: cut.clone() });
+    let handler = service_fn(move |request| {
+        let (store, cut) = (Arc::clone(&store), cut.clone());
+        async move { serve(&store, cut, request).await }
     });
-    drop(http1::Builder::new().serve_connection(connection, service).await);
+    drop(http1::Builder::new().serve_connection(connection, handler).await);
 }
 
 async fn serve(
-    store: &Store,
-    scissors: Scissors,
+    store: &StoreState,
+    cut: CutSignal,
     request: Request<Incoming>,
-) -> Result<Response<Content>, Closed> {
-    let place = Place::of(request.uri().path());
-    let key = match &place {
-        Place::Key(key) => Some(key.clone()),
-        Place::Bucket | Place::Elsewhere => None,
+) -> Result<Response<ResponseBody>, ConnectionClosed> {
+    let resource = Resource::from_path(request.uri().path());
+    let key = match &resource {
+        Resource::Object(key) => Some(key.clone()),
+        Resource::Bucket | Resource::UnknownBucket => None,
     };
     let method = request.method().clone();
     let call = StoreCall::new(method.clone(), key, request.headers());
-    let (record, nth) = store.calls.begin(call.clone());
-    let fault = store.fault(&call, nth);
-    let (answer, end) = match method {
-        Method::POST => (post(store, &place, request, record.clone(), fault).await?, End::Whole),
+    let (entry, method_index) = store.calls.add(call.clone());
+    let fault = store.fault(&call, method_index);
+    let (response, end) = match method {
+        Method::POST => (post(store, &resource, request, entry.clone(), fault).await?, BodyEnd::Complete),
         Method::GET => {
             let (head, _) = request.into_parts();
-            let answer = get(store, &place, &head, fault.as_ref());
+            let response = get(store, &resource, &head, fault.as_ref());
             match fault {
-                Some(StoreFault::LostResponse) => return Err(Closed),
-                Some(StoreFault::Status(fault) | StoreFault::ApplyThenStatus(fault)) => {
-                    (fault.into(), End::Whole)
+                Some(StoreFault::LostResponse) => return Err(ConnectionClosed),
+                Some(StoreFault::Respond(injected) | StoreFault::ApplyThenRespond(injected)) => {
+                    (injected.into(), BodyEnd::Complete)
                 }
-                Some(StoreFault::ApplyThenStall) => (answer, End::Silence(0)),
-                Some(StoreFault::Truncated) => {
-                    let half = answer.body.len() as u64 / 2;
-                    (answer, End::Cut(half, scissors))
+                Some(StoreFault::ApplyThenHang) => (response, BodyEnd::Hang(0)),
+                Some(StoreFault::Truncate) => {
+                    let half = response.body.len() as u64 / 2;
+                    (response, BodyEnd::Cut(half, cut))
                 }
-                Some(StoreFault::ResetAfter(bytes)) => (answer, End::Cut(bytes, scissors)),
-                Some(StoreFault::StallAfter(bytes)) => (answer, End::Silence(bytes)),
-                _ => (answer, End::Whole),
+                Some(StoreFault::ResetAfter(bytes)) => (response, BodyEnd::Cut(bytes, cut)),
+                Some(StoreFault::StallAfter(bytes)) => (response, BodyEnd::Hang(bytes)),
+                _ => (response, BodyEnd::Complete),
             }
         }
-        _ => (Answer::from(Refusal::method_not_allowed()).with(ALLOW, "GET, POST"), End::Whole),
+        _ => {
+            let response = BufferedResponse::from(S3Error::method_not_allowed());
+            (response.with_header(ALLOW, "GET, POST"), BodyEnd::Complete)
+        }
     };
-    record.note(|call| call.status = Some(answer.status.as_u16()));
-    Ok(answer.send(end))
+    entry.update(|call| call.status = Some(response.status.as_u16()));
+    Ok(response.into_response(end))
 }

@@ -1,4 +1,4 @@
-//! Signatures, made as AWS makes them in its version 4.
+//! AWS Signature Version 4.
 
 use std::fmt;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
@@ -7,10 +7,10 @@ use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 
-/// The one algorithm there is.
+/// The only supported algorithm.
 pub(super) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
-/// The form of a date in a signature.
+/// The format of dates in a signature.
 pub(super) const DATE_FORMAT: &str = "%Y%m%dT%H%M%SZ";
 
 const ACCESS_KEY: &str = "carium-mock";
@@ -26,31 +26,31 @@ impl fmt::Debug for Signer {
 }
 
 impl Signer {
-    /// With a secret of its own, so that no store takes what another has signed.
+    /// Creates a signer with a random secret, so that each store rejects the signatures of other stores.
     pub(super) fn random() -> Self {
-        // The standard library's hasher is keyed at random, which is as much as a stand-in needs.
+        // The standard library's hasher has random keys. A test double needs no stronger secret.
         Self { secret: format!("{:016x}", RandomState::new().build_hasher().finish()) }
     }
 
-    /// Who signs, and for what.
+    /// Returns the credential of a signature: the access key and the scope.
     pub(super) fn credential(date: DateTime<Utc>) -> String {
         format!("{ACCESS_KEY}/{}/us-east-1/s3/aws4_request", date.format("%Y%m%d"))
     }
 
-    /// What follows the access key in a credential, where the access key is the one that there is.
+    /// Returns the scope of a credential, or `None` if its access key is not that of the store.
     pub(super) fn scope(credential: &str) -> Option<&str> {
         credential.strip_prefix(ACCESS_KEY)?.strip_prefix('/')
     }
 
     pub(super) fn sign(&self, scope: &str, text: &str) -> String {
-        let first = format!("AWS4{}", self.secret).into_bytes();
-        let key = scope.split('/').fold(first, |key, part| keyed_hash(&key, part));
+        let initial_key = format!("AWS4{}", self.secret).into_bytes();
+        let key = scope.split('/').fold(initial_key, |key, part| keyed_hash(&key, part));
         hex(&keyed_hash(&key, text))
     }
 }
 
 fn keyed_hash(key: &[u8], text: &str) -> Vec<u8> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key of HMAC has any length");
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC accepts keys of any length");
     mac.update(text.as_bytes());
     mac.finalize().into_bytes().to_vec()
 }
@@ -68,9 +68,9 @@ fn hex(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    /// What is expected was computed with Python's `hmac`.
+    /// The expected signature was computed with Python's `hmac` module.
     #[test]
-    fn a_signature_is_the_one_that_other_implementations_make() {
+    fn matches_the_signature_of_another_implementation() {
         let signer = Signer { secret: "example-secret".to_owned() };
         let signature = signer.sign("20151229/us-east-1/s3/aws4_request", "eyAiZXhwaXJhdGlvbiI6");
         assert_eq!(signature, "6b3039d2cc517f9582f922de6c14d24fb71667592f9e0c8ac8076555d3199527");

@@ -1,4 +1,4 @@
-//! A sandbox that is being set up.
+//! The builder of a sandbox.
 
 use std::fmt;
 use std::io;
@@ -8,83 +8,86 @@ use std::sync::Arc;
 use carium::Carium;
 use tokio::net::TcpListener;
 
-use super::record::Record;
-use super::{Files, Sandbox, faults, server};
-use crate::contract::Violation;
+use super::violation_log::ViolationLog;
+use super::{Sandbox, SandboxFileStore, server, store_faults};
 use crate::fake::FakeCarium;
-use crate::faults::Faults;
-use crate::listening::Listening;
+use crate::faults::FaultInjector;
+use crate::listener::Listener;
 use crate::object_store::ObjectStore;
-use crate::service::store::Store;
-use crate::service::world::World;
+use crate::service::file_store::FileStore;
+use crate::service::state::ServiceState;
 use crate::service::{Quirk, Service};
+use crate::spec_check::Violation;
 
-/// A sandbox that is being set up.
-#[must_use = "it does nothing before it is started"]
+/// Builder for [`Sandbox`].
+#[must_use = "the sandbox does not run until `start` is called"]
 pub struct SandboxBuilder {
     listen: SocketAddr,
     seed: u64,
     quirks: Vec<Quirk>,
-    record: Record,
+    violations: ViolationLog,
 }
 
 impl SandboxBuilder {
     pub(super) fn new() -> Self {
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        Self { listen, seed: 0, quirks: Vec::new(), record: Record::default() }
+        Self { listen, seed: 0, quirks: Vec::new(), violations: ViolationLog::default() }
     }
 
-    /// Where it is to listen: 127.0.0.1 and a port that is free, if nothing is said. Its object store is on
-    /// 127.0.0.1 and a port that is free in any case.
+    /// Sets the address to listen on. Defaults to 127.0.0.1 and a free port.
+    ///
+    /// The object store always listens on 127.0.0.1 and a free port.
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.listen = address;
         self
     }
 
-    /// What the ids of whatever is created follow from: 0, if nothing is said.
+    /// Sets the seed that IDs of created resources are derived from. Defaults to 0.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// Has one thing more be done in the other way.
+    /// Enables a quirk. Can be called several times.
     pub fn quirk(mut self, quirk: Quirk) -> Self {
         self.quirks.push(quirk);
         self
     }
 
-    /// Shows each deviation from the spec to a function when it comes up, instead of failing the owner at the
-    /// end: for a sandbox that others talk to. The function is called on the connection's task, and must not wait.
-    pub fn on_violation(mut self, observe: impl Fn(&Violation) + Send + Sync + 'static) -> Self {
-        self.record = Record::observed(Box::new(observe));
+    /// Calls a function for each violation of the spec, instead of panicking when the sandbox is dropped.
+    ///
+    /// Intended for a sandbox that serves other processes. The function runs on the task of the connection and must
+    /// not block.
+    pub fn on_violation(mut self, callback: impl Fn(&Violation) + Send + Sync + 'static) -> Self {
+        self.violations = ViolationLog::with_callback(Box::new(callback));
         self
     }
 
-    /// Starts it.
+    /// Starts the sandbox.
     ///
     /// # Errors
-    /// The address cannot be listened on, or no HTTP client can be made here.
+    /// Fails if the address cannot be bound or the HTTP client cannot be created.
     pub async fn start(self) -> io::Result<Sandbox> {
         let store = ObjectStore::start().await?;
         let listener = TcpListener::bind(self.listen).await?;
         let url = format!("http://{}", listener.local_addr()?);
-        let files: Arc<dyn Store> = Arc::new(Files(store.clone()));
-        let (world, organization) = World::of_the_page(self.seed);
-        let plan = Arc::new(Faults::default());
-        let service = Arc::new(Service::new(world, Arc::clone(&files), Arc::clone(&plan)));
-        store.set_plan(move |call, _| faults::of_store(&plan, call));
+        let file_store: Arc<dyn FileStore> = Arc::new(SandboxFileStore(store.clone()));
+        let (state, organization) = ServiceState::with_example_data(self.seed);
+        let faults = Arc::new(FaultInjector::default());
+        let service = Arc::new(Service::new(state, Arc::clone(&file_store), Arc::clone(&faults)));
+        store.set_fallback_faults(move |call, _| store_faults::next(&faults, call));
         let base_url = url.clone();
-        let fake = FakeCarium::assembled(Arc::clone(&service), files, organization, move || {
+        let fake = FakeCarium::from_parts(Arc::clone(&service), file_store, organization, move || {
             Carium::builder().base_url(&base_url)
         })
         .map_err(io::Error::other)?;
         fake.set_quirks(self.quirks);
-        let record = Arc::new(self.record);
-        let noted = Arc::clone(&record);
-        let listening = Listening::start(listener, move |socket| {
-            server::connected(socket, Arc::clone(&service), Arc::clone(&noted))
+        let violations = Arc::new(self.violations);
+        let log = Arc::clone(&violations);
+        let listener = Listener::spawn(listener, move |socket| {
+            server::serve_connection(socket, Arc::clone(&service), Arc::clone(&log))
         });
-        Ok(Sandbox { fake, store, url, record, _listening: listening })
+        Ok(Sandbox { fake, store, url, violations, _listener: listener })
     }
 }
 

@@ -1,4 +1,4 @@
-//! Requests in, answers out.
+//! The HTTP server of the sandbox.
 
 use std::sync::Arc;
 
@@ -12,90 +12,96 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::record::Record;
-use super::route::{Route, route, shown};
-use crate::contract::Violation;
-use crate::listening::{Closed, Connection, Content, End, Scissors};
-use crate::service::answer::Refusal;
-use crate::service::{Outcome, Service};
+use super::route::{Route, redacted_call, route};
+use super::violation_log::ViolationLog;
+use crate::listener::{BodyEnd, Connection, ConnectionClosed, CutSignal, ResponseBody};
+use crate::service::response::ErrorResponse;
+use crate::service::{CallOutcome, Service};
+use crate::spec_check::Violation;
 
-/// A request of this API is small; a larger one is refused.
-const LONGEST_BODY: usize = 1024 * 1024;
+/// Requests of this API are small, so larger bodies are rejected.
+const MAX_REQUEST_BYTES: usize = 1024 * 1024;
 
-/// Serves one connection.
-pub(super) async fn connected(socket: TcpStream, service: Arc<Service>, record: Arc<Record>) {
-    let scissors = Scissors::default();
-    let connection = TokioIo::new(Connection { socket, scissors: scissors.clone() });
-    let answering = service_fn(move |request| {
-        let (service, record, scissors) = (Arc::clone(&service), Arc::clone(&record), scissors.clone());
+pub(super) async fn serve_connection(
+    socket: TcpStream,
+    service: Arc<Service>,
+    violations: Arc<ViolationLog>,
+) {
+    let cut = CutSignal::default();
+    let connection = TokioIo::new(Connection { socket, cut: cut.clone() });
+    let handler = service_fn(move |request| {
+        let (service, violations, cut) = (Arc::clone(&service), Arc::clone(&violations), cut.clone());
         async move {
-            let (response, end) = match serve(&service, &record, request).await {
-                Outcome::Answered(response) => (response, End::Whole),
-                Outcome::Truncated(response) => {
+            let (response, end) = match serve(&service, &violations, request).await {
+                CallOutcome::Responded(response) => (response, BodyEnd::Complete),
+                CallOutcome::Truncated(response) => {
                     let half = response.body().len() as u64 / 2;
-                    (response, End::Cut(half, scissors))
+                    (response, BodyEnd::Cut(half, cut))
                 }
-                Outcome::Reset => return Err(Closed),
-                Outcome::Silence => std::future::pending().await,
+                CallOutcome::Reset => return Err(ConnectionClosed),
+                CallOutcome::Hang => std::future::pending().await,
             };
-            Ok(response.map(|body| Content::new(body, end)))
+            Ok(response.map(|body| ResponseBody::new(body, end)))
         }
     });
-    drop(http1::Builder::new().serve_connection(connection, answering).await);
+    drop(http1::Builder::new().serve_connection(connection, handler).await);
 }
 
-async fn serve(service: &Service, record: &Record, request: Request<Incoming>) -> Outcome {
+async fn serve(service: &Service, violations: &ViolationLog, request: Request<Incoming>) -> CallOutcome {
     let (head, body) = request.into_parts();
-    let body = match Limited::new(body, LONGEST_BODY).collect().await {
+    let body = match Limited::new(body, MAX_REQUEST_BYTES).collect().await {
         Ok(body) => body,
         Err(error) if error.is::<LengthLimitError>() => {
-            let expected = format!("a body of at most {LONGEST_BODY} bytes");
-            record.add(Violation::unknown_call(shown(&head.method, head.uri.path()), expected));
-            let detail = "The body is larger than any request of this API.";
-            let refusal = Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail);
-            return Outcome::Answered(refusal.into_response());
+            let expected = format!("a body of at most {MAX_REQUEST_BYTES} bytes");
+            let call = redacted_call(&head.method, head.uri.path());
+            violations.add(Violation::unknown_call(call, expected));
+            let detail = "The request body is too large.";
+            let error = ErrorResponse::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail);
+            return CallOutcome::Responded(error.into_response());
         }
-        // The client has gone.
-        Err(_) => return Outcome::Reset,
+        // The client has disconnected.
+        Err(_) => return CallOutcome::Reset,
     };
     let request = Request::from_parts(head, body.to_bytes());
     let (method, path) = (request.method(), request.uri().path());
-    let unknown = |expected: String| record.add(Violation::unknown_call(shown(method, path), expected));
+    let report = |expected: String| {
+        violations.add(Violation::unknown_call(redacted_call(method, path), expected));
+    };
     match route(method, path) {
         Route::Operation(operation) => {
-            let outcome = service.take(operation, &request);
-            let answer = match &outcome {
-                Outcome::Answered(response) | Outcome::Truncated(response) => Some(response),
-                Outcome::Reset | Outcome::Silence => None,
+            let outcome = service.handle(operation, &request);
+            let response = match &outcome {
+                CallOutcome::Responded(response) | CallOutcome::Truncated(response) => Some(response),
+                CallOutcome::Reset | CallOutcome::Hang => None,
             };
-            record.judge(operation, &request, answer);
+            violations.check(operation, &request, response);
             outcome
         }
-        Route::OtherMethod(methods) => {
+        Route::MethodNotAllowed(methods) => {
             let allowed: Vec<_> = methods.iter().map(|method| method.as_str()).collect();
             let allowed = allowed.join(", ");
-            unknown(format!("one of the methods {allowed}"));
-            Outcome::Answered(other_method(&allowed))
+            report(format!("one of the methods {allowed}"));
+            CallOutcome::Responded(method_not_allowed(&allowed))
         }
-        Route::Unknown(nearest) => {
-            unknown(nearest.map_or("a path of the spec".to_owned(), |path| format!("a path such as {path}")));
-            Outcome::Answered(unknown_path(nearest))
+        Route::NotFound(similar) => {
+            report(similar.map_or("a path in the spec".to_owned(), |path| format!("a path such as {path}")));
+            CallOutcome::Responded(path_not_found(similar))
         }
     }
 }
 
-fn other_method(allowed: &str) -> Response<Bytes> {
-    let detail = format!("This path takes {allowed}.");
-    let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail);
-    let mut response = refusal.into_response();
+fn method_not_allowed(allowed: &str) -> Response<Bytes> {
+    let detail = format!("The path supports only {allowed}.");
+    let error = ErrorResponse::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail);
+    let mut response = error.into_response();
     if let Ok(allowed) = HeaderValue::from_str(allowed) {
         response.headers_mut().insert(ALLOW, allowed);
     }
     response
 }
 
-fn unknown_path(nearest: Option<&str>) -> Response<Bytes> {
-    let hint = nearest.map(|path| format!(" The nearest there is: {path}")).unwrap_or_default();
-    let detail = format!("There is no such path in the contract; each ends with a slash.{hint}");
-    Refusal::new(StatusCode::NOT_FOUND, "unknown-path", detail).into_response()
+fn path_not_found(similar: Option<&str>) -> Response<Bytes> {
+    let hint = similar.map(|path| format!(" Did you mean {path}?")).unwrap_or_default();
+    let detail = format!("The path is not in the spec. Every path of the API ends with a slash.{hint}");
+    ErrorResponse::new(StatusCode::NOT_FOUND, "unknown-path", detail).into_response()
 }

@@ -1,11 +1,11 @@
-//! Who can sign in.
+//! The accounts that can sign in.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use carium::{Credentials, Error, OneTimeCode, Secret};
 
-/// An account that is there from the beginning.
+/// An account of the fake. `Debug` shows only the username.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FakeAccount {
@@ -13,19 +13,19 @@ pub struct FakeAccount {
     pub username: &'static str,
     /// The password.
     pub password: &'static str,
-    /// What one-time codes are made from, in base32, where signing in asks for them: six digits, one every 30 seconds,
-    /// by SHA-1 (RFC 6238). A code is good once.
+    /// The base32 TOTP secret, if the account requires one-time codes (RFC 6238: SHA-1, six digits, a new code
+    /// every 30 seconds). Each code can be used once.
     pub totp_secret: Option<&'static str>,
 }
 
 impl FakeAccount {
-    /// The one of the vendor's Examples page.
+    /// Returns the account of the vendor's Examples page.
     pub(crate) const fn plain() -> Self {
         Self { username: "username", password: "password", totp_secret: None }
     }
 
-    /// One that asks for one-time codes. Its secret has the 20 bytes that RFC 4226 recommends.
-    pub(crate) const fn with_codes() -> Self {
+    /// Returns an account that requires one-time codes. Its secret has 20 bytes, as RFC 4226 recommends.
+    pub(crate) const fn with_totp() -> Self {
         Self {
             username: "username-with-code",
             password: "password",
@@ -33,10 +33,10 @@ impl FakeAccount {
         }
     }
 
-    /// The same for a client, with one-time codes that it makes by itself where they are asked for.
+    /// Returns the credentials for a client, which generates one-time codes itself if the account requires them.
     ///
     /// # Errors
-    /// None: what could be wrong with them is not wrong with these.
+    /// Never fails, because the accounts of the fake have valid usernames, passwords and secrets.
     pub fn credentials(&self) -> Result<Credentials, Error> {
         let credentials = Credentials::new(self.username, self.password)?;
         match self.totp_secret {
@@ -54,16 +54,16 @@ impl fmt::Debug for FakeAccount {
     }
 }
 
-/// The same as the service knows it.
+/// An account in the state of the service.
 pub(crate) struct Account {
     pub(crate) password: &'static str,
     pub(crate) totp_secret: Option<&'static str>,
-    /// The steps whose codes were used: a code is good once.
-    pub(crate) used_codes: BTreeSet<u64>,
+    /// The TOTP time steps whose codes were used.
+    pub(crate) used_steps: BTreeSet<u64>,
 }
 
-impl Account {
-    pub(crate) fn of(account: FakeAccount) -> Self {
-        Self { password: account.password, totp_secret: account.totp_secret, used_codes: BTreeSet::new() }
+impl From<FakeAccount> for Account {
+    fn from(account: FakeAccount) -> Self {
+        Self { password: account.password, totp_secret: account.totp_secret, used_steps: BTreeSet::new() }
     }
 }

@@ -8,57 +8,69 @@ use carium_api::{Change, DateTime};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Refusal};
-use super::asked::Asked;
-use super::world::{World, known};
+use super::request::ParsedRequest;
+use super::response::{ErrorResponse, SuccessResponse};
+use super::state::{ServiceState, require_known};
 
-pub(crate) fn create(world: &mut World, asked: &Asked<'_>) -> Result<Answer, Refusal> {
-    let request: CreateAppointmentRequest = asked.body()?;
-    let appointment = request.data.attributes;
-    world.has_organization(appointment.organization_id)?;
-    world.has_individual(appointment.individual_id)?;
-    has_practitioner(world, appointment.practitioner_id)?;
-    has_status(world, appointment.status_id)?;
-    has_kind(world, appointment.type_id)?;
-    check(&appointment)?;
-    let id = AppointmentId(world.next_id());
+pub(crate) fn create(
+    state: &mut ServiceState,
+    request: &ParsedRequest<'_>,
+) -> Result<SuccessResponse, ErrorResponse> {
+    let body: CreateAppointmentRequest = request.body()?;
+    let appointment = body.data.attributes;
+    state.require_organization(appointment.organization_id)?;
+    state.require_individual(appointment.individual_id)?;
+    require_practitioner(state, appointment.practitioner_id)?;
+    require_status(state, appointment.status_id)?;
+    require_type(state, appointment.type_id)?;
+    validate(&appointment)?;
+    let id = AppointmentId(state.next_id());
     let document = document(id, &appointment);
-    world.appointments.insert(id, appointment);
-    Ok(Answer::created(document))
+    state.appointments.insert(id, appointment);
+    Ok(SuccessResponse::created(document))
 }
 
-pub(crate) fn get(world: &World, asked: &Asked<'_>) -> Result<Answer, Refusal> {
-    let id = asked.id("appointment")?;
-    let appointment = world.appointments.get(&id).ok_or_else(not_found)?;
-    Ok(Answer::ok(document(id, appointment)))
+pub(crate) fn get(
+    state: &ServiceState,
+    request: &ParsedRequest<'_>,
+) -> Result<SuccessResponse, ErrorResponse> {
+    let id = request.id("appointment")?;
+    let appointment = state.appointments.get(&id).ok_or_else(not_found)?;
+    Ok(SuccessResponse::ok(document(id, appointment)))
 }
 
-pub(crate) fn delete(world: &mut World, asked: &Asked<'_>) -> Result<Answer, Refusal> {
-    world.appointments.remove(&asked.id("appointment")?).ok_or_else(not_found)?;
-    Ok(Answer::no_content())
+pub(crate) fn delete(
+    state: &mut ServiceState,
+    request: &ParsedRequest<'_>,
+) -> Result<SuccessResponse, ErrorResponse> {
+    state.appointments.remove(&request.id("appointment")?).ok_or_else(not_found)?;
+    Ok(SuccessResponse::no_content())
 }
 
-pub(crate) fn update(world: &mut World, asked: &Asked<'_>) -> Result<Answer, Refusal> {
-    let id = asked.id("appointment")?;
-    let request: UpdateAppointmentRequest = asked.body()?;
-    let changes = request.data.attributes;
+pub(crate) fn update(
+    state: &mut ServiceState,
+    request: &ParsedRequest<'_>,
+) -> Result<SuccessResponse, ErrorResponse> {
+    let id = request.id("appointment")?;
+    let body: UpdateAppointmentRequest = request.body()?;
+    let changes = body.data.attributes;
     if changes == AppointmentChanges::default() {
-        let detail = "There is nothing to change.";
-        let refusal = Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "empty", detail);
-        return Err(refusal.at("/data/attributes".to_owned()));
+        let detail = "The update contains no changes.";
+        let error = ErrorResponse::new(StatusCode::UNPROCESSABLE_ENTITY, "empty", detail);
+        return Err(error.with_pointer("/data/attributes".to_owned()));
     }
-    let mut appointment = world.appointments.get(&id).ok_or_else(not_found)?.clone();
+    let mut appointment = state.appointments.get(&id).ok_or_else(not_found)?.clone();
     if let Some(practitioner) = changes.practitioner_id {
-        has_practitioner(world, practitioner)?;
+        require_practitioner(state, practitioner)?;
         appointment.practitioner_id = practitioner;
     }
     if let Some(status) = changes.status_id {
-        has_status(world, status)?;
+        require_status(state, status)?;
         appointment.status_id = status;
     }
-    if let Some(kind) = changes.type_id {
-        has_kind(world, kind)?;
-        appointment.type_id = kind;
+    if let Some(appointment_type) = changes.type_id {
+        require_type(state, appointment_type)?;
+        appointment.type_id = appointment_type;
     }
     appointment.start_time = changes.start_time.unwrap_or(appointment.start_time);
     appointment.end_time = changes.end_time.unwrap_or(appointment.end_time);
@@ -76,52 +88,57 @@ pub(crate) fn update(world: &mut World, asked: &Asked<'_>) -> Result<Answer, Ref
             Change::Set(new) => *value = Some(new),
         }
     }
-    check(&appointment)?;
+    validate(&appointment)?;
     let document = document(id, &appointment);
-    world.appointments.insert(id, appointment);
-    Ok(Answer::ok(document))
+    state.appointments.insert(id, appointment);
+    Ok(SuccessResponse::ok(document))
 }
 
-fn not_found() -> Refusal {
-    Refusal::not_found("appointment")
+fn not_found() -> ErrorResponse {
+    ErrorResponse::not_found("appointment")
 }
 
-fn has_practitioner(world: &World, id: PractitionerId) -> Result<(), Refusal> {
-    known("practitioner-id", "practitioner", world.practitioners.contains_key(&id))
+fn require_practitioner(state: &ServiceState, id: PractitionerId) -> Result<(), ErrorResponse> {
+    require_known("practitioner-id", "practitioner", state.practitioners.contains_key(&id))
 }
 
-fn has_status(world: &World, id: AppointmentStatusId) -> Result<(), Refusal> {
-    known("status-id", "status of an appointment", world.statuses.contains_key(&id))
+fn require_status(state: &ServiceState, id: AppointmentStatusId) -> Result<(), ErrorResponse> {
+    require_known("status-id", "appointment status", state.appointment_statuses.contains_key(&id))
 }
 
-fn has_kind(world: &World, id: AppointmentTypeId) -> Result<(), Refusal> {
-    known("type-id", "type of appointment", world.kinds.contains_key(&id))
+fn require_type(state: &ServiceState, id: AppointmentTypeId) -> Result<(), ErrorResponse> {
+    require_known("type-id", "appointment type", state.appointment_types.contains_key(&id))
 }
 
-fn check(appointment: &NewAppointment) -> Result<(), Refusal> {
+fn validate(appointment: &NewAppointment) -> Result<(), ErrorResponse> {
     if appointment.end_time <= appointment.start_time {
-        return Err(Refusal::attribute("invalid", "end-time", "It is not after the start."));
+        return Err(ErrorResponse::attribute(
+            "invalid",
+            "end-time",
+            "The end time must be after the start time.",
+        ));
     }
     for (name, url) in [("guest-url", &appointment.guest_url), ("host-url", &appointment.host_url)] {
         if appointment.add_video_channel && url.is_some() {
-            return Err(Refusal::attribute("invalid", name, "There is a video channel of the platform."));
+            let detail = "The URL cannot be combined with a video channel of the platform.";
+            return Err(ErrorResponse::attribute("invalid", name, detail));
         }
     }
     Ok(())
 }
 
-/// An appointment as it is answered: times in the vendor's own form.
+/// Returns the JSON:API document of an appointment, with times in the vendor's format.
 fn document(id: AppointmentId, appointment: &NewAppointment) -> Value {
-    // What was read from JSON can be written as JSON.
+    // Serialization cannot fail, because the value was deserialized from JSON.
     let mut attributes = serde_json::to_value(appointment).unwrap_or_default();
-    attributes["start-time"] = vendors(appointment.start_time);
-    attributes["end-time"] = vendors(appointment.end_time);
+    attributes["start-time"] = vendor_time(appointment.start_time);
+    attributes["end-time"] = vendor_time(appointment.end_time);
     json!({"data": {"id": id, "type": "org-appointments", "attributes": attributes}})
 }
 
-/// `YYYY-MM-DD hh:mm:ss`, UTC: the only form of answers (reference pages).
-fn vendors(time: DateTime) -> Value {
-    // The form in which `chrono` displays it, less parts of a second. A format string takes five times as long.
+/// Formats a time as `YYYY-MM-DD hh:mm:ss` in UTC, which is the format of responses in the vendor's reference pages.
+fn vendor_time(time: DateTime) -> Value {
+    // This is chrono's `Display` format without fractional seconds. A format string would take five times as long.
     let text = time.to_chrono().naive_utc().to_string();
     text.split('.').next().unwrap_or_default().into()
 }

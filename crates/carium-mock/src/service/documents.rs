@@ -1,4 +1,4 @@
-//! Documents: their references, and where their files go to and come from.
+//! Document references, and the presigned forms and URLs of their files.
 
 use carium_api::types::{
     CreateDocumentReferenceRequest, DocumentClassId, DocumentReferenceId, IndividualId, NewDocumentReference,
@@ -6,83 +6,99 @@ use carium_api::types::{
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::answer::{Answer, Refusal};
-use super::asked::Asked;
-use super::lists::{page, required_organization};
+use super::file_store::FileStore;
+use super::lists::{paginate, required_organization};
 use super::quirks::Quirk;
-use super::store::Store;
-use super::world::{Filed, World, known};
+use super::request::ParsedRequest;
+use super::response::{ErrorResponse, SuccessResponse};
+use super::state::{ServiceState, StoredDocument, require_known};
 
-const KIND: &str = "org-document-references";
+const RESOURCE_TYPE: &str = "org-document-references";
 
-pub(crate) fn create(world: &mut World, store: &dyn Store, asked: &Asked<'_>) -> Result<Answer, Refusal> {
-    let request: CreateDocumentReferenceRequest = asked.body()?;
-    let attributes = request.data.attributes;
-    world.has_organization(attributes.organization_id)?;
-    world.has_individual(attributes.individual_id)?;
-    known("class-id", "class of documents", world.classes.contains_key(&attributes.class_id))?;
-    let id = DocumentReferenceId(world.next_id());
-    let form = store.form(id);
+pub(crate) fn create(
+    state: &mut ServiceState,
+    store: &dyn FileStore,
+    request: &ParsedRequest<'_>,
+) -> Result<SuccessResponse, ErrorResponse> {
+    let body: CreateDocumentReferenceRequest = request.body()?;
+    let attributes = body.data.attributes;
+    state.require_organization(attributes.organization_id)?;
+    state.require_individual(attributes.individual_id)?;
+    require_known("class-id", "document class", state.document_classes.contains_key(&attributes.class_id))?;
+    let id = DocumentReferenceId(state.next_id());
+    let form = store.presign_upload(id);
     let fields: Map<String, Value> =
         form.fields.into_iter().map(|(name, value)| (name, Value::String(value))).collect();
-    let mut item = item(id, &attributes);
-    item["attributes"]["upload-info"] = json!({"upload-url": form.url, "upload-data": fields});
-    world.documents.insert(id, Filed { attributes, is_processed: false });
-    Ok(Answer::created(json!({"data": item})))
+    let mut resource = resource(id, &attributes);
+    resource["attributes"]["upload-info"] = json!({"upload-url": form.url, "upload-data": fields});
+    state.documents.insert(id, StoredDocument { attributes, is_processed: false });
+    Ok(SuccessResponse::created(json!({"data": resource})))
 }
 
-pub(crate) fn process(world: &mut World, store: &dyn Store, asked: &Asked<'_>) -> Result<Answer, Refusal> {
-    let id = asked.id("document")?;
-    let filed = world.documents.get_mut(&id).ok_or_else(not_found)?;
-    if filed.is_processed && world.quirks.has(Quirk::ReprocessReturns409) {
-        return Err(Refusal::new(StatusCode::CONFLICT, "processed", "The document is processed."));
+pub(crate) fn process(
+    state: &mut ServiceState,
+    store: &dyn FileStore,
+    request: &ParsedRequest<'_>,
+) -> Result<SuccessResponse, ErrorResponse> {
+    let id = request.id("document")?;
+    let document = state.documents.get_mut(&id).ok_or_else(not_found)?;
+    if document.is_processed && state.quirks.has(Quirk::ReprocessReturns409) {
+        let detail = "The document has already been processed.";
+        return Err(ErrorResponse::new(StatusCode::CONFLICT, "processed", detail));
     }
-    if !store.has(id) {
-        return Err(Refusal::new(StatusCode::CONFLICT, "no-file", "There is no file yet."));
+    if !store.has_file(id) {
+        return Err(no_file());
     }
-    filed.is_processed = true;
-    Ok(Answer::no_content())
+    document.is_processed = true;
+    Ok(SuccessResponse::no_content())
 }
 
-pub(crate) fn download_info(world: &World, store: &dyn Store, asked: &Asked<'_>) -> Result<Answer, Refusal> {
-    let id = asked.id("document")?;
-    let filed = world.documents.get(&id).ok_or_else(not_found)?;
-    if !filed.is_processed {
-        return Err(Refusal::new(StatusCode::CONFLICT, "no-file", "There is no file yet."));
+pub(crate) fn download_info(
+    state: &ServiceState,
+    store: &dyn FileStore,
+    request: &ParsedRequest<'_>,
+) -> Result<SuccessResponse, ErrorResponse> {
+    let id = request.id("document")?;
+    let document = state.documents.get(&id).ok_or_else(not_found)?;
+    if !document.is_processed {
+        return Err(no_file());
     }
-    let attributes = json!({"download-url": store.url(id)});
-    Ok(Answer::ok(json!({"data": {"id": id, "type": KIND, "attributes": attributes}})))
+    let attributes = json!({"download-url": store.presign_download(id)});
+    Ok(SuccessResponse::ok(json!({"data": {"id": id, "type": RESOURCE_TYPE, "attributes": attributes}})))
 }
 
-pub(crate) fn list(world: &World, asked: &Asked<'_>) -> Result<Answer, Refusal> {
-    let organization = required_organization(world, asked)?;
-    let patient = asked.parameter::<IndividualId>("filter[individual-id]")?;
-    let class = asked.parameter::<DocumentClassId>("filter[class-id]")?;
-    let known = ["filter[individual-id]", "filter[class-id]"];
-    let mut further = Vec::new();
-    for (name, value) in asked.parameters() {
+pub(crate) fn list(
+    state: &ServiceState,
+    request: &ParsedRequest<'_>,
+) -> Result<SuccessResponse, ErrorResponse> {
+    let organization = required_organization(state, request)?;
+    let patient = request.parameter::<IndividualId>("filter[individual-id]")?;
+    let class = request.parameter::<DocumentClassId>("filter[class-id]")?;
+    let id_filters = ["filter[individual-id]", "filter[class-id]"];
+    let mut text_filters = Vec::new();
+    for (name, value) in request.parameters() {
         let filter = name.strip_prefix("filter[").and_then(|rest| rest.strip_suffix(']'));
-        match filter.filter(|_| !known.contains(&name)) {
+        match filter.filter(|_| !id_filters.contains(&name)) {
             Some(filter @ ("name" | "attachment-filename" | "attachment-content-type" | "description")) => {
-                further.push((filter, value));
+                text_filters.push((filter, value));
             }
-            Some(_) => return Err(Refusal::parameter(name, "There is no such filter.")),
+            Some(_) => return Err(ErrorResponse::parameter(name, "The filter does not exist.")),
             None => {}
         }
     }
-    let items = world.documents.iter().filter(|(_, filed)| {
-        filed.attributes.organization_id == organization
-            && patient.is_none_or(|patient| filed.attributes.individual_id == patient)
-            && class.is_none_or(|class| filed.attributes.class_id == class)
+    let documents = state.documents.iter().filter(|(_, document)| {
+        document.attributes.organization_id == organization
+            && patient.is_none_or(|patient| document.attributes.individual_id == patient)
+            && class.is_none_or(|class| document.attributes.class_id == class)
     });
-    let items = items.filter(|(_, filed)| {
-        further.iter().all(|(name, value)| text(&filed.attributes, name) == Some(value))
+    let documents = documents.filter(|(_, document)| {
+        text_filters.iter().all(|(name, value)| text_attribute(&document.attributes, name) == Some(value))
     });
-    page(asked, items, |(id, filed)| item(*id, &filed.attributes))
+    paginate(request, documents, |(id, document)| resource(*id, &document.attributes))
 }
 
-/// An attribute that can be filtered by.
-fn text<'a>(attributes: &'a NewDocumentReference, name: &str) -> Option<&'a str> {
+/// Returns a text attribute that can be used as a filter.
+fn text_attribute<'a>(attributes: &'a NewDocumentReference, name: &str) -> Option<&'a str> {
     match name {
         "name" => Some(attributes.name.as_str()),
         "attachment-filename" => Some(attributes.attachment_filename.as_str()),
@@ -92,12 +108,18 @@ fn text<'a>(attributes: &'a NewDocumentReference, name: &str) -> Option<&'a str>
     }
 }
 
-fn not_found() -> Refusal {
-    Refusal::not_found("document")
+fn not_found() -> ErrorResponse {
+    ErrorResponse::not_found("document")
 }
 
-fn item(id: DocumentReferenceId, attributes: &NewDocumentReference) -> Value {
-    // What was read from JSON can be written as JSON.
+fn no_file() -> ErrorResponse {
+    let detail = "The file of the document has not been uploaded and processed yet.";
+    ErrorResponse::new(StatusCode::CONFLICT, "no-file", detail)
+}
+
+/// Returns the JSON:API resource of a document reference.
+fn resource(id: DocumentReferenceId, attributes: &NewDocumentReference) -> Value {
+    // Serialization cannot fail, because the value was deserialized from JSON.
     let attributes = serde_json::to_value(attributes).unwrap_or_default();
-    json!({"id": id, "type": KIND, "attributes": attributes})
+    json!({"id": id, "type": RESOURCE_TYPE, "attributes": attributes})
 }

@@ -1,4 +1,4 @@
-//! Signing in, and invitations.
+//! Sign-in and invitations.
 
 use std::time::Duration;
 
@@ -7,80 +7,93 @@ use http::StatusCode;
 use serde_json::json;
 use totp_rs::{Builder, Secret};
 
-use super::answer::{Answer, Refusal};
-use super::asked::Asked;
-use super::world::World;
+use super::request::ParsedRequest;
+use super::response::{ErrorResponse, SuccessResponse};
+use super::state::ServiceState;
 
-/// How long a token lasts where nothing is asked for, and at the most (reference pages).
-const LONGEST: u64 = 3600;
-/// The length of a step of one-time codes, in seconds (RFC 6238).
-const STEP: u64 = 30;
+/// The default and maximum lifetime of a token in seconds, according to the vendor's reference pages.
+const MAX_TOKEN_LIFETIME: u64 = 3600;
+/// The time step of one-time codes in seconds (RFC 6238).
+const TOTP_STEP: u64 = 30;
 
-pub(crate) fn login(world: &mut World, asked: &Asked<'_>, now: u64) -> Result<Answer, Refusal> {
-    let request: LoginRequest = asked.body()?;
-    let lifetime = request.access_token_expiration_seconds.map_or(LONGEST, std::num::NonZeroU64::get);
-    let refused = || Refusal::new(StatusCode::UNAUTHORIZED, "unauthenticated", "The credentials are wrong.");
-    let account = world.accounts.get_mut(request.username.as_str()).ok_or_else(refused)?;
-    if account.password != request.password.expose() {
-        return Err(refused());
+pub(crate) fn login(
+    state: &mut ServiceState,
+    request: &ParsedRequest<'_>,
+    now: u64,
+) -> Result<SuccessResponse, ErrorResponse> {
+    let body: LoginRequest = request.body()?;
+    let lifetime = body.access_token_expiration_seconds.map_or(MAX_TOKEN_LIFETIME, std::num::NonZeroU64::get);
+    let unauthenticated = |code, detail| ErrorResponse::new(StatusCode::UNAUTHORIZED, code, detail);
+    let wrong_credentials = || unauthenticated("unauthenticated", "The username or password is wrong.");
+    let account = state.accounts.get_mut(body.username.as_str()).ok_or_else(wrong_credentials)?;
+    if account.password != body.password.expose() {
+        return Err(wrong_credentials());
     }
     if let Some(secret) = account.totp_secret {
-        let code = request.totp_code.as_ref().ok_or_else(|| {
-            Refusal::new(StatusCode::UNAUTHORIZED, "one-time-code-required", "A one-time code is missing.")
-        })?;
-        // Those of steps that are over are not taken in any case.
-        account.used_codes.retain(|used| used + 1 >= now / STEP);
-        let step = step_of(secret, code.expose(), now).filter(|step| account.used_codes.insert(*step));
+        let code = body
+            .totp_code
+            .as_ref()
+            .ok_or_else(|| unauthenticated("one-time-code-required", "The one-time code is missing."))?;
+        // Codes of earlier steps are rejected anyway, so their steps need not be kept.
+        account.used_steps.retain(|used| used + 1 >= now / TOTP_STEP);
+        let step = step_of(secret, code.expose(), now).filter(|step| account.used_steps.insert(*step));
         step.ok_or_else(|| {
-            Refusal::new(StatusCode::UNAUTHORIZED, "one-time-code-refused", "The one-time code is not good.")
+            let detail = "The one-time code is wrong, expired or already used.";
+            unauthenticated("one-time-code-refused", detail)
         })?;
     }
-    let token = world.new_token(Duration::from_secs(lifetime.min(LONGEST)));
-    Ok(Answer::ok(json!({"access-token": token})))
+    let token = state.new_token(Duration::from_secs(lifetime.min(MAX_TOKEN_LIFETIME)));
+    Ok(SuccessResponse::ok(json!({"access-token": token})))
 }
 
-/// The step whose code this is: the one of now, or one beside it, for clocks that are off.
+/// Returns the time step of a one-time code: the current step, or one next to it, to tolerate clock skew.
 fn step_of(secret: &str, code: &str, now: u64) -> Option<u64> {
     let bytes = Secret::try_from_base32(secret).ok()?;
-    let totp = Builder::new().with_secret(bytes).with_step_duration(STEP).build_noncompliant();
-    let step = now / STEP;
+    let totp = Builder::new().with_secret(bytes).with_step_duration(TOTP_STEP).build_noncompliant();
+    let step = now / TOTP_STEP;
     [step, step.saturating_sub(1), step + 1]
         .into_iter()
-        .find(|step| totp.generate(step * STEP).to_string() == code)
+        .find(|step| totp.generate(step * TOTP_STEP).to_string() == code)
 }
 
-pub(crate) fn invite(world: &mut World, asked: &Asked<'_>) -> Result<Answer, Refusal> {
-    let request: InvitationRequest = asked.body()?;
-    let invitation = request.data.attributes;
+pub(crate) fn invite(
+    state: &mut ServiceState,
+    request: &ParsedRequest<'_>,
+) -> Result<SuccessResponse, ErrorResponse> {
+    let body: InvitationRequest = request.body()?;
+    let invitation = body.data.attributes;
     let username = invitation.username.as_str();
-    if invitation.notifications.is_empty() {
-        return Err(Refusal::attribute("empty", "notifications", "There is no way to send it."));
-    }
     let channels = &invitation.notifications;
-    if channels.iter().enumerate().any(|(nth, channel)| channels[..nth].contains(channel)) {
-        return Err(Refusal::attribute("invalid", "notifications", "One is there twice."));
+    if channels.is_empty() {
+        let detail = "At least one notification channel is required.";
+        return Err(ErrorResponse::attribute("empty", "notifications", detail));
     }
-    match world.patient_named(username) {
+    if channels.iter().enumerate().any(|(index, channel)| channels[..index].contains(channel)) {
+        let detail = "A notification channel occurs more than once.";
+        return Err(ErrorResponse::attribute("invalid", "notifications", detail));
+    }
+    match state.patient_by_username(username) {
         Some(patient) => {
-            for channel in &invitation.notifications {
+            for channel in channels {
                 let has_address = match channel {
                     NotificationChannel::Email => patient.email.is_some(),
                     NotificationChannel::Sms => patient.mobile_phone.is_some(),
-                    // Another way needs what nobody has described.
+                    // The requirements of other channels are not documented.
                     _ => true,
                 };
                 if !has_address {
-                    let detail = "There is no address to send it to in this way.";
-                    return Err(Refusal::attribute("no-address", "notifications", detail));
+                    let detail = "The patient has no email address or phone number for this channel.";
+                    return Err(ErrorResponse::attribute("no-address", "notifications", detail));
                 }
             }
         }
-        None if world.has_user(username) => {}
+        None if state.has_user(username) => {}
         None => {
-            let refusal = Refusal::attribute("unknown-username", "username", "There is no such user.");
-            return Err(refusal.with_status(StatusCode::NOT_FOUND));
+            let detail = "The user does not exist.";
+            let error = ErrorResponse::attribute("unknown-username", "username", detail);
+            return Err(error.with_status(StatusCode::NOT_FOUND));
         }
     }
-    world.add_invitation(username, invitation.notifications);
-    Ok(Answer::no_content())
+    state.add_invitation(username, invitation.notifications);
+    Ok(SuccessResponse::no_content())
 }

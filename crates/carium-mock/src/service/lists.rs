@@ -1,4 +1,4 @@
-//! Lists, page by page.
+//! Paginated lists.
 
 use carium_api::types::OrganizationId;
 use indexmap::IndexMap;
@@ -6,64 +6,76 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
-use super::answer::{Answer, Refusal};
-use super::asked::Asked;
-use super::world::World;
+use super::request::ParsedRequest;
+use super::response::{ErrorResponse, SuccessResponse};
+use super::state::ServiceState;
 
-/// How many items a page has where nothing is asked for, and at the most.
-const PAGE: usize = 25;
-const LONGEST_PAGE: usize = 100;
+/// The default number of items per page.
+const DEFAULT_PAGE_SIZE: usize = 25;
+const MAX_PAGE_SIZE: usize = 100;
 
-/// A page of these, with the links of a JSON:API collection. Only what is on it is written.
-pub(crate) fn page<T>(
-    asked: &Asked<'_>,
+/// Returns the requested page with the links of a JSON:API collection. Only the items of the page are serialized.
+pub(crate) fn paginate<T>(
+    request: &ParsedRequest<'_>,
     items: impl Iterator<Item = T>,
-    write: impl Fn(T) -> Value,
-) -> Result<Answer, Refusal> {
-    let number = positive(asked, "page[number]")?.unwrap_or(1);
-    let size = positive(asked, "page[size]")?.unwrap_or(PAGE).min(LONGEST_PAGE);
+    to_resource: impl Fn(T) -> Value,
+) -> Result<SuccessResponse, ErrorResponse> {
+    let number = positive_parameter(request, "page[number]")?.unwrap_or(1);
+    let size = positive_parameter(request, "page[size]")?.unwrap_or(DEFAULT_PAGE_SIZE).min(MAX_PAGE_SIZE);
     let mut items = items.skip(number.saturating_sub(1).saturating_mul(size));
-    let data: Vec<_> = items.by_ref().take(size).map(write).collect();
-    let next = items.next().map(|_| link(asked, number.saturating_add(1)));
-    Ok(Answer::ok(json!({"data": data, "links": {"self": link(asked, number), "next": next}})))
+    let data: Vec<_> = items.by_ref().take(size).map(to_resource).collect();
+    let next = items.next().map(|_| page_link(request, number.saturating_add(1)));
+    let links = json!({"self": page_link(request, number), "next": next});
+    Ok(SuccessResponse::ok(json!({"data": data, "links": links})))
 }
 
-fn positive(asked: &Asked<'_>, name: &str) -> Result<Option<usize>, Refusal> {
-    match asked.parameter::<usize>(name)? {
-        Some(0) => Err(Refusal::parameter(name, "It is counted from 1.")),
-        other => Ok(other),
+fn positive_parameter(request: &ParsedRequest<'_>, name: &str) -> Result<Option<usize>, ErrorResponse> {
+    match request.parameter::<usize>(name)? {
+        Some(0) => Err(ErrorResponse::parameter(name, "The parameter must be at least 1.")),
+        number => Ok(number),
     }
 }
 
-/// The same list from another page on, relative to the origin.
-fn link(asked: &Asked<'_>, number: usize) -> String {
+/// Returns the link to a page of the requested list, relative to the origin.
+fn page_link(request: &ParsedRequest<'_>, number: usize) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
-    query.extend_pairs(asked.parameters().filter(|(name, _)| *name != "page[number]"));
+    query.extend_pairs(request.parameters().filter(|(name, _)| *name != "page[number]"));
     query.append_pair("page[number]", &number.to_string());
-    format!("{}?{}", asked.operation.path, query.finish())
+    format!("{}?{}", request.operation.path, query.finish())
 }
 
-/// Things with a name. `organization-id` is optional for these, but must be one where it is given.
-pub(crate) fn named<I: Serialize>(
-    world: &World,
-    asked: &Asked<'_>,
-    kind: &str,
-    things: &IndexMap<I, String>,
-) -> Result<Answer, Refusal> {
-    organization(world, asked)?;
-    page(asked, things.iter(), |(id, name)| json!({"id": id, "type": kind, "attributes": {"name": name}}))
+/// Lists items that have only a name. For these, the parameter `organization-id` is optional but must be valid.
+pub(crate) fn named_items<I: Serialize>(
+    state: &ServiceState,
+    request: &ParsedRequest<'_>,
+    resource_type: &str,
+    items: &IndexMap<I, String>,
+) -> Result<SuccessResponse, ErrorResponse> {
+    optional_organization(state, request)?;
+    paginate(
+        request,
+        items.iter(),
+        |(id, name)| json!({"id": id, "type": resource_type, "attributes": {"name": name}}),
+    )
 }
 
-/// The organization that is asked about.
-pub(crate) fn organization(world: &World, asked: &Asked<'_>) -> Result<Option<OrganizationId>, Refusal> {
-    let id = asked.parameter::<OrganizationId>("organization-id")?;
-    if id.is_some_and(|id| !world.organizations.contains(&id)) {
-        return Err(Refusal::parameter("organization-id", "There is no such organization."));
+/// Returns the parameter `organization-id`, which must be the ID of an organization.
+fn optional_organization(
+    state: &ServiceState,
+    request: &ParsedRequest<'_>,
+) -> Result<Option<OrganizationId>, ErrorResponse> {
+    let id = request.parameter::<OrganizationId>("organization-id")?;
+    if id.is_some_and(|id| !state.organizations.contains(&id)) {
+        return Err(ErrorResponse::parameter("organization-id", "The organization does not exist."));
     }
     Ok(id)
 }
 
-/// The same, where it must be given.
-pub(crate) fn required_organization(world: &World, asked: &Asked<'_>) -> Result<OrganizationId, Refusal> {
-    organization(world, asked)?.ok_or_else(|| Refusal::parameter("organization-id", "It is missing."))
+/// Returns the parameter `organization-id`, or an error if it is omitted.
+pub(crate) fn required_organization(
+    state: &ServiceState,
+    request: &ParsedRequest<'_>,
+) -> Result<OrganizationId, ErrorResponse> {
+    optional_organization(state, request)?
+        .ok_or_else(|| ErrorResponse::parameter("organization-id", "The parameter is required."))
 }

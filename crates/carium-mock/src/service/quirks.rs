@@ -1,18 +1,23 @@
-//! What the vendor leaves open, done in the other way.
+//! Alternative behaviors of the service in cases that the vendor's documentation does not specify.
 
 use std::collections::BTreeSet;
 
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::answer::{Answer, Refusal};
-use super::asked::Asked;
+use super::request::ParsedRequest;
+use super::response::{ErrorResponse, SuccessResponse};
 
-/// One thing that the contract leaves open and that a client has to bear either way.
+/// An alternative behavior in a case that the vendor's documentation does not specify. Clients have to handle both
+/// variants.
 ///
-/// Without any, the service answers in the way that the vendor's pages suggest: a creation with 201, deletions
-/// and the like with 204 and nothing else, links relative to the origin with a last one that is `null`, the URL of a
-/// download in `download-url`. None of them is against the spec, or the spec says that it may be.
+/// Without quirks, the service behaves as the vendor's pages suggest:
+///
+/// - Creating a resource returns 201. Deleting and similar operations return 204.
+/// - Pagination links are relative to the origin, and `links.next` of the last page is `null`.
+/// - The URL of a download is in `download-url`.
+///
+/// All quirks conform to the spec or are allowed by its descriptions.
 ///
 /// ```
 /// use carium_mock::{FakeCarium, Quirk};
@@ -20,59 +25,61 @@ use super::asked::Asked;
 /// let fake = FakeCarium::new();
 /// for quirk in Quirk::ALL {
 ///     fake.set_quirks([quirk]);
-///     // … and the code under test does what it does without it.
+///     // … test that the code behaves as it does without the quirk.
 /// }
 /// fake.set_quirks([]);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Quirk {
-    /// Links between pages are absolute.
+    /// Pagination links are absolute.
     AbsoluteLinks,
-    /// The last page has no `links.next`, rather than one that is `null`.
-    LastLinkOmitted,
-    /// A refusal has a status and no body.
-    ErrorsWithoutDetails,
-    /// Deletions, invitations and `process-upload` answer 200 with a body.
-    ExtraBodies,
-    /// A creation answers 200.
+    /// The last page has no `links.next`, instead of one that is `null`.
+    LastPageOmitsNextLink,
+    /// Error responses have a status and no body.
+    ErrorsWithoutBody,
+    /// Deletions, invitations and `process-upload` return 200 with a body, instead of 204.
+    BodyInsteadOf204,
+    /// Creating a resource returns 200, instead of 201.
     CreateReturns200,
-    /// The URL of a download stands in `download-info.download-url`.
-    DownloadInfoNested,
-    /// The URL of a download stands in `url`.
-    DownloadInfoPlain,
-    /// A username that is taken answers 422 rather than 409.
+    /// The URL of a download is in `download-info.download-url`.
+    DownloadUrlNested,
+    /// The URL of a download is in `url`.
+    DownloadUrlInUrl,
+    /// Creating a patient with a taken username returns 422, instead of 409.
     DuplicateReturns422,
-    /// `process-upload` of a document that is processed answers 409, and says that it is done.
+    /// `process-upload` returns 409 for a document that has already been processed.
     ReprocessReturns409,
-    /// Answers have attributes and members that the spec does not know.
+    /// Responses have attributes and members that the spec does not define.
     UnknownAttributes,
-    /// A patient who was just created is answered with a gender and a locale that the spec does not know, and every
-    /// resource with a `type` of that kind.
+    /// The response to creating a patient has a gender and a locale that the spec does not define, and every resource
+    /// has an undefined `type`.
     UnknownEnumValues,
-    /// The fields of an upload form hold a number and a boolean beside texts.
-    TypedFormFields,
+    /// The fields of an upload form include a number and a boolean, instead of only strings.
+    NonStringFormFields,
 }
 
 impl Quirk {
-    /// Each of them.
+    /// All quirks.
     pub const ALL: [Self; 12] = [
         Self::AbsoluteLinks,
-        Self::LastLinkOmitted,
-        Self::ErrorsWithoutDetails,
-        Self::ExtraBodies,
+        Self::LastPageOmitsNextLink,
+        Self::ErrorsWithoutBody,
+        Self::BodyInsteadOf204,
         Self::CreateReturns200,
-        Self::DownloadInfoNested,
-        Self::DownloadInfoPlain,
+        Self::DownloadUrlNested,
+        Self::DownloadUrlInUrl,
         Self::DuplicateReturns422,
         Self::ReprocessReturns409,
         Self::UnknownAttributes,
         Self::UnknownEnumValues,
-        Self::TypedFormFields,
+        Self::NonStringFormFields,
     ];
 }
 
-/// The quirks of a service: none, as a rule.
+/// The enabled quirks of a service. Empty by default.
+///
+/// Most quirks are applied to finished responses, so that the rules of the service do not have to know them.
 #[derive(Default)]
 pub(crate) struct Quirks(BTreeSet<Quirk>);
 
@@ -87,97 +94,99 @@ impl Quirks {
         self.0.contains(&quirk)
     }
 
-    /// A yes, in the other ways.
-    pub(crate) fn of_answer(&self, asked: &Asked<'_>, mut answer: Answer) -> Answer {
+    pub(crate) fn apply_to_success(
+        &self,
+        request: &ParsedRequest<'_>,
+        mut response: SuccessResponse,
+    ) -> SuccessResponse {
         if self.0.is_empty() {
-            return answer;
+            return response;
         }
-        if self.has(Quirk::CreateReturns200) && answer.status == StatusCode::CREATED {
-            answer.status = StatusCode::OK;
+        if self.has(Quirk::CreateReturns200) && response.status == StatusCode::CREATED {
+            response.status = StatusCode::OK;
         }
-        match &mut answer.body {
-            Some(body) => self.of_body(asked, body),
-            None if self.has(Quirk::ExtraBodies) => {
-                answer = Answer { status: StatusCode::OK, is_beyond_the_spec: true, body: None };
-                answer.body = Some(json!({"meta": {"done": true}}));
+        match &mut response.body {
+            Some(body) => self.apply_to_body(request, body),
+            None if self.has(Quirk::BodyInsteadOf204) => {
+                let body = Some(json!({"meta": {"done": true}}));
+                response = SuccessResponse { status: StatusCode::OK, body, skip_spec_check: true };
             }
             None => {}
         }
-        answer
+        response
     }
 
-    /// A no, in the other ways.
-    pub(crate) fn of_refusal(&self, mut refusal: Refusal) -> Refusal {
-        if self.has(Quirk::DuplicateReturns422) && refusal.code == "duplicate" {
-            refusal.status = StatusCode::UNPROCESSABLE_ENTITY;
+    pub(crate) fn apply_to_error(&self, mut error: ErrorResponse) -> ErrorResponse {
+        if self.has(Quirk::DuplicateReturns422) && error.code == "duplicate" {
+            error.status = StatusCode::UNPROCESSABLE_ENTITY;
         }
-        refusal.is_bare = self.has(Quirk::ErrorsWithoutDetails);
-        refusal
+        error.omit_body = self.has(Quirk::ErrorsWithoutBody);
+        error
     }
 
-    fn of_body(&self, asked: &Asked<'_>, body: &mut Value) {
-        self.of_links(asked, body);
+    fn apply_to_body(&self, request: &ParsedRequest<'_>, body: &mut Value) {
+        self.apply_to_links(request, body);
         if let Some(attributes) = body.pointer_mut("/data/attributes").and_then(Value::as_object_mut) {
-            self.of_download(attributes);
-            self.of_form(attributes);
+            self.apply_to_download_url(attributes);
+            self.apply_to_form_fields(attributes);
         }
-        let created_patient = asked.operation.id == "create_patient";
+        let is_created_patient = request.operation.id == "create_patient";
         let resources = match body.get_mut("data") {
-            Some(Value::Array(items)) => items.iter_mut().collect(),
-            Some(item) => vec![item],
+            Some(Value::Array(resources)) => resources.iter_mut().collect(),
+            Some(resource) => vec![resource],
             None => Vec::new(),
         };
         for resource in resources {
             if self.has(Quirk::UnknownEnumValues) {
-                resource["type"] = "things-of-tomorrow".into();
-                if created_patient {
-                    resource["attributes"]["gender"] = "x-tomorrow".into();
+                resource["type"] = "x-unknown-type".into();
+                if is_created_patient {
+                    resource["attributes"]["gender"] = "x-unknown".into();
                     resource["attributes"]["locale"] = "xx_XX".into();
                 }
             }
             if self.has(Quirk::UnknownAttributes) {
-                resource["attributes"]["x-tomorrow"] = json!({"nested": [1, null, "text"]});
-                resource["relationships"] = json!({"x-tomorrow": {"data": null}});
+                resource["attributes"]["x-unknown"] = json!({"nested": [1, null, "text"]});
+                resource["relationships"] = json!({"x-unknown": {"data": null}});
             }
         }
         if self.has(Quirk::UnknownAttributes) {
-            body["meta"] = json!({"x-tomorrow": true});
+            body["meta"] = json!({"x-unknown": true});
         }
     }
 
-    fn of_links(&self, asked: &Asked<'_>, body: &mut Value) {
+    fn apply_to_links(&self, request: &ParsedRequest<'_>, body: &mut Value) {
         let Some(links) = body.get_mut("links").and_then(Value::as_object_mut) else { return };
-        if self.has(Quirk::LastLinkOmitted) {
+        if self.has(Quirk::LastPageOmitsNextLink) {
             links.retain(|_, link| !link.is_null());
         }
-        if let Some(origin) = asked.origin().filter(|_| self.has(Quirk::AbsoluteLinks)) {
+        if let Some(origin) = request.origin().filter(|_| self.has(Quirk::AbsoluteLinks)) {
             for link in links.values_mut() {
-                if let Some(relative) = link.as_str() {
-                    *link = format!("{origin}{relative}").into();
+                if let Some(path) = link.as_str() {
+                    *link = format!("{origin}{path}").into();
                 }
             }
         }
     }
 
-    fn of_download(&self, attributes: &mut Map<String, Value>) {
-        let is_elsewhere = self.has(Quirk::DownloadInfoNested) || self.has(Quirk::DownloadInfoPlain);
-        let Some(url) = is_elsewhere.then(|| attributes.shift_remove("download-url")).flatten() else {
+    fn apply_to_download_url(&self, attributes: &mut Map<String, Value>) {
+        let is_moved = self.has(Quirk::DownloadUrlNested) || self.has(Quirk::DownloadUrlInUrl);
+        let Some(url) = is_moved.then(|| attributes.shift_remove("download-url")).flatten() else {
             return;
         };
-        if self.has(Quirk::DownloadInfoNested) {
+        if self.has(Quirk::DownloadUrlNested) {
             attributes.insert("download-info".to_owned(), json!({"download-url": url}));
         } else {
             attributes.insert("url".to_owned(), url);
         }
     }
 
-    fn of_form(&self, attributes: &mut Map<String, Value>) {
-        if !self.has(Quirk::TypedFormFields) {
+    fn apply_to_form_fields(&self, attributes: &mut Map<String, Value>) {
+        if !self.has(Quirk::NonStringFormFields) {
             return;
         }
         let fields = attributes.get_mut("upload-info").and_then(|info| info.get_mut("upload-data"));
         if let Some(fields) = fields.and_then(Value::as_object_mut) {
-            // A store takes these two whatever was signed: S3 knows the beginning of their names.
+            // S3 accepts fields with the prefix `x-ignore-` although the policy does not list them.
             fields.insert("x-ignore-number".to_owned(), json!(7));
             fields.insert("x-ignore-flag".to_owned(), json!(true));
         }

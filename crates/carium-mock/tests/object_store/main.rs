@@ -1,4 +1,4 @@
-//! The object store keeps S3's rules, and fails where it is told to.
+//! The object store follows S3's rules and fails as injected faults require.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 

@@ -1,14 +1,14 @@
-//! The store itself.
+//! Lifetime, connections and `Debug` output of the store.
 
 use std::time::Duration;
 
 use carium_mock::object_store::{Object, ObjectStore, PresignPost, StoreFault, StoreResponse};
 use tokio::net::TcpStream;
 
-use crate::support::{connect, hear, until, upload};
+use crate::support::{connect, read_until_quiet, upload, wait_until};
 
 #[tokio::test]
-async fn a_store_stops_with_its_last_handle() {
+async fn store_stops_when_last_clone_is_dropped() {
     let store = ObjectStore::start().await.unwrap();
     let address = store.url().strip_prefix("http://").unwrap().to_owned();
     let mut open = connect(&store, "GET ").await;
@@ -16,22 +16,22 @@ async fn a_store_stops_with_its_last_handle() {
     drop(store);
     assert_eq!(upload(&other, "content 1").send().await.status, 204);
     drop(other);
-    assert_eq!(hear(&mut open, usize::MAX).await, (Vec::new(), true));
+    assert_eq!(read_until_quiet(&mut open, usize::MAX).await, (Vec::new(), true));
     assert!(TcpStream::connect(address).await.is_err());
 }
 
 #[tokio::test]
-async fn a_connection_serves_one_request_after_the_other() {
+async fn connection_serves_several_requests() {
     let store = ObjectStore::start().await.unwrap();
     let upload = upload(&store, "content 1");
     let request = [upload.head().into_bytes(), upload.body()].concat();
     let stream = connect(&store, [request.clone(), request].concat()).await;
-    until(|| store.calls().iter().filter(|call| call.status == Some(204)).count() == 2).await;
+    wait_until(|| store.calls().iter().filter(|call| call.status == Some(204)).count() == 2).await;
     drop(stream);
 }
 
 #[tokio::test]
-async fn nothing_is_printed_that_gives_access_or_content() {
+async fn debug_output_contains_no_credentials_and_no_content() {
     let canary = "canary";
     let store = ObjectStore::start().await.unwrap();
     let upload = PresignPost::new(canary).field(canary, canary);
@@ -40,13 +40,13 @@ async fn nothing_is_printed_that_gives_access_or_content() {
     store.put_object(canary, object.clone());
     let link = store.presign_get("a/1", Duration::from_mins(1));
     let _ = crate::support::send(crate::support::client().get(&link)).await;
-    let answer = StoreResponse::new(500).with_header(canary, canary).with_body(canary);
+    let response = StoreResponse::new(500).with_header(canary, canary).with_body(canary);
     let printed = [
         format!("{upload:?}"),
         format!("{form:?}"),
         format!("{object:?}"),
         format!("{store:?}"),
-        format!("{:?}", StoreFault::Status(answer)),
+        format!("{:?}", StoreFault::Respond(response)),
         format!("{:?}", StoreFault::Changed(object.clone())),
         format!("{:?}", store.calls()),
     ];

@@ -1,4 +1,4 @@
-//! Requests written by hand: nothing here shares code with the store, or with a client of it.
+//! Requests that share no code with the store or with `carium`.
 
 use std::time::Duration;
 
@@ -9,21 +9,21 @@ use tokio::net::TcpStream;
 
 pub(crate) const BOUNDARY: &str = "gc0p4Jq0M2Yt08jU534c0p";
 
-/// So long a test waits to see that nothing comes.
-pub(crate) const A_WHILE: Duration = Duration::from_millis(200);
+/// How long a test waits before it concludes that nothing more happens.
+pub(crate) const QUIET_PERIOD: Duration = Duration::from_millis(200);
 
-/// So long it waits for what does come.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a test waits for expected data.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What was answered.
+/// A response with its whole body.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct TestResponse {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
 }
 
-impl Answer {
+impl TestResponse {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
@@ -32,19 +32,22 @@ impl Answer {
         String::from_utf8(self.body.clone()).unwrap()
     }
 
-    /// What an element of the error document holds.
+    /// Returns the text of an element of an XML body.
     pub(crate) fn element(&self, name: &str) -> String {
         let text = self.text();
-        let after = text.split_once(&format!("<{name}>")).unwrap_or_else(|| panic!("no {name}: {text}")).1;
+        let after = text
+            .split_once(&format!("<{name}>"))
+            .unwrap_or_else(|| panic!("missing element {name}: {text}"))
+            .1;
         after.split_once('<').unwrap().0.to_owned()
     }
 
-    /// Asserts that it is an error document that says this.
-    pub(crate) fn refuses(&self, status: u16, code: &str, message: &str) {
+    /// Asserts that the response is an S3 error with this status, this code, and a message that contains this text.
+    pub(crate) fn assert_error(&self, status: u16, code: &str, message: &str) {
         assert_eq!((self.status, self.element("Code").as_str()), (status, code), "{}", self.text());
         assert_eq!(self.header("content-type"), Some("application/xml"));
-        let said = self.element("Message").replace("&quot;", "\"");
-        assert!(said.contains(message), "{said:?} rather than {message:?}");
+        let actual = self.element("Message").replace("&quot;", "\"");
+        assert!(actual.contains(message), "{actual:?} does not contain {message:?}");
     }
 }
 
@@ -52,17 +55,17 @@ pub(crate) fn client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
-pub(crate) async fn try_send(request: reqwest::RequestBuilder) -> reqwest::Result<Answer> {
+pub(crate) async fn try_send(request: reqwest::RequestBuilder) -> reqwest::Result<TestResponse> {
     let response = request.send().await?;
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    Ok(Answer { status, headers, body: response.bytes().await?.to_vec() })
+    Ok(TestResponse { status, headers, body: response.bytes().await?.to_vec() })
 }
 
-pub(crate) async fn send(request: reqwest::RequestBuilder) -> Answer {
+pub(crate) async fn send(request: reqwest::RequestBuilder) -> TestResponse {
     try_send(request).await.unwrap()
 }
 
-/// An upload, to be spoilt before it is sent.
+/// An upload that a test can modify before sending it.
 #[derive(Clone)]
 pub(crate) struct Upload {
     pub(crate) url: String,
@@ -72,7 +75,7 @@ pub(crate) struct Upload {
     pub(crate) files: Vec<Vec<u8>>,
     /// Fields after the file.
     pub(crate) after: Vec<(String, String)>,
-    /// What the last boundary ends with.
+    /// The text after the last boundary.
     pub(crate) ending: &'static str,
 }
 
@@ -138,11 +141,11 @@ impl Upload {
         self.headers.iter().fold(request, |request, (name, value)| request.header(*name, value))
     }
 
-    pub(crate) async fn send(&self) -> Answer {
+    pub(crate) async fn send(&self) -> TestResponse {
         send(self.request()).await
     }
 
-    /// The request's line and headers, with `Content-Length`.
+    /// Returns the request line and the headers, including `Content-Length`.
     pub(crate) fn head(&self) -> String {
         let path = self.url.rsplit_once('/').unwrap().1;
         let headers: Vec<_> =
@@ -153,65 +156,65 @@ impl Upload {
     }
 }
 
-/// An upload of this content under the key `a/1` that is in order.
+/// Returns a valid upload to the key `a/1`.
 pub(crate) fn upload(store: &ObjectStore, content: impl Into<Vec<u8>>) -> Upload {
     Upload::new(store.presign_post(PresignPost::new("a/1")), content)
 }
 
-/// The text of a download's request, for a connection of one's own.
+/// Returns the request line and the headers of a download, to be sent over a plain connection.
 pub(crate) fn get_head(store: &ObjectStore, link: &str) -> String {
     let host = store.url().strip_prefix("http://").unwrap();
     let path = link.strip_prefix(store.url()).unwrap();
     format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n\r\n")
 }
 
-/// A connection that has sent these bytes.
+/// Opens a connection and sends these bytes.
 pub(crate) async fn connect(store: &ObjectStore, bytes: impl AsRef<[u8]>) -> TcpStream {
     let mut stream = TcpStream::connect(store.url().strip_prefix("http://").unwrap()).await.unwrap();
     stream.write_all(bytes.as_ref()).await.unwrap();
     stream
 }
 
-/// What comes until the end, or until this much was there and nothing more comes for a while; and whether the end
-/// came.
-pub(crate) async fn hear(stream: &mut TcpStream, at_least: usize) -> (Vec<u8>, bool) {
-    let mut heard = Vec::new();
+/// Reads until the connection is closed, or until at least this many bytes were received and nothing follows for
+/// [`QUIET_PERIOD`]. Returns the bytes, and whether the connection was closed.
+pub(crate) async fn read_until_quiet(stream: &mut TcpStream, at_least: usize) -> (Vec<u8>, bool) {
+    let mut received = Vec::new();
     loop {
-        let patience = if heard.len() < at_least { PATIENCE } else { A_WHILE };
-        match tokio::time::timeout(patience, stream.read_buf(&mut heard)).await {
-            Ok(Ok(0) | Err(_)) => return (heard, true),
+        let timeout = if received.len() < at_least { READ_TIMEOUT } else { QUIET_PERIOD };
+        match tokio::time::timeout(timeout, stream.read_buf(&mut received)).await {
+            Ok(Ok(0) | Err(_)) => return (received, true),
             Ok(Ok(_)) => {}
-            Err(_) => return (heard, false),
+            Err(_) => return (received, false),
         }
     }
 }
 
-/// An answer's head and what follows it.
-pub(crate) fn split(answer: &[u8]) -> (String, Vec<u8>) {
-    let end = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
-    (String::from_utf8(answer[..end].to_vec()).unwrap().to_ascii_lowercase(), answer[end..].to_vec())
+/// Splits a response into its head, in lowercase, and its body.
+pub(crate) fn split_head(response: &[u8]) -> (String, Vec<u8>) {
+    let end = response.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
+    (String::from_utf8(response[..end].to_vec()).unwrap().to_ascii_lowercase(), response[end..].to_vec())
 }
 
-/// Waits until something holds, which it does soon.
-pub(crate) async fn until(holds: impl Fn() -> bool) {
+/// Waits until a condition holds. Panics if it does not hold within 5 seconds.
+pub(crate) async fn wait_until(condition: impl Fn() -> bool) {
     for _ in 0..500 {
-        if holds() {
+        if condition() {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("it never held");
+    panic!("the condition did not become true");
 }
 
-/// Lets time pass, which costs none.
-pub(crate) async fn pass(time: Duration) {
+/// Advances the clock without waiting.
+pub(crate) async fn advance_time(time: Duration) {
     tokio::time::pause();
     tokio::time::advance(time).await;
     tokio::time::resume();
 }
 
-/// Bytes of which no part is like another.
-pub(crate) fn bytes(length: usize) -> Vec<u8> {
+/// Returns bytes without repeating parts, so that misplaced content is noticed.
+pub(crate) fn varied_bytes(length: usize) -> Vec<u8> {
     (0_u32..)
         .map(|number| u8::try_from(number.wrapping_mul(2_654_435_761) >> 24).unwrap())
         .take(length)

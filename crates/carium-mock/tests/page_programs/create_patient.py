@@ -1,5 +1,7 @@
-# Mended: the indentation, which the page does not show; "login code here", which is that of the first program; the
-# quote that the `Authorization` header lacks.
+# Corrections to the program on the page:
+# - The indentation, which the page does not show.
+# - "login code here" is replaced by an import of `login.py`.
+# - The quote that is missing in the `Authorization` header.
 import requests
 
 from login import login

@@ -1,5 +1,7 @@
-# Mended: the indentation, which the page does not show; "login code here", which is that of the first program; the
-# URL, which ends with `{id}/` although its end is put on below (and `id` is a function of Python).
+# Corrections to the program on the page:
+# - The indentation, which the page does not show.
+# - "login code here" is replaced by an import of `login.py`.
+# - The URL constant ended with `{id}/`, although the ID is appended below (and `id` is a Python built-in).
 import requests
 
 from login import login

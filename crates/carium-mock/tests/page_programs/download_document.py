@@ -1,5 +1,6 @@
-# The page has no program for this, only the sentence that a GET of this path "will return another URL which will allow
-# you to download the document with a simple GET request to that URL". The documents are those of the listing before.
+# The page has no program for downloads. It says only that a GET of this path "will return another URL which will
+# allow you to download the document with a simple GET request to that URL". This program downloads the first document
+# of the list.
 import sys
 
 import requests

@@ -1,5 +1,7 @@
-# Mended: the indentation, which the page does not show; "login code here", which is that of the first program; the
-# last line, which calls a function of another program.
+# Corrections to the program on the page:
+# - The indentation, which the page does not show.
+# - "login code here" is replaced by an import of `login.py`.
+# - The last line, which called a function of another program.
 import requests
 
 from login import login

@@ -1,4 +1,5 @@
-# Mended: the indentation, which the page does not show.
+# Corrections to the program on the page:
+# - The indentation, which the page does not show.
 import requests
 
 def login(username: str, password: str, mfa_token: str=None) -> str:

@@ -1,4 +1,6 @@
-# Mended: the indentation, which the page does not show; "login code here", which is that of the first program.
+# Corrections to the program on the page:
+# - The indentation, which the page does not show.
+# - "login code here" is replaced by an import of `login.py`.
 import requests
 
 from login import login

@@ -1,5 +1,7 @@
-//! Programs in Python that tests run: what they need is installed from the Python package index into cargo's target
-//! folder, at versions and hashes that are in the repository. Where it cannot be had, a test is skipped by name.
+//! Installs Python packages for tests that run Python programs.
+//!
+//! Packages are installed from the Python Package Index into cargo's target directory, at versions and hashes that
+//! are pinned in the repository. Tests are skipped if the installation fails.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -7,74 +9,73 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// Much longer than an installation takes, and short enough for someone who waits for the tests.
-const INSTALLED_WITHIN: Duration = Duration::from_mins(3);
+/// The time limit for an installation, which normally takes a few seconds.
+const INSTALL_TIMEOUT: Duration = Duration::from_mins(3);
 
-/// Installs what these requirements say into a folder of this name beside what cargo builds, unless it is there, and
-/// gives its Python. An error says why it cannot be had.
+/// Installs requirements into a virtual environment in the target directory, unless they are already installed.
+/// Returns the path of its Python interpreter, or a message that says why the installation failed.
 pub(crate) fn install(name: &str, requirements: &str) -> Result<PathBuf, String> {
-    let built = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-    let folder = built.join(name);
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let folder = target.join(name);
     fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
-    // Another run of this test may be about to do the same.
+    // Concurrent test runs must not install at the same time.
     let lock = File::create(folder.join("lock")).map_err(|error| error.to_string())?;
     lock.lock().map_err(|error| error.to_string())?;
-    let end = Instant::now() + INSTALLED_WITHIN;
+    let deadline = Instant::now() + INSTALL_TIMEOUT;
     let venv = folder.join("venv");
     let (python, stamp) = (venv.join("bin/python"), folder.join("installed.txt"));
-    // What was installed for another Python is not found by this one.
-    let version = run(&folder, Path::new("python3"), &["--version"], end)?;
-    let wanted = format!("{version}{requirements}");
-    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+    // The environment of another Python version cannot be used.
+    let version = run(&folder, Path::new("python3"), &["--version"], deadline)?;
+    let expected = format!("{version}{requirements}");
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == expected) {
         return Ok(python);
     }
-    let recipe = folder.join("requirements.txt");
-    fs::write(&recipe, requirements).map_err(|error| error.to_string())?;
-    run(&folder, Path::new("python3"), &["-m", "venv", "--clear", "venv"], end)?;
+    fs::write(folder.join("requirements.txt"), requirements).map_err(|error| error.to_string())?;
+    run(&folder, Path::new("python3"), &["-m", "venv", "--clear", "venv"], deadline)?;
     let mut pip = vec!["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"];
-    // Nothing is built, nothing is taken that is not in the list, and nobody waits for a network that is not there.
+    // Installs only wheels and only pinned packages, and fails quickly without a network.
     pip.extend(["--only-binary", ":all:", "--no-deps", "--require-hashes", "--retries", "1"]);
     pip.extend(["--requirement", "requirements.txt"]);
-    run(&folder, &python, &pip, end)?;
-    fs::write(stamp, wanted).map_err(|error| error.to_string())?;
+    run(&folder, &python, &pip, deadline)?;
+    fs::write(stamp, expected).map_err(|error| error.to_string())?;
     Ok(python)
 }
 
-/// Runs a program, and gives what it said. An error is the last line of that.
-fn run(folder: &Path, program: &Path, arguments: &[&str], end: Instant) -> Result<String, String> {
+/// Runs a program and returns its output. The error is the last line of its output.
+fn run(folder: &Path, program: &Path, arguments: &[&str], deadline: Instant) -> Result<String, String> {
     let name = program.file_name().unwrap_or_default().display();
-    let failed = |error: std::io::Error| format!("{name} {}: {error}", arguments[0]);
-    // A file takes whatever is said; a pipe that nobody reads would not.
+    let io_error = |error: std::io::Error| format!("{name} {}: {error}", arguments[0]);
+    // The output goes to a file, because a full pipe would block the program.
     let log = folder.join("log");
-    let output = File::create(&log).map_err(failed)?;
+    let output = File::create(&log).map_err(io_error)?;
     let mut process = Command::new(program)
         .args(arguments)
         .current_dir(folder)
         .stdin(Stdio::null())
-        .stdout(output.try_clone().map_err(failed)?)
+        .stdout(output.try_clone().map_err(io_error)?)
         .stderr(output)
         .spawn()
-        .map_err(failed)?;
-    let Some(is_success) = ended(&mut process, end.saturating_duration_since(Instant::now())) else {
+        .map_err(io_error)?;
+    let Some(is_success) = ended(&mut process, deadline.saturating_duration_since(Instant::now())) else {
         let _ = process.kill();
         let _ = process.wait();
-        return Err(format!("it is not installed within {INSTALLED_WITHIN:?}"));
+        return Err(format!("the installation took longer than {INSTALL_TIMEOUT:?}"));
     };
-    let said = fs::read_to_string(&log).map_err(failed)?;
+    let output = fs::read_to_string(&log).map_err(io_error)?;
     if is_success {
-        return Ok(said);
+        return Ok(output);
     }
-    let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("failed without a word");
+    let last = output.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("failed without output");
     Err(last.trim().to_owned())
 }
 
-/// Whether a process ended well, if it ended.
+/// Waits for a process to exit. Returns whether it succeeded, or `None` if it is still running after `within`.
 pub(crate) fn ended(process: &mut Child, within: Duration) -> Option<bool> {
-    let end = Instant::now() + within;
+    let deadline = Instant::now() + within;
     loop {
         match process.try_wait() {
             Ok(Some(status)) => return Some(status.success()),
-            Ok(None) if Instant::now() < end => sleep(Duration::from_millis(10)),
+            Ok(None) if Instant::now() < deadline => sleep(Duration::from_millis(10)),
             _ => return None,
         }
     }

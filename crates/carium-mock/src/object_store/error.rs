@@ -1,30 +1,32 @@
-//! What is wrong with a request, in S3's words.
+//! S3's error responses.
 
 use http::StatusCode;
 
-/// An error as S3 has it: a status, and a document with a code, a message and what else there is to say.
+/// An error as S3 returns it: a status and an XML document with a code, a message and further elements.
 #[derive(Clone, Debug)]
-pub(super) struct Refusal {
+pub(super) struct S3Error {
     pub(super) status: StatusCode,
     code: &'static str,
     message: String,
-    more: Vec<(&'static str, String)>,
-    /// For `Content-Range`, of a range that is outside the object: the object's length.
-    pub(super) outside_of: Option<usize>,
+    /// Further elements of the document.
+    elements: Vec<(&'static str, String)>,
+    /// The length of the object, for the `Content-Range` header of an unsatisfiable range.
+    pub(super) object_length: Option<usize>,
 }
 
-impl Refusal {
+impl S3Error {
     pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), more: Vec::new(), outside_of: None }
+        Self { status, code, message: message.into(), elements: Vec::new(), object_length: None }
     }
 
+    /// Adds an element to the document.
     pub(super) fn with(mut self, name: &'static str, value: &(impl ToString + ?Sized)) -> Self {
-        self.more.push((name, value.to_string()));
+        self.elements.push((name, value.to_string()));
         self
     }
 
-    pub(super) fn outside_of(self, length: usize) -> Self {
-        Self { outside_of: Some(length), ..self }
+    pub(super) fn with_object_length(self, length: usize) -> Self {
+        Self { object_length: Some(length), ..self }
     }
 
     pub(super) fn bad_request(code: &'static str, message: impl Into<String>) -> Self {
@@ -56,7 +58,7 @@ impl Refusal {
         )
     }
 
-    pub(super) fn two_mechanisms() -> Self {
+    pub(super) fn two_auth_mechanisms() -> Self {
         let message = "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query \
                        string parameter or the Authorization header should be specified";
         Self::invalid_argument(message, "Authorization")
@@ -75,19 +77,19 @@ impl Refusal {
     }
 
     pub(super) fn document(&self) -> String {
-        document(self.code, &self.message, &self.more)
+        document(self.code, &self.message, &self.elements)
     }
 }
 
-/// An error document. What is more than code and message is between its own tags.
-pub(super) fn document(code: &str, message: &str, more: &[(&str, String)]) -> String {
-    let more: Vec<_> =
-        more.iter().map(|(name, value)| format!("<{name}>{}</{name}>", escape(value))).collect();
+/// Returns an error document.
+pub(super) fn document(code: &str, message: &str, elements: &[(&str, String)]) -> String {
+    let elements: Vec<_> =
+        elements.iter().map(|(name, value)| format!("<{name}>{}</{name}>", escape(value))).collect();
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{}</Code><Message>{}</Message>{}</Error>",
         escape(code),
         escape(message),
-        more.concat(),
+        elements.concat(),
     )
 }
 

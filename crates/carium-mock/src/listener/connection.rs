@@ -9,23 +9,26 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// Cuts a connection.
+/// Cuts a [`Connection`]. Clones share the same state.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Scissors(Arc<AtomicBool>);
+pub(crate) struct CutSignal(Arc<AtomicBool>);
 
-impl Scissors {
-    /// Once everything that was said so far is written.
-    pub(crate) fn cut_when_written(&self) {
+impl CutSignal {
+    /// Cuts the connection as soon as all pending output is flushed.
+    pub(crate) fn cut_after_flush(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
 
-/// A socket, and what cuts it. An error from an answer's body would not do: hyper closes the connection at once
-/// then, with what it still holds unwritten. It flushes only once it has written all, so that is the moment.
+/// A socket that fails once its [`CutSignal`] is set and its output is flushed.
+///
+/// An error from the response body could not cut at an exact byte: hyper closes the connection at once on such an
+/// error and drops the output that it still buffers. It calls `poll_flush` only after it has written everything, so
+/// the cut happens there.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) socket: TcpStream,
-    pub(crate) scissors: Scissors,
+    pub(crate) cut: CutSignal,
 }
 
 impl AsyncRead for Connection {
@@ -57,7 +60,7 @@ impl AsyncWrite for Connection {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.socket).poll_flush(cx))?;
-        if self.scissors.0.load(Ordering::Relaxed) {
+        if self.cut.0.load(Ordering::Relaxed) {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
         Poll::Ready(Ok(()))

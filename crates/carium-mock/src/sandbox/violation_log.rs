@@ -1,0 +1,75 @@
+//! The violations of the spec that a sandbox has observed.
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+use carium_api::Operation;
+use http::{Request, Response};
+
+use crate::service::response::SkipSpecCheck;
+use crate::spec_check::{Violation, check_request, check_response};
+
+/// The number of violations that are kept, which limits the memory of a sandbox that runs for days.
+const MAX_VIOLATIONS: usize = 1000;
+
+type Callback = dyn Fn(&Violation) + Send + Sync;
+
+/// The violations so far.
+#[derive(Default)]
+pub(crate) struct ViolationLog {
+    violations: Mutex<Vec<Violation>>,
+    callback: Option<Box<Callback>>,
+}
+
+impl ViolationLog {
+    /// Creates a log that calls a function for each violation.
+    pub(crate) fn with_callback(callback: Box<Callback>) -> Self {
+        Self { violations: Mutex::default(), callback: Some(callback) }
+    }
+
+    pub(crate) fn has_callback(&self) -> bool {
+        self.callback.is_some()
+    }
+
+    pub(crate) fn all(&self) -> Vec<Violation> {
+        self.violations.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn take(&self) -> Vec<Violation> {
+        std::mem::take(&mut *self.violations.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn add(&self, violation: Violation) {
+        if let Some(callback) = &self.callback {
+            callback(&violation);
+        }
+        let mut violations = self.violations.lock().unwrap_or_else(PoisonError::into_inner);
+        if violations.len() < MAX_VIOLATIONS {
+            violations.push(violation);
+        }
+    }
+
+    /// Checks a request and its response, if there is one, against the spec.
+    pub(crate) fn check(
+        &self,
+        operation: &'static Operation,
+        request: &Request<Bytes>,
+        response: Option<&Response<Bytes>>,
+    ) {
+        let mut violations = check_request(operation, request);
+        let checked = response.filter(|response| response.extensions().get::<SkipSpecCheck>().is_none());
+        if let Some(response) = checked {
+            violations.extend(check_response(operation, response));
+        }
+        for violation in violations {
+            self.add(violation);
+        }
+    }
+}
+
+impl fmt::Debug for ViolationLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ViolationLog").finish_non_exhaustive()
+    }
+}
