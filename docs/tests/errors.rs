@@ -91,7 +91,7 @@ async fn found(what: &str, class: RetryClass) -> Vec<&'static str> {
     }
     let on = || Fault::on(of(class)).every_call();
     let faults: Vec<Fault> = if what == "the answer is lost, or does not come in time" {
-        vec![on().reset(), on().silence()]
+        vec![on().reset(), on().hang()]
     } else {
         statuses(what).map(|status| on().respond(status)).collect()
     };

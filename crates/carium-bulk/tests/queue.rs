@@ -170,7 +170,7 @@ async fn another_target_is_refused(place: RowLocation) {
     let refused = place.try_open(Target::for_client(fake.client())).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Conflict);
     assert!(refused.to_string().contains("another base URL"), "{refused}");
-    let refused = place.try_open(Target::sandbox(fake.new_organization())).await.unwrap_err();
+    let refused = place.try_open(Target::sandbox(fake.add_organization())).await.unwrap_err();
     assert!(refused.to_string().contains("another organization"), "{refused}");
     place.open(&fake).await;
 }

@@ -156,7 +156,7 @@ fn appointment(fake: &FakeCarium) -> Result<NewAppointment, BenchError> {
     let appointment = fake
         .client()
         .new_appointment()
-        .patient(fake.new_individual())
+        .patient(fake.add_individual())
         .practitioner(fake.practitioner("Dr. Quill"))
         .status(fake.appointment_status("Scheduled"))
         .appointment_type(fake.appointment_type("Video visit"))

@@ -57,7 +57,7 @@
 //!     }
 //!
 //!     fn groups(&self) -> [IndividualGroupId; 2] {
-//!         [self.fake.new_group(), self.fake.new_group()]
+//!         [self.fake.add_group(), self.fake.add_group()]
 //!     }
 //! }
 //!

@@ -119,7 +119,7 @@ impl FakeCarium {
     }
 
     /// Adds another organization and returns its ID.
-    pub fn new_organization(&self) -> OrganizationId {
+    pub fn add_organization(&self) -> OrganizationId {
         self.add(|state, id| {
             state.organizations.insert(OrganizationId(id));
             OrganizationId(id)
@@ -127,7 +127,7 @@ impl FakeCarium {
     }
 
     /// Adds a group that patients can belong to and returns its ID.
-    pub fn new_group(&self) -> IndividualGroupId {
+    pub fn add_group(&self) -> IndividualGroupId {
         self.add(|state, id| {
             state.groups.insert(IndividualGroupId(id));
             IndividualGroupId(id)
@@ -135,7 +135,7 @@ impl FakeCarium {
     }
 
     /// Adds a patient without any data and returns its ID, for tests of appointments and documents.
-    pub fn new_individual(&self) -> IndividualId {
+    pub fn add_individual(&self) -> IndividualId {
         self.add(|state, id| {
             state.individuals.insert(IndividualId(id));
             IndividualId(id)
@@ -213,7 +213,7 @@ impl FakeCarium {
     }
 
     /// Returns another account, which signs in with a username, a password and one-time codes.
-    pub fn account_with_codes(&self) -> FakeAccount {
+    pub fn account_with_totp(&self) -> FakeAccount {
         FakeAccount::with_totp()
     }
 

@@ -2,7 +2,7 @@
 //!
 //! The fake deserializes requests with the generated types, so it cannot detect mistakes of the code generator. This
 //! module checks the requests of clients and the responses of the sandbox against the schemas of the spec itself. The
-//! spec is loaded from `generated/contract.json`, which contains its schemas as JSON Schema.
+//! spec is loaded from `generated/spec.json`, which contains its schemas as JSON Schema.
 
 mod schema;
 mod violation;
@@ -36,7 +36,6 @@ struct OperationSpec {
     parameters: Vec<ParameterSpec>,
     request: Option<RequestBodySpec>,
     /// By status as the spec writes it, such as `200` or `2XX`.
-    #[serde(rename = "answers")]
     responses: BTreeMap<String, MediaTypes>,
 }
 
@@ -63,7 +62,7 @@ impl ApiSpec {
         struct SpecFile {
             operations: BTreeMap<String, OperationSpec>,
         }
-        const TEXT: &str = include_str!("generated/contract.json");
+        const TEXT: &str = include_str!("generated/spec.json");
         const REASON: &str = "the file is generated, and every test of the sandbox reads it";
         let SpecFile { operations } = serde_json::from_str(TEXT).expect(REASON);
         let schemas = Schemas::new(serde_json::from_str(TEXT).expect(REASON));
@@ -148,7 +147,7 @@ impl Checker {
                     }
                 }
                 Some((status, media_types)) => {
-                    let pointer = format!("{}/answers/{status}", self.pointer);
+                    let pointer = format!("{}/responses/{status}", self.pointer);
                     self.body(media_types, &pointer, response.headers(), response.body());
                 }
             }

@@ -19,7 +19,7 @@ fn code(account: FakeAccount, step_offset: i64) -> String {
 
 /// Signs in and returns the status and the error code of the response.
 async fn login(sandbox: &Sandbox, code: Option<&str>) -> (u16, Option<String>) {
-    let account = sandbox.fake().account_with_codes();
+    let account = sandbox.fake().account_with_totp();
     let mut body = json!({"username": account.username, "password": account.password});
     if let Some(code) = code {
         body["totp-code"] = code.into();
@@ -35,7 +35,7 @@ async fn login(sandbox: &Sandbox, code: Option<&str>) -> (u16, Option<String>) {
 #[tokio::test]
 async fn code_can_be_used_once() {
     let sandbox = Sandbox::start().await.unwrap();
-    let account = sandbox.fake().account_with_codes();
+    let account = sandbox.fake().account_with_totp();
     let rejected = |code: &str| (401, Some(code.to_owned()));
     assert_eq!(login(&sandbox, None).await, rejected("one-time-code-required"));
     let now = code(account, 0);
@@ -48,7 +48,7 @@ async fn code_can_be_used_once() {
 #[tokio::test]
 async fn client_generates_one_time_codes() {
     let sandbox = Sandbox::start().await.unwrap();
-    for account in [sandbox.fake().account(), sandbox.fake().account_with_codes()] {
+    for account in [sandbox.fake().account(), sandbox.fake().account_with_totp()] {
         let client =
             Carium::builder().base_url(sandbox.url()).credentials(account.credentials().unwrap()).build();
         let statuses = client.unwrap().appointments().statuses(ListOptions::default());
@@ -63,6 +63,6 @@ async fn client_generates_one_time_codes() {
 
 #[test]
 fn debug_of_account_shows_only_the_username() {
-    let printed = format!("{:?}", carium_mock::FakeCarium::new().account_with_codes());
+    let printed = format!("{:?}", carium_mock::FakeCarium::new().account_with_totp());
     assert_eq!(printed, "FakeAccount { username: \"username-with-code\", .. }");
 }

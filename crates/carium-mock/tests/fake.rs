@@ -66,7 +66,7 @@ async fn usernames_are_unique_but_phone_numbers_are_not() {
         status_and_fields(&create(unknown_group).await.unwrap_err()),
         (Some(422), vec!["individual-group-ids"])
     );
-    create(patient(&fake).email("c@example.com").groups([fake.new_group()])).await.unwrap();
+    create(patient(&fake).email("c@example.com").groups([fake.add_group()])).await.unwrap();
     assert_eq!(fake.patients().len(), 3);
 }
 
@@ -101,7 +101,7 @@ fn appointment(fake: &FakeCarium, patient: IndividualId) -> NewAppointment {
 #[tokio::test]
 async fn creates_reads_updates_and_deletes_appointment() {
     let fake = FakeCarium::new();
-    let patient = fake.new_individual();
+    let patient = fake.add_individual();
     let id = carium::Appointments::create(&fake, appointment(&fake, patient)).await.unwrap();
     let read = fake.get(id).await.unwrap();
     assert_eq!((read.patient, read.location.as_deref()), (Some(patient), Some("Room 4")));
@@ -144,7 +144,7 @@ fn document(fake: &FakeCarium, patient: IndividualId, name: &str) -> NewDocument
 #[tokio::test]
 async fn document_can_be_downloaded_after_upload_and_processing() {
     let fake = FakeCarium::new();
-    let patient = fake.new_individual();
+    let patient = fake.add_individual();
     let created = carium::Documents::create(&fake, document(&fake, patient, "empty")).await.unwrap();
     assert_eq!(fake.process(created.id).await.unwrap_err().kind(), ErrorKind::Conflict);
     assert_eq!(fake.download_info(created.id).await.unwrap_err().kind(), ErrorKind::Conflict);
@@ -163,7 +163,7 @@ async fn document_can_be_downloaded_after_upload_and_processing() {
     assert!(written == content);
     let list = async |query: DocumentQuery| fake.list(query).try_collect::<Vec<_>>().await;
     assert_eq!(list(DocumentQuery::default()).await.unwrap().len(), 2);
-    assert_eq!(list(DocumentQuery::default().patient(fake.new_individual())).await.unwrap().len(), 0);
+    assert_eq!(list(DocumentQuery::default().patient(fake.add_individual())).await.unwrap().len(), 0);
     let letters = list(DocumentQuery::default().patient(patient).filter("name", "letter")).await.unwrap();
     assert_eq!((letters.len(), letters[0].file_name.as_deref()), (1, Some("letter.pdf")));
     let error = list(DocumentQuery::default().filter("color", "red")).await.unwrap_err();
@@ -173,7 +173,7 @@ async fn document_can_be_downloaded_after_upload_and_processing() {
 #[tokio::test(start_paused = true)]
 async fn presigned_forms_urls_and_tokens_expire() {
     let fake = FakeCarium::new();
-    let patient = fake.new_individual();
+    let patient = fake.add_individual();
     let receipt = fake
         .client()
         .uploads()
@@ -219,7 +219,7 @@ async fn sign_ins_do_not_affect_ids() {
             fake.revoke_tokens();
             fake.practitioners(ListOptions::default()).try_collect::<Vec<_>>().await.unwrap();
         }
-        fake.new_individual()
+        fake.add_individual()
     };
     assert_eq!(ids(0).await, ids(3).await);
 }
@@ -228,7 +228,7 @@ async fn sign_ins_do_not_affect_ids() {
 async fn ids_depend_only_on_the_seed() {
     let ids = |seed| {
         let fake = FakeCarium::with_seed(seed);
-        (fake.organization(), fake.practitioner("Dr. Quill"), fake.new_individual())
+        (fake.organization(), fake.practitioner("Dr. Quill"), fake.add_individual())
     };
     assert_eq!(ids(1), ids(1));
     assert_ne!(ids(1), ids(2));

@@ -10,7 +10,7 @@ use carium_mock::FakeCarium;
 
 fn appointment(fake: &FakeCarium) -> NewAppointment {
     let time = |text: &str| text.parse().unwrap();
-    let appointment = fake.client().new_appointment().patient(fake.new_individual());
+    let appointment = fake.client().new_appointment().patient(fake.add_individual());
     appointment
         .practitioner(fake.practitioner("Dr. Quill"))
         .status(fake.appointment_status("Scheduled"))

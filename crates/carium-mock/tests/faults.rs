@@ -58,8 +58,8 @@ async fn api_calls_fail_with_each_fault() {
         (on().lose_response(), Some((Unavailable, None, true)), true),
         (on().truncate(), Some((Unavailable, None, true)), true),
         (on().corrupt(), Some((Undecodable, Some(201), true)), true),
-        (on().silence(), Some((TimedOut, None, true)), false),
-        (on().after_applying().silence(), Some((TimedOut, None, true)), true),
+        (on().hang(), Some((TimedOut, None, true)), false),
+        (on().after_applying().hang(), Some((TimedOut, None, true)), true),
         (on().revoke_token(), None, true),
         (on().call(2).respond(503), None, true),
     ];
@@ -165,18 +165,18 @@ async fn get(fake: &FakeCarium, fault: &Fault, content: &[u8]) -> Result<(), Err
 }
 
 fn document(fake: &FakeCarium) -> carium::documents::NewDocument {
-    let document = fake.client().new_document().patient(fake.new_individual());
+    let document = fake.client().new_document().patient(fake.add_individual());
     document.class(fake.document_class("Letter")).name("Letter").file_name("letter.pdf").build().unwrap()
 }
 
 #[tokio::test(start_paused = true)]
 async fn hanging_transfers_time_out() {
     let fake = FakeCarium::new();
-    for fault in [Fault::on_upload().silence(), Fault::on_upload().after_applying().silence()] {
+    for fault in [Fault::on_upload().hang(), Fault::on_upload().after_applying().hang()] {
         let (_, result) = post(&fake, &fault, b"x").await;
         assert_eq!(result.unwrap_err().kind(), ErrorKind::TimedOut);
     }
-    assert_eq!(get(&fake, &Fault::on_download().silence(), b"x").await, Err(ErrorKind::TimedOut));
+    assert_eq!(get(&fake, &Fault::on_download().hang(), b"x").await, Err(ErrorKind::TimedOut));
 }
 
 #[tokio::test]

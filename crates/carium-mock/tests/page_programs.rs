@@ -76,7 +76,7 @@ async fn example_programs_of_the_vendor_run_against_the_sandbox() {
     }
     // All requests of the programs conform to the spec.
     assert_eq!(sandbox.violations(), []);
-    assert!(sandbox.object_store().calls().iter().all(|call| !call.authorization));
+    assert!(sandbox.object_store().calls().iter().all(|call| !call.has_authorization));
 }
 
 /// The programs in a temporary directory, configured for a sandbox.

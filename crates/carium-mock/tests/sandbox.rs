@@ -39,7 +39,7 @@ async fn creates_and_invites_patient_and_uploads_document() {
     let listed: Vec<_> =
         carium.documents().list(DocumentQuery::default().patient(id)).try_collect().await.unwrap();
     assert_eq!(listed.len(), 1);
-    assert!(sandbox.object_store().calls().iter().all(|call| !call.authorization));
+    assert!(sandbox.object_store().calls().iter().all(|call| !call.has_authorization));
 }
 
 #[tokio::test]

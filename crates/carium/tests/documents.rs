@@ -65,9 +65,9 @@ async fn uploads_lists_and_downloads_documents_of_any_size() {
         assert!(std::fs::read(target.path().join("letter.pdf")).unwrap() == content);
     }
     for call in fixture.store.calls() {
-        assert!(!call.authorization && call.transfer_encoding.is_none(), "{call:?}");
+        assert!(!call.has_authorization && call.transfer_encoding.is_none(), "{call:?}");
         if call.method == Method::POST {
-            assert!(call.content_length.is_some_and(|length| length == call.body_read), "{call:?}");
+            assert!(call.content_length.is_some_and(|length| length == call.body_bytes_read), "{call:?}");
         }
     }
 }
@@ -77,9 +77,9 @@ async fn uploads_lists_and_downloads_documents_of_any_size() {
 async fn upload_recovers_from_object_store_faults() {
     let mut table: Vec<_> = chunk_boundaries()
         .flat_map(|offset| [offset.saturating_sub(1), offset, offset + 1])
-        .flat_map(|offset| [StoreFault::ResetAfter(offset), StoreFault::StallAfter(offset)])
+        .flat_map(|offset| [StoreFault::ResetAfter(offset), StoreFault::HangAfter(offset)])
         .collect();
-    table.push(StoreFault::LostResponse);
+    table.push(StoreFault::LoseResponse);
     table.extend(
         [(500, "InternalError"), (503, "SlowDown"), (400, "RequestTimeout"), (429, "TooManyRequests")]
             .map(|(status, code)| StoreFault::error(status, code, "canary")),
@@ -162,14 +162,14 @@ async fn download_recovers_from_object_store_faults() {
     let changed_content: Bytes = CONTENT.iter().map(|byte| !byte).collect();
     let mut table: Vec<_> = chunk_boundaries()
         .flat_map(|offset| [offset.saturating_sub(1), offset, offset + 1])
-        .flat_map(|offset| [StoreFault::ResetAfter(offset), StoreFault::StallAfter(offset)])
+        .flat_map(|offset| [StoreFault::ResetAfter(offset), StoreFault::HangAfter(offset)])
         .map(|fault| (fault, None))
         .collect();
     table.extend([(500, "InternalError"), (503, "SlowDown"), (403, "AccessDenied")].map(|(status, code)| {
         (StoreFault::ResetAfter(CHUNK), Some(StoreFault::error(status, code, "canary")))
     }));
     table.push((StoreFault::ResetAfter(CHUNK), Some(StoreFault::IgnoreRange)));
-    let changed = StoreFault::Changed(Object::new(changed_content.clone()));
+    let changed = StoreFault::ReplaceObject(Object::new(changed_content.clone()));
     table.push((StoreFault::ResetAfter(CHUNK), Some(changed)));
     for (first, second) in table {
         let label = format!("{first:?} {second:?}");
@@ -177,7 +177,7 @@ async fn download_recovers_from_object_store_faults() {
         let carium = fixture.client();
         let id = fixture.add_document(Object::new(CONTENT.clone()).with_file_name("../Überweisung.pdf"));
         let expected =
-            if matches!(second, Some(StoreFault::Changed(_))) { &changed_content } else { &*CONTENT };
+            if matches!(second, Some(StoreFault::ReplaceObject(_))) { &changed_content } else { &*CONTENT };
         fixture.store.set_faults(move |_, earlier_requests| match earlier_requests {
             0 => Some(first.clone()),
             1 => second.clone(),
@@ -201,7 +201,7 @@ async fn requests_a_new_url_after_expiry_and_continues_with_a_range() {
     fixture.presigns.lock().unwrap().valid_for = vec![Duration::from_secs(1), Duration::from_hours(1)];
     fixture
         .store
-        .set_faults(|_, earlier_requests| (earlier_requests == 0).then_some(StoreFault::StallAfter(CHUNK)));
+        .set_faults(|_, earlier_requests| (earlier_requests == 0).then_some(StoreFault::HangAfter(CHUNK)));
     let carium = fixture.builder().transfer_idle_timeout(Duration::from_millis(2100)).build().unwrap();
     let mut written = Vec::new();
     carium.downloads().to_writer(id, &mut written).await.unwrap();

@@ -18,8 +18,8 @@ fn faults() -> Vec<Option<StoreFault>> {
     vec![
         None,
         Some(StoreFault::ResetAfter(70_000)),
-        Some(StoreFault::StallAfter(70_000)),
-        Some(StoreFault::LostResponse),
+        Some(StoreFault::HangAfter(70_000)),
+        Some(StoreFault::LoseResponse),
         Some(StoreFault::Corrupt),
         Some(StoreFault::IgnoreRange),
         Some(StoreFault::error(403, "AccessDenied", "canary: Policy expired.")),

@@ -277,7 +277,7 @@ async fn sends_nothing_for_a_row_with_unknown_names() {
 
     // IDs need no lookup, and names of another organization are not looked up.
     let request = parse_request(&full_row(&harness.fake));
-    let other_organization = onboarding.clone().lookup_organization(harness.fake.new_organization());
+    let other_organization = onboarding.clone().lookup_organization(harness.fake.add_organization());
     let error = other_organization.run(&RowKey::new("row"), &request).await.unwrap_err();
     assert_eq!(error.problems().len(), 5);
     let no_organization = onboarding.clone().lookup_organization(None);

@@ -34,7 +34,7 @@ impl PatientsFixture for Subject {
     }
 
     fn groups(&self) -> [IndividualGroupId; 2] {
-        [self.fake.new_group(), self.fake.new_group()]
+        [self.fake.add_group(), self.fake.add_group()]
     }
 }
 

@@ -128,7 +128,7 @@ fn texts(pattern: &Pat, found: &mut Found) {
 /// The operations that have a way to the service over HTTP, and a contract that their requests are held against.
 fn sandbox(root: &Path, operations: &[Known], fake: &Found) -> Result<Found, String> {
     let routed = rows_named(root, "crates/carium-mock/src/sandbox/route.rs", operations)?;
-    let path = "crates/carium-mock/src/generated/contract.json";
+    let path = "crates/carium-mock/src/generated/spec.json";
     let contract: Value = serde_json::from_str(&source::text(root, path)?)
         .map_err(|error| format!("{path} is not JSON: {error}"))?;
     let has_contract = |id: &str| contract.get("operations").is_some_and(|it| it.get(id).is_some());

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::Output;
 use crate::spec::{Operation, Spec, members, translate};
 
-/// Returns `{operations: {ID: {parameters, request, answers}}, components: {schemas}}`. The file has no header, because
+/// Returns `{operations: {ID: {parameters, request, responses}}, components: {schemas}}`. The file has no header, because
 /// JSON has no comments.
 pub(super) fn output(spec: &Spec) -> Output {
     let operations: Map<_, _> = spec
@@ -20,7 +20,7 @@ pub(super) fn output(spec: &Spec) -> Output {
         spec.schemas().map(|(name, schema)| (name.to_owned(), validation_only(&translate(schema)))).collect();
     let contract = json!({ "operations": operations, "components": { "schemas": schemas } });
     Output {
-        path: "crates/carium-mock/src/generated/contract.json".to_owned(),
+        path: "crates/carium-mock/src/generated/spec.json".to_owned(),
         text: format!("{contract:#}\n"),
     }
 }
@@ -44,7 +44,7 @@ fn describe(spec: &Spec, operation: &Operation<'_>) -> Value {
         .responses()
         .map(|(status, _, response)| (status.to_owned(), content(spec.resolve(response))))
         .collect();
-    json!({ "parameters": parameters, "request": request, "answers": responses })
+    json!({ "parameters": parameters, "request": request, "responses": responses })
 }
 
 fn is_true(value: Option<&Value>) -> bool {

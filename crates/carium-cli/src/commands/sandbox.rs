@@ -84,7 +84,7 @@ fn read_plan(path: &std::path::Path) -> Result<FaultPlan, CliError> {
 /// What a person needs to use it.
 async fn known(sandbox: &Sandbox) -> Result<String, CliError> {
     let (fake, client) = (sandbox.fake(), sandbox.client());
-    let (plain, coded) = (fake.account(), fake.account_with_codes());
+    let (plain, coded) = (fake.account(), fake.account_with_totp());
     let mut lines = vec![
         "accounts:".to_owned(),
         format!("  {} with {}", plain.username, plain.password),

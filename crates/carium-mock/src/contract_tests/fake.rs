@@ -28,7 +28,7 @@ macro_rules! subject {
             }
 
             fn groups(&self) -> [IndividualGroupId; 2] {
-                [$fake(self).new_group(), $fake(self).new_group()]
+                [$fake(self).add_group(), $fake(self).add_group()]
             }
         }
 
@@ -53,7 +53,7 @@ macro_rules! subject {
             }
 
             fn individual(&self) -> IndividualId {
-                $fake(self).new_individual()
+                $fake(self).add_individual()
             }
 
             fn two_practitioners(&self) -> [PractitionerId; 2] {
@@ -79,7 +79,7 @@ macro_rules! subject {
             }
 
             fn two_individuals(&self) -> [IndividualId; 2] {
-                [$fake(self).new_individual(), $fake(self).new_individual()]
+                [$fake(self).add_individual(), $fake(self).add_individual()]
             }
 
             fn two_classes(&self) -> [DocumentClassId; 2] {
@@ -87,7 +87,7 @@ macro_rules! subject {
             }
 
             fn other_organization(&self) -> Option<OrganizationId> {
-                Some($fake(self).new_organization())
+                Some($fake(self).add_organization())
             }
 
             fn filter_by_name(&self) -> Option<&str> {

@@ -119,7 +119,7 @@ impl<T, M> FaultBuilder<T, M> {
     ///
     /// The transfers of the fake fail with a timeout after one minute, which is the client's default
     /// `transfer_idle_timeout`.
-    pub fn silence(self) -> Fault {
+    pub fn hang(self) -> Fault {
         self.build(FaultKind::Hang)
     }
 

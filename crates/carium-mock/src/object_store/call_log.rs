@@ -20,7 +20,7 @@ pub struct StoreCall {
     /// field has been read.
     pub key: Option<String>,
     /// Whether the request had an `Authorization` header.
-    pub authorization: bool,
+    pub has_authorization: bool,
     /// The `Range` header.
     pub range: Option<String>,
     /// The `If-Range` header.
@@ -34,7 +34,7 @@ pub struct StoreCall {
     /// The names of the form fields that have been read, in order.
     pub fields: Vec<String>,
     /// The number of bytes of the request body that were read before the response was sent.
-    pub body_read: u64,
+    pub body_bytes_read: u64,
     /// The status of the response, or `None` if no response has been sent.
     pub status: Option<u16>,
 }
@@ -46,14 +46,14 @@ impl StoreCall {
         Self {
             method,
             key,
-            authorization: headers.contains_key(AUTHORIZATION),
+            has_authorization: headers.contains_key(AUTHORIZATION),
             range: text(RANGE),
             if_range: text(IF_RANGE),
             content_type: text(CONTENT_TYPE),
             content_length: text(CONTENT_LENGTH).and_then(|length| length.parse().ok()),
             transfer_encoding: text(TRANSFER_ENCODING),
             fields: Vec::new(),
-            body_read: 0,
+            body_bytes_read: 0,
             status: None,
         }
     }

@@ -20,9 +20,9 @@ pub enum StoreFault {
     ResetAfter(u64),
     /// Stops reading and writing after the same number of bytes as [`ResetAfter`](Self::ResetAfter), and keeps the
     /// connection open.
-    StallAfter(u64),
+    HangAfter(u64),
     /// Handles the call, storing a valid upload, and closes the connection without a response.
-    LostResponse,
+    LoseResponse,
     /// Handles the call, storing a valid upload, and sends this response.
     ApplyThenRespond(StoreResponse),
     /// Handles the call, storing a valid upload, sends no response, and keeps the connection open.
@@ -35,7 +35,7 @@ pub enum StoreFault {
     /// Flips one bit in the middle of the response body of a download. Its headers do not change.
     Corrupt,
     /// Replaces the object before a download, including its ETag.
-    Changed(Object),
+    ReplaceObject(Object),
 }
 
 impl StoreFault {

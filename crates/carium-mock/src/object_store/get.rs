@@ -49,7 +49,7 @@ fn try_get(
         Resource::UnknownBucket => return Err(S3Error::no_such_bucket()),
     };
     authorize(store, key, head)?;
-    if let Some(StoreFault::Changed(object)) = fault {
+    if let Some(StoreFault::ReplaceObject(object)) = fault {
         store.put(key.clone(), object.clone());
     }
     let object = store.object(key).ok_or_else(|| {

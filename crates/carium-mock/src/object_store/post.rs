@@ -34,7 +34,7 @@ pub(super) async fn post(
 ) -> Result<BufferedResponse, ConnectionClosed> {
     let (head, body) = request.into_parts();
     let max_bytes = match fault {
-        Some(StoreFault::ResetAfter(bytes) | StoreFault::StallAfter(bytes)) => bytes,
+        Some(StoreFault::ResetAfter(bytes) | StoreFault::HangAfter(bytes)) => bytes,
         _ => u64::MAX,
     };
     let mut body = UploadBody::new(body, max_bytes, entry.clone());
@@ -49,7 +49,7 @@ pub(super) async fn post(
             body.read_rest().await;
             return Err(ConnectionClosed);
         }
-        Some(StoreFault::StallAfter(_)) => {
+        Some(StoreFault::HangAfter(_)) => {
             body.read_rest().await;
             return std::future::pending().await;
         }
@@ -58,7 +58,7 @@ pub(super) async fn post(
             return Ok(finish(response.into(), body));
         }
         Some(
-            fault @ (StoreFault::LostResponse | StoreFault::ApplyThenRespond(_) | StoreFault::ApplyThenHang),
+            fault @ (StoreFault::LoseResponse | StoreFault::ApplyThenRespond(_) | StoreFault::ApplyThenHang),
         ) => {
             body.read_rest().await;
             if let Ok(upload) = result {
@@ -72,7 +72,7 @@ pub(super) async fn post(
         }
         None
         | Some(
-            StoreFault::IgnoreRange | StoreFault::Corrupt | StoreFault::Changed(_) | StoreFault::Truncate,
+            StoreFault::IgnoreRange | StoreFault::Corrupt | StoreFault::ReplaceObject(_) | StoreFault::Truncate,
         ) => {}
     }
     match result {

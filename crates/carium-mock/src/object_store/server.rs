@@ -129,7 +129,7 @@ async fn serve(
             let (head, _) = request.into_parts();
             let response = get(store, &resource, &head, fault.as_ref());
             match fault {
-                Some(StoreFault::LostResponse) => return Err(ConnectionClosed),
+                Some(StoreFault::LoseResponse) => return Err(ConnectionClosed),
                 Some(StoreFault::Respond(injected) | StoreFault::ApplyThenRespond(injected)) => {
                     (injected.into(), BodyEnd::Complete)
                 }
@@ -139,7 +139,7 @@ async fn serve(
                     (response, BodyEnd::Cut(half, cut))
                 }
                 Some(StoreFault::ResetAfter(bytes)) => (response, BodyEnd::Cut(bytes, cut)),
-                Some(StoreFault::StallAfter(bytes)) => (response, BodyEnd::Hang(bytes)),
+                Some(StoreFault::HangAfter(bytes)) => (response, BodyEnd::Hang(bytes)),
                 _ => (response, BodyEnd::Complete),
             }
         }

@@ -116,7 +116,7 @@ impl BodyReader {
             chunk.truncate(limit);
             self.bytes_read += chunk.len() as u64;
             if let Some(entry) = &self.entry {
-                entry.update(|call| call.body_read = self.bytes_read);
+                entry.update(|call| call.body_bytes_read = self.bytes_read);
             }
             return Poll::Ready(Some(Ok(chunk)));
         }

@@ -28,9 +28,9 @@ fn to_store_fault(fault: Fault) -> StoreFault {
         (FaultKind::Reset { after: None }, FaultTiming::Before) if fault.target == FaultTarget::Upload => {
             StoreFault::ResetAfter(u64::MAX)
         }
-        (FaultKind::Reset { after: None }, _) => StoreFault::LostResponse,
+        (FaultKind::Reset { after: None }, _) => StoreFault::LoseResponse,
         (FaultKind::Hang, FaultTiming::Before) if fault.target == FaultTarget::Upload => {
-            StoreFault::StallAfter(u64::MAX)
+            StoreFault::HangAfter(u64::MAX)
         }
         (FaultKind::Hang, _) => StoreFault::ApplyThenHang,
         (FaultKind::Truncate, _) => StoreFault::Truncate,

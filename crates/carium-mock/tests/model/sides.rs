@@ -86,7 +86,7 @@ impl Side {
             fake.practitioner(&format!("Dr. {number}"));
         }
         fake.practitioner("Dr. Quill");
-        let group = fake.new_group();
+        let group = fake.add_group();
         Self {
             fake,
             client,

@@ -31,7 +31,7 @@ async fn fault_function_receives_call_and_its_index_per_method() {
         assert_eq!(send(client().get(&link)).await.status, status);
         assert_eq!(upload(&store, "content 1").send().await.status, 204);
     }
-    store.set_faults(|_, _| Some(StoreFault::LostResponse));
+    store.set_faults(|_, _| Some(StoreFault::LoseResponse));
     store.clear_faults();
     assert_eq!(send(client().get(&link)).await.status, 200);
 }
@@ -48,7 +48,7 @@ async fn respond_fault_replaces_response_and_stores_nothing() {
         assert_eq!(response.header("retry-after"), Some("7"));
     }
     let call = &store.calls()[0];
-    assert_eq!((call.body_read, call.status), (upload.body().len() as u64, Some(500)));
+    assert_eq!((call.body_bytes_read, call.status), (upload.body().len() as u64, Some(500)));
     assert_eq!(call.key.as_deref(), Some("a/1"));
     assert_eq!(store.keys(), Vec::<String>::new());
 
@@ -67,7 +67,7 @@ async fn response_can_be_sent_before_the_body_is_read() {
     // The store continues reading, so a client that sends its whole body first also receives the response.
     stream.write_all(&upload.body()).await.unwrap();
     assert_eq!(read_until_quiet(&mut stream, usize::MAX).await, (Vec::new(), true));
-    assert_eq!((store.calls()[0].body_read, store.calls()[0].status), (0, Some(503)));
+    assert_eq!((store.calls()[0].body_bytes_read, store.calls()[0].status), (0, Some(503)));
     assert_eq!(upload.send().await.status, 503);
     assert_eq!(store.keys(), Vec::<String>::new());
 }
@@ -79,7 +79,7 @@ async fn reset_after_closes_upload_at_exact_byte() {
         let store = store_with_fault(StoreFault::ResetAfter(limit)).await;
         assert!(try_send(upload(&store, varied_bytes(1_000_000)).request()).await.is_err());
         let call = &store.calls()[0];
-        assert_eq!((call.body_read, call.status), (read, None), "{limit}");
+        assert_eq!((call.body_bytes_read, call.status), (read, None), "{limit}");
         assert_eq!(store.keys(), Vec::<String>::new());
     }
     // The same applies to an upload that is rejected before the limit is reached.
@@ -87,23 +87,23 @@ async fn reset_after_closes_upload_at_exact_byte() {
     let mut upload = upload(&store, varied_bytes(1_000_000));
     upload.drop_field("policy");
     assert!(try_send(upload.request()).await.is_err());
-    assert_eq!(store.calls()[0].body_read, 500_000);
+    assert_eq!(store.calls()[0].body_bytes_read, 500_000);
 }
 
 #[tokio::test]
 async fn stall_after_stops_reading_upload_at_exact_byte() {
-    let store = store_with_fault(StoreFault::StallAfter(5000)).await;
+    let store = store_with_fault(StoreFault::HangAfter(5000)).await;
     let upload = upload(&store, varied_bytes(10_000));
     let mut stream = connect(&store, [upload.head().into_bytes(), upload.body()].concat()).await;
-    wait_until(|| store.calls().first().is_some_and(|call| call.body_read == 5000)).await;
+    wait_until(|| store.calls().first().is_some_and(|call| call.body_bytes_read == 5000)).await;
     assert_eq!(read_until_quiet(&mut stream, 0).await, (Vec::new(), false));
-    assert_eq!((store.calls()[0].body_read, store.calls()[0].status), (5000, None));
+    assert_eq!((store.calls()[0].body_bytes_read, store.calls()[0].status), (5000, None));
     assert_eq!(store.keys(), Vec::<String>::new());
 }
 
 #[tokio::test]
 async fn lost_response_fault_stores_valid_uploads_only() {
-    let store = store_with_fault(StoreFault::LostResponse).await;
+    let store = store_with_fault(StoreFault::LoseResponse).await;
     let mut upload = upload(&store, "content 1");
     assert!(try_send(upload.request()).await.is_err());
     assert_eq!(store.object("a/1").unwrap().content(), "content 1");
@@ -122,7 +122,7 @@ async fn reset_and_stall_end_download_at_exact_byte() {
     for (limit, is_reset) in
         [(0, true), (1, true), (65_536, true), (3_000_001, true), (0, false), (3_000_001, false)]
     {
-        let fault = if is_reset { StoreFault::ResetAfter(limit) } else { StoreFault::StallAfter(limit) };
+        let fault = if is_reset { StoreFault::ResetAfter(limit) } else { StoreFault::HangAfter(limit) };
         let store = store_with_fault(fault).await;
         store.put("a/1", content.clone());
         let link = store.presign_get("a/1", HOUR);
@@ -186,7 +186,7 @@ async fn changed_replaces_object_before_download() {
     store.put("a/1", "content 1");
     let link = store.presign_get("a/1", HOUR);
     let etag = store.object("a/1").unwrap().etag().to_owned();
-    store.set_faults(|_, nth| (nth == 1).then(|| StoreFault::Changed(Object::new("content 2, longer"))));
+    store.set_faults(|_, nth| (nth == 1).then(|| StoreFault::ReplaceObject(Object::new("content 2, longer"))));
     for body in ["tent 1", "content 2, longer", "content 2, longer"] {
         let request = client().get(&link).header("range", "bytes=3-").header("if-range", &etag);
         assert_eq!(send(request).await.text(), body);
@@ -196,7 +196,7 @@ async fn changed_replaces_object_before_download() {
 
 #[tokio::test]
 async fn download_faults_do_not_affect_uploads() {
-    for fault in [StoreFault::Corrupt, StoreFault::IgnoreRange, StoreFault::Changed(Object::new("other"))] {
+    for fault in [StoreFault::Corrupt, StoreFault::IgnoreRange, StoreFault::ReplaceObject(Object::new("other"))] {
         let store = store_with_fault(fault).await;
         assert_eq!(upload(&store, "content 1").send().await.status, 204);
         assert_eq!(store.object("a/1").unwrap().content(), "content 1");

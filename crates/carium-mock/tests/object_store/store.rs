@@ -47,7 +47,7 @@ async fn debug_output_contains_no_credentials_and_no_content() {
         format!("{object:?}"),
         format!("{store:?}"),
         format!("{:?}", StoreFault::Respond(response)),
-        format!("{:?}", StoreFault::Changed(object.clone())),
+        format!("{:?}", StoreFault::ReplaceObject(object.clone())),
         format!("{:?}", store.calls()),
     ];
     let signature = link.rsplit_once('=').unwrap().1;
