@@ -1,4 +1,5 @@
-//! Tests of the guide's structure: every page is in the summary, every link has a target, and every example is tested.
+//! Tests of the guide's structure: every page is in the summary, every link has a target, and every example is
+//! tested.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 

@@ -6,8 +6,8 @@
 //!
 //! # How to test an implementation
 //!
-//! 1. Write a *fixture*: a type that implements [`Fixture`] and, for each group of test cases that you want to run, the
-//!    fixture trait of the group. The fixture returns your implementation and the IDs of existing data.
+//! 1. Write a *fixture*: a type that implements [`Fixture`] and, for each group of test cases that you want to run,
+//!    the fixture trait of the group. The fixture returns your implementation and the IDs of existing data.
 //! 2. Call [`contract_tests!`](crate::contract_tests!) with the groups and an expression that creates the fixture. It
 //!    generates one `#[tokio::test]` for each test case.
 //! 3. Add `tokio` with the features `macros` and `rt` to the dev-dependencies of your crate.
@@ -85,8 +85,8 @@
 //! # }
 //! ```
 //!
-//! Each test case is also a function in [`cases`] that returns a [`ContractViolation`] instead of panicking, so you can
-//! run the test cases with another test harness.
+//! Each test case is also a function in [`cases`] that returns a [`ContractViolation`] instead of panicking, so you
+//! can run the test cases with another test harness.
 //!
 //! # What is required
 //!
@@ -94,8 +94,8 @@
 //!
 //! - If these leave a detail open, such as the status with which a taken username is rejected, every result that the
 //!   traits allow passes.
-//! - If a service may lack a feature, such as range requests, a method of the fixture says whether it is supported. These
-//!   methods have defaults.
+//! - If a service may lack a feature, such as range requests, a method of the fixture says whether it is supported.
+//!   These methods have defaults.
 //! - One requirement is a decision of this project, because neither source covers it:
 //!   [`Documents::process`](carium::Documents::process) rejects a document without a file.
 //!
@@ -104,8 +104,8 @@
 //! - Usernames and texts are random, so you can run the test cases repeatedly against a service with persistent data.
 //! - The test cases leave the patients, appointments and documents that they create behind. Only the test case for
 //!   deletion deletes an appointment.
-//! - The test cases for lists read with several page sizes. If you can add data to your service, add more than 26 items
-//!   per list, because the default page size is 25.
+//! - The test cases for lists read with several page sizes. If you can add data to your service, add more than 26
+//!   items per list, because the default page size is 25.
 
 mod appointments;
 mod cross_service;
@@ -164,9 +164,10 @@ pub mod cases {
 
 /// Generates a `#[tokio::test]` for each test case of the given groups, in a module with the name of the group.
 ///
-/// The groups are `patients`, `invitations`, `appointments`, `documents`, `transfers` and `cross_service`. If no group
-/// is given, all of them are tested. `fixture` is an expression that is evaluated in each test, may use `.await`, and
-/// returns a value with the fixture traits of the groups. See [`contract_tests`](mod@crate::contract_tests).
+/// The groups are `patients`, `invitations`, `appointments`, `documents`, `transfers` and `cross_service`. If no
+/// group is given, all of them are tested. `fixture` is an expression that is evaluated in each test, may use
+/// `.await`, and returns a value with the fixture traits of the groups. See
+/// [`contract_tests`](mod@crate::contract_tests).
 ///
 /// ```
 /// mod contract {

@@ -40,8 +40,8 @@
 //! # }
 //! ```
 //!
-//! The test fails if the code makes an unexpected call, or does not make an expected one. See [`mockall`] for matching
-//! arguments and counting calls. To return a list, use [`items`].
+//! The test fails if the code makes an unexpected call, or does not make an expected one. See [`mockall`] for
+//! matching arguments and counting calls. To return a list, use [`items`].
 
 use carium::api::async_trait;
 use carium::api::types::{AppointmentId, DocumentReferenceId, IndividualId};
@@ -79,8 +79,8 @@ pub fn items<T: Send + 'static>(items: impl IntoIterator<Item = T>) -> Items<T> 
     stream::iter(items.into_iter().map(Ok)).boxed()
 }
 
-/// Creates the return value of a list method that yields the items and then an error, as if the next page could not be
-/// read.
+/// Creates the return value of a list method that yields the items and then an error, as if the next page could not
+/// be read.
 pub fn items_then_error<T: Send + 'static>(
     first_items: impl IntoIterator<Item = T>,
     error: Error,

@@ -1,12 +1,13 @@
-//! [`proptest`] strategies for the inputs of `carium`: valid inputs, and inputs that are invalid for exactly one reason.
+//! [`proptest`] strategies for the inputs of `carium`: valid inputs, and inputs that are invalid for exactly one
+//! reason.
 //!
 //! Use them to test code that must work for every name, file name or date, and not only for the ones you thought of.
 //!
 //! - **Valid inputs are realistic.** Names come from several scripts and have apostrophes and hyphens, dates include
-//!   leap days, and file names have characters of any script. None of the data belongs to a real person: phones are 555
-//!   numbers, and email addresses are in `example.com` and similar reserved domains.
-//! - **Shrinking ends with plain values**: short, in ASCII, and without optional fields. An unusual value that remains in
-//!   a failing example is the cause of the failure.
+//!   leap days, and file names have characters of any script. None of the data belongs to a real person: phones are
+//!   555 numbers, and email addresses are in `example.com` and similar reserved domains.
+//! - **Shrinking ends with plain values**: short, in ASCII, and without optional fields. An unusual value that
+//!   remains in a failing example is the cause of the failure.
 //! - **Invalid inputs have exactly one defect.** [`Invalid`] names the field and the defect, so a test can check that
 //!   this field is reported.
 //!
@@ -29,8 +30,8 @@
 //! # badge_has_initials();
 //! ```
 //!
-//! The `Debug` output of `carium`'s types hides their values, and so does the output of a failing test. If you need to
-//! see the values, print the JSON of `attributes()`. It contains no real data.
+//! The `Debug` output of `carium`'s types hides their values, and so does the output of a failing test. If you need
+//! to see the values, print the JSON of `attributes()`. It contains no real data.
 //!
 //! The strategies for builders, such as [`new_patient_builder`], let you set fields yourself, for example an existing
 //! organization: `new_patient_builder().prop_map(|builder| builder.organization(id))`.

@@ -12,8 +12,8 @@ pub enum Admission {
     NotInvited(IndividualId),
     /// The patient was created, but it is unknown whether the invitation was sent. Ask the patient.
     InvitationUnknown(IndividualId),
-    /// The username is taken. It may belong to the same person, if the response to an earlier run was lost; in this case
-    /// the person has not been invited yet.
+    /// The username is taken. It may belong to the same person, if the response to an earlier run was lost; in this
+    /// case the person has not been invited yet.
     UsernameTaken,
     /// Nothing was created, because of a temporary error. The next run can retry.
     RetryLater,

@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 }
             }
             Err(invalid) => {
-                writeln!(out, "line {}, column {}: invalid person", invalid.line, invalid.column)?
+                writeln!(out, "line {}, column {}: invalid person", invalid.line, invalid.column)?;
             }
         }
     }

@@ -54,7 +54,8 @@ pub struct InvalidLine {
 
 /// Reads a register. Skips blank lines.
 ///
-/// The error contains only the position of an invalid line, because the messages of `serde_json` can quote its values.
+/// The error contains only the position of an invalid line, because the messages of `serde_json` can quote its
+/// values.
 pub fn read_register(text: &str) -> impl Iterator<Item = Result<Person, InvalidLine>> {
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     lines.map(|(index, line)| {

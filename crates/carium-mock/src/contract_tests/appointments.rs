@@ -243,13 +243,13 @@ fn setting_updates(fixture: &dyn AppointmentsFixture) -> CaseResult<Vec<UpdateSt
         update_step(update().practitioner(practitioner), move |it| it.practitioner = Some(practitioner)),
         update_step(update().status(status), move |it| it.status = Some(status)),
         update_step(update().appointment_type(appointment_type), move |it| {
-            it.appointment_type = Some(appointment_type)
+            it.appointment_type = Some(appointment_type);
         }),
         update_step(update().guest_url(guest), move |it| it.guest_url = text(guest)),
         update_step(update().host_url(host), move |it| it.host_url = text(host)),
         update_step(update().description("Another"), move |it| it.description = text("Another")),
         update_step(update().patient_instruction("Call us"), move |it| {
-            it.patient_instruction = text("Call us")
+            it.patient_instruction = text("Call us");
         }),
         update_step(update().location("Room 5"), move |it| it.location = text("Room 5")),
     ])

@@ -44,7 +44,8 @@ pub trait InvitationsFixture: Fixture {
 
     /// Returns the channels of each invitation that was sent to a username so far, oldest first.
     ///
-    /// Defaults to `None`, which means that sent invitations cannot be observed; the test cases then do not check them.
+    /// Defaults to `None`, which means that sent invitations cannot be observed; the test cases then do not check
+    /// them.
     fn invitations_sent_to(&self, username: &str) -> Option<Vec<Vec<NotificationChannel>>> {
         let _ = username;
         None

@@ -276,8 +276,8 @@ pub(super) async fn rejects_modified_url(fixture: &dyn DocumentsFixture) -> Case
     check_download(fixture, "the file at the original URL", id, b"a letter").await
 }
 
-/// Checks that a range request returns exactly the bytes of the range, or the whole file if the store does not support
-/// ranges.
+/// Checks that a range request returns exactly the bytes of the range, or the whole file if the store does not
+/// support ranges.
 async fn check_range(
     fixture: &dyn DocumentsFixture,
     url: &Secret,

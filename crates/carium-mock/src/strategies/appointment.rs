@@ -25,8 +25,8 @@ pub fn new_appointment_builder() -> impl Strategy<Value = NewAppointmentBuilder>
     fields().prop_map(AppointmentFields::into_builder).boxed()
 }
 
-/// Generates builders of appointments that are invalid for exactly one reason. [`NewAppointmentBuilder::build`] returns
-/// an error that names the field and no other.
+/// Generates builders of appointments that are invalid for exactly one reason. [`NewAppointmentBuilder::build`]
+/// returns an error that names the field and no other.
 ///
 /// A missing time is not among the defects: the start and the end are always set together, so both would be missing.
 ///

@@ -57,8 +57,8 @@ pub fn appointment_update() -> impl Strategy<Value = AppointmentUpdate> + Clone 
         .boxed()
 }
 
-/// Generates updates that are invalid for exactly one reason. [`AppointmentUpdate::check`] returns an error that names
-/// the field and no other.
+/// Generates updates that are invalid for exactly one reason. [`AppointmentUpdate::check`] returns an error that
+/// names the field and no other.
 ///
 /// The empty update, [`AppointmentUpdate::default`], is invalid too, but is not generated because its error names no
 /// field.

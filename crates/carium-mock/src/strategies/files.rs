@@ -30,8 +30,8 @@ const NAMES: &[&str] = &[
     "con",
 ];
 
-/// Generates file names with any characters except path separators and NUL: typical names, unusual names, and names of
-/// the maximum length.
+/// Generates file names with any characters except path separators and NUL: typical names, unusual names, and names
+/// of the maximum length.
 pub fn file_name() -> impl Strategy<Value = String> + Clone {
     let any_characters = matching(r"[^/\\\x00]{1,60}")
         .prop_filter("not a file name", |name| !name.trim().is_empty() && !matches!(&**name, "." | ".."));

@@ -11,7 +11,8 @@ use super::invalid::{Defects, Invalid};
 use super::people::{email, phone};
 use super::strings::one_of;
 
-/// The arguments of [`NewInvitation::new`]. An invitation has no builder, so this type takes its place in [`Invalid`].
+/// The arguments of [`NewInvitation::new`]. An invitation has no builder, so this type takes its place in
+/// [`Invalid`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct InvitationInput {
     /// The username of the user to invite.

@@ -22,8 +22,8 @@ pub fn new_patient_builder() -> impl Strategy<Value = NewPatientBuilder> + Clone
     fields().prop_map(PatientFields::into_builder).boxed()
 }
 
-/// Generates builders of patients that are invalid for exactly one reason. [`NewPatientBuilder::build`] returns an error
-/// that names the field and no other.
+/// Generates builders of patients that are invalid for exactly one reason. [`NewPatientBuilder::build`] returns an
+/// error that names the field and no other.
 ///
 /// | field | defects |
 /// | --- | --- |

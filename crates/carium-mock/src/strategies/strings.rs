@@ -10,8 +10,8 @@ pub(super) fn one_of(strings: &'static [&'static str]) -> impl Strategy<Value = 
 
 /// Generates strings that match a regular expression.
 ///
-/// Parses the expression once. If a `&str` is used as a strategy, `proptest` parses it for each value, which dominates
-/// the run time for expressions with Unicode classes.
+/// Parses the expression once. If a `&str` is used as a strategy, `proptest` parses it for each value, which
+/// dominates the run time for expressions with Unicode classes.
 pub(super) fn matching(pattern: &'static str) -> BoxedStrategy<String> {
     string_regex(pattern).expect("the patterns are constants that the tests of this crate use").boxed()
 }

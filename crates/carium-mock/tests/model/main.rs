@@ -1,8 +1,8 @@
-//! Runs random sequences of client calls against the fake and the sandbox, and checks that both return the same results.
-//! Without faults, the results must also match a small reference model.
+//! Runs random sequences of client calls against the fake and the sandbox, and checks that both return the same
+//! results. Without faults, the results must also match a small reference model.
 //!
-//! With faults, the model makes no predictions, because it does not simulate retries and lost responses. The test then
-//! only checks that the fake and the sandbox agree.
+//! With faults, the model makes no predictions, because it does not simulate retries and lost responses. The test
+//! then only checks that the fake and the sandbox agree.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 

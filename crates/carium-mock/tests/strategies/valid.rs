@@ -114,7 +114,7 @@ fn invitations_are_valid() {
     });
     let channels = |invitation: &NewInvitation| invitation.attributes().notifications.len();
     for_each_value(&strategies::new_invitation(), |invitation| {
-        assert!((1..=2).contains(&channels(&invitation)))
+        assert!((1..=2).contains(&channels(&invitation)));
     });
     check_properties_occur(
         &strategies::new_invitation(),
@@ -156,7 +156,7 @@ fn updates_are_valid() {
         |it: &types::AppointmentChanges| serde_json::to_value(it).unwrap().as_object().unwrap().len() == 1;
     let mut single_changes = 0;
     for_each_value(&strategies::appointment_update(), |update| {
-        single_changes += u32::from(is_single_change(update.attributes()))
+        single_changes += u32::from(is_single_change(update.attributes()));
     });
     assert!(single_changes > MIN_OCCURRENCES);
     check_properties_occur(
