@@ -1,37 +1,37 @@
-//! The guide's pages as a crate: `cargo test` compiles and runs the Rust that stands in them.
+//! The pages of the guide as a crate, so that `cargo test` compiles and runs their Rust examples.
 
 use std::env;
 use std::process::Command;
 
 use carium_mock::Sandbox;
 
-/// Runs a program of the guide as a reader would: as a process of its own, set up by the environment for a sandbox.
+/// Runs a program of the guide in its own process, with the environment variables of a new sandbox.
 ///
-/// The process is the doctest itself, started again.
+/// The process is a second instance of the running doctest.
 ///
 /// # Panics
-/// The program fails, or cannot be started.
+/// Panics if the program fails or cannot be started.
 pub fn in_a_sandbox(program: fn()) {
-    const BEGUN: &str = "CARIUM_GUIDE_PROGRAM";
-    if env::var_os(BEGUN).is_some() {
+    const IS_CHILD_VARIABLE: &str = "CARIUM_GUIDE_PROGRAM";
+    if env::var_os(IS_CHILD_VARIABLE).is_some() {
         return program();
     }
-    let runtime = tokio::runtime::Runtime::new().expect("a test has threads");
-    let sandbox = runtime.block_on(Sandbox::start()).expect("a test has ports");
+    let runtime = tokio::runtime::Runtime::new().expect("the runtime starts");
+    let sandbox = runtime.block_on(Sandbox::start()).expect("the sandbox starts");
     let account = sandbox.fake().account();
-    let status = Command::new(env::current_exe().expect("a test is a file"))
-        .env(BEGUN, "")
+    let status = Command::new(env::current_exe().expect("the path of the doctest is known"))
+        .env(IS_CHILD_VARIABLE, "")
         .env("CARIUM_BASE_URL", sandbox.url())
         .env("CARIUM_USERNAME", account.username)
         .env("CARIUM_PASSWORD", account.password)
         .env_remove("CARIUM_TOTP_SECRET")
         .env("CARIUM_ORGANIZATION_ID", sandbox.fake().organization().to_string())
         .status()
-        .expect("a test can start itself");
-    assert!(status.success(), "the program ended with {status}");
+        .expect("the doctest can be started a second time");
+    assert!(status.success(), "the program exited with {status}");
 }
 
-/// A page, whose examples run.
+/// Declares a page, so that its examples run as doctests.
 macro_rules! page {
     ($name:ident, $path:literal) => {
         #[cfg(doctest)]

@@ -1,4 +1,4 @@
-//! What the page on errors says, held against the client: what is repeated, by which class, and the kinds of errors.
+//! Checks the tables on the guide's page about errors against the behavior of the client.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -15,24 +15,26 @@ use carium::{Carium, Credentials, Error, ErrorKind, TransportFailure};
 use carium_mock::{FakeCarium, Fault};
 
 const PAGE: &str = include_str!("../src/errors.md");
-const KINDS: &str = "| `error.kind()` | when | do |";
+const CLASSES_HEADER: &str = "| class | operations |";
+const FAILURES_HEADER: &str = "| failure | `safe` | `idempotent` | `create` |";
+const KINDS_HEADER: &str = "| `error.kind()` | cause | what to do |";
 const CLASSES: [RetryClass; 3] = [RetryClass::Safe, RetryClass::Idempotent, RetryClass::Create];
 
-/// The table below this head, row by row and cell by cell.
-fn table(head: &str) -> Vec<Vec<&'static str>> {
-    let (_, table) = PAGE.split_once(head).unwrap_or_else(|| panic!("the page has no {head}"));
+/// Returns the cells of the table with this header row.
+fn table(header: &str) -> Vec<Vec<&'static str>> {
+    let (_, table) = PAGE.split_once(header).unwrap_or_else(|| panic!("the page has no table {header}"));
     let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
     rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect()).collect()
 }
 
-/// The statuses of HTTP that a text names.
+/// Returns the HTTP statuses in a text.
 fn statuses(text: &str) -> impl Iterator<Item = u16> {
-    let words = text.split(|letter: char| !letter.is_ascii_digit());
+    let words = text.split(|character: char| !character.is_ascii_digit());
     words.filter_map(|word| word.parse().ok()).filter(|status| *status > 99)
 }
 
-/// An operation of a class.
-fn of(class: RetryClass) -> &'static Operation {
+/// Returns an example operation of a class.
+fn example_operation(class: RetryClass) -> &'static Operation {
     match class {
         RetryClass::Safe => &operations::GET_APPOINTMENT,
         RetryClass::Idempotent => &operations::DELETE_APPOINTMENT,
@@ -40,7 +42,7 @@ fn of(class: RetryClass) -> &'static Operation {
     }
 }
 
-/// Calls the operation of a class, which fails.
+/// Calls the example operation of a class, and returns its error.
 async fn call(carium: &Carium, class: RetryClass) -> Error {
     let id: AppointmentId = "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002".parse().unwrap();
     match class {
@@ -54,21 +56,21 @@ async fn call(carium: &Carium, class: RetryClass) -> Error {
     }
 }
 
-/// What came of a call, in the words of the page.
-fn in_words(error: &Error) -> &'static str {
+/// Describes the outcome of a failed call in the words of the page.
+fn describe(error: &Error) -> &'static str {
     match (error.attempts() > 1, error.may_have_been_applied()) {
-        (true, false) => "repeated",
-        (true, true) => "repeated, then in doubt",
+        (true, false) => "retried",
+        (true, true) => "retried, then outcome unknown",
         (false, false) => "fails",
-        (false, true) => "in doubt",
+        (false, true) => "outcome unknown",
     }
 }
 
-/// A way to the service on which no connection is made once someone has signed in.
-struct NoWay;
+/// A transport that accepts the sign-in, and cannot connect for other calls.
+struct NoConnection;
 
 #[async_trait]
-impl Transport for NoWay {
+impl Transport for NoConnection {
     async fn send(
         &self,
         operation: &'static Operation,
@@ -77,74 +79,72 @@ impl Transport for NoWay {
         if *operation == operations::LOGIN {
             return Ok(Response::new(Bytes::from_static(br#"{"access-token": "token"}"#)));
         }
-        Err(TransportFailure::not_sent("there is no way").into())
+        Err(TransportFailure::not_sent("no connection").into())
     }
 }
 
-/// What comes of a call of this class for each failure that a row of the page is about.
-async fn found(what: &str, class: RetryClass) -> Vec<&'static str> {
-    if what == "the connection was never made" {
+/// Causes each failure of a row, and returns the outcomes for this class.
+async fn observed_outcomes(failure: &str, class: RetryClass) -> Vec<&'static str> {
+    if failure == "no connection" {
         let builder = Carium::builder().credentials(Credentials::new("username", "password").unwrap());
         let builder = builder.organization("8d25a2a6-8219-40d1-a34f-c24ec69f4f72".parse().unwrap());
-        let carium = builder.transport(Arc::new(NoWay)).build().unwrap();
-        return vec![in_words(&call(&carium, class).await)];
+        let carium = builder.transport(Arc::new(NoConnection)).build().unwrap();
+        return vec![describe(&call(&carium, class).await)];
     }
-    let on = || Fault::on(of(class)).every_call();
-    let faults: Vec<Fault> = if what == "the answer is lost, or does not come in time" {
-        vec![on().reset(), on().hang()]
+    let fault = || Fault::on(example_operation(class)).every_call();
+    let faults: Vec<Fault> = if failure == "lost response or timeout" {
+        vec![fault().reset(), fault().silence()]
     } else {
-        statuses(what).map(|status| on().respond(status)).collect()
+        statuses(failure).map(|status| fault().respond(status)).collect()
     };
-    assert!(!faults.is_empty(), "nothing is known of: {what}");
-    let mut found = Vec::new();
+    assert!(!faults.is_empty(), "the test cannot cause the failure: {failure}");
+    let mut outcomes = Vec::new();
     for fault in faults {
         let fake = FakeCarium::new();
         fake.set_faults([fault]);
-        found.push(in_words(&call(fake.client(), class).await));
+        outcomes.push(describe(&call(fake.client(), class).await));
     }
-    found
+    outcomes
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_row_is_what_the_client_does() {
-    let rows = table("| what happens | `safe` | `idempotent` | `create` |");
+async fn failures_have_documented_outcomes() {
+    let rows = table(FAILURES_HEADER);
     assert!(rows.len() > 5);
     for row in rows {
-        for (class, said) in CLASSES.into_iter().zip(&row[1..]) {
-            for found in found(row[0], class).await {
-                assert_eq!(found, *said, "{}, {class:?}", row[0]);
+        for (class, documented) in CLASSES.into_iter().zip(&row[1..]) {
+            for observed in observed_outcomes(row[0], class).await {
+                assert_eq!(observed, *documented, "{}, {class:?}", row[0]);
             }
         }
     }
 }
 
 #[test]
-fn each_operation_is_in_the_row_of_its_class() {
-    let mut missing: HashSet<_> = operations::ALL.iter().map(|operation| operation.id).collect();
-    for (row, class) in table("| class | operations |").into_iter().zip(CLASSES) {
+fn every_operation_has_documented_class() {
+    let mut undocumented: HashSet<_> = operations::ALL.iter().map(|operation| operation.id).collect();
+    for (row, class) in table(CLASSES_HEADER).into_iter().zip(CLASSES) {
         assert_eq!(row[0].trim_matches('`'), format!("{class:?}").to_lowercase());
-        let of_class = operations::ALL.iter().filter(|operation| operation.retry == class);
-        for operation in of_class {
+        for operation in operations::ALL.iter().filter(|operation| operation.retry == class) {
             let is_list = operation.id.starts_with("list_") && row[1].contains("all lists");
             assert!(
                 is_list || row[1].contains(&format!("`{}`", operation.id)),
-                "{} is not said",
+                "{} is not documented",
                 operation.id
             );
-            missing.remove(operation.id);
+            undocumented.remove(operation.id);
         }
-        let named = row[1].split('`').skip(1).step_by(2);
-        for name in named {
-            let known = operations::ALL.iter().find(|operation| operation.id == name);
-            assert_eq!(known.map(|operation| operation.retry), Some(class), "{name}");
+        for name in row[1].split('`').skip(1).step_by(2) {
+            let operation = operations::ALL.iter().find(|operation| operation.id == name);
+            assert_eq!(operation.map(|operation| operation.retry), Some(class), "{name}");
         }
     }
-    assert!(missing.is_empty(), "{missing:?}");
+    assert!(undocumented.is_empty(), "{undocumented:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_status_has_its_kind() {
-    for row in table(KINDS) {
+async fn statuses_have_documented_kinds() {
+    for row in table(KINDS_HEADER) {
         for status in statuses(row[1]) {
             let fake = FakeCarium::new();
             fake.set_faults([Fault::on(&operations::GET_APPOINTMENT).every_call().respond(status)]);
@@ -155,16 +155,16 @@ async fn each_status_has_its_kind() {
 }
 
 #[test]
-fn every_kind_is_told() {
-    // Who reads a kind that is none is told which there are.
+fn every_kind_is_documented() {
+    // The error of serde for an unknown variant lists all variants.
     let message = serde_json::from_str::<ErrorKind>("\"none\"").unwrap_err().to_string();
-    let kinds: Vec<String> = message.split('`').skip(3).step_by(2).map(name_of_kind).collect();
-    let told: Vec<_> = table(KINDS).iter().map(|row| row[0]).collect();
-    assert_eq!(told, kinds);
+    let kinds: Vec<String> = message.split('`').skip(3).step_by(2).map(page_name).collect();
+    let documented: Vec<_> = table(KINDS_HEADER).iter().map(|row| row[0]).collect();
+    assert_eq!(documented, kinds);
 }
 
-/// `InvalidInput` of `invalid-input`, as the page writes it.
-fn name_of_kind(kebab: &str) -> String {
-    let words = kebab.split('-').map(|word| word[..1].to_uppercase() + &word[1..]);
+/// Converts the name of a kind in JSON, such as `invalid-input`, to its name on the page.
+fn page_name(kebab_case: &str) -> String {
+    let words = kebab_case.split('-').map(|word| word[..1].to_uppercase() + &word[1..]);
     format!("`{}`", words.collect::<String>())
 }

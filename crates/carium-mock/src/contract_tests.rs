@@ -1,59 +1,74 @@
-//! The contract of the traits of `carium`, as checks: one for each promise, to be run against whatever implements
-//! the traits.
+//! Contract tests for implementations of the traits of `carium`.
 //!
-//! A team that writes a fake of its own, or wraps the client, runs against it what [`FakeCarium`](crate::FakeCarium)
-//! and the client in front of the sandbox go through here. What passes may stand for the service in tests.
+//! Use them if you write your own fake of a trait, or a layer that wraps the client. They run the same requirements
+//! against your implementation that [`FakeCarium`](crate::FakeCarium) and the client with the sandbox are tested
+//! against. An implementation that passes can replace the service in tests.
 //!
-//! # How a team takes it
-//! A *subject* says what is checked and what is known of it: for each trait there is one, such as
-//! [`PatientsFixture`], with the trait's implementation and with ids that are there.
-//! [`contract_tests!`](crate::contract_tests!) makes a test of each check. Only the groups that are named are checked,
-//! and only their subjects are needed:
+//! # How to test an implementation
+//!
+//! 1. Write a *fixture*: a type that implements [`Fixture`] and, for each group of test cases that you want to run,
+//!    the fixture trait of the group. The fixture returns your implementation and the IDs of existing data.
+//! 2. Call [`contract_tests!`](crate::contract_tests!) with the groups and an expression that creates the fixture. It
+//!    generates one `#[tokio::test]` for each test case.
+//! 3. Add `tokio` with the features `macros` and `rt` to the dev-dependencies of your crate.
+//!
+//! | group | fixture | tests |
+//! | --- | --- | --- |
+//! | `patients` | [`PatientsFixture`] | [`Patients`](carium::Patients) |
+//! | `invitations` | [`InvitationsFixture`] | [`Invitations`](carium::Invitations) |
+//! | `appointments` | [`AppointmentsFixture`] | [`Appointments`](carium::Appointments) |
+//! | `documents` | [`DocumentsFixture`] | [`Documents`](carium::Documents) |
+//! | `transfers` | [`DocumentsFixture`] | [`Transfers`](carium::Transfers) |
+//! | `cross_service` | [`FullFixture`] | calls of one trait that refer to data created through another |
+//!
+//! This example tests a layer around [`Patients`](carium::Patients) that counts the created patients:
 //!
 //! ```
 //! use std::sync::Arc;
+//! use std::sync::atomic::{AtomicU64, Ordering};
 //!
 //! use carium::patients::{IndividualGroupId, IndividualId, OrganizationId};
 //! use carium::{Error, NewPatient, Patients};
 //! use carium_mock::FakeCarium;
-//! use carium_mock::contract_tests::{PatientsFixture, Fixture};
+//! use carium_mock::contract_tests::{Fixture, PatientsFixture};
 //!
-//! /// A team's own layer: it counts whom it lets through. It knows patients and nothing else.
-//! struct Counted {
+//! /// The implementation under test.
+//! struct CountingPatients {
 //!     inner: Arc<dyn Patients>,
-//!     created: std::sync::atomic::AtomicU64,
+//!     created: AtomicU64,
 //! }
 //!
 //! #[carium::api::async_trait]
-//! impl Patients for Counted {
+//! impl Patients for CountingPatients {
 //!     async fn create(&self, patient: NewPatient) -> Result<IndividualId, Error> {
-//!         let created = self.inner.create(patient).await?;
-//!         self.created.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-//!         Ok(created)
+//!         let id = self.inner.create(patient).await?;
+//!         self.created.fetch_add(1, Ordering::Relaxed);
+//!         Ok(id)
 //!     }
 //! }
 //!
-//! /// What is checked, and what is there: the layer, and the fake behind it.
-//! struct Subject {
+//! struct CountingFixture {
 //!     fake: FakeCarium,
-//!     patients: Arc<Counted>,
+//!     patients: Arc<CountingPatients>,
 //! }
 //!
-//! fn subject() -> Subject {
-//!     let fake = FakeCarium::new();
-//!     let patients = Arc::new(Counted { inner: Arc::new(fake.clone()), created: 0.into() });
-//!     Subject { fake, patients }
+//! impl CountingFixture {
+//!     fn new() -> Self {
+//!         let fake = FakeCarium::new();
+//!         let patients = CountingPatients { inner: Arc::new(fake.clone()), created: 0.into() };
+//!         Self { fake, patients: Arc::new(patients) }
+//!     }
 //! }
 //!
-//! impl Fixture for Subject {
+//! impl Fixture for CountingFixture {
 //!     fn organization(&self) -> OrganizationId {
 //!         self.fake.organization()
 //!     }
 //! }
 //!
-//! impl PatientsFixture for Subject {
+//! impl PatientsFixture for CountingFixture {
 //!     fn patients(&self) -> Arc<dyn Patients> {
-//!         Arc::<Counted>::clone(&self.patients)
+//!         Arc::<CountingPatients>::clone(&self.patients)
 //!     }
 //!
 //!     fn groups(&self) -> [IndividualGroupId; 2] {
@@ -61,67 +76,74 @@
 //!     }
 //! }
 //!
-//! // A test for each check of the group, such as `patients::a_username_is_one_persons`.
-//! carium_mock::contract_tests!(patients; subject = subject());
+//! // Generates a test for each test case of the group, such as `patients::username_is_unique`.
+//! carium_mock::contract_tests!(patients; fixture = CountingFixture::new());
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), carium_mock::contract_tests::ContractViolation> {
-//! # // A doc test runs `main`, not tests.
-//! # carium_mock::contract_tests::checks::patients::a_username_is_one_persons(&subject()).await
+//! # // A doctest runs `main`, not the generated tests.
+//! # carium_mock::contract_tests::cases::patients::username_is_unique(&CountingFixture::new()).await
 //! # }
 //! ```
 //!
-//! The tests are `#[tokio::test]`s: the crate that they are made in has `tokio` with the features `macros` and `rt`
-//! among its dev-dependencies. A check is a function, too ([`checks`]), and says what is [`ContractViolation`] instead of
-//! panicking, so it can be run by other means.
+//! Each test case is also a function in [`cases`] that returns a [`ContractViolation`] instead of panicking, so you
+//! can run the test cases with another test harness.
 //!
-//! # What is a promise
-//! What the documentation of the traits says, and what the vendor's Examples page does. Where that leaves something
-//! open, such as the status that refuses a username, every answer passes that the traits allow. What a service may
-//! leave out at all (naming the field at fault, ranges of a file) is a question of the subject, with a default.
+//! # What is required
 //!
-//! Of one thing both say nothing, and it is a stand of this project: a document without a file is refused by
-//! [`Documents::process`](carium::Documents::process).
+//! The requirements are those of the traits' documentation and the behavior that the vendor's Examples page shows:
 //!
-//! Lists are read with pages of several sizes. A subject that can be filled had better have more items than a usual
-//! page, which has 25 here.
+//! - If these leave a detail open, such as the status with which a taken username is rejected, every result that the
+//!   traits allow passes.
+//! - If a service may lack a feature, such as range requests, a method of the fixture says whether it is supported.
+//!   These methods have defaults.
+//! - One requirement is a decision of this project, because neither source covers it:
+//!   [`Documents::process`](carium::Documents::process) rejects a document without a file.
 //!
-//! Usernames and texts are drawn anew for each run, so a service that remembers can be checked twice. What was
-//! created stays there, except for appointments that are deleted because deleting is what is checked.
+//! # Test data
+//!
+//! - Usernames and texts are random, so you can run the test cases repeatedly against a service with persistent data.
+//! - The test cases leave the patients, appointments and documents that they create behind. Only the test case for
+//!   deletion deletes an appointment.
+//! - The test cases for lists read with several page sizes. If you can add data to your service, add more than 26
+//!   items per list, because the default page size is 25.
 
 mod appointments;
+mod cross_service;
 mod documents;
-mod fake;
-mod finding;
+mod fake_fixture;
+mod fixture;
 mod inputs;
 mod invitations;
 mod lists;
 mod patients;
-mod subject;
 mod table;
-mod together;
 mod transfers;
+mod violation;
 
-pub use finding::ContractViolation;
-pub use subject::{
+pub use fixture::{
     AppointmentsFixture, DocumentsFixture, Fixture, FullFixture, InvitationsFixture, PatientsFixture,
 };
+pub use violation::ContractViolation;
 
-/// The public face of the checks of a group: with the promise from the table, which a failure then quotes.
-macro_rules! published {
-    ($group:ident, $subject:ident, [$($check:ident: $promise:literal,)+]) => {
-        #[doc = concat!("What is checked with a [`", stringify!($subject), "`](crate::contract_tests::", stringify!($subject), ").")]
+/// Creates the public functions of a group. Each runs a test case and adds its name and requirement to the error.
+macro_rules! public_cases {
+    ($group:ident, $fixture:ident, [$($test_case:ident: $requirement:literal,)+]) => {
+        #[doc = concat!(
+            "Test cases that need a [`", stringify!($fixture), "`](crate::contract_tests::", stringify!($fixture), ")."
+        )]
         pub mod $group {
-            use crate::contract_tests::{$subject, ContractViolation};
+            use crate::contract_tests::{$fixture, ContractViolation};
 
             $(
-                #[doc = $promise]
+                #[doc = $requirement]
                 ///
                 /// # Errors
-                /// It is not so: what was looked at, what was expected and what came.
-                pub async fn $check(subject: &dyn $subject) -> Result<(), ContractViolation> {
-                    let outcome = crate::contract_tests::$group::$check(subject).await;
-                    outcome.map_err(|finding| {
-                        ContractViolation::new(concat!(stringify!($group), "::", stringify!($check)), $promise, finding)
+                /// Returns an error if the requirement is not met, with the expected and the actual result.
+                pub async fn $test_case(fixture: &dyn $fixture) -> Result<(), ContractViolation> {
+                    let result = crate::contract_tests::$group::$test_case(fixture).await;
+                    result.map_err(|mismatch| {
+                        let name = concat!(stringify!($group), "::", stringify!($test_case));
+                        ContractViolation::new(name, $requirement, mismatch)
                     })
                 }
             )+
@@ -129,60 +151,62 @@ macro_rules! published {
     };
 }
 
-/// The checks, by group. Each is a test of that name where [`contract_tests!`](crate::contract_tests!) is used.
-pub mod checks {
-    crate::__contract_table! { patients, published }
-    crate::__contract_table! { invitations, published }
-    crate::__contract_table! { appointments, published }
-    crate::__contract_table! { documents, published }
-    crate::__contract_table! { transfers, published }
-    crate::__contract_table! { together, published }
+/// The test cases as functions, by group. [`contract_tests!`](crate::contract_tests!) generates tests with the same
+/// names.
+pub mod cases {
+    crate::__contract_table! { patients, public_cases }
+    crate::__contract_table! { invitations, public_cases }
+    crate::__contract_table! { appointments, public_cases }
+    crate::__contract_table! { documents, public_cases }
+    crate::__contract_table! { transfers, public_cases }
+    crate::__contract_table! { cross_service, public_cases }
 }
 
-/// Makes a `#[tokio::test]` of each check of these groups, in a module named after the group.
+/// Generates a `#[tokio::test]` for each test case of the given groups, in a module with the name of the group.
 ///
-/// The groups are `patients`, `invitations`, `appointments`, `documents`, `transfers`, and `together`, for what one
-/// trait promises of what was done with another. With none, all of them. The subject is an expression that is
-/// evaluated anew in each test, and may await; what a group asks of it is in [`suite`](crate::suite).
+/// The groups are `patients`, `invitations`, `appointments`, `documents`, `transfers` and `cross_service`. If no
+/// group is given, all of them are tested. `fixture` is an expression that is evaluated in each test, may use
+/// `.await`, and returns a value with the fixture traits of the groups. See
+/// [`contract_tests`](mod@crate::contract_tests).
 ///
 /// ```
 /// mod contract {
 ///     use carium_mock::FakeCarium;
 ///
-///     async fn subject() -> FakeCarium {
+///     async fn fixture() -> FakeCarium {
 ///         FakeCarium::new()
 ///     }
 ///
-///     carium_mock::contract_tests!(patients, invitations; subject = subject().await);
+///     carium_mock::contract_tests!(patients, invitations; fixture = fixture().await);
 /// }
 /// ```
 #[macro_export]
 macro_rules! contract_tests {
-    (subject = $subject:expr $(;)?) => {
+    (fixture = $fixture:expr $(;)?) => {
         $crate::contract_tests! {
-            patients, invitations, appointments, documents, transfers, together; subject = $subject
+            patients, invitations, appointments, documents, transfers, cross_service; fixture = $fixture
         }
     };
-    ($($group:ident),+ $(,)?; subject = $subject:expr $(;)?) => {
-        $($crate::__contract_table! { $group, $crate::__contract_tests, ($subject), })+
+    ($($group:ident),+ $(,)?; fixture = $fixture:expr $(;)?) => {
+        $($crate::__contract_table! { $group, $crate::__contract_tests, ($fixture), })+
     };
 }
 
-/// The tests of one group, from its rows of the table.
+/// Generates the tests of one group from its rows in the table.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __contract_tests {
-    (($subject:expr), $group:ident, $trait:ident, [$($check:ident: $promise:literal,)+]) => {
+    (($fixture:expr), $group:ident, $trait:ident, [$($test_case:ident: $requirement:literal,)+]) => {
         mod $group {
-            #[allow(unused_imports, clippy::wildcard_imports, reason = "the subject may need any of it")]
+            #[allow(unused_imports, clippy::wildcard_imports, reason = "the fixture expression may use any import")]
             use super::*;
 
             $(
-                #[doc = $promise]
+                #[doc = $requirement]
                 #[::tokio::test]
-                async fn $check() -> ::core::result::Result<(), $crate::contract_tests::ContractViolation> {
-                    let subject = $subject;
-                    $crate::contract_tests::checks::$group::$check(&subject).await
+                async fn $test_case() -> ::core::result::Result<(), $crate::contract_tests::ContractViolation> {
+                    let fixture = $fixture;
+                    $crate::contract_tests::cases::$group::$test_case(&fixture).await
                 }
             )+
         }

@@ -1,18 +1,22 @@
-//! Mocks of the traits of `carium`: a test says beforehand what is called, how often and with what, and what is
-//! answered. They are for a few calls, above all for what comes of an error: any can be answered, also one that
-//! the service gives once a year.
+//! Mocks of the traits of `carium`, made with [`mockall`].
 //!
-//! They are declared here rather than beside the traits, so that no program that depends on `carium` builds
-//! `mockall` with it.
+//! A test sets up the expected calls and the result of each. Use a mock to test how your code handles one particular
+//! result, especially a rare error: a mock can return any result. Use [`FakeCarium`](crate::FakeCarium) to test a
+//! sequence of calls.
+//!
+//! The mocks are in this crate instead of beside the traits so that programs that depend on `carium` do not build
+//! `mockall`.
 //!
 //! ```
 //! use carium::{Error, ErrorKind, NewPatient, Patients};
 //! use carium_mock::expectations::MockPatients;
 //!
-//! async fn is_new(patients: &dyn Patients, patient: NewPatient) -> Result<bool, Error> {
+//! /// Creates a patient. Returns `false` if the username is taken.
+//! async fn create_if_new(patients: &dyn Patients, patient: NewPatient) -> Result<bool, Error> {
 //!     match patients.create(patient).await {
+//!         Ok(_) => Ok(true),
 //!         Err(error) if error.kind() == ErrorKind::Conflict => Ok(false),
-//!         created => created.map(|_id| true),
+//!         Err(error) => Err(error),
 //!     }
 //! }
 //! # #[tokio::main(flavor = "current_thread")]
@@ -29,15 +33,15 @@
 //!
 //! let mut patients = MockPatients::new();
 //! patients.expect_create().once().returning(move |_| Ok(id));
-//! patients.expect_create().once().returning(|_| Err(Error::new(ErrorKind::Conflict, "taken")));
-//! assert!(is_new(&patients, patient.clone()).await?);
-//! assert!(!is_new(&patients, patient).await?);
+//! patients.expect_create().once().returning(|_| Err(Error::new(ErrorKind::Conflict, "username is taken")));
+//! assert!(create_if_new(&patients, patient.clone()).await?);
+//! assert!(!create_if_new(&patients, patient).await?);
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! A call of which nothing was said fails the test, and so does one that was announced and not made. What can be
-//! said is in the documentation of [`mockall`]; a list is answered with [`items`].
+//! The test fails if the code makes an unexpected call, or does not make an expected one. See [`mockall`] for
+//! matching arguments and counting calls. To return a list, use [`items`].
 
 use carium::api::async_trait;
 use carium::api::types::{AppointmentId, DocumentReferenceId, IndividualId};
@@ -56,7 +60,7 @@ use carium::{
 use futures_util::stream::{self, StreamExt as _};
 use mockall::mock;
 
-/// A list of these, for a method that returns one.
+/// Creates the return value of a list method from its items.
 ///
 /// ```
 /// use carium::appointments::Practitioner;
@@ -70,18 +74,22 @@ use mockall::mock;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn items<T: Send + 'static>(items: impl IntoIterator<Item = T>) -> Items<T> {
-    // Collected, as the iterator itself may be bound to a thread or to what it borrows.
+    // Collected because the iterator may not be `Send` or `'static`.
     let items: Vec<T> = items.into_iter().collect();
     stream::iter(items.into_iter().map(Ok)).boxed()
 }
 
-/// A list that gives these and then fails, as one does whose next page cannot be read.
-pub fn items_then_error<T: Send + 'static>(these: impl IntoIterator<Item = T>, error: Error) -> Items<T> {
-    items(these).chain(stream::iter([Err(error)])).boxed()
+/// Creates the return value of a list method that yields the items and then an error, as if the next page could not
+/// be read.
+pub fn items_then_error<T: Send + 'static>(
+    first_items: impl IntoIterator<Item = T>,
+    error: Error,
+) -> Items<T> {
+    items(first_items).chain(stream::iter([Err(error)])).boxed()
 }
 
 mock! {
-    /// [`Patients`] as a test expects them to be called.
+    /// A mock of [`Patients`].
     pub Patients {}
 
     #[async_trait]
@@ -91,7 +99,7 @@ mock! {
 }
 
 mock! {
-    /// [`Invitations`] as a test expects them to be called.
+    /// A mock of [`Invitations`].
     pub Invitations {}
 
     #[async_trait]
@@ -101,7 +109,7 @@ mock! {
 }
 
 mock! {
-    /// [`Appointments`] as a test expects them to be called. Lists are given with [`items`].
+    /// A mock of [`Appointments`]. Return lists with [`items`].
     pub Appointments {}
 
     #[async_trait]
@@ -117,7 +125,7 @@ mock! {
 }
 
 mock! {
-    /// [`Documents`] as a test expects them to be called. Lists are given with [`items`].
+    /// A mock of [`Documents`]. Return lists with [`items`].
     pub Documents {}
 
     #[async_trait]
@@ -131,7 +139,7 @@ mock! {
 }
 
 mock! {
-    /// [`Transfers`] as a test expects them to be called.
+    /// A mock of [`Transfers`].
     pub Transfers {}
 
     #[async_trait]
@@ -142,7 +150,7 @@ mock! {
 }
 
 mock! {
-    /// [`UploadStateStore`] as a test expects it to be called.
+    /// A mock of [`UploadStateStore`].
     pub UploadStateStore {}
 
     #[async_trait]
@@ -152,7 +160,7 @@ mock! {
 }
 
 mock! {
-    /// [`Ledger`] as a test expects it to be called.
+    /// A mock of [`Ledger`].
     pub Ledger {}
 
     #[async_trait]

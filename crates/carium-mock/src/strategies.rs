@@ -1,13 +1,15 @@
-//! Strategies of `proptest` for the inputs of `carium`: those that it takes, and those that it refuses for one
-//! reason. They are for tests of code that must not depend on how somebody is called or what a file is named.
+//! [`proptest`] strategies for the inputs of `carium`: valid inputs, and inputs that are invalid for exactly one
+//! reason.
 //!
-//! - **What is drawn looks like what comes.** Names in several scripts, with apostrophes and hyphens; leap days;
-//!   files named in any letters. Nothing in it belongs to anyone: 555 numbers, addresses at `example.com` and its
-//!   like.
-//! - **What is left after shrinking is plain**: short, in ASCII, and without what may be left out, so that
-//!   whatever is unusual in a failing example is what made it fail.
-//! - **What is wrong is wrong in one way**, which [`Invalid`] names, so that a test can ask for the one
-//!   field.
+//! Use them to test code that must work for every name, file name or date, and not only for the ones you thought of.
+//!
+//! - **Valid inputs are realistic.** Names come from several scripts and have apostrophes and hyphens, dates include
+//!   leap days, and file names have characters of any script. None of the data belongs to a real person: phones are
+//!   555 numbers, and email addresses are in `example.com` and similar reserved domains.
+//! - **Shrinking ends with plain values**: short, in ASCII, and without optional fields. An unusual value that
+//!   remains in a failing example is the cause of the failure.
+//! - **Invalid inputs have exactly one defect.** [`Invalid`] names the field and the defect, so a test can check that
+//!   this field is reported.
 //!
 //! ```
 //! use carium_mock::strategies::{invalid_patient, new_patient};
@@ -18,21 +20,21 @@
 //!     # /*
 //!     #[test]
 //!     # */
-//!     fn a_badge_has_initials(patient in new_patient(), wrong in invalid_patient()) {
+//!     fn badge_has_initials(patient in new_patient(), invalid in invalid_patient()) {
 //!         let first_name = &patient.attributes().first_name;
 //!         prop_assert!(first_name.chars().any(char::is_alphabetic));
-//!         let refused = wrong.input.build().unwrap_err();
-//!         prop_assert_eq!(refused.problems()[0].field(), Some(wrong.field), "{}", wrong.way);
+//!         let error = invalid.input.build().unwrap_err();
+//!         prop_assert_eq!(error.problems()[0].field(), Some(invalid.field), "{}", invalid.defect);
 //!     }
 //! }
-//! # a_badge_has_initials();
+//! # badge_has_initials();
 //! ```
 //!
-//! The types of `carium` do not show what they hold when they are printed, and so neither does a failing
-//! example. A test that needs to see it prints the JSON of `attributes()`, which is invented.
+//! The `Debug` output of `carium`'s types hides their values, and so does the output of a failing test. If you need
+//! to see the values, print the JSON of `attributes()`. It contains no real data.
 //!
-//! The strategies of builders ([`new_patient_builder`] and its like) are for those who put something of their
-//! own in, such as an organization that is there: `new_patient_builder().prop_map(…)`.
+//! The strategies for builders, such as [`new_patient_builder`], let you set fields yourself, for example an existing
+//! organization: `new_patient_builder().prop_map(|builder| builder.organization(id))`.
 
 mod appointment;
 mod appointment_update;
@@ -44,10 +46,10 @@ mod invitation;
 mod patient;
 mod people;
 mod query;
+mod strings;
 mod text;
 mod times;
-mod web;
-mod words;
+mod urls;
 
 pub use appointment::{invalid_appointment, new_appointment, new_appointment_builder};
 pub use appointment_update::{appointment_update, invalid_appointment_update};
@@ -61,9 +63,9 @@ pub use people::{birth_date, email, first_name, gender, last_name, phone};
 pub use query::{document_query, invalid_document_query, list_options};
 pub use text::{document_name, text};
 pub use times::{date_time, start_and_end};
-pub use web::web_url;
+pub use urls::web_url;
 
-/// What was built of what was drawn.
-fn built<T>(result: Result<T, carium::Error>) -> T {
-    result.expect("what is drawn breaks no rule, which this crate tests")
+/// Returns the built input. The strategies generate valid inputs only, which the tests of this crate check.
+fn expect_valid<T>(result: Result<T, carium::Error>) -> T {
+    result.expect("the strategy generates valid inputs only")
 }

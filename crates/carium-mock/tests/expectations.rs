@@ -1,4 +1,4 @@
-//! Every trait of `carium` has its mock, and the mocks can stand where the traits are asked for.
+//! Every public trait of `carium` has a mock, and the mocks can be used in place of the traits.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -28,51 +28,54 @@ use mockall::predicate::{always, eq};
 
 const ID: &str = "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002";
 
-/// Public traits of `carium` that need no mock, each with the reason.
-const WITHOUT: [(&str, &str); 0] = [];
+/// Public traits of `carium` without a mock, each with the reason.
+const WITHOUT_MOCK: [(&str, &str); 0] = [];
 
-/// The names of the traits that the sources in a folder declare `pub`.
-fn traits_in(folder: &Path, names: &mut Vec<String>) {
-    for entry in fs::read_dir(folder).unwrap() {
+/// Collects the names of all `pub trait` declarations in a source directory.
+fn collect_traits(directory: &Path, names: &mut Vec<String>) {
+    for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            traits_in(&path, names);
+            collect_traits(&path, names);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = fs::read_to_string(&path).unwrap();
-            let declared = text.lines().filter_map(|line| line.trim_start().strip_prefix("pub trait "));
+            let declarations = text.lines().filter_map(|line| line.trim_start().strip_prefix("pub trait "));
             let name = |rest: &str| {
-                rest.split(|letter: char| !letter.is_alphanumeric() && letter != '_')
+                rest.split(|character: char| !character.is_alphanumeric() && character != '_')
                     .next()
                     .map(str::to_owned)
             };
-            names.extend(declared.filter_map(name));
+            names.extend(declarations.filter_map(name));
         }
     }
 }
 
 #[test]
-fn every_trait_has_its_mock() {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+fn every_public_trait_has_a_mock() {
+    let crate_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut names = Vec::new();
-    traits_in(&here.join("../carium/src"), &mut names);
+    collect_traits(&crate_dir.join("../carium/src"), &mut names);
     for known in ["Patients", "Invitations", "Appointments", "Documents", "Transfers", "UploadStateStore"] {
-        assert!(names.iter().any(|name| name == known), "{known} is not found, so others may not be either");
+        assert!(names.iter().any(|name| name == known), "the search did not find the trait `{known}`");
     }
-    // That a mock has each of its trait's methods, the compiler sees to.
-    let mocks = fs::read_to_string(here.join("src/expectations.rs")).unwrap();
-    for name in names.iter().filter(|name| !WITHOUT.iter().any(|(exception, _)| exception == name)) {
+    // The compiler checks that a mock has every method of its trait.
+    let mocks = fs::read_to_string(crate_dir.join("src/expectations.rs")).unwrap();
+    for name in names.iter().filter(|name| !WITHOUT_MOCK.iter().any(|(exception, _)| exception == name)) {
         assert!(
             mocks.contains(&format!("impl {name} for {name} {{")),
-            "`{name}` has no mock: declare one in src/expectations.rs, or give the reason in `WITHOUT`"
+            "`{name}` has no mock: declare one in src/expectations.rs, or add it with a reason to `WITHOUT_MOCK`"
         );
     }
-    for (exception, reason) in WITHOUT {
-        assert!(names.iter().any(|name| name == exception), "{exception} ({reason}) is no trait any more");
+    for (exception, reason) in WITHOUT_MOCK {
+        assert!(
+            names.iter().any(|name| name == exception),
+            "`{exception}` ({reason}) is no longer a trait: remove it from `WITHOUT_MOCK`"
+        );
     }
 }
 
 #[test]
-fn each_stands_where_its_trait_is_asked_for() {
+fn mocks_can_be_used_as_trait_objects() {
     let _: Arc<dyn Patients> = Arc::new(MockPatients::new());
     let _: Arc<dyn Invitations> = Arc::new(MockInvitations::new());
     let _: Arc<dyn Appointments> = Arc::new(MockAppointments::new());
@@ -83,46 +86,46 @@ fn each_stands_where_its_trait_is_asked_for() {
 }
 
 #[tokio::test]
-async fn answers_what_it_was_told_to() {
+async fn returns_configured_error() {
     let invitation = NewInvitation::by_email("james.reece@example.com").unwrap();
     let mut invitations = MockInvitations::new();
-    let lost = |_| Err(Error::new(ErrorKind::TimedOut, "no answer").with_unknown_outcome());
-    invitations.expect_send().with(eq(invitation.clone())).once().returning(lost);
+    let timed_out = |_| Err(Error::new(ErrorKind::TimedOut, "no response").with_unknown_outcome());
+    invitations.expect_send().with(eq(invitation.clone())).once().returning(timed_out);
     let invitations: &dyn Invitations = &invitations;
     assert!(invitations.send(invitation).await.unwrap_err().may_have_been_applied());
 }
 
 #[tokio::test]
-async fn lists_are_given_and_may_break_off() {
+async fn returns_lists_with_and_without_final_error() {
     let id: PractitionerId = ID.parse().unwrap();
-    let given = [Practitioner::new(id, "Dr. Ann Reed"), Practitioner::new(id, "Dr. Li Wen")];
+    let practitioners = [Practitioner::new(id, "Dr. Ann Reed"), Practitioner::new(id, "Dr. Li Wen")];
     let mut appointments = MockAppointments::new();
-    let all = given.clone();
+    let all = practitioners.clone();
     appointments.expect_practitioners().once().returning(move |_| items(all.clone()));
-    let first = given[0].clone();
-    let broken = move |_| items_then_error([first.clone()], Error::new(ErrorKind::Unavailable, "down"));
-    appointments.expect_practitioners().once().returning(broken);
+    let first = practitioners[0].clone();
+    let fails_after_first =
+        move |_| items_then_error([first.clone()], Error::new(ErrorKind::Unavailable, "down"));
+    appointments.expect_practitioners().once().returning(fails_after_first);
 
     let list = || appointments.practitioners(ListOptions::default());
-    let whole: Vec<_> = list().map(Result::unwrap).collect().await;
-    assert_eq!(whole, given);
-    let broken: Vec<_> = list().collect().await;
-    assert_eq!(broken[0].as_ref().unwrap(), &given[0]);
-    assert_eq!(broken[1].as_ref().unwrap_err().kind(), ErrorKind::Unavailable);
-    assert_eq!(broken.len(), 2);
+    let complete: Vec<_> = list().map(Result::unwrap).collect().await;
+    assert_eq!(complete, practitioners);
+    let results: Vec<_> = list().collect().await;
+    assert_eq!(results[0].as_ref().unwrap(), &practitioners[0]);
+    assert_eq!(results[1].as_ref().unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(results.len(), 2);
 }
 
-/// The pipelines take mocks of both of their sides.
 #[tokio::test]
-async fn an_upload_runs_over_mocks() {
+async fn upload_pipeline_runs_with_mocks() {
     let form = UploadForm::new("https://store.example.com/".into(), FormFields::default());
     let (mut documents, mut transfers, mut store) =
         (MockDocuments::new(), MockTransfers::new(), MockUploadStateStore::new());
-    let given = form.clone();
+    let returned_form = form.clone();
     documents
         .expect_create()
         .once()
-        .returning(move |_| Ok(CreatedDocument::new(ID.parse().unwrap(), Some(given.clone()))));
+        .returning(move |_| Ok(CreatedDocument::new(ID.parse().unwrap(), Some(returned_form.clone()))));
     documents
         .expect_process()
         .with(eq(ID.parse::<DocumentReferenceId>().unwrap()))
@@ -150,7 +153,7 @@ async fn an_upload_runs_over_mocks() {
 }
 
 #[tokio::test]
-async fn a_reference_may_be_among_what_is_expected() {
+async fn matches_arguments_that_are_references() {
     let mut transfers = MockTransfers::new();
     let url: Secret = "https://store.example.com/letter".into();
     transfers.expect_get().with(eq(url.clone()), always()).returning(|_, _| {
@@ -158,10 +161,10 @@ async fn a_reference_may_be_among_what_is_expected() {
             Some(3),
             Content::Bytes("abc".into())
                 .into_stream()
-                .map(|it| it.map_err(|_| Error::new(ErrorKind::Io, "unread")))
+                .map(|it| it.map_err(|_| Error::new(ErrorKind::Io, "unreadable")))
                 .boxed(),
         ))
     });
-    let incoming = transfers.get(&url, Some(ByteRange::starting_at(0))).await.unwrap();
-    assert_eq!(incoming.total, Some(3));
+    let response = transfers.get(&url, Some(ByteRange::starting_at(0))).await.unwrap();
+    assert_eq!(response.total, Some(3));
 }

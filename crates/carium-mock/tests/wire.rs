@@ -1,4 +1,4 @@
-//! The helpers answer what they are told to, to the request that they are told of, and to no other.
+//! Tests of the `httpmock` helpers: they match the configured request only, and return the configured response.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 
 const ID: &str = "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002";
 
-fn read<T: DeserializeOwned>(value: Value) -> T {
+fn from_json<T: DeserializeOwned>(value: Value) -> T {
     serde_json::from_value(value).unwrap()
 }
 
 fn patient(first_name: &str) -> CreatePatientRequest {
-    read(json!({"data": {"type": "ui-patients", "attributes": {
+    from_json(json!({"data": {"type": "ui-patients", "attributes": {
         "first-name": first_name, "last-name": "Reece", "birth-date": "1980-07-04", "gender": "male",
         "email": "james.reece@example.com", "organization-id": "8d25a2a6-8219-40d1-a34f-c24ec69f4f72",
     }}}))
@@ -27,39 +27,43 @@ fn client(server: &MockServer) -> Client {
 }
 
 #[tokio::test]
-async fn a_creation_is_answered_when_its_body_is_the_expected_one() {
+async fn responds_only_to_the_expected_body() {
     let server = MockServer::start_async().await;
-    let created: PatientDocument = read(json!({"data": {"id": ID}}));
+    let created: PatientDocument = from_json(json!({"data": {"id": ID}}));
     let mock = server.create_patient(|when, then| {
         when.body(&patient("James"));
         then.created(&created);
     });
-    let answer = client(&server).create_patient().body(patient("James")).send().await.unwrap();
-    assert_eq!(answer.status(), 201);
-    assert_eq!(answer.headers()["content-type"], "application/vnd.api+json");
-    assert_eq!(answer.data.id.to_string(), ID);
+    let response = client(&server).create_patient().body(patient("James")).send().await.unwrap();
+    assert_eq!(response.status(), 201);
+    assert_eq!(response.headers()["content-type"], "application/vnd.api+json");
+    assert_eq!(response.data.id.to_string(), ID);
     mock.assert_async().await;
 
     let error = client(&server).create_patient().body(patient("Jim")).send().await.unwrap_err();
-    assert_eq!(error.status().map(|status| status.as_u16()), Some(404), "httpmock's own answer");
+    assert_eq!(
+        error.status().map(|status| status.as_u16()),
+        Some(404),
+        "httpmock responds with 404 to a request that no mock matches"
+    );
 }
 
 #[tokio::test]
-async fn a_path_is_matched_by_its_id_and_a_refusal_is_typed() {
+async fn matches_path_id_and_returns_typed_error() {
     let server = MockServer::start_async().await;
-    let appointment: AppointmentDocument = read(json!({"data": {"id": ID}}));
-    let gone: ErrorDocument = read(json!({"errors": [{"status": "404", "code": "not-found"}]}));
+    let appointment: AppointmentDocument = from_json(json!({"data": {"id": ID}}));
+    let not_found: ErrorDocument = from_json(json!({"errors": [{"status": "404", "code": "not-found"}]}));
     server.get_appointment(|when, then| {
         when.id(&ID.parse().unwrap());
         then.ok(&appointment);
     });
     server.delete_appointment(|when, then| {
         when.id(&ID.parse().unwrap());
-        then.client_error(404, &gone);
+        then.client_error(404, &not_found);
     });
     let client = client(&server);
     assert_eq!(client.get_appointment().id(ID).send().await.unwrap().into_inner(), appointment);
     let error = client.delete_appointment().id(ID).send().await.unwrap_err();
-    let Error::ErrorResponse(said) = error else { panic!("{error:?}") };
-    assert_eq!(said.into_inner(), gone);
+    let Error::ErrorResponse(response) = error else { panic!("{error:?}") };
+    assert_eq!(response.into_inner(), not_found);
 }

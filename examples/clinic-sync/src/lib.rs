@@ -1,11 +1,11 @@
-//! Brings a clinic's register to Carium: whoever is new in it is created there and invited.
+//! An example program that synchronizes a clinic's register with Carium: it creates and invites each new person.
 //!
-//! A program as a team writes it: it takes the traits of `carium`, so that its tests need no network.
+//! The code uses the traits of `carium` instead of a client, so that most tests need no network.
 
-mod admission;
+mod admit;
 mod audited;
 mod register;
 
-pub use admission::{Admission, admit};
-pub use audited::Audited;
-pub use register::{Person, Unreadable, read};
+pub use admit::{Admission, admit};
+pub use audited::AuditedPatients;
+pub use register::{InvalidLine, Person, read_register};

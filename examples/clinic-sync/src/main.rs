@@ -1,21 +1,21 @@
-//! Reads a register from standard input and brings it to Carium, whose account is in the environment.
+//! Reads a register from standard input, and admits each person to Carium with the account from the environment.
 
 use std::io::{Read as _, Write as _};
 
 use carium::Carium;
-use clinic_sync::{admit, read};
+use clinic_sync::{admit, read_register};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // Read before anything runs that reading would hold up.
-    let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text)?;
+    // Reads the input before the runtime starts, because reading blocks the thread.
+    let mut register = String::new();
+    std::io::stdin().read_to_string(&mut register)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let carium = Carium::from_env()?;
     let mut out = std::io::stdout();
-    for person in read(&text) {
+    for person in read_register(&register) {
         match person {
             Ok(person) => {
-                let admission = person.patient(&carium).and_then(|patient| {
+                let admission = person.to_patient(&carium).and_then(|patient| {
                     runtime.block_on(admit(
                         carium.patients().as_ref(),
                         carium.invitations().as_ref(),
@@ -27,7 +27,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     Err(error) => writeln!(out, "{}: {error}", person.number)?,
                 }
             }
-            Err(at) => writeln!(out, "line {}, column {}: this is no person", at.line, at.column)?,
+            Err(invalid) => {
+                writeln!(out, "line {}, column {}: invalid person", invalid.line, invalid.column)?;
+            }
         }
     }
     Ok(())

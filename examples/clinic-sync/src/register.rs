@@ -1,4 +1,4 @@
-//! The register: a person a line, as JSON.
+//! The register: one JSON object per line.
 
 use std::fmt;
 
@@ -6,11 +6,11 @@ use carium::patients::Gender;
 use carium::{Carium, Error, NewPatient};
 use serde::Deserialize;
 
-/// Someone in the register.
+/// A person in the register.
 #[derive(Clone, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Person {
-    /// The register's own number: what is safe to print.
+    /// The person's number in the register. It is not health information, so it can be printed.
     pub number: String,
     first_name: String,
     last_name: String,
@@ -20,11 +20,11 @@ pub struct Person {
 }
 
 impl Person {
-    /// The patient that they are to be, in the client's organization.
+    /// Builds the patient, in the client's organization.
     ///
     /// # Errors
-    /// All that is wrong with them.
-    pub fn patient(&self, carium: &Carium) -> Result<NewPatient, Error> {
+    /// Returns an error with all invalid fields.
+    pub fn to_patient(&self, carium: &Carium) -> Result<NewPatient, Error> {
         carium
             .new_patient()
             .first_name(&self.first_name)
@@ -36,27 +36,29 @@ impl Person {
     }
 }
 
-/// Shows the number: the rest is health information.
+/// Shows only the number, because the other fields are health information.
 impl fmt::Debug for Person {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Person").field("number", &self.number).finish_non_exhaustive()
     }
 }
 
-/// A line that is not a person.
+/// The position of a line that is not a valid person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unreadable {
-    /// Counted from 1.
+pub struct InvalidLine {
+    /// The line number, starting at 1.
     pub line: usize,
-    /// Where in the line, counted from 1.
+    /// The column of the error, starting at 1.
     pub column: usize,
 }
 
-/// Reads a register. What is said of a line that cannot be read is where that is: `serde`'s own words quote the
-/// line.
-pub fn read(text: &str) -> impl Iterator<Item = Result<Person, Unreadable>> {
+/// Reads a register. Skips blank lines.
+///
+/// The error contains only the position of an invalid line, because the messages of `serde_json` can quote its
+/// values.
+pub fn read_register(text: &str) -> impl Iterator<Item = Result<Person, InvalidLine>> {
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     lines.map(|(index, line)| {
-        serde_json::from_str(line).map_err(|error| Unreadable { line: index + 1, column: error.column() })
+        serde_json::from_str(line).map_err(|error| InvalidLine { line: index + 1, column: error.column() })
     })
 }

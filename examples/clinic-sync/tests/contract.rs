@@ -1,4 +1,4 @@
-//! The team's own layer keeps what the trait promises: the suite that the fake and the client go through.
+//! Contract tests: the wrapper meets the requirements of the trait that it implements.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -8,29 +8,29 @@ use carium::Patients;
 use carium::patients::{IndividualGroupId, OrganizationId};
 use carium_mock::FakeCarium;
 use carium_mock::contract_tests::{Fixture, PatientsFixture};
-use clinic_sync::Audited;
+use clinic_sync::AuditedPatients;
 
-/// The layer in front of a fake.
-struct Subject {
+/// The wrapper around a fake.
+struct AuditedFixture {
     fake: FakeCarium,
-    audited: Arc<Audited>,
+    audited: Arc<AuditedPatients>,
 }
 
-impl Subject {
+impl AuditedFixture {
     fn new(fake: FakeCarium) -> Self {
-        Self { audited: Arc::new(Audited::new(Arc::new(fake.clone()))), fake }
+        Self { audited: Arc::new(AuditedPatients::new(Arc::new(fake.clone()))), fake }
     }
 }
 
-impl Fixture for Subject {
+impl Fixture for AuditedFixture {
     fn organization(&self) -> OrganizationId {
         self.fake.organization()
     }
 }
 
-impl PatientsFixture for Subject {
+impl PatientsFixture for AuditedFixture {
     fn patients(&self) -> Arc<dyn Patients> {
-        Arc::<Audited>::clone(&self.audited)
+        Arc::<AuditedPatients>::clone(&self.audited)
     }
 
     fn groups(&self) -> [IndividualGroupId; 2] {
@@ -38,4 +38,4 @@ impl PatientsFixture for Subject {
     }
 }
 
-carium_mock::contract_tests!(patients; subject = Subject::new(FakeCarium::new()));
+carium_mock::contract_tests!(patients; fixture = AuditedFixture::new(FakeCarium::new()));

@@ -1,4 +1,4 @@
-//! The fake: what several calls come to, by the service's rules.
+//! Tests with the fake: the results of several calls, by the rules of the service.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -14,33 +14,33 @@ fn patient(fake: &FakeCarium, email: &str) -> NewPatient {
 }
 
 #[tokio::test]
-async fn the_second_evening_creates_nobody_twice() {
+async fn second_run_creates_no_duplicate() {
     let fake = FakeCarium::new();
     let ada = patient(&fake, "ada.quill@example.com");
     let first = admit(&fake, &fake, ada.clone()).await.unwrap();
-    assert!(matches!(first, Admission::Admitted(_)));
-    assert_eq!(admit(&fake, &fake, ada).await.unwrap(), Admission::AlreadyThere);
+    assert!(matches!(first, Admission::Invited(_)));
+    assert_eq!(admit(&fake, &fake, ada).await.unwrap(), Admission::UsernameTaken);
     assert_eq!(fake.patients().len(), 1);
     assert_eq!(fake.invitations_to("ada.quill@example.com").len(), 1);
 }
 
 #[tokio::test]
-async fn a_lost_answer_leaves_one_patient_and_a_question() {
+async fn lost_response_leaves_creation_unknown() {
     let fake = FakeCarium::new();
     fake.set_faults([Fault::on(&operations::CREATE_PATIENT).lose_response()]);
     let ada = patient(&fake, "ada.quill@example.com");
-    assert_eq!(admit(&fake, &fake, ada).await.unwrap(), Admission::LookFirst);
-    assert_eq!(fake.patients().len(), 1, "it was created all the same");
+    assert_eq!(admit(&fake, &fake, ada).await.unwrap(), Admission::CreationUnknown);
+    assert_eq!(fake.patients().len(), 1, "the patient was created although the response was lost");
     assert!(fake.unused_faults().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_that_is_down_is_asked_again_by_the_client() {
+async fn client_retries_while_service_is_unavailable() {
     let fake = FakeCarium::new();
     fake.set_faults([Fault::on(&operations::CREATE_PATIENT).calls(1..=2).respond(503)]);
     let admission = admit(&fake, &fake, patient(&fake, "ada.quill@example.com")).await.unwrap();
-    assert!(matches!(admission, Admission::Admitted(_)));
+    assert!(matches!(admission, Admission::Invited(_)));
     fake.set_faults([Fault::on(&operations::CREATE_PATIENT).every_call().respond(503)]);
     let admission = admit(&fake, &fake, patient(&fake, "joe.quill@example.com")).await.unwrap();
-    assert_eq!(admission, Admission::Later);
+    assert_eq!(admission, Admission::RetryLater);
 }

@@ -1,4 +1,4 @@
-//! Mocks: what is done with each answer, however rare it is.
+//! Tests with mocks: how each result of a call is handled, including rare ones.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -16,23 +16,23 @@ fn patient() -> NewPatient {
 }
 
 #[tokio::test]
-async fn who_may_have_been_created_is_not_invited() {
+async fn does_not_invite_if_creation_is_unknown() {
     let mut patients = MockPatients::new();
-    let lost = || Error::new(ErrorKind::TimedOut, "no answer").with_unknown_outcome();
-    patients.expect_create().once().returning(move |_| Err(lost()));
-    // Nothing is expected of it, so a call would fail the test.
+    let timed_out = || Error::new(ErrorKind::TimedOut, "no response").with_unknown_outcome();
+    patients.expect_create().once().returning(move |_| Err(timed_out()));
+    // No calls are expected, so any call fails the test.
     let invitations = MockInvitations::new();
     let admission = admit(&patients, &invitations, patient()).await;
-    assert_eq!(admission.unwrap(), Admission::LookFirst);
+    assert_eq!(admission.unwrap(), Admission::CreationUnknown);
 }
 
 #[tokio::test]
-async fn each_answer_leads_somewhere() {
-    let error = |kind| Error::new(kind, "said by a mock");
+async fn maps_each_error_kind() {
+    let error = |kind| Error::new(kind, "returned by a mock");
     for (kind, expected) in [
-        (ErrorKind::Conflict, Some(Admission::AlreadyThere)),
-        (ErrorKind::RateLimited, Some(Admission::Later)),
-        (ErrorKind::Unavailable, Some(Admission::Later)),
+        (ErrorKind::Conflict, Some(Admission::UsernameTaken)),
+        (ErrorKind::RateLimited, Some(Admission::RetryLater)),
+        (ErrorKind::Unavailable, Some(Admission::RetryLater)),
         (ErrorKind::Rejected, None),
         (ErrorKind::Forbidden, None),
     ] {
@@ -50,12 +50,12 @@ async fn each_answer_leads_somewhere() {
 }
 
 #[tokio::test]
-async fn an_invitation_in_doubt_is_not_one_to_be_sent_again() {
+async fn reports_unknown_invitation() {
     let mut patients = MockPatients::new();
     patients.expect_create().returning(|_| Ok(ID.parse().unwrap()));
     let mut invitations = MockInvitations::new();
-    let lost = || Error::new(ErrorKind::Unavailable, "no answer").with_unknown_outcome();
+    let lost = || Error::new(ErrorKind::Unavailable, "no response").with_unknown_outcome();
     invitations.expect_send().once().returning(move |_| Err(lost()));
     let admission = admit(&patients, &invitations, patient()).await.unwrap();
-    assert_eq!(admission, Admission::PerhapsInvited(ID.parse().unwrap()));
+    assert_eq!(admission, Admission::InvitationUnknown(ID.parse().unwrap()));
 }

@@ -1,4 +1,4 @@
-//! The sandbox: the program itself, over HTTP.
+//! Tests with the sandbox: the whole program, over HTTP.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -8,18 +8,18 @@ use std::process::{Command, Stdio};
 use carium_mock::Sandbox;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_program_brings_a_register() {
+async fn program_admits_register() {
     let sandbox = Sandbox::start().await.unwrap();
-    let output = sync(&sandbox, include_str!("register.ndjson")).await;
-    assert!(output.contains("4711: Admitted("), "{output}");
-    assert!(output.contains("4712: AlreadyThere"), "{output}");
+    let output = run_program(&sandbox, include_str!("register.ndjson")).await;
+    assert!(output.contains("4711: Invited("), "{output}");
+    assert!(output.contains("4712: UsernameTaken"), "{output}");
     assert!(output.contains("line 3, column "), "{output}");
-    assert!(!output.contains("Zoë"), "names are not printed");
+    assert!(!output.contains("Zoë"), "the output contains a name");
     assert_eq!(sandbox.fake().patients().len(), 1);
 }
 
-/// Runs the program with this on its standard input, and gives all that it prints.
-async fn sync(sandbox: &Sandbox, register: &'static str) -> String {
+/// Runs the program with a register on standard input, and returns its combined output.
+async fn run_program(sandbox: &Sandbox, register: &'static str) -> String {
     let mut program = Command::new(env!("CARGO_BIN_EXE_clinic-sync"));
     program
         .env("CARIUM_BASE_URL", sandbox.url())

@@ -1,4 +1,4 @@
-//! What [`Appointments`](carium::Appointments) promises.
+//! Test cases for [`Appointments`](carium::Appointments).
 
 use carium::appointments::{
     Appointment, AppointmentId, AppointmentUpdate, NewAppointment, NewAppointmentBuilder,
@@ -7,147 +7,167 @@ use carium::{Change, DateTime, Error, ErrorKind};
 use futures_util::future::join_all;
 
 use super::AppointmentsFixture;
-use super::finding::{Outcome, REFUSALS, distinct, done, holds, refused, refused_for, same};
-use super::inputs::{unknown, word};
-use super::lists::{begins_and_ends_as_told, is_whole};
+use super::inputs::{unique_word, unknown_id};
+use super::lists::{check_complete, check_start_and_early_stop};
+use super::violation::{
+    CaseResult, REJECTION_KINDS, ensure, ensure_distinct, ensure_eq, ensure_field_rejected, ensure_ok,
+    ensure_rejected,
+};
 
-type Subject<'a> = &'a dyn AppointmentsFixture;
+const CONCURRENT_CALLS: usize = 16;
 
-const MANY: usize = 16;
-
-fn time(text: &str) -> Outcome<DateTime> {
-    let wrong = |_| Error::new(ErrorKind::InvalidInput, "the time cannot be read");
-    done("reading a time", text.parse().map_err(wrong))
+fn time(text: &str) -> CaseResult<DateTime> {
+    let parse_error = |_| Error::new(ErrorKind::InvalidInput, "the time is invalid");
+    ensure_ok("parsing a time", text.parse().map_err(parse_error))
 }
 
-/// An appointment without anything that can be left out.
-fn plain(subject: Subject<'_>) -> Outcome<NewAppointmentBuilder> {
-    let [practitioner, _] = subject.two_practitioners();
-    let [status, _] = subject.two_statuses();
-    let [kind, _] = subject.two_types();
+/// Returns a builder with the required fields only.
+fn minimal(fixture: &dyn AppointmentsFixture) -> CaseResult<NewAppointmentBuilder> {
+    let [practitioner, _] = fixture.two_practitioners();
+    let [status, _] = fixture.two_statuses();
+    let [appointment_type, _] = fixture.two_types();
     let appointment = NewAppointment::builder()
-        .organization(subject.organization())
-        .patient(subject.individual())
+        .organization(fixture.organization())
+        .patient(fixture.individual())
         .practitioner(practitioner)
         .status(status)
-        .appointment_type(kind);
+        .appointment_type(appointment_type);
     Ok(appointment.between(time("2030-01-01T09:00:00Z")?, time("2030-01-01T09:30:00Z")?))
 }
 
-/// One with all of it.
-fn full(subject: Subject<'_>) -> Outcome<NewAppointmentBuilder> {
-    Ok(plain(subject)?
+/// Returns a builder with every field that does not exclude another one.
+fn with_all_fields(fixture: &dyn AppointmentsFixture) -> CaseResult<NewAppointmentBuilder> {
+    Ok(minimal(fixture)?
         .guest_url("https://example.com/guest?room=4&from=mail#now")
         .host_url("https://example.com/host")
-        .description(word())
+        .description(unique_word())
         .patient_instruction("Please reschedule at https://example.com/reschedule\nor call.")
         .location("Room 4, \"Überlingen\""))
 }
 
-fn built(appointment: NewAppointmentBuilder) -> Outcome<NewAppointment> {
-    done("describing an appointment", appointment.build())
+fn build(appointment: NewAppointmentBuilder) -> CaseResult<NewAppointment> {
+    ensure_ok("building an appointment", appointment.build())
 }
 
-async fn book(
-    subject: Subject<'_>,
+async fn try_create(
+    fixture: &dyn AppointmentsFixture,
     appointment: NewAppointmentBuilder,
-) -> Outcome<Result<AppointmentId, Error>> {
-    Ok(subject.appointments().create(built(appointment)?).await)
+) -> CaseResult<Result<AppointmentId, Error>> {
+    Ok(fixture.appointments().create(build(appointment)?).await)
 }
 
-async fn booked(subject: Subject<'_>, appointment: NewAppointmentBuilder) -> Outcome<AppointmentId> {
-    done("booking an appointment", book(subject, appointment).await?)
+async fn create_appointment(
+    fixture: &dyn AppointmentsFixture,
+    appointment: NewAppointmentBuilder,
+) -> CaseResult<AppointmentId> {
+    ensure_ok("creating an appointment", try_create(fixture, appointment).await?)
 }
 
-async fn read(subject: Subject<'_>, id: AppointmentId) -> Outcome<Appointment> {
-    done("reading an appointment", subject.appointments().get(id).await)
+async fn get_appointment(fixture: &dyn AppointmentsFixture, id: AppointmentId) -> CaseResult<Appointment> {
+    ensure_ok("reading an appointment", fixture.appointments().get(id).await)
 }
 
-async fn updated(subject: Subject<'_>, id: AppointmentId, update: AppointmentUpdate) -> Outcome<Appointment> {
-    done("changing an appointment", subject.appointments().update(id, update).await)
+async fn update_appointment(
+    fixture: &dyn AppointmentsFixture,
+    id: AppointmentId,
+    update: AppointmentUpdate,
+) -> CaseResult<Appointment> {
+    ensure_ok("updating an appointment", fixture.appointments().update(id, update).await)
 }
 
-/// What an appointment is expected to be: as it was booked.
-fn as_booked(id: AppointmentId, appointment: &NewAppointment) -> Appointment {
-    let given = appointment.attributes();
+/// Returns the appointment that a read must return after this creation.
+fn expected_after_create(id: AppointmentId, appointment: &NewAppointment) -> Appointment {
+    let attributes = appointment.attributes();
     let mut expected = Appointment::from_id(id);
-    expected.organization = Some(given.organization_id);
-    expected.patient = Some(given.individual_id);
-    expected.practitioner = Some(given.practitioner_id);
-    expected.status = Some(given.status_id);
-    expected.appointment_type = Some(given.type_id);
-    (expected.start, expected.end) = (Some(given.start_time), Some(given.end_time));
-    expected.has_video_channel = Some(given.add_video_channel);
-    expected.guest_url.clone_from(&given.guest_url);
-    expected.host_url.clone_from(&given.host_url);
-    expected.description.clone_from(&given.description);
-    expected.patient_instruction.clone_from(&given.patient_instruction);
-    expected.location.clone_from(&given.location);
+    expected.organization = Some(attributes.organization_id);
+    expected.patient = Some(attributes.individual_id);
+    expected.practitioner = Some(attributes.practitioner_id);
+    expected.status = Some(attributes.status_id);
+    expected.appointment_type = Some(attributes.type_id);
+    (expected.start, expected.end) = (Some(attributes.start_time), Some(attributes.end_time));
+    expected.has_video_channel = Some(attributes.add_video_channel);
+    expected.guest_url.clone_from(&attributes.guest_url);
+    expected.host_url.clone_from(&attributes.host_url);
+    expected.description.clone_from(&attributes.description);
+    expected.patient_instruction.clone_from(&attributes.patient_instruction);
+    expected.location.clone_from(&attributes.location);
     expected
 }
 
-/// Field by field, so that a finding names the fields.
-fn is_as(at: &str, came: &Appointment, expected: &Appointment) -> Outcome {
-    same(format!("the id of {at}"), &came.id, &expected.id)?;
+/// Compares two appointments field by field, so that a failure names the fields that differ.
+fn check_fields(checked: &str, actual: &Appointment, expected: &Appointment) -> CaseResult {
+    ensure_eq(format!("the ID of {checked}"), &actual.id, &expected.id)?;
     let fields = [
-        ("organization-id", came.organization == expected.organization),
-        ("individual-id", came.patient == expected.patient),
-        ("practitioner-id", came.practitioner == expected.practitioner),
-        ("status-id", came.status == expected.status),
-        ("type-id", came.appointment_type == expected.appointment_type),
-        ("start-time", came.start == expected.start),
-        ("end-time", came.end == expected.end),
-        ("add-video-channel", came.has_video_channel == expected.has_video_channel),
-        ("guest-url", came.guest_url == expected.guest_url),
-        ("host-url", came.host_url == expected.host_url),
-        ("description", came.description == expected.description),
-        ("patient-instruction", came.patient_instruction == expected.patient_instruction),
-        ("location", came.location == expected.location),
+        ("organization-id", actual.organization == expected.organization),
+        ("individual-id", actual.patient == expected.patient),
+        ("practitioner-id", actual.practitioner == expected.practitioner),
+        ("status-id", actual.status == expected.status),
+        ("type-id", actual.appointment_type == expected.appointment_type),
+        ("start-time", actual.start == expected.start),
+        ("end-time", actual.end == expected.end),
+        ("add-video-channel", actual.has_video_channel == expected.has_video_channel),
+        ("guest-url", actual.guest_url == expected.guest_url),
+        ("host-url", actual.host_url == expected.host_url),
+        ("description", actual.description == expected.description),
+        ("patient-instruction", actual.patient_instruction == expected.patient_instruction),
+        ("location", actual.location == expected.location),
     ];
-    let others: Vec<_> = fields.iter().filter(|(_, is_same)| !is_same).map(|(name, _)| *name).collect();
-    holds(others.is_empty(), at, "the fields that it was given", format!("others in {others:?}"))
+    let different: Vec<_> = fields.iter().filter(|(_, is_same)| !is_same).map(|(name, _)| *name).collect();
+    ensure(
+        different.is_empty(),
+        checked,
+        "the expected field values",
+        format!("different values in {different:?}"),
+    )
 }
 
-/// Books it, and reads it as it was booked.
-async fn is_kept(subject: Subject<'_>, appointment: NewAppointmentBuilder) -> Outcome<Appointment> {
-    let appointment = built(appointment)?;
-    let result = subject.appointments().create(appointment.clone()).await;
-    let id = done("booking an appointment", result)?;
-    let expected = as_booked(id, &appointment);
-    is_as("an appointment that was booked", &read(subject, id).await?, &expected)?;
+/// Creates an appointment, and checks that a read returns the same fields.
+async fn create_and_check(
+    fixture: &dyn AppointmentsFixture,
+    appointment: NewAppointmentBuilder,
+) -> CaseResult<Appointment> {
+    let appointment = build(appointment)?;
+    let result = fixture.appointments().create(appointment.clone()).await;
+    let id = ensure_ok("creating an appointment", result)?;
+    let expected = expected_after_create(id, &appointment);
+    check_fields("a created appointment", &get_appointment(fixture, id).await?, &expected)?;
     Ok(expected)
 }
 
-pub(super) async fn each_appointment_has_an_id_of_its_own(subject: Subject<'_>) -> Outcome {
+pub(super) async fn appointment_ids_are_unique(fixture: &dyn AppointmentsFixture) -> CaseResult {
     let mut ids = Vec::new();
     for _ in 0..3 {
-        ids.push(booked(subject, plain(subject)?).await?);
+        ids.push(create_appointment(fixture, minimal(fixture)?).await?);
     }
-    distinct("the ids of three appointments", &ids)
+    ensure_distinct("the IDs of three appointments", &ids)
 }
 
-pub(super) async fn what_was_booked_is_read(subject: Subject<'_>) -> Outcome {
-    is_kept(subject, plain(subject)?).await?;
-    is_kept(subject, full(subject)?).await.map(drop)
+pub(super) async fn returns_appointment_as_created(fixture: &dyn AppointmentsFixture) -> CaseResult {
+    create_and_check(fixture, minimal(fixture)?).await?;
+    create_and_check(fixture, with_all_fields(fixture)?).await.map(drop)
 }
 
-pub(super) async fn urls_are_kept_without_a_channel(subject: Subject<'_>) -> Outcome {
-    is_kept(subject, plain(subject)?.guest_url("https://example.com/guest")).await?;
-    is_kept(subject, plain(subject)?.host_url("https://example.com/host")).await?;
-    let both = plain(subject)?.guest_url("https://example.com/guest").host_url("https://example.com/host");
-    is_kept(subject, both).await.map(drop)
+pub(super) async fn keeps_urls_without_video_channel(fixture: &dyn AppointmentsFixture) -> CaseResult {
+    create_and_check(fixture, minimal(fixture)?.guest_url("https://example.com/guest")).await?;
+    create_and_check(fixture, minimal(fixture)?.host_url("https://example.com/host")).await?;
+    let both = minimal(fixture)?.guest_url("https://example.com/guest").host_url("https://example.com/host");
+    create_and_check(fixture, both).await.map(drop)
 }
 
-pub(super) async fn a_channel_is_attached(subject: Subject<'_>) -> Outcome {
-    for (appointment, expected) in [(plain(subject)?.add_video_channel(), true), (plain(subject)?, false)] {
-        let id = booked(subject, appointment).await?;
-        let came = read(subject, id).await?.has_video_channel;
-        same("whether an appointment has a video channel", &came, &Some(expected))?;
+pub(super) async fn attaches_video_channel_only_if_requested(
+    fixture: &dyn AppointmentsFixture,
+) -> CaseResult {
+    for (appointment, expected) in
+        [(minimal(fixture)?.with_video_channel(), true), (minimal(fixture)?, false)]
+    {
+        let id = create_appointment(fixture, appointment).await?;
+        let actual = get_appointment(fixture, id).await?.has_video_channel;
+        ensure_eq("whether an appointment has a video channel", &actual, &Some(expected))?;
     }
     Ok(())
 }
 
-pub(super) async fn any_time_can_be_booked(subject: Subject<'_>) -> Outcome {
+pub(super) async fn accepts_any_time_range(fixture: &dyn AppointmentsFixture) -> CaseResult {
     for (start, end) in [
         ("1999-12-31T23:59:59Z", "2000-01-01T00:00:00Z"),
         ("2022-01-01T09:00:00Z", "2022-01-01T09:30:00Z"),
@@ -156,128 +176,151 @@ pub(super) async fn any_time_can_be_booked(subject: Subject<'_>) -> Outcome {
         ("2030-06-01T22:00:00-07:00", "2030-06-01T23:00:00-07:00"),
         ("2099-01-01T00:00:00Z", "2099-01-02T00:00:00Z"),
     ] {
-        is_kept(subject, plain(subject)?.between(time(start)?, time(end)?)).await?;
+        create_and_check(fixture, minimal(fixture)?.between(time(start)?, time(end)?)).await?;
     }
     Ok(())
 }
 
-async fn must_be_there(subject: Subject<'_>, field: &str, appointment: NewAppointmentBuilder) -> Outcome {
-    let result = book(subject, appointment).await?;
-    refused_for(subject, field, "booking an appointment with an id that is of nothing", result, &REFUSALS)
+async fn check_unknown_reference(
+    fixture: &dyn AppointmentsFixture,
+    field: &str,
+    appointment: NewAppointmentBuilder,
+) -> CaseResult {
+    let result = try_create(fixture, appointment).await?;
+    ensure_field_rejected(
+        fixture,
+        field,
+        "creating an appointment with an unknown ID",
+        result,
+        &REJECTION_KINDS,
+    )
 }
 
-pub(super) async fn an_organization_must_be_there(subject: Subject<'_>) -> Outcome {
-    must_be_there(subject, "organization-id", plain(subject)?.organization(unknown())).await
+pub(super) async fn rejects_unknown_organization(fixture: &dyn AppointmentsFixture) -> CaseResult {
+    check_unknown_reference(fixture, "organization-id", minimal(fixture)?.organization(unknown_id())).await
 }
 
-pub(super) async fn a_patient_must_be_there(subject: Subject<'_>) -> Outcome {
-    must_be_there(subject, "individual-id", plain(subject)?.patient(unknown())).await
+pub(super) async fn rejects_unknown_patient(fixture: &dyn AppointmentsFixture) -> CaseResult {
+    check_unknown_reference(fixture, "individual-id", minimal(fixture)?.patient(unknown_id())).await
 }
 
-pub(super) async fn a_practitioner_must_be_there(subject: Subject<'_>) -> Outcome {
-    must_be_there(subject, "practitioner-id", plain(subject)?.practitioner(unknown())).await
+pub(super) async fn rejects_unknown_practitioner(fixture: &dyn AppointmentsFixture) -> CaseResult {
+    check_unknown_reference(fixture, "practitioner-id", minimal(fixture)?.practitioner(unknown_id())).await
 }
 
-pub(super) async fn a_status_must_be_there(subject: Subject<'_>) -> Outcome {
-    must_be_there(subject, "status-id", plain(subject)?.status(unknown())).await
+pub(super) async fn rejects_unknown_status(fixture: &dyn AppointmentsFixture) -> CaseResult {
+    check_unknown_reference(fixture, "status-id", minimal(fixture)?.status(unknown_id())).await
 }
 
-pub(super) async fn a_type_must_be_there(subject: Subject<'_>) -> Outcome {
-    must_be_there(subject, "type-id", plain(subject)?.appointment_type(unknown())).await
+pub(super) async fn rejects_unknown_type(fixture: &dyn AppointmentsFixture) -> CaseResult {
+    check_unknown_reference(fixture, "type-id", minimal(fixture)?.appointment_type(unknown_id())).await
 }
 
-/// An update, and what becomes of an appointment by it.
-struct Step {
+/// An update and its expected effect on the appointment.
+struct UpdateStep {
     update: AppointmentUpdate,
-    becomes: Box<dyn FnOnce(&mut Appointment) + Send>,
+    apply: Box<dyn FnOnce(&mut Appointment) + Send>,
 }
 
-fn step(update: AppointmentUpdate, becomes: impl FnOnce(&mut Appointment) + Send + 'static) -> Step {
-    Step { update, becomes: Box::new(becomes) }
+fn update_step(
+    update: AppointmentUpdate,
+    apply: impl FnOnce(&mut Appointment) + Send + 'static,
+) -> UpdateStep {
+    UpdateStep { update, apply: Box::new(apply) }
 }
 
-/// An update of each field that can be set.
-fn sets(subject: Subject<'_>) -> Outcome<Vec<Step>> {
+/// Returns one update for each field that can be set.
+fn setting_updates(fixture: &dyn AppointmentsFixture) -> CaseResult<Vec<UpdateStep>> {
     let update = AppointmentUpdate::default;
-    let (start, end) = moved_to()?;
-    let [_, practitioner] = subject.two_practitioners();
-    let [_, status] = subject.two_statuses();
-    let [_, kind] = subject.two_types();
+    let (start, end) = new_times()?;
+    let [_, practitioner] = fixture.two_practitioners();
+    let [_, status] = fixture.two_statuses();
+    let [_, appointment_type] = fixture.two_types();
     let text = |text: &str| Some(text.to_owned());
     let (guest, host) = ("https://example.com/g2", "https://example.com/h2");
     Ok(vec![
-        step(update().between(start, end), move |it| (it.start, it.end) = (Some(start), Some(end))),
-        step(update().practitioner(practitioner), move |it| it.practitioner = Some(practitioner)),
-        step(update().status(status), move |it| it.status = Some(status)),
-        step(update().appointment_type(kind), move |it| it.appointment_type = Some(kind)),
-        step(update().guest_url(guest), move |it| it.guest_url = text(guest)),
-        step(update().host_url(host), move |it| it.host_url = text(host)),
-        step(update().description("Another"), move |it| it.description = text("Another")),
-        step(update().patient_instruction("Call us"), move |it| it.patient_instruction = text("Call us")),
-        step(update().location("Room 5"), move |it| it.location = text("Room 5")),
+        update_step(update().between(start, end), move |it| (it.start, it.end) = (Some(start), Some(end))),
+        update_step(update().practitioner(practitioner), move |it| it.practitioner = Some(practitioner)),
+        update_step(update().status(status), move |it| it.status = Some(status)),
+        update_step(update().appointment_type(appointment_type), move |it| {
+            it.appointment_type = Some(appointment_type);
+        }),
+        update_step(update().guest_url(guest), move |it| it.guest_url = text(guest)),
+        update_step(update().host_url(host), move |it| it.host_url = text(host)),
+        update_step(update().description("Another"), move |it| it.description = text("Another")),
+        update_step(update().patient_instruction("Call us"), move |it| {
+            it.patient_instruction = text("Call us");
+        }),
+        update_step(update().location("Room 5"), move |it| it.location = text("Room 5")),
     ])
 }
 
-fn moved_to() -> Outcome<(DateTime, DateTime)> {
+fn new_times() -> CaseResult<(DateTime, DateTime)> {
     Ok((time("2031-05-05T10:00:00Z")?, time("2031-05-05T10:45:00Z")?))
 }
 
-/// An update of each field that can be cleared.
-fn clears() -> Vec<Step> {
+/// Returns one update for each field that can be cleared.
+fn clearing_updates() -> Vec<UpdateStep> {
     let update = AppointmentUpdate::default;
     vec![
-        step(update().guest_url(Change::Clear), |it| it.guest_url = None),
-        step(update().host_url(Change::Clear), |it| it.host_url = None),
-        step(update().description(Change::Clear), |it| it.description = None),
-        step(update().patient_instruction(Change::Clear), |it| it.patient_instruction = None),
-        step(update().location(Change::Clear), |it| it.location = None),
+        update_step(update().guest_url(Change::Clear), |it| it.guest_url = None),
+        update_step(update().host_url(Change::Clear), |it| it.host_url = None),
+        update_step(update().description(Change::Clear), |it| it.description = None),
+        update_step(update().patient_instruction(Change::Clear), |it| it.patient_instruction = None),
+        update_step(update().location(Change::Clear), |it| it.location = None),
     ]
 }
 
-/// Each step changes what it says, and leaves the rest: in its answer and afterwards.
-async fn change_just_that(subject: Subject<'_>, steps: Vec<Step>) -> Outcome {
-    let appointment = built(full(subject)?)?;
-    let id = done("booking", subject.appointments().create(appointment.clone()).await)?;
-    let bystander = is_kept(subject, full(subject)?).await?;
-    let mut expected = as_booked(id, &appointment);
-    for Step { update, becomes } in steps {
-        becomes(&mut expected);
-        is_as("the answer to an update", &updated(subject, id, update).await?, &expected)?;
-        is_as("an appointment after an update", &read(subject, id).await?, &expected)?;
+/// Applies each update, and checks the returned appointment, the appointment that is read afterwards, and another
+/// appointment that must not change.
+async fn check_updates(fixture: &dyn AppointmentsFixture, steps: Vec<UpdateStep>) -> CaseResult {
+    let appointment = build(with_all_fields(fixture)?)?;
+    let id = ensure_ok("creating an appointment", fixture.appointments().create(appointment.clone()).await)?;
+    let other = create_and_check(fixture, with_all_fields(fixture)?).await?;
+    let mut expected = expected_after_create(id, &appointment);
+    for UpdateStep { update, apply } in steps {
+        apply(&mut expected);
+        check_fields(
+            "the appointment that an update returns",
+            &update_appointment(fixture, id, update).await?,
+            &expected,
+        )?;
+        check_fields("an appointment after an update", &get_appointment(fixture, id).await?, &expected)?;
     }
-    is_as("an appointment beside one that was updated", &read(subject, bystander.id).await?, &bystander)
+    check_fields("an appointment that was not updated", &get_appointment(fixture, other.id).await?, &other)
 }
 
-pub(super) async fn an_update_changes_only_what_it_gives(subject: Subject<'_>) -> Outcome {
-    change_just_that(subject, sets(subject)?).await
+pub(super) async fn update_changes_only_given_fields(fixture: &dyn AppointmentsFixture) -> CaseResult {
+    check_updates(fixture, setting_updates(fixture)?).await
 }
 
-pub(super) async fn an_update_clears_what_it_clears(subject: Subject<'_>) -> Outcome {
-    change_just_that(subject, clears()).await
+pub(super) async fn update_clears_only_given_fields(fixture: &dyn AppointmentsFixture) -> CaseResult {
+    check_updates(fixture, clearing_updates()).await
 }
 
-pub(super) async fn an_update_is_lasting(subject: Subject<'_>) -> Outcome {
-    let id = booked(subject, plain(subject)?).await?;
-    updated(subject, id, AppointmentUpdate::default().location("Room 5")).await?;
+pub(super) async fn update_is_persisted(fixture: &dyn AppointmentsFixture) -> CaseResult {
+    let id = create_appointment(fixture, minimal(fixture)?).await?;
+    update_appointment(fixture, id, AppointmentUpdate::default().location("Room 5")).await?;
     let channel = AppointmentUpdate::default().video_channel(true);
-    same("a channel that is attached", &updated(subject, id, channel).await?.has_video_channel, &Some(true))?;
-    let after = read(subject, id).await?;
-    same("whether a channel stays attached", &after.has_video_channel, &Some(true))?;
-    holds(
+    let attached = update_appointment(fixture, id, channel).await?.has_video_channel;
+    ensure_eq("the video channel that an update attaches", &attached, &Some(true))?;
+    let after = get_appointment(fixture, id).await?;
+    ensure_eq("the video channel in a read after the update", &after.has_video_channel, &Some(true))?;
+    ensure(
         after.location.as_deref() == Some("Room 5"),
         "the location after two updates",
-        "the new one",
-        "another",
+        "the location of the first update",
+        "a different location",
     )?;
     let without = AppointmentUpdate::default().video_channel(false);
-    let came = updated(subject, id, without).await?.has_video_channel;
-    same("a channel that is done without", &came, &Some(false))
+    let attached = update_appointment(fixture, id, without).await?.has_video_channel;
+    ensure_eq("the video channel that an update removes", &attached, &Some(false))
 }
 
-pub(super) async fn an_update_changes_several_fields(subject: Subject<'_>) -> Outcome {
-    let mut expected = is_kept(subject, full(subject)?).await?;
-    let (start, end) = moved_to()?;
-    let [_, status] = subject.two_statuses();
+pub(super) async fn update_sets_and_clears_several_fields(fixture: &dyn AppointmentsFixture) -> CaseResult {
+    let mut expected = create_and_check(fixture, with_all_fields(fixture)?).await?;
+    let (start, end) = new_times()?;
+    let [_, status] = fixture.two_statuses();
     let update = AppointmentUpdate::default()
         .between(start, end)
         .status(status)
@@ -288,111 +331,139 @@ pub(super) async fn an_update_changes_several_fields(subject: Subject<'_>) -> Ou
     expected.location = None;
     expected.description = Some("Another".to_owned());
     let id = expected.id;
-    is_as("the answer to an update of several fields", &updated(subject, id, update).await?, &expected)?;
-    is_as("an appointment after an update of several fields", &read(subject, id).await?, &expected)
+    check_fields(
+        "the appointment that an update of several fields returns",
+        &update_appointment(fixture, id, update).await?,
+        &expected,
+    )?;
+    check_fields(
+        "an appointment after an update of several fields",
+        &get_appointment(fixture, id).await?,
+        &expected,
+    )
 }
 
-/// An update that is refused, and after which all is as it was.
-async fn is_refused(
-    subject: Subject<'_>,
+/// Checks that an update is rejected and changes nothing.
+async fn check_update_rejected(
+    fixture: &dyn AppointmentsFixture,
     field: Option<&str>,
     update: AppointmentUpdate,
     kinds: &[ErrorKind],
-) -> Outcome {
-    let before = is_kept(subject, full(subject)?).await?;
-    let result = subject.appointments().update(before.id, update).await;
-    let at = "an update that cannot be done";
+) -> CaseResult {
+    let before = create_and_check(fixture, with_all_fields(fixture)?).await?;
+    let result = fixture.appointments().update(before.id, update).await;
+    let checked = "an invalid update";
     match field {
-        Some(field) => refused_for(subject, field, at, result, kinds)?,
-        None => refused(at, result, kinds).map(drop)?,
+        Some(field) => ensure_field_rejected(fixture, field, checked, result, kinds)?,
+        None => ensure_rejected(checked, result, kinds).map(drop)?,
     }
-    is_as(
-        "an appointment after an update that was rejected by the service",
-        &read(subject, before.id).await?,
+    check_fields(
+        "an appointment after a rejected update",
+        &get_appointment(fixture, before.id).await?,
         &before,
     )
 }
 
-pub(super) async fn an_update_of_nothing_is_refused(subject: Subject<'_>) -> Outcome {
-    is_refused(subject, None, AppointmentUpdate::default(), &[ErrorKind::InvalidInput]).await
+pub(super) async fn rejects_empty_update(fixture: &dyn AppointmentsFixture) -> CaseResult {
+    check_update_rejected(fixture, None, AppointmentUpdate::default(), &[ErrorKind::InvalidInput]).await
 }
 
-pub(super) async fn an_update_gives_no_urls_with_a_channel(subject: Subject<'_>) -> Outcome {
+pub(super) async fn rejects_update_with_video_channel_and_url(
+    fixture: &dyn AppointmentsFixture,
+) -> CaseResult {
     let channel = || AppointmentUpdate::default().video_channel(true).location("Room 5");
     let guest = channel().guest_url("https://example.com/guest");
-    is_refused(subject, Some("guest-url"), guest, &[ErrorKind::InvalidInput]).await?;
+    check_update_rejected(fixture, Some("guest-url"), guest, &[ErrorKind::InvalidInput]).await?;
     let host = channel().host_url("https://example.com/host");
-    is_refused(subject, Some("host-url"), host, &[ErrorKind::InvalidInput]).await
+    check_update_rejected(fixture, Some("host-url"), host, &[ErrorKind::InvalidInput]).await
 }
 
-pub(super) async fn an_update_refers_to_what_is_there(subject: Subject<'_>) -> Outcome {
-    // What is good in it is not done either.
+pub(super) async fn rejects_update_with_unknown_reference(fixture: &dyn AppointmentsFixture) -> CaseResult {
+    // The valid changes in the same update must not be applied either.
     let update = || AppointmentUpdate::default().location("Room 5").description(Change::Clear);
-    is_refused(subject, Some("practitioner-id"), update().practitioner(unknown()), &REFUSALS).await?;
-    is_refused(subject, Some("status-id"), update().status(unknown()), &REFUSALS).await?;
-    is_refused(subject, Some("type-id"), update().appointment_type(unknown()), &REFUSALS).await
+    check_update_rejected(
+        fixture,
+        Some("practitioner-id"),
+        update().practitioner(unknown_id()),
+        &REJECTION_KINDS,
+    )
+    .await?;
+    check_update_rejected(fixture, Some("status-id"), update().status(unknown_id()), &REJECTION_KINDS)
+        .await?;
+    check_update_rejected(fixture, Some("type-id"), update().appointment_type(unknown_id()), &REJECTION_KINDS)
+        .await
 }
 
-async fn is_not_found(subject: Subject<'_>, what: &str, id: AppointmentId) -> Outcome {
-    let appointments = subject.appointments();
+async fn check_not_found(
+    fixture: &dyn AppointmentsFixture,
+    description: &str,
+    id: AppointmentId,
+) -> CaseResult {
+    let appointments = fixture.appointments();
     let kinds = [ErrorKind::NotFound];
-    refused(&format!("reading {what}"), appointments.get(id).await, &kinds)?;
+    ensure_rejected(&format!("reading {description}"), appointments.get(id).await, &kinds)?;
     let update = AppointmentUpdate::default().location("Room 5");
-    refused(&format!("changing {what}"), appointments.update(id, update).await, &kinds)?;
-    refused(&format!("deleting {what}"), appointments.delete(id).await, &kinds)?;
-    // Trying to change it has not made it.
-    refused(&format!("reading {what} again"), appointments.get(id).await, &kinds).map(drop)
+    ensure_rejected(&format!("updating {description}"), appointments.update(id, update).await, &kinds)?;
+    ensure_rejected(&format!("deleting {description}"), appointments.delete(id).await, &kinds)?;
+    ensure_rejected(&format!("reading {description} after an update"), appointments.get(id).await, &kinds)
+        .map(drop)
 }
 
-pub(super) async fn what_is_not_there_is_not_found(subject: Subject<'_>) -> Outcome {
-    is_not_found(subject, "an appointment that was never booked", unknown()).await
+pub(super) async fn unknown_appointment_is_not_found(fixture: &dyn AppointmentsFixture) -> CaseResult {
+    check_not_found(fixture, "an appointment that never existed", unknown_id()).await
 }
 
-pub(super) async fn what_is_deleted_is_not_found(subject: Subject<'_>) -> Outcome {
-    let stays = is_kept(subject, full(subject)?).await?;
-    let goes = booked(subject, plain(subject)?).await?;
-    done("deleting an appointment", subject.appointments().delete(goes).await)?;
-    is_not_found(subject, "an appointment that was deleted", goes).await?;
-    is_as("an appointment beside one that was deleted", &read(subject, stays.id).await?, &stays)
+pub(super) async fn deleted_appointment_is_not_found(fixture: &dyn AppointmentsFixture) -> CaseResult {
+    let kept = create_and_check(fixture, with_all_fields(fixture)?).await?;
+    let deleted = create_appointment(fixture, minimal(fixture)?).await?;
+    ensure_ok("deleting an appointment", fixture.appointments().delete(deleted).await)?;
+    check_not_found(fixture, "a deleted appointment", deleted).await?;
+    check_fields("an appointment that was not deleted", &get_appointment(fixture, kept.id).await?, &kept)
 }
 
-pub(super) async fn many_at_once_are_told_apart(subject: Subject<'_>) -> Outcome {
-    let mut wanted = Vec::new();
-    for _ in 0..MANY {
-        wanted.push(built(full(subject)?)?);
+pub(super) async fn concurrent_creates_keep_their_fields(fixture: &dyn AppointmentsFixture) -> CaseResult {
+    let mut inputs = Vec::new();
+    for _ in 0..CONCURRENT_CALLS {
+        inputs.push(build(with_all_fields(fixture)?)?);
     }
-    let appointments = subject.appointments();
-    let calls = join_all(wanted.iter().cloned().map(|appointment| appointments.create(appointment))).await;
+    let appointments = fixture.appointments();
+    let results = join_all(inputs.iter().cloned().map(|appointment| appointments.create(appointment))).await;
     let mut ids = Vec::new();
-    for (appointment, call) in wanted.iter().zip(calls) {
-        let id = done("booking one of many appointments at once", call)?;
-        is_as("one of many appointments", &read(subject, id).await?, &as_booked(id, appointment))?;
+    for (appointment, result) in inputs.iter().zip(results) {
+        let id = ensure_ok("creating an appointment concurrently", result)?;
+        check_fields(
+            "an appointment that was created concurrently",
+            &get_appointment(fixture, id).await?,
+            &expected_after_create(id, appointment),
+        )?;
         ids.push(id);
     }
-    distinct("the ids of appointments that were booked at once", &ids)
+    ensure_distinct("the IDs of appointments that were created concurrently", &ids)
 }
 
-pub(super) async fn practitioners_are_listed_whole(subject: Subject<'_>) -> Outcome {
-    let (appointments, known) = (subject.appointments(), subject.two_practitioners());
-    is_whole("the practitioners", |options| appointments.practitioners(options), |one| one.id, &known).await
+pub(super) async fn lists_all_practitioners(fixture: &dyn AppointmentsFixture) -> CaseResult {
+    let (appointments, known) = (fixture.appointments(), fixture.two_practitioners());
+    check_complete("the practitioners", |options| appointments.practitioners(options), |item| item.id, &known)
+        .await
 }
 
-pub(super) async fn statuses_are_listed_whole(subject: Subject<'_>) -> Outcome {
-    let (appointments, known) = (subject.appointments(), subject.two_statuses());
-    is_whole("the statuses", |options| appointments.statuses(options), |one| one.id, &known).await
+pub(super) async fn lists_all_statuses(fixture: &dyn AppointmentsFixture) -> CaseResult {
+    let (appointments, known) = (fixture.appointments(), fixture.two_statuses());
+    check_complete("the statuses", |options| appointments.statuses(options), |item| item.id, &known).await
 }
 
-pub(super) async fn types_are_listed_whole(subject: Subject<'_>) -> Outcome {
-    let (appointments, known) = (subject.appointments(), subject.two_types());
-    is_whole("the types", |options| appointments.types(options), |one| one.id, &known).await
+pub(super) async fn lists_all_types(fixture: &dyn AppointmentsFixture) -> CaseResult {
+    let (appointments, known) = (fixture.appointments(), fixture.two_types());
+    check_complete("the types", |options| appointments.types(options), |item| item.id, &known).await
 }
 
-pub(super) async fn a_list_begins_where_it_is_told_to(subject: Subject<'_>) -> Outcome {
-    let appointments = subject.appointments();
-    // What a list has is there before it is read.
-    let _ = (subject.two_practitioners(), subject.two_statuses(), subject.two_types());
+pub(super) async fn lists_start_at_requested_page(fixture: &dyn AppointmentsFixture) -> CaseResult {
+    let appointments = fixture.appointments();
+    // Creates the data of the fixture before the lists are read.
+    let _ = (fixture.two_practitioners(), fixture.two_statuses(), fixture.two_types());
     let practitioners = |options| appointments.practitioners(options);
-    begins_and_ends_as_told("the practitioners", practitioners, |one| one.id).await?;
-    begins_and_ends_as_told("the statuses", |options| appointments.statuses(options), |one| one.id).await?;
-    begins_and_ends_as_told("the types", |options| appointments.types(options), |one| one.id).await
+    check_start_and_early_stop("the practitioners", practitioners, |item| item.id).await?;
+    check_start_and_early_stop("the statuses", |options| appointments.statuses(options), |item| item.id)
+        .await?;
+    check_start_and_early_stop("the types", |options| appointments.types(options), |item| item.id).await
 }

@@ -1,4 +1,4 @@
-//! What [`Documents`](carium::Documents) promises.
+//! Test cases for [`Documents`](carium::Documents).
 
 use bytes::Bytes;
 use carium::documents::{
@@ -9,309 +9,353 @@ use carium::{Error, ErrorKind};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use super::DocumentsFixture;
-use super::finding::{Outcome, REFUSALS, distinct, done, holds, refused, refused_for, same, there};
-use super::inputs::{unknown, word};
-use super::lists::{all, begins_and_ends_as_told, is_whole, pages_of};
+use super::inputs::{unique_word, unknown_id};
+use super::lists::{check_complete, check_start_and_early_stop, read_all, with_page_size};
+use super::violation::{
+    CaseResult, REJECTION_KINDS, ensure, ensure_distinct, ensure_eq, ensure_field_rejected, ensure_ok,
+    ensure_rejected, ensure_some,
+};
 
-type Subject<'a> = &'a dyn DocumentsFixture;
-
-/// A document of someone.
-pub(super) fn letter(subject: Subject<'_>, patient: IndividualId) -> NewDocumentBuilder {
+/// Returns a builder for a valid document of a patient.
+pub(super) fn document_builder(fixture: &dyn DocumentsFixture, patient: IndividualId) -> NewDocumentBuilder {
     NewDocument::builder()
-        .organization(subject.organization())
+        .organization(fixture.organization())
         .patient(patient)
-        .class(subject.two_classes()[0])
-        .name(word())
+        .class(fixture.two_classes()[0])
+        .name(unique_word())
         .file_name("letter.pdf")
 }
 
-fn any_letter(subject: Subject<'_>) -> NewDocumentBuilder {
-    letter(subject, subject.two_individuals()[0])
+/// Returns a builder for a valid document.
+fn any_document_builder(fixture: &dyn DocumentsFixture) -> NewDocumentBuilder {
+    document_builder(fixture, fixture.two_individuals()[0])
 }
 
-pub(super) fn built(document: NewDocumentBuilder) -> Outcome<NewDocument> {
-    done("describing a document", document.build())
+pub(super) fn build_document(document: NewDocumentBuilder) -> CaseResult<NewDocument> {
+    ensure_ok("building a document", document.build())
 }
 
-/// The reference of a document, and its form.
-pub(super) async fn created(
-    subject: Subject<'_>,
+/// Creates a document reference, and returns its ID and its upload form.
+pub(super) async fn create_document(
+    fixture: &dyn DocumentsFixture,
     document: NewDocument,
-) -> Outcome<(DocumentReferenceId, UploadForm)> {
-    let reference = done("creating a document", subject.documents().create(document).await)?;
-    Ok((reference.id, there("the form of a document that was created", reference.form)?))
+) -> CaseResult<(DocumentReferenceId, UploadForm)> {
+    let reference = ensure_ok("creating a document", fixture.documents().create(document).await)?;
+    Ok((reference.id, ensure_some("the upload form of a created document", reference.form)?))
 }
 
-/// The file of a document, all of it at once.
-pub(super) fn part(document: &NewDocument, content: impl Into<Bytes>) -> FilePart {
+/// Returns the file of a document as a single chunk.
+pub(super) fn single_chunk_part(document: &NewDocument, content: impl Into<Bytes>) -> FilePart {
     let content = content.into();
     let length = content.len() as u64;
     FilePart::new(document.file_name(), document.media_type(), length, Content::Bytes(content))
 }
 
-/// A document with its file, uploaded and not processed.
-async fn uploaded(
-    subject: Subject<'_>,
+/// Creates a document and uploads its file, without processing it.
+async fn upload_document(
+    fixture: &dyn DocumentsFixture,
     document: NewDocument,
     content: impl Into<Bytes>,
-) -> Outcome<DocumentReferenceId> {
-    let file = part(&document, content);
-    let (id, form) = created(subject, document).await?;
-    done("uploading a file", subject.transfers().post(&form, file).await)?;
+) -> CaseResult<DocumentReferenceId> {
+    let file = single_chunk_part(&document, content);
+    let (id, form) = create_document(fixture, document).await?;
+    ensure_ok("uploading a file", fixture.transfers().post(&form, file).await)?;
     Ok(id)
 }
 
-/// A document that can be opened.
-pub(super) async fn filed(
-    subject: Subject<'_>,
+/// Creates a document, uploads its file and processes it.
+pub(super) async fn store_document(
+    fixture: &dyn DocumentsFixture,
     document: NewDocument,
     content: impl Into<Bytes>,
-) -> Outcome<DocumentReferenceId> {
-    let id = uploaded(subject, document, content).await?;
-    done("processing a file that was uploaded", subject.documents().process(id).await)?;
+) -> CaseResult<DocumentReferenceId> {
+    let id = upload_document(fixture, document, content).await?;
+    ensure_ok("processing an uploaded file", fixture.documents().process(id).await)?;
     Ok(id)
 }
 
-/// The ids of what a list has.
-async fn listed(subject: Subject<'_>, query: DocumentQuery) -> Outcome<Vec<DocumentReferenceId>> {
-    let documents = all("the documents", subject.documents().list(query)).await?;
+/// Returns the IDs of the documents in a list.
+async fn list_ids(
+    fixture: &dyn DocumentsFixture,
+    query: DocumentQuery,
+) -> CaseResult<Vec<DocumentReferenceId>> {
+    let documents = read_all("the documents", fixture.documents().list(query)).await?;
     Ok(documents.iter().map(|document| document.id).collect())
 }
 
-/// The ids of someone's documents.
-pub(super) async fn listed_of(
-    subject: Subject<'_>,
+/// Returns the IDs of a patient's documents.
+pub(super) async fn list_ids_of_patient(
+    fixture: &dyn DocumentsFixture,
     patient: IndividualId,
-) -> Outcome<Vec<DocumentReferenceId>> {
-    listed(subject, DocumentQuery::default().patient(patient)).await
+) -> CaseResult<Vec<DocumentReferenceId>> {
+    list_ids(fixture, DocumentQuery::default().patient(patient)).await
 }
 
-/// These are in the list, and those are not.
-async fn has_these_and_not_those(
-    subject: Subject<'_>,
-    at: &str,
+/// Checks that a list contains the `included` documents and none of the `excluded` ones.
+async fn check_list(
+    fixture: &dyn DocumentsFixture,
+    checked: &str,
     query: DocumentQuery,
-    these: &[DocumentReferenceId],
-    those: &[DocumentReferenceId],
-) -> Outcome {
-    let listed = listed(subject, query).await?;
-    for id in these {
-        holds(listed.contains(id), at, format!("{id:?} is in it"), format!("{} others", listed.len()))?;
+    included: &[DocumentReferenceId],
+    excluded: &[DocumentReferenceId],
+) -> CaseResult {
+    let listed = list_ids(fixture, query).await?;
+    for id in included {
+        let actual = format!("{} other documents", listed.len());
+        ensure(listed.contains(id), checked, format!("a document {id:?}"), actual)?;
     }
-    for id in those {
-        holds(!listed.contains(id), at, format!("{id:?} is not in it"), "it is")?;
+    for id in excluded {
+        ensure(!listed.contains(id), checked, format!("no document {id:?}"), "the document is in the list")?;
     }
     Ok(())
 }
 
-pub(super) async fn each_reference_has_an_id_and_a_form(subject: Subject<'_>) -> Outcome {
+pub(super) async fn reference_has_unique_id_and_upload_form(fixture: &dyn DocumentsFixture) -> CaseResult {
     let mut ids = Vec::new();
     for _ in 0..3 {
-        let (id, form) = created(subject, built(any_letter(subject))?).await?;
-        holds(!form.url().expose().is_empty(), "the form of a document", "a URL to post it to", "none")?;
+        let (id, form) = create_document(fixture, build_document(any_document_builder(fixture))?).await?;
+        ensure(!form.url().expose().is_empty(), "the upload form of a document", "a URL", "an empty URL")?;
         ids.push(id);
     }
-    distinct("the ids of three documents", &ids)
+    ensure_distinct("the IDs of three documents", &ids)
 }
 
-async fn must_be_there(subject: Subject<'_>, field: &str, document: NewDocumentBuilder) -> Outcome {
-    let result = subject.documents().create(built(document)?).await;
-    refused_for(subject, field, "creating a document with an id that is of nothing", result, &REFUSALS)
+async fn check_unknown_reference(
+    fixture: &dyn DocumentsFixture,
+    field: &str,
+    document: NewDocumentBuilder,
+) -> CaseResult {
+    let result = fixture.documents().create(build_document(document)?).await;
+    ensure_field_rejected(fixture, field, "creating a document with an unknown ID", result, &REJECTION_KINDS)
 }
 
-pub(super) async fn an_organization_must_be_there(subject: Subject<'_>) -> Outcome {
-    must_be_there(subject, "organization-id", any_letter(subject).organization(unknown())).await
+pub(super) async fn rejects_unknown_organization(fixture: &dyn DocumentsFixture) -> CaseResult {
+    check_unknown_reference(
+        fixture,
+        "organization-id",
+        any_document_builder(fixture).organization(unknown_id()),
+    )
+    .await
 }
 
-pub(super) async fn a_patient_must_be_there(subject: Subject<'_>) -> Outcome {
-    must_be_there(subject, "individual-id", any_letter(subject).patient(unknown())).await
+pub(super) async fn rejects_unknown_patient(fixture: &dyn DocumentsFixture) -> CaseResult {
+    check_unknown_reference(fixture, "individual-id", any_document_builder(fixture).patient(unknown_id()))
+        .await
 }
 
-pub(super) async fn a_class_must_be_there(subject: Subject<'_>) -> Outcome {
-    must_be_there(subject, "class-id", any_letter(subject).class(unknown())).await
+pub(super) async fn rejects_unknown_class(fixture: &dyn DocumentsFixture) -> CaseResult {
+    check_unknown_reference(fixture, "class-id", any_document_builder(fixture).class(unknown_id())).await
 }
 
-pub(super) async fn what_has_no_file_is_not_processed(subject: Subject<'_>) -> Outcome {
-    let document = built(any_letter(subject))?;
-    let file = part(&document, "a letter");
-    let (id, form) = created(subject, document).await?;
-    let result = subject.documents().process(id).await;
-    refused("processing a document that has no file", result, &REFUSALS)?;
-    // It has its time still.
-    done("uploading a file", subject.transfers().post(&form, file).await)?;
-    done("processing it then", subject.documents().process(id).await)
+pub(super) async fn rejects_processing_without_file(fixture: &dyn DocumentsFixture) -> CaseResult {
+    let document = build_document(any_document_builder(fixture))?;
+    let file = single_chunk_part(&document, "a letter");
+    let (id, form) = create_document(fixture, document).await?;
+    let result = fixture.documents().process(id).await;
+    ensure_rejected("processing a document without a file", result, &REJECTION_KINDS)?;
+    // The file can still be uploaded afterwards.
+    ensure_ok("uploading a file", fixture.transfers().post(&form, file).await)?;
+    ensure_ok("processing a document after the upload", fixture.documents().process(id).await)
 }
 
-/// Where a document can be opened, if it can: a service may give the URL of nothing.
-async fn is_not_opened(subject: Subject<'_>, at: &str, id: DocumentReferenceId) -> Outcome {
-    match subject.documents().download_info(id).await {
+/// Checks that a document cannot be downloaded. A service may reject the request for the URL, or return a URL that
+/// does not lead to a file.
+async fn check_not_downloadable(
+    fixture: &dyn DocumentsFixture,
+    checked: &str,
+    id: DocumentReferenceId,
+) -> CaseResult {
+    match fixture.documents().download_info(id).await {
         Ok(url) => {
             let kinds = [ErrorKind::NotFound, ErrorKind::Forbidden, ErrorKind::Expired, ErrorKind::Rejected];
-            refused(at, subject.transfers().get(&url, None).await, &kinds).map(drop)
+            ensure_rejected(checked, fixture.transfers().get(&url, None).await, &kinds).map(drop)
         }
-        refusal => refused(at, refusal, &REFUSALS).map(drop),
+        error => ensure_rejected(checked, error, &REJECTION_KINDS).map(drop),
     }
 }
 
-pub(super) async fn what_has_no_file_is_not_opened(subject: Subject<'_>) -> Outcome {
-    let (id, _) = created(subject, built(any_letter(subject))?).await?;
-    is_not_opened(subject, "opening a document that has no file", id).await
+pub(super) async fn rejects_download_without_file(fixture: &dyn DocumentsFixture) -> CaseResult {
+    let (id, _) = create_document(fixture, build_document(any_document_builder(fixture))?).await?;
+    check_not_downloadable(fixture, "downloading a document without a file", id).await
 }
 
-pub(super) async fn what_is_not_processed_is_not_opened(subject: Subject<'_>) -> Outcome {
-    let id = uploaded(subject, built(any_letter(subject))?, "a letter").await?;
-    is_not_opened(subject, "opening a document that was not processed", id).await
+pub(super) async fn rejects_download_before_processing(fixture: &dyn DocumentsFixture) -> CaseResult {
+    let id = upload_document(fixture, build_document(any_document_builder(fixture))?, "a letter").await?;
+    check_not_downloadable(fixture, "downloading a document that was not processed", id).await
 }
 
-pub(super) async fn processing_again_changes_nothing(subject: Subject<'_>) -> Outcome {
-    let id = filed(subject, built(any_letter(subject))?, "a letter").await?;
+pub(super) async fn processing_is_idempotent(fixture: &dyn DocumentsFixture) -> CaseResult {
+    let id = store_document(fixture, build_document(any_document_builder(fixture))?, "a letter").await?;
     for _ in 0..2 {
-        done("processing a document again", subject.documents().process(id).await)?;
+        ensure_ok("processing a processed document", fixture.documents().process(id).await)?;
     }
-    super::transfers::is_downloaded(subject, "a document that was processed again", id, b"a letter").await
+    super::transfers::check_download(fixture, "a document that was processed twice", id, b"a letter").await
 }
 
-pub(super) async fn what_is_not_there_is_not_found(subject: Subject<'_>) -> Outcome {
-    let (documents, id) = (subject.documents(), unknown());
+pub(super) async fn unknown_document_is_not_found(fixture: &dyn DocumentsFixture) -> CaseResult {
+    let (documents, id) = (fixture.documents(), unknown_id());
     let kinds = [ErrorKind::NotFound];
-    refused("processing a document that was never created", documents.process(id).await, &kinds)?;
+    ensure_rejected("processing a document that never existed", documents.process(id).await, &kinds)?;
     let result = documents.download_info(id).await;
-    refused("opening a document that was never created", result, &kinds).map(drop)
+    ensure_rejected("downloading a document that never existed", result, &kinds).map(drop)
 }
 
-pub(super) async fn what_was_filed_is_listed(subject: Subject<'_>) -> Outcome {
-    let [patient, _] = subject.two_individuals();
-    let full = letter(subject, patient)
+pub(super) async fn lists_stored_document_as_created(fixture: &dyn DocumentsFixture) -> CaseResult {
+    let [patient, _] = fixture.two_individuals();
+    let with_all_fields = document_builder(fixture, patient)
         .name("Überweisung \"4\" & more")
         .description("What it is about")
         .file_name("Überweisung 紹介状.pdf")
         .media_type("application/pdf");
-    let plain = letter(subject, patient).file_name("noext").media_type("text/plain; charset=utf-8");
-    for document in [built(full)?, built(plain)?] {
-        let id = filed(subject, document.clone(), "a letter").await?;
+    let minimal =
+        document_builder(fixture, patient).file_name("noext").media_type("text/plain; charset=utf-8");
+    for document in [build_document(with_all_fields)?, build_document(minimal)?] {
+        let id = store_document(fixture, document.clone(), "a letter").await?;
         let query = DocumentQuery::default().patient(patient);
-        let listed = all("the documents", subject.documents().list(query)).await?;
-        let found = listed.into_iter().find(|each| each.id == id);
-        is_as(&there("a document in the list of its patient", found)?, &document)?;
+        let listed = read_all("the documents", fixture.documents().list(query)).await?;
+        let found = listed.into_iter().find(|listed| listed.id == id);
+        check_fields(&ensure_some("the document in the list of its patient", found)?, &document)?;
     }
     Ok(())
 }
 
-/// Field by field, so that a finding names the fields.
-fn is_as(came: &Document, document: &NewDocument) -> Outcome {
-    let given = document.attributes();
+/// Compares a listed document with its input field by field, so that a failure names the fields that differ.
+fn check_fields(actual: &Document, document: &NewDocument) -> CaseResult {
+    let attributes = document.attributes();
     let fields = [
-        ("individual-id", came.patient == Some(given.individual_id)),
-        ("organization-id", came.organization == Some(given.organization_id)),
-        ("class-id", came.class == Some(given.class_id)),
-        ("name", came.name.as_deref() == Some(given.name.as_str())),
-        ("description", came.description == given.description),
-        ("attachment-filename", came.file_name.as_deref() == Some(document.file_name())),
-        ("attachment-content-type", came.media_type.as_deref() == Some(document.media_type())),
+        ("individual-id", actual.patient == Some(attributes.individual_id)),
+        ("organization-id", actual.organization == Some(attributes.organization_id)),
+        ("class-id", actual.class == Some(attributes.class_id)),
+        ("name", actual.name.as_deref() == Some(attributes.name.as_str())),
+        ("description", actual.description == attributes.description),
+        ("attachment-filename", actual.file_name.as_deref() == Some(document.file_name())),
+        ("attachment-content-type", actual.media_type.as_deref() == Some(document.media_type())),
     ];
-    let others: Vec<_> = fields.iter().filter(|(_, is_same)| !is_same).map(|(name, _)| *name).collect();
-    let at = "a document in the list of its patient";
-    holds(others.is_empty(), at, "the fields that it was given", format!("others in {others:?}"))
+    let different: Vec<_> = fields.iter().filter(|(_, is_same)| !is_same).map(|(name, _)| *name).collect();
+    let checked = "the document in the list of its patient";
+    let actual = format!("different values in {different:?}");
+    ensure(different.is_empty(), checked, "the field values of the created document", actual)
 }
 
-pub(super) async fn patients_have_their_own_lists(subject: Subject<'_>) -> Outcome {
-    let [one, other] = subject.two_individuals();
-    let ones = filed(subject, built(letter(subject, one))?, "a letter").await?;
-    let others = filed(subject, built(letter(subject, other))?, "a letter").await?;
+pub(super) async fn filters_documents_by_patient(fixture: &dyn DocumentsFixture) -> CaseResult {
+    let [first_patient, second_patient] = fixture.two_individuals();
+    let first =
+        store_document(fixture, build_document(document_builder(fixture, first_patient))?, "a letter")
+            .await?;
+    let second =
+        store_document(fixture, build_document(document_builder(fixture, second_patient))?, "a letter")
+            .await?;
     let query = |patient| DocumentQuery::default().patient(patient);
-    has_these_and_not_those(subject, "the list of a patient", query(one), &[ones], &[others]).await?;
-    has_these_and_not_those(subject, "the list of another", query(other), &[others], &[ones]).await?;
-    let all = DocumentQuery::default();
-    has_these_and_not_those(subject, "the list of all", all, &[ones, others], &[]).await?;
-    let query = DocumentQuery::default().patient(unknown());
-    let nobody: Result<Vec<_>, _> = subject.documents().list(query).try_collect().await;
-    // A service may refuse to list those of nobody, or list none.
-    match nobody {
-        Ok(listed) => same("the documents of nobody", &listed.len(), &0),
-        listed => refused("the documents of nobody", listed, &REFUSALS).map(drop),
+    let checked = "the list of a patient";
+    check_list(fixture, checked, query(first_patient), &[first], &[second]).await?;
+    check_list(fixture, checked, query(second_patient), &[second], &[first]).await?;
+    let unfiltered = DocumentQuery::default();
+    check_list(fixture, "the list without a filter", unfiltered, &[first, second], &[]).await?;
+    let result: Result<Vec<_>, _> = fixture.documents().list(query(unknown_id())).try_collect().await;
+    // A service may reject an unknown patient, or return an empty list.
+    let checked = "the list of an unknown patient";
+    match result {
+        Ok(listed) => ensure_eq(checked, &listed.len(), &0),
+        error => ensure_rejected(checked, error, &REJECTION_KINDS).map(drop),
     }
 }
 
-pub(super) async fn classes_have_their_own_lists(subject: Subject<'_>) -> Outcome {
-    let [patient, other] = subject.two_individuals();
-    let [one, second]: [DocumentClassId; 2] = subject.two_classes();
-    let file = async |patient, class| {
-        let document = built(letter(subject, patient).class(class))?;
-        filed(subject, document, "a letter").await
+pub(super) async fn filters_documents_by_class(fixture: &dyn DocumentsFixture) -> CaseResult {
+    let [patient, other_patient] = fixture.two_individuals();
+    let [class, other_class]: [DocumentClassId; 2] = fixture.two_classes();
+    let store_letter = async |patient, class| {
+        let document = build_document(document_builder(fixture, patient).class(class))?;
+        store_document(fixture, document, "a letter").await
     };
-    let (first, wrong_class) = (file(patient, one).await?, file(patient, second).await?);
-    let wrong_patient = file(other, one).await?;
-    let query = || DocumentQuery::default().class(one);
-    let at = "the list of a class";
-    has_these_and_not_those(subject, at, query(), &[first, wrong_patient], &[wrong_class]).await?;
+    let matching = store_letter(patient, class).await?;
+    let wrong_class = store_letter(patient, other_class).await?;
+    let wrong_patient = store_letter(other_patient, class).await?;
+    let query = || DocumentQuery::default().class(class);
+    let checked = "the list of a class";
+    check_list(fixture, checked, query(), &[matching, wrong_patient], &[wrong_class]).await?;
     let both = query().patient(patient);
-    let at = "the list of a class and a patient";
-    has_these_and_not_those(subject, at, both, &[first], &[wrong_class, wrong_patient]).await
+    let checked = "the list of a class and a patient";
+    check_list(fixture, checked, both, &[matching], &[wrong_class, wrong_patient]).await
 }
 
-pub(super) async fn organizations_have_their_own_lists(subject: Subject<'_>) -> Outcome {
-    let home = subject.organization();
-    let ours = filed(subject, built(any_letter(subject))?, "a letter").await?;
-    let query = || DocumentQuery::default().organization(home);
-    let Some(other) = subject.other_organization() else {
-        return has_these_and_not_those(subject, "the list of an organization", query(), &[ours], &[]).await;
+pub(super) async fn filters_documents_by_organization(fixture: &dyn DocumentsFixture) -> CaseResult {
+    let first_organization = fixture.organization();
+    let first = store_document(fixture, build_document(any_document_builder(fixture))?, "a letter").await?;
+    let query = |organization| DocumentQuery::default().organization(organization);
+    let checked = "the list of an organization";
+    let Some(second_organization) = fixture.other_organization() else {
+        return check_list(fixture, checked, query(first_organization), &[first], &[]).await;
     };
-    let theirs = filed(subject, built(any_letter(subject).organization(other))?, "a letter").await?;
-    let own = DocumentQuery::default();
-    has_these_and_not_those(subject, "the list where none is named", own, &[ours], &[theirs]).await?;
-    has_these_and_not_those(subject, "the list of an organization", query(), &[ours], &[theirs]).await?;
-    let query = DocumentQuery::default().organization(other);
-    has_these_and_not_those(subject, "the list of another organization", query, &[theirs], &[ours]).await
+    let document = build_document(any_document_builder(fixture).organization(second_organization))?;
+    let second = store_document(fixture, document, "a letter").await?;
+    let default = DocumentQuery::default();
+    check_list(fixture, "the list without an organization", default, &[first], &[second]).await?;
+    check_list(fixture, checked, query(first_organization), &[first], &[second]).await?;
+    check_list(fixture, checked, query(second_organization), &[second], &[first]).await
 }
 
-pub(super) async fn further_filters_are_gone_by(subject: Subject<'_>) -> Outcome {
-    let Some(filter) = subject.filter_by_name().map(str::to_owned) else { return Ok(()) };
-    let (name, other) = (format!("{} & [more]", word()), word());
-    let one = filed(subject, built(any_letter(subject).name(&name))?, "a letter").await?;
-    let second = filed(subject, built(any_letter(subject).name(&other))?, "a letter").await?;
+pub(super) async fn applies_extra_filters(fixture: &dyn DocumentsFixture) -> CaseResult {
+    let Some(filter) = fixture.filter_by_name().map(str::to_owned) else { return Ok(()) };
+    let (first_name, second_name) = (format!("{} & [more]", unique_word()), unique_word());
+    let first =
+        store_document(fixture, build_document(any_document_builder(fixture).name(&first_name))?, "a letter")
+            .await?;
+    let second = store_document(
+        fixture,
+        build_document(any_document_builder(fixture).name(&second_name))?,
+        "a letter",
+    )
+    .await?;
     let query = |name: &str| DocumentQuery::default().filter(&filter, name);
-    let at = "the list of what has a name";
-    has_these_and_not_those(subject, at, query(&name), &[one], &[second]).await?;
-    has_these_and_not_those(subject, at, query(&other), &[second], &[one]).await?;
-    has_these_and_not_those(subject, at, query(&word()), &[], &[one, second]).await
+    let checked = "the list with a filter by name";
+    check_list(fixture, checked, query(&first_name), &[first], &[second]).await?;
+    check_list(fixture, checked, query(&second_name), &[second], &[first]).await?;
+    check_list(fixture, checked, query(&unique_word()), &[], &[first, second]).await
 }
 
-pub(super) async fn documents_are_listed_whole(subject: Subject<'_>) -> Outcome {
-    let [patient, _] = subject.two_individuals();
+pub(super) async fn lists_all_documents(fixture: &dyn DocumentsFixture) -> CaseResult {
+    let [patient, _] = fixture.two_individuals();
     let mut known = Vec::new();
     for _ in 0..4 {
-        known.push(filed(subject, built(letter(subject, patient))?, "a letter").await?);
+        known.push(
+            store_document(fixture, build_document(document_builder(fixture, patient))?, "a letter").await?,
+        );
     }
-    let documents = subject.documents();
+    let documents = fixture.documents();
     let list = |options| documents.list(DocumentQuery::default().patient(patient).options(options));
-    is_whole("the documents of a patient", list, |document| document.id, &known).await?;
-    begins_and_ends_as_told("the documents of a patient", list, |document| document.id).await
+    check_complete("the documents of a patient", list, |document| document.id, &known).await?;
+    check_start_and_early_stop("the documents of a patient", list, |document| document.id).await
 }
 
-/// A list that is refused: one item, the error.
-async fn is_refused(subject: Subject<'_>, field: &str, query: DocumentQuery, kinds: &[ErrorKind]) -> Outcome {
-    let mut items: Vec<Result<Document, Error>> = subject.documents().list(query).take(2).collect().await;
-    same("how many items a list has that is refused", &items.len(), &1)?;
-    let first = there("the error of a list that is refused", items.pop())?;
-    refused_for(subject, field, "a list that cannot be given", first, kinds)
+/// Checks that a list consists of one item, which is an error.
+async fn check_list_rejected(
+    fixture: &dyn DocumentsFixture,
+    field: &str,
+    query: DocumentQuery,
+    kinds: &[ErrorKind],
+) -> CaseResult {
+    let mut items: Vec<Result<Document, Error>> = fixture.documents().list(query).take(2).collect().await;
+    ensure_eq("the number of items in a rejected list", &items.len(), &1)?;
+    let item = ensure_some("the error of a rejected list", items.pop())?;
+    ensure_field_rejected(fixture, field, "an invalid list", item, kinds)
 }
 
-pub(super) async fn a_list_that_is_refused_ends_with_its_error(subject: Subject<'_>) -> Outcome {
-    let query = DocumentQuery::default().organization(unknown()).options(pages_of(1));
-    is_refused(subject, "organization-id", query, &REFUSALS).await
+pub(super) async fn rejected_list_yields_only_an_error(fixture: &dyn DocumentsFixture) -> CaseResult {
+    let query = DocumentQuery::default().organization(unknown_id()).options(with_page_size(1));
+    check_list_rejected(fixture, "organization-id", query, &REJECTION_KINDS).await
 }
 
-pub(super) async fn a_filter_with_a_method_of_its_own_is_refused(subject: Subject<'_>) -> Outcome {
+pub(super) async fn rejects_reserved_filter_names(fixture: &dyn DocumentsFixture) -> CaseResult {
     for name in ["individual-id", "class-id", "", "filter[name]"] {
-        let query = DocumentQuery::default().filter(name, word());
-        is_refused(subject, "filter", query, &[ErrorKind::InvalidInput]).await?;
+        let query = DocumentQuery::default().filter(name, unique_word());
+        check_list_rejected(fixture, "filter", query, &[ErrorKind::InvalidInput]).await?;
     }
     Ok(())
 }
 
-pub(super) async fn classes_are_listed_whole(subject: Subject<'_>) -> Outcome {
-    let (documents, known) = (subject.documents(), subject.two_classes());
+pub(super) async fn lists_all_classes(fixture: &dyn DocumentsFixture) -> CaseResult {
+    let (documents, known) = (fixture.documents(), fixture.two_classes());
     let list = |options| documents.classes(options);
-    is_whole("the classes", list, |class| class.id, &known).await?;
-    begins_and_ends_as_told("the classes", list, |class| class.id).await
+    check_complete("the classes", list, |class| class.id, &known).await?;
+    check_start_and_early_stop("the classes", list, |class| class.id).await
 }

@@ -1,38 +1,38 @@
-//! What is sent: invented, and new for each run, since a subject may remember the last.
+//! Test data. It is random, because the service under test may still have the data of earlier runs.
 
 use carium::patients::{Gender, NewPatient, NewPatientBuilder};
 use uuid::Uuid;
 
 use super::Fixture;
-use super::finding::{Outcome, done};
+use super::violation::{CaseResult, ensure_ok};
 
-/// An id that is of nothing.
-pub(super) fn unknown<T: From<Uuid>>() -> T {
+/// Returns an ID that does not exist.
+pub(super) fn unknown_id<T: From<Uuid>>() -> T {
     uuid::Builder::from_random_bytes(fastrand::u128(..).to_be_bytes()).into_uuid().into()
 }
 
-/// A word that is in nothing yet.
-pub(super) fn word() -> String {
+/// Returns a unique word.
+pub(super) fn unique_word() -> String {
     format!("{:024x}", fastrand::u128(..) >> 32)
 }
 
-/// An e-mail address that nobody has.
-pub(super) fn email() -> String {
-    format!("{}@example.com", word())
+/// Returns a unique email address.
+pub(super) fn unique_email() -> String {
+    format!("{}@example.com", unique_word())
 }
 
-/// A phone that hardly anybody has: there are few that are nobody's, the 555 numbers.
-pub(super) fn phone() -> String {
+/// Returns a random phone number from the unassigned 555 range. With ten million numbers, a collision is unlikely.
+pub(super) fn random_phone() -> String {
     format!("+1555{:07}", fastrand::u32(..10_000_000))
 }
 
-/// A patient of the organization who has a name, a birth date and a gender.
-pub(super) fn person(scene: &dyn Fixture) -> NewPatientBuilder {
-    let person = NewPatient::builder().first_name("James").last_name("Reece").birth_date("1980-07-04");
-    person.gender(Gender::Male).organization(scene.organization())
+/// Returns a builder with all required fields except the contact.
+pub(super) fn patient_builder(fixture: &dyn Fixture) -> NewPatientBuilder {
+    let builder = NewPatient::builder().first_name("James").last_name("Reece").birth_date("1980-07-04");
+    builder.gender(Gender::Male).organization(fixture.organization())
 }
 
-/// The patient. That they can be created is this crate's business, and a finding where it is not so.
-pub(super) fn patient(person: NewPatientBuilder) -> Outcome<NewPatient> {
-    done("describing a patient", person.build())
+/// Builds a patient. The input of the test cases is valid, so an error is a failure of the test case.
+pub(super) fn build_patient(builder: NewPatientBuilder) -> CaseResult<NewPatient> {
+    ensure_ok("building a patient", builder.build())
 }

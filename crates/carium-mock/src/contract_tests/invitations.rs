@@ -1,70 +1,69 @@
-//! What [`Invitations`](carium::Invitations) promises.
+//! Test cases for [`Invitations`](carium::Invitations).
 
 use carium::invitations::NotificationChannel::{Email, Sms};
 use carium::invitations::{NewInvitation, NotificationChannel};
 use carium::{Error, ErrorKind};
 
 use super::InvitationsFixture;
-use super::finding::{Outcome, done, refused_for, same};
-use super::inputs::{email, phone};
-
-type Subject<'a> = &'a dyn InvitationsFixture;
+use super::inputs::{random_phone, unique_email};
+use super::violation::{CaseResult, ensure_eq, ensure_field_rejected, ensure_ok};
 
 async fn send(
-    subject: Subject<'_>,
+    fixture: &dyn InvitationsFixture,
     username: &str,
     channels: &[NotificationChannel],
-) -> Outcome<Result<(), Error>> {
+) -> CaseResult<Result<(), Error>> {
     let invitation = NewInvitation::new(username, channels.iter().copied());
-    Ok(subject.invitations().send(done("describing an invitation", invitation)?).await)
+    Ok(fixture.invitations().send(ensure_ok("building an invitation", invitation)?).await)
 }
 
-/// Someone who can be invited is, in these ways and no others.
-async fn is_sent(subject: Subject<'_>, channels: &[NotificationChannel]) -> Outcome {
-    let username = subject.username();
-    let before = subject.invitations_sent_to(&username);
-    done("inviting someone who is known", send(subject, &username, channels).await?)?;
-    let (Some(mut expected), Some(sent)) = (before, subject.invitations_sent_to(&username)) else {
+/// Invites a known user, and checks that exactly one invitation was sent, by exactly these channels.
+async fn invite_known_user(fixture: &dyn InvitationsFixture, channels: &[NotificationChannel]) -> CaseResult {
+    let username = fixture.username();
+    let before = fixture.invitations_sent_to(&username);
+    ensure_ok("inviting a known user", send(fixture, &username, channels).await?)?;
+    let (Some(mut expected), Some(sent)) = (before, fixture.invitations_sent_to(&username)) else {
         return Ok(());
     };
     expected.push(channels.to_vec());
     let count = |sent: &[_]| format!("{} invitations", sent.len());
-    same("how many invitations were sent", &count(&sent), &count(&expected))?;
-    let in_order = |mut channels: Vec<NotificationChannel>| {
+    ensure_eq("the number of invitations that were sent", &count(&sent), &count(&expected))?;
+    let sorted = |mut channels: Vec<NotificationChannel>| {
         channels.sort_unstable();
         channels
     };
-    let last = |sent: Vec<Vec<_>>| sent.into_iter().next_back().map(in_order);
-    same("the ways in which the last invitation was sent", &last(sent), &last(expected))
+    let last = |sent: Vec<Vec<_>>| sent.into_iter().next_back().map(sorted);
+    ensure_eq("the channels of the last invitation", &last(sent), &last(expected))
 }
 
-pub(super) async fn who_is_known_is_invited_by_email(subject: Subject<'_>) -> Outcome {
-    is_sent(subject, &[Email]).await
+pub(super) async fn invites_known_user_by_email(fixture: &dyn InvitationsFixture) -> CaseResult {
+    invite_known_user(fixture, &[Email]).await
 }
 
-pub(super) async fn who_is_known_is_invited_by_sms(subject: Subject<'_>) -> Outcome {
-    is_sent(subject, &[Sms]).await
+pub(super) async fn invites_known_user_by_sms(fixture: &dyn InvitationsFixture) -> CaseResult {
+    invite_known_user(fixture, &[Sms]).await
 }
 
-pub(super) async fn who_is_known_is_invited_in_both_ways(subject: Subject<'_>) -> Outcome {
-    is_sent(subject, &[Email, Sms]).await
+pub(super) async fn invites_known_user_by_both_channels(fixture: &dyn InvitationsFixture) -> CaseResult {
+    invite_known_user(fixture, &[Email, Sms]).await
 }
 
-pub(super) async fn each_call_sends_an_invitation(subject: Subject<'_>) -> Outcome {
+pub(super) async fn each_call_sends_an_invitation(fixture: &dyn InvitationsFixture) -> CaseResult {
     for channel in [Email, Email, Sms, Email] {
-        is_sent(subject, &[channel]).await?;
+        invite_known_user(fixture, &[channel]).await?;
     }
     Ok(())
 }
 
-pub(super) async fn who_is_not_known_is_not_invited(subject: Subject<'_>) -> Outcome {
-    for (username, channel) in [(email(), Email), (phone(), Sms)] {
-        let before = subject.invitations_sent_to(&username);
-        let result = send(subject, &username, &[channel]).await?;
-        let at = "inviting someone who is not known";
-        refused_for(subject, "username", at, result, &[ErrorKind::NotFound, ErrorKind::Rejected])?;
-        let after = subject.invitations_sent_to(&username);
-        same("the invitations to someone who is not known", &after, &before)?;
+pub(super) async fn rejects_unknown_username(fixture: &dyn InvitationsFixture) -> CaseResult {
+    for (username, channel) in [(unique_email(), Email), (random_phone(), Sms)] {
+        let before = fixture.invitations_sent_to(&username);
+        let result = send(fixture, &username, &[channel]).await?;
+        let checked = "inviting an unknown username";
+        let kinds = [ErrorKind::NotFound, ErrorKind::Rejected];
+        ensure_field_rejected(fixture, "username", checked, result, &kinds)?;
+        let after = fixture.invitations_sent_to(&username);
+        ensure_eq("the invitations to an unknown username", &after, &before)?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What [`Patients`](carium::Patients) promises.
+//! Test cases for [`Patients`](carium::Patients).
 
 use std::sync::Arc;
 
@@ -7,160 +7,176 @@ use carium::{Error, ErrorKind};
 use futures_util::future::join_all;
 
 use super::PatientsFixture;
-use super::finding::{Outcome, REFUSALS, distinct, done, holds, refused, refused_for, same};
-use super::inputs::{email, patient, person, phone, unknown};
+use super::inputs::{build_patient, patient_builder, random_phone, unique_email, unknown_id};
+use super::violation::{
+    CaseResult, REJECTION_KINDS, ensure, ensure_distinct, ensure_eq, ensure_field_rejected, ensure_ok,
+    ensure_rejected,
+};
 
-type Subject<'a> = &'a dyn PatientsFixture;
+/// The kinds of error with which a service may reject a taken username. The vendor's page does not specify which one.
+const USERNAME_TAKEN_KINDS: [ErrorKind; 2] = [ErrorKind::Conflict, ErrorKind::Rejected];
+const CONCURRENT_CALLS: usize = 16;
 
-/// How the service refuses a username that is taken (the page leaves open which).
-const TAKEN: [ErrorKind; 2] = [ErrorKind::Conflict, ErrorKind::Rejected];
-const MANY: usize = 16;
-
-async fn create(subject: Subject<'_>, person: NewPatientBuilder) -> Outcome<Result<IndividualId, Error>> {
-    Ok(subject.patients().create(patient(person)?).await)
+async fn try_create(
+    fixture: &dyn PatientsFixture,
+    patient: NewPatientBuilder,
+) -> CaseResult<Result<IndividualId, Error>> {
+    Ok(fixture.patients().create(build_patient(patient)?).await)
 }
 
-async fn created(subject: Subject<'_>, person: NewPatientBuilder) -> Outcome<IndividualId> {
-    done("creating a patient", create(subject, person).await?)
+async fn create(fixture: &dyn PatientsFixture, patient: NewPatientBuilder) -> CaseResult<IndividualId> {
+    ensure_ok("creating a patient", try_create(fixture, patient).await?)
 }
 
-/// Whoever would have this username is refused.
-async fn is_taken(subject: Subject<'_>, person: NewPatientBuilder) -> Outcome {
-    let result = create(subject, person).await?;
-    refused_for(subject, "username", "creating a patient whose username is taken", result, &TAKEN)
+async fn check_username_is_taken(fixture: &dyn PatientsFixture, patient: NewPatientBuilder) -> CaseResult {
+    let result = try_create(fixture, patient).await?;
+    let checked = "creating a patient with a taken username";
+    ensure_field_rejected(fixture, "username", checked, result, &USERNAME_TAKEN_KINDS)
 }
 
-pub(super) async fn each_patient_has_an_id_of_their_own(subject: Subject<'_>) -> Outcome {
+pub(super) async fn patient_ids_are_unique(fixture: &dyn PatientsFixture) -> CaseResult {
     let mut ids = Vec::new();
     for _ in 0..3 {
-        ids.push(created(subject, person(subject).email(email())).await?);
+        ids.push(create(fixture, patient_builder(fixture).email(unique_email())).await?);
     }
-    distinct("the ids of three patients", &ids)
+    ensure_distinct("the IDs of three patients", &ids)
 }
 
-pub(super) async fn a_username_is_one_persons(subject: Subject<'_>) -> Outcome {
-    let (email, other) = (email(), email());
-    created(subject, person(subject).email(&email)).await?;
-    is_taken(subject, person(subject).email(&email)).await?;
-    // Nor is it free for someone who differs in everything else.
-    let someone = person(subject).first_name("Ann").last_name("Reed").birth_date("1990-01-31");
-    is_taken(subject, someone.gender(Gender::Female).email(&email).mobile_phone(phone())).await?;
-    created(subject, person(subject).email(other)).await.map(drop)
+pub(super) async fn username_is_unique(fixture: &dyn PatientsFixture) -> CaseResult {
+    let (email, other_email) = (unique_email(), unique_email());
+    create(fixture, patient_builder(fixture).email(&email)).await?;
+    check_username_is_taken(fixture, patient_builder(fixture).email(&email)).await?;
+    // The username is also taken for a patient who differs in everything else.
+    let other = patient_builder(fixture).first_name("Ann").last_name("Reed").birth_date("1990-01-31");
+    let other = other.gender(Gender::Female).email(&email).mobile_phone(random_phone());
+    check_username_is_taken(fixture, other).await?;
+    create(fixture, patient_builder(fixture).email(other_email)).await.map(drop)
 }
 
-pub(super) async fn the_username_is_the_address_where_none_is_given(subject: Subject<'_>) -> Outcome {
-    let (email, phone) = (email(), phone());
-    created(subject, person(subject).email(&email).mobile_phone(&phone)).await?;
-    // The phone is nobody's username.
-    created(subject, person(subject).mobile_phone(phone)).await?;
-    is_taken(subject, person(subject).email(email)).await
+pub(super) async fn username_defaults_to_email(fixture: &dyn PatientsFixture) -> CaseResult {
+    let (email, phone) = (unique_email(), random_phone());
+    create(fixture, patient_builder(fixture).email(&email).mobile_phone(&phone)).await?;
+    // The phone is not taken as a username.
+    create(fixture, patient_builder(fixture).mobile_phone(phone)).await?;
+    check_username_is_taken(fixture, patient_builder(fixture).email(email)).await
 }
 
-pub(super) async fn the_username_is_the_phone_where_there_is_no_address(subject: Subject<'_>) -> Outcome {
-    let phone = phone();
-    created(subject, person(subject).mobile_phone(&phone)).await?;
-    is_taken(subject, person(subject).mobile_phone(&phone)).await
+pub(super) async fn username_defaults_to_phone_without_email(fixture: &dyn PatientsFixture) -> CaseResult {
+    let phone = random_phone();
+    create(fixture, patient_builder(fixture).mobile_phone(&phone)).await?;
+    check_username_is_taken(fixture, patient_builder(fixture).mobile_phone(&phone)).await
 }
 
-pub(super) async fn a_phone_can_be_chosen_as_the_username(subject: Subject<'_>) -> Outcome {
-    let (email, phone) = (email(), phone());
-    created(subject, person(subject).email(&email).mobile_phone(&phone).username(&phone)).await?;
-    is_taken(subject, person(subject).mobile_phone(phone)).await?;
-    // The address is nobody's username.
-    created(subject, person(subject).email(email)).await.map(drop)
+pub(super) async fn phone_can_be_username(fixture: &dyn PatientsFixture) -> CaseResult {
+    let (email, phone) = (unique_email(), random_phone());
+    let patient = patient_builder(fixture).email(&email).mobile_phone(&phone).username(&phone);
+    create(fixture, patient).await?;
+    check_username_is_taken(fixture, patient_builder(fixture).mobile_phone(phone)).await?;
+    // The email address is not taken as a username.
+    create(fixture, patient_builder(fixture).email(email)).await.map(drop)
 }
 
-pub(super) async fn phones_may_be_shared(subject: Subject<'_>) -> Outcome {
-    let phone = phone();
+pub(super) async fn phone_can_be_shared(fixture: &dyn PatientsFixture) -> CaseResult {
+    let phone = random_phone();
     let mut ids = Vec::new();
     for _ in 0..3 {
-        ids.push(created(subject, person(subject).email(email()).mobile_phone(&phone)).await?);
+        let patient = patient_builder(fixture).email(unique_email()).mobile_phone(&phone);
+        ids.push(create(fixture, patient).await?);
     }
-    distinct("the ids of three patients with one phone", &ids)
+    ensure_distinct("the IDs of three patients with the same phone", &ids)
 }
 
-pub(super) async fn an_organization_must_be_there(subject: Subject<'_>) -> Outcome {
-    let result = create(subject, person(subject).email(email()).organization(unknown())).await?;
-    let at = "creating a patient in an organization that is not there";
-    refused_for(subject, "organization-id", at, result, &REFUSALS)
+pub(super) async fn rejects_unknown_organization(fixture: &dyn PatientsFixture) -> CaseResult {
+    let patient = patient_builder(fixture).email(unique_email()).organization(unknown_id());
+    let result = try_create(fixture, patient).await?;
+    let checked = "creating a patient in an unknown organization";
+    ensure_field_rejected(fixture, "organization-id", checked, result, &REJECTION_KINDS)
 }
 
-pub(super) async fn groups_must_be_there(subject: Subject<'_>) -> Outcome {
-    let [known, _] = subject.groups();
-    for groups in [vec![unknown()], vec![known, unknown()], vec![unknown(), known]] {
-        let result = create(subject, person(subject).email(email()).groups(groups)).await?;
-        let at = "creating a patient in a group that is not there";
-        refused_for(subject, "individual-group-ids", at, result, &REFUSALS)?;
+pub(super) async fn rejects_unknown_groups(fixture: &dyn PatientsFixture) -> CaseResult {
+    let [known, _] = fixture.groups();
+    for groups in [vec![unknown_id()], vec![known, unknown_id()], vec![unknown_id(), known]] {
+        let patient = patient_builder(fixture).email(unique_email()).groups(groups);
+        let result = try_create(fixture, patient).await?;
+        let checked = "creating a patient in an unknown group";
+        ensure_field_rejected(fixture, "individual-group-ids", checked, result, &REJECTION_KINDS)?;
     }
     Ok(())
 }
 
-pub(super) async fn groups_that_are_there_are_taken(subject: Subject<'_>) -> Outcome {
-    let [one, other] = subject.groups();
-    for groups in [vec![], vec![one], vec![one, other]] {
-        let at = format!("creating a patient in {} groups", groups.len());
-        done(at, create(subject, person(subject).email(email()).groups(groups)).await?)?;
+pub(super) async fn accepts_known_groups(fixture: &dyn PatientsFixture) -> CaseResult {
+    let [first, second] = fixture.groups();
+    for groups in [vec![], vec![first], vec![first, second]] {
+        let checked = format!("creating a patient in {} groups", groups.len());
+        let patient = patient_builder(fixture).email(unique_email()).groups(groups);
+        ensure_ok(checked, try_create(fixture, patient).await?)?;
     }
     Ok(())
 }
 
-pub(super) async fn who_is_refused_is_not_created(subject: Subject<'_>) -> Outcome {
-    let person = person(subject).email(email());
-    for wrong in [person.clone().organization(unknown()), person.clone().groups([unknown()])] {
-        refused("creating a patient where they cannot be", create(subject, wrong).await?, &REFUSALS)?;
+pub(super) async fn rejected_patient_is_not_created(fixture: &dyn PatientsFixture) -> CaseResult {
+    let valid = patient_builder(fixture).email(unique_email());
+    for invalid in [valid.clone().organization(unknown_id()), valid.clone().groups([unknown_id()])] {
+        let result = try_create(fixture, invalid).await?;
+        ensure_rejected("creating an invalid patient", result, &REJECTION_KINDS)?;
     }
-    done("creating a patient who was rejected by the service and then mended", create(subject, person).await?)
-        .map(drop)
+    let result = try_create(fixture, valid).await?;
+    ensure_ok("creating a patient who was rejected before", result).map(drop)
 }
 
-pub(super) async fn every_gender_and_locale_is_taken(subject: Subject<'_>) -> Outcome {
+pub(super) async fn accepts_every_gender_and_locale(fixture: &dyn PatientsFixture) -> CaseResult {
     for gender in [Gender::Male, Gender::Female, Gender::Pnta, Gender::Other, Gender::Unknown] {
-        let result = create(subject, person(subject).email(email()).gender(gender)).await?;
-        done(format!("creating a patient of each gender: {}", gender.as_str()), result)?;
+        let result =
+            try_create(fixture, patient_builder(fixture).email(unique_email()).gender(gender)).await?;
+        ensure_ok(format!("creating a patient with the gender {}", gender.as_str()), result)?;
     }
     for locale in [Locale::EnUs, Locale::EsUs] {
-        let result = create(subject, person(subject).email(email()).locale(locale)).await?;
-        done("creating a patient of each locale", result)?;
+        let result =
+            try_create(fixture, patient_builder(fixture).email(unique_email()).locale(locale)).await?;
+        ensure_ok("creating a patient of each locale", result)?;
     }
     Ok(())
 }
 
-pub(super) async fn birth_dates_of_the_past_are_taken(subject: Subject<'_>) -> Outcome {
+pub(super) async fn accepts_past_birth_dates(fixture: &dyn PatientsFixture) -> CaseResult {
     for date in ["1900-03-01", "1969-12-31", "2000-02-29", "2024-02-29"] {
-        let result = create(subject, person(subject).email(email()).birth_date(date)).await?;
-        done(format!("creating a patient who was born on {date}"), result)?;
+        let result =
+            try_create(fixture, patient_builder(fixture).email(unique_email()).birth_date(date)).await?;
+        ensure_ok(format!("creating a patient with the birth date {date}"), result)?;
     }
     Ok(())
 }
 
-pub(super) async fn of_many_at_once_with_one_username_one_is_created(subject: Subject<'_>) -> Outcome {
-    let patients: Arc<_> = subject.patients();
-    let patient = patient(person(subject).email(email()))?;
-    let calls = join_all((0..MANY).map(|_| patients.create(patient.clone()))).await;
-    let (created, refusals): (Vec<_>, Vec<_>) = calls.into_iter().partition(Result::is_ok);
-    same("how many of many with one username were created", &created.len(), &1)?;
-    for refusal in refusals {
-        refused("creating one of many with one username", refusal, &TAKEN)?;
+pub(super) async fn concurrent_creates_with_one_username_create_one_patient(
+    fixture: &dyn PatientsFixture,
+) -> CaseResult {
+    let patients: Arc<_> = fixture.patients();
+    let patient = build_patient(patient_builder(fixture).email(unique_email()))?;
+    let results = join_all((0..CONCURRENT_CALLS).map(|_| patients.create(patient.clone()))).await;
+    let (created, rejected): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
+    ensure_eq("the number of created patients with the same username", &created.len(), &1)?;
+    for result in rejected {
+        ensure_rejected("creating a patient concurrently", result, &USERNAME_TAKEN_KINDS)?;
     }
     Ok(())
 }
 
-pub(super) async fn many_at_once_have_ids_of_their_own(subject: Subject<'_>) -> Outcome {
-    let patients = subject.patients();
-    let mut people = Vec::new();
-    for _ in 0..MANY {
-        people.push(patient(person(subject).email(email()))?);
+pub(super) async fn concurrent_creates_return_unique_ids(fixture: &dyn PatientsFixture) -> CaseResult {
+    let patients = fixture.patients();
+    let mut inputs = Vec::new();
+    for _ in 0..CONCURRENT_CALLS {
+        inputs.push(build_patient(patient_builder(fixture).email(unique_email()))?);
     }
-    let calls = join_all(people.into_iter().map(|person| patients.create(person))).await;
+    let results = join_all(inputs.into_iter().map(|patient| patients.create(patient))).await;
     let mut ids = Vec::new();
-    for call in calls {
-        ids.push(done("creating one of many patients at once", call)?);
+    for result in results {
+        ids.push(ensure_ok("creating a patient concurrently", result)?);
     }
-    holds(
-        ids.len() == MANY,
-        "the patients that were created at once",
-        MANY.to_string(),
+    ensure(
+        ids.len() == CONCURRENT_CALLS,
+        "the number of patients that were created concurrently",
+        CONCURRENT_CALLS.to_string(),
         ids.len().to_string(),
     )?;
-    distinct("the ids of patients that were created at once", &ids)
+    ensure_distinct("the IDs of patients that were created concurrently", &ids)
 }

@@ -1,4 +1,4 @@
-//! Appointments.
+//! Strategies for appointments.
 
 use carium::DateTime;
 use carium::appointments::{
@@ -8,90 +8,101 @@ use carium::appointments::{
 use proptest::option;
 use proptest::prelude::*;
 
-use super::built;
+use super::expect_valid;
 use super::ids::id;
-use super::invalid::{Invalid, Ways};
+use super::invalid::{Defects, Invalid};
 use super::text::text;
-use super::times::{later, start_and_end, with_fraction};
-use super::web::{no_url, url_of_another_scheme, web_url};
+use super::times::{add_seconds, start_and_end, with_fraction};
+use super::urls::{malformed_url, url_with_other_scheme, web_url};
 
-/// An appointment that can be booked: with a video channel of the platform, with URLs of one's own, or in a room.
+/// Generates valid appointments: with a video channel of the platform, with guest and host URLs, or without a call.
 pub fn new_appointment() -> impl Strategy<Value = NewAppointment> + Clone {
-    new_appointment_builder().prop_map(|builder| built(builder.build()))
+    new_appointment_builder().prop_map(|builder| expect_valid(builder.build()))
 }
 
-/// What [`new_appointment`] is built of, for those who put something of their own in.
+/// Generates builders of valid appointments, so that you can set fields yourself.
 pub fn new_appointment_builder() -> impl Strategy<Value = NewAppointmentBuilder> + Clone {
-    parts().prop_map(Parts::into_builder).boxed()
+    fields().prop_map(AppointmentFields::into_builder).boxed()
 }
 
-/// An appointment that is described wrongly in one way. [`NewAppointmentBuilder::build`] names that field and
-/// no other. The two times can be given together only, so their being left out is not among the ways: those are
-/// two fields.
+/// Generates builders of appointments that are invalid for exactly one reason. [`NewAppointmentBuilder::build`]
+/// returns an error that names the field and no other.
 ///
-/// | field | ways |
+/// A missing time is not among the defects: the start and the end are always set together, so both would be missing.
+///
+/// | field | defects |
 /// | --- | --- |
 /// | `organization-id`, `individual-id`, `practitioner-id`, `status-id`, `type-id` | missing |
-/// | `start-time` | with a fraction of a second |
-/// | `end-time` | with a fraction of a second; before the start; at the start |
-/// | `guest-url`, `host-url` | beside a video channel; no URL; of another scheme |
+/// | `start-time` | a fraction of a second |
+/// | `end-time` | a fraction of a second; before the start; equal to the start |
+/// | `guest-url`, `host-url` | set together with a video channel; malformed; unsupported scheme |
 pub fn invalid_appointment() -> impl Strategy<Value = Invalid<NewAppointmentBuilder>> + Clone {
-    urls(times(ids(Ways::of(parts())))).any().prop_map(|invalid| invalid.map(Parts::into_builder)).boxed()
+    url_defects(time_defects(id_defects(Defects::of(fields()))))
+        .any()
+        .prop_map(|invalid| invalid.map(AppointmentFields::into_builder))
+        .boxed()
 }
 
-fn ids(ways: Ways<Parts>) -> Ways<Parts> {
-    ways.by("organization-id", "missing", |parts| Parts { organization: None, ..parts })
-        .by("individual-id", "missing", |parts| Parts { patient: None, ..parts })
-        .by("practitioner-id", "missing", |parts| Parts { practitioner: None, ..parts })
-        .by("status-id", "missing", |parts| Parts { status: None, ..parts })
-        .by("type-id", "missing", |parts| Parts { kind: None, ..parts })
+fn id_defects(defects: Defects<AppointmentFields>) -> Defects<AppointmentFields> {
+    defects
+        .with("organization-id", "missing", |fields| AppointmentFields { organization: None, ..fields })
+        .with("individual-id", "missing", |fields| AppointmentFields { patient: None, ..fields })
+        .with("practitioner-id", "missing", |fields| AppointmentFields { practitioner: None, ..fields })
+        .with("status-id", "missing", |fields| AppointmentFields { status: None, ..fields })
+        .with("type-id", "missing", |fields| AppointmentFields { appointment_type: None, ..fields })
 }
 
-fn times(ways: Ways<Parts>) -> Ways<Parts> {
-    ways.with("start-time", "with a fraction of a second", 1_i64..1_000, |parts, milliseconds| Parts {
-        // The end is a second later at least, and so still after it.
-        start: with_fraction(parts.start, milliseconds),
-        ..parts
-    })
-    .with("end-time", "with a fraction of a second", 1_i64..1_000, |parts, milliseconds| Parts {
-        end: with_fraction(parts.end, milliseconds),
-        ..parts
-    })
-    .with("end-time", "before the start", 1_i64..=86_400, |parts, seconds| Parts {
-        end: later(parts.start, -seconds),
-        ..parts
-    })
-    .by("end-time", "at the start", |parts| Parts { end: parts.start, ..parts })
+fn time_defects(defects: Defects<AppointmentFields>) -> Defects<AppointmentFields> {
+    defects
+        .with_value("start-time", "a fraction of a second", 1_i64..1_000, |fields, milliseconds| {
+            AppointmentFields {
+                // The end is at least one second later, so it remains after the start.
+                start: with_fraction(fields.start, milliseconds),
+                ..fields
+            }
+        })
+        .with_value("end-time", "a fraction of a second", 1_i64..1_000, |fields, milliseconds| {
+            AppointmentFields { end: with_fraction(fields.end, milliseconds), ..fields }
+        })
+        .with_value("end-time", "before the start", 1_i64..=86_400, |fields, seconds| AppointmentFields {
+            end: add_seconds(fields.start, -seconds),
+            ..fields
+        })
+        .with("end-time", "equal to the start", |fields| AppointmentFields { end: fields.start, ..fields })
 }
 
-fn urls(mut ways: Ways<Parts>) -> Ways<Parts> {
-    type Set = fn(Parts, String) -> Parts;
-    let fields: [(&'static str, Set); 2] = [
-        ("guest-url", |parts, url| Parts { guest_url: Some(url), ..parts }),
-        ("host-url", |parts, url| Parts { host_url: Some(url), ..parts }),
+fn url_defects(mut defects: Defects<AppointmentFields>) -> Defects<AppointmentFields> {
+    type Setter = fn(AppointmentFields, String) -> AppointmentFields;
+    let setters: [(&'static str, Setter); 2] = [
+        ("guest-url", |fields, url| AppointmentFields { guest_url: Some(url), ..fields }),
+        ("host-url", |fields, url| AppointmentFields { host_url: Some(url), ..fields }),
     ];
-    for (field, set) in fields {
-        // The other one goes: beside a channel it would be wrong as well.
-        let beside = move |parts, url| {
-            set(Parts { with_video_channel: true, guest_url: None, host_url: None, ..parts }, url)
+    for (field, set) in setters {
+        // Clears the other URL, which would be a second defect.
+        let with_channel = move |fields, url| {
+            set(
+                AppointmentFields { with_video_channel: true, guest_url: None, host_url: None, ..fields },
+                url,
+            )
         };
-        let without = move |parts, url| set(Parts { with_video_channel: false, ..parts }, url);
-        ways = ways
-            .with(field, "beside a video channel", web_url(), beside)
-            .with(field, "no URL", no_url(), without)
-            .with(field, "of another scheme", url_of_another_scheme(), without);
+        let without_channel =
+            move |fields, url| set(AppointmentFields { with_video_channel: false, ..fields }, url);
+        defects = defects
+            .with_value(field, "set together with a video channel", web_url(), with_channel)
+            .with_value(field, "malformed", malformed_url(), without_channel)
+            .with_value(field, "unsupported scheme", url_with_other_scheme(), without_channel);
     }
-    ways
+    defects
 }
 
-/// What a builder can be given, to be changed before it is.
+/// The fields of a builder, which can be changed before the builder is created.
 #[derive(Clone, Debug)]
-struct Parts {
+struct AppointmentFields {
     organization: Option<OrganizationId>,
     patient: Option<IndividualId>,
     practitioner: Option<PractitionerId>,
     status: Option<AppointmentStatusId>,
-    kind: Option<AppointmentTypeId>,
+    appointment_type: Option<AppointmentTypeId>,
     start: DateTime,
     end: DateTime,
     with_video_channel: bool,
@@ -102,22 +113,22 @@ struct Parts {
     location: Option<String>,
 }
 
-fn parts() -> impl Strategy<Value = Parts> + Clone {
-    let call = prop_oneof![
+fn fields() -> impl Strategy<Value = AppointmentFields> + Clone {
+    let video = prop_oneof![
         3 => (Just(false), option::of(web_url()), option::of(web_url())),
         1 => Just((true, None, None)),
     ];
     let texts = (option::of(text()), option::of(text()), option::of(text()));
-    ((id(), id(), id(), id(), id()), start_and_end(), call, texts)
-        .prop_map(|(ids, (start, end), call, (description, patient_instruction, location))| {
-            let (organization, patient, practitioner, status, kind) = ids;
-            let (with_video_channel, guest_url, host_url) = call;
-            Parts {
+    ((id(), id(), id(), id(), id()), start_and_end(), video, texts)
+        .prop_map(|(ids, (start, end), video, (description, patient_instruction, location))| {
+            let (organization, patient, practitioner, status, appointment_type) = ids;
+            let (with_video_channel, guest_url, host_url) = video;
+            AppointmentFields {
                 organization: Some(organization),
                 patient: Some(patient),
                 practitioner: Some(practitioner),
                 status: Some(status),
-                kind: Some(kind),
+                appointment_type: Some(appointment_type),
                 start,
                 end,
                 with_video_channel,
@@ -131,10 +142,10 @@ fn parts() -> impl Strategy<Value = Parts> + Clone {
         .boxed()
 }
 
-impl Parts {
+impl AppointmentFields {
     fn into_builder(self) -> NewAppointmentBuilder {
-        type Set = fn(NewAppointmentBuilder, String) -> NewAppointmentBuilder;
-        let texts: [(Set, Option<String>); 5] = [
+        type Setter = fn(NewAppointmentBuilder, String) -> NewAppointmentBuilder;
+        let texts: [(Setter, Option<String>); 5] = [
             (NewAppointmentBuilder::guest_url, self.guest_url),
             (NewAppointmentBuilder::host_url, self.host_url),
             (NewAppointmentBuilder::description, self.description),
@@ -162,8 +173,8 @@ impl Parts {
         if let Some(status) = self.status {
             builder = builder.status(status);
         }
-        if let Some(kind) = self.kind {
-            builder = builder.appointment_type(kind);
+        if let Some(appointment_type) = self.appointment_type {
+            builder = builder.appointment_type(appointment_type);
         }
         builder
     }

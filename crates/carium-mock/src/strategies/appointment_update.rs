@@ -1,4 +1,4 @@
-//! Changes to appointments.
+//! Strategies for updates of appointments.
 
 use carium::Change;
 use carium::appointments::{AppointmentStatusId, AppointmentTypeId, AppointmentUpdate, PractitionerId};
@@ -6,12 +6,12 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::ids::id;
-use super::invalid::{Invalid, Ways};
+use super::invalid::{Defects, Invalid};
 use super::text::text;
-use super::times::{later, start_and_end, with_fraction};
-use super::web::{no_url, url_of_another_scheme, web_url};
+use super::times::{add_seconds, start_and_end, with_fraction};
+use super::urls::{malformed_url, url_with_other_scheme, web_url};
 
-/// A change to an appointment that can be sent: to one of its properties or to several, some of which it clears.
+/// Generates valid updates of appointments, which set or clear one or several fields.
 pub fn appointment_update() -> impl Strategy<Value = AppointmentUpdate> + Clone {
     let texts = (change(text()), change(text()), change(text()));
     let ids = (
@@ -19,16 +19,16 @@ pub fn appointment_update() -> impl Strategy<Value = AppointmentUpdate> + Clone 
         option::weighted(0.3, id::<AppointmentStatusId>()),
         option::weighted(0.3, id::<AppointmentTypeId>()),
     );
-    // Beside a channel there are no URLs, but those that were there may be cleared.
+    // An update that attaches a video channel can clear URLs, but not set them.
     let urls = (change(web_url()), change(web_url()));
-    let cleared = (change_without_value(), change_without_value());
-    let call = prop_oneof![
+    let clearing = (keep_or_clear(), keep_or_clear());
+    let video = prop_oneof![
         6 => (Just(None), urls.clone()),
         1 => (Just(Some(false)), urls),
-        1 => (Just(Some(true)), cleared),
+        1 => (Just(Some(true)), clearing),
     ];
-    (option::weighted(0.4, start_and_end()), ids, call, texts)
-        .prop_map(|(times, (practitioner, status, kind), (channel, (guest, host)), texts)| {
+    (option::weighted(0.4, start_and_end()), ids, video, texts)
+        .prop_map(|(times, (practitioner, status, appointment_type), (channel, (guest, host)), texts)| {
             let (description, patient_instruction, location) = texts;
             let mut update = AppointmentUpdate::default()
                 .guest_url(guest)
@@ -45,71 +45,82 @@ pub fn appointment_update() -> impl Strategy<Value = AppointmentUpdate> + Clone 
             if let Some(status) = status {
                 update = update.status(status);
             }
-            if let Some(kind) = kind {
-                update = update.appointment_type(kind);
+            if let Some(appointment_type) = appointment_type {
+                update = update.appointment_type(appointment_type);
             }
             if let Some(attach) = channel {
                 update = update.video_channel(attach);
             }
             update
         })
-        .prop_filter("changes nothing", |update| *update != AppointmentUpdate::default())
+        .prop_filter("empty update", |update| *update != AppointmentUpdate::default())
         .boxed()
 }
 
-/// A change that is wrong in one way. [`AppointmentUpdate::check`] names that field and no other. One that
-/// changes nothing is not among them: it is wrong as a whole and in no field, and there is only one,
-/// [`AppointmentUpdate::default`].
+/// Generates updates that are invalid for exactly one reason. [`AppointmentUpdate::check`] returns an error that
+/// names the field and no other.
 ///
-/// | field | ways |
+/// The empty update, [`AppointmentUpdate::default`], is invalid too, but is not generated because its error names no
+/// field.
+///
+/// | field | defects |
 /// | --- | --- |
-/// | `start-time` | with a fraction of a second |
-/// | `end-time` | with a fraction of a second; before the start; at the start |
-/// | `guest-url`, `host-url` | beside a video channel; no URL; of another scheme |
+/// | `start-time` | a fraction of a second |
+/// | `end-time` | a fraction of a second; before the start; equal to the start |
+/// | `guest-url`, `host-url` | set together with a video channel; malformed; unsupported scheme |
 pub fn invalid_appointment_update() -> impl Strategy<Value = Invalid<AppointmentUpdate>> + Clone {
-    urls(times(Ways::of(appointment_update()))).any().boxed()
+    url_defects(time_defects(Defects::of(appointment_update()))).any().boxed()
 }
 
-fn times(ways: Ways<AppointmentUpdate>) -> Ways<AppointmentUpdate> {
-    let fraction = || (start_and_end(), 1_i64..1_000);
-    ways.with("start-time", "with a fraction of a second", fraction(), |update, ((start, end), part)| {
-        update.between(with_fraction(start, part), end)
-    })
-    .with("end-time", "with a fraction of a second", fraction(), |update, ((start, end), part)| {
-        update.between(start, with_fraction(end, part))
-    })
-    .with(
-        "end-time",
-        "before the start",
-        (start_and_end(), 1_i64..=86_400),
-        |update, ((start, _), seconds)| update.between(start, later(start, -seconds)),
-    )
-    .with("end-time", "at the start", start_and_end(), |update, (start, _)| update.between(start, start))
+fn time_defects(defects: Defects<AppointmentUpdate>) -> Defects<AppointmentUpdate> {
+    let times_and_fraction = || (start_and_end(), 1_i64..1_000);
+    defects
+        .with_value(
+            "start-time",
+            "a fraction of a second",
+            times_and_fraction(),
+            |update, ((start, end), milliseconds)| update.between(with_fraction(start, milliseconds), end),
+        )
+        .with_value(
+            "end-time",
+            "a fraction of a second",
+            times_and_fraction(),
+            |update, ((start, end), milliseconds)| update.between(start, with_fraction(end, milliseconds)),
+        )
+        .with_value(
+            "end-time",
+            "before the start",
+            (start_and_end(), 1_i64..=86_400),
+            |update, ((start, _), seconds)| update.between(start, add_seconds(start, -seconds)),
+        )
+        .with_value("end-time", "equal to the start", start_and_end(), |update, (start, _)| {
+            update.between(start, start)
+        })
 }
 
-fn urls(mut ways: Ways<AppointmentUpdate>) -> Ways<AppointmentUpdate> {
-    type Set = fn(AppointmentUpdate, String) -> AppointmentUpdate;
-    let fields: [(&'static str, Set); 2] =
+fn url_defects(mut defects: Defects<AppointmentUpdate>) -> Defects<AppointmentUpdate> {
+    type Setter = fn(AppointmentUpdate, String) -> AppointmentUpdate;
+    let setters: [(&'static str, Setter); 2] =
         [("guest-url", AppointmentUpdate::guest_url), ("host-url", AppointmentUpdate::host_url)];
-    for (field, set) in fields {
-        // The other one goes: beside a channel it would be wrong as well.
-        let beside = move |update: AppointmentUpdate, url| {
+    for (field, set) in setters {
+        // Keeps the other URL, because setting it would be a second defect.
+        let with_channel = move |update: AppointmentUpdate, url| {
             set(update.video_channel(true).guest_url(Change::Keep).host_url(Change::Keep), url)
         };
-        let without = move |update: AppointmentUpdate, url| set(update.video_channel(false), url);
-        ways = ways
-            .with(field, "beside a video channel", web_url(), beside)
-            .with(field, "no URL", no_url(), without)
-            .with(field, "of another scheme", url_of_another_scheme(), without);
+        let without_channel = move |update: AppointmentUpdate, url| set(update.video_channel(false), url);
+        defects = defects
+            .with_value(field, "set together with a video channel", web_url(), with_channel)
+            .with_value(field, "malformed", malformed_url(), without_channel)
+            .with_value(field, "unsupported scheme", url_with_other_scheme(), without_channel);
     }
-    ways
+    defects
 }
 
-/// Mostly no change, as those who change one thing leave the others.
+/// Generates a change of one field. Most are `Keep`, because most updates change only some of the fields.
 fn change(value: impl Strategy<Value = String> + Clone + 'static) -> BoxedStrategy<Change<String>> {
     prop_oneof![6 => Just(Change::Keep), 1 => Just(Change::Clear), 2 => value.prop_map(Change::Set)].boxed()
 }
 
-fn change_without_value() -> impl Strategy<Value = Change<String>> + Clone {
+fn keep_or_clear() -> impl Strategy<Value = Change<String>> + Clone {
     prop::sample::select(vec![Change::Keep, Change::Clear])
 }

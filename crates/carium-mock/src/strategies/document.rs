@@ -1,51 +1,52 @@
-//! Documents.
+//! Strategies for documents.
 
 use carium::NewDocument;
 use carium::documents::{DocumentClassId, IndividualId, NewDocumentBuilder, OrganizationId};
 use proptest::option;
 use proptest::prelude::*;
 
-use super::built;
+use super::expect_valid;
 use super::files::{file_name, media_type};
 use super::ids::id;
-use super::invalid::{Invalid, Ways};
+use super::invalid::{Defects, Invalid};
+use super::strings::one_of;
 use super::text::{document_name, text};
-use super::words::one_of;
 
-/// A document that can be filed: its media type given or left to the name of its file.
+/// Generates valid documents. Some have an explicit media type, and others the one that follows from the file name.
 pub fn new_document() -> impl Strategy<Value = NewDocument> + Clone {
-    new_document_builder().prop_map(|builder| built(builder.build()))
+    new_document_builder().prop_map(|builder| expect_valid(builder.build()))
 }
 
-/// What [`new_document`] is built of, for those who put something of their own in. Some names of files have a
-/// path before them, which the document has not.
+/// Generates builders of valid documents, so that you can set fields yourself. Some file names have a path, which the
+/// builder removes.
 pub fn new_document_builder() -> impl Strategy<Value = NewDocumentBuilder> + Clone {
-    parts().prop_map(Parts::into_builder).boxed()
+    fields().prop_map(DocumentFields::into_builder).boxed()
 }
 
-/// A document that is described wrongly in one way. [`NewDocumentBuilder::build`] names that field and no other.
+/// Generates builders of documents that are invalid for exactly one reason. [`NewDocumentBuilder::build`] returns an
+/// error that names the field and no other.
 ///
-/// | field | ways |
+/// | field | defects |
 /// | --- | --- |
 /// | `organization-id`, `individual-id`, `class-id` | missing |
 /// | `name` | missing; blank |
-/// | `attachment-filename` | missing; blank; nothing but a path; with a NUL |
-/// | `attachment-content-type` | no media type |
+/// | `attachment-filename` | missing; blank; a path without a name; a NUL character |
+/// | `attachment-content-type` | malformed |
 pub fn invalid_document() -> impl Strategy<Value = Invalid<NewDocumentBuilder>> + Clone {
-    let ways = Ways::of(parts())
-        .by("organization-id", "missing", |parts| Parts { organization: None, ..parts })
-        .by("individual-id", "missing", |parts| Parts { patient: None, ..parts })
-        .by("class-id", "missing", |parts| Parts { class: None, ..parts })
-        .by("name", "missing", |parts| Parts { name: None, ..parts })
-        .with("name", "blank", blank(), |parts, name| Parts { name: Some(name), ..parts });
-    files(ways).any().prop_map(|invalid| invalid.map(Parts::into_builder)).boxed()
+    let defects = Defects::of(fields())
+        .with("organization-id", "missing", |fields| DocumentFields { organization: None, ..fields })
+        .with("individual-id", "missing", |fields| DocumentFields { patient: None, ..fields })
+        .with("class-id", "missing", |fields| DocumentFields { class: None, ..fields })
+        .with("name", "missing", |fields| DocumentFields { name: None, ..fields })
+        .with_value("name", "blank", blank(), |fields, name| DocumentFields { name: Some(name), ..fields });
+    file_defects(defects).any().prop_map(|invalid| invalid.map(DocumentFields::into_builder)).boxed()
 }
 
-fn files(ways: Ways<Parts>) -> Ways<Parts> {
-    let set = |parts, file_name| Parts { file_name: Some(file_name), ..parts };
+fn file_defects(defects: Defects<DocumentFields>) -> Defects<DocumentFields> {
+    let set = |fields, file_name| DocumentFields { file_name: Some(file_name), ..fields };
     let path =
         one_of(&["/", "letters/", r"C:\scans\", ".", "..", "letters/..", r"..\.", "letters/ ", "/a/b/c/"]);
-    let no_type = one_of(&[
+    let malformed = one_of(&[
         "",
         "a",
         "pdf",
@@ -56,16 +57,17 @@ fn files(ways: Ways<Parts>) -> Ways<Parts> {
         "application pdf",
         "image/*",
     ]);
-    ways.by("attachment-filename", "missing", |parts| Parts { file_name: None, ..parts })
-        .with("attachment-filename", "blank", blank(), set)
-        .with("attachment-filename", "nothing but a path", path, set)
-        .with("attachment-filename", "with a NUL", file_name(), move |parts, name| {
+    defects
+        .with("attachment-filename", "missing", |fields| DocumentFields { file_name: None, ..fields })
+        .with_value("attachment-filename", "blank", blank(), set)
+        .with_value("attachment-filename", "a path without a name", path, set)
+        .with_value("attachment-filename", "a NUL character", file_name(), move |fields, name| {
             let stem: String = name.chars().take(3).collect();
-            set(parts, format!("{stem}\0.pdf"))
+            set(fields, format!("{stem}\0.pdf"))
         })
-        .with("attachment-content-type", "no media type", no_type, |parts, media_type| Parts {
+        .with_value("attachment-content-type", "malformed", malformed, |fields, media_type| DocumentFields {
             media_type: Some(media_type),
-            ..parts
+            ..fields
         })
 }
 
@@ -73,9 +75,9 @@ fn blank() -> impl Strategy<Value = String> {
     one_of(&["", " ", "\t", "\n", "   ", "\u{a0}", "\u{3000}"])
 }
 
-/// What a builder can be given, to be changed before it is.
+/// The fields of a builder, which can be changed before the builder is created.
 #[derive(Clone, Debug)]
-struct Parts {
+struct DocumentFields {
     organization: Option<OrganizationId>,
     patient: Option<IndividualId>,
     class: Option<DocumentClassId>,
@@ -85,29 +87,31 @@ struct Parts {
     media_type: Option<String>,
 }
 
-fn parts() -> impl Strategy<Value = Parts> + Clone {
+fn fields() -> impl Strategy<Value = DocumentFields> + Clone {
     let path = one_of(&["scans/", "/srv/scans/2024/", r"C:\scans\", "../", "~/Überweisungen/"]);
-    // Without a path four times of five, and without one in the end.
+    // Four of five file names have no path, and shrinking removes the path.
     let path = prop_oneof![4 => Just(String::new()), 1 => path];
     let file = (path, file_name()).prop_map(|(path, name)| path + &name);
     let texts = (document_name(), option::of(text()), file, option::of(media_type()));
     (id(), id(), id(), texts)
-        .prop_map(|(organization, patient, class, (name, description, file_name, media_type))| Parts {
-            organization: Some(organization),
-            patient: Some(patient),
-            class: Some(class),
-            name: Some(name),
-            description,
-            file_name: Some(file_name),
-            media_type,
+        .prop_map(|(organization, patient, class, (name, description, file_name, media_type))| {
+            DocumentFields {
+                organization: Some(organization),
+                patient: Some(patient),
+                class: Some(class),
+                name: Some(name),
+                description,
+                file_name: Some(file_name),
+                media_type,
+            }
         })
         .boxed()
 }
 
-impl Parts {
+impl DocumentFields {
     fn into_builder(self) -> NewDocumentBuilder {
-        type Set = fn(NewDocumentBuilder, String) -> NewDocumentBuilder;
-        let texts: [(Set, Option<String>); 4] = [
+        type Setter = fn(NewDocumentBuilder, String) -> NewDocumentBuilder;
+        let texts: [(Setter, Option<String>); 4] = [
             (NewDocumentBuilder::name, self.name),
             (NewDocumentBuilder::description, self.description),
             (NewDocumentBuilder::file_name, self.file_name),

@@ -1,8 +1,8 @@
-//! Files: what they are called and what is in them.
+//! Strategies for file names and media types.
 
 use proptest::prelude::*;
 
-use super::words::{of_pattern, one_of};
+use super::strings::{matching, one_of};
 
 const NAMES: &[&str] = &[
     "a.txt",
@@ -13,13 +13,13 @@ const NAMES: &[&str] = &[
     ".hidden",
     "archive.tar.gz",
     "Überweisung Müller.pdf",
-    // The same letter in two pieces, as some systems store it.
+    // A decomposed character, as some systems store it.
     "U\u{308}berweisung.pdf",
     "紹介状.pdf",
     "рентген.png",
     "תוצאות.docx",
     "👩‍⚕️.txt",
-    // What breaks headers, forms and shells that are put together by hand.
+    // Characters that break headers, forms and shell commands without proper escaping.
     "a \"quoted\" name.pdf",
     "semi;colon,comma.pdf",
     "100% + more.pdf",
@@ -30,16 +30,16 @@ const NAMES: &[&str] = &[
     "con",
 ];
 
-/// The name of a file, in any characters but separators of paths and NUL: what a scanner would write, what
-/// somebody would type, and what nobody would.
+/// Generates file names with any characters except path separators and NUL: typical names, unusual names, and names
+/// of the maximum length.
 pub fn file_name() -> impl Strategy<Value = String> + Clone {
-    let any_letters = of_pattern(r"[^/\\\x00]{1,60}")
-        .prop_filter("the name of no file", |name| !name.trim().is_empty() && !matches!(&**name, "." | ".."));
-    let as_long_as_systems_take = (200_usize..=251).prop_map(|length| format!("{}.pdf", "a".repeat(length)));
-    prop_oneof![8 => one_of(NAMES), 4 => any_letters, 1 => as_long_as_systems_take].boxed()
+    let any_characters = matching(r"[^/\\\x00]{1,60}")
+        .prop_filter("not a file name", |name| !name.trim().is_empty() && !matches!(&**name, "." | ".."));
+    let long = (200_usize..=251).prop_map(|length| format!("{}.pdf", "a".repeat(length)));
+    prop_oneof![8 => one_of(NAMES), 4 => any_characters, 1 => long].boxed()
 }
 
-/// A media type: of those that come, with parameters and without.
+/// Generates common media types, with and without parameters.
 pub fn media_type() -> impl Strategy<Value = String> + Clone {
     one_of(&[
         "text/plain",

@@ -1,68 +1,75 @@
-//! Inputs that are wrong in one way.
+//! Inputs with exactly one defect.
 
 use std::fmt::Debug;
 
 use proptest::prelude::*;
 use proptest::strategy::Union;
 
-/// An input that is wrong in exactly one way.
+/// An input that is invalid for exactly one reason.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Invalid<T> {
-    /// The input, of which everything else is right.
+    /// The input. Everything except [`field`](Self::field) is valid.
     pub input: T,
-    /// The field that is wrong, as [`Problem::field`](carium::Problem::field) names it.
+    /// The invalid field, as named by [`Problem::field`](carium::Problem::field).
     pub field: &'static str,
-    /// What is wrong with it, for a message: `without an at-sign`.
-    pub way: &'static str,
+    /// A description of the defect for messages, such as `without an at sign`.
+    pub defect: &'static str,
 }
 
 impl<T> Invalid<T> {
-    /// The same of another input: of what this one makes.
-    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Invalid<U> {
-        Invalid { input: change(self.input), field: self.field, way: self.way }
+    /// Converts the input, and keeps the field and the defect.
+    pub fn map<U>(self, convert: impl FnOnce(T) -> U) -> Invalid<U> {
+        Invalid { input: convert(self.input), field: self.field, defect: self.defect }
     }
 }
 
-/// The ways in which an input can be wrong. Each is a good input and something that spoils it, both of which
-/// shrink by themselves, so that what is left in the end is a plain input with a plain mistake.
-pub(super) struct Ways<T> {
-    good: BoxedStrategy<T>,
-    ways: Vec<BoxedStrategy<Invalid<T>>>,
+/// A list of defects of an input.
+///
+/// For each defect, the valid input and the invalid value are generated separately. Both shrink independently, so a
+/// failing example ends as a plain input with a plain defect.
+pub(super) struct Defects<T> {
+    valid: BoxedStrategy<T>,
+    defects: Vec<BoxedStrategy<Invalid<T>>>,
 }
 
-impl<T: Clone + Debug + 'static> Ways<T> {
-    /// No way yet of spoiling what is good.
-    pub(super) fn of(good: impl Strategy<Value = T> + 'static) -> Self {
-        Self { good: good.boxed(), ways: Vec::new() }
+impl<T: Clone + Debug + 'static> Defects<T> {
+    /// Creates an empty list for this strategy of valid inputs.
+    pub(super) fn of(valid: impl Strategy<Value = T> + 'static) -> Self {
+        Self { valid: valid.boxed(), defects: Vec::new() }
     }
 
-    /// One more way: something drawn is put in where it does not belong.
+    /// Adds a defect that puts a generated value into the input.
     #[must_use]
-    pub(super) fn with<V: Debug + 'static>(
+    pub(super) fn with_value<V: Debug + 'static>(
         mut self,
         field: &'static str,
-        way: &'static str,
-        wrong: impl Strategy<Value = V> + 'static,
-        spoil: impl Fn(T, V) -> T + 'static,
+        defect: &'static str,
+        values: impl Strategy<Value = V> + 'static,
+        apply: impl Fn(T, V) -> T + 'static,
     ) -> Self {
-        let spoilt = (self.good.clone(), wrong).prop_map(move |(good, wrong)| Invalid {
-            input: spoil(good, wrong),
+        let invalid = (self.valid.clone(), values).prop_map(move |(valid, value)| Invalid {
+            input: apply(valid, value),
             field,
-            way,
+            defect,
         });
-        self.ways.push(spoilt.boxed());
+        self.defects.push(invalid.boxed());
         self
     }
 
-    /// One more way, in which nothing is drawn: something is left out, or put in another place.
+    /// Adds a defect that needs no generated value, such as a missing field.
     #[must_use]
-    pub(super) fn by(self, field: &'static str, way: &'static str, spoil: impl Fn(T) -> T + 'static) -> Self {
-        self.with(field, way, Just(()), move |good, ()| spoil(good))
+    pub(super) fn with(
+        self,
+        field: &'static str,
+        defect: &'static str,
+        apply: impl Fn(T) -> T + 'static,
+    ) -> Self {
+        self.with_value(field, defect, Just(()), move |valid, ()| apply(valid))
     }
 
-    /// Any of them, each as often as the others.
+    /// Returns a strategy that generates all defects with equal probability.
     pub(super) fn any(self) -> Union<BoxedStrategy<Invalid<T>>> {
-        Union::new(self.ways)
+        Union::new(self.defects)
     }
 }

@@ -1,4 +1,4 @@
-//! Invitations.
+//! Strategies for invitations.
 
 use std::fmt;
 
@@ -6,64 +6,63 @@ use carium::invitations::NotificationChannel;
 use carium::{Error, NewInvitation};
 use proptest::prelude::*;
 
-use super::built;
-use super::invalid::{Invalid, Ways};
+use super::expect_valid;
+use super::invalid::{Defects, Invalid};
 use super::people::{email, phone};
-use super::words::one_of;
+use super::strings::one_of;
 
-/// What an invitation is made of. It has no builder, so this holds what would be given to
-/// [`NewInvitation::new`].
+/// The arguments of [`NewInvitation::new`]. An invitation has no builder, so this type takes its place in
+/// [`Invalid`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct InvitationInput {
-    /// The username of whom to invite.
+    /// The username of the user to invite.
     pub username: String,
-    /// In which ways.
+    /// The channels to send the invitation by.
     pub channels: Vec<NotificationChannel>,
 }
 
 impl InvitationInput {
-    /// The invitation, if it can be sent.
+    /// Builds the invitation.
     ///
     /// # Errors
-    /// Those of [`NewInvitation::new`].
+    /// Returns the errors of [`NewInvitation::new`].
     pub fn build(self) -> Result<NewInvitation, Error> {
         NewInvitation::new(&self.username, self.channels)
     }
 }
 
-/// As `carium` prints it: a username is an address.
+/// Hides the username, which is an email address or a phone, as `carium` does.
 impl fmt::Debug for InvitationInput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("InvitationInput").field("channels", &self.channels).finish_non_exhaustive()
     }
 }
 
-/// An invitation that can be sent: by e-mail, by SMS or both, to an address or a phone.
+/// Generates valid invitations, by email, by SMS or by both, to an email address or a phone.
 pub fn new_invitation() -> impl Strategy<Value = NewInvitation> + Clone {
-    parts().prop_map(|parts| built(parts.build()))
+    invitation_input().prop_map(|input| expect_valid(input.build()))
 }
 
-/// An invitation that is wrong in one way. [`InvitationInput::build`] names that field and no other.
+/// Generates invitations that are invalid for exactly one reason. [`InvitationInput::build`] returns an error that
+/// names the field and no other.
 ///
-/// | field | ways |
+/// | field | defects |
 /// | --- | --- |
 /// | `username` | blank |
 /// | `notifications` | empty |
 pub fn invalid_invitation() -> impl Strategy<Value = Invalid<InvitationInput>> + Clone {
-    Ways::of(parts())
-        .with("username", "blank", one_of(&["", " ", "\t", "\u{3000}"]), |parts, username| InvitationInput {
-            username,
-            ..parts
-        })
-        .by("notifications", "empty", |parts| InvitationInput { channels: Vec::new(), ..parts })
+    let blank = one_of(&["", " ", "\t", "\u{3000}"]);
+    Defects::of(invitation_input())
+        .with_value("username", "blank", blank, |input, username| InvitationInput { username, ..input })
+        .with("notifications", "empty", |input| InvitationInput { channels: Vec::new(), ..input })
         .any()
         .boxed()
 }
 
-fn parts() -> impl Strategy<Value = InvitationInput> + Clone {
-    let (email_only, sms) = (vec![NotificationChannel::Email], vec![NotificationChannel::Sms]);
+fn invitation_input() -> impl Strategy<Value = InvitationInput> + Clone {
+    let (email_only, sms_only) = (vec![NotificationChannel::Email], vec![NotificationChannel::Sms]);
     let both = vec![NotificationChannel::Email, NotificationChannel::Sms];
-    let channels = prop::sample::select(vec![email_only, sms, both]);
+    let channels = prop::sample::select(vec![email_only, sms_only, both]);
     (prop_oneof![email(), phone()], channels)
         .prop_map(|(username, channels)| InvitationInput { username, channels })
         .boxed()

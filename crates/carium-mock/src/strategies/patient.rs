@@ -1,4 +1,4 @@
-//! Patients.
+//! Strategies for patients.
 
 use carium::NewPatient;
 use carium::patients::{Gender, IndividualGroupId, Locale, NewPatientBuilder, OrganizationId};
@@ -6,85 +6,92 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use super::built;
+use super::expect_valid;
 use super::ids::id;
-use super::invalid::{Invalid, Ways};
+use super::invalid::{Defects, Invalid};
 use super::people::{birth_date, email, first_name, future_date, gender, last_name, phone};
-use super::words::{of_pattern, one_of};
+use super::strings::{matching, one_of};
 
-/// A patient who can be created: with an e-mail address, a phone or both, and a username that is one of them.
+/// Generates valid patients: with an email address, a phone or both, and one of them as the username.
 pub fn new_patient() -> impl Strategy<Value = NewPatient> + Clone {
-    new_patient_builder().prop_map(|builder| built(builder.build()))
+    new_patient_builder().prop_map(|builder| expect_valid(builder.build()))
 }
 
-/// What [`new_patient`] is built of, for those who put something of their own in.
+/// Generates builders of valid patients, so that you can set fields yourself.
 pub fn new_patient_builder() -> impl Strategy<Value = NewPatientBuilder> + Clone {
-    parts().prop_map(Parts::into_builder).boxed()
+    fields().prop_map(PatientFields::into_builder).boxed()
 }
 
-/// A patient who is described wrongly in one way. [`NewPatientBuilder::build`] names that field and no other.
+/// Generates builders of patients that are invalid for exactly one reason. [`NewPatientBuilder::build`] returns an
+/// error that names the field and no other.
 ///
-/// | field | ways |
+/// | field | defects |
 /// | --- | --- |
-/// | `first-name`, `last-name` | missing; blank; with a control character |
-/// | `birth-date` | missing; not in the calendar; not in the form; in the future |
+/// | `first-name`, `last-name` | missing; blank; a control character |
+/// | `birth-date` | missing; not a calendar date; wrong format; in the future |
 /// | `gender` | missing |
-/// | `email` | without an at-sign; without a side; with a space; with a display name; missing like the phone |
-/// | `mobile-phone` | without a plus; with separators; too short; too long; beginning with zero; with letters |
-/// | `username` | neither, a word; neither, another address |
+/// | `email` | without an at sign; without a local part or domain; a space; a display name; missing together with the phone |
+/// | `mobile-phone` | without a plus sign; separators; too short; too long; a leading zero; letters |
+/// | `username` | not an email address or phone; a different contact |
 /// | `organization-id` | missing |
 pub fn invalid_patient() -> impl Strategy<Value = Invalid<NewPatientBuilder>> + Clone {
-    phones(emails(dates(names(Ways::of(parts())))))
-        .by("gender", "missing", |parts| Parts { gender: None, ..parts })
-        .by("email", "missing like the phone", |parts| Parts { email: None, phone: None, ..parts })
-        .with("username", "neither, a word", one_of(&["ann", "5550100000", "ann@"]), |parts, word| Parts {
-            username: Username::Neither(word),
-            ..parts
+    phone_defects(email_defects(birth_date_defects(name_defects(Defects::of(fields())))))
+        .with("gender", "missing", |fields| PatientFields { gender: None, ..fields })
+        .with("email", "missing together with the phone", |fields| PatientFields {
+            email: None,
+            phone: None,
+            ..fields
         })
-        .by("username", "neither, another address", |parts| {
-            let other =
-                parts.email.as_deref().or(parts.phone.as_deref()).map(|contact| format!("x{contact}"));
-            Parts { username: Username::Neither(other.unwrap_or_default()), ..parts }
+        .with_value(
+            "username",
+            "not an email address or phone",
+            one_of(&["ann", "5550100000", "ann@"]),
+            |fields, username| PatientFields { username: Username::Neither(username), ..fields },
+        )
+        .with("username", "a different contact", |fields| {
+            let other_contact =
+                fields.email.as_deref().or(fields.phone.as_deref()).map(|contact| format!("x{contact}"));
+            PatientFields { username: Username::Neither(other_contact.unwrap_or_default()), ..fields }
         })
-        .by("organization-id", "missing", |parts| Parts { organization: None, ..parts })
+        .with("organization-id", "missing", |fields| PatientFields { organization: None, ..fields })
         .any()
-        .prop_map(|invalid| invalid.map(Parts::into_builder))
+        .prop_map(|invalid| invalid.map(PatientFields::into_builder))
         .boxed()
 }
 
-fn names(mut ways: Ways<Parts>) -> Ways<Parts> {
-    type Set = fn(Parts, Option<String>) -> Parts;
-    let fields: [(&'static str, Set); 2] = [
-        ("first-name", |parts, first_name| Parts { first_name, ..parts }),
-        ("last-name", |parts, last_name| Parts { last_name, ..parts }),
+fn name_defects(mut defects: Defects<PatientFields>) -> Defects<PatientFields> {
+    type Setter = fn(PatientFields, Option<String>) -> PatientFields;
+    let setters: [(&'static str, Setter); 2] = [
+        ("first-name", |fields, first_name| PatientFields { first_name, ..fields }),
+        ("last-name", |fields, last_name| PatientFields { last_name, ..fields }),
     ];
-    for (field, set) in fields {
-        // The last ones are letters without a width, which a name cannot consist of.
+    for (field, set) in setters {
+        // The last ones are zero-width characters, which are not visible on their own.
         let blank =
             one_of(&["", " ", "   ", "\u{a0}", "\u{3000}", "\u{200b}", "\u{feff} ", "\u{200c}\u{200d}"]);
-        ways = ways
-            .by(field, "missing", move |parts| set(parts, None))
-            .with(field, "blank", blank, move |parts, text| set(parts, Some(text)))
-            .with(field, "with a control character", with_control(), move |parts, text| {
-                set(parts, Some(text))
+        defects = defects
+            .with(field, "missing", move |fields| set(fields, None))
+            .with_value(field, "blank", blank, move |fields, text| set(fields, Some(text)))
+            .with_value(field, "a control character", name_with_control_character(), move |fields, text| {
+                set(fields, Some(text))
             });
     }
-    ways
+    defects
 }
 
-/// A name with a control character somewhere in it.
-fn with_control() -> impl Strategy<Value = String> {
+/// Generates names with a control character at any position.
+fn name_with_control_character() -> impl Strategy<Value = String> {
     let control = prop::sample::select(&['\n', '\t', '\r', '\0', '\u{1b}', '\u{7f}', '\u{85}'][..]);
-    (first_name(), control, any::<prop::sample::Index>()).prop_map(|(name, control, place)| {
-        let mut letters: Vec<char> = name.chars().collect();
-        letters.insert(place.index(letters.len() + 1), control);
-        letters.into_iter().collect()
+    (first_name(), control, any::<prop::sample::Index>()).prop_map(|(name, control, index)| {
+        let mut characters: Vec<char> = name.chars().collect();
+        characters.insert(index.index(characters.len() + 1), control);
+        characters.into_iter().collect()
     })
 }
 
-fn dates(ways: Ways<Parts>) -> Ways<Parts> {
-    let set = |parts, date| Parts { birth_date: Some(date), ..parts };
-    let no_day = one_of(&[
+fn birth_date_defects(defects: Defects<PatientFields>) -> Defects<PatientFields> {
+    let set = |fields, date| PatientFields { birth_date: Some(date), ..fields };
+    let not_a_date = one_of(&[
         "2001-02-29",
         "1900-02-29",
         "2000-02-30",
@@ -94,7 +101,7 @@ fn dates(ways: Ways<Parts>) -> Ways<Parts> {
         "2000-01-00",
         "0000-01-01",
     ]);
-    let other_form = one_of(&[
+    let wrong_format = one_of(&[
         "",
         "2000",
         "00-01-01",
@@ -108,36 +115,44 @@ fn dates(ways: Ways<Parts>) -> Ways<Parts> {
         "2000-01-01 ",
         "2000-01-01T00:00:00Z",
         "Jan 1, 2000",
-        // Digits, of another script.
+        // Arabic-Indic digits.
         "٢٠٠٠-٠١-٠١",
     ]);
-    ways.by("birth-date", "missing", |parts| Parts { birth_date: None, ..parts })
-        .with("birth-date", "not in the calendar", no_day, set)
-        .with("birth-date", "not in the form", other_form, set)
-        .with("birth-date", "in the future", future_date(), set)
+    defects
+        .with("birth-date", "missing", |fields| PatientFields { birth_date: None, ..fields })
+        .with_value("birth-date", "not a calendar date", not_a_date, set)
+        .with_value("birth-date", "wrong format", wrong_format, set)
+        .with_value("birth-date", "in the future", future_date(), set)
 }
 
-fn emails(ways: Ways<Parts>) -> Ways<Parts> {
-    let set = |parts, email| Parts { email: Some(email), ..parts };
-    ways.with("email", "without an at-sign", one_of(&["a", "", "ann.example.com", "ann(at)example.com"]), set)
-        .with("email", "without a side", one_of(&["a@", "@example.com", "@"]), set)
-        .with("email", "with a space", one_of(&["a b@example.com", "a@example.com ", " a@example.com"]), set)
-        .with("email", "with a display name", email(), move |parts, email| {
-            set(parts, format!("Ann <{email}>"))
+fn email_defects(defects: Defects<PatientFields>) -> Defects<PatientFields> {
+    let set = |fields, email| PatientFields { email: Some(email), ..fields };
+    defects
+        .with_value(
+            "email",
+            "without an at sign",
+            one_of(&["a", "", "ann.example.com", "ann(at)example.com"]),
+            set,
+        )
+        .with_value("email", "without a local part or domain", one_of(&["a@", "@example.com", "@"]), set)
+        .with_value("email", "a space", one_of(&["a b@example.com", "a@example.com ", " a@example.com"]), set)
+        .with_value("email", "a display name", email(), move |fields, email| {
+            set(fields, format!("Ann <{email}>"))
         })
 }
 
-fn phones(ways: Ways<Parts>) -> Ways<Parts> {
-    let set = |parts, phone| Parts { phone: Some(phone), ..parts };
+fn phone_defects(defects: Defects<PatientFields>) -> Defects<PatientFields> {
+    let set = |fields, phone| PatientFields { phone: Some(phone), ..fields };
     let separated = one_of(&["+1 555 010 0000", "+1-555-010-0000", "+1 (555) 010-0000", "+1.555.010.0000"]);
-    ways.with("mobile-phone", "without a plus", of_pattern("1555[0-9]{7}"), set)
-        .with("mobile-phone", "with separators", separated, set)
-        .with("mobile-phone", "too short", one_of(&["+", "", "+1"]), set)
-        .with("mobile-phone", "too long", of_pattern(r"\+1555[0-9]{12,20}"), set)
-        .with("mobile-phone", "beginning with zero", of_pattern(r"\+0555[0-9]{7}"), set)
-        .with(
+    defects
+        .with_value("mobile-phone", "without a plus sign", matching("1555[0-9]{7}"), set)
+        .with_value("mobile-phone", "separators", separated, set)
+        .with_value("mobile-phone", "too short", one_of(&["+", "", "+1"]), set)
+        .with_value("mobile-phone", "too long", matching(r"\+1555[0-9]{12,20}"), set)
+        .with_value("mobile-phone", "a leading zero", matching(r"\+0555[0-9]{7}"), set)
+        .with_value(
             "mobile-phone",
-            "with letters",
+            "letters",
             one_of(&["+1555CALLNOW", "+15550100000x1", "+1٥٥٥٠١٠٠٠٠٠"]),
             set,
         )
@@ -145,9 +160,9 @@ fn phones(ways: Ways<Parts>) -> Ways<Parts> {
 
 type SetText = fn(NewPatientBuilder, String) -> NewPatientBuilder;
 
-/// What a builder can be given, to be changed before it is.
+/// The fields of a builder, which can be changed before the builder is created.
 #[derive(Clone, Debug)]
-struct Parts {
+struct PatientFields {
     first_name: Option<String>,
     last_name: Option<String>,
     birth_date: Option<String>,
@@ -160,31 +175,31 @@ struct Parts {
     organization: Option<OrganizationId>,
 }
 
-/// What the username is, rather than how it reads: a contact that is spoilt takes the username with it, and
-/// would be a second thing that is wrong if that did not follow.
+/// The source of the username. If a defect changes the contact that is the username, the username changes as well;
+/// otherwise it would be a second defect.
 #[derive(Clone, Debug)]
 enum Username {
-    LeftOut,
+    Unset,
     Email,
     Phone,
     Neither(String),
 }
 
-fn parts() -> impl Strategy<Value = Parts> + Clone {
+fn fields() -> impl Strategy<Value = PatientFields> + Clone {
     let contact = prop_oneof![
         3 => email().prop_map(|email| (Some(email), None)),
         2 => phone().prop_map(|phone| (None, Some(phone))),
         3 => (email(), phone()).prop_map(|(email, phone)| (Some(email), Some(phone))),
     ];
-    let username = prop::sample::select(vec![Username::LeftOut, Username::Email, Username::Phone]);
+    let username = prop::sample::select(vec![Username::Unset, Username::Email, Username::Phone]);
     let locale = option::of(prop::sample::select(&[Locale::EnUs, Locale::EsUs][..]));
-    // Most patients are in no group, and a drawn list shrinks slowly.
+    // Most patients are in no group. The empty list comes first because a generated list shrinks slowly.
     let groups = prop_oneof![3 => Just(Vec::new()), 1 => vec(id(), 1..4)];
     let person = (first_name(), last_name(), birth_date(), gender());
     (person, contact, username, locale, groups, id())
         .prop_map(|(person, (email, phone), username, locale, groups, organization)| {
             let (first_name, last_name, birth_date, gender) = person;
-            Parts {
+            PatientFields {
                 first_name: Some(first_name),
                 last_name: Some(last_name),
                 birth_date: Some(birth_date),
@@ -200,10 +215,10 @@ fn parts() -> impl Strategy<Value = Parts> + Clone {
         .boxed()
 }
 
-impl Parts {
+impl PatientFields {
     fn into_builder(self) -> NewPatientBuilder {
         let username = match self.username {
-            Username::LeftOut => None,
+            Username::Unset => None,
             Username::Email => self.email.clone(),
             Username::Phone => self.phone.clone(),
             Username::Neither(text) => Some(text),

@@ -1,4 +1,4 @@
-//! Lists, and which documents to list.
+//! Strategies for list options and document queries.
 
 use std::num::NonZeroU64;
 
@@ -9,30 +9,30 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::ids::id;
-use super::invalid::{Invalid, Ways};
+use super::invalid::{Defects, Invalid};
+use super::strings::one_of;
 use super::text::text;
-use super::words::one_of;
 
-/// Where a list begins, and how much of it a page holds.
+/// Generates list options: the first page and the page size.
 pub fn list_options() -> impl Strategy<Value = ListOptions> + Clone {
-    let number = |most| (1..=most).prop_filter_map("zero", NonZeroU64::new);
+    let number = |max| (1..=max).prop_filter_map("zero", NonZeroU64::new);
     (option::of(number(20_u64)), option::of(number(500_u64)))
         .prop_map(|(page, size)| {
-            let from = page.map_or_else(PageCursor::first, PageCursor::number);
-            let options = ListOptions::default().start_at(from);
+            let cursor = page.map_or_else(PageCursor::first, PageCursor::number);
+            let options = ListOptions::default().start_at(cursor);
             size.into_iter().fold(options, ListOptions::page_size)
         })
         .boxed()
 }
 
-/// Which documents to list: any of the filters, further ones too.
+/// Generates document queries with any combination of filters, including extra filters.
 pub fn document_query() -> impl Strategy<Value = DocumentQuery> + Clone {
     let name = one_of(&["name", "description", "attachment-filename", "created-after", "größe"]);
-    // With three at the most, of 60 characters, they stay far below what a URL takes.
-    let further = prop_oneof![3 => Just(Vec::new()), 1 => vec((name, text()), 1..=3)];
+    // Three filters of 60 characters stay far below the maximum length of a URL.
+    let extra = prop_oneof![3 => Just(Vec::new()), 1 => vec((name, text()), 1..=3)];
     let ids = (option::of(id()), option::of(id()), option::of(id()));
-    (ids, further, list_options())
-        .prop_map(|((organization, patient, class), further, options)| {
+    (ids, extra, list_options())
+        .prop_map(|((organization, patient, class), extra, options)| {
             let mut query = DocumentQuery::default().options(options);
             if let Some(organization) = organization {
                 query = query.organization(organization);
@@ -43,25 +43,27 @@ pub fn document_query() -> impl Strategy<Value = DocumentQuery> + Clone {
             if let Some(class) = class {
                 query = query.class(class);
             }
-            further.into_iter().fold(query, |query, (name, value)| query.filter(name, value))
+            extra.into_iter().fold(query, |query, (name, value)| query.filter(name, value))
         })
         .boxed()
 }
 
-/// A query that is wrong in one way. A query is judged when it is sent: the first item of
-/// [`Documents::list`](carium::Documents::list) is an error that names `filter` and no other field.
+/// Generates queries that are invalid for exactly one reason.
 ///
-/// | field | ways |
+/// A query is validated when it is sent: the first item of [`Documents::list`](carium::Documents::list) is an error
+/// that names `filter` and no other field.
+///
+/// | field | defects |
 /// | --- | --- |
-/// | `filter` | with a method of its own; without a name; named with brackets; too long |
+/// | `filter` | a reserved name; an empty name; a name with brackets; too long |
 pub fn invalid_document_query() -> impl Strategy<Value = Invalid<DocumentQuery>> + Clone {
-    let filter = |query: DocumentQuery, name: String| query.filter(name, "a");
+    let set_name = |query: DocumentQuery, name: String| query.filter(name, "a");
     let brackets = one_of(&["[", "]", "filter[name]", "name]&page[number", "name]"]);
-    Ways::of(document_query())
-        .with("filter", "with a method of its own", one_of(&["class-id", "individual-id"]), filter)
-        .with("filter", "without a name", text(), |query, value| query.filter("", value))
-        .with("filter", "named with brackets", brackets, filter)
-        .with("filter", "too long", 4_096_usize..6_000, |query, length| {
+    Defects::of(document_query())
+        .with_value("filter", "a reserved name", one_of(&["class-id", "individual-id"]), set_name)
+        .with_value("filter", "an empty name", text(), |query, value| query.filter("", value))
+        .with_value("filter", "a name with brackets", brackets, set_name)
+        .with_value("filter", "too long", 4_096_usize..6_000, |query, length| {
             query.filter("name", "a".repeat(length))
         })
         .any()

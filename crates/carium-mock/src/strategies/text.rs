@@ -1,8 +1,8 @@
-//! Free text.
+//! Strategies for free text.
 
 use proptest::prelude::*;
 
-use super::words::{of_pattern, one_of};
+use super::strings::{matching, one_of};
 
 const SENTENCES: &[&str] = &[
     "a",
@@ -20,12 +20,12 @@ const SENTENCES: &[&str] = &[
     "null",
 ];
 
-/// Free text: what someone would write, at times any characters, at times none.
+/// Generates free text: mostly realistic sentences, sometimes arbitrary characters, sometimes an empty string.
 pub fn text() -> impl Strategy<Value = String> + Clone {
-    prop_oneof![8 => one_of(SENTENCES), 2 => of_pattern("(?s:.){1,60}"), 1 => Just(String::new())].boxed()
+    prop_oneof![8 => one_of(SENTENCES), 2 => matching("(?s:.){1,60}"), 1 => Just(String::new())].boxed()
 }
 
-/// What a document is called in a record: not blank, on one line.
+/// Generates names of documents, which are not blank and have no line breaks.
 pub fn document_name() -> impl Strategy<Value = String> + Clone {
     let usual = one_of(&[
         "a",
@@ -37,6 +37,6 @@ pub fn document_name() -> impl Strategy<Value = String> + Clone {
         "Carta de remisión",
         "תוצאות",
     ]);
-    // Letters at both ends: a name of blanks is none.
-    prop_oneof![4 => usual, 1 => of_pattern(r"\p{L}(\PC{0,38}\p{L})?")].boxed()
+    // A letter at each end, because a name of spaces only is invalid.
+    prop_oneof![4 => usual, 1 => matching(r"\p{L}(\PC{0,38}\p{L})?")].boxed()
 }

@@ -1,13 +1,13 @@
-//! Random sequences of what programs do, against the fake and over the wire at once: both give the same answers,
-//! and without faults the answers are those of a model that is small enough to be read whole.
+//! Runs random sequences of client calls against the fake and the sandbox, and checks that both return the same
+//! results. Without faults, the results must also match a small reference model.
 //!
-//! Under faults the model says nothing: what a lost answer leaves behind is the service's business, and that the two
-//! agree on it is what is shown.
+//! With faults, the model makes no predictions, because it does not simulate retries and lost responses. The test
+//! then only checks that the fake and the sandbox agree.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod reference;
-mod sides;
+mod system;
 
 use std::time::Duration;
 
@@ -17,61 +17,61 @@ use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
-use reference::{Expected, Model, Step};
-use sides::Side;
+use reference::{Action, Expected, Model};
+use system::System;
 
-/// No step waits for anything: one that takes so long would never end.
-const LONGEST: Duration = Duration::from_secs(30);
+/// The maximum duration of an action. No action waits for anything, so a longer one would never end.
+const ACTION_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The fake and the sandbox, side by side.
-struct Both {
+/// The fake and the sandbox, which run the same actions.
+struct FakeAndSandbox {
     runtime: Runtime,
-    fake: Side,
-    wire: Side,
+    fake: System,
+    sandbox: System,
 }
 
-impl StateMachineTest for Both {
+impl StateMachineTest for FakeAndSandbox {
     type SystemUnderTest = Self;
     type Reference = Model;
 
     fn init_test(model: &Model) -> Self {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        let (fake, wire) = runtime.block_on(async { (Side::fake(), Side::wire().await) });
+        let (fake, sandbox) = runtime.block_on(async { (System::fake(), System::sandbox().await) });
         if let Some((seed, one_in)) = model.faults {
-            for side in [&fake, &wire] {
-                side.fake.set_faults(FaultPlan::random(seed).one_in(one_in));
+            for system in [&fake, &sandbox] {
+                system.fake.set_faults(FaultPlan::random(seed).one_in(one_in));
             }
         }
-        Self { runtime, fake, wire }
+        Self { runtime, fake, sandbox }
     }
 
-    fn apply(mut both: Self, model: &Model, step: Step) -> Self {
-        let (fake, wire) = both.runtime.block_on(async {
-            let hung = |side: &str| panic!("{step:?} hangs in the {side}");
-            let fake = timeout(LONGEST, both.fake.take(&step)).await.unwrap_or_else(|_| hung("fake"));
-            let wire = timeout(LONGEST, both.wire.take(&step)).await.unwrap_or_else(|_| hung("wire"));
-            (fake, wire)
+    fn apply(mut systems: Self, model: &Model, action: Action) -> Self {
+        let (fake, sandbox) = systems.runtime.block_on(async {
+            let timed_out = |system: &str| panic!("{action:?} timed out in the {system}");
+            let fake = timeout(ACTION_TIMEOUT, systems.fake.run(&action)).await;
+            let sandbox = timeout(ACTION_TIMEOUT, systems.sandbox.run(&action)).await;
+            (fake.unwrap_or_else(|_| timed_out("fake")), sandbox.unwrap_or_else(|_| timed_out("sandbox")))
         });
-        assert_eq!(fake, wire, "the fake and the wire differ on {step:?}");
+        assert_eq!(fake, sandbox, "the fake and the sandbox return different results for {action:?}");
         if model.faults.is_none() {
-            // The model has taken the step already, and kept what it expected of it.
+            // The model was updated before this call, and holds the expected result of the action.
             match (model.expected.as_ref().unwrap(), &fake) {
-                (Expected::Done, Ok(_)) => {}
-                (Expected::Seen(expected), Ok(seen)) => assert_eq!(seen, expected, "{step:?}"),
-                (Expected::Refused(expected), Err(seen)) => assert_eq!(seen.kind, *expected, "{step:?}"),
-                (expected, seen) => panic!("{step:?} is expected to be {expected:?}, and is {seen:?}"),
+                (Expected::Success, Ok(_)) => {}
+                (Expected::Length(expected), Ok(length)) => assert_eq!(length, expected, "{action:?}"),
+                (Expected::Error(expected), Err(error)) => assert_eq!(error.kind, *expected, "{action:?}"),
+                (expected, result) => panic!("{action:?}: expected {expected:?}, got {result:?}"),
             }
         }
-        both
+        systems
     }
 
-    fn check_invariants(both: &Self, model: &Model) {
-        let inside = both.fake.inside();
-        assert_eq!(inside, both.wire.inside());
+    fn check_invariants(systems: &Self, model: &Model) {
+        let state = systems.fake.state();
+        assert_eq!(state, systems.sandbox.state());
         if model.faults.is_none() {
-            assert_eq!(inside.patients.len(), model.patients.len());
-            assert_eq!(inside.appointments, model.appointments.iter().filter(|is_there| **is_there).count());
-            assert_eq!(inside.documents.len(), model.documents.len());
+            assert_eq!(state.patients.len(), model.patients.len());
+            assert_eq!(state.appointments, model.appointments.iter().filter(|exists| **exists).count());
+            assert_eq!(state.documents.len(), model.documents.len());
         }
     }
 }
@@ -80,15 +80,15 @@ prop_state_machine! {
     #![proptest_config(Config { cases: Config::default().cases / 4, max_shrink_iters: 400, failure_persistence: None, ..Config::default() })]
 
     #[test]
-    fn the_fake_and_the_wire_are_one_machine(sequential 1..40 => Both);
+    fn fake_and_sandbox_behave_the_same(sequential 1..40 => FakeAndSandbox);
 }
 
-/// The model is one that can fail: a machine that is not the service's is told from it.
+/// Checks that the model predicts errors. A model that accepts everything would make the test above pointless.
 #[test]
-fn the_model_refuses_what_the_service_refuses() {
-    let step = Step::Create { name: 0, by_phone: false, in_known_group: true };
-    let once = Model::default().after(&step);
-    assert_eq!(once.expected, Some(Expected::Done));
-    assert_eq!(once.after(&step).expected, Some(Expected::Refused(carium::ErrorKind::Conflict)));
-    assert!(Model::preconditions(&once, &step));
+fn model_rejects_duplicate_patient() {
+    let action = Action::CreatePatient { name: 0, by_phone: false, in_known_group: true };
+    let after_first = Model::default().after(&action);
+    assert_eq!(after_first.expected, Some(Expected::Success));
+    assert_eq!(after_first.after(&action).expected, Some(Expected::Error(carium::ErrorKind::Conflict)));
+    assert!(Model::preconditions(&after_first, &action));
 }

@@ -1,15 +1,17 @@
-//! The model: what of the service matters to who calls it, without ids, names or sockets.
+//! The reference model: the state of the service that determines the results of client calls, without IDs and names.
 
 use carium::ErrorKind;
 use proptest::prelude::*;
 use proptest::strategy::Union;
 use proptest_state_machine::ReferenceStateMachine;
 
-/// One thing that a program does. Things are named by their place in the order of their creation; a place where
-/// nothing is stands for an id of nothing.
+/// A client call.
+///
+/// Patients, appointments and documents are identified by their index in the order of creation. An index past the end
+/// stands for an unknown ID.
 #[derive(Clone, Debug)]
-pub(crate) enum Step {
-    Create {
+pub(crate) enum Action {
+    CreatePatient {
         name: u8,
         by_phone: bool,
         in_known_group: bool,
@@ -19,169 +21,181 @@ pub(crate) enum Step {
         by_phone: bool,
         by_sms: bool,
     },
-    Book {
+    CreateAppointment {
         patient: usize,
     },
-    Read(usize),
-    Move(usize),
-    Cancel(usize),
-    Announce {
+    GetAppointment(usize),
+    MoveAppointment(usize),
+    DeleteAppointment(usize),
+    CreateDocument {
         patient: usize,
     },
-    Post {
+    PostFile {
         document: usize,
         length: usize,
     },
-    Process(usize),
-    Fetch(usize),
-    /// The whole pipeline.
-    File {
+    ProcessDocument(usize),
+    DownloadDocument(usize),
+    /// Runs the whole upload pipeline.
+    UploadDocument {
         patient: usize,
         length: usize,
     },
-    List {
+    ListDocuments {
         patient: usize,
         page_size: u64,
     },
-    Practitioners {
+    ListPractitioners {
         page_size: u64,
     },
     RevokeTokens,
 }
 
-/// What comes of a step where nothing goes wrong on the way.
+/// The expected result of an action without faults.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Expected {
-    Done,
-    /// So much is seen: the length of a list or of a file.
-    Seen(usize),
-    Refused(ErrorKind),
+    Success,
+    /// The length of a list or of a file.
+    Length(usize),
+    Error(ErrorKind),
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Stage {
-    Announced,
-    Posted(usize),
-    Processed(usize),
+enum DocumentStage {
+    Created,
+    Posted { length: usize },
+    Processed { length: usize },
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Filed {
+pub(crate) struct ModelDocument {
     patient: usize,
-    /// The pipeline keeps the form to itself.
+    /// Whether the caller has the upload form. The upload pipeline does not return it.
     has_form: bool,
-    stage: Stage,
+    stage: DocumentStage,
 }
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Model {
-    /// The seed of a plan of faults, and how many calls meet one.
+    /// The seed of a random fault plan, and the average number of calls per fault.
     pub(crate) faults: Option<(u64, u64)>,
-    /// Names, and whether the username is a phone.
+    /// The name of each patient, and whether the username is a phone.
     pub(crate) patients: Vec<(u8, bool)>,
+    /// Whether each appointment still exists.
     pub(crate) appointments: Vec<bool>,
-    pub(crate) documents: Vec<Filed>,
+    pub(crate) documents: Vec<ModelDocument>,
     pub(crate) expected: Option<Expected>,
 }
 
-/// How many practitioners there are.
-pub(crate) const PRACTITIONERS: usize = 7;
+/// The number of practitioners in each system.
+pub(crate) const PRACTITIONER_COUNT: usize = 7;
 
 impl Model {
-    pub(crate) fn after(&self, step: &Step) -> Self {
+    pub(crate) fn after(&self, action: &Action) -> Self {
         let mut next = self.clone();
-        next.expected = Some(next.take(step));
+        next.expected = Some(next.run(action));
         next
     }
 
-    fn take(&mut self, step: &Step) -> Expected {
-        use Expected::{Done, Refused, Seen};
-        let is_patient = |patient: usize| patient < self.patients.len();
-        let here = |appointment: usize| self.appointments.get(appointment) == Some(&true);
-        match *step {
-            Step::Create { name, by_phone, in_known_group } => {
+    fn run(&mut self, action: &Action) -> Expected {
+        use Expected::{Error, Length, Success};
+        let patient_exists = |patient: usize| patient < self.patients.len();
+        let appointment_exists = |appointment: usize| self.appointments.get(appointment) == Some(&true);
+        match *action {
+            Action::CreatePatient { name, by_phone, in_known_group } => {
                 if !in_known_group {
-                    return Refused(ErrorKind::Rejected);
+                    return Error(ErrorKind::Rejected);
                 }
                 if self.patients.contains(&(name, by_phone)) {
-                    return Refused(ErrorKind::Conflict);
+                    return Error(ErrorKind::Conflict);
                 }
                 self.patients.push((name, by_phone));
             }
-            Step::Invite { name, by_phone, by_sms } => {
+            Action::Invite { name, by_phone, by_sms } => {
                 if !self.patients.contains(&(name, by_phone)) {
-                    return Refused(ErrorKind::NotFound);
+                    return Error(ErrorKind::NotFound);
                 }
-                // Each patient has the one address that is their username.
+                // The only contact of each patient is their username.
                 if by_phone != by_sms {
-                    return Refused(ErrorKind::Rejected);
+                    return Error(ErrorKind::Rejected);
                 }
             }
-            Step::Book { patient } | Step::Announce { patient } | Step::File { patient, .. }
-                if !is_patient(patient) =>
+            Action::CreateAppointment { patient }
+            | Action::CreateDocument { patient }
+            | Action::UploadDocument { patient, .. }
+                if !patient_exists(patient) =>
             {
-                return Refused(ErrorKind::Rejected);
+                return Error(ErrorKind::Rejected);
             }
-            Step::Book { .. } => self.appointments.push(true),
-            Step::Read(place) | Step::Move(place) | Step::Cancel(place) if !here(place) => {
-                return Refused(ErrorKind::NotFound);
+            Action::CreateAppointment { .. } => self.appointments.push(true),
+            Action::GetAppointment(appointment)
+            | Action::MoveAppointment(appointment)
+            | Action::DeleteAppointment(appointment)
+                if !appointment_exists(appointment) =>
+            {
+                return Error(ErrorKind::NotFound);
             }
-            Step::Read(_) | Step::Move(_) | Step::RevokeTokens => {}
-            Step::Cancel(place) => self.appointments[place] = false,
-            Step::Announce { patient } => {
-                self.documents.push(Filed { patient, has_form: true, stage: Stage::Announced });
+            Action::GetAppointment(_) | Action::MoveAppointment(_) | Action::RevokeTokens => {}
+            Action::DeleteAppointment(appointment) => self.appointments[appointment] = false,
+            Action::CreateDocument { patient } => {
+                let stage = DocumentStage::Created;
+                self.documents.push(ModelDocument { patient, has_form: true, stage });
             }
-            Step::File { patient, length } => {
-                self.documents.push(Filed { patient, has_form: false, stage: Stage::Processed(length) });
+            Action::UploadDocument { patient, length } => {
+                let stage = DocumentStage::Processed { length };
+                self.documents.push(ModelDocument { patient, has_form: false, stage });
             }
-            Step::Post { document, length } => {
-                if let Some(filed) = self.documents.get_mut(document).filter(|filed| filed.has_form) {
-                    filed.stage = match filed.stage {
-                        Stage::Processed(_) => Stage::Processed(length),
-                        Stage::Announced | Stage::Posted(_) => Stage::Posted(length),
+            Action::PostFile { document, length } => {
+                if let Some(document) = self.documents.get_mut(document).filter(|document| document.has_form)
+                {
+                    document.stage = match document.stage {
+                        DocumentStage::Processed { .. } => DocumentStage::Processed { length },
+                        DocumentStage::Created | DocumentStage::Posted { .. } => {
+                            DocumentStage::Posted { length }
+                        }
                     };
                 }
             }
-            Step::Process(document) => {
-                let Some(filed) = self.documents.get_mut(document) else {
-                    return Refused(ErrorKind::NotFound);
+            Action::ProcessDocument(document) => {
+                let Some(document) = self.documents.get_mut(document) else {
+                    return Error(ErrorKind::NotFound);
                 };
-                match filed.stage {
-                    Stage::Announced => return Refused(ErrorKind::Conflict),
-                    Stage::Posted(length) | Stage::Processed(length) => {
-                        filed.stage = Stage::Processed(length);
+                match document.stage {
+                    DocumentStage::Created => return Error(ErrorKind::Conflict),
+                    DocumentStage::Posted { length } | DocumentStage::Processed { length } => {
+                        document.stage = DocumentStage::Processed { length };
                     }
                 }
             }
-            Step::Fetch(document) => {
-                return match self.documents.get(document).map(|filed| filed.stage) {
-                    None => Refused(ErrorKind::NotFound),
-                    Some(Stage::Processed(length)) => Seen(length),
-                    Some(_) => Refused(ErrorKind::Conflict),
+            Action::DownloadDocument(document) => {
+                return match self.documents.get(document).map(|document| document.stage) {
+                    None => Error(ErrorKind::NotFound),
+                    Some(DocumentStage::Processed { length }) => Length(length),
+                    Some(_) => Error(ErrorKind::Conflict),
                 };
             }
-            // Of someone who is not there nothing is listed.
-            Step::List { patient, .. } => {
-                return Seen(self.documents.iter().filter(|filed| filed.patient == patient).count());
+            // The list of an unknown patient is empty.
+            Action::ListDocuments { patient, .. } => {
+                return Length(self.documents.iter().filter(|document| document.patient == patient).count());
             }
-            Step::Practitioners { .. } => return Seen(PRACTITIONERS),
+            Action::ListPractitioners { .. } => return Length(PRACTITIONER_COUNT),
         }
-        Done
+        Success
     }
 }
 
 impl ReferenceStateMachine for Model {
     type State = Self;
-    type Transition = Step;
+    type Transition = Action;
 
     fn init_state() -> BoxedStrategy<Self> {
-        let plan = (any::<u64>(), 2_u64..8);
-        proptest::option::of(plan).prop_map(|faults| Self { faults, ..Self::default() }).boxed()
+        let faults = (any::<u64>(), 2_u64..8);
+        proptest::option::of(faults).prop_map(|faults| Self { faults, ..Self::default() }).boxed()
     }
 
-    fn transitions(model: &Self) -> BoxedStrategy<Step> {
+    fn transitions(model: &Self) -> BoxedStrategy<Action> {
         let name = || 0_u8..6;
-        // One further than there are.
+        // Each range includes one index past the end, which stands for an unknown ID.
         let patient = || 0..=model.patients.len();
         let appointment = || 0..=model.appointments.len();
         let document = || 0..=model.documents.len();
@@ -189,30 +203,38 @@ impl ReferenceStateMachine for Model {
         let page_size = || 1_u64..9;
         Union::new([
             (name(), any::<bool>(), prop::bool::weighted(0.9))
-                .prop_map(|(name, by_phone, in_known_group)| Step::Create { name, by_phone, in_known_group })
+                .prop_map(|(name, by_phone, in_known_group)| Action::CreatePatient {
+                    name,
+                    by_phone,
+                    in_known_group,
+                })
                 .boxed(),
             (name(), any::<bool>(), any::<bool>())
-                .prop_map(|(name, by_phone, by_sms)| Step::Invite { name, by_phone, by_sms })
+                .prop_map(|(name, by_phone, by_sms)| Action::Invite { name, by_phone, by_sms })
                 .boxed(),
-            patient().prop_map(|patient| Step::Book { patient }).boxed(),
-            appointment().prop_map(Step::Read).boxed(),
-            appointment().prop_map(Step::Move).boxed(),
-            appointment().prop_map(Step::Cancel).boxed(),
-            patient().prop_map(|patient| Step::Announce { patient }).boxed(),
-            (document(), length()).prop_map(|(document, length)| Step::Post { document, length }).boxed(),
-            document().prop_map(Step::Process).boxed(),
-            document().prop_map(Step::Fetch).boxed(),
-            (patient(), length()).prop_map(|(patient, length)| Step::File { patient, length }).boxed(),
+            patient().prop_map(|patient| Action::CreateAppointment { patient }).boxed(),
+            appointment().prop_map(Action::GetAppointment).boxed(),
+            appointment().prop_map(Action::MoveAppointment).boxed(),
+            appointment().prop_map(Action::DeleteAppointment).boxed(),
+            patient().prop_map(|patient| Action::CreateDocument { patient }).boxed(),
+            (document(), length())
+                .prop_map(|(document, length)| Action::PostFile { document, length })
+                .boxed(),
+            document().prop_map(Action::ProcessDocument).boxed(),
+            document().prop_map(Action::DownloadDocument).boxed(),
+            (patient(), length())
+                .prop_map(|(patient, length)| Action::UploadDocument { patient, length })
+                .boxed(),
             (patient(), page_size())
-                .prop_map(|(patient, page_size)| Step::List { patient, page_size })
+                .prop_map(|(patient, page_size)| Action::ListDocuments { patient, page_size })
                 .boxed(),
-            page_size().prop_map(|page_size| Step::Practitioners { page_size }).boxed(),
-            Just(Step::RevokeTokens).boxed(),
+            page_size().prop_map(|page_size| Action::ListPractitioners { page_size }).boxed(),
+            Just(Action::RevokeTokens).boxed(),
         ])
         .boxed()
     }
 
-    fn apply(model: Self, step: &Step) -> Self {
-        model.after(step)
+    fn apply(model: Self, action: &Action) -> Self {
+        model.after(action)
     }
 }

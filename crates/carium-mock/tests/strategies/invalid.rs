@@ -1,4 +1,4 @@
-//! What is drawn as wrong.
+//! Invalid inputs have all documented defects, and each is rejected for its field only.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -10,50 +10,50 @@ use carium::patients::NewPatientBuilder;
 use carium_mock::strategies::{self, Invalid, InvitationInput};
 use proptest::prelude::*;
 
-use crate::service::Lister;
-use crate::support::{SELDOM, each, fields};
+use crate::query_validator::QueryValidator;
+use crate::sampling::{MIN_OCCURRENCES, for_each_value, problem_fields};
 
-/// Each way is drawn, none that is not listed is, and each is refused by its field and by nothing else.
-fn ways<T: Debug, O>(
+/// Checks that exactly the expected defects are generated, and that each input is rejected for its field only.
+fn check_defects<T: Debug, O>(
     strategy: &impl Strategy<Value = Invalid<T>>,
-    judge: impl Fn(T) -> Result<O, Error>,
-    listed: &[(&str, &[&str])],
+    validate: impl Fn(T) -> Result<O, Error>,
+    expected: &[(&str, &[&str])],
 ) {
-    let mut drawn: BTreeMap<(&str, &str), u32> = BTreeMap::new();
-    each(strategy, |invalid| {
-        let (field, way) = (invalid.field, invalid.way);
-        let Err(error) = judge(invalid.input) else { panic!("`{field}` {way} was taken") };
-        assert_eq!(fields(&error), [field], "{way}");
-        *drawn.entry((field, way)).or_default() += 1;
+    let mut counts: BTreeMap<(&str, &str), u32> = BTreeMap::new();
+    for_each_value(strategy, |invalid| {
+        let (field, defect) = (invalid.field, invalid.defect);
+        let Err(error) = validate(invalid.input) else { panic!("`{field}`, {defect}: accepted") };
+        assert_eq!(problem_fields(&error), [field], "{defect}");
+        *counts.entry((field, defect)).or_default() += 1;
     });
-    for (field, ways) in listed {
-        for way in *ways {
-            let times = drawn.remove(&(*field, *way)).unwrap_or_default();
-            assert!(times > SELDOM, "`{field}` {way}: drawn {times} times");
+    for (field, defects) in expected {
+        for defect in *defects {
+            let count = counts.remove(&(*field, *defect)).unwrap_or_default();
+            assert!(count > MIN_OCCURRENCES, "`{field}`, {defect}: generated {count} times");
         }
     }
-    assert!(drawn.is_empty(), "drawn and not listed: {drawn:?}");
+    assert!(counts.is_empty(), "unexpected defects: {counts:?}");
 }
 
 const MISSING: &[&str] = &["missing"];
-const NAME: &[&str] = &["missing", "blank", "with a control character"];
-const BIRTH_DATE: &[&str] = &["missing", "not in the calendar", "not in the form", "in the future"];
+const NAME: &[&str] = &["missing", "blank", "a control character"];
+const BIRTH_DATE: &[&str] = &["missing", "not a calendar date", "wrong format", "in the future"];
 const EMAIL: &[&str] = &[
-    "without an at-sign",
-    "without a side",
-    "with a space",
-    "with a display name",
-    "missing like the phone",
+    "without an at sign",
+    "without a local part or domain",
+    "a space",
+    "a display name",
+    "missing together with the phone",
 ];
 const PHONE: &[&str] =
-    &["without a plus", "with separators", "too short", "too long", "beginning with zero", "with letters"];
-const START: &[&str] = &["with a fraction of a second"];
-const END: &[&str] = &["with a fraction of a second", "before the start", "at the start"];
-const URL: &[&str] = &["beside a video channel", "no URL", "of another scheme"];
+    &["without a plus sign", "separators", "too short", "too long", "a leading zero", "letters"];
+const START: &[&str] = &["a fraction of a second"];
+const END: &[&str] = &["a fraction of a second", "before the start", "equal to the start"];
+const URL: &[&str] = &["set together with a video channel", "malformed", "unsupported scheme"];
 
 #[test]
-fn patients_are_refused_for_one_reason() {
-    ways(
+fn rejects_patients_for_one_field() {
+    check_defects(
         &strategies::invalid_patient(),
         NewPatientBuilder::build,
         &[
@@ -63,15 +63,15 @@ fn patients_are_refused_for_one_reason() {
             ("gender", MISSING),
             ("email", EMAIL),
             ("mobile-phone", PHONE),
-            ("username", &["neither, a word", "neither, another address"]),
+            ("username", &["not an email address or phone", "a different contact"]),
             ("organization-id", MISSING),
         ],
     );
 }
 
 #[test]
-fn invitations_are_refused_for_one_reason() {
-    ways(
+fn rejects_invitations_for_one_field() {
+    check_defects(
         &strategies::invalid_invitation(),
         InvitationInput::build,
         &[("username", &["blank"]), ("notifications", &["empty"])],
@@ -79,8 +79,8 @@ fn invitations_are_refused_for_one_reason() {
 }
 
 #[test]
-fn appointments_are_refused_for_one_reason() {
-    ways(
+fn rejects_appointments_for_one_field() {
+    check_defects(
         &strategies::invalid_appointment(),
         NewAppointmentBuilder::build,
         &[
@@ -98,8 +98,8 @@ fn appointments_are_refused_for_one_reason() {
 }
 
 #[test]
-fn changes_are_refused_for_one_reason() {
-    ways(
+fn rejects_updates_for_one_field() {
+    check_defects(
         &strategies::invalid_appointment_update(),
         |update: AppointmentUpdate| update.check(),
         &[("start-time", START), ("end-time", END), ("guest-url", URL), ("host-url", URL)],
@@ -107,8 +107,8 @@ fn changes_are_refused_for_one_reason() {
 }
 
 #[test]
-fn documents_are_refused_for_one_reason() {
-    ways(
+fn rejects_documents_for_one_field() {
+    check_defects(
         &strategies::invalid_document(),
         NewDocumentBuilder::build,
         &[
@@ -116,18 +116,18 @@ fn documents_are_refused_for_one_reason() {
             ("individual-id", MISSING),
             ("class-id", MISSING),
             ("name", &["missing", "blank"]),
-            ("attachment-filename", &["missing", "blank", "nothing but a path", "with a NUL"]),
-            ("attachment-content-type", &["no media type"]),
+            ("attachment-filename", &["missing", "blank", "a path without a name", "a NUL character"]),
+            ("attachment-content-type", &["malformed"]),
         ],
     );
 }
 
 #[test]
-fn queries_are_refused_for_one_reason() {
-    let lister = Lister::new();
-    ways(
+fn rejects_queries_for_one_field() {
+    let validator = QueryValidator::new();
+    check_defects(
         &strategies::invalid_document_query(),
-        |query| lister.list(query),
-        &[("filter", &["with a method of its own", "without a name", "named with brackets", "too long"])],
+        |query| validator.validate(query),
+        &[("filter", &["a reserved name", "an empty name", "a name with brackets", "too long"])],
     );
 }

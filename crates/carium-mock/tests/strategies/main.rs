@@ -1,10 +1,10 @@
-//! What is drawn as good is taken, what is drawn as wrong is refused for the one reason that it names, and what
-//! is left after shrinking is plain.
+//! Tests of the strategies: valid inputs are accepted, invalid inputs are rejected for the named defect only, and
+//! shrinking ends with plain values.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod invalid;
-mod plainest;
-mod service;
-mod support;
+mod query_validator;
+mod sampling;
+mod shrinking;
 mod valid;

@@ -1,11 +1,11 @@
-//! The client keeps the contract of the traits over HTTP, against the sandbox.
+//! Runs the contract tests against the client over HTTP, with the sandbox as the service.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use carium_mock::Sandbox;
 
-/// One whose lists have several pages, whatever the size of a page.
-async fn subject() -> Sandbox {
+/// Returns a sandbox with enough items for several pages of every page size that the test cases use.
+async fn fixture() -> Sandbox {
     let sandbox = Sandbox::start().await.unwrap();
     for number in 0..60 {
         let name = format!("number {number}");
@@ -17,4 +17,4 @@ async fn subject() -> Sandbox {
     sandbox
 }
 
-carium_mock::contract_tests!(subject = subject().await);
+carium_mock::contract_tests!(fixture = fixture().await);

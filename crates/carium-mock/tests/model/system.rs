@@ -1,4 +1,4 @@
-//! What a program does, done on one side, and what it sees of it.
+//! A system under test: runs actions with a client, and returns the observable results.
 
 use std::num::NonZeroU64;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use carium_mock::{FakeCarium, Sandbox};
 use futures_util::TryStreamExt as _;
 use uuid::Uuid;
 
-use super::reference::{PRACTITIONERS, Step};
+use super::reference::{Action, PRACTITIONER_COUNT};
 
-/// The fake, or the sandbox with its fake inside.
-pub(crate) struct Side {
+/// The fake, or the sandbox, which contains a fake.
+pub(crate) struct System {
     pub(crate) fake: FakeCarium,
     client: Carium,
     group: IndividualGroupId,
@@ -27,9 +27,9 @@ pub(crate) struct Side {
     sandbox: Option<Sandbox>,
 }
 
-/// What is seen of an error.
+/// The observable properties of an error.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Seen {
+pub(crate) struct ObservedError {
     pub(crate) kind: ErrorKind,
     status: Option<u16>,
     may_have_been_applied: bool,
@@ -37,7 +37,7 @@ pub(crate) struct Seen {
     fields: Vec<String>,
 }
 
-impl From<&Error> for Seen {
+impl From<&Error> for ObservedError {
     fn from(error: &Error) -> Self {
         Self {
             kind: error.kind(),
@@ -53,27 +53,30 @@ impl From<&Error> for Seen {
     }
 }
 
-impl From<Error> for Seen {
+impl From<Error> for ObservedError {
     fn from(error: Error) -> Self {
         Self::from(&error)
     }
 }
 
-/// What is there, without the ids.
+/// The state of the fake, without IDs.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Inside {
+pub(crate) struct SystemState {
+    /// The username of each patient, and the number of invitations to it.
     pub(crate) patients: Vec<(String, usize)>,
     pub(crate) appointments: usize,
+    /// Whether each document is processed, and the digest of its file.
     pub(crate) documents: Vec<(bool, Option<Sha256Digest>)>,
+    /// The operation and status of each call, and whether a fault was injected.
     calls: Vec<(&'static str, Option<u16>, bool)>,
 }
 
-impl Side {
+impl System {
     pub(crate) fn fake() -> Self {
         Self::new(FakeCarium::new(), None)
     }
 
-    pub(crate) async fn wire() -> Self {
+    pub(crate) async fn sandbox() -> Self {
         let sandbox = Sandbox::start().await.unwrap();
         Self::new(sandbox.fake().clone(), Some(sandbox))
     }
@@ -81,8 +84,8 @@ impl Side {
     fn new(fake: FakeCarium, sandbox: Option<Sandbox>) -> Self {
         let policy = RetryPolicy::default().max_attempts(3).backoff(Duration::ZERO, Duration::ZERO);
         let client = fake.client_builder().retry_policy(policy).build().unwrap();
-        // The sandbox knows one from the beginning.
-        for number in 1..PRACTITIONERS {
+        // The sandbox already has the practitioner "Dr. Quill".
+        for number in 1..PRACTITIONER_COUNT {
             fake.practitioner(&format!("Dr. {number}"));
         }
         fake.practitioner("Dr. Quill");
@@ -98,12 +101,12 @@ impl Side {
         }
     }
 
-    /// Does it, and says how much was seen: the length of a list or of a file, 0 elsewhere.
-    pub(crate) async fn take(&mut self, step: &Step) -> Result<usize, Seen> {
+    /// Runs an action. Returns the length of a list or of a file, and 0 for other actions.
+    pub(crate) async fn run(&mut self, action: &Action) -> Result<usize, ObservedError> {
         let time = |text: &str| text.parse().unwrap();
         let carium = &self.client;
-        match *step {
-            Step::Create { name, by_phone, in_known_group } => {
+        match *action {
+            Action::CreatePatient { name, by_phone, in_known_group } => {
                 let patient =
                     carium.new_patient().first_name("James").last_name("Reece").birth_date("1980-07-04");
                 let patient = if by_phone {
@@ -111,11 +114,11 @@ impl Side {
                 } else {
                     patient.email(username(name, by_phone))
                 };
-                let group = if in_known_group { self.group } else { nothing() };
+                let group = if in_known_group { self.group } else { unknown_id() };
                 let patient = patient.gender(Gender::Male).groups([group]).build().unwrap();
                 self.patients.push(carium.patients().create(patient).await?);
             }
-            Step::Invite { name, by_phone, by_sms } => {
+            Action::Invite { name, by_phone, by_sms } => {
                 let username = username(name, by_phone);
                 let invitation = if by_sms {
                     NewInvitation::by_sms(&username)
@@ -124,7 +127,7 @@ impl Side {
                 };
                 carium.invitations().send(invitation.unwrap()).await?;
             }
-            Step::Book { patient } => {
+            Action::CreateAppointment { patient } => {
                 let appointment = carium
                     .new_appointment()
                     .patient(self.patient(patient))
@@ -135,47 +138,53 @@ impl Side {
                 let id = carium.appointments().create(appointment.build().unwrap()).await?;
                 self.appointments.push(id);
             }
-            Step::Read(place) => drop(carium.appointments().get(self.appointment(place)).await?),
-            Step::Move(place) => {
+            Action::GetAppointment(appointment) => {
+                drop(carium.appointments().get(self.appointment(appointment)).await?);
+            }
+            Action::MoveAppointment(appointment) => {
                 let update = AppointmentUpdate::default()
                     .between(time("2026-02-01T09:00:00Z"), time("2026-02-01T09:30:00Z"));
-                let moved = carium.appointments().update(self.appointment(place), update).await?;
+                let moved = carium.appointments().update(self.appointment(appointment), update).await?;
                 assert_eq!(moved.start, Some(time("2026-02-01T09:00:00Z")));
             }
-            Step::Cancel(place) => carium.appointments().delete(self.appointment(place)).await?,
-            Step::Announce { patient } => {
+            Action::DeleteAppointment(appointment) => {
+                carium.appointments().delete(self.appointment(appointment)).await?;
+            }
+            Action::CreateDocument { patient } => {
                 let reference = carium.documents().create(self.document(patient)).await?;
                 self.documents.push((reference.id, reference.form));
             }
-            Step::Post { document, length } => {
+            Action::PostFile { document, length } => {
                 if let Some((_, Some(form))) = self.documents.get(document) {
                     let content = Content::Bytes(vec![7; length].into());
                     let file = FilePart::new("letter.pdf", "application/pdf", length as u64, content);
                     carium.transfers().post(form, file).await?;
                 }
             }
-            Step::Process(document) => carium.documents().process(self.document_id(document)).await?,
-            Step::Fetch(document) => {
-                let mut written = Vec::new();
-                carium.downloads().to_writer(self.document_id(document), &mut written).await?;
-                return Ok(written.len());
+            Action::ProcessDocument(document) => {
+                carium.documents().process(self.document_id(document)).await?;
             }
-            Step::File { patient, length } => {
-                let source = UploadSource::bytes(vec![7; length]);
+            Action::DownloadDocument(document) => {
+                let mut content = Vec::new();
+                carium.downloads().to_writer(self.document_id(document), &mut content).await?;
+                return Ok(content.len());
+            }
+            Action::UploadDocument { patient, length } => {
+                let source = Source::bytes(vec![7; length]);
                 let receipt = carium.uploads().upload(self.document(patient), source).await;
-                self.documents.push((receipt.map_err(|error| Seen::from(error.error()))?.id, None));
+                self.documents.push((receipt.map_err(|error| ObservedError::from(error.error()))?.id, None));
             }
-            Step::List { patient, page_size } => {
+            Action::ListDocuments { patient, page_size } => {
                 let query = DocumentQuery::default()
                     .patient(self.patient(patient))
                     .options(ListOptions::default().page_size(NonZeroU64::new(page_size).unwrap()));
                 return Ok(carium.documents().list(query).try_collect::<Vec<_>>().await?.len());
             }
-            Step::Practitioners { page_size } => {
+            Action::ListPractitioners { page_size } => {
                 let options = ListOptions::default().page_size(NonZeroU64::new(page_size).unwrap());
                 return Ok(carium.appointments().practitioners(options).try_collect::<Vec<_>>().await?.len());
             }
-            Step::RevokeTokens => self.fake.revoke_tokens(),
+            Action::RevokeTokens => self.fake.revoke_tokens(),
         }
         Ok(0)
     }
@@ -185,35 +194,35 @@ impl Side {
         document.class(self.fake.document_class("Referral letter")).file_name("letter.pdf").build().unwrap()
     }
 
-    fn patient(&self, place: usize) -> IndividualId {
-        self.patients.get(place).copied().unwrap_or(nothing())
+    fn patient(&self, index: usize) -> IndividualId {
+        self.patients.get(index).copied().unwrap_or(unknown_id())
     }
 
-    fn appointment(&self, place: usize) -> AppointmentId {
-        self.appointments.get(place).copied().unwrap_or(nothing())
+    fn appointment(&self, index: usize) -> AppointmentId {
+        self.appointments.get(index).copied().unwrap_or(unknown_id())
     }
 
-    fn document_id(&self, place: usize) -> DocumentReferenceId {
-        self.documents.get(place).map_or(nothing(), |(id, _)| *id)
+    fn document_id(&self, index: usize) -> DocumentReferenceId {
+        self.documents.get(index).map_or(unknown_id(), |(id, _)| *id)
     }
 
-    pub(crate) fn inside(&self) -> Inside {
-        let patient = |(_, patient): (_, carium::api::types::NewPatient)| {
+    pub(crate) fn state(&self) -> SystemState {
+        let patient_state = |(_, patient): (_, carium::api::types::NewPatient)| {
             let username = patient.username.unwrap().to_string();
             let invitations = self.fake.invitations_to(&username).len();
             (username, invitations)
         };
-        let document = |document: carium_mock::FakeDocument| {
+        let document_state = |document: carium_mock::FakeDocument| {
             (
                 document.is_processed,
                 self.fake.document_bytes(document.id).map(|bytes| Sha256Digest::of(&bytes)),
             )
         };
-        Inside {
-            patients: self.fake.patients().into_iter().map(patient).collect(),
-            // One is there from the beginning in the sandbox.
+        SystemState {
+            patients: self.fake.patients().into_iter().map(patient_state).collect(),
+            // The sandbox starts with one appointment.
             appointments: self.fake.appointments().len() - usize::from(self.sandbox.is_some()),
-            documents: self.fake.documents().into_iter().map(document).collect(),
+            documents: self.fake.documents().into_iter().map(document_state).collect(),
             calls: self
                 .fake
                 .calls()
@@ -228,7 +237,6 @@ fn username(name: u8, by_phone: bool) -> String {
     if by_phone { format!("+1555000000{name}") } else { format!("patient-{name}@example.com") }
 }
 
-/// An id of nothing.
-fn nothing<I: From<Uuid>>() -> I {
+fn unknown_id<I: From<Uuid>>() -> I {
     Uuid::from_u128(7).into()
 }

@@ -1,10 +1,10 @@
-//! Where calls are joined.
+//! Strategies for the URLs of video calls.
 
 use proptest::prelude::*;
 
-use super::words::one_of;
+use super::strings::one_of;
 
-/// The URL of a room at a domain that belongs to nobody.
+/// Generates `http` and `https` URLs at reserved domains.
 pub fn web_url() -> impl Strategy<Value = String> + Clone {
     let origin = one_of(&[
         "https://example.com",
@@ -17,8 +17,8 @@ pub fn web_url() -> impl Strategy<Value = String> + Clone {
     (origin, rest).prop_map(|(origin, rest)| origin + &rest).boxed()
 }
 
-/// No URL at all.
-pub(super) fn no_url() -> impl Strategy<Value = String> {
+/// Generates strings that are not absolute URLs with a host.
+pub(super) fn malformed_url() -> impl Strategy<Value = String> {
     one_of(&[
         "",
         "room",
@@ -36,8 +36,8 @@ pub(super) fn no_url() -> impl Strategy<Value = String> {
     ])
 }
 
-/// A URL that does not lead to a place on the web.
-pub(super) fn url_of_another_scheme() -> impl Strategy<Value = String> {
+/// Generates URLs with a scheme other than `http` and `https`.
+pub(super) fn url_with_other_scheme() -> impl Strategy<Value = String> {
     one_of(&[
         "ftp://example.com/room",
         "file:///room",

@@ -1,4 +1,4 @@
-//! The stand-ins of this crate as subjects.
+//! Implements the fixtures for the fake and the sandbox.
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use crate::FakeCarium;
 
 const USERNAME: &str = "reachable@example.com";
 
-/// What stands around a fake is checked by the fake's client.
-macro_rules! subject {
+/// Implements the fixtures for a type that contains a fake. The fake's client is the implementation under test.
+macro_rules! impl_fixtures {
     ($name:ty, $fake:expr) => {
         impl Fixture for $name {
             fn organization(&self) -> OrganizationId {
@@ -97,6 +97,6 @@ macro_rules! subject {
     };
 }
 
-subject! { FakeCarium, |fake| fake }
+impl_fixtures! { FakeCarium, |fake| fake }
 #[cfg(feature = "sandbox")]
-subject! { crate::Sandbox, crate::Sandbox::fake }
+impl_fixtures! { crate::Sandbox, crate::Sandbox::fake }
