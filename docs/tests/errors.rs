@@ -93,7 +93,7 @@ async fn observed_outcomes(failure: &str, class: RetryClass) -> Vec<&'static str
     }
     let fault = || Fault::on(example_operation(class)).every_call();
     let faults: Vec<Fault> = if failure == "lost response or timeout" {
-        vec![fault().reset(), fault().silence()]
+        vec![fault().reset(), fault().hang()]
     } else {
         statuses(failure).map(|status| fault().respond(status)).collect()
     };

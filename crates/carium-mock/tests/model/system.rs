@@ -170,7 +170,7 @@ impl System {
                 return Ok(content.len());
             }
             Action::UploadDocument { patient, length } => {
-                let source = Source::bytes(vec![7; length]);
+                let source = UploadSource::bytes(vec![7; length]);
                 let receipt = carium.uploads().upload(self.document(patient), source).await;
                 self.documents.push((receipt.map_err(|error| ObservedError::from(error.error()))?.id, None));
             }
