@@ -5,8 +5,8 @@
 //! cargo bench -p carium-bulk --bench bulk -- --quick      1,000 and 10,000
 //! ```
 //!
-//! For comparison, the same run measures the smaller number of rows with plain inserts in transactions of 1,000 rows, and
-//! with direct calls, 64 at a time, without storing any state. The benchmark does not assert any times.
+//! For comparison, the same run measures the smaller number of rows with plain inserts in transactions of 1,000 rows,
+//! and with direct calls, 64 at a time, without storing any state. The benchmark does not assert any times.
 //!
 //! glibc allocates memory of each thread in a separate arena, which makes the peak memory look higher. Set
 //! `MALLOC_ARENA_MAX=1` in the environment to measure the memory of the queue itself.

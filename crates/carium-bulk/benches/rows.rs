@@ -1,5 +1,5 @@
-//! Measures how long reading and validating a CSV file of a million rows takes, compared with the `csv` crate, which only
-//! splits it into fields.
+//! Measures how long reading and validating a CSV file of a million rows takes, compared with the `csv` crate, which
+//! only splits it into fields.
 //!
 //! ```text
 //! cargo bench -p carium-bulk --bench rows                 1,000,000 rows

@@ -1,7 +1,7 @@
 //! The database of a queue: a SQLite file or a PostgreSQL server.
 //!
-//! Most SQL statements work with both: integers have 64 bits, and parameters are written as `$1`. The differences are in
-//! this module, in [`schema`] and in the engine.
+//! Most SQL statements work with both: integers have 64 bits, and parameters are written as `$1`. The differences are
+//! in this module, in [`schema`] and in the engine.
 
 mod schema;
 
@@ -82,9 +82,9 @@ pub(crate) enum Pool {
 pub(crate) struct Database {
     /// Commits are on disk when they return.
     pub(crate) durable: Pool,
-    /// For data of the engine. The last commits may be lost in a power cut, which is safe: the engine then assigns rows
-    /// again, and the ledger determines which work remains. With PostgreSQL, whose durable commits cost less, this is the
-    /// same pool.
+    /// For data of the engine. The last commits may be lost in a power cut, which is safe: the engine then assigns
+    /// rows again, and the ledger determines which work remains. With PostgreSQL, whose durable commits cost less,
+    /// this is the same pool.
     pub(crate) engine: Pool,
 }
 
@@ -203,8 +203,8 @@ impl Database {
         }
     }
 
-    /// Checks whether the database stores the rows themselves, encrypted. A server does, because its workers may be on
-    /// machines that do not have the submitted file.
+    /// Checks whether the database stores the rows themselves, encrypted. A server does, because its workers may be
+    /// on machines that do not have the submitted file.
     pub(crate) fn stores_rows(&self) -> bool {
         match &self.durable {
             #[cfg(feature = "sqlite")]
@@ -222,8 +222,8 @@ impl Database {
 
 impl Pool {
     pub(crate) async fn begin(&self) -> Result<Transaction, Error> {
-        // These functions begin the transaction on a separate task, so that a canceled call does not return a connection
-        // to the pool with an open transaction.
+        // These functions begin the transaction on a separate task, so that a canceled call does not return a
+        // connection to the pool with an open transaction.
         match self {
             #[cfg(feature = "sqlite")]
             Self::Sqlite(pool) => {

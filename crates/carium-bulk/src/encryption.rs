@@ -25,8 +25,8 @@ impl EncryptionKey {
         Self::parse(&text.map_err(|_| Error::new(ErrorKind::InvalidInput, "CARIUM_QUEUE_KEY is not set"))?)
     }
 
-    /// Reads the key from a file descriptor of this process, such as 3 if the shell redirects `3<key`. The key is then not
-    /// in the environment.
+    /// Reads the key from a file descriptor of this process, such as 3 if the shell redirects `3<key`. The key is
+    /// then not in the environment.
     ///
     /// # Errors
     /// - [`InvalidInput`](ErrorKind::InvalidInput): the content is not a valid key.

@@ -26,9 +26,9 @@ pub(crate) trait Engine: Send + Sync {
     /// transaction, and returns the rows. Results that such a worker reports later have no effect on the queue.
     async fn reclaim_from_stale_workers(&self, transaction: &mut Transaction) -> Result<Vec<RowId>, Error>;
 
-    /// Removes from the queue all rows that have been assigned to `worker` for some time without being in progress there,
-    /// as part of the transaction, and returns the rows. This happens if the connection is lost after an assignment was
-    /// committed but before the worker received it.
+    /// Removes from the queue all rows that have been assigned to `worker` for some time without being in progress
+    /// there, as part of the transaction, and returns the rows. This happens if the connection is lost after an
+    /// assignment was committed but before the worker received it.
     async fn reclaim_lost_assignments(
         &self,
         transaction: &mut Transaction,

@@ -90,8 +90,8 @@ fn hash(path: &Path, length: u64) -> io::Result<String> {
     Ok(digits)
 }
 
-/// Reads rows from submitted files. Each file is verified when it is first used, and again when it was modified since. Cheap
-/// to clone.
+/// Reads rows from submitted files. Each file is verified when it is first used, and again when it was modified
+/// since. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct SourceFiles {
     database: Database,

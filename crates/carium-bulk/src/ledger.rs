@@ -14,9 +14,9 @@ use crate::writer::{WriteRequest, WriteResult, Writer};
 
 /// The ledger of a queue: the permanent record of the intent and the result of every step.
 ///
-/// The ledger of a worker also applies the call limits, because it is called just before each limited call. An intent means
-/// that the call may have been made. The wait for a limit therefore comes before the intent is written; otherwise, rows
-/// that only waited would have an unknown outcome after a crash.
+/// The ledger of a worker also applies the call limits, because it is called just before each limited call. An intent
+/// means that the call may have been made. The wait for a limit therefore comes before the intent is written;
+/// otherwise, rows that only waited would have an unknown outcome after a crash.
 pub(crate) struct DatabaseLedger {
     database: Database,
     writer: Writer,

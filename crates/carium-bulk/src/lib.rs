@@ -1,8 +1,9 @@
 //! Onboarding many patients with Carium: files of rows and a durable queue.
 //!
-//! A CSV or NDJSON file has one patient per row ([`rows`]). Each patient is created once, invited, given their documents
-//! and booked for a first appointment, even if the network, the process or the machine fails in between. Any number of
-//! processes can work on a queue; if it is on a PostgreSQL server, they can run on any number of machines.
+//! A CSV or NDJSON file has one patient per row ([`rows`]). Each patient is created once, invited, given their
+//! documents and booked for a first appointment, even if the network, the process or the machine fails in between.
+//! Any number of processes can work on a queue; if it is on a PostgreSQL server, they can run on any number of
+//! machines.
 //!
 //! ```
 //! use carium_bulk::rows::{RowOptions, validate};
@@ -46,23 +47,25 @@
 //!
 //! # Row states
 //! Every submitted row is in one of five states, which [`status`](OnboardingQueue::status) counts: pending, running,
-//! completed, failed or unknown. Retryable errors are retried automatically, with a backoff of up to 30 seconds, or after
-//! the time that the service requests with status 429. Other rows are *parked* until a person looks at them:
+//! completed, failed or unknown. Retryable errors are retried automatically, with a backoff of up to 30 seconds, or
+//! after the time that the service requests with status 429. Other rows are *parked* until a person looks at them:
 //!
 //! - *Failed*: a person fixes the cause, such as a missing document, an unknown name or missing permissions, and
-//!   [retries](OnboardingQueue::retry) the row. If the content of the row is wrong, it is corrected in the file, and the
-//!   file is [submitted](OnboardingQueue::submit) again. The row then starts over, provided that nothing was created for it.
-//! - *Unknown*: a request was sent, but its response was lost, or the process was killed. Requests that create a patient, an
-//!   appointment or an invitation cannot be looked up in the API, and are therefore not retried automatically. A person
-//!   checks in Carium and [resolves](OnboardingQueue::resolve) the step. The row then continues.
+//!   [retries](OnboardingQueue::retry) the row. If the content of the row is wrong, it is corrected in the file, and
+//!   the file is [submitted](OnboardingQueue::submit) again. The row then starts over, provided that nothing was
+//!   created for it.
+//! - *Unknown*: a request was sent, but its response was lost, or the process was killed. Requests that create a
+//!   patient, an appointment or an invitation cannot be looked up in the API, and are therefore not retried
+//!   automatically. A person checks in Carium and [resolves](OnboardingQueue::resolve) the step. The row then
+//!   continues.
 //!
-//! A worker that has sent no heartbeat for five seconds is stale. Other workers, or the next one to start, reclaim its rows;
-//! the [ledger](carium::onboarding::Ledger) has everything that it did. If the worker was only suspended, it notices when
-//! it resumes that its rows were reclaimed, and the ledger prevents duplicate requests.
+//! A worker that has sent no heartbeat for five seconds is stale. Other workers, or the next one to start, reclaim
+//! its rows; the [ledger](carium::onboarding::Ledger) has everything that it did. If the worker was only suspended,
+//! it notices when it resumes that its rows were reclaimed, and the ledger prevents duplicate requests.
 //!
-//! One case cannot be prevented without idempotency keys in the API: a machine is suspended after it wrote an intent to the
-//! ledger and before it sent the request, a person resolves the step in the meantime, and the machine then resumes and sends
-//! the request.
+//! One case cannot be prevented without idempotency keys in the API: a machine is suspended after it wrote an intent
+//! to the ledger and before it sent the request, a person resolves the step in the meantime, and the machine then
+//! resumes and sends the request.
 //!
 //! # Stored data
 //! | | SQLite file | PostgreSQL server |
@@ -72,12 +75,13 @@
 //! | documents | in the documents folder of each worker | the same, on each machine |
 //! | row states and ledger | in the database | in the database |
 //!
-//! Row states and the ledger contain IDs, kinds of errors, names of fields, and keys as salted hashes, but no data from the
-//! rows. The salt is stored with them, so anyone with the database can check whether a person whose username they know is in
-//! it. Protect the database like a list of patients. The paths of submitted files are stored unencrypted.
+//! Row states and the ledger contain IDs, kinds of errors, names of fields, and keys as salted hashes, but no data
+//! from the rows. The salt is stored with them, so anyone with the database can check whether a person whose username
+//! they know is in it. Protect the database like a list of patients. The paths of submitted files are stored
+//! unencrypted.
 //!
-//! The URL of a server determines whether the connection is encrypted. Use `?sslmode=verify-full` for any server that is not
-//! on the same machine.
+//! The URL of a server determines whether the connection is encrypted. Use `?sslmode=verify-full` for any server that
+//! is not on the same machine.
 
 mod database;
 mod encryption;

@@ -1,8 +1,8 @@
 //! Limits that all workers of a queue share: calls per second and calls in flight.
 //!
-//! Both limits are stored in the database. A database access for every call would cost more than the call itself. A worker
-//! therefore reserves the start times of several calls at once, and holds a share of the calls in flight for as long as it
-//! sends heartbeats.
+//! Both limits are stored in the database. A database access for every call would cost more than the call itself. A
+//! worker therefore reserves the start times of several calls at once, and holds a share of the calls in flight for
+//! as long as it sends heartbeats.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -18,8 +18,8 @@ use crate::database::{Database, Transaction, for_backend, unavailable};
 
 /// Limits that apply to all workers of a queue together, on any number of machines.
 ///
-/// They apply to calls that create a patient, an invitation, a document or an appointment. Lookups, and uploads to the
-/// object store, do not count.
+/// They apply to calls that create a patient, an invitation, a document or an appointment. Lookups, and uploads to
+/// the object store, do not count.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -93,7 +93,8 @@ impl Database {
         let sql = "UPDATE carium_limit
             SET next_call = (CASE WHEN next_call > $1 THEN next_call ELSE $1 END) + $2 * call_interval
             WHERE call_interval IS NOT NULL RETURNING next_call, call_interval";
-        // The connections of the engine are less durable, which is sufficient: no reserved call starts after a power cut.
+        // The connections of the engine are less durable, which is sufficient: no reserved call starts after a power
+        // cut.
         let reserved: Option<(i64, i64)> = for_backend!(Pool, &self.engine, pool => {
             sqlx::query_as(sql).bind(now).bind(calls).fetch_optional(pool).await.map_err(unavailable)?
         });
@@ -150,7 +151,8 @@ impl CallLimiter {
 
     /// Returns the start time of the next call, or `None` if the rate is not limited.
     async fn next_call_start(&self) -> Result<Option<Instant>, Error> {
-        // The lock is held during the reservation, so that other calls wait for its result instead of making their own.
+        // The lock is held during the reservation, so that other calls wait for its result instead of making their
+        // own.
         let mut starts = self.0.call_starts.lock().await;
         if let Some(start) = starts.reserved.pop_front() {
             return Ok(Some(start));
@@ -217,8 +219,8 @@ impl InFlightShare {
     /// Negotiates a new size of the share as part of a heartbeat. The worker must be registered. Call
     /// [`apply`](Self::apply) with the result after the transaction was committed.
     ///
-    /// A worker with more demand takes any free part of the limit. It gives up what exceeds its fair share while another
-    /// worker has less than its fair share and needs more.
+    /// A worker with more demand takes any free part of the limit. It gives up what exceeds its fair share while
+    /// another worker has less than its fair share and needs more.
     pub(crate) async fn negotiate(
         &self,
         worker: &str,
@@ -249,7 +251,8 @@ impl InFlightShare {
         } else {
             target
         };
-        // Given-up permits are gone even if the transaction is not committed, so a smaller size is stored immediately.
+        // Given-up permits are gone even if the transaction is not committed, so a smaller size is stored
+        // immediately.
         self.size.store(size.min(current), Ordering::Release);
         for_backend!(Transaction, transaction, transaction => {
             let query = sqlx::query("UPDATE carium_worker SET share = $1, demand = $2 WHERE id = $3");

@@ -15,8 +15,8 @@ use crate::limits::Limits;
 use crate::rows::Salt;
 use crate::writer::Writer;
 
-/// A durable queue of rows to onboard, with a record of each row's state and outcome. Clones share their state and are
-/// cheap.
+/// A durable queue of rows to onboard, with a record of each row's state and outcome. Clones share their state and
+/// are cheap.
 ///
 /// The database of the queue is the permanent record of which patients were created. If it is deleted, submitting the
 /// same file again creates every patient again.
@@ -34,8 +34,8 @@ pub(crate) struct QueueInner {
 }
 
 impl OnboardingQueue {
-    /// Opens a queue in a SQLite file, and creates the file if it does not exist. A queue on a PostgreSQL server needs a
-    /// key; open it with [`open_encrypted`](Self::open_encrypted).
+    /// Opens a queue in a SQLite file, and creates the file if it does not exist. A queue on a PostgreSQL server
+    /// needs a key; open it with [`open_encrypted`](Self::open_encrypted).
     ///
     /// # Errors
     /// - [`Conflict`](ErrorKind::Conflict): the queue was created for another target, or by a newer version.
@@ -48,8 +48,8 @@ impl OnboardingQueue {
     /// Opens a queue whose rows are stored encrypted in its database. Every worker needs the same key.
     ///
     /// # Errors
-    /// The same as for [`open`](Self::open), and [`Conflict`](ErrorKind::Conflict) if the queue was created with another
-    /// key.
+    /// The same as for [`open`](Self::open), and [`Conflict`](ErrorKind::Conflict) if the queue was created with
+    /// another key.
     pub async fn open_encrypted(
         location: &QueueLocation,
         target: Target,
@@ -58,8 +58,8 @@ impl OnboardingQueue {
         Self::open_with_key(location, target, Some(key)).await
     }
 
-    /// Opens an existing queue without its key and for any target, to inspect its rows and to resolve and retry those that
-    /// are parked. Rows cannot be submitted or processed.
+    /// Opens an existing queue without its key and for any target, to inspect its rows and to resolve and retry those
+    /// that are parked. Rows cannot be submitted or processed.
     ///
     /// # Errors
     /// - [`NotFound`](ErrorKind::NotFound): the queue does not exist.

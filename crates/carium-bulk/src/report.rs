@@ -25,8 +25,9 @@ impl ReportFormat {
 
     /// Formats a row, including the line break.
     ///
-    /// For a completed step, CSV has the ID, or `done` if the step has no ID. The IDs of several documents are separated by
-    /// `;`. The columns `unknown` and `failed` list the steps in these states, and `failed` includes the reasons.
+    /// For a completed step, CSV has the ID, or `done` if the step has no ID. The IDs of several documents are
+    /// separated by `;`. The columns `unknown` and `failed` list the steps in these states, and `failed` includes the
+    /// reasons.
     ///
     /// # Errors
     /// Does not fail in practice, because all stored values can be written as JSON.

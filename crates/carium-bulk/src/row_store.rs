@@ -92,7 +92,8 @@ impl OnboardingQueue {
         )
     }
 
-    /// Streams the results of a query in pages. Its parameters are the last ID of the previous page and the page size.
+    /// Streams the results of a query in pages. Its parameters are the last ID of the previous page and the page
+    /// size.
     fn records(&self, sql: &'static str) -> impl Stream<Item = Result<RowRecord, Error>> + Send + '_ {
         let pages = stream::try_unfold(Some(0), move |after| async move {
             let Some(after) = after else { return Ok(None) };
@@ -111,7 +112,8 @@ impl OnboardingQueue {
     /// # Errors
     /// - [`NotFound`](ErrorKind::NotFound): no row has this ID.
     /// - [`Conflict`](ErrorKind::Conflict): the outcome of the step is not unknown, or is no longer unknown.
-    /// - [`InvalidInput`](ErrorKind::InvalidInput): the resolution has an ID for an invitation, or no ID for another step.
+    /// - [`InvalidInput`](ErrorKind::InvalidInput): the resolution has an ID for an invitation, or no ID for another
+    ///   step.
     /// - [`Unavailable`](ErrorKind::Unavailable): the database cannot be used.
     pub async fn resolve(&self, row: i64, step: &Step, resolution: Resolution) -> Result<(), Error> {
         let key: Option<String> = for_backend!(Pool, &self.0.database.durable, pool => {

@@ -1,7 +1,7 @@
 //! Reading and validating files of patients to onboard, one patient per row, as CSV or NDJSON.
 //!
-//! An NDJSON file has one JSON object per line, in the shape of `specs/onboarding.schema.json`. A CSV file has the same
-//! fields as columns. Its header line names the columns, in any order:
+//! An NDJSON file has one JSON object per line, in the shape of `specs/onboarding.schema.json`. A CSV file has the
+//! same fields as columns. Its header line names the columns, in any order:
 //!
 //! | columns | |
 //! | --- | --- |
@@ -13,17 +13,17 @@
 //! | `appointment-practitioner`, `appointment-type`, `appointment-status`, `appointment-start-time`, `appointment-end-time`, `appointment-add-video-channel` | the first appointment |
 //! | `appointment-guest-url`, `appointment-host-url`, `appointment-description`, `appointment-patient-instruction`, `appointment-location` | optional details of the appointment |
 //!
-//! Empty fields count as omitted, and rows of empty fields are ignored. No other columns are allowed, except the
-//! [key column](RowOptions::key). Files are UTF-8, with or without a byte order mark. Lines end with LF, CRLF or CR in
-//! CSV, and with LF or CRLF in NDJSON. A CSV field that contains a comma, a quote or a line break is enclosed in double
-//! quotes (RFC 4180).
+//! Empty fields count as omitted, and rows of empty fields are ignored. No other columns are allowed, except the [key
+//! column](RowOptions::key). Files are UTF-8, with or without a byte order mark. Lines end with LF, CRLF or CR in
+//! CSV, and with LF or CRLF in NDJSON. A CSV field that contains a comma, a quote or a line break is enclosed in
+//! double quotes (RFC 4180).
 //!
-//! Every [`RowProblem`] has a line, a column or field, a message and usually a hint, and never contains a value from the
-//! file. All problems of a row are reported together. [`validate`] checks a whole file.
+//! Every [`RowProblem`] has a line, a column or field, a message and usually a hint, and never contains a value from
+//! the file. All problems of a row are reported together. [`validate`] checks a whole file.
 //!
-//! Memory use does not depend on the length of the file. Each row has a [`RowLocation`], from which [`read_row`] can read
-//! it again with the file's [`Header`], and a key that identifies it: a salted hash of the key column, or of the username
-//! if no key column is set.
+//! Memory use does not depend on the length of the file. Each row has a [`RowLocation`], from which [`read_row`] can
+//! read it again with the file's [`Header`], and a key that identifies it: a salted hash of the key column, or of the
+//! username if no key column is set.
 //!
 //! ```no_run
 //! use carium_bulk::rows::{RowError, RowOptions, Rows, Salt, read_row, validate};

@@ -19,20 +19,21 @@ const CHUNK_SIZE: usize = 1000;
 /// The maximum number of lines or problems that a [`Submission`] lists of each kind.
 const MAX_LISTED: usize = 1000;
 
-/// The result of submitting a file. Every row of the file is counted once: as new, known, corrected, changed, duplicate or
-/// invalid.
+/// The result of submitting a file. Every row of the file is counted once: as new, known, corrected, changed,
+/// duplicate or invalid.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Submission {
     /// The number of rows with a new key. They are now on the queue.
     pub new: u64,
-    /// The number of rows that were submitted before with the same content. Steps that are completed are not run again.
+    /// The number of rows that were submitted before with the same content. Steps that are completed are not run
+    /// again.
     pub known: u64,
-    /// The number of rows with a known key and different content whose earlier version failed before anything was created.
-    /// They are on the queue again, with the new content.
+    /// The number of rows with a known key and different content whose earlier version failed before anything was
+    /// created. They are on the queue again, with the new content.
     pub corrected: u64,
-    /// The number of other rows with a known key and different content. They are not processed, because the patient may
-    /// already exist, and a person must decide what to do.
+    /// The number of other rows with a known key and different content. They are not processed, because the patient
+    /// may already exist, and a person must decide what to do.
     pub changed: u64,
     /// The number of rows with the same key as an earlier row of the file. They are not processed.
     pub duplicates: u64,
@@ -74,17 +75,19 @@ impl ExistingRow {
 }
 
 impl OnboardingQueue {
-    /// Submits the rows of a file, and puts those with a new key on the queue. Submitting the same file again has no effect;
-    /// if the file has grown, only its new rows are added. The file is read as a stream, in chunks of 1,000 rows.
+    /// Submits the rows of a file, and puts those with a new key on the queue. Submitting the same file again has no
+    /// effect; if the file has grown, only its new rows are added. The file is read as a stream, in chunks of 1,000
+    /// rows.
     ///
-    /// A queue in a SQLite file stores only the location of each row, so the submitted file must stay in place until its
-    /// rows are completed. A queue on a server stores the rows encrypted, and does not need the file again.
+    /// A queue in a SQLite file stores only the location of each row, so the submitted file must stay in place until
+    /// its rows are completed. A queue on a server stores the rows encrypted, and does not need the file again.
     ///
-    /// Invalid rows are skipped and reported. To submit all rows or none, call [`validate`](crate::rows::validate) first.
+    /// Invalid rows are skipped and reported. To submit all rows or none, call [`validate`](crate::rows::validate)
+    /// first.
     ///
     /// # Errors
-    /// - [`InvalidInput`](ErrorKind::InvalidInput): the file is not a file of rows, or the header line of a CSV file is
-    ///   invalid.
+    /// - [`InvalidInput`](ErrorKind::InvalidInput): the file is not a file of rows, or the header line of a CSV file
+    ///   is invalid.
     /// - [`Io`](ErrorKind::Io): the file cannot be read.
     /// - [`Unavailable`](ErrorKind::Unavailable): the database cannot be used.
     /// - [`Conflict`](ErrorKind::Conflict): the queue was opened read-only.
@@ -104,7 +107,8 @@ impl OnboardingQueue {
         let mut chunk = Vec::with_capacity(CHUNK_SIZE);
         while let Some(row) = rows.next().await {
             match row {
-                // Rows that were appended after the snapshot are not covered by its hash. The next submission adds them.
+                // Rows that were appended after the snapshot are not covered by its hash. The next submission adds
+                // them.
                 Ok(row) if row.location.offset + row.location.length > end => break,
                 Ok(row) => chunk.push(row),
                 Err(RowError::Invalid(problems)) => {

@@ -61,14 +61,15 @@ impl WorkOptions {
         self
     }
 
-    /// Sets the maximum number of attempts for a row that fails with a retryable error, before the row is parked. Defaults
-    /// to 10. Attempts that end with status 429 (rate limited) do not count.
+    /// Sets the maximum number of attempts for a row that fails with a retryable error, before the row is parked.
+    /// Defaults to 10. Attempts that end with status 429 (rate limited) do not count.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts.max(1);
         self
     }
 
-    /// Stops the worker after it has parked this number of rows. Rows in progress are finished, so it may park a few more.
+    /// Stops the worker after it has parked this number of rows. Rows in progress are finished, so it may park a few
+    /// more.
     pub fn max_parked(mut self, rows: u64) -> Self {
         self.max_parked = Some(rows);
         self
@@ -113,8 +114,8 @@ impl StopHandle {
         });
     }
 
-    /// Stops the worker immediately and cancels the rows in progress, for example on a second Ctrl-C. As if the process were
-    /// killed, each call in flight leaves an intent in the ledger, and its outcome is unknown.
+    /// Stops the worker immediately and cancels the rows in progress, for example on a second Ctrl-C. As if the
+    /// process were killed, each call in flight leaves an intent in the ledger, and its outcome is unknown.
     pub fn stop_now(&self) {
         self.0.send_replace(Phase::Stopped);
     }
@@ -137,7 +138,8 @@ impl WorkerHandle {
         self.stop.clone()
     }
 
-    /// Returns a receiver of the queue's progress, for a progress bar or for metrics. It is updated while the worker runs.
+    /// Returns a receiver of the queue's progress, for a progress bar or for metrics. It is updated while the worker
+    /// runs.
     pub fn progress(&self) -> watch::Receiver<WorkProgress> {
         self.progress.clone()
     }
@@ -166,8 +168,8 @@ impl fmt::Debug for WorkerHandle {
 }
 
 impl OnboardingQueue {
-    /// Starts a worker in this process. Any number of processes can run workers on the same queue; with a queue on a server,
-    /// they can run on any number of machines.
+    /// Starts a worker in this process. Any number of processes can run workers on the same queue; with a queue on a
+    /// server, they can run on any number of machines.
     ///
     /// `onboarding` creates the [`Onboarding`] that processes the rows, with the queue's ledger:
     /// `|ledger| carium.onboarding(ledger).documents_folder("scans/")`.
@@ -188,8 +190,8 @@ impl OnboardingQueue {
         let onboarding = onboarding(Arc::<DatabaseLedger>::clone(&ledger));
         let in_progress = RowsInProgress::default();
         let heartbeat = Heartbeat::new(Arc::clone(&queue), limiter, in_progress.clone());
-        // The first heartbeat registers the worker, which must happen before rows are assigned to it. It also reclaims the
-        // rows of stale workers.
+        // The first heartbeat registers the worker, which must happen before rows are assigned to it. It also
+        // reclaims the rows of stale workers.
         heartbeat.send().await?;
         let stop = StopHandle(Arc::new(watch::Sender::new(Phase::Running)));
         let files = SourceFiles::new(queue.database.clone(), queue.salt.clone());

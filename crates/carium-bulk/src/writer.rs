@@ -1,7 +1,7 @@
 //! Writes to the ledger and to the row store, batched so that the writes of many rows share one transaction.
 //!
-//! Each write must be on disk before its row continues, and a disk can flush only a limited number of times per second.
-//! While one transaction is being committed, new requests collect for the next one.
+//! Each write must be on disk before its row continues, and a disk can flush only a limited number of times per
+//! second. While one transaction is being committed, new requests collect for the next one.
 
 use carium::onboarding::{EntryVersion, LedgerEntry, RowKey, Step};
 use carium::{Error, ErrorKind};
@@ -42,8 +42,8 @@ pub(crate) struct RowUpdate {
     pub(crate) attempts: i64,
     pub(crate) outcome: Option<String>,
     pub(crate) failure: Option<String>,
-    /// Whether to update the row even if its version has changed. Set for completed rows, because a completed row stays
-    /// completed.
+    /// Whether to update the row even if its version has changed. Set for completed rows, because a completed row
+    /// stays completed.
     pub(crate) is_final: bool,
 }
 

@@ -130,8 +130,8 @@ async fn submit_rows(fixture: &QueueFixture, sandbox: &Sandbox, rows: usize) -> 
     queue
 }
 
-/// Runs workers and resolves unknown steps from the data of the sandbox, until no row is parked. Returns the number of
-/// rows that were unknown.
+/// Runs workers and resolves unknown steps from the data of the sandbox, until no row is parked. Returns the number
+/// of rows that were unknown.
 async fn complete_all(queue: &OnboardingQueue, fixture: &QueueFixture, sandbox: &Sandbox) -> usize {
     let fake = sandbox.fake();
     let mut unknown = HashSet::new();

@@ -310,8 +310,8 @@ async fn resolves_unknown_steps(fixture: QueueFixture) {
     );
     let counts = work(&queue, &fake, &fixture).await;
     assert_eq!((counts.completed, counts.unknown), (3, 1));
-    // The patient exists although the resolution says otherwise. The username is then taken, so the outcome is unknown
-    // again, and no second patient is created.
+    // The patient exists although the resolution says otherwise. The username is then taken, so the outcome is
+    // unknown again, and no second patient is created.
     queue.resolve(unknown[1].row, &Step::Patient, Resolution::NotApplied).await.unwrap();
     assert_eq!(work(&queue, &fake, &fixture).await.unknown, 1);
     assert_eq!(fake.patients().len(), 4);

@@ -1,5 +1,5 @@
-//! Runs each measurement in a separate process, so that its peak memory can be measured. The process is this program with
-//! other arguments. Works only on Linux, because it reads `/proc`.
+//! Runs each measurement in a separate process, so that its peak memory can be measured. The process is this program
+//! with other arguments. Works only on Linux, because it reads `/proc`.
 
 use std::error::Error;
 use std::fs;

@@ -30,7 +30,8 @@ const VERSIONS: &[&[&str]] = &[&[
         sha256 TEXT NOT NULL,
         UNIQUE (path, options, length, sha256)
     )",
-    // The row store: every submitted row, with its state and outcome. `encrypted` is the row itself, for a queue on a server.
+    // The row store: every submitted row, with its state and outcome. `encrypted` is the row itself, for a queue on a
+    // server.
     "CREATE TABLE carium_row (
         id {serial},
         row_key TEXT NOT NULL UNIQUE,
@@ -128,7 +129,8 @@ impl Database {
             Error::new(ErrorKind::Unavailable, "could not create the tables of the queue engine")
                 .with_source(error)
         };
-        // The engine's migrations do not lock the database, so they fail if another process migrates at the same time.
+        // The engine's migrations do not lock the database, so they fail if another process migrates at the same
+        // time.
         let mut retries = 0;
         loop {
             let migrated = match &self.durable {

@@ -1,9 +1,9 @@
 //! The queue engine on top of River.
 //!
-//! River has one job for each row that is not settled. The only argument of a job is the row ID. The row store decides
-//! when and how often a row is retried, so jobs do not fail; they are snoozed. River's rescue of long-running jobs is not
-//! used, because a row with large documents may take hours: a worker is stale when it stops sending heartbeats, no matter
-//! how long its rows take.
+//! River has one job for each row that is not settled. The only argument of a job is the row ID. The row store
+//! decides when and how often a row is retried, so jobs do not fail; they are snoozed. River's rescue of long-running
+//! jobs is not used, because a row with large documents may take hours: a worker is stale when it stops sending
+//! heartbeats, no matter how long its rows take.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,8 +24,8 @@ use crate::writer::json;
 
 /// The name of the River queue.
 const QUEUE: &str = "carium";
-/// The minimum time between two fetches of jobs. River's default of 100 ms would limit a worker to a few dozen rows per
-/// second.
+/// The minimum time between two fetches of jobs. River's default of 100 ms would limit a worker to a few dozen rows
+/// per second.
 const FETCH_COOLDOWN: Duration = Duration::from_millis(5);
 /// How often a worker polls for jobs if it receives no notification of new ones.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
@@ -59,8 +59,8 @@ impl RiverEngine {
     }
 }
 
-/// Ends the leadership of a worker that is no longer registered. Snoozed jobs would otherwise not be scheduled until its
-/// lease expires.
+/// Ends the leadership of a worker that is no longer registered. Snoozed jobs would otherwise not be scheduled until
+/// its lease expires.
 const DELETE_STALE_LEADER: &str =
     "DELETE FROM river_leader WHERE leader_id NOT IN (SELECT id FROM carium_worker)";
 

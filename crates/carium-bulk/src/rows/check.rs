@@ -24,8 +24,8 @@ impl KeyFields {
     }
 }
 
-/// Validates a row. `problems` are those that the parser found, and `locate` creates an empty problem at the position of
-/// a field.
+/// Validates a row. `problems` are those that the parser found, and `locate` creates an empty problem at the position
+/// of a field.
 pub(super) fn check_row(
     settings: &FileSettings,
     location: RowLocation,
@@ -42,15 +42,17 @@ pub(super) fn check_row(
         let parser_problems = problems.len();
         for problem in error.problems() {
             let located = locate(problem.field());
-            // The parser omits a field that it rejects, and `check` then reports the field as missing. That second problem
-            // is suppressed.
+            // The parser omits a field that it rejects, and `check` then reports the field as missing. That second
+            // problem is suppressed.
             let is_same_column =
                 |other: &RowProblem| other.column.is_some() && other.column == located.column;
             if !problems[..parser_problems].iter().any(is_same_column) {
                 let message = problem.message().unwrap_or("is invalid");
                 // Some messages already say how to fix the problem.
-                let includes_hint = message.contains(':')
-                    || ["is none of `", "is neither `"].iter().any(|start| message.starts_with(start));
+                let includes_hint = message.contains([':', ';'])
+                    || ["is none of `", "is not one of `", "is neither `"]
+                        .iter()
+                        .any(|start| message.starts_with(start));
                 let hint = if includes_hint { None } else { problem.field().map(hint) };
                 problems.push(RowProblem { hint, ..located.with_message(message) });
             }

@@ -243,8 +243,8 @@ fn unknown_column(name: &str, known: usize, problem: impl FnOnce(String) -> RowP
         None => "is not a known column: remove it, or set it as the key column".to_owned(),
     };
     let problem = problem(message);
-    // A line of patient data rarely contains three values that are also column names; `email`, as a value of `invite`, is
-    // the likely one.
+    // A line of patient data rarely contains three values that are also column names; `email`, as a value of
+    // `invite`, is the likely one.
     if looks_like_a_name && known >= 3 { problem.with_column_name(name) } else { problem }
 }
 
@@ -269,8 +269,8 @@ fn closest_column(name: &str) -> Option<String> {
         APPOINTMENT_FIELDS.into_iter().map(|field| candidate(field, Column::Appointment(field)));
     let close = patient.chain(documents).chain(appointment).filter_map(|(length, known)| {
         let distance = damerau_levenshtein(&name, &known);
-        // Only the field name counts, without the prefix that many columns share. A close name has few typing errors, or
-        // is the beginning of a known name.
+        // Only the field name counts, without the prefix that many columns share. A close name has few typing errors,
+        // or is the beginning of a known name.
         let is_beginning = known.starts_with(&name) && name.len() >= known.len() - length + 4;
         (distance * 3 <= length || is_beginning).then_some((distance, known))
     });

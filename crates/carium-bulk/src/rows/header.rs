@@ -80,23 +80,23 @@ impl RowOptions {
         self
     }
 
-    /// Sets the maximum length of a row in bytes. Defaults to 1 MiB. It also limits the memory that an unclosed quote can
-    /// take.
+    /// Sets the maximum length of a row in bytes. Defaults to 1 MiB. It also limits the memory that an unclosed quote
+    /// can take.
     pub fn max_row_bytes(mut self, bytes: usize) -> Self {
         self.max_row_bytes = Some(bytes);
         self
     }
 
-    /// Sets the folder that must contain the files of all documents. A row that names a missing file is then invalid. If
-    /// unset, files are not checked until the row is processed.
+    /// Sets the folder that must contain the files of all documents. A row that names a missing file is then invalid.
+    /// If unset, files are not checked until the row is processed.
     pub fn documents_folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.documents_folder = Some(folder.into());
         self
     }
 }
 
-/// The format, columns and key of one file, with which [`read_row`](super::read_row) can read any of its rows. Cheap to
-/// clone.
+/// The format, columns and key of one file, with which [`read_row`](super::read_row) can read any of its rows. Cheap
+/// to clone.
 #[derive(Clone)]
 pub struct Header(pub(super) Arc<FileSettings>);
 

@@ -10,8 +10,8 @@ use sha2::Sha256;
 
 /// The salt of a queue's row hashes: 32 random bytes, generated once per queue and stored with it.
 ///
-/// There are few enough email addresses and phone numbers to try them all, so unsalted hashes would reveal them. Anyone
-/// who has the salt can still test candidates against the hashes.
+/// There are few enough email addresses and phone numbers to try them all, so unsalted hashes would reveal them.
+/// Anyone who has the salt can still test candidates against the hashes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Salt([u8; 32]);
 
@@ -67,8 +67,8 @@ impl RowIdentity {
 
 /// A salted hash of the content of a row, which changes when the request of the row changes.
 ///
-/// It covers the parsed request. Rows with the same request have the same digest, whether they are CSV or NDJSON, in any
-/// order of their fields, and with default values written or omitted.
+/// It covers the parsed request. Rows with the same request have the same digest, whether they are CSV or NDJSON, in
+/// any order of their fields, and with default values written or omitted.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RowDigest([u8; 32]);
 

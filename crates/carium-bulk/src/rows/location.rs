@@ -25,8 +25,8 @@ pub struct RowLocation {
     pub length: u64,
 }
 
-/// Reads the row at a location, and nothing else of the file. Compare its key and digest with the stored ones to check
-/// that it is still the same row.
+/// Reads the row at a location, and nothing else of the file. Compare its key and digest with the stored ones to
+/// check that it is still the same row.
 ///
 /// # Errors
 /// - [`RowError::Invalid`]: there is no valid row at the location, so the file has changed.

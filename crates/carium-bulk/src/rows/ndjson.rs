@@ -71,8 +71,8 @@ enum KeyValue {
     Invalid(&'static str),
 }
 
-/// Deserializes a row. It removes the key field if it is not in the schema, and adds the organization of the options if
-/// the row has none.
+/// Deserializes a row. It removes the key field if it is not in the schema, and adds the organization of the options
+/// if the row has none.
 struct RowSeed<'a> {
     settings: &'a FileSettings,
     key_fields: &'a mut KeyFields,

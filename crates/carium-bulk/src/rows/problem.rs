@@ -46,8 +46,8 @@ impl RowProblem {
         self.line
     }
 
-    /// Returns the column. In CSV, this is the number of the column, counted from 1. In NDJSON, this is the position of
-    /// the invalid byte in the line, counted from 1.
+    /// Returns the column. In CSV, this is the number of the column, counted from 1. In NDJSON, this is the position
+    /// of the invalid byte in the line, counted from 1.
     pub fn column(&self) -> Option<u64> {
         self.column
     }
@@ -100,8 +100,8 @@ pub struct RowProblems {
     pub(super) count: u64,
 }
 
-/// The maximum number of problems that are kept for a row. A row of a million separators would otherwise have a million
-/// problems.
+/// The maximum number of problems that are kept for a row. A row of a million separators would otherwise have a
+/// million problems.
 const MAX_PROBLEMS: usize = 100;
 
 impl RowProblems {

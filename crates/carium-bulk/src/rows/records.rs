@@ -67,8 +67,8 @@ impl<R: Read> Records<R> {
             return Ok(NextRecord::EndOfFile);
         }
         self.parser.reset();
-        // After a reset, the parser skips a byte order mark at the start of its input, which here is not the start of the
-        // file. A blank line puts the parser past its start without producing a record.
+        // After a reset, the parser skips a byte order mark at the start of its input, which here is not the start of
+        // the file. A blank line puts the parser past its start without producing a record.
         self.parser.read_record(b"\n", &mut self.text, &mut self.ends);
         let (mut used, mut text, mut ends) = (0, 0, 0);
         loop {

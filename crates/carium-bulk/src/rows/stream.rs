@@ -35,15 +35,16 @@ struct Batch {
 
 /// The maximum number of rows in a batch.
 const BATCH_ROWS: usize = 256;
-/// The approximate size of a batch in bytes. It limits the memory of a batch, because a single row may have a megabyte.
+/// The approximate size of a batch in bytes. It limits the memory of a batch, because a single row may have a
+/// megabyte.
 const BATCH_BYTES: u64 = 1024 * 1024;
 
 impl Rows {
     /// Opens a file, and reads its header line if it is a CSV file.
     ///
     /// # Errors
-    /// - [`RowError::Invalid`]: the file is not a text file, or columns of a CSV file are unknown, missing or duplicated.
-    ///   All problems of the header line are reported together.
+    /// - [`RowError::Invalid`]: the file is not a text file, or columns of a CSV file are unknown, missing or
+    ///   duplicated. All problems of the header line are reported together.
     /// - [`RowError::Io`]: the file cannot be opened or read.
     /// - [`RowError::UnknownFormat`]: the format is not set and does not follow from the file name.
     pub async fn open(path: impl AsRef<Path>, options: RowOptions, salt: Salt) -> Result<Self, RowError> {

@@ -36,8 +36,8 @@ impl ValidationReport {
 /// If the options have a [documents folder](RowOptions::documents_folder), this also checks that the files of all
 /// documents exist. It does not check that names exist in the organization's lookups.
 ///
-/// The report keeps at most `max_problems` problems. Detecting duplicate keys takes 16 to 32 bytes per row: 16 to 32 MB
-/// for a million rows.
+/// The report keeps at most `max_problems` problems. Detecting duplicate keys takes 16 to 32 bytes per row: 16 to 32
+/// MB for a million rows.
 ///
 /// # Errors
 /// - [`RowError::Io`]: the file cannot be read.

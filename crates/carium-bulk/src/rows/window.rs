@@ -53,8 +53,8 @@ impl<R: Read> ByteWindow<R> {
         &self.buffer[self.start..self.end]
     }
 
-    /// Reads more bytes into the window. Returns `false` at the end of the file. Callers must limit how far the window
-    /// grows.
+    /// Reads more bytes into the window. Returns `false` at the end of the file. Callers must limit how far the
+    /// window grows.
     pub(super) fn read_more(&mut self) -> Result<bool> {
         if self.at_end_of_file {
             return Ok(false);
@@ -98,8 +98,8 @@ impl<R: Read> ByteWindow<R> {
     }
 }
 
-/// Counts the line breaks in `bytes`, which begin on `line`. Returns the line after the bytes, and whether the last byte
-/// is a carriage return.
+/// Counts the line breaks in `bytes`, which begin on `line`. Returns the line after the bytes, and whether the last
+/// byte is a carriage return.
 pub(super) fn count_lines(mut line: u64, mut after_carriage_return: bool, bytes: &[u8]) -> (u64, bool) {
     for byte in bytes {
         match byte {

@@ -13,8 +13,9 @@ use crate::worker::row::RowsInProgress;
 /// How often a worker sends a heartbeat.
 pub(super) const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A worker without a heartbeat for this time is stale, and other workers reclaim its rows. It is safe to reclaim rows of
-/// a worker that is still running: the ledger prevents that a step is executed twice, so the rows are only checked again.
+/// A worker without a heartbeat for this time is stale, and other workers reclaim its rows. It is safe to reclaim
+/// rows of a worker that is still running: the ledger prevents that a step is executed twice, so the rows are only
+/// checked again.
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Sends the heartbeats of one worker.
@@ -37,8 +38,8 @@ impl Heartbeat {
         &self.worker_id
     }
 
-    /// Sends one heartbeat. This also removes stale workers, puts their rows back on the queue, and negotiates the worker's
-    /// share of the calls in flight.
+    /// Sends one heartbeat. This also removes stale workers, puts their rows back on the queue, and negotiates the
+    /// worker's share of the calls in flight.
     pub(crate) async fn send(&self) -> Result<(), Error> {
         let share = self.limiter.share();
         let in_progress = self.in_progress.ids();

@@ -34,8 +34,8 @@ pub(super) struct ProgressMonitor<'a> {
 
 /// The minimum time between two measurements.
 const MIN_INTERVAL: Duration = Duration::from_millis(200);
-/// The minimum ratio of the time between measurements to the duration of a measurement. It limits the load of counting a
-/// large number of rows to 2 percent of the time.
+/// The minimum ratio of the time between measurements to the duration of a measurement. It limits the load of
+/// counting a large number of rows to 2 percent of the time.
 const INTERVAL_PER_DURATION: u32 = 50;
 /// The rate is reset after this time without a newly settled row.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);

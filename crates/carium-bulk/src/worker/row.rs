@@ -291,8 +291,9 @@ impl RowProcessor {
         }
     }
 
-    /// Puts a row back on the queue after another worker processed it at the same time, because this worker was considered
-    /// stale. Neither worker's outcome is necessarily up to date, so the next run takes it from the ledger.
+    /// Puts a row back on the queue after another worker processed it at the same time, because this worker was
+    /// considered stale. Neither worker's outcome is necessarily up to date, so the next run takes it from the
+    /// ledger.
     async fn requeue_after_conflict(&self, row: RowId) -> Result<Disposition, Error> {
         let sql = "UPDATE carium_row SET state = 'pending', version = version + 1 WHERE id = $1 AND state <> 'completed'";
         let mut transaction = self.queue.database.begin().await?;
@@ -321,8 +322,8 @@ impl Drop for PermitGuard<'_> {
     }
 }
 
-/// Returns the delay after a number of failed attempts: one second, doubled with each attempt up to [`MAX_BACKOFF`], and
-/// reduced by up to half at random.
+/// Returns the delay after a number of failed attempts: one second, doubled with each attempt up to [`MAX_BACKOFF`],
+/// and reduced by up to half at random.
 fn backoff(attempts: i64) -> Duration {
     let doublings = u32::try_from(attempts.saturating_sub(1)).unwrap_or(u32::MAX).min(16);
     let delay = Duration::from_secs(1).saturating_mul(1 << doublings).min(MAX_BACKOFF);

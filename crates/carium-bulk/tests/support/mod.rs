@@ -32,8 +32,8 @@ impl QueueFixture {
         Self { folder, location, server: None }
     }
 
-    /// Creates a fixture for a queue on a new PostgreSQL server. Prints a message and returns `None` if no server can be
-    /// started.
+    /// Creates a fixture for a queue on a new PostgreSQL server. Prints a message and returns `None` if no server can
+    /// be started.
     pub(crate) fn postgres() -> Option<Self> {
         let server = PostgresServer::start()?;
         let location = QueueLocation::Server(server.url());
