@@ -1,17 +1,17 @@
-//! A million patients through a queue in a file, against a service that answers at once: what the queue costs.
+//! Measures the cost of a queue in a SQLite file: a million patients with a service that responds immediately.
 //!
 //! ```text
 //! cargo bench -p carium-bulk --bench bulk                 10,000 and 1,000,000 rows
 //! cargo bench -p carium-bulk --bench bulk -- --quick      1,000 and 10,000
 //! ```
 //!
-//! Beside it in the same run, with the smaller number of rows: the same rows in plain inserts of one transaction a
-//! thousand, and the same calls by hand, 64 at a time, that nothing remembers. Nothing fails for being slow.
+//! For comparison, the same run measures the smaller number of rows with plain inserts in transactions of 1,000 rows,
+//! and with direct calls, 64 at a time, without storing any state. The benchmark does not assert any times.
 //!
-//! With glibc, what many threads allocate and free lies in as many arenas, which grow for a while: MALLOC_ARENA_MAX=1 in
-//! the environment shows what the queue itself holds.
+//! glibc allocates memory of each thread in a separate arena, which makes the peak memory look higher. Set
+//! `MALLOC_ARENA_MAX=1` in the environment to measure the memory of the queue itself.
 
-mod measured;
+mod measurement;
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -28,36 +28,36 @@ use carium_bulk::{OnboardingQueue, QueueLocation, Target, WorkOptions};
 use carium_mock::FakeCarium;
 use futures_util::StreamExt as _;
 
-use self::measured::{Asked, Failed, asked};
+use self::measurement::{BenchError, Command, parse_arguments};
 
-/// How many rows are worked on at a time.
-const AT_A_TIME: usize = 64;
+/// The number of rows that are processed at a time.
+const CONCURRENCY: usize = 64;
 const ORGANIZATION: &str = "8d25a2a6-8219-40d1-a34f-c24ec69f4f72";
 
-fn main() -> Result<(), Failed> {
+fn main() -> Result<(), BenchError> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match asked(&arguments) {
-        Asked::Measure(work, folder) => measure(work, folder),
-        Asked::Run { quick: true } => run(1_000, 10_000),
-        Asked::Run { quick: false } => run(10_000, 1_000_000),
-        Asked::Nothing => Ok(()),
+    match parse_arguments(&arguments) {
+        Command::Measure(task, folder) => measure(task, folder),
+        Command::Run { quick: true } => run(1_000, 10_000),
+        Command::Run { quick: false } => run(10_000, 1_000_000),
+        Command::Nothing => Ok(()),
     }
 }
 
-fn run(few: u64, many: u64) -> Result<(), Failed> {
-    measured::heading()?;
+fn run(few: u64, many: u64) -> Result<(), BenchError> {
+    measurement::print_heading()?;
     for rows in [few, many] {
         let folder = tempfile::tempdir()?;
         write(&folder.path().join("rows.ndjson"), rows)?;
-        for (work, name) in [
-            ("inserts", "plain inserts, nothing checked"),
-            ("hand", "calls by hand, nothing remembered"),
+        for (task, name) in [
+            ("inserts", "plain inserts, no validation"),
+            ("direct", "direct calls, no stored state"),
             ("submit", "submit"),
-            ("again", "submit the same file again"),
+            ("resubmit", "submit the same file again"),
             ("work", "work"),
         ] {
-            if rows == few || !matches!(work, "inserts" | "hand") {
-                measured::line(work, name, rows, folder.path())?;
+            if rows == few || !matches!(task, "inserts" | "direct") {
+                measurement::run_and_print(task, name, rows, folder.path())?;
             }
         }
     }
@@ -75,36 +75,36 @@ fn write(path: &Path, rows: u64) -> io::Result<()> {
     file.flush()
 }
 
-fn measure(work: &str, folder: &Path) -> Result<(), Failed> {
+fn measure(task: &str, folder: &Path) -> Result<(), BenchError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let (count, seconds) = runtime.block_on(async {
         let file = folder.join("rows.ndjson");
         let location = QueueLocation::File(folder.join("queue.db"));
-        let bulk = OnboardingQueue::open(&location, Target::sandbox(None)).await?;
-        let begun = Instant::now();
-        let count = match work {
-            "inserts" => inserts(&folder.join("plain.db"), &file).await?,
-            "hand" => hand(&file).await?,
-            "submit" => bulk.submit(&file, RowOptions::new()).await?.new,
-            "again" => bulk.submit(&file, RowOptions::new()).await?.known,
+        let queue = OnboardingQueue::open(&location, Target::sandbox(None)).await?;
+        let started = Instant::now();
+        let count = match task {
+            "inserts" => plain_inserts(&folder.join("plain.db"), &file).await?,
+            "direct" => direct_calls(&file).await?,
+            "submit" => queue.submit(&file, RowOptions::new()).await?.new,
+            "resubmit" => queue.submit(&file, RowOptions::new()).await?.known,
             "work" => {
-                let options = WorkOptions::new().max_concurrent_rows(AT_A_TIME).stop_when_settled();
+                let options = WorkOptions::new().max_concurrent_rows(CONCURRENCY).stop_when_settled();
                 let onboarding = |ledger: Arc<dyn Ledger>| Onboarding::new(services(), ledger);
-                bulk.work(options, onboarding).await?.stopped().await?;
-                bulk.status().await?.completed
+                queue.work(options, onboarding).await?.stopped().await?;
+                queue.status().await?.completed
             }
-            _ => return Err("there is no such measurement".into()),
+            _ => return Err("unknown task".into()),
         };
-        Ok::<_, Failed>((count, begun.elapsed().as_secs_f64()))
+        Ok::<_, BenchError>((count, started.elapsed().as_secs_f64()))
     })?;
-    measured::tell(count, seconds)
+    measurement::print_result(count, seconds)
 }
 
-/// Creates patients in no time, and forgets them.
-struct Instantly(AtomicU64);
+/// Responds to each creation immediately with a new ID, and stores nothing.
+struct InstantPatients(AtomicU64);
 
 #[async_trait]
-impl Patients for Instantly {
+impl Patients for InstantPatients {
     async fn create(&self, _: NewPatient) -> Result<IndividualId, carium::Error> {
         let number = self.0.fetch_add(1, Ordering::Relaxed);
         Ok(IndividualId(carium::api::uuid::Uuid::from_u64_pair(1, number)))
@@ -114,8 +114,8 @@ impl Patients for Instantly {
 fn services() -> OnboardingServices {
     let fake = FakeCarium::new();
     let client = fake.client();
-    OnboardingServices {
-        patients: Arc::new(Instantly(AtomicU64::new(0))),
+    Services {
+        patients: Arc::new(InstantPatients(AtomicU64::new(0))),
         invitations: Arc::clone(client.invitations()),
         appointments: Arc::clone(client.appointments()),
         documents: Arc::clone(client.documents()),
@@ -123,8 +123,8 @@ fn services() -> OnboardingServices {
     }
 }
 
-/// The rows in a table, as one would write it without a queue.
-async fn inserts(database: &Path, file: &Path) -> Result<u64, Failed> {
+/// Inserts the rows into a table, without a queue.
+async fn plain_inserts(database: &Path, file: &Path) -> Result<u64, BenchError> {
     let url = format!("sqlite://{}?mode=rwc", database.display());
     let pool = sqlx::SqlitePool::connect(&url).await?;
     sqlx::query("PRAGMA journal_mode = WAL").execute(&pool).await?;
@@ -133,16 +133,16 @@ async fn inserts(database: &Path, file: &Path) -> Result<u64, Failed> {
     for chunk in text.lines().collect::<Vec<_>>().chunks(1000) {
         let mut transaction = pool.begin().await?;
         for line in chunk {
-            let insert = sqlx::query("INSERT INTO row (text) VALUES ($1)").bind(*line);
-            count += insert.execute(&mut *transaction).await?.rows_affected();
+            let query = sqlx::query("INSERT INTO row (text) VALUES ($1)").bind(*line);
+            count += query.execute(&mut *transaction).await?.rows_affected();
         }
         transaction.commit().await?;
     }
     Ok(count)
 }
 
-/// The calls alone.
-async fn hand(file: &Path) -> Result<u64, Failed> {
+/// Makes the calls for the rows, without a queue.
+async fn direct_calls(file: &Path) -> Result<u64, BenchError> {
     let services = services();
     let rows = Rows::open(file, RowOptions::new(), Salt::new([1; 32])).await?;
     let patients = &services.patients;
@@ -150,7 +150,7 @@ async fn hand(file: &Path) -> Result<u64, Failed> {
         let row = row.map_err(|error| error.to_string())?;
         patients.create(row.request.patient().clone()).await.map_err(|error| error.to_string())
     });
-    let mut created = created.buffer_unordered(AT_A_TIME);
+    let mut created = created.buffer_unordered(CONCURRENCY);
     let mut count = 0;
     while let Some(created) = created.next().await {
         created?;

@@ -1,7 +1,7 @@
-//! The database of a queue: a file of SQLite, or a server of PostgreSQL.
+//! The database of a queue: a SQLite file or a PostgreSQL server.
 //!
-//! What the two are asked is written once: numbers are of 64 bits, texts are texts, parameters are `$1`. Where they
-//! differ, the difference stands here, in [`schema`] and in the engine.
+//! Most SQL statements work with both: integers have 64 bits, and parameters are written as `$1`. The differences are
+//! in this module, in [`schema`] and in the engine.
 
 mod schema;
 
@@ -22,33 +22,33 @@ use sqlx::sqlite::{
 };
 
 #[cfg(not(any(feature = "sqlite", feature = "postgres")))]
-compile_error!("carium-bulk needs a database: switch on the feature `sqlite` or `postgres`");
+compile_error!("carium-bulk needs a database: enable the feature `sqlite` or `postgres`");
 
-/// Does the same with whichever database it is: the body is compiled once for each.
-macro_rules! either {
-    ($of:ident, $database:expr, $name:ident => $body:expr) => {
-        match $database {
+/// Evaluates an expression for the backend in use. The expression is compiled once for each backend.
+macro_rules! for_backend {
+    ($enum:ident, $value:expr, $name:ident => $body:expr) => {
+        match $value {
             #[cfg(feature = "sqlite")]
-            $crate::database::$of::Sqlite($name) => $body,
+            $crate::database::$enum::Sqlite($name) => $body,
             #[cfg(feature = "postgres")]
-            $crate::database::$of::Postgres($name) => $body,
+            $crate::database::$enum::Postgres($name) => $body,
         }
     };
 }
-pub(crate) use either;
+pub(crate) use for_backend;
 
-/// Where a queue is kept.
+/// The location of a queue's database.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum QueueLocation {
-    /// In a file of SQLite, which is made where there is none. For any number of processes of one machine.
+    /// A SQLite file, which is created if it does not exist. Any number of processes on one machine can use it.
     File(PathBuf),
-    /// On a server of PostgreSQL, by its URL. For any number of machines.
+    /// The URL of a PostgreSQL database, which any number of machines can use.
     Server(String),
 }
 
 impl QueueLocation {
-    /// Of the text that an operator gives: a URL (`postgres://` or `postgresql://`), else the path of a file.
+    /// Parses a location: a URL that begins with `postgres://` or `postgresql://`, or otherwise the path of a file.
     pub fn parse(text: &str) -> Self {
         let is_url = ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
         if is_url { Self::Server(text.to_owned()) } else { Self::File(text.into()) }
@@ -59,16 +59,16 @@ impl fmt::Debug for QueueLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => f.debug_tuple("File").field(path).finish(),
-            // It may hold a password.
+            // The URL may contain a password.
             Self::Server(_) => f.debug_tuple("Server").finish_non_exhaustive(),
         }
     }
 }
 
-/// How long one waits for another's transaction before it is an error.
-const LOCKED: Duration = Duration::from_secs(30);
+/// The maximum time to wait for a lock (SQLite) or for a connection (PostgreSQL).
+const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Connections to a queue's database. Cheap to clone.
+/// A pool of connections to the database of a queue. Cheap to clone.
 #[derive(Clone)]
 pub(crate) enum Pool {
     #[cfg(feature = "sqlite")]
@@ -77,17 +77,18 @@ pub(crate) enum Pool {
     Postgres(PgPool),
 }
 
-/// A database, with connections of two kinds.
+/// The database of a queue, with two pools of different durability.
 #[derive(Clone)]
 pub(crate) struct Database {
-    /// What is written with these is on the disk when the commit returns.
+    /// Commits are on disk when they return.
     pub(crate) durable: Pool,
-    /// For the engine's own bookkeeping, which may be lost with the power: what it loses is done again, and judged
-    /// by the ledger. The same as the others on PostgreSQL, whose commits cost less.
+    /// For data of the engine. The last commits may be lost in a power cut, which is safe: the engine then assigns
+    /// rows again, and the ledger determines which work remains. With PostgreSQL, whose durable commits cost less,
+    /// this is the same pool.
     pub(crate) engine: Pool,
 }
 
-/// A transaction that is to write.
+/// A transaction on either backend.
 pub(crate) enum Transaction {
     #[cfg(feature = "sqlite")]
     Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
@@ -96,29 +97,29 @@ pub(crate) enum Transaction {
 }
 
 impl Database {
-    /// Connects, and brings the schema up to date.
+    /// Connects to a database, creates it if necessary, and updates the schema.
     pub(crate) async fn open(location: &QueueLocation) -> Result<Self, Error> {
         let database = Self::connect(location).await?;
         database.migrate().await?;
         Ok(database)
     }
 
-    /// The same of one in which there is a queue already.
+    /// Connects to the database of an existing queue, and updates the schema.
     pub(crate) async fn open_existing(location: &QueueLocation) -> Result<Self, Error> {
-        let missing = || Error::new(ErrorKind::NotFound, "there is no queue at this place");
+        let not_found = || Error::new(ErrorKind::NotFound, "no queue exists at this location");
         if let QueueLocation::File(path) = location
             && !path.is_file()
         {
-            // To connect would make it.
-            return Err(missing());
+            // Connecting would create the file.
+            return Err(not_found());
         }
         let database = Self::connect(location).await?;
-        let made: Result<i64, sqlx::Error> = either!(Pool, &database.durable, pool => {
+        let queues: Result<i64, sqlx::Error> = for_backend!(Pool, &database.durable, pool => {
             sqlx::query_scalar("SELECT count(*) FROM carium_queue").fetch_one(pool).await
         });
-        match made {
-            // An error of the database's own: it has no such table.
-            Ok(0) | Err(sqlx::Error::Database(_)) => Err(missing()),
+        match queues {
+            // The database rejects the query if the table does not exist.
+            Ok(0) | Err(sqlx::Error::Database(_)) => Err(not_found()),
             Err(error) => Err(unavailable(error)),
             Ok(_) => database.migrate().await.map(|()| database),
         }
@@ -128,48 +129,48 @@ impl Database {
         match location {
             #[cfg(feature = "sqlite")]
             QueueLocation::File(path) => {
-                refuse_another_programs(path).await?;
+                check_is_queue_file(path).await?;
                 let options = SqliteConnectOptions::new()
                     .filename(path)
                     .create_if_missing(true)
                     .journal_mode(SqliteJournalMode::Wal)
                     .auto_vacuum(SqliteAutoVacuum::Incremental)
-                    .busy_timeout(LOCKED)
+                    .busy_timeout(LOCK_TIMEOUT)
                     .disable_statement_logging();
                 let pool = |synchronous, connections| {
                     let options = options.clone().synchronous(synchronous);
                     SqlitePoolOptions::new().max_connections(connections).connect_with(options)
                 };
-                let durable = pool(SqliteSynchronous::Full, 4).await.map_err(not_opened)?;
+                let durable = pool(SqliteSynchronous::Full, 4).await.map_err(open_error)?;
                 let engine = pool(SqliteSynchronous::Normal, 4).await.map_err(unavailable)?;
                 Ok(Self { durable: Pool::Sqlite(durable), engine: Pool::Sqlite(engine) })
             }
             #[cfg(feature = "postgres")]
             QueueLocation::Server(url) => {
-                // What the URL has that cannot be read may be the password.
+                // The error of the parser is dropped because it may contain the password.
                 let options: PgConnectOptions = url.parse().map_err(|_| {
-                    Error::new(ErrorKind::InvalidInput, "the URL of the queue's database cannot be read")
+                    Error::new(ErrorKind::InvalidInput, "the URL of the queue's database is invalid")
                 })?;
                 let options = options.disable_statement_logging();
-                let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(LOCKED);
+                let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(LOCK_TIMEOUT);
                 let pool = Pool::Postgres(pool.connect_with(options).await.map_err(unavailable)?);
                 Ok(Self { durable: pool.clone(), engine: pool })
             }
-            #[allow(unreachable_patterns, reason = "reached where a feature is off")]
+            #[allow(unreachable_patterns, reason = "reachable if a feature is disabled")]
             _ => Err(Error::new(
                 ErrorKind::InvalidInput,
-                "this program was built without the database that was asked for",
+                "this program was built without support for this kind of database",
             )),
         }
     }
 
-    /// Begins a transaction that writes, and that is on the disk when it is committed.
+    /// Begins a durable write transaction.
     pub(crate) async fn begin(&self) -> Result<Transaction, Error> {
         self.durable.begin().await
     }
 
-    /// Begins a transaction that only reads: all of it sees the same.
-    pub(crate) async fn look(&self) -> Result<Transaction, Error> {
+    /// Begins a read transaction, all of whose queries see the same snapshot.
+    pub(crate) async fn begin_read(&self) -> Result<Transaction, Error> {
         match &self.durable {
             #[cfg(feature = "sqlite")]
             Pool::Sqlite(pool) => pool.begin().await.map(Transaction::Sqlite).map_err(unavailable),
@@ -181,11 +182,14 @@ impl Database {
         }
     }
 
-    /// The time by the database's clock, in nanoseconds since 1970: one clock for all of a queue's workers.
-    #[cfg_attr(not(feature = "postgres"), allow(clippy::unused_async, reason = "a server is asked for it"))]
+    /// Returns the time of the database's clock in nanoseconds since 1970. All workers of a queue use this clock.
+    #[cfg_attr(
+        not(feature = "postgres"),
+        allow(clippy::unused_async, reason = "PostgreSQL is queried for the time")
+    )]
     pub(crate) async fn now(&self) -> Result<i64, Error> {
         match &self.durable {
-            // All of its workers are on this machine.
+            // All workers of a queue in a file are on this machine.
             #[cfg(feature = "sqlite")]
             Pool::Sqlite(_) => {
                 let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -199,8 +203,9 @@ impl Database {
         }
     }
 
-    /// Whether rows lie in the database itself, sealed: its workers may be on machines that have not got the file.
-    pub(crate) fn is_shared(&self) -> bool {
+    /// Checks whether the database stores the rows themselves, encrypted. A server does, because its workers may be
+    /// on machines that do not have the submitted file.
+    pub(crate) fn stores_rows(&self) -> bool {
         match &self.durable {
             #[cfg(feature = "sqlite")]
             Pool::Sqlite(_) => false,
@@ -210,24 +215,25 @@ impl Database {
     }
 
     pub(crate) async fn close(&self) {
-        either!(Pool, &self.engine, pool => pool.close().await);
-        either!(Pool, &self.durable, pool => pool.close().await);
+        for_backend!(Pool, &self.engine, pool => pool.close().await);
+        for_backend!(Pool, &self.durable, pool => pool.close().await);
     }
 }
 
 impl Pool {
     pub(crate) async fn begin(&self) -> Result<Transaction, Error> {
-        // On a task of their own, so that one that is given up leaves no connection in a transaction.
+        // These functions begin the transaction on a separate task, so that a canceled call does not return a
+        // connection to the pool with an open transaction.
         match self {
             #[cfg(feature = "sqlite")]
             Self::Sqlite(pool) => {
-                let begun = riverqueue::database::begin_sqlite_write(pool).await;
-                begun.map(Transaction::Sqlite).map_err(unavailable)
+                let transaction = riverqueue::database::begin_sqlite_write(pool).await;
+                transaction.map(Transaction::Sqlite).map_err(unavailable)
             }
             #[cfg(feature = "postgres")]
             Self::Postgres(pool) => {
-                let begun = riverqueue::database::begin_postgres(pool).await;
-                begun.map(Transaction::Postgres).map_err(unavailable)
+                let transaction = riverqueue::database::begin_postgres(pool).await;
+                transaction.map(Transaction::Postgres).map_err(unavailable)
             }
         }
     }
@@ -235,7 +241,7 @@ impl Pool {
 
 impl Transaction {
     pub(crate) async fn commit(self) -> Result<(), Error> {
-        either!(Transaction, self, transaction => transaction.commit().await).map_err(unavailable)
+        for_backend!(Transaction, self, transaction => transaction.commit().await).map_err(unavailable)
     }
 }
 
@@ -245,43 +251,46 @@ impl fmt::Debug for Database {
     }
 }
 
-/// Refuses a file that has other tables than those of a queue, and leaves it as it is.
+/// Rejects a database file of another program without changing it.
 #[cfg(feature = "sqlite")]
-async fn refuse_another_programs(path: &std::path::Path) -> Result<(), Error> {
-    if std::fs::metadata(path).map_or(0, |found| found.len()) == 0 {
+async fn check_is_queue_file(path: &std::path::Path) -> Result<(), Error> {
+    if std::fs::metadata(path).map_or(0, |metadata| metadata.len()) == 0 {
         return Ok(());
     }
     let options = SqliteConnectOptions::new().filename(path).read_only(true).disable_statement_logging();
-    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.map_err(not_opened)?;
-    // The engine's tables come first: a queue that was not made to its end has these.
-    let others = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
+    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.map_err(open_error)?;
+    // The tables of the engine are created first, so a queue whose creation was interrupted has at least these.
+    let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
         AND NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name LIKE 'river_%' OR name = 'carium_queue')";
-    let others: Result<i64, sqlx::Error> = sqlx::query_scalar(others).fetch_one(&pool).await;
+    let foreign_tables: Result<i64, sqlx::Error> = sqlx::query_scalar(sql).fetch_one(&pool).await;
     pool.close().await;
-    if others.map_err(not_opened)? > 0 {
+    if foreign_tables.map_err(open_error)? > 0 {
         return Err(Error::new(
             ErrorKind::InvalidInput,
-            "the file is another program's database, and no queue",
+            "the file is not a queue: it is a database of another program",
         ));
     }
     Ok(())
 }
 
-/// Why a file cannot be opened as a queue.
+/// Converts an error from opening a file. The codes are SQLite's result codes.
 #[cfg(feature = "sqlite")]
-fn not_opened(error: sqlx::Error) -> Error {
+fn open_error(error: sqlx::Error) -> Error {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).unwrap_or_default();
-    let what = match &*code {
-        "26" => "the file is no queue",
+    let message = match &*code {
+        // SQLITE_NOTADB
+        "26" => "the file is not a queue: it is not a SQLite database",
+        // SQLITE_CANTOPEN
         "14" => {
-            "the file of the queue cannot be opened or made: its folder is not there, or not yours, or it is a folder"
+            "could not open or create the queue file: check that its folder exists and is writable, and that the path is not a folder"
         }
         _ => return unavailable(error),
     };
-    Error::new(ErrorKind::InvalidInput, what).with_source(error)
+    Error::new(ErrorKind::InvalidInput, message).with_source(error)
 }
 
-/// What the database fails with. Its words name tables and columns; what is in them is not health information.
+/// Converts a database error. Its message may contain names and stored values of the queue's tables, none of which is
+/// health information.
 pub(crate) fn unavailable(error: sqlx::Error) -> Error {
     Error::new(ErrorKind::Unavailable, "the queue's database failed").with_source(error)
 }

@@ -1,4 +1,4 @@
-//! The engine of the queue: what hands rows to workers. Behind a trait, so that it can be changed for another.
+//! The queue engine, which assigns rows to workers. It is behind a trait so that it can be replaced.
 
 mod river;
 
@@ -8,65 +8,71 @@ use std::time::Duration;
 use async_trait::async_trait;
 use carium::Error;
 
-pub(crate) use self::river::River;
+pub(crate) use self::river::RiverEngine;
 use crate::database::Transaction;
 
-/// The number of a row in the queue's books.
+/// The ID of a row in the row store.
 pub(crate) type RowId = i64;
 
-/// Hands rows to workers, each to one, until the worker is through with it. Durable; of a row it knows the number.
+/// A durable job queue of row IDs, which assigns each row to one worker at a time.
 ///
-/// It may hand a row out twice: the books and the ledger judge what is still to be done.
+/// It may assign a row more than once. The row store and the ledger determine which work remains.
 #[async_trait]
 pub(crate) trait Engine: Send + Sync {
-    /// Puts rows on the queue, as a part of the transaction.
+    /// Adds rows to the queue as part of the transaction.
     async fn enqueue(&self, transaction: &mut Transaction, rows: &[RowId]) -> Result<(), Error>;
 
-    /// Takes the rows off the queue that were handed to workers who are not in the table of workers any more, as a
-    /// part of the transaction. What such a worker says of them later has no effect.
-    async fn take_from_the_dead(&self, transaction: &mut Transaction) -> Result<Vec<RowId>, Error>;
+    /// Removes from the queue all rows that are assigned to workers that are no longer registered, as part of the
+    /// transaction, and returns the rows. Results that such a worker reports later have no effect on the queue.
+    async fn reclaim_from_stale_workers(&self, transaction: &mut Transaction) -> Result<Vec<RowId>, Error>;
 
-    /// Takes the rows off the queue that were handed to this worker some time ago and are not among those that it has, as
-    /// a part of the transaction: where the connection was lost at the wrong moment, nobody has them.
-    async fn take_what_got_lost(
+    /// Removes from the queue all rows that have been assigned to `worker` for some time without being in progress
+    /// there, as part of the transaction, and returns the rows. This happens if the connection is lost after an
+    /// assignment was committed but before the worker received it.
+    async fn reclaim_lost_assignments(
         &self,
         transaction: &mut Transaction,
         worker: &str,
-        has: &[RowId],
+        in_progress: &[RowId],
     ) -> Result<Vec<RowId>, Error>;
 
-    /// How many rows that wait, by the books, are with a worker now.
-    async fn running(&self, transaction: &mut Transaction) -> Result<u64, Error>;
+    /// Counts the rows that are pending in the row store and assigned to a worker.
+    async fn count_running(&self, transaction: &mut Transaction) -> Result<u64, Error>;
 
-    /// Begins to hand rows out: to this worker, who is in the table of workers, and so many at a time.
-    fn start(&self, worker: &str, at_a_time: usize, work: Arc<dyn Work>) -> Result<Box<dyn Running>, Error>;
+    /// Starts to assign rows to `worker`, which must be registered: at most `max_concurrent_rows` at a time.
+    fn start(
+        &self,
+        worker: &str,
+        max_concurrent_rows: usize,
+        handler: Arc<dyn RowHandler>,
+    ) -> Result<Box<dyn EngineRun>, Error>;
 }
 
-/// What is done with a row.
+/// Processes the rows that the engine assigns.
 #[async_trait]
-pub(crate) trait Work: Send + Sync {
-    /// Works on it. Stopping at once drops the future.
-    async fn work(&self, row: RowId) -> Verdict;
+pub(crate) trait RowHandler: Send + Sync {
+    /// Processes a row. The future is dropped if the worker stops immediately.
+    async fn handle(&self, row: RowId) -> Disposition;
 }
 
-/// What is to become of a row that was worked on.
+/// What the engine does with a row after it was processed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// It is off the queue.
+pub(crate) enum Disposition {
+    /// Remove the row from the queue.
     Finished,
-    /// It is handed out again after this time.
-    Again(Duration),
+    /// Assign the row again after this time.
+    RetryAfter(Duration),
 }
 
-/// A worker at work.
+/// A running worker of the engine.
 #[async_trait]
-pub(crate) trait Running: Send {
-    /// Hands out nothing more. What is with the worker is finished.
+pub(crate) trait EngineRun: Send {
+    /// Stops assigning rows. Rows in progress are finished.
     fn stop(&self);
 
-    /// Stops what is with the worker as well.
-    fn stop_at_once(&self);
+    /// Cancels the rows in progress.
+    fn stop_now(&self);
 
-    /// Until it has stopped.
+    /// Waits until the worker has stopped.
     async fn stopped(&mut self) -> Result<(), Error>;
 }

@@ -1,4 +1,4 @@
-//! The files that rows were submitted from: what a worker reads them from again, if they are still what they were.
+//! The submitted files of a queue, from which workers read the rows again if the file has not changed.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -13,58 +13,60 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
-use crate::database::{Database, either, unavailable};
+use crate::database::{Database, for_backend, unavailable};
 use crate::rows::{Header, Row, RowError, RowLocation, RowOptions, Salt, read_row};
 use crate::writer::json;
 
-/// A file as it was submitted: so many bytes of it, and their hash. One that has grown since is the same still.
+/// A file as it was submitted: its length and the hash of its content. A file that has only grown since then still
+/// matches, because the hash covers only this length.
 #[derive(Clone, Debug)]
-pub(crate) struct Submitted {
+pub(crate) struct FileSnapshot {
     pub(crate) path: PathBuf,
     pub(crate) length: u64,
     pub(crate) sha256: String,
 }
 
-impl Submitted {
-    /// The file as it is now.
-    pub(crate) async fn now(path: &Path) -> Result<Self, Error> {
+impl FileSnapshot {
+    /// Takes a snapshot of the file in its current state.
+    pub(crate) async fn take(path: &Path) -> Result<Self, Error> {
         let path = path.to_owned();
-        let read = spawn_blocking(move || {
+        let snapshot = spawn_blocking(move || {
             let path = path.canonicalize()?;
             let length = std::fs::metadata(&path)?.len();
             let sha256 = hash(&path, length)?;
             Ok(Self { path, length, sha256 })
         });
-        read.await.map_err(|_| cut_off())?.map_err(|error| unreadable(&error))
+        snapshot.await.map_err(|_| shutting_down())?.map_err(|error| read_error(&error))
     }
 
-    /// Keeps it in the books, and gives its number.
-    pub(crate) async fn keep(&self, database: &Database, options: &RowOptions) -> Result<i64, Error> {
+    /// Stores the snapshot in the database and returns its ID.
+    pub(crate) async fn save(&self, database: &Database, options: &RowOptions) -> Result<i64, Error> {
         let path = self.path.to_str().ok_or_else(|| {
-            Error::new(ErrorKind::InvalidInput, "the path of the file is not text, and cannot be kept")
+            Error::new(ErrorKind::InvalidInput, "the path of the file is not valid UTF-8: rename the file")
         })?;
-        let keep = "INSERT INTO carium_file (path, options, length, sha256) VALUES ($1, $2, $3, $4)
+        let sql = "INSERT INTO carium_file (path, options, length, sha256) VALUES ($1, $2, $3, $4)
             ON CONFLICT (path, options, length, sha256) DO UPDATE SET length = excluded.length RETURNING id";
         let length = i64::try_from(self.length).unwrap_or(i64::MAX);
-        either!(Pool, &database.durable, pool => {
-            let keep = sqlx::query_scalar(keep).bind(path).bind(json(options)?).bind(length).bind(&self.sha256);
-            keep.fetch_one(pool).await.map_err(unavailable)
+        for_backend!(Pool, &database.durable, pool => {
+            let query = sqlx::query_scalar(sql).bind(path).bind(json(options)?).bind(length).bind(&self.sha256);
+            query.fetch_one(pool).await.map_err(unavailable)
         })
     }
 
-    async fn kept(database: &Database, id: i64) -> Result<(Self, RowOptions), Error> {
-        let kept = "SELECT path, options, length, sha256 FROM carium_file WHERE id = $1";
-        let (path, options, length, sha256): (String, String, i64, String) = either!(Pool, &database.durable, pool => {
-            sqlx::query_as(kept).bind(id).fetch_one(pool).await.map_err(unavailable)?
+    async fn load(database: &Database, id: i64) -> Result<(Self, RowOptions), Error> {
+        let sql = "SELECT path, options, length, sha256 FROM carium_file WHERE id = $1";
+        let (path, options, length, sha256): (String, String, i64, String) = for_backend!(Pool, &database.durable, pool => {
+            sqlx::query_as(sql).bind(id).fetch_one(pool).await.map_err(unavailable)?
         });
         let options = serde_json::from_str(&options);
-        let options =
-            options.map_err(|_| Error::new(ErrorKind::Undecodable, "how a file is read cannot be read"))?;
+        let options = options.map_err(|_| {
+            Error::new(ErrorKind::Undecodable, "the stored options of a file cannot be parsed")
+        })?;
         Ok((Self { path: path.into(), length: u64::try_from(length).unwrap_or(0), sha256 }, options))
     }
 }
 
-/// The hash of the first bytes of a file, as hexadecimal digits.
+/// Returns the SHA-256 hash of the first `length` bytes of a file as hexadecimal digits.
 fn hash(path: &Path, length: u64) -> io::Result<String> {
     let mut file = File::open(path)?.take(length);
     let mut hash = Sha256::new();
@@ -88,82 +90,87 @@ fn hash(path: &Path, length: u64) -> io::Result<String> {
     Ok(digits)
 }
 
-/// Files that rows are read from, each checked when it is first used and whenever it has changed. Cheap to clone.
+/// Reads rows from submitted files. Each file is verified when it is first used, and again when it was modified
+/// since. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Files {
+pub(crate) struct SourceFiles {
     database: Database,
     salt: Salt,
-    checked: Arc<Mutex<HashMap<i64, Checked>>>,
+    verified: Arc<Mutex<HashMap<i64, VerifiedFile>>>,
 }
 
-struct Checked {
+/// A file whose content matches its snapshot.
+struct VerifiedFile {
     path: PathBuf,
     header: Header,
-    /// When the file was written last, and its length, as they were when it was found unchanged.
+    /// The modification time and length of the file when it was verified.
     stamp: (SystemTime, u64),
 }
 
-impl Files {
+impl SourceFiles {
     pub(crate) fn new(database: Database, salt: Salt) -> Self {
-        Self { database, salt, checked: Arc::default() }
+        Self { database, salt, verified: Arc::default() }
     }
 
-    /// Reads a row again.
+    /// Reads a row from its file.
     ///
     /// # Errors
-    /// [`Corrupt`](ErrorKind::Corrupt): the file is another by now. [`Io`](ErrorKind::Io): it cannot be read.
-    pub(crate) async fn read(&self, file: i64, place: RowLocation) -> Result<Row, Error> {
-        let (path, header) = self.checked(file).await?;
-        read_row(path, &header, place).await.map_err(|error| match error {
-            RowError::Io(error) => unreadable(&error),
-            _ => changed(),
+    /// - [`Corrupt`](ErrorKind::Corrupt): the file has changed since it was submitted.
+    /// - [`Io`](ErrorKind::Io): the file cannot be read.
+    pub(crate) async fn read(&self, file: i64, location: RowLocation) -> Result<Row, Error> {
+        let (path, header) = self.verify(file).await?;
+        read_row(path, &header, location).await.map_err(|error| match error {
+            RowError::Io(error) => read_error(&error),
+            _ => file_changed(),
         })
     }
 
-    async fn checked(&self, id: i64) -> Result<(PathBuf, Header), Error> {
-        // Held while a file is checked: the others wait for the same.
-        let mut all = self.checked.lock().await;
-        if let Some(checked) = all.get(&id)
-            && stamp(&checked.path).await? == checked.stamp
+    async fn verify(&self, id: i64) -> Result<(PathBuf, Header), Error> {
+        // The lock is held during verification, so that other rows of the file wait instead of hashing it as well.
+        let mut verified = self.verified.lock().await;
+        if let Some(file) = verified.get(&id)
+            && stamp(&file.path).await? == file.stamp
         {
-            return Ok((checked.path.clone(), checked.header.clone()));
+            return Ok((file.path.clone(), file.header.clone()));
         }
-        let (submitted, options) = Submitted::kept(&self.database, id).await?;
-        let stamp = stamp(&submitted.path).await?;
-        let (path, length) = (submitted.path.clone(), submitted.length);
-        let sha256 = spawn_blocking(move || hash(&path, length)).await.map_err(|_| cut_off())?;
+        let (snapshot, options) = FileSnapshot::load(&self.database, id).await?;
+        let stamp = stamp(&snapshot.path).await?;
+        let (path, length) = (snapshot.path.clone(), snapshot.length);
+        let sha256 = spawn_blocking(move || hash(&path, length)).await.map_err(|_| shutting_down())?;
         match sha256 {
-            Ok(sha256) if sha256 == submitted.sha256 => {}
-            Ok(_) => return Err(changed()),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Err(changed()),
-            Err(error) => return Err(unreadable(&error)),
+            Ok(sha256) if sha256 == snapshot.sha256 => {}
+            Ok(_) => return Err(file_changed()),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Err(file_changed()),
+            Err(error) => return Err(read_error(&error)),
         }
-        let header = Header::read(&submitted.path, options, self.salt.clone()).await;
+        let header = Header::read(&snapshot.path, options, self.salt.clone()).await;
         let header = header.map_err(|error| match error {
-            RowError::Io(error) => unreadable(&error),
-            _ => changed(),
+            RowError::Io(error) => read_error(&error),
+            _ => file_changed(),
         })?;
-        let path = submitted.path;
-        all.insert(id, Checked { path: path.clone(), header: header.clone(), stamp });
+        let path = snapshot.path;
+        verified.insert(id, VerifiedFile { path: path.clone(), header: header.clone(), stamp });
         Ok((path, header))
     }
 }
 
+/// Returns the modification time and length of a file.
 async fn stamp(path: &Path) -> Result<(SystemTime, u64), Error> {
-    let found = tokio::fs::metadata(path).await.and_then(|found| Ok((found.modified()?, found.len())));
-    found.map_err(|error| unreadable(&error))
+    let metadata = tokio::fs::metadata(path).await;
+    let stamp = metadata.and_then(|metadata| Ok((metadata.modified()?, metadata.len())));
+    stamp.map_err(|error| read_error(&error))
 }
 
-pub(crate) fn changed() -> Error {
-    Error::new(ErrorKind::Corrupt, "the file that the row was submitted from has changed: submit it again")
+pub(crate) fn file_changed() -> Error {
+    Error::new(ErrorKind::Corrupt, "the file has changed since the row was submitted: submit the file again")
 }
 
-fn unreadable(error: &io::Error) -> Error {
-    // Its own text may quote the path.
+pub(crate) fn read_error(error: &io::Error) -> Error {
+    // Only the error code is kept, because the message may contain the path.
     let bare = error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
-    Error::new(ErrorKind::Io, "the file of the rows cannot be read").with_source(bare)
+    Error::new(ErrorKind::Io, "could not read the file of rows").with_source(bare)
 }
 
-fn cut_off() -> Error {
-    Error::new(ErrorKind::Canceled, "the program is ending")
+fn shutting_down() -> Error {
+    Error::new(ErrorKind::Canceled, "the program is shutting down")
 }

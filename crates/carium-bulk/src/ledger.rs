@@ -1,4 +1,4 @@
-//! The ledger of a queue, in its database.
+//! The ledger of a queue, stored in its database.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,67 +8,70 @@ use async_trait::async_trait;
 use carium::onboarding::{EntryState, EntryVersion, Ledger, LedgerEntry, RowKey, Step};
 use carium::{Error, ErrorKind};
 
-use crate::database::{Database, either, unavailable};
-use crate::limits::{Gate, Permit};
-use crate::writer::{Write, Writer, Written};
+use crate::database::{Database, for_backend, unavailable};
+use crate::limits::{CallLimiter, CallPermit};
+use crate::writer::{WriteRequest, WriteResult, Writer};
 
-/// The ledger of a queue: the permanent record of what was intended for its rows, and of what came of it.
+/// The ledger of a queue: the permanent record of the intent and the result of every step.
 ///
-/// It is also where calls wait for their turn. An intent says that a call may have been made, so whatever a call has to
-/// wait for comes before it.
-pub(crate) struct BulkLedger {
+/// The ledger of a worker also applies the call limits, because it is called just before each limited call. An intent
+/// means that the call may have been made. The wait for a limit therefore comes before the intent is written;
+/// otherwise, rows that only waited would have an unknown outcome after a crash.
+pub(crate) struct DatabaseLedger {
     database: Database,
     writer: Writer,
-    gate: Option<Gate>,
-    /// What calls under way have been let through with.
-    under_way: Mutex<HashMap<(RowKey, Step), Permit>>,
+    limiter: Option<CallLimiter>,
+    /// The permits of the calls in flight.
+    permits: Mutex<HashMap<(RowKey, Step), CallPermit>>,
 }
 
-impl BulkLedger {
-    /// One for people's decisions.
+impl DatabaseLedger {
+    /// Creates a ledger without call limits.
     pub(crate) fn new(database: Database, writer: Writer) -> Self {
-        Self { database, writer, gate: None, under_way: Mutex::default() }
+        Self { database, writer, limiter: None, permits: Mutex::default() }
     }
 
-    /// One for a worker, whose calls wait at this gate.
-    pub(crate) fn behind(self, gate: Gate) -> Self {
-        Self { gate: Some(gate), ..self }
+    /// Applies call limits to the steps of this ledger.
+    pub(crate) fn with_limiter(self, limiter: CallLimiter) -> Self {
+        Self { limiter: Some(limiter), ..self }
     }
 
-    async fn before(&self, row: &RowKey, step: &Step, entry: &LedgerEntry) -> Result<(), Error> {
-        let Some(gate) = self.gate.as_ref().filter(|_| entry.state() == EntryState::Intent) else {
+    /// Waits for a permit before an intent is written.
+    async fn acquire_permit(&self, row: &RowKey, step: &Step, entry: &LedgerEntry) -> Result<(), Error> {
+        let Some(limiter) = self.limiter.as_ref().filter(|_| entry.state() == EntryState::Intent) else {
             return Ok(());
         };
-        let permit = gate.enter().await?;
-        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        under_way.insert((row.clone(), step.clone()), permit);
+        let permit = limiter.acquire().await?;
+        let mut permits = self.permits.lock().unwrap_or_else(PoisonError::into_inner);
+        permits.insert((row.clone(), step.clone()), permit);
         Ok(())
     }
 
-    fn after(&self, row: &RowKey, step: &Step, is_under_way: bool) {
-        if !is_under_way && self.gate.is_some() {
-            let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-            under_way.remove(&(row.clone(), step.clone()));
+    /// Releases the permit of a step, unless its call is in flight now.
+    fn release_permit(&self, row: &RowKey, step: &Step, is_in_flight: bool) {
+        if !is_in_flight && self.limiter.is_some() {
+            let mut permits = self.permits.lock().unwrap_or_else(PoisonError::into_inner);
+            permits.remove(&(row.clone(), step.clone()));
         }
     }
 
-    /// The run of a row has ended, however it did.
-    pub(crate) fn leave(&self, row: &RowKey) {
-        if self.gate.is_some() {
-            let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-            under_way.retain(|(each, _), _| each != row);
+    /// Releases all permits of a row, after its run has ended for any reason.
+    pub(crate) fn release_permits_of(&self, row: &RowKey) {
+        if self.limiter.is_some() {
+            let mut permits = self.permits.lock().unwrap_or_else(PoisonError::into_inner);
+            permits.retain(|(other, _), _| other != row);
         }
     }
 }
 
 #[async_trait]
-impl Ledger for BulkLedger {
+impl Ledger for DatabaseLedger {
     async fn entries(&self, row: &RowKey) -> Result<Vec<(Step, LedgerEntry)>, Error> {
-        let entries = "SELECT step, entry FROM carium_ledger WHERE row_key = $1";
-        let found: Vec<(String, String)> = either!(Pool, &self.database.durable, pool => {
-            sqlx::query_as(entries).bind(row.as_str()).fetch_all(pool).await.map_err(unavailable)?
+        let sql = "SELECT step, entry FROM carium_ledger WHERE row_key = $1";
+        let entries: Vec<(String, String)> = for_backend!(Pool, &self.database.durable, pool => {
+            sqlx::query_as(sql).bind(row.as_str()).fetch_all(pool).await.map_err(unavailable)?
         });
-        found.into_iter().map(|(step, entry)| Ok((step.parse()?, read(&entry)?))).collect()
+        entries.into_iter().map(|(step, entry)| Ok((step.parse()?, parse_entry(&entry)?))).collect()
     }
 
     async fn insert(
@@ -77,15 +80,18 @@ impl Ledger for BulkLedger {
         step: &Step,
         entry: &LedgerEntry,
     ) -> Result<Option<LedgerEntry>, Error> {
-        self.before(row, step, entry).await?;
-        let write = Write::Insert { row: row.clone(), step: step.clone(), entry: entry.clone() };
-        let written = self.writer.write(write).await;
-        let is_under_way = entry.state() == EntryState::Intent && matches!(written, Ok(Written::Yes));
-        self.after(row, step, is_under_way);
-        match written? {
-            Written::Yes => Ok(None),
-            Written::No(Some(there)) => read(&there).map(Some),
-            Written::No(None) => Err(Error::new(ErrorKind::Unavailable, "an entry of the ledger is gone")),
+        self.acquire_permit(row, step, entry).await?;
+        let request =
+            WriteRequest::InsertEntry { row: row.clone(), step: step.clone(), entry: entry.clone() };
+        let result = self.writer.write(request).await;
+        let is_in_flight = entry.state() == EntryState::Intent && matches!(result, Ok(WriteResult::Written));
+        self.release_permit(row, step, is_in_flight);
+        match result? {
+            WriteResult::Written => Ok(None),
+            WriteResult::Conflict(Some(existing)) => parse_entry(&existing).map(Some),
+            WriteResult::Conflict(None) => {
+                Err(Error::new(ErrorKind::Unavailable, "a ledger entry of the queue has disappeared"))
+            }
         }
     }
 
@@ -93,26 +99,27 @@ impl Ledger for BulkLedger {
         &self,
         row: &RowKey,
         step: &Step,
-        mark: EntryVersion,
+        expected: EntryVersion,
         entry: &LedgerEntry,
     ) -> Result<bool, Error> {
-        self.before(row, step, entry).await?;
-        let write = Write::Replace { row: row.clone(), step: step.clone(), mark, entry: entry.clone() };
-        let written = self.writer.write(write).await;
-        let is_written = matches!(written, Ok(Written::Yes));
-        self.after(row, step, entry.state() == EntryState::Intent && is_written);
-        written.map(|_| is_written)
+        self.acquire_permit(row, step, entry).await?;
+        let (row_key, step_key, new_entry) = (row.clone(), step.clone(), entry.clone());
+        let request = WriteRequest::ReplaceEntry { row: row_key, step: step_key, expected, entry: new_entry };
+        let result = self.writer.write(request).await;
+        let is_written = matches!(result, Ok(WriteResult::Written));
+        self.release_permit(row, step, entry.state() == EntryState::Intent && is_written);
+        result.map(|_| is_written)
     }
 }
 
-fn read(entry: &str) -> Result<LedgerEntry, Error> {
-    let read = serde_json::from_str(entry);
-    // Its words may quote the entry.
-    read.map_err(|_| Error::new(ErrorKind::Undecodable, "an entry of the ledger cannot be read"))
+fn parse_entry(entry: &str) -> Result<LedgerEntry, Error> {
+    let entry = serde_json::from_str(entry);
+    // The message of the parser's error is dropped because it may contain parts of the entry.
+    entry.map_err(|_| Error::new(ErrorKind::Undecodable, "a ledger entry of the queue cannot be parsed"))
 }
 
-impl fmt::Debug for BulkLedger {
+impl fmt::Debug for DatabaseLedger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BulkLedger").finish_non_exhaustive()
+        f.debug_struct("DatabaseLedger").finish_non_exhaustive()
     }
 }

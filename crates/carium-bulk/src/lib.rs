@@ -1,8 +1,9 @@
-//! Onboarding many patients with Carium: files of rows, and a durable queue.
+//! Onboarding many patients with Carium: files of rows and a durable queue.
 //!
-//! A file of patients goes in, as CSV or as NDJSON ([`rows`]). Each of them is created in Carium once, invited, given
-//! their documents and booked a first appointment, however often the network, the process or the machine fails on
-//! the way; and any number of processes work on it, with a queue on a server of PostgreSQL on any number of machines.
+//! A CSV or NDJSON file has one patient per row ([`rows`]). Each patient is created once, invited, given their
+//! documents and booked for a first appointment, even if the network, the process or the machine fails in between.
+//! Any number of processes can work on a queue; if it is on a PostgreSQL server, they can run on any number of
+//! machines.
 //!
 //! ```
 //! use carium_bulk::rows::{RowOptions, validate};
@@ -18,89 +19,93 @@
 //! # let (file, queue) = (folder.path().join("patients.csv"), folder.path().join("queue.db"));
 //! # std::fs::write(&file, format!("first-name,last-name,birth-date,gender,email,organization-id\n\
 //! #     Zoë,O'Hara,1984-02-29,female,zoe@example.com,{}\n", fake.organization()))?;
-//! // The whole file, before anything is sent.
+//! // Validate the whole file before anything is sent.
 //! let report = validate(&file, RowOptions::new(), 100).await?;
 //! assert!(report.is_ok());
 //!
-//! // A queue belongs to one base URL and one organization. Here it is a file, which is made where there is none.
-//! let bulk = OnboardingQueue::open(&QueueLocation::File(queue), Target::for_client(&carium)).await?;
-//! let submission = bulk.submit(&file, RowOptions::new()).await?;
+//! // A queue belongs to one base URL and one organization. This one is a SQLite file, created if it does not exist.
+//! let queue = OnboardingQueue::open(&QueueLocation::File(queue), Target::for_client(&carium)).await?;
+//! let submission = queue.submit(&file, RowOptions::new()).await?;
 //! println!("{} rows are new, {} were known", submission.new, submission.known);
 //!
-//! // What all processes that work on it keep to together.
-//! bulk.set_limits(Limits::unlimited().max_calls_per_second(50.0).in_flight(32)).await?;
+//! // Limits apply to all workers of the queue together.
+//! queue.set_limits(Limits::unlimited().max_calls_per_second(50.0).max_in_flight(32)).await?;
 //! let options = WorkOptions::new().max_concurrent_rows(16).stop_when_settled();
-//! let working = bulk.work(options, |ledger| carium.onboarding(ledger).documents_folder("scans/")).await?;
-//! working.stopped().await?;
-//! assert_eq!(bulk.status().await?.completed, 1);
+//! let worker = queue.work(options, |ledger| carium.onboarding(ledger).documents_folder("scans/")).await?;
+//! worker.stopped().await?;
+//! assert_eq!(queue.status().await?.completed, 1);
 //!
-//! // What a person has to look at, and everything.
-//! let parked: Vec<_> = bulk.parked().try_collect().await?;
+//! // List the rows that a person must look at, and report on all rows.
+//! let parked: Vec<_> = queue.parked().try_collect().await?;
 //! assert!(parked.is_empty());
-//! let report = bulk.report().and_then(|row| async move { ReportFormat::Csv.line(&row) });
+//! let report = queue.report().and_then(|row| async move { ReportFormat::Csv.line(&row) });
 //! let lines: String = report.try_collect().await?;
 //! # assert_eq!(lines.lines().count(), 1);
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! # What is done once
-//! Every row that was ever submitted is in one of five states, and [`status`](OnboardingQueue::status) counts them: it waits, a
-//! worker has it, it is done, it failed, or something of it is unknown. What may be tried again is, by itself,
-//! with growing waits of up to 30 seconds, and after a 429 when the service says. What may not is parked:
+//! # Row states
+//! Every submitted row is in one of five states, which [`status`](OnboardingQueue::status) counts: pending, running,
+//! completed, failed or unknown. Retryable errors are retried automatically, with a backoff of up to 30 seconds, or
+//! after the time that the service requests with status 429. Other rows are *parked* until a person looks at them:
 //!
-//! - *failed*: a person mends what is wrong (a document that is missing, a name that means nothing, an account without
-//!   rights), and has the row [tried again](OnboardingQueue::retry). A row whose own text was wrong is
-//!   corrected in its file and [submitted](OnboardingQueue::submit) again: as long as nothing was created for it, it is taken anew.
-//! - *unknown*: a call was sent whose answer was lost, or whose process was killed. Calls that create a patient or
-//!   an appointment, and invitations, cannot be looked up in the API, and so are not sent again by themselves. A person
-//!   looks, and [says](OnboardingQueue::resolve) what is there; the row then goes on.
+//! - *Failed*: a person fixes the cause, such as a missing document, an unknown name or missing permissions, and
+//!   [retries](OnboardingQueue::retry) the row. If the content of the row is wrong, it is corrected in the file, and
+//!   the file is [submitted](OnboardingQueue::submit) again. The row then starts over, provided that nothing was
+//!   created for it.
+//! - *Unknown*: a request was sent, but its response was lost, or the process was killed. Requests that create a
+//!   patient, an appointment or an invitation cannot be looked up in the API, and are therefore not retried
+//!   automatically. A person checks in Carium and [resolves](OnboardingQueue::resolve) the step. The row then
+//!   continues.
 //!
-//! A worker whose heart has been silent for five seconds is taken for dead, and the others, or the next one that is
-//! started, take up what it had. Whatever it did is in the [ledger](carium::onboarding::Ledger). One that was only
-//! paused finds, when it wakes, that its rows were taken, and its books are put together with the others'.
+//! A worker that has sent no heartbeat for five seconds is stale. Other workers, or the next one to start, reclaim
+//! its rows; the [ledger](carium::onboarding::Ledger) has everything that it did. If the worker was only suspended,
+//! it notices when it resumes that its rows were reclaimed, and the ledger prevents duplicate requests.
 //!
-//! What nothing here can close: a machine that is frozen between the ledger and the network, for so long that a
-//! person has looked and decided in the meantime, and that sends its call when it thaws. Only the service could, with
-//! idempotency keys.
+//! One case cannot be prevented without idempotency keys in the API: a machine is suspended after it wrote an intent
+//! to the ledger and before it sent the request, a person resolves the step in the meantime, and the machine then
+//! resumes and sends the request.
 //!
-//! # What lies where
-//! | | in a file of SQLite | on a server of PostgreSQL |
+//! # Stored data
+//! | | SQLite file | PostgreSQL server |
 //! | --- | --- | --- |
-//! | processes | of one machine | of many |
-//! | rows | where they were: the queue knows the path of the file, and where in it each row lies. The file's hash, and the row's, are checked before it is used | sealed in the database with AES-256-GCM; the [key](EncryptionKey) is with the workers |
-//! | documents | in the folder that a worker is given | the same, on each machine |
-//! | books, ledger | in the database | in the database |
+//! | workers | on one machine | on any number of machines |
+//! | rows | stay in the submitted file. The queue stores the path of the file and the location of each row, and verifies hashes of the file and the row before it uses them | stored in the database, encrypted with AES-256-GCM. The [key](EncryptionKey) stays with the workers |
+//! | documents | in the documents folder of each worker | the same, on each machine |
+//! | row states and ledger | in the database | in the database |
 //!
-//! Books and ledger hold ids, kinds of errors, names of fields, and keys as salted hashes; nothing of what a row says.
-//! The salt lies beside them, so that whoever has the database can find out whether someone whom they can name is in
-//! it: it is to be kept like a list of patients. So are the paths of files, which are kept as they are.
+//! Row states and the ledger contain IDs, kinds of errors, names of fields, and keys as salted hashes, but no data
+//! from the rows. The salt is stored with them, so anyone with the database can check whether a person whose username
+//! they know is in it. Protect the database like a list of patients. The paths of submitted files are stored
+//! unencrypted.
 //!
-//! The connection to a server is encrypted as its URL says: `?sslmode=verify-full` for everything but one's own machine.
+//! The URL of a server determines whether the connection is encrypted. Use `?sslmode=verify-full` for any server that
+//! is not on the same machine.
 
-mod books;
 mod database;
+mod encryption;
 mod engine;
 mod files;
 mod ledger;
 mod limits;
 mod queue;
 mod report;
+mod row_store;
 pub mod rows;
-mod seal;
 mod status;
 mod submit;
 mod target;
-mod work;
+mod worker;
 mod writer;
 
-pub use self::books::{RetrySelection, RowFailure, RowRecord, RowState};
 pub use self::database::QueueLocation;
+pub use self::encryption::{ENCRYPTION_KEY_VARIABLE, EncryptionKey};
 pub use self::limits::Limits;
 pub use self::queue::OnboardingQueue;
 pub use self::report::ReportFormat;
-pub use self::seal::{ENCRYPTION_KEY_VARIABLE, EncryptionKey};
+pub use self::row_store::{RetrySelection, RowFailure, RowRecord, RowState};
 pub use self::status::RowCounts;
 pub use self::submit::Submission;
 pub use self::target::Target;
-pub use self::work::{StopHandle, WorkOptions, WorkProgress, WorkerHandle};
+pub use self::worker::{StopHandle, WorkOptions, WorkProgress, WorkerHandle};

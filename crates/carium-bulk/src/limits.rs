@@ -1,7 +1,8 @@
-//! What all workers of a queue share: how many calls a second they make, and how many at a time.
+//! Limits that all workers of a queue share: calls per second and calls in flight.
 //!
-//! Both are kept in the database. A call each would cost more than the call, so a worker takes turns for some calls
-//! at a time, and has a share of the calls in flight for as long as its heart beats.
+//! Both limits are stored in the database. A database access for every call would cost more than the call itself. A
+//! worker therefore reserves the start times of several calls at once, and holds a share of the calls in flight for
+//! as long as it sends heartbeats.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -13,35 +14,35 @@ use carium::{Error, ErrorKind};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 
-use crate::database::{Database, Transaction, either, unavailable};
+use crate::database::{Database, Transaction, for_backend, unavailable};
 
-/// What all workers of a queue together keep to, on however many machines.
+/// Limits that apply to all workers of a queue together, on any number of machines.
 ///
-/// They count the calls that create something: a patient, an invitation, a document, an appointment. Lists, and files
-/// on their way to the object store, are not among them.
+/// They apply to calls that create a patient, an invitation, a document or an appointment. Lookups, and uploads to
+/// the object store, do not count.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// How many calls begin in a second. `None`: as many as will.
+    /// The maximum number of calls per second. `None` means no limit.
     pub max_calls_per_second: Option<f64>,
-    /// How many calls are under way at a time. `None`: as many as there are rows at work.
+    /// The maximum number of calls in flight. `None` means no limit other than the number of rows in progress.
     pub max_in_flight: Option<u32>,
 }
 
 impl Limits {
-    /// None.
+    /// Creates limits that restrict nothing.
     pub fn unlimited() -> Self {
         Self::default()
     }
 
-    /// So many calls a second.
+    /// Sets the maximum number of calls per second: 0.001 to 1,000,000.
     #[must_use]
     pub fn max_calls_per_second(mut self, calls: f64) -> Self {
         self.max_calls_per_second = Some(calls);
         self
     }
 
-    /// So many calls at a time.
+    /// Sets the maximum number of calls in flight: at least 1.
     #[must_use]
     pub fn max_in_flight(mut self, calls: u32) -> Self {
         self.max_in_flight = Some(calls);
@@ -49,240 +50,249 @@ impl Limits {
     }
 }
 
-const SECOND: f64 = 1e9;
+const NANOS_PER_SECOND: f64 = 1e9;
 
 impl Database {
-    /// Keeps the limits, from now on and for everyone.
+    /// Stores the limits for all workers.
     pub(crate) async fn set_limits(&self, limits: Limits) -> Result<(), Error> {
-        let rates = 0.001..=1_000_000.0;
-        if limits.max_calls_per_second.is_some_and(|rate| !rates.contains(&rate))
+        let valid_rates = 0.001..=1_000_000.0;
+        if limits.max_calls_per_second.is_some_and(|rate| !valid_rates.contains(&rate))
             || limits.max_in_flight == Some(0)
         {
-            let what =
-                "a limit is out of range: from 0.001 to 1000000 calls a second, and at least 1 at a time";
-            return Err(Error::new(ErrorKind::InvalidInput, what));
+            let message = "a limit is out of range: set 0.001 to 1000000 calls per second, and at least 1 call in flight";
+            return Err(Error::new(ErrorKind::InvalidInput, message));
         }
-        #[allow(clippy::cast_possible_truncation, reason = "at the most a thousand seconds, in nanoseconds")]
-        let spacing = limits.max_calls_per_second.map(|rate| (SECOND / rate) as i64);
-        let set = "UPDATE carium_limit SET spacing = $1, in_flight = $2";
-        either!(Pool, &self.durable, pool => {
-            let set = sqlx::query(set).bind(spacing).bind(limits.max_in_flight.map(i64::from));
-            set.execute(pool).await.map_err(unavailable)?;
+        #[allow(clippy::cast_possible_truncation, reason = "at most 1,000 seconds in nanoseconds")]
+        let call_interval = limits.max_calls_per_second.map(|rate| (NANOS_PER_SECOND / rate) as i64);
+        let sql = "UPDATE carium_limit SET call_interval = $1, max_in_flight = $2";
+        for_backend!(Pool, &self.durable, pool => {
+            let query = sqlx::query(sql).bind(call_interval).bind(limits.max_in_flight.map(i64::from));
+            query.execute(pool).await.map_err(unavailable)?;
         });
         Ok(())
     }
 
-    /// The limits.
+    /// Returns the limits.
     pub(crate) async fn limits(&self) -> Result<Limits, Error> {
-        let limits = "SELECT spacing, in_flight FROM carium_limit";
-        let (spacing, in_flight): (Option<i64>, Option<i64>) = either!(Pool, &self.durable, pool => {
-            sqlx::query_as(limits).fetch_one(pool).await.map_err(unavailable)?
+        let sql = "SELECT call_interval, max_in_flight FROM carium_limit";
+        let (call_interval, max_in_flight): (Option<i64>, Option<i64>) = for_backend!(Pool, &self.durable, pool => {
+            sqlx::query_as(sql).fetch_one(pool).await.map_err(unavailable)?
         });
-        #[allow(clippy::cast_precision_loss, reason = "a rate, to be shown")]
-        let per_second = spacing.map(|spacing| SECOND / spacing as f64);
+        #[allow(clippy::cast_precision_loss, reason = "the rate is only displayed")]
+        let max_calls_per_second = call_interval.map(|interval| NANOS_PER_SECOND / interval as f64);
         Ok(Limits {
-            max_calls_per_second: per_second,
-            max_in_flight: in_flight.and_then(|limit| u32::try_from(limit).ok()),
+            max_calls_per_second,
+            max_in_flight: max_in_flight.and_then(|limit| u32::try_from(limit).ok()),
         })
     }
 
-    /// Takes turns for so many calls, one after another: how long it is to the first, and how long from each to the
-    /// next. `None` where there is no limit.
-    async fn take_turns(&self, calls: i64) -> Result<Option<(Duration, Duration)>, Error> {
+    /// Reserves the next `calls` start times. Returns the time until the first one and the interval between them, or
+    /// `None` if the rate is not limited.
+    async fn reserve_call_starts(&self, calls: i64) -> Result<Option<(Duration, Duration)>, Error> {
         let now = self.now().await?;
-        let take = "UPDATE carium_limit
-            SET next_call = (CASE WHEN next_call > $1 THEN next_call ELSE $1 END) + $2 * spacing
-            WHERE spacing IS NOT NULL RETURNING next_call, spacing";
-        // With the engine's connections: turns that are lost with the power are as good as taken.
-        let taken: Option<(i64, i64)> = either!(Pool, &self.engine, pool => {
-            sqlx::query_as(take).bind(now).bind(calls).fetch_optional(pool).await.map_err(unavailable)?
+        let sql = "UPDATE carium_limit
+            SET next_call = (CASE WHEN next_call > $1 THEN next_call ELSE $1 END) + $2 * call_interval
+            WHERE call_interval IS NOT NULL RETURNING next_call, call_interval";
+        // The connections of the engine are less durable, which is sufficient: no reserved call starts after a power
+        // cut.
+        let reserved: Option<(i64, i64)> = for_backend!(Pool, &self.engine, pool => {
+            sqlx::query_as(sql).bind(now).bind(calls).fetch_optional(pool).await.map_err(unavailable)?
         });
         let nanoseconds = |count: i64| Duration::from_nanos(u64::try_from(count).unwrap_or(0));
-        Ok(taken.map(|(next, spacing)| (nanoseconds(next - calls * spacing - now), nanoseconds(spacing))))
+        Ok(reserved
+            .map(|(next, interval)| (nanoseconds(next - calls * interval - now), nanoseconds(interval))))
     }
 }
 
-/// How much of a second's calls a worker takes turns for at once.
-const AT_ONCE: Duration = Duration::from_millis(100);
-/// How soon a worker without a limit looks whether there is one by now.
-const UNLIMITED: Duration = Duration::from_secs(1);
+/// A worker reserves the calls of this much time at once.
+const RESERVATION_WINDOW: Duration = Duration::from_millis(100);
+/// How often a worker without a rate limit checks whether one was set.
+const UNLIMITED_RECHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Where a worker's calls wait for their turn. Cheap to clone; the clones are one.
+/// Limits the calls of a worker. Clones share their state and are cheap.
 #[derive(Clone)]
-pub(crate) struct Gate(Arc<Parts>);
+pub(crate) struct CallLimiter(Arc<LimiterState>);
 
-struct Parts {
+struct LimiterState {
     database: Database,
-    turns: Mutex<Turns>,
-    share: Arc<Share>,
+    call_starts: Mutex<CallStarts>,
+    share: Arc<InFlightShare>,
 }
 
+/// The start times that a worker has reserved.
 #[derive(Default)]
-struct Turns {
-    taken: VecDeque<Instant>,
-    /// How many to take next.
-    calls: i64,
+struct CallStarts {
+    reserved: VecDeque<Instant>,
+    /// The number of start times to reserve next.
+    next_reservation: i64,
     unlimited_until: Option<Instant>,
 }
 
-/// What a call is let through with, until it is dropped.
-pub(crate) struct Permit {
+/// Permission for one call. The call counts as in flight until this is dropped.
+pub(crate) struct CallPermit {
     _in_flight: Option<OwnedSemaphorePermit>,
-    _wanting: Wanting,
+    _demand: DemandGuard,
 }
 
-impl Gate {
+impl CallLimiter {
     pub(crate) fn new(database: Database) -> Self {
-        Self(Arc::new(Parts { database, turns: Mutex::default(), share: Arc::new(Share::new()) }))
+        let share = Arc::new(InFlightShare::new());
+        Self(Arc::new(LimiterState { database, call_starts: Mutex::default(), share }))
     }
 
-    /// Waits for a call's turn.
-    pub(crate) async fn enter(&self) -> Result<Permit, Error> {
-        let permit = self.0.share.permit().await?;
-        if let Some(turn) = self.turn().await? {
-            sleep_until(turn).await;
+    /// Waits until a call may start.
+    pub(crate) async fn acquire(&self) -> Result<CallPermit, Error> {
+        let permit = self.0.share.acquire().await?;
+        if let Some(start) = self.next_call_start().await? {
+            sleep_until(start).await;
         }
         Ok(permit)
     }
 
-    async fn turn(&self) -> Result<Option<Instant>, Error> {
-        // Held while turns are taken: the others wait for the same ones.
-        let mut turns = self.0.turns.lock().await;
-        if let Some(turn) = turns.taken.pop_front() {
-            return Ok(Some(turn));
+    /// Returns the start time of the next call, or `None` if the rate is not limited.
+    async fn next_call_start(&self) -> Result<Option<Instant>, Error> {
+        // The lock is held during the reservation, so that other calls wait for its result instead of making their
+        // own.
+        let mut starts = self.0.call_starts.lock().await;
+        if let Some(start) = starts.reserved.pop_front() {
+            return Ok(Some(start));
         }
-        if turns.unlimited_until.is_some_and(|until| Instant::now() < until) {
+        if starts.unlimited_until.is_some_and(|until| Instant::now() < until) {
             return Ok(None);
         }
-        let calls = turns.calls.max(1);
-        let Some((wait, spacing)) = self.0.database.take_turns(calls).await? else {
-            turns.unlimited_until = Some(Instant::now() + UNLIMITED);
+        let calls = starts.next_reservation.max(1);
+        let Some((wait, interval)) = self.0.database.reserve_call_starts(calls).await? else {
+            starts.unlimited_until = Some(Instant::now() + UNLIMITED_RECHECK_INTERVAL);
             return Ok(None);
         };
         let first = Instant::now() + wait;
         let calls = u32::try_from(calls).unwrap_or(1);
-        turns.taken.extend((0..calls).map(|index| first + spacing * index));
-        let at_once = AT_ONCE.as_nanos() / spacing.as_nanos().max(1);
-        turns.calls = i64::try_from(at_once).unwrap_or(i64::MAX).clamp(1, 10_000);
-        Ok(turns.taken.pop_front())
+        starts.reserved.extend((0..calls).map(|index| first + interval * index));
+        let calls_per_window = RESERVATION_WINDOW.as_nanos() / interval.as_nanos().max(1);
+        starts.next_reservation = i64::try_from(calls_per_window).unwrap_or(i64::MAX).clamp(1, 10_000);
+        Ok(starts.reserved.pop_front())
     }
 
-    /// This worker's share of the calls in flight.
-    pub(crate) fn share(&self) -> &Share {
+    /// Returns this worker's share of the calls in flight.
+    pub(crate) fn share(&self) -> &InFlightShare {
         &self.0.share
     }
 }
 
-impl fmt::Debug for Gate {
+impl fmt::Debug for CallLimiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gate").finish_non_exhaustive()
+        f.debug_struct("CallLimiter").finish_non_exhaustive()
     }
 }
 
-/// A worker's share of the calls in flight: what all have together is never more than the limit.
-pub(crate) struct Share {
-    calls: Arc<Semaphore>,
-    /// How many calls it is for; below zero where there is no limit.
+/// A worker's share of the calls in flight. The sum of all shares never exceeds the limit.
+pub(crate) struct InFlightShare {
+    permits: Arc<Semaphore>,
+    /// The number of calls that this worker may have in flight, or [`NO_LIMIT`].
     size: AtomicI64,
-    /// How many calls are under way or wait, and how many that were at the most since the last beat.
-    wanted: AtomicI64,
-    peak: AtomicI64,
+    /// The number of calls that are in flight or waiting.
+    demand: AtomicI64,
+    /// The highest demand since the last heartbeat.
+    peak_demand: AtomicI64,
 }
 
 const NO_LIMIT: i64 = -1;
 
-impl Share {
+impl InFlightShare {
     fn new() -> Self {
-        let (size, wanted, peak) = Default::default();
-        Self { calls: Arc::new(Semaphore::new(0)), size, wanted, peak }
+        let (size, demand, peak_demand) = Default::default();
+        Self { permits: Arc::new(Semaphore::new(0)), size, demand, peak_demand }
     }
 
-    async fn permit(self: &Arc<Self>) -> Result<Permit, Error> {
-        let wanted = self.wanted.fetch_add(1, Ordering::AcqRel) + 1;
-        self.peak.fetch_max(wanted, Ordering::AcqRel);
-        let wanting = Wanting(Arc::clone(self));
+    async fn acquire(self: &Arc<Self>) -> Result<CallPermit, Error> {
+        let demand = self.demand.fetch_add(1, Ordering::AcqRel) + 1;
+        self.peak_demand.fetch_max(demand, Ordering::AcqRel);
+        let demand_guard = DemandGuard(Arc::clone(self));
         if self.size.load(Ordering::Acquire) == NO_LIMIT {
-            return Ok(Permit { _in_flight: None, _wanting: wanting });
+            return Ok(CallPermit { _in_flight: None, _demand: demand_guard });
         }
-        let permit = Arc::clone(&self.calls).acquire_owned().await;
+        let permit = Arc::clone(&self.permits).acquire_owned().await;
         let permit = permit.map_err(|_| Error::new(ErrorKind::Canceled, "the worker has stopped"))?;
-        Ok(Permit { _in_flight: Some(permit), _wanting: wanting })
+        Ok(CallPermit { _in_flight: Some(permit), _demand: demand_guard })
     }
 
-    /// Brings this worker's share towards what is fair, at a beat of its heart. The row of the worker is there.
+    /// Negotiates a new size of the share as part of a heartbeat. The worker must be registered. Call
+    /// [`apply`](Self::apply) with the result after the transaction was committed.
     ///
-    /// Whoever wants more takes what is free, and gives back what is more than fair while another has too little.
-    pub(crate) async fn balance(
+    /// A worker with more demand takes any free part of the limit. It gives up what exceeds its fair share while
+    /// another worker has less than its fair share and needs more.
+    pub(crate) async fn negotiate(
         &self,
         worker: &str,
         transaction: &mut Transaction,
-    ) -> Result<Balance, Error> {
-        let wanted = self.peak.swap(self.wanted.load(Ordering::Acquire), Ordering::AcqRel);
-        let (limit, workers, others, starving): (Option<i64>, i64, i64, i64) = either!(Transaction, transaction, transaction => {
-            let seen = "SELECT limits.in_flight,
+    ) -> Result<NewShare, Error> {
+        let demand = self.peak_demand.swap(self.demand.load(Ordering::Acquire), Ordering::AcqRel);
+        let (limit, workers, others, starving): (Option<i64>, i64, i64, i64) = for_backend!(Transaction, transaction, transaction => {
+            let sql = "SELECT limits.max_in_flight,
                         (SELECT count(*) FROM carium_worker),
                         (SELECT CAST(coalesce(sum(share), 0) AS BIGINT) FROM carium_worker WHERE id <> $1),
-                        (SELECT count(*) FROM carium_worker WHERE id <> $1 AND share < wanted
-                            AND share * (SELECT count(*) FROM carium_worker) < limits.in_flight)
+                        (SELECT count(*) FROM carium_worker WHERE id <> $1 AND share < demand
+                            AND share * (SELECT count(*) FROM carium_worker) < limits.max_in_flight)
                     FROM carium_limit limits";
-            sqlx::query_as(seen).bind(worker).fetch_one(&mut **transaction).await.map_err(unavailable)?
+            sqlx::query_as(sql).bind(worker).fetch_one(&mut **transaction).await.map_err(unavailable)?
         });
-        let Some(limit) = limit else { return Ok(Balance { size: NO_LIMIT, to_add: 0 }) };
+        let Some(limit) = limit else { return Ok(NewShare { size: NO_LIMIT, permits_to_add: 0 }) };
         if self.size.load(Ordering::Acquire) == NO_LIMIT {
-            self.lose();
+            self.revoke();
         }
-        let now = self.size.load(Ordering::Acquire);
+        let current = self.size.load(Ordering::Acquire);
         let fair = (limit + workers - 1) / workers.max(1);
-        let most = if starving > 0 { wanted.min(fair) } else { wanted };
-        let aim = most.min(limit - others).max(0);
-        let size = if aim < now {
-            // Only what no call holds can be given back.
-            let given_back = self.calls.forget_permits(usize::try_from(now - aim).unwrap_or(0));
-            now - i64::try_from(given_back).unwrap_or(0)
+        let wanted = if starving > 0 { demand.min(fair) } else { demand };
+        let target = wanted.min(limit - others).max(0);
+        let size = if target < current {
+            // Only permits that no call holds can be given up.
+            let given_up = self.permits.forget_permits(usize::try_from(current - target).unwrap_or(0));
+            current - i64::try_from(given_up).unwrap_or(0)
         } else {
-            aim
+            target
         };
-        // What was given back is, whether or not the transaction is committed.
-        self.size.store(size.min(now), Ordering::Release);
-        either!(Transaction, transaction, transaction => {
-            let share = sqlx::query("UPDATE carium_worker SET share = $1, wanted = $2 WHERE id = $3");
-            let share = share.bind(size).bind(wanted).bind(worker);
-            share.execute(&mut **transaction).await.map_err(unavailable)?;
+        // Given-up permits are gone even if the transaction is not committed, so a smaller size is stored
+        // immediately.
+        self.size.store(size.min(current), Ordering::Release);
+        for_backend!(Transaction, transaction, transaction => {
+            let query = sqlx::query("UPDATE carium_worker SET share = $1, demand = $2 WHERE id = $3");
+            let query = query.bind(size).bind(demand).bind(worker);
+            query.execute(&mut **transaction).await.map_err(unavailable)?;
         });
-        Ok(Balance { size, to_add: usize::try_from(size - now).unwrap_or(0) })
+        Ok(NewShare { size, permits_to_add: usize::try_from(size - current).unwrap_or(0) })
     }
 
-    /// What was agreed on is committed.
-    pub(crate) fn settle(&self, balance: Balance) {
-        self.size.store(balance.size, Ordering::Release);
-        if balance.size == NO_LIMIT {
-            // Whoever waits still is let through.
-            let missing = Semaphore::MAX_PERMITS / 2;
-            self.calls.add_permits(missing.saturating_sub(self.calls.available_permits()));
+    /// Applies a negotiated share after the transaction was committed.
+    pub(crate) fn apply(&self, new_share: NewShare) {
+        self.size.store(new_share.size, Ordering::Release);
+        if new_share.size == NO_LIMIT {
+            // Calls that already wait for a permit must be able to start.
+            let target = Semaphore::MAX_PERMITS / 2;
+            self.permits.add_permits(target.saturating_sub(self.permits.available_permits()));
         } else {
-            self.calls.add_permits(balance.to_add);
+            self.permits.add_permits(new_share.permits_to_add);
         }
     }
 
-    /// Others have taken this worker for dead, and its share with it.
-    pub(crate) fn lose(&self) {
-        self.calls.forget_permits(Semaphore::MAX_PERMITS);
+    /// Gives up the whole share, because other workers have removed this worker as stale and may use its share.
+    pub(crate) fn revoke(&self) {
+        self.permits.forget_permits(Semaphore::MAX_PERMITS);
         self.size.store(0, Ordering::Release);
     }
 }
 
-/// A call that is under way, or waits.
-struct Wanting(Arc<Share>);
+/// Counts a call in the demand of a share until it is dropped.
+struct DemandGuard(Arc<InFlightShare>);
 
-impl Drop for Wanting {
+impl Drop for DemandGuard {
     fn drop(&mut self) {
-        self.0.wanted.fetch_sub(1, Ordering::AcqRel);
+        self.0.demand.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
-/// A share that was agreed on.
+/// The result of negotiating a share.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Balance {
+pub(crate) struct NewShare {
     size: i64,
-    to_add: usize,
+    permits_to_add: usize,
 }

@@ -1,4 +1,4 @@
-//! A queue: opened, and what it is made of.
+//! Opening a queue, and access to its target, ledger and limits.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,174 +7,181 @@ use carium::onboarding::Ledger;
 use carium::{Error, ErrorKind};
 
 use crate::Target;
-use crate::database::{Database, QueueLocation, either, unavailable};
-use crate::engine::{Engine, River};
-use crate::ledger::BulkLedger;
+use crate::database::{Database, QueueLocation, for_backend, unavailable};
+use crate::encryption::{EncryptionKey, RowCipher};
+use crate::engine::{Engine, RiverEngine};
+use crate::ledger::DatabaseLedger;
 use crate::limits::Limits;
 use crate::rows::Salt;
-use crate::seal::{EncryptionKey, Seal};
 use crate::writer::Writer;
 
-/// A queue of rows to onboard, with the books of what came of each. Cheap to clone; the clones are one.
+/// A durable queue of rows to onboard, with a record of each row's state and outcome. Clones share their state and
+/// are cheap.
 ///
-/// The books and the ledger are the permanent record: whoever deletes them forgets which patients are there.
+/// The database of the queue is the permanent record of which patients were created. If it is deleted, submitting the
+/// same file again creates every patient again.
 #[derive(Clone)]
-pub struct OnboardingQueue(pub(crate) Arc<Parts>);
+pub struct OnboardingQueue(pub(crate) Arc<QueueInner>);
 
-pub(crate) struct Parts {
+pub(crate) struct QueueInner {
     pub(crate) database: Database,
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) writer: Writer,
     pub(crate) salt: Salt,
     pub(crate) target: Target,
-    pub(crate) seal: Option<Seal>,
-    pub(crate) is_for_reading: bool,
+    pub(crate) cipher: Option<RowCipher>,
+    pub(crate) is_read_only: bool,
 }
 
 impl OnboardingQueue {
-    /// Opens a queue in a file of SQLite, and makes it where there is none. One on a server needs a key:
-    /// [`open_encrypted`](Self::open_encrypted).
+    /// Opens a queue in a SQLite file, and creates the file if it does not exist. A queue on a PostgreSQL server
+    /// needs a key; open it with [`open_encrypted`](Self::open_encrypted).
     ///
     /// # Errors
-    /// - [`Conflict`](ErrorKind::Conflict): the queue was made for another target, or by a newer version.
-    /// - [`InvalidInput`](ErrorKind::InvalidInput): the location cannot be read, or needs a key.
-    /// - [`Unavailable`](ErrorKind::Unavailable): the database.
+    /// - [`Conflict`](ErrorKind::Conflict): the queue was created for another target, or by a newer version.
+    /// - [`InvalidInput`](ErrorKind::InvalidInput): the location is invalid, or the queue needs a key.
+    /// - [`Unavailable`](ErrorKind::Unavailable): the database cannot be used.
     pub async fn open(location: &QueueLocation, target: Target) -> Result<Self, Error> {
-        Self::opened(location, target, None).await
+        Self::open_with_key(location, target, None).await
     }
 
-    /// Opens a queue whose rows lie sealed in its database: every worker needs the same key.
+    /// Opens a queue whose rows are stored encrypted in its database. Every worker needs the same key.
     ///
     /// # Errors
-    /// As for [`open`](Self::open), and [`Conflict`](ErrorKind::Conflict) for another key than the queue was made
-    /// with.
+    /// The same as for [`open`](Self::open), and [`Conflict`](ErrorKind::Conflict) if the queue was created with
+    /// another key.
     pub async fn open_encrypted(
         location: &QueueLocation,
         target: Target,
         key: &EncryptionKey,
     ) -> Result<Self, Error> {
-        Self::opened(location, target, Some(key)).await
+        Self::open_with_key(location, target, Some(key)).await
     }
 
-    /// Opens the books of a queue that is there, whatever it was made for and without its key: to look what came of its
-    /// rows, and to decide on those that are parked. Rows can be neither submitted to it nor worked on.
+    /// Opens an existing queue without its key and for any target, to inspect its rows and to resolve and retry those
+    /// that are parked. Rows cannot be submitted or processed.
     ///
     /// # Errors
-    /// - [`NotFound`](ErrorKind::NotFound): there is no queue.
-    /// - [`Conflict`](ErrorKind::Conflict): it was made by a newer version.
-    /// - [`InvalidInput`](ErrorKind::InvalidInput): the location cannot be read.
-    /// - [`Unavailable`](ErrorKind::Unavailable): the database.
+    /// - [`NotFound`](ErrorKind::NotFound): the queue does not exist.
+    /// - [`Conflict`](ErrorKind::Conflict): the queue was created by a newer version.
+    /// - [`InvalidInput`](ErrorKind::InvalidInput): the location is invalid.
+    /// - [`Unavailable`](ErrorKind::Unavailable): the database cannot be used.
     pub async fn open_read_only(location: &QueueLocation) -> Result<Self, Error> {
         let database = Database::open_existing(location).await?;
-        let made: Made = either!(Pool, &database.durable, pool => {
-            sqlx::query_as(MADE).fetch_one(pool).await.map_err(unavailable)?
+        let columns: QueueColumns = for_backend!(Pool, &database.durable, pool => {
+            sqlx::query_as(SELECT_QUEUE).fetch_one(pool).await.map_err(unavailable)?
         });
-        let (base_url, organization, salt, _) = made;
+        let (base_url, organization, salt, _) = columns;
         let target = Target::from_parts(base_url, organization.as_deref())?;
-        Self::of_parts(database, target, salt, None, true)
+        Self::new(database, target, salt, None, true)
     }
 
-    /// Whether rows can be submitted to it and worked on.
+    /// Checks that the queue was not opened with [`open_read_only`](Self::open_read_only).
     ///
     /// # Errors
-    /// [`Conflict`](ErrorKind::Conflict).
-    pub(crate) fn check_is_for_work(&self) -> Result<(), Error> {
-        if self.0.is_for_reading {
-            return Err(Error::new(ErrorKind::Conflict, "the queue was opened to look at its books only"));
+    /// [`Conflict`](ErrorKind::Conflict): the queue was opened read-only.
+    pub(crate) fn check_not_read_only(&self) -> Result<(), Error> {
+        if self.0.is_read_only {
+            let message = "the queue is open read-only: rows cannot be submitted or processed";
+            return Err(Error::new(ErrorKind::Conflict, message));
         }
         Ok(())
     }
 
-    async fn opened(
+    async fn open_with_key(
         location: &QueueLocation,
         target: Target,
         key: Option<&EncryptionKey>,
     ) -> Result<Self, Error> {
         let database = Database::open(location).await?;
-        let seal = key.map(Seal::new).transpose()?;
-        if database.is_shared() && seal.is_none() {
-            let what = "a queue on a server needs a key: its rows lie there sealed";
-            return Err(Error::new(ErrorKind::InvalidInput, what));
+        let cipher = key.map(RowCipher::new).transpose()?;
+        if database.stores_rows() && cipher.is_none() {
+            let message = "a queue on a server needs a key, because it stores rows encrypted";
+            return Err(Error::new(ErrorKind::InvalidInput, message));
         }
-        let seal = seal.filter(|_| database.is_shared());
+        let cipher = cipher.filter(|_| database.stores_rows());
         let mut salt = [0; 32];
-        fill(&mut salt)?;
-        let check = seal.as_ref().map(|seal| seal.seal(CHECK, CHECK)).transpose()?;
-        let (made_for, organization, salt, check) = either!(Pool, &database.durable, pool => {
-            // Whoever comes first makes it.
-            let make = "INSERT INTO carium_queue (only_one, base_url, organization, salt, key_check)
-                VALUES (1, $1, $2, $3, $4) ON CONFLICT (only_one) DO NOTHING";
-            let make = sqlx::query(make).bind(target.base_url());
-            let make = make.bind(target.organization().map(|id| id.to_string())).bind(salt.as_slice()).bind(check);
-            make.execute(pool).await.map_err(unavailable)?;
-            let made: Made = sqlx::query_as(MADE).fetch_one(pool).await.map_err(unavailable)?;
-            made
+        fill_random(&mut salt)?;
+        let key_check = cipher.as_ref().map(|cipher| cipher.encrypt(KEY_CHECK, KEY_CHECK)).transpose()?;
+        let (base_url, organization, salt, key_check) = for_backend!(Pool, &database.durable, pool => {
+            // If several processes open a new queue at the same time, the first one creates it.
+            let sql = "INSERT INTO carium_queue (singleton, base_url, organization, salt, key_check)
+                VALUES (1, $1, $2, $3, $4) ON CONFLICT (singleton) DO NOTHING";
+            let query = sqlx::query(sql).bind(target.base_url());
+            let query = query.bind(target.organization().map(|id| id.to_string()));
+            let query = query.bind(salt.as_slice()).bind(key_check);
+            query.execute(pool).await.map_err(unavailable)?;
+            let columns: QueueColumns = sqlx::query_as(SELECT_QUEUE).fetch_one(pool).await.map_err(unavailable)?;
+            columns
         });
-        target.check(&Target::from_parts(made_for, organization.as_deref())?)?;
-        if let (Some(seal), Some(check)) = (&seal, check) {
-            let opened = seal.open(CHECK, check);
-            opened.map_err(|_| Error::new(ErrorKind::Conflict, "the queue was made with another key"))?;
+        target.check(&Target::from_parts(base_url, organization.as_deref())?)?;
+        if let (Some(cipher), Some(key_check)) = (&cipher, key_check) {
+            let decrypted = cipher.decrypt(KEY_CHECK, key_check);
+            decrypted
+                .map_err(|_| Error::new(ErrorKind::Conflict, "the queue was created with another key"))?;
         }
-        Self::of_parts(database, target, salt, seal, false)
+        Self::new(database, target, salt, cipher, false)
     }
 
-    fn of_parts(
+    fn new(
         database: Database,
         target: Target,
         salt: Vec<u8>,
-        seal: Option<Seal>,
-        is_for_reading: bool,
+        cipher: Option<RowCipher>,
+        is_read_only: bool,
     ) -> Result<Self, Error> {
-        let salt =
-            salt.try_into().map_err(|_| Error::new(ErrorKind::Undecodable, "the queue has no salt"))?;
-        let engine: Arc<dyn Engine> = Arc::new(River::new(database.clone())?);
+        let salt = salt.try_into().map_err(|_| {
+            Error::new(ErrorKind::Undecodable, "the stored salt of the queue is not 32 bytes")
+        })?;
+        let engine: Arc<dyn Engine> = Arc::new(RiverEngine::new(database.clone())?);
         let writer = Writer::new(database.clone());
         let salt = Salt::new(salt);
-        Ok(Self(Arc::new(Parts { database, engine, writer, salt, target, seal, is_for_reading })))
+        Ok(Self(Arc::new(QueueInner { database, engine, writer, salt, target, cipher, is_read_only })))
     }
 
-    /// What it is for.
+    /// Returns the target of the queue.
     pub fn target(&self) -> &Target {
         &self.0.target
     }
 
-    /// The ledger: the record of what was intended for its rows, and of what came of it.
+    /// Returns the ledger, which records the intent and the result of every step of every row.
     pub fn ledger(&self) -> Arc<dyn Ledger> {
-        Arc::new(BulkLedger::new(self.0.database.clone(), self.0.writer.clone()))
+        Arc::new(DatabaseLedger::new(self.0.database.clone(), self.0.writer.clone()))
     }
 
-    /// Sets what all workers together keep to, from within a second on.
+    /// Sets the limits of all workers together. They take effect within a second.
     ///
     /// # Errors
-    /// [`InvalidInput`](ErrorKind::InvalidInput): it is out of range.
+    /// - [`InvalidInput`](ErrorKind::InvalidInput): a limit is out of range.
+    /// - [`Unavailable`](ErrorKind::Unavailable): the database cannot be used.
     pub async fn set_limits(&self, limits: Limits) -> Result<(), Error> {
         self.0.database.set_limits(limits).await
     }
 
-    /// What all workers together keep to.
+    /// Returns the limits of all workers together.
     ///
     /// # Errors
-    /// [`Unavailable`](ErrorKind::Unavailable): the database.
+    /// [`Unavailable`](ErrorKind::Unavailable): the database cannot be used.
     pub async fn limits(&self) -> Result<Limits, Error> {
         self.0.database.limits().await
     }
 
-    /// Closes its connections. Where it is only dropped, that comes later.
+    /// Closes the database connections. If the queue is only dropped, they are closed later, in the background.
     pub async fn close(self) {
         self.0.database.close().await;
     }
 }
 
-/// What a queue was made for, with what it was made with.
-const MADE: &str = "SELECT base_url, organization, salt, key_check FROM carium_queue";
-type Made = (String, Option<String>, Vec<u8>, Option<Vec<u8>>);
+const SELECT_QUEUE: &str = "SELECT base_url, organization, salt, key_check FROM carium_queue";
+type QueueColumns = (String, Option<String>, Vec<u8>, Option<Vec<u8>>);
 
-/// What is sealed to tell whether a key is the queue's.
-const CHECK: &[u8] = b"carium-bulk";
+/// The text that is stored encrypted with the queue's key, to detect a wrong key.
+const KEY_CHECK: &[u8] = b"carium-bulk";
 
-/// Fills a salt from the system's source of random.
-fn fill(salt: &mut [u8]) -> Result<(), Error> {
-    getrandom::fill(salt).map_err(|_| Error::new(ErrorKind::Io, "the system has no random numbers"))
+/// Fills a buffer from the random number generator of the operating system.
+fn fill_random(bytes: &mut [u8]) -> Result<(), Error> {
+    getrandom::fill(bytes)
+        .map_err(|_| Error::new(ErrorKind::Io, "the random number generator of the system failed"))
 }
 
 impl fmt::Debug for OnboardingQueue {

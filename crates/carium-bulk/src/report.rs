@@ -1,50 +1,51 @@
-//! The books as text: a line a row, as CSV or as NDJSON.
+//! Formats the rows of a queue as CSV or NDJSON.
 
 use carium::Error;
 use carium::onboarding::{OnboardingOutcome, Step, StepOutcome, StepReport};
 
-use crate::books::{RowFailure, RowRecord};
+use crate::row_store::{RowFailure, RowRecord};
 use crate::writer::json;
 
-/// The form of a report.
+/// The format of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReportFormat {
-    /// A table: RFC 4180, with [names of columns](ReportFormat::header) in its first line.
+    /// CSV as in RFC 4180, with a [header line](ReportFormat::header_line).
     Csv,
-    /// A JSON object a line: all that is known of each step.
+    /// One JSON object per line, with all details of each step.
     Ndjson,
 }
 
 impl ReportFormat {
-    /// The line before all others, where the form has one.
+    /// Returns the header line, if the format has one.
     pub fn header_line(self) -> Option<&'static str> {
         (self == Self::Csv).then_some(
             "row,file,line,state,tries,patient,invitation,documents,orphaned-documents,appointment,unknown,failed\n",
         )
     }
 
-    /// The line of a row, with its end.
+    /// Formats a row, including the line break.
     ///
-    /// Of a step that is done, CSV has its id, or `done` where it has none; of several documents, their ids with `;`
-    /// between them. `unknown` and `failed` name the steps that are, and `failed` says why.
+    /// For a completed step, CSV has the ID, or `done` if the step has no ID. The IDs of several documents are
+    /// separated by `;`. The columns `unknown` and `failed` list the steps in these states, and `failed` includes the
+    /// reasons.
     ///
     /// # Errors
-    /// None in practice: everything that is in the books can be written as JSON.
+    /// Does not fail in practice, because all stored values can be written as JSON.
     pub fn line(self, row: &RowRecord) -> Result<String, Error> {
         match self {
-            Self::Csv => Ok(csv(row)),
+            Self::Csv => Ok(csv_line(row)),
             Self::Ndjson => json(row).map(|line| line + "\n"),
         }
     }
 }
 
-fn csv(row: &RowRecord) -> String {
+fn csv_line(row: &RowRecord) -> String {
     let steps = row.outcome.as_ref().map(OnboardingOutcome::steps).unwrap_or_default();
-    let done = |of: fn(&Step) -> bool| {
-        let of = steps.iter().filter(|report| of(&report.step));
-        let ids = of.filter_map(|report| match &report.result {
-            StepOutcome::Completed(done) => {
-                Some(done.id.map_or_else(|| "done".to_owned(), |id| id.to_string()))
+    let completed = |is_included: fn(&Step) -> bool| {
+        let reports = steps.iter().filter(|report| is_included(&report.step));
+        let ids = reports.filter_map(|report| match &report.result {
+            StepOutcome::Completed(step) => {
+                Some(step.id.map_or_else(|| "done".to_owned(), |id| id.to_string()))
             }
             _ => None,
         });
@@ -52,10 +53,10 @@ fn csv(row: &RowRecord) -> String {
     };
     let orphans = steps.iter().flat_map(|report| &report.orphans).map(ToString::to_string);
     let unknown = steps.iter().filter(|report| matches!(report.result, StepOutcome::Unknown(_)));
-    let mut failed: Vec<String> = steps.iter().filter_map(failure).collect();
+    let mut failed: Vec<String> = steps.iter().filter_map(failed_step).collect();
     match &row.failure {
         Some(RowFailure::Unreadable) => {
-            failed.push("the row cannot be read from its file: submit it again".to_owned());
+            failed.push("the row cannot be read from its file: submit the file again".to_owned());
         }
         Some(RowFailure::NotStarted(failure)) => failed.push(with_fields(&failure.message, &failure.fields)),
         None => {}
@@ -66,19 +67,19 @@ fn csv(row: &RowRecord) -> String {
         row.line.to_string(),
         format!("{:?}", row.state).to_lowercase(),
         row.attempts.to_string(),
-        done(|step| *step == Step::Patient),
-        done(|step| matches!(step, Step::Invitation(_))),
-        done(|step| matches!(step, Step::Document(_))),
+        completed(|step| *step == Step::Patient),
+        completed(|step| matches!(step, Step::Invitation(_))),
+        completed(|step| matches!(step, Step::Document(_))),
         orphans.collect::<Vec<_>>().join(";"),
-        done(|step| *step == Step::Appointment),
+        completed(|step| *step == Step::Appointment),
         unknown.map(|report| report.step.to_string()).collect::<Vec<_>>().join(";"),
         failed.join(";"),
     ];
-    fields.map(quoted).join(",") + "\n"
+    fields.map(quote).join(",") + "\n"
 }
 
-/// Of a step that failed, which and why.
-fn failure(report: &StepReport) -> Option<String> {
+/// Returns the name of a failed step and the reason.
+fn failed_step(report: &StepReport) -> Option<String> {
     match &report.result {
         StepOutcome::Failed(failure) => {
             Some(format!("{}: {}", report.step, with_fields(&failure.message, &failure.fields)))
@@ -87,12 +88,12 @@ fn failure(report: &StepReport) -> Option<String> {
     }
 }
 
-fn with_fields(what: &str, fields: &[String]) -> String {
-    if fields.is_empty() { what.to_owned() } else { format!("{what} ({})", fields.join(" ")) }
+fn with_fields(message: &str, fields: &[String]) -> String {
+    if fields.is_empty() { message.to_owned() } else { format!("{message} ({})", fields.join(" ")) }
 }
 
-/// A field as RFC 4180 has it. One that a spreadsheet would take for a formula begins with a quote.
-fn quoted(field: String) -> String {
+/// Quotes a field as in RFC 4180. A field that a spreadsheet would evaluate as a formula gets a leading apostrophe.
+fn quote(field: String) -> String {
     let field = if field.starts_with(['=', '+', '-', '@']) { format!("'{field}") } else { field };
     if field.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field }
 }

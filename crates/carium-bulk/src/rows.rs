@@ -1,27 +1,29 @@
-//! Files of rows: one patient to onboard a row, as CSV or as NDJSON, read and checked a row at a time.
+//! Reading and validating files of patients to onboard, one patient per row, as CSV or NDJSON.
 //!
-//! NDJSON has an object a line, in the shape of `specs/onboarding.schema.json`. CSV has the same in columns, which the
-//! first line names in any order:
+//! An NDJSON file has one JSON object per line, in the shape of `specs/onboarding.schema.json`. A CSV file has the
+//! same fields as columns. Its header line names the columns, in any order:
 //!
 //! | columns | |
 //! | --- | --- |
-//! | `first-name`, `last-name`, `birth-date`, `gender`, `organization-id` | required; the organization may be an option instead |
-//! | `email`, `mobile-phone` | one of them is required |
-//! | `locale`, `username` | |
-//! | `individual-group-ids`, `invite` | several are separated by `;` |
-//! | `document-1-path`, `document-1-class`, `document-1-name`, `document-1-description` | a document; further ones have further numbers |
+//! | `first-name`, `last-name`, `birth-date`, `gender`, `organization-id` | required; the organization can be set with [`RowOptions::organization`] instead |
+//! | `email`, `mobile-phone` | at least one is required |
+//! | `locale`, `username` | optional |
+//! | `individual-group-ids`, `invite` | optional; separate several values with `;` |
+//! | `document-1-path`, `document-1-class`, `document-1-name`, `document-1-description` | a document; further documents have other numbers |
 //! | `appointment-practitioner`, `appointment-type`, `appointment-status`, `appointment-start-time`, `appointment-end-time`, `appointment-add-video-channel` | the first appointment |
-//! | `appointment-guest-url`, `appointment-host-url`, `appointment-description`, `appointment-patient-instruction`, `appointment-location` | more of it |
+//! | `appointment-guest-url`, `appointment-host-url`, `appointment-description`, `appointment-patient-instruction`, `appointment-location` | optional details of the appointment |
 //!
-//! An empty field is left out, a row of empty fields is none, and no other column may be there but the
-//! [key](RowOptions::key). Files are UTF-8, with or without a byte order mark; lines end in any way; a field with a
-//! comma, a quote or a line break in it stands in double quotes (RFC 4180).
+//! Empty fields count as omitted, and rows of empty fields are ignored. No other columns are allowed, except the [key
+//! column](RowOptions::key). Files are UTF-8, with or without a byte order mark. Lines end with LF, CRLF or CR in
+//! CSV, and with LF or CRLF in NDJSON. A CSV field that contains a comma, a quote or a line break is enclosed in
+//! double quotes (RFC 4180).
 //!
-//! What is wrong is said with its line, its column, its field and a mend, all of a row at once, and never with what
-//! stands there: [`validate`] for a whole file.
+//! Every [`RowProblem`] has a line, a column or field, a message and usually a hint, and never contains a value from
+//! the file. All problems of a row are reported together. [`validate`] checks a whole file.
 //!
-//! A file of any length takes the same memory. A row has a [`RowLocation`], by which whoever has the [`Header`] reads it again
-//! ([`read_row`]), and a key, by which it is recognised: a salted hash of a column, else of the username.
+//! Memory use does not depend on the length of the file. Each row has a [`RowLocation`], from which [`read_row`] can
+//! read it again with the file's [`Header`], and a key that identifies it: a salted hash of the key column, or of the
+//! username if no key column is set.
 //!
 //! ```no_run
 //! use carium_bulk::rows::{RowError, RowOptions, Rows, Salt, read_row, validate};
@@ -31,15 +33,15 @@
 //! let options = RowOptions::new().key("patient-number");
 //! let report = validate("patients.csv", options.clone(), 100).await?;
 //! for problem in &report.problems {
-//!     println!("{problem}"); // line 3, column 4, `birth-date`: is in the future: write a day of the past like …
+//!     println!("{problem}"); // line 3, column 4, `birth-date`: is in the future: write a past date such as …
 //! }
 //!
-//! let salt = Salt::new([7; 32]); // In production of random bytes, kept with the queue.
+//! let salt = Salt::new([7; 32]); // In production, use random bytes and store them with the queue.
 //! let mut rows = Rows::open("patients.csv", options, salt).await?;
 //! let header = rows.header().clone();
 //! while let Some(row) = rows.next().await {
 //!     match row {
-//!         Ok(row) => assert_eq!(read_row("patients.csv", &header, row.place).await?.digest, row.digest),
+//!         Ok(row) => assert_eq!(read_row("patients.csv", &header, row.location).await?.digest, row.digest),
 //!         Err(RowError::Invalid(problems)) => println!("{problems}"),
 //!         Err(error) => return Err(error.into()),
 //!     }
@@ -48,42 +50,40 @@
 //! # }
 //! ```
 
+mod check;
 mod columns;
 mod csv;
-mod finish;
 mod header;
 mod identity;
 mod lines;
+mod location;
 mod ndjson;
-mod one;
-mod place;
 mod problem;
 mod reader;
 mod records;
-mod report;
-mod source;
 mod stream;
+mod validate;
+mod window;
 
 use carium::onboarding::OnboardingRequest;
 
 pub use header::{Header, RowFormat, RowOptions};
 pub use identity::{RowDigest, RowIdentity, Salt};
-pub use one::read_row;
-pub use place::RowLocation;
+pub use location::{RowLocation, read_row};
 pub use problem::{RowError, RowProblem, RowProblems};
-pub use report::{ValidationReport, validate};
 pub use stream::Rows;
+pub use validate::{ValidationReport, validate};
 
-/// One row of a file, read and checked.
+/// A valid row of a file.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Row {
-    /// Where it lies.
-    pub place: RowLocation,
-    /// What it is recognised by.
+    /// The location of the row in the file.
+    pub location: RowLocation,
+    /// The key that identifies the row.
     pub key: RowIdentity,
-    /// What is wanted by it: another one, where a row under a known key has changed.
+    /// The hash of the row's content. It differs if a row with a known key has changed.
     pub digest: RowDigest,
-    /// What is wanted.
+    /// The onboarding request that the row describes.
     pub request: OnboardingRequest,
 }

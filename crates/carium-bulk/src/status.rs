@@ -1,45 +1,46 @@
-//! The books in numbers.
+//! The number of rows in each state.
 
 use carium::Error;
 
 use crate::OnboardingQueue;
-use crate::database::{either, unavailable};
+use crate::database::{for_backend, unavailable};
 
-/// How many rows are in which state: each row that was ever submitted is in exactly one.
+/// The number of rows in each state. Every submitted row is in exactly one state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RowCounts {
-    /// They wait for their turn, or for another try.
+    /// Rows that wait for a worker or for a retry.
     pub pending: u64,
-    /// A worker has them.
+    /// Rows that a worker is processing.
     pub running: u64,
-    /// Everything that they ask for is done.
+    /// Rows whose steps are all completed.
     pub completed: u64,
-    /// Something cannot be done: a person has to mend it, and to have it [tried again](OnboardingQueue::retry).
+    /// Rows with a step that failed. A person must fix the cause and [retry](OnboardingQueue::retry) them.
     pub failed: u64,
-    /// Nobody knows whether something was done: a person has to look, and to [say so](OnboardingQueue::resolve).
+    /// Rows with a step whose outcome is unknown. A person must check it in Carium and
+    /// [resolve](OnboardingQueue::resolve) it.
     pub unknown: u64,
 }
 
 impl RowCounts {
-    /// How many rows there are.
+    /// Returns the total number of rows.
     pub fn rows(&self) -> u64 {
         self.pending + self.running + self.completed + self.failed + self.unknown
     }
 }
 
 impl OnboardingQueue {
-    /// How many rows are in which state.
+    /// Counts the rows in each state.
     ///
     /// # Errors
-    /// [`Unavailable`](carium::ErrorKind::Unavailable): the database.
+    /// [`Unavailable`](carium::ErrorKind::Unavailable): the database cannot be used.
     pub async fn status(&self) -> Result<RowCounts, Error> {
-        let mut transaction = self.0.database.look().await?;
-        let count = "SELECT state, count(*) FROM carium_row GROUP BY state";
-        let states: Vec<(String, i64)> = either!(Transaction, &mut transaction, transaction => {
-            sqlx::query_as(count).fetch_all(&mut **transaction).await.map_err(unavailable)?
+        let mut transaction = self.0.database.begin_read().await?;
+        let sql = "SELECT state, count(*) FROM carium_row GROUP BY state";
+        let states: Vec<(String, i64)> = for_backend!(Transaction, &mut transaction, transaction => {
+            sqlx::query_as(sql).fetch_all(&mut **transaction).await.map_err(unavailable)?
         });
-        let running = self.0.engine.running(&mut transaction).await?;
+        let running = self.0.engine.count_running(&mut transaction).await?;
         transaction.commit().await?;
         let mut counts = RowCounts::default();
         for (state, rows) in states {

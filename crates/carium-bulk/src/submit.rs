@@ -1,4 +1,4 @@
-//! Rows go in: from a file, some thousands at a time.
+//! Submitting the rows of a file to a queue.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -8,52 +8,54 @@ use carium::{Error, ErrorKind};
 use futures_util::StreamExt as _;
 
 use crate::OnboardingQueue;
-use crate::books::RowFailure;
-use crate::database::{Transaction, either, unavailable};
-use crate::files::Submitted;
+use crate::database::{Transaction, for_backend, unavailable};
+use crate::files::{FileSnapshot, read_error};
+use crate::row_store::RowFailure;
 use crate::rows::{Row, RowError, RowOptions, RowProblems, Rows};
 use crate::writer::json;
 
-/// How many rows go into one transaction.
-const TOGETHER: usize = 1000;
-/// How many lines of each kind are kept.
-const KEPT: usize = 1000;
+/// The number of rows in one transaction.
+const CHUNK_SIZE: usize = 1000;
+/// The maximum number of lines or problems that a [`Submission`] lists of each kind.
+const MAX_LISTED: usize = 1000;
 
-/// What came of submitting a file. Every row of it is new, known, changed, repeated or wrong.
+/// The result of submitting a file. Every row of the file is counted once: as new, known, corrected, changed,
+/// duplicate or invalid.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Submission {
-    /// Rows that were not known, and are on the queue now.
+    /// The number of rows with a new key. They are now on the queue.
     pub new: u64,
-    /// Rows that were submitted before. What is done for them is not done again.
+    /// The number of rows that were submitted before with the same content. Steps that are completed are not run
+    /// again.
     pub known: u64,
-    /// Rows under a known key that say something else than before, and that had failed before anything was created for
-    /// them. They are on the queue again, as they are now.
+    /// The number of rows with a known key and different content whose earlier version failed before anything was
+    /// created. They are on the queue again, with the new content.
     pub corrected: u64,
-    /// Rows under a known key that say something else than before. Nothing is done for them: what is to become of
-    /// the patient who may be there already is for a person to say.
+    /// The number of other rows with a known key and different content. They are not processed, because the patient
+    /// may already exist, and a person must decide what to do.
     pub changed: u64,
-    /// Rows whose key an earlier row of the file has. Nothing is done for them.
+    /// The number of rows with the same key as an earlier row of the file. They are not processed.
     pub duplicates: u64,
-    /// Rows that break a rule. Nothing is done for them.
+    /// The number of invalid rows. They are not processed.
     pub invalid: u64,
-    /// The lines of rows that have changed: the first thousand.
+    /// The lines of changed rows: at most the first 1,000.
     pub changed_lines: Vec<u64>,
-    /// The lines of rows that repeat a key: the first thousand.
+    /// The lines of duplicate rows: at most the first 1,000.
     pub duplicate_lines: Vec<u64>,
-    /// What is wrong with rows: of the first thousand.
+    /// The problems of invalid rows: at most the first 1,000 rows.
     pub problems: Vec<RowProblems>,
 }
 
 impl Submission {
-    /// How many rows the file has.
+    /// Returns the number of rows in the file.
     pub fn rows(&self) -> u64 {
         self.new + self.known + self.corrected + self.changed + self.duplicates + self.invalid
     }
 }
 
-/// A row that is there already.
-struct Known {
+/// A row in the row store with the same key as a submitted row.
+struct ExistingRow {
     id: i64,
     digest: String,
     state: String,
@@ -62,54 +64,62 @@ struct Known {
     line: i64,
 }
 
-type KnownRow = (i64, String, String, String, Option<String>, Option<i64>, i64);
+type ExistingColumns = (i64, String, String, String, Option<String>, Option<i64>, i64);
 
-/// Whether nothing but its file kept a row from being worked on.
-fn is_stray(known: &Known) -> bool {
-    let failure = known.failure.as_deref().and_then(|failure| serde_json::from_str(failure).ok());
-    known.state == "failed" && failure == Some(RowFailure::Unreadable)
+impl ExistingRow {
+    /// Checks whether the row failed only because its file had changed or was missing.
+    fn is_unreadable(&self) -> bool {
+        let failure = self.failure.as_deref().and_then(|failure| serde_json::from_str(failure).ok());
+        self.state == "failed" && failure == Some(RowFailure::Unreadable)
+    }
 }
 
 impl OnboardingQueue {
-    /// Submits the rows of a file: puts on the queue what it does not know. The same file twice does nothing twice, and
-    /// one that has grown, what is new in it. It is read as a stream; a thousand rows are in memory at a time.
+    /// Submits the rows of a file, and puts those with a new key on the queue. Submitting the same file again has no
+    /// effect; if the file has grown, only its new rows are added. The file is read as a stream, in chunks of 1,000
+    /// rows.
     ///
-    /// On SQLite the queue keeps where each row lies in the file, and nothing of what it says: the file stays where it is
-    /// until its rows are done. On a server the rows lie sealed in the database, and the file is not needed again.
+    /// A queue in a SQLite file stores only the location of each row, so the submitted file must stay in place until
+    /// its rows are completed. A queue on a server stores the rows encrypted, and does not need the file again.
     ///
-    /// Rows that are wrong are left out and reported. To have all or nothing, [validate](crate::rows::validate) first.
+    /// Invalid rows are skipped and reported. To submit all rows or none, call [`validate`](crate::rows::validate)
+    /// first.
     ///
     /// # Errors
-    /// - [`InvalidInput`](ErrorKind::InvalidInput): the file as a whole is none of rows; of a CSV file, its first line is
-    ///   wrong.
-    /// - [`Io`](ErrorKind::Io): it cannot be read. [`Unavailable`](ErrorKind::Unavailable): the database. Rows before
-    ///   it may be on the queue: submit the file again.
+    /// - [`InvalidInput`](ErrorKind::InvalidInput): the file is not a file of rows, or the header line of a CSV file
+    ///   is invalid.
+    /// - [`Io`](ErrorKind::Io): the file cannot be read.
+    /// - [`Unavailable`](ErrorKind::Unavailable): the database cannot be used.
+    /// - [`Conflict`](ErrorKind::Conflict): the queue was opened read-only.
+    ///
+    /// After an error, some rows may already be on the queue. Submit the file again.
     pub async fn submit(&self, path: impl AsRef<Path>, options: RowOptions) -> Result<Submission, Error> {
-        self.check_is_for_work()?;
+        self.check_not_read_only()?;
         let path = path.as_ref();
-        let mut rows = Rows::open(path, options.clone(), self.0.salt.clone()).await.map_err(not_rows)?;
+        let mut rows = Rows::open(path, options.clone(), self.0.salt.clone()).await.map_err(file_error)?;
         let mut submission = Submission::default();
-        let (file, end) = if self.0.seal.is_some() {
+        let (file, end) = if self.0.cipher.is_some() {
             (None, u64::MAX)
         } else {
-            let submitted = Submitted::now(path).await?;
-            (Some(submitted.keep(&self.0.database, &options).await?), submitted.length)
+            let snapshot = FileSnapshot::take(path).await?;
+            (Some(snapshot.save(&self.0.database, &options).await?), snapshot.length)
         };
-        let mut chunk = Vec::with_capacity(TOGETHER);
+        let mut chunk = Vec::with_capacity(CHUNK_SIZE);
         while let Some(row) = rows.next().await {
             match row {
-                // What was added since the file was hashed is for the next time.
-                Ok(row) if row.place.offset + row.place.length > end => break,
+                // Rows that were appended after the snapshot are not covered by its hash. The next submission adds
+                // them.
+                Ok(row) if row.location.offset + row.location.length > end => break,
                 Ok(row) => chunk.push(row),
                 Err(RowError::Invalid(problems)) => {
                     submission.invalid += 1;
-                    if submission.problems.len() < KEPT {
+                    if submission.problems.len() < MAX_LISTED {
                         submission.problems.push(problems);
                     }
                 }
-                Err(error) => return Err(not_rows(error)),
+                Err(error) => return Err(file_error(error)),
             }
-            if chunk.len() == TOGETHER {
+            if chunk.len() == CHUNK_SIZE {
                 self.submit_chunk(file, &chunk, &mut submission).await?;
                 chunk.clear();
             }
@@ -124,7 +134,7 @@ impl OnboardingQueue {
             changed = submission.changed,
             duplicates = submission.duplicates,
             invalid = submission.invalid,
-            "submitted"
+            "submitted a file"
         );
         Ok(submission)
     }
@@ -133,16 +143,16 @@ impl OnboardingQueue {
         &self,
         file: Option<i64>,
         rows: &[Row],
-        told: &mut Submission,
+        submission: &mut Submission,
     ) -> Result<(), Error> {
         let keys: Vec<String> = rows.iter().map(|row| row.key.to_string()).collect();
         let mut transaction = self.0.database.begin().await?;
-        let mut new = self.insert(&mut transaction, file, rows, &keys).await?;
+        let mut new = self.insert_rows(&mut transaction, file, rows, &keys).await?;
         let mut to_enqueue: Vec<i64> = new.values().copied().collect();
         to_enqueue.sort_unstable();
-        let mut known = HashMap::new();
+        let mut existing_rows = HashMap::new();
         if new.len() < rows.len() {
-            known = find(&mut transaction, &keys).await?;
+            existing_rows = find_existing(&mut transaction, &keys).await?;
         }
         let mut counts = Submission::default();
         for (row, key) in rows.iter().zip(&keys) {
@@ -150,87 +160,87 @@ impl OnboardingQueue {
                 counts.new += 1;
                 continue;
             }
-            let Some(there) = known.get(key) else { continue };
-            let line = number(row.place.line);
-            if there.file.is_some() && there.file == file && there.line != line {
+            let Some(existing) = existing_rows.get(key) else { continue };
+            let line = to_i64(row.location.line);
+            if existing.file.is_some() && existing.file == file && existing.line != line {
                 counts.duplicates += 1;
-                counts.duplicate_lines.push(row.place.line);
-            } else if there.digest != row.digest.to_string()
-                && there.state == "failed"
-                && forget(&mut transaction, key).await?
+                counts.duplicate_lines.push(row.location.line);
+            } else if existing.digest != row.digest.to_string()
+                && existing.state == "failed"
+                && delete_ledger_if_not_applied(&mut transaction, key).await?
             {
-                self.replace(&mut transaction, there.id, file, row, key).await?;
+                self.replace_row(&mut transaction, existing.id, file, row, key).await?;
                 counts.corrected += 1;
-                to_enqueue.push(there.id);
-            } else if there.digest != row.digest.to_string() {
+                to_enqueue.push(existing.id);
+            } else if existing.digest != row.digest.to_string() {
                 counts.changed += 1;
-                counts.changed_lines.push(row.place.line);
+                counts.changed_lines.push(row.location.line);
             } else {
                 counts.known += 1;
-                let is_stray = is_stray(there);
-                if there.state != "completed" && (there.file != file || is_stray) {
-                    relocate(&mut transaction, there.id, file, row, is_stray).await?;
+                let was_unreadable = existing.is_unreadable();
+                if existing.state != "completed" && (existing.file != file || was_unreadable) {
+                    update_location(&mut transaction, existing.id, file, row, was_unreadable).await?;
                 }
-                if is_stray {
-                    to_enqueue.push(there.id);
+                if was_unreadable {
+                    to_enqueue.push(existing.id);
                 }
             }
         }
         self.0.engine.enqueue(&mut transaction, &to_enqueue).await?;
         transaction.commit().await?;
-        told.new += counts.new;
-        told.known += counts.known;
-        told.corrected += counts.corrected;
-        told.changed += counts.changed;
-        told.duplicates += counts.duplicates;
-        let room = KEPT.saturating_sub(told.changed_lines.len());
-        told.changed_lines.extend(counts.changed_lines.into_iter().take(room));
-        let room = KEPT.saturating_sub(told.duplicate_lines.len());
-        told.duplicate_lines.extend(counts.duplicate_lines.into_iter().take(room));
+        submission.new += counts.new;
+        submission.known += counts.known;
+        submission.corrected += counts.corrected;
+        submission.changed += counts.changed;
+        submission.duplicates += counts.duplicates;
+        let remaining = MAX_LISTED.saturating_sub(submission.changed_lines.len());
+        submission.changed_lines.extend(counts.changed_lines.into_iter().take(remaining));
+        let remaining = MAX_LISTED.saturating_sub(submission.duplicate_lines.len());
+        submission.duplicate_lines.extend(counts.duplicate_lines.into_iter().take(remaining));
         Ok(())
     }
 
-    /// Writes what is not there, and gives the number of each row that was not.
-    async fn insert(
+    /// Inserts the rows with a new key, and returns their IDs by key.
+    async fn insert_rows(
         &self,
         transaction: &mut Transaction,
         file: Option<i64>,
         rows: &[Row],
         keys: &[String],
     ) -> Result<HashMap<String, i64>, Error> {
-        let mut sealed = Vec::with_capacity(rows.len());
+        let mut encrypted = Vec::with_capacity(rows.len());
         for (row, key) in rows.iter().zip(keys) {
-            sealed.push(self.sealed(row, key)?);
+            encrypted.push(self.encrypt(row, key)?);
         }
-        let inserted: Vec<(String, i64)> = either!(Transaction, transaction, transaction => {
-            let mut insert = sqlx::QueryBuilder::new(
+        let inserted: Vec<(String, i64)> = for_backend!(Transaction, transaction, transaction => {
+            let mut query = sqlx::QueryBuilder::new(
                 "INSERT INTO carium_row
-                    (row_key, digest, file_id, line, place_offset, place_length, sealed, state) ",
+                    (row_key, digest, file_id, line, byte_offset, byte_length, encrypted, state) ",
             );
-            insert.push_values(rows.iter().zip(keys).zip(sealed), |mut values, ((row, key), sealed)| {
+            query.push_values(rows.iter().zip(keys).zip(encrypted), |mut values, ((row, key), encrypted)| {
                 values.push_bind(key.as_str());
                 values.push_bind(row.digest.to_string());
                 values.push_bind(file);
-                values.push_bind(number(row.place.line));
-                values.push_bind(number(row.place.offset));
-                values.push_bind(number(row.place.length));
-                values.push_bind(sealed);
+                values.push_bind(to_i64(row.location.line));
+                values.push_bind(to_i64(row.location.offset));
+                values.push_bind(to_i64(row.location.length));
+                values.push_bind(encrypted);
                 values.push_bind("pending");
             });
-            insert.push(" ON CONFLICT (row_key) DO NOTHING RETURNING row_key, id");
-            insert.build_query_as().fetch_all(&mut **transaction).await.map_err(unavailable)?
+            query.push(" ON CONFLICT (row_key) DO NOTHING RETURNING row_key, id");
+            query.build_query_as().fetch_all(&mut **transaction).await.map_err(unavailable)?
         });
         Ok(inserted.into_iter().collect())
     }
 
-    /// What a row says, as it lies on a server.
-    fn sealed(&self, row: &Row, key: &str) -> Result<Option<Vec<u8>>, Error> {
-        let Some(seal) = &self.0.seal else { return Ok(None) };
-        seal.seal(key.as_bytes(), json(row.request.attributes())?.as_bytes()).map(Some)
+    /// Encrypts a row for a queue on a server. Returns `None` for a queue in a file.
+    fn encrypt(&self, row: &Row, key: &str) -> Result<Option<Vec<u8>>, Error> {
+        let Some(cipher) = &self.0.cipher else { return Ok(None) };
+        cipher.encrypt(key.as_bytes(), json(row.request.attributes())?.as_bytes()).map(Some)
     }
 
-    /// Has a row begin anew, with what it says now.
-    async fn replace(
+    /// Replaces the content of an existing row and resets its state.
+    async fn replace_row(
         &self,
         transaction: &mut Transaction,
         id: i64,
@@ -238,86 +248,88 @@ impl OnboardingQueue {
         row: &Row,
         key: &str,
     ) -> Result<(), Error> {
-        let sealed = self.sealed(row, key)?;
-        let replace = "UPDATE carium_row SET digest = $1, file_id = $2, line = $3, place_offset = $4, place_length = $5,
-                sealed = $6, state = 'pending', tries = 0, outcome = NULL, failure = NULL, version = version + 1
+        let encrypted = self.encrypt(row, key)?;
+        let sql = "UPDATE carium_row SET digest = $1, file_id = $2, line = $3, byte_offset = $4, byte_length = $5,
+                encrypted = $6, state = 'pending', attempts = 0, outcome = NULL, failure = NULL, version = version + 1
             WHERE id = $7";
-        either!(Transaction, transaction, transaction => {
-            let replace = sqlx::query(replace).bind(row.digest.to_string()).bind(file).bind(number(row.place.line));
-            let replace = replace.bind(number(row.place.offset)).bind(number(row.place.length)).bind(sealed);
-            replace.bind(id).execute(&mut **transaction).await.map_err(unavailable)?;
+        for_backend!(Transaction, transaction, transaction => {
+            let query = sqlx::query(sql).bind(row.digest.to_string()).bind(file).bind(to_i64(row.location.line));
+            let query = query.bind(to_i64(row.location.offset)).bind(to_i64(row.location.length)).bind(encrypted);
+            query.bind(id).execute(&mut **transaction).await.map_err(unavailable)?;
         });
         Ok(())
     }
 }
 
-/// Forgets what the ledger has of a row, if it is certain that nothing came of it; says whether it is.
-async fn forget(transaction: &mut Transaction, key: &str) -> Result<bool, Error> {
-    either!(Transaction, transaction, transaction => {
-        let entries = sqlx::query_scalar("SELECT entry FROM carium_ledger WHERE row_key = $1").bind(key);
-        let entries: Vec<String> = entries.fetch_all(&mut **transaction).await.map_err(unavailable)?;
-        let is_undone = |entry: &String| serde_json::from_str::<LedgerEntry>(entry).is_ok_and(|entry| entry.is_not_applied());
-        if !entries.iter().all(is_undone) {
+/// Deletes the ledger entries of a row if none of its steps can have been applied. Returns whether they were deleted.
+async fn delete_ledger_if_not_applied(transaction: &mut Transaction, key: &str) -> Result<bool, Error> {
+    for_backend!(Transaction, transaction, transaction => {
+        let query = sqlx::query_scalar("SELECT entry FROM carium_ledger WHERE row_key = $1").bind(key);
+        let entries: Vec<String> = query.fetch_all(&mut **transaction).await.map_err(unavailable)?;
+        let is_not_applied =
+            |entry: &String| serde_json::from_str::<LedgerEntry>(entry).is_ok_and(|entry| entry.is_not_applied());
+        if !entries.iter().all(is_not_applied) {
             return Ok(false);
         }
-        let forget = sqlx::query("DELETE FROM carium_ledger WHERE row_key = $1").bind(key);
-        forget.execute(&mut **transaction).await.map_err(unavailable)?;
+        let query = sqlx::query("DELETE FROM carium_ledger WHERE row_key = $1").bind(key);
+        query.execute(&mut **transaction).await.map_err(unavailable)?;
         Ok(true)
     })
 }
 
-async fn find(transaction: &mut Transaction, keys: &[String]) -> Result<HashMap<String, Known>, Error> {
-    let found: Vec<KnownRow> = either!(Transaction, transaction, transaction => {
-        let mut find = sqlx::QueryBuilder::new(
+async fn find_existing(
+    transaction: &mut Transaction,
+    keys: &[String],
+) -> Result<HashMap<String, ExistingRow>, Error> {
+    let rows: Vec<ExistingColumns> = for_backend!(Transaction, transaction, transaction => {
+        let mut query = sqlx::QueryBuilder::new(
             "SELECT id, row_key, digest, state, failure, file_id, line FROM carium_row WHERE row_key IN (",
         );
-        let mut list = find.separated(", ");
+        let mut list = query.separated(", ");
         for key in keys {
             list.push_bind(key.as_str());
         }
-        find.push(")");
-        find.build_query_as().fetch_all(&mut **transaction).await.map_err(unavailable)?
+        query.push(")");
+        query.build_query_as().fetch_all(&mut **transaction).await.map_err(unavailable)?
     });
-    let known = found.into_iter().map(|(id, key, digest, state, failure, file, line)| {
-        (key, Known { id, digest, state, failure, file, line })
+    let existing = rows.into_iter().map(|(id, key, digest, state, failure, file, line)| {
+        (key, ExistingRow { id, digest, state, failure, file, line })
     });
-    Ok(known.collect())
+    Ok(existing.collect())
 }
 
-/// Notes where a row lies now.
-async fn relocate(
+/// Updates the file and location of a row. If `was_unreadable`, also sets the row to pending.
+async fn update_location(
     transaction: &mut Transaction,
     id: i64,
     file: Option<i64>,
     row: &Row,
-    is_stray: bool,
+    was_unreadable: bool,
 ) -> Result<(), Error> {
-    let relocate = "UPDATE carium_row SET file_id = $1, line = $2, place_offset = $3, place_length = $4,
+    let sql = "UPDATE carium_row SET file_id = $1, line = $2, byte_offset = $3, byte_length = $4,
             state = CASE WHEN $5 THEN 'pending' ELSE state END,
             failure = CASE WHEN $5 THEN NULL ELSE failure END,
             version = version + CASE WHEN $5 THEN 1 ELSE 0 END
         WHERE id = $6";
-    either!(Transaction, transaction, transaction => {
-        let relocate = sqlx::query(relocate).bind(file).bind(number(row.place.line));
-        let relocate = relocate.bind(number(row.place.offset)).bind(number(row.place.length));
-        relocate.bind(is_stray).bind(id).execute(&mut **transaction).await.map_err(unavailable)?;
+    for_backend!(Transaction, transaction, transaction => {
+        let query = sqlx::query(sql).bind(file).bind(to_i64(row.location.line));
+        let query = query.bind(to_i64(row.location.offset)).bind(to_i64(row.location.length));
+        query.bind(was_unreadable).bind(id).execute(&mut **transaction).await.map_err(unavailable)?;
     });
     Ok(())
 }
 
-/// As databases have numbers.
-fn number(number: u64) -> i64 {
+/// Converts a number to the signed type of the database columns.
+fn to_i64(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn not_rows(error: RowError) -> Error {
+fn file_error(error: RowError) -> Error {
     match error {
-        RowError::Io(error) => {
-            let bare =
-                error.raw_os_error().map_or_else(|| error.kind().into(), std::io::Error::from_raw_os_error);
-            Error::new(ErrorKind::Io, "the file of the rows cannot be read").with_source(bare)
+        RowError::Io(error) => read_error(&error),
+        // The message of a row error contains no values from the file.
+        error => {
+            Error::new(ErrorKind::InvalidInput, "the file is not a valid file of rows").with_source(error)
         }
-        // What it says quotes nothing.
-        error => Error::new(ErrorKind::InvalidInput, "the file is none of rows").with_source(error),
     }
 }

@@ -1,9 +1,9 @@
-//! What a queue is for.
+//! The base URL and organization that a queue belongs to.
 
 use carium::patients::OrganizationId;
 use carium::{Carium, Error, ErrorKind};
 
-/// Where the rows of a queue go: a queue belongs to one base URL and one organization, and is refused for another.
+/// The base URL and organization that a queue belongs to. A queue cannot be opened for any other target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     base_url: String,
@@ -11,42 +11,43 @@ pub struct Target {
 }
 
 impl Target {
-    /// What a client is set up for.
+    /// Returns the target of a client.
     pub fn for_client(carium: &Carium) -> Self {
         Self { base_url: carium.api().base_url().to_string(), organization: carium.organization() }
     }
 
-    /// A sandbox, whatever port it has today.
+    /// Creates the target of a sandbox. It does not depend on the sandbox's port, which changes with each start.
     pub fn sandbox(organization: impl Into<Option<OrganizationId>>) -> Self {
         Self { base_url: "sandbox".to_owned(), organization: organization.into() }
     }
 
-    /// The base URL, or `sandbox`.
+    /// Returns the base URL, or `sandbox`.
     pub fn base_url(&self) -> &str {
         &self.base_url
     }
 
-    /// The organization whose vocabularies names are looked up in.
+    /// Returns the organization whose lookups (practitioners, types and so on) the rows refer to.
     pub fn organization(&self) -> Option<OrganizationId> {
         self.organization
     }
 
-    /// Whether a queue that was made for `made_for` may be used for this.
-    pub(crate) fn check(&self, made_for: &Self) -> Result<(), Error> {
-        if self == made_for {
+    /// Checks that a queue which was created for the target `of_queue` may be used for this target.
+    pub(crate) fn check(&self, of_queue: &Self) -> Result<(), Error> {
+        if self == of_queue {
             return Ok(());
         }
-        let what = if self.base_url == made_for.base_url {
-            "the queue was made for another organization"
+        let message = if self.base_url == of_queue.base_url {
+            "the queue was created for another organization"
         } else {
-            "the queue was made for another base URL"
+            "the queue was created for another base URL"
         };
-        Err(Error::new(ErrorKind::Conflict, what))
+        Err(Error::new(ErrorKind::Conflict, message))
     }
 
     pub(crate) fn from_parts(base_url: String, organization: Option<&str>) -> Result<Self, Error> {
-        let unreadable = |_| Error::new(ErrorKind::Undecodable, "what the queue was made for cannot be read");
-        let organization = organization.map(str::parse::<OrganizationId>).transpose().map_err(unreadable)?;
+        let invalid =
+            |_| Error::new(ErrorKind::Undecodable, "the stored organization of the queue is not an ID");
+        let organization = organization.map(str::parse::<OrganizationId>).transpose().map_err(invalid)?;
         Ok(Self { base_url, organization })
     }
 }

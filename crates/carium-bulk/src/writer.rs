@@ -1,149 +1,150 @@
-//! Writes to the ledger and to the books, those of many rows in one transaction.
+//! Writes to the ledger and to the row store, batched so that the writes of many rows share one transaction.
 //!
-//! Each has to be on the disk before its row goes on, and a disk has no time to be asked for each alone. So
-//! while one transaction is on its way to the disk, what is asked for meanwhile gathers for the next.
+//! Each write must be on disk before its row continues, and a disk can flush only a limited number of times per
+//! second. While one transaction is being committed, new requests collect for the next one.
 
 use carium::onboarding::{EntryVersion, LedgerEntry, RowKey, Step};
 use carium::{Error, ErrorKind};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::database::{Database, Transaction, either, unavailable};
+use crate::database::{Database, Transaction, for_backend, unavailable};
 use crate::engine::RowId;
 
-/// How many writes wait for a transaction: rows that ask for more wait themselves.
-const WAITING: usize = 1024;
-/// How many go into one.
-const TOGETHER: usize = 256;
+/// The maximum number of requests that wait for a transaction. Further callers wait until there is capacity.
+const CHANNEL_CAPACITY: usize = 1024;
+/// The maximum number of requests in one transaction.
+const MAX_BATCH: usize = 256;
 
-/// Takes writes, and answers when they are on the disk.
+type PendingWrite = (WriteRequest, oneshot::Sender<Option<WriteResult>>);
+
+/// Accepts write requests, and responds when they are on disk. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(crate) struct Writer(mpsc::Sender<(Write, oneshot::Sender<Option<Written>>)>);
+pub(crate) struct Writer(mpsc::Sender<PendingWrite>);
 
-/// Something to be written.
+/// A write to the ledger or to the row store.
 #[derive(Debug)]
-pub(crate) enum Write {
-    /// An entry, unless there is one.
-    Insert { row: RowKey, step: Step, entry: LedgerEntry },
-    /// An entry in the place of the one with this mark.
-    Replace { row: RowKey, step: Step, mark: EntryVersion, entry: LedgerEntry },
-    /// What came of a row.
-    Settle(Settlement),
+pub(crate) enum WriteRequest {
+    /// Inserts a ledger entry, unless the step already has one.
+    InsertEntry { row: RowKey, step: Step, entry: LedgerEntry },
+    /// Replaces the ledger entry of the step, if it still has the expected version.
+    ReplaceEntry { row: RowKey, step: Step, expected: EntryVersion, entry: LedgerEntry },
+    /// Updates a row in the row store.
+    UpdateRow(RowUpdate),
 }
 
-/// What came of a row, for the books.
+/// The result of processing a row, for the row store.
 #[derive(Clone, Debug)]
-pub(crate) struct Settlement {
+pub(crate) struct RowUpdate {
     pub(crate) row: RowId,
-    /// What the books had when the row was taken up: where they have another by now, others were at it meanwhile.
+    /// The version of the row when the worker read it. If it has changed since, another worker has processed the row.
     pub(crate) version: i64,
     pub(crate) state: &'static str,
-    pub(crate) tries: i64,
+    pub(crate) attempts: i64,
     pub(crate) outcome: Option<String>,
     pub(crate) failure: Option<String>,
-    /// Whether it holds whoever else was at it: nothing takes back what is done.
+    /// Whether to update the row even if its version has changed. Set for completed rows, because a completed row
+    /// stays completed.
     pub(crate) is_final: bool,
 }
 
-/// What came of a write.
+/// The result of a write.
 #[derive(Debug)]
-pub(crate) enum Written {
-    /// It is there.
-    Yes,
-    /// Something else is, which stays; where it was asked for, what.
-    No(Option<String>),
+pub(crate) enum WriteResult {
+    /// The write was applied.
+    Written,
+    /// The write was not applied, because of an existing entry or another version. Contains the existing ledger entry
+    /// after [`WriteRequest::InsertEntry`].
+    Conflict(Option<String>),
 }
 
 impl Writer {
-    /// Begins to write.
+    /// Starts the background task that executes the writes.
     pub(crate) fn new(database: Database) -> Self {
-        let (sender, receiver) = mpsc::channel(WAITING);
-        tokio::spawn(write_all(database, receiver));
+        let (sender, receiver) = mpsc::channel(CHANNEL_CAPACITY);
+        tokio::spawn(write_batches(database, receiver));
         Self(sender)
     }
 
-    /// Writes. Where it fails, it is not known whether it was written.
-    pub(crate) async fn write(&self, write: Write) -> Result<Written, Error> {
-        let (answer, answered) = oneshot::channel();
-        let failed = || Error::new(ErrorKind::Unavailable, "the queue's database cannot be written to");
-        self.0.send((write, answer)).await.map_err(|_| failed())?;
-        answered.await.ok().flatten().ok_or_else(failed)
+    /// Executes a write. After an error it is not known whether the write was applied.
+    pub(crate) async fn write(&self, request: WriteRequest) -> Result<WriteResult, Error> {
+        let (sender, receiver) = oneshot::channel();
+        let failed = || Error::new(ErrorKind::Unavailable, "could not write to the queue's database");
+        self.0.send((request, sender)).await.map_err(|_| failed())?;
+        receiver.await.ok().flatten().ok_or_else(failed)
     }
 }
 
-async fn write_all(
-    database: Database,
-    mut receiver: mpsc::Receiver<(Write, oneshot::Sender<Option<Written>>)>,
-) {
-    let mut asked = Vec::with_capacity(TOGETHER);
-    while receiver.recv_many(&mut asked, TOGETHER).await > 0 {
-        let (writes, answers): (Vec<_>, Vec<_>) = asked.drain(..).unzip();
-        match write_together(&database, &writes).await {
-            Ok(written) => {
-                for (answer, written) in answers.into_iter().zip(written) {
-                    // Who asked may have been stopped.
-                    let _ = answer.send(Some(written));
+async fn write_batches(database: Database, mut receiver: mpsc::Receiver<PendingWrite>) {
+    let mut pending = Vec::with_capacity(MAX_BATCH);
+    while receiver.recv_many(&mut pending, MAX_BATCH).await > 0 {
+        let (requests, senders): (Vec<_>, Vec<_>) = pending.drain(..).unzip();
+        match write_batch(&database, &requests).await {
+            Ok(results) => {
+                for (sender, result) in senders.into_iter().zip(results) {
+                    // The caller may have been canceled.
+                    let _ = sender.send(Some(result));
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, writes = writes.len(), "the queue's database cannot be written to");
-                for answer in answers {
-                    let _ = answer.send(None);
+                tracing::warn!(%error, writes = requests.len(), "could not write to the queue's database");
+                for sender in senders {
+                    let _ = sender.send(None);
                 }
             }
         }
     }
 }
 
-async fn write_together(database: &Database, writes: &[Write]) -> Result<Vec<Written>, Error> {
+async fn write_batch(database: &Database, requests: &[WriteRequest]) -> Result<Vec<WriteResult>, Error> {
     let mut transaction = database.begin().await?;
-    let mut written = Vec::with_capacity(writes.len());
-    for write in writes {
-        written.push(write.within(&mut transaction).await?);
+    let mut results = Vec::with_capacity(requests.len());
+    for request in requests {
+        results.push(request.execute(&mut transaction).await?);
     }
     transaction.commit().await?;
-    Ok(written)
+    Ok(results)
 }
 
-impl Write {
-    async fn within(&self, transaction: &mut Transaction) -> Result<Written, Error> {
-        either!(Transaction, transaction, transaction => match self {
-            Self::Insert { row, step, entry } => {
+impl WriteRequest {
+    async fn execute(&self, transaction: &mut Transaction) -> Result<WriteResult, Error> {
+        for_backend!(Transaction, transaction, transaction => match self {
+            Self::InsertEntry { row, step, entry } => {
                 let step = step.to_string();
-                let insert = "INSERT INTO carium_ledger (row_key, step, mark, entry) VALUES ($1, $2, $3, $4)
+                let sql = "INSERT INTO carium_ledger (row_key, step, version, entry) VALUES ($1, $2, $3, $4)
                     ON CONFLICT (row_key, step) DO NOTHING";
-                let insert = sqlx::query(insert).bind(row.as_str()).bind(&step);
-                let insert = insert.bind(entry.version().to_string()).bind(json(entry)?);
-                if insert.execute(&mut **transaction).await.map_err(unavailable)?.rows_affected() == 1 {
-                    return Ok(Written::Yes);
+                let query = sqlx::query(sql).bind(row.as_str()).bind(&step);
+                let query = query.bind(entry.mark().to_string()).bind(json(entry)?);
+                if query.execute(&mut **transaction).await.map_err(unavailable)?.rows_affected() == 1 {
+                    return Ok(WriteResult::Written);
                 }
-                let there = "SELECT entry FROM carium_ledger WHERE row_key = $1 AND step = $2";
-                let there = sqlx::query_scalar(there).bind(row.as_str()).bind(&step);
-                there.fetch_optional(&mut **transaction).await.map(Written::No).map_err(unavailable)
+                let sql = "SELECT entry FROM carium_ledger WHERE row_key = $1 AND step = $2";
+                let query = sqlx::query_scalar(sql).bind(row.as_str()).bind(&step);
+                query.fetch_optional(&mut **transaction).await.map(WriteResult::Conflict).map_err(unavailable)
             }
-            Self::Replace { row, step, mark, entry } => {
-                let replace = "UPDATE carium_ledger SET mark = $1, entry = $2
-                    WHERE row_key = $3 AND step = $4 AND mark = $5";
-                let replace = sqlx::query(replace).bind(entry.version().to_string()).bind(json(entry)?);
-                let replace = replace.bind(row.as_str()).bind(step.to_string()).bind(mark.to_string());
-                let replaced = replace.execute(&mut **transaction).await.map_err(unavailable)?.rows_affected();
-                Ok(if replaced == 1 { Written::Yes } else { Written::No(None) })
+            Self::ReplaceEntry { row, step, expected, entry } => {
+                let sql = "UPDATE carium_ledger SET version = $1, entry = $2
+                    WHERE row_key = $3 AND step = $4 AND version = $5";
+                let query = sqlx::query(sql).bind(entry.mark().to_string()).bind(json(entry)?);
+                let query = query.bind(row.as_str()).bind(step.to_string()).bind(expected.to_string());
+                let updated = query.execute(&mut **transaction).await.map_err(unavailable)?.rows_affected();
+                Ok(if updated == 1 { WriteResult::Written } else { WriteResult::Conflict(None) })
             }
-            Self::Settle(settlement) => {
-                let settle = "UPDATE carium_row
-                    SET state = $1, tries = $2, outcome = coalesce($3, outcome), failure = $4, version = version + 1
+            Self::UpdateRow(update) => {
+                let sql = "UPDATE carium_row
+                    SET state = $1, attempts = $2, outcome = coalesce($3, outcome), failure = $4, version = version + 1
                     WHERE id = $5 AND state <> 'completed' AND (version = $6 OR $7)";
-                let settle = sqlx::query(settle).bind(settlement.state).bind(settlement.tries);
-                let settle = settle.bind(settlement.outcome.as_deref()).bind(settlement.failure.as_deref());
-                let settle = settle.bind(settlement.row).bind(settlement.version).bind(settlement.is_final);
-                let settled = settle.execute(&mut **transaction).await.map_err(unavailable)?.rows_affected();
-                Ok(if settled == 1 { Written::Yes } else { Written::No(None) })
+                let query = sqlx::query(sql).bind(update.state).bind(update.attempts);
+                let query = query.bind(update.outcome.as_deref()).bind(update.failure.as_deref());
+                let query = query.bind(update.row).bind(update.version).bind(update.is_final);
+                let updated = query.execute(&mut **transaction).await.map_err(unavailable)?.rows_affected();
+                Ok(if updated == 1 { WriteResult::Written } else { WriteResult::Conflict(None) })
             }
         })
     }
 }
 
-/// What is kept, as JSON.
-pub(crate) fn json(kept: &impl serde::Serialize) -> Result<String, Error> {
-    let kept = serde_json::to_string(kept);
-    kept.map_err(|_| Error::new(ErrorKind::InvalidInput, "what is to be kept cannot be written as JSON"))
+/// Serializes a value for a database column or a report.
+pub(crate) fn json(value: &impl serde::Serialize) -> Result<String, Error> {
+    let json = serde_json::to_string(value);
+    json.map_err(|_| Error::new(ErrorKind::InvalidInput, "a value of the queue cannot be written as JSON"))
 }

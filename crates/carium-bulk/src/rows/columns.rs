@@ -1,12 +1,12 @@
-//! The columns of a CSV file: what its first line says.
+//! The columns of a CSV file, as named by its header line.
 
 use strsim::damerau_levenshtein;
 
 use super::problem::RowProblem;
 use super::records::Record;
 
-/// The fields of a patient: of the row itself. As `specs/onboarding.schema.json` has them, which a test compares.
-pub(super) const PATIENT: [&str; 11] = [
+/// The fields of the patient. A test compares these constants with `specs/onboarding.schema.json`.
+pub(super) const PATIENT_FIELDS: [&str; 11] = [
     "first-name",
     "last-name",
     "birth-date",
@@ -19,17 +19,18 @@ pub(super) const PATIENT: [&str; 11] = [
     "organization-id",
     "invite",
 ];
-const PATIENT_REQUIRED: [&str; 5] = ["first-name", "last-name", "birth-date", "gender", "organization-id"];
+const REQUIRED_PATIENT_FIELDS: [&str; 5] =
+    ["first-name", "last-name", "birth-date", "gender", "organization-id"];
 
-/// Those with several values in one field.
-pub(super) const LISTS: [&str; 2] = ["individual-group-ids", "invite"];
+/// The patient fields that hold a list, separated by `;`.
+pub(super) const LIST_FIELDS: [&str; 2] = ["individual-group-ids", "invite"];
 
-/// The fields of a document, after `document-1-`.
-pub(super) const DOCUMENT: [&str; 4] = ["class", "name", "description", "path"];
-const DOCUMENT_REQUIRED: [&str; 3] = ["class", "name", "path"];
+/// The fields of a document. Their columns begin with `document-1-`, `document-2-` and so on.
+pub(super) const DOCUMENT_FIELDS: [&str; 4] = ["class", "name", "description", "path"];
+const REQUIRED_DOCUMENT_FIELDS: [&str; 3] = ["class", "name", "path"];
 
-/// The fields of the appointment, after `appointment-`.
-pub(super) const APPOINTMENT: [&str; 11] = [
+/// The fields of the appointment. Their columns begin with `appointment-`.
+pub(super) const APPOINTMENT_FIELDS: [&str; 11] = [
     "practitioner",
     "type",
     "status",
@@ -42,42 +43,42 @@ pub(super) const APPOINTMENT: [&str; 11] = [
     "patient-instruction",
     "location",
 ];
-const APPOINTMENT_REQUIRED: [&str; 6] =
+const REQUIRED_APPOINTMENT_FIELDS: [&str; 6] =
     ["practitioner", "type", "status", "start-time", "end-time", "add-video-channel"];
 
-/// How many columns there may be: more than two hundred documents' worth. Each may be wrong in each row.
-const COLUMNS: usize = 1000;
+/// The maximum number of columns, enough for more than 200 documents. It limits the number of problems per row.
+const MAX_COLUMNS: usize = 1000;
 
-/// What a column is about.
+/// The meaning of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Column {
     Patient(&'static str),
-    /// Of the document of this number.
+    /// A field of the document with this number.
     Document(u32, &'static str),
     Appointment(&'static str),
-    /// The key, where it is no field of the schema: read, and not sent.
+    /// The key column, if it is not a field of the schema. It is read but not sent.
     Key,
-    /// Without a name. Nothing may stand in it.
+    /// A column without a name, whose fields must be empty.
     Unnamed,
 }
 
 impl Column {
-    pub(super) fn of(name: &str) -> Option<Self> {
+    pub(super) fn parse(name: &str) -> Option<Self> {
         let known = |names: &[&'static str], name: &str| names.iter().find(|known| **known == name).copied();
-        if let Some(name) = known(&PATIENT, name) {
+        if let Some(name) = known(&PATIENT_FIELDS, name) {
             return Some(Self::Patient(name));
         }
         if let Some(field) = name.strip_prefix("appointment-") {
-            return known(&APPOINTMENT, field).map(Self::Appointment);
+            return known(&APPOINTMENT_FIELDS, field).map(Self::Appointment);
         }
         let (number, field) = name.strip_prefix("document-")?.split_once('-')?;
-        // One way to write a number, so that two columns cannot be one.
+        // Leading zeros and signs are rejected, so that two names cannot mean the same column.
         let number =
             number.parse().ok().filter(|parsed: &u32| *parsed > 0 && parsed.to_string() == number)?;
-        known(&DOCUMENT, field).map(|field| Self::Document(number, field))
+        known(&DOCUMENT_FIELDS, field).map(|field| Self::Document(number, field))
     }
 
-    /// As the file has it.
+    /// Returns the name of the column in the file.
     pub(super) fn name(self, key: Option<&str>) -> String {
         match self {
             Self::Patient(name) => name.to_owned(),
@@ -89,44 +90,45 @@ impl Column {
     }
 }
 
-/// The columns of a file, in their order.
+/// The columns of a file.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Columns {
+    /// The columns in the order of the file.
     pub(super) all: Vec<Column>,
-    /// Which of them is the key.
+    /// The index of the key column.
     pub(super) key: Option<usize>,
-    /// The numbers of the documents, in their order.
+    /// The numbers of the documents, in ascending order.
     pub(super) documents: Vec<u32>,
 }
 
 impl Columns {
-    /// The columns that this first line names.
-    pub(super) fn read(
+    /// Parses the header line.
+    pub(super) fn from_header_line(
         record: &Record<'_>,
         key: Option<&str>,
         has_organization: bool,
     ) -> Result<Self, Vec<RowProblem>> {
-        if record.len() > COLUMNS {
-            let problem =
-                RowProblem::new(record.line, format!("the first line has more than {COLUMNS} columns"));
-            return Err(vec![problem.with_hint("take out those that are not of the schema")]);
+        if record.len() > MAX_COLUMNS {
+            let message = format!("the header line has more than {MAX_COLUMNS} columns");
+            let problem = RowProblem::new(record.line, message);
+            return Err(vec![problem.with_hint("remove the columns that are not in the schema")]);
         }
         let names: Vec<Option<&str>> = record.fields().map(|name| str::from_utf8(name).ok()).collect();
-        let known = names.iter().flatten().filter(|name| Column::of(name).is_some()).count();
-        // Of a line of values each would be an unknown column.
+        let known = names.iter().flatten().filter(|name| Column::parse(name).is_some()).count();
+        // The header line is probably missing. One problem says so, instead of one for each unknown column.
         if known == 0 {
-            return Err(vec![no_names(record)]);
+            return Err(vec![no_known_column(record)]);
         }
         let mut problems = Vec::new();
         let mut columns = Self::default();
         let mut seen: Vec<(&str, u64)> = Vec::new();
         for (index, name) in names.iter().enumerate() {
             let number = index as u64 + 1;
-            let problem = |what: String| RowProblem::new(record.line_of(index), what).column_at(number);
+            let problem = |message: String| RowProblem::new(record.line_of(index), message).at_column(number);
             let column = match name {
                 Some("") => Some(Column::Unnamed),
                 Some(name) if seen.iter().any(|(before, _)| before == name) => None,
-                Some(name) => Column::of(name).or_else(|| (key == Some(name)).then_some(Column::Key)),
+                Some(name) => Column::parse(name).or_else(|| (key == Some(name)).then_some(Column::Key)),
                 None => None,
             };
             match (column, name) {
@@ -144,10 +146,10 @@ impl Columns {
                 }
                 (None, Some(name)) => {
                     problems.push(match seen.iter().find(|(before, _)| before == name) {
-                        Some((_, first)) => problem(format!("is there twice, as column {first} already"))
-                            .named(*name)
+                        Some((_, first)) => problem(format!("is a duplicate of column {first}"))
+                            .with_column_name(*name)
                             .with_hint("keep one of them"),
-                        None => unknown(name, known, problem),
+                        None => unknown_column(name, known, problem),
                     });
                 }
                 (_, None) => {
@@ -157,44 +159,50 @@ impl Columns {
             columns.all.push(column.unwrap_or(Column::Unnamed));
         }
         columns.documents.sort_unstable();
-        columns.missing(record.line, key, has_organization, &mut problems);
+        columns.check_required(record.line, key, has_organization, &mut problems);
         if problems.is_empty() { Ok(columns) } else { Err(problems) }
     }
 
-    /// Says which columns are not there that have to be.
-    fn missing(&self, line: u64, key: Option<&str>, has_organization: bool, problems: &mut Vec<RowProblem>) {
-        let mut missing = |name: String, what: &'static str| {
-            problems.push(RowProblem::new(line, what).named(name));
+    /// Adds a problem for each required column that is missing.
+    fn check_required(
+        &self,
+        line: u64,
+        key: Option<&str>,
+        has_organization: bool,
+        problems: &mut Vec<RowProblem>,
+    ) {
+        let mut missing = |name: String, message: &'static str| {
+            problems.push(RowProblem::new(line, message).with_column_name(name));
         };
         let has = |column: Column| self.all.contains(&column);
-        for name in PATIENT_REQUIRED {
-            let is_given = name == "organization-id" && has_organization;
-            if !has(Column::Patient(name)) && !is_given {
+        for name in REQUIRED_PATIENT_FIELDS {
+            let is_set_by_options = name == "organization-id" && has_organization;
+            if !has(Column::Patient(name)) && !is_set_by_options {
                 missing(name.to_owned(), "is missing: add the column");
             }
         }
         if !has(Column::Patient("email")) && !has(Column::Patient("mobile-phone")) {
-            let what = "is missing, and so is `mobile-phone`: add one of the columns or both";
-            missing("email".to_owned(), what);
+            let message = "is missing, and so is `mobile-phone`: add at least one of the columns";
+            missing("email".to_owned(), message);
         }
         for number in &self.documents {
-            for field in DOCUMENT_REQUIRED {
+            for field in REQUIRED_DOCUMENT_FIELDS {
                 let column = Column::Document(*number, field);
                 if !has(column) {
                     missing(
                         column.name(key),
-                        "is missing, where this document has other columns: add the column",
+                        "is missing, but the file has other columns of this document: add the column",
                     );
                 }
             }
         }
         if self.all.iter().any(|column| matches!(column, Column::Appointment(_))) {
-            for field in APPOINTMENT_REQUIRED {
+            for field in REQUIRED_APPOINTMENT_FIELDS {
                 let column = Column::Appointment(field);
                 if !has(column) {
                     missing(
                         column.name(key),
-                        "is missing, where the appointment has other columns: add the column",
+                        "is missing, but the file has other columns of the appointment: add the column",
                     );
                 }
             }
@@ -202,65 +210,71 @@ impl Columns {
         if let (Some(key), None) = (key, self.key) {
             missing(
                 key.to_owned(),
-                "is missing, and it was said to be the key: add the column, or name another",
+                "is missing, but is set as the key column: add the column, or set another key column",
             );
         }
     }
 }
 
-/// Of a first line in which no column is known.
-fn no_names(record: &Record<'_>) -> RowProblem {
-    let separator = [(b';', "semicolons"), (b'\t', "tabs"), (b'|', "bars")];
-    let separator = separator.into_iter().find(|(byte, _)| record.len() == 1 && record.raw.contains(byte));
+/// Returns the problem of a header line without any known column.
+fn no_known_column(record: &Record<'_>) -> RowProblem {
+    let separators = [(b';', "semicolons"), (b'\t', "tabs"), (b'|', "vertical bars")];
+    let separator = separators.into_iter().find(|(byte, _)| record.len() == 1 && record.raw.contains(byte));
     match separator {
         Some((_, name)) => {
-            let what = format!("the fields are separated by {name}");
-            RowProblem::new(record.line, what).with_hint("save the file with commas between them")
+            let message = format!("the fields are separated by {name}");
+            RowProblem::new(record.line, message).with_hint("save the file with commas as separators")
         }
-        None => RowProblem::new(record.line, "no column is one that is known")
-            .with_hint("begin the file with a line of the columns' names, such as `first-name,last-name,…`"),
+        None => RowProblem::new(record.line, "the header line has no known column")
+            .with_hint("start the file with a header line of column names, such as `first-name,last-name,…`"),
     }
 }
 
-/// An unknown column, with the one that may be meant. Its own name is said only where it is one: a line of values may
-/// stand in the place of the names.
-fn unknown(name: &str, known: usize, problem: impl FnOnce(String) -> RowProblem) -> RowProblem {
-    let is_name = name.len() <= 40
+/// Returns the problem of an unknown column, with the known column that is probably meant.
+///
+/// The name is reported only if it looks like a column name, because the file may begin with a line of patient data
+/// instead of the header line.
+fn unknown_column(name: &str, known: usize, problem: impl FnOnce(String) -> RowProblem) -> RowProblem {
+    let looks_like_a_name = name.len() <= 40
         && name.starts_with(|letter: char| letter.is_ascii_alphabetic())
         && name.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | ' '));
-    let what = match meant(name) {
-        Some(meant) => format!("is not a column that is known: did you mean `{meant}`?"),
-        None => "is not a column that is known: take it out, or make it the key".to_owned(),
+    let message = match closest_column(name) {
+        Some(closest) => format!("is not a known column: did you mean `{closest}`?"),
+        None => "is not a known column: remove it, or set it as the key column".to_owned(),
     };
-    let problem = problem(what);
-    // Of a line of values hardly as many are names of columns: a way to invite, at the most.
-    if is_name && known >= 3 { problem.named(name) } else { problem }
+    let problem = problem(message);
+    // A line of patient data rarely contains three values that are also column names; `email`, as a value of
+    // `invite`, is the likely one.
+    if looks_like_a_name && known >= 3 { problem.with_column_name(name) } else { problem }
 }
 
-/// The column that this name is near to.
-fn meant(name: &str) -> Option<String> {
+/// Returns the known column whose name is closest to this one, if any is close enough.
+fn closest_column(name: &str) -> Option<String> {
     let name: String = name
         .trim()
         .chars()
         .take(60)
         .map(|letter| if matches!(letter, '_' | ' ' | '.') { '-' } else { letter.to_ascii_lowercase() })
         .collect();
-    if Column::of(&name).is_some() {
+    if Column::parse(&name).is_some() {
         return Some(name);
     }
-    // The number as it was written, so that the one column is named that is meant.
+    // The document number is taken from the name, so that the suggestion is for the same document.
     let number = name.split('-').find_map(|part| part.parse::<u32>().ok()).unwrap_or(1).max(1);
-    let patient = PATIENT.into_iter().map(|name| (name.len(), name.to_owned()));
-    let of = |field: &str, column: Column| (field.len(), column.name(None));
-    let documents = DOCUMENT.into_iter().map(|field| of(field, Column::Document(number, field)));
-    let appointment = APPOINTMENT.into_iter().map(|field| of(field, Column::Appointment(field)));
-    let near = patient.chain(documents).chain(appointment).filter_map(|(length, known)| {
+    let patient = PATIENT_FIELDS.into_iter().map(|name| (name.len(), name.to_owned()));
+    let candidate = |field: &str, column: Column| (field.len(), column.name(None));
+    let documents =
+        DOCUMENT_FIELDS.into_iter().map(|field| candidate(field, Column::Document(number, field)));
+    let appointment =
+        APPOINTMENT_FIELDS.into_iter().map(|field| candidate(field, Column::Appointment(field)));
+    let close = patient.chain(documents).chain(appointment).filter_map(|(length, known)| {
         let distance = damerau_levenshtein(&name, &known);
-        // Of the name of its own, without what it has in common with others: a typing error, or the rest left out.
-        let is_begun = known.starts_with(&name) && name.len() >= known.len() - length + 4;
-        (distance * 3 <= length || is_begun).then_some((distance, known))
+        // Only the field name counts, without the prefix that many columns share. A close name has few typing errors,
+        // or is the beginning of a known name.
+        let is_beginning = known.starts_with(&name) && name.len() >= known.len() - length + 4;
+        (distance * 3 <= length || is_beginning).then_some((distance, known))
     });
-    near.min_by_key(|(distance, _)| *distance).map(|(_, known)| known)
+    close.min_by_key(|(distance, _)| *distance).map(|(_, known)| known)
 }
 
 #[cfg(test)]
@@ -271,35 +285,37 @@ mod tests {
 
     use super::*;
 
-    /// The names of an object of the schema, those that are required first.
-    fn of_schema(object: &Value) -> (BTreeSet<&str>, BTreeSet<&str>) {
+    /// Returns the required and all properties of an object in the schema.
+    fn properties(object: &Value) -> (BTreeSet<&str>, BTreeSet<&str>) {
         let required = object["required"].as_array().unwrap().iter().map(|name| name.as_str().unwrap());
         let all = object["properties"].as_object().unwrap().keys().map(String::as_str);
         (required.collect(), all.collect())
     }
 
     #[test]
-    fn the_columns_are_the_schemas_fields() {
+    fn columns_match_the_schema() {
         let schema = include_str!("../../../../specs/onboarding.schema.json");
         let schema: Value = serde_json::from_str(schema).unwrap();
-        let (required, mut all) = of_schema(&schema);
+        let (required, mut all) = properties(&schema);
         assert!(all.remove("documents") && all.remove("appointment"));
-        assert_eq!((required, all), (BTreeSet::from(PATIENT_REQUIRED), BTreeSet::from(PATIENT)));
+        let patient = (BTreeSet::from(REQUIRED_PATIENT_FIELDS), BTreeSet::from(PATIENT_FIELDS));
+        assert_eq!((required, all), patient);
         let lists = schema["properties"]
             .as_object()
             .unwrap()
             .iter()
             .filter(|(name, property)| property["type"] == "array" && name.as_str() != "documents");
-        assert_eq!(lists.map(|(name, _)| name.as_str()).collect::<BTreeSet<_>>(), BTreeSet::from(LISTS));
-        let of = |name: &str| of_schema(&schema["definitions"][name]);
-        let documents = (BTreeSet::from(DOCUMENT_REQUIRED), BTreeSet::from(DOCUMENT));
-        assert_eq!(of("OnboardingDocument"), documents);
-        let appointments = (BTreeSet::from(APPOINTMENT_REQUIRED), BTreeSet::from(APPOINTMENT));
-        assert_eq!(of("OnboardingAppointment"), appointments);
+        let lists: BTreeSet<_> = lists.map(|(name, _)| name.as_str()).collect();
+        assert_eq!(lists, BTreeSet::from(LIST_FIELDS));
+        let definition = |name: &str| properties(&schema["definitions"][name]);
+        let document = (BTreeSet::from(REQUIRED_DOCUMENT_FIELDS), BTreeSet::from(DOCUMENT_FIELDS));
+        assert_eq!(definition("OnboardingDocument"), document);
+        let appointment = (BTreeSet::from(REQUIRED_APPOINTMENT_FIELDS), BTreeSet::from(APPOINTMENT_FIELDS));
+        assert_eq!(definition("OnboardingAppointment"), appointment);
     }
 
     #[test]
-    fn a_name_is_taken_for_the_one_that_is_meant() {
+    fn suggests_the_closest_column_for_an_unknown_name() {
         for (name, expected) in [
             ("First Name", Some("first-name")),
             ("birthdate", Some("birth-date")),
@@ -314,7 +330,7 @@ mod tests {
             ("appointment_starttime", Some("appointment-start-time")),
             ("shoe-size", None),
         ] {
-            assert_eq!(meant(name).as_deref(), expected, "{name}");
+            assert_eq!(closest_column(name).as_deref(), expected, "{name}");
         }
     }
 }

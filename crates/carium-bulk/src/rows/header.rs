@@ -1,4 +1,4 @@
-//! How the rows of a file are to be read.
+//! The settings with which the rows of a file are read.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -12,22 +12,22 @@ use serde::{Deserialize, Serialize};
 use super::columns::Columns;
 use super::identity::Salt;
 use super::problem::{RowError, RowProblem, RowProblems};
-use super::reader::Reader;
-use super::source::Source;
-use super::stream::begin_file;
+use super::reader::RowReader;
+use super::stream::open_file;
+use super::window::ByteWindow;
 
-/// The form of a file of rows.
+/// The format of a file of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RowFormat {
-    /// A table: RFC 4180, with the names of the columns in its first line.
+    /// CSV as in RFC 4180, with the column names in the header line.
     Csv,
-    /// A JSON object a line, in the shape of `specs/onboarding.schema.json`.
+    /// One JSON object per line, in the shape of `specs/onboarding.schema.json`.
     Ndjson,
 }
 
 impl RowFormat {
-    /// The form that a file has by its name: `.csv`, `.ndjson` or `.jsonl`.
+    /// Returns the format for the extension of a file name: `.csv`, `.ndjson` or `.jsonl`.
     pub fn from_path(path: &Path) -> Option<Self> {
         let extension = path.extension().and_then(OsStr::to_str)?.to_ascii_lowercase();
         match extension.as_str() {
@@ -38,7 +38,7 @@ impl RowFormat {
     }
 }
 
-/// What is said about a file beside the file.
+/// Options for reading a file of rows.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[must_use]
@@ -46,120 +46,125 @@ pub struct RowOptions {
     pub(super) format: Option<RowFormat>,
     pub(super) key: Option<String>,
     pub(super) organization: Option<OrganizationId>,
-    pub(super) longest: Option<usize>,
-    /// Not kept with a queue: each worker has its own.
+    pub(super) max_row_bytes: Option<usize>,
+    /// Not stored with a queue, because each worker has its own documents folder.
     #[serde(skip)]
-    pub(super) documents: Option<PathBuf>,
+    pub(super) documents_folder: Option<PathBuf>,
 }
 
-/// What a record may be long.
-const LONGEST: usize = 1024 * 1024;
+const DEFAULT_MAX_ROW_BYTES: usize = 1024 * 1024;
 
 impl RowOptions {
-    /// Nothing said: the form follows from the name of the file, and the key is the username.
+    /// Creates the default options: the format follows from the file name, and the username is the key.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The form of the file, whatever it is called.
+    /// Sets the format of the file, regardless of its name.
     pub fn format(mut self, format: RowFormat) -> Self {
         self.format = Some(format);
         self
     }
 
-    /// What rows are recognised by: a column of CSV, a field of the row in NDJSON. It may be one that the schema does
-    /// not know, such as `patient-number`: then it is read, and not sent. Left out, the username.
+    /// Sets the key that identifies rows: the name of a CSV column or of an NDJSON field. Defaults to the username.
+    ///
+    /// The key may be a column that is not in the schema, such as `patient-number`. It is then read but not sent.
     pub fn key(mut self, name: impl Into<String>) -> Self {
         self.key = Some(name.into());
         self
     }
 
-    /// The organization of the rows that name none.
+    /// Sets the organization of rows that do not name one.
     pub fn organization(mut self, organization: impl Into<Option<OrganizationId>>) -> Self {
         self.organization = organization.into();
         self
     }
 
-    /// How many bytes a row may have. Left out, 1 MiB. A quote that is never closed takes no more memory than this.
+    /// Sets the maximum length of a row in bytes. Defaults to 1 MiB. It also limits the memory that an unclosed quote
+    /// can take.
     pub fn max_row_bytes(mut self, bytes: usize) -> Self {
-        self.longest = Some(bytes);
+        self.max_row_bytes = Some(bytes);
         self
     }
 
-    /// The folder in which the files of documents have to be: a row that names another is wrong. Left out, files are
-    /// not looked for before their row is worked on.
+    /// Sets the folder that must contain the files of all documents. A row that names a missing file is then invalid.
+    /// If unset, files are not checked until the row is processed.
     pub fn documents_folder(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.documents = Some(folder.into());
+        self.documents_folder = Some(folder.into());
         self
     }
 }
 
-/// How the rows of one file are read: its form, its columns, its key. Whoever has it can read any of its rows
-/// ([`read_row`](super::read_row)). Cheap to clone.
+/// The format, columns and key of one file, with which [`read_row`](super::read_row) can read any of its rows. Cheap
+/// to clone.
 #[derive(Clone)]
-pub struct Header(pub(super) Arc<Known>);
+pub struct Header(pub(super) Arc<FileSettings>);
 
-pub(super) struct Known {
+pub(super) struct FileSettings {
     pub(super) format: RowFormat,
     pub(super) columns: Columns,
     pub(super) key: Option<String>,
     pub(super) organization: Option<OrganizationId>,
     pub(super) salt: Salt,
-    pub(super) longest: usize,
-    pub(super) documents: Option<PathBuf>,
+    pub(super) max_row_bytes: usize,
+    pub(super) documents_folder: Option<PathBuf>,
 }
 
 impl Header {
-    /// The form of the file.
+    /// Returns the format of the file.
     pub fn format(&self) -> RowFormat {
         self.0.format
     }
 
-    /// Reads the header of a file, and no row.
+    /// Reads the header of a file without reading its rows.
     ///
     /// # Errors
-    /// As for [`Rows::open`](super::Rows::open).
+    /// The same as for [`Rows::open`](super::Rows::open).
     pub async fn read(path: impl AsRef<Path>, options: RowOptions, salt: Salt) -> Result<Self, RowError> {
-        begin_file(path.as_ref(), options, salt).await.map(|(header, _)| header)
+        open_file(path.as_ref(), options, salt).await.map(|(header, _)| header)
     }
 }
 
 impl fmt::Debug for Header {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The key may be named after what it is not to say.
+        // The name of the key column is omitted because it may itself be sensitive.
         f.debug_struct("Header").field("format", &self.0.format).finish_non_exhaustive()
     }
 }
 
-/// Reads what stands before the rows.
-pub(super) fn begin(
+/// Checks that a reader yields text, and reads the header line if it is a CSV file.
+pub(super) fn open_rows(
     reader: Box<dyn Read + Send>,
     format: RowFormat,
     options: RowOptions,
     salt: Salt,
-) -> Result<(Header, Reader), RowError> {
-    let mut source = Source::new(reader);
-    begin_text(&mut source)?;
-    let RowOptions { key, organization, longest, documents, format: _ } = options;
-    let longest = longest.unwrap_or(LONGEST);
-    let known = Known { format, columns: Columns::default(), key, organization, salt, longest, documents };
-    Reader::begin(source, known)
+) -> Result<(Header, RowReader), RowError> {
+    let mut window = ByteWindow::new(reader);
+    check_signature(&mut window)?;
+    let RowOptions { key, organization, max_row_bytes, documents_folder, format: _ } = options;
+    let max_row_bytes = max_row_bytes.unwrap_or(DEFAULT_MAX_ROW_BYTES);
+    let columns = Columns::default();
+    let settings = FileSettings { format, columns, key, organization, salt, max_row_bytes, documents_folder };
+    RowReader::open(window, settings)
 }
 
-/// Goes past a byte order mark, and refuses what is no text of this kind.
-fn begin_text(source: &mut Source<Box<dyn Read + Send>>) -> Result<(), RowError> {
-    while source.bytes().len() < 4 && source.more()? {}
-    let refused = |what: &'static str, mend: &'static str| {
-        let problem = RowProblem::new(1, what).with_hint(mend);
+/// Skips a UTF-8 byte order mark, and rejects files whose first bytes identify a format that is not UTF-8 text.
+fn check_signature(window: &mut ByteWindow<Box<dyn Read + Send>>) -> Result<(), RowError> {
+    while window.bytes().len() < 4 && window.read_more()? {}
+    let reject = |message: &'static str, hint: &'static str| {
+        let problem = RowProblem::new(1, message).with_hint(hint);
         Err(RowError::Invalid(RowProblems::new(1, None, vec![problem])))
     };
-    match source.bytes() {
-        [0xef, 0xbb, 0xbf, ..] => source.skip(3),
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return refused("the file is UTF-16", "save it as UTF-8"),
+    match window.bytes() {
+        [0xef, 0xbb, 0xbf, ..] => window.skip(3),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return reject("the file is UTF-16", "save it as UTF-8"),
         [b'P', b'K', 3, 4, ..] => {
-            return refused("the file is an archive or a workbook", "save the table as CSV, in UTF-8");
+            return reject(
+                "the file is an archive or a spreadsheet workbook",
+                "export the table as CSV in UTF-8",
+            );
         }
-        [0x1f, 0x8b, ..] => return refused("the file is compressed", "unpack it"),
+        [0x1f, 0x8b, ..] => return reject("the file is compressed", "decompress it"),
         _ => {}
     }
     Ok(())

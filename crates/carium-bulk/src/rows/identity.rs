@@ -1,4 +1,4 @@
-//! What a row is recognised by, without saying whose it is.
+//! Salted hashes that identify rows and their contents without revealing either.
 
 use std::fmt;
 use std::fmt::Write as _;
@@ -8,29 +8,29 @@ use carium::onboarding::OnboardingRequest;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-/// What the hashes of a queue's rows are keyed with: 32 random bytes, made once for a queue and kept with it.
+/// The salt of a queue's row hashes: 32 random bytes, generated once per queue and stored with it.
 ///
-/// E-mail addresses and phone numbers are few enough to be tried out one by one, so hashes without it would say whose
-/// they are. Who has the salt can still try them.
+/// There are few enough email addresses and phone numbers to try them all, so unsalted hashes would reveal them.
+/// Anyone who has the salt can still test candidates against the hashes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Salt([u8; 32]);
 
 impl Salt {
-    /// The salt of these bytes, which come from a source of random that cannot be guessed.
+    /// Creates a salt from bytes of a cryptographically secure random source.
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// The bytes, to be kept with the queue.
+    /// Returns the bytes, to be stored with the queue.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// The HMAC-SHA-256 (RFC 2104) of these bytes, in the role of `what`.
-    fn hash(&self, what: &[u8], bytes: &[u8]) -> [u8; 32] {
+    /// Returns the HMAC-SHA-256 (RFC 2104) of `bytes`. `domain` separates hashes of different purposes.
+    fn hash(&self, domain: &[u8], bytes: &[u8]) -> [u8; 32] {
         let mac = Hmac::<Sha256>::new_from_slice(&self.0);
-        let mut mac = mac.expect("an HMAC takes a key of any length");
-        mac.update(what);
+        let mut mac = mac.expect("HMAC accepts a key of any length");
+        mac.update(domain);
         mac.update(bytes);
         mac.finalize().into_bytes().into()
     }
@@ -42,52 +42,50 @@ impl fmt::Debug for Salt {
     }
 }
 
-/// What a row is recognised by: a salted hash of its key, which is the column given for it, else the username. It does
-/// not hold the key.
+/// A salted hash of the key of a row, which is the value of the key column, or the username if no key column is set.
 ///
-/// A username counts in small letters, since e-mail addresses that differ in nothing else reach the same person.
+/// Usernames are compared in lower case, because email addresses that differ only in case reach the same person.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RowIdentity([u8; 32]);
 
 impl RowIdentity {
-    /// Of a username, or of a column that can be one.
+    /// Hashes a username, or the value of a key column that holds usernames.
     pub(super) fn of_username(salt: &Salt, username: &str) -> Self {
         Self::of_key(salt, &username.to_lowercase())
     }
 
-    /// Of what a column says.
+    /// Hashes the value of any other key column.
     pub(super) fn of_key(salt: &Salt, key: &str) -> Self {
         Self(salt.hash(b"key\0", key.as_bytes()))
     }
 
-    /// The hash.
+    /// Returns the hash.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 }
 
-/// What is wanted by a row, as a salted hash: that of a row under a known key that has changed is another one.
+/// A salted hash of the content of a row, which changes when the request of the row changes.
 ///
-/// It is over what the row comes to, so a row that says the same in another way has the same one: as CSV or as
-/// NDJSON, with its fields in another order, with a default written out.
+/// It covers the parsed request. Rows with the same request have the same digest, whether they are CSV or NDJSON, in
+/// any order of their fields, and with default values written or omitted.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RowDigest([u8; 32]);
 
 impl RowDigest {
     pub(super) fn of(salt: &Salt, request: &OnboardingRequest) -> Self {
-        // The fields in the order of their type.
-        let canonical =
-            serde_json::to_vec(request.attributes()).expect("a row has nothing but texts as names");
+        // The attributes serialize in the order of their declaration, so the JSON is canonical.
+        let canonical = serde_json::to_vec(request.attributes()).expect("all map keys of a row are strings");
         Self(salt.hash(b"content\0", &canonical))
     }
 
-    /// The hash.
+    /// Returns the hash.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 }
 
-/// As 64 hexadecimal digits.
+/// Implements `Display` and `Debug` as 64 hexadecimal digits.
 macro_rules! hexadecimal {
     ($($name:ident),*) => {
         $(

@@ -1,4 +1,4 @@
-//! From a line of NDJSON to a row.
+//! Parses a line of NDJSON into a row.
 
 use std::fmt;
 
@@ -10,73 +10,76 @@ use serde_json::Value;
 use serde_json::error::Category;
 
 use super::Row;
-use super::columns::PATIENT;
-use super::finish::{Handles, finish};
-use super::header::{Header, Known};
-use super::place::RowLocation;
+use super::check::{KeyFields, check_row};
+use super::columns::PATIENT_FIELDS;
+use super::header::{FileSettings, Header};
+use super::location::RowLocation;
 use super::problem::{RowProblem, RowProblems};
 
-/// The row that a line says, with all that is wrong with it.
-pub(super) fn row(header: &Header, bytes: &[u8], line: u64, offset: u64) -> Result<Row, RowProblems> {
-    let known = &*header.0;
-    let place = RowLocation { line, offset, length: bytes.len() as u64 };
-    let wrong = |problem| RowProblems::new(line, Some(place), vec![problem]);
+/// Parses a line, or returns all of its problems.
+pub(super) fn parse(header: &Header, bytes: &[u8], line: u64, offset: u64) -> Result<Row, RowProblems> {
+    let settings = &*header.0;
+    let location = RowLocation { line, offset, length: bytes.len() as u64 };
+    let invalid = |problem| RowProblems::new(line, Some(location), vec![problem]);
     let text = str::from_utf8(bytes).map_err(|error| {
-        let problem = RowProblem::new(line, "is not UTF-8").column_at(error.valid_up_to() as u64 + 1);
-        wrong(problem.with_hint("save the file as UTF-8"))
+        let problem = RowProblem::new(line, "is not UTF-8").at_column(error.valid_up_to() as u64 + 1);
+        invalid(problem.with_hint("save the file as UTF-8"))
     })?;
-    let shape = |what, column: usize| {
-        let problem = RowProblem::new(line, what).column_at(column as u64);
-        wrong(problem.with_hint("write each row as one JSON object, on a line of its own"))
+    let malformed = |message, column: usize| {
+        let problem = RowProblem::new(line, message).at_column(column as u64);
+        invalid(problem.with_hint("write each row as one JSON object on its own line"))
     };
-    let begins = text.len() - text.trim_start_matches([' ', '\t', '\r']).len();
-    if !text[begins..].starts_with('{') {
-        return Err(shape("is not a JSON object", begins + 1));
+    let start = text.len() - text.trim_start_matches([' ', '\t', '\r']).len();
+    if !text[start..].starts_with('{') {
+        return Err(malformed("is not a JSON object", start + 1));
     }
-    let mut reader = serde_json::Deserializer::from_str(text);
-    let mut handles = Handles::default();
-    let mut key = KeyFound::Missing;
-    let seed = Keyed { known, handles: &mut handles, key: &mut key };
-    let row = seed.deserialize(&mut reader).and_then(|row| reader.end().map(|()| row));
-    // The error's own words may quote what it found.
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let mut key_fields = KeyFields::default();
+    let mut key = KeyValue::Missing;
+    let seed = RowSeed { settings, key_fields: &mut key_fields, key: &mut key };
+    let row = seed.deserialize(&mut deserializer).and_then(|row| deserializer.end().map(|()| row));
+    // The message of the error is not used because it may contain values from the file.
     let row = row.map_err(|error| match error.classify() {
-        Category::Eof => shape("ends before the JSON object does", error.column()),
-        _ => shape("is not JSON from here on", error.column()),
+        Category::Eof => malformed("the JSON object is not complete", error.column()),
+        _ => malformed("is not valid JSON from here on", error.column()),
     })?;
     let mut problems = Vec::new();
     match key {
-        KeyFound::Missing => {}
-        KeyFound::Text(text) => handles.key = Some(text),
-        KeyFound::Wrong(what) => problems.push(located(line, known.key.as_deref()).what_is(what)),
+        KeyValue::Missing => {}
+        KeyValue::Text(text) => key_fields.key = Some(text),
+        KeyValue::Invalid(message) => {
+            problems.push(locate(line, settings.key.as_deref()).with_message(message));
+        }
     }
-    finish(known, place, &handles, &row, problems, |field| located(line, field))
+    check_row(settings, location, &key_fields, &row, problems, |field| locate(line, field))
 }
 
-/// A problem with nothing said yet.
-fn located(line: u64, field: Option<&str>) -> RowProblem {
+/// Creates a problem without a message at a schema field.
+fn locate(line: u64, field: Option<&str>) -> RowProblem {
     let problem = RowProblem::new(line, "");
     match field {
-        Some(field) => problem.of_field(field),
+        Some(field) => problem.with_field(field),
         None => problem,
     }
 }
 
-/// What a line has for the key.
-enum KeyFound {
+/// The value of the key field of a line.
+enum KeyValue {
     Missing,
     Text(String),
-    Wrong(&'static str),
+    /// Not a usable key, with the reason.
+    Invalid(&'static str),
 }
 
-/// Reads a row as it stands, but for the key, which is taken out where the schema does not know it, and the
-/// organization, which is put in where it was left out.
-struct Keyed<'a> {
-    known: &'a Known,
-    handles: &'a mut Handles,
-    key: &'a mut KeyFound,
+/// Deserializes a row. It removes the key field if it is not in the schema, and adds the organization of the options
+/// if the row has none.
+struct RowSeed<'a> {
+    settings: &'a FileSettings,
+    key_fields: &'a mut KeyFields,
+    key: &'a mut KeyValue,
 }
 
-impl<'de> DeserializeSeed<'de> for Keyed<'_> {
+impl<'de> DeserializeSeed<'de> for RowSeed<'_> {
     type Value = OnboardingRow;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<OnboardingRow, D::Error> {
@@ -84,7 +87,7 @@ impl<'de> DeserializeSeed<'de> for Keyed<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Keyed<'_> {
+impl<'de> Visitor<'de> for RowSeed<'_> {
     type Value = OnboardingRow;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -92,88 +95,88 @@ impl<'de> Visitor<'de> for Keyed<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<OnboardingRow, A::Error> {
-        let held = None;
-        let has_organization = self.known.organization.is_none();
-        let members = Members { rest: members, keyed: self, held, has_organization };
+        let has_organization = self.settings.organization.is_none();
+        let members = RowMembers { inner: members, seed: self, pending_value: None, has_organization };
         OnboardingRow::deserialize(MapAccessDeserializer::new(members))
     }
 }
 
-struct Members<'a, A> {
-    rest: A,
-    keyed: Keyed<'a>,
-    /// A value that was read already.
-    held: Option<Value>,
-    /// Whether one was given, or is not needed.
+/// The members of the row's object, with the key removed and the organization added.
+struct RowMembers<'a, A> {
+    inner: A,
+    seed: RowSeed<'a>,
+    /// The value of the current member, if it was already read.
+    pending_value: Option<Value>,
+    /// Whether the row has an organization, or the options have none to add.
     has_organization: bool,
 }
 
-impl<'de, A: MapAccess<'de>> Members<'_, A> {
-    /// The name of the next member that is handed on.
+impl<'de, A: MapAccess<'de>> RowMembers<'_, A> {
+    /// Returns the name of the next member that is passed to `OnboardingRow`.
     fn next_name(&mut self) -> Result<Option<String>, A::Error> {
-        while let Some(name) = self.rest.next_key::<String>()? {
-            let is_key = self.keyed.known.key.as_deref() == Some(name.as_str());
-            let is_of_schema =
-                PATIENT.contains(&name.as_str()) || ["documents", "appointment"].contains(&name.as_str());
+        while let Some(name) = self.inner.next_key::<String>()? {
+            let is_key = self.seed.settings.key.as_deref() == Some(name.as_str());
+            let is_in_schema = PATIENT_FIELDS.contains(&name.as_str())
+                || ["documents", "appointment"].contains(&name.as_str());
             if is_key {
-                let value = self.rest.next_value()?;
-                self.take_key(&value);
-                if !is_of_schema {
+                let value = self.inner.next_value()?;
+                self.record_key(&value);
+                if !is_in_schema {
                     continue;
                 }
-                self.held = Some(value);
+                self.pending_value = Some(value);
             }
             if ["username", "email", "mobile-phone", "organization-id"].contains(&name.as_str()) {
-                let value = match self.held.take() {
+                let value = match self.pending_value.take() {
                     Some(value) => value,
-                    None => self.rest.next_value()?,
+                    None => self.inner.next_value()?,
                 };
-                self.note(&name, &value);
-                self.held = Some(value);
+                self.record_field(&name, &value);
+                self.pending_value = Some(value);
             }
             return Ok(Some(name));
         }
-        Ok(self.organization())
+        Ok(self.add_organization())
     }
 
-    /// The key is a text, or a whole number, as which numbers of patients are often written.
-    fn take_key(&mut self, value: &Value) {
-        let found = match value {
-            Value::Null => KeyFound::Missing,
-            Value::String(text) => KeyFound::Text(text.clone()),
-            Value::Number(number) if !number.is_f64() => KeyFound::Text(number.to_string()),
-            _ => KeyFound::Wrong("is neither a text nor a whole number, and is the key"),
+    /// Records the key. It may be a string or an integer, because patient numbers are often written as integers.
+    fn record_key(&mut self, value: &Value) {
+        let key = match value {
+            Value::Null => KeyValue::Missing,
+            Value::String(text) => KeyValue::Text(text.clone()),
+            Value::Number(number) if !number.is_f64() => KeyValue::Text(number.to_string()),
+            _ => KeyValue::Invalid("is the key, but is neither a string nor an integer"),
         };
-        *self.keyed.key = match (&*self.keyed.key, found) {
-            (KeyFound::Missing, found) => found,
-            _ => KeyFound::Wrong("is given twice, and is the key"),
+        *self.seed.key = match (&*self.seed.key, key) {
+            (KeyValue::Missing, key) => key,
+            _ => KeyValue::Invalid("is the key, but occurs twice"),
         };
     }
 
-    fn note(&mut self, name: &str, value: &Value) {
-        let handles = &mut *self.keyed.handles;
+    fn record_field(&mut self, name: &str, value: &Value) {
+        let key_fields = &mut *self.seed.key_fields;
         let text = value.as_str().map(str::to_owned);
         match name {
-            "username" => handles.username = text,
-            "email" => handles.email = text,
-            "mobile-phone" => handles.mobile_phone = text,
+            "username" => key_fields.username = text,
+            "email" => key_fields.email = text,
+            "mobile-phone" => key_fields.mobile_phone = text,
             _ => self.has_organization |= !value.is_null(),
         }
     }
 
-    /// The organization of the rows that name none, as the last member.
-    fn organization(&mut self) -> Option<String> {
+    /// Adds the organization of the options as the last member, if the row has none.
+    fn add_organization(&mut self) -> Option<String> {
         if self.has_organization {
             return None;
         }
         self.has_organization = true;
-        let organization = self.keyed.known.organization?;
-        self.held = Some(Value::String(organization.to_string()));
+        let organization = self.seed.settings.organization?;
+        self.pending_value = Some(Value::String(organization.to_string()));
         Some("organization-id".to_owned())
     }
 }
 
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for Members<'_, A> {
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for RowMembers<'_, A> {
     type Error = A::Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
@@ -182,9 +185,9 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Members<'_, A> {
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
-        match self.held.take() {
+        match self.pending_value.take() {
             Some(value) => seed.deserialize(value).map_err(A::Error::custom),
-            None => self.rest.next_value_seed(seed),
+            None => self.inner.next_value_seed(seed),
         }
     }
 }

@@ -1,35 +1,35 @@
-//! What is wrong with a file of rows, and where. Nothing here quotes a value.
+//! Problems of rows and their locations. None of these types contains a value from the file.
 
 use std::borrow::Cow;
 use std::{fmt, io};
 
 use super::{RowIdentity, RowLocation};
 
-/// One thing that is wrong, where it is, and how to hint it. Holds no value of the file.
+/// A problem of a row, with its location and usually a hint. It never contains a value from the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowProblem {
     pub(super) line: u64,
     pub(super) column: Option<u64>,
     pub(super) column_name: Option<String>,
     pub(super) field: Option<String>,
-    pub(super) what: Cow<'static, str>,
+    pub(super) message: Cow<'static, str>,
     pub(super) hint: Option<&'static str>,
 }
 
 impl RowProblem {
-    pub(super) fn new(line: u64, what: impl Into<Cow<'static, str>>) -> Self {
-        Self { line, column: None, column_name: None, field: None, what: what.into(), hint: None }
+    pub(super) fn new(line: u64, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { line, column: None, column_name: None, field: None, message: message.into(), hint: None }
     }
 
-    pub(super) fn column_at(self, column: u64) -> Self {
+    pub(super) fn at_column(self, column: u64) -> Self {
         Self { column: Some(column), ..self }
     }
 
-    pub(super) fn named(self, name: impl Into<String>) -> Self {
+    pub(super) fn with_column_name(self, name: impl Into<String>) -> Self {
         Self { column_name: Some(name.into()), ..self }
     }
 
-    pub(super) fn of_field(self, field: impl Into<String>) -> Self {
+    pub(super) fn with_field(self, field: impl Into<String>) -> Self {
         Self { field: Some(field.into()), ..self }
     }
 
@@ -37,37 +37,37 @@ impl RowProblem {
         Self { hint: Some(hint), ..self }
     }
 
-    pub(super) fn what_is(self, what: &'static str) -> Self {
-        Self { what: what.into(), ..self }
+    pub(super) fn with_message(self, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { message: message.into(), ..self }
     }
 
-    /// The line of the file, counted from 1. Of a CSV field, the line on which it begins.
+    /// Returns the line of the file, counted from 1. For a CSV field, this is the line on which the field begins.
     pub fn line(&self) -> u64 {
         self.line
     }
 
-    /// Of CSV the number of the column, counted from 1. Of NDJSON the byte of the line, counted from 1, at which it is
-    /// not what it should be.
+    /// Returns the column. In CSV, this is the number of the column, counted from 1. In NDJSON, this is the position
+    /// of the invalid byte in the line, counted from 1.
     pub fn column(&self) -> Option<u64> {
         self.column
     }
 
-    /// Of CSV the name of the column, such as `document-1-class`.
+    /// Returns the name of the CSV column, such as `document-1-class`.
     pub fn column_name(&self) -> Option<&str> {
         self.column_name.as_deref()
     }
 
-    /// The path of the field in `specs/onboarding.schema.json`, such as `documents[0].class`.
+    /// Returns the path of the field in `specs/onboarding.schema.json`, such as `documents[0].class`.
     pub fn field(&self) -> Option<&str> {
         self.field.as_deref()
     }
 
-    /// What is wrong.
+    /// Returns the description of the problem.
     pub fn message(&self) -> &str {
-        &self.what
+        &self.message
     }
 
-    /// What to do about it, where [`what`](Self::message) does not say so itself.
+    /// Returns how to fix the problem, if [`message`](Self::message) does not say so itself.
     pub fn hint(&self) -> Option<&'static str> {
         self.hint
     }
@@ -85,56 +85,57 @@ impl fmt::Display for RowProblem {
         if let Some(field) = self.field.as_ref().filter(|field| Some(*field) != self.column_name.as_ref()) {
             write!(f, ", field `{field}`")?;
         }
-        write!(f, ": {}", self.what)?;
+        write!(f, ": {}", self.message)?;
         self.hint.map_or(Ok(()), |hint| write!(f, ": {hint}"))
     }
 }
 
-/// All that is wrong with one row, or with the first line of a file.
+/// All problems of one row, or of the header line of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowProblems {
     pub(super) line: u64,
-    pub(super) place: Option<RowLocation>,
+    pub(super) location: Option<RowLocation>,
     pub(super) key: Option<RowIdentity>,
     pub(super) problems: Vec<RowProblem>,
     pub(super) count: u64,
 }
 
-/// How many problems of a row are kept: one of a million separators would have as many.
-const KEPT: usize = 100;
+/// The maximum number of problems that are kept for a row. A row of a million separators would otherwise have a
+/// million problems.
+const MAX_PROBLEMS: usize = 100;
 
 impl RowProblems {
-    pub(super) fn new(line: u64, place: Option<RowLocation>, mut problems: Vec<RowProblem>) -> Self {
+    pub(super) fn new(line: u64, location: Option<RowLocation>, mut problems: Vec<RowProblem>) -> Self {
         let count = problems.len() as u64;
-        problems.truncate(KEPT);
-        Self { line, place, key: None, problems, count }
+        problems.truncate(MAX_PROBLEMS);
+        Self { line, location, key: None, problems, count }
     }
 
     pub(super) fn with_key(self, key: Option<RowIdentity>) -> Self {
         Self { key, ..self }
     }
 
-    /// The line on which the row begins, counted from 1.
+    /// Returns the line on which the row begins, counted from 1.
     pub fn line(&self) -> u64 {
         self.line
     }
 
-    /// Where the row lies. `None` where it has no end that can be told, and for the first line of a CSV file.
-    pub fn place(&self) -> Option<RowLocation> {
-        self.place
+    /// Returns the location of the row. `None` if the end of the row is not known, and for the header line of a file.
+    pub fn location(&self) -> Option<RowLocation> {
+        self.location
     }
 
-    /// What the row is recognised by, where that much of it can be read.
+    /// Returns the key of the row, if it can be read despite the problems.
     pub fn key(&self) -> Option<RowIdentity> {
         self.key
     }
 
-    /// The problems, in the order in which they stand: the first hundred.
+    /// Returns the problems in the order of the file: at most the first 100.
     pub fn problems(&self) -> &[RowProblem] {
         &self.problems
     }
 
-    /// How many problems there are.
+    /// Returns the total number of problems, including those that are not in [`problems`](Self::problems).
     pub fn count(&self) -> u64 {
         self.count
     }
@@ -143,25 +144,26 @@ impl RowProblems {
 impl fmt::Display for RowProblems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, problem) in self.problems.iter().enumerate() {
-            let between = if index == 0 { "" } else { "\n" };
-            write!(f, "{between}{problem}")?;
+            let separator = if index == 0 { "" } else { "\n" };
+            write!(f, "{separator}{problem}")?;
         }
         match self.count - self.problems.len() as u64 {
             0 => Ok(()),
-            more => write!(f, "\nline {}: {more} more", self.line),
+            1 => write!(f, "\nline {}: 1 more problem", self.line),
+            more => write!(f, "\nline {}: {more} more problems", self.line),
         }
     }
 }
 
 impl std::error::Error for RowProblems {}
 
-/// Why there is no row.
+/// The error of a row or of a file.
 pub enum RowError {
-    /// The row is wrong. Those after it are read, unless it has no end.
+    /// The row is invalid. The rows after it are still read, unless the end of this row is not known.
     Invalid(RowProblems),
-    /// The file could not be read. Nothing comes after it.
+    /// The file could not be read. No rows follow.
     Io(io::Error),
-    /// The file's name ends in none of `.csv`, `.ndjson` and `.jsonl`, and its format was not said.
+    /// The file name does not end in `.csv`, `.ndjson` or `.jsonl`, and no format was set.
     UnknownFormat,
 }
 
@@ -175,11 +177,11 @@ impl fmt::Display for RowError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Invalid(problems) => problems.fmt(f),
-            // What a reader of someone's own says in words may quote what it read.
-            Self::Io(error) => write!(f, "the file cannot be read: {}", error.kind()),
-            Self::UnknownFormat => {
-                f.write_str("the file's name ends in none of `.csv`, `.ndjson` and `.jsonl`: say its format")
-            }
+            // The message of an error from the caller's reader may contain data that it read.
+            Self::Io(error) => write!(f, "could not read the file: {}", error.kind()),
+            Self::UnknownFormat => f.write_str(
+                "unknown file format: the file name does not end in `.csv`, `.ndjson` or `.jsonl`; set the format",
+            ),
         }
     }
 }
@@ -187,7 +189,7 @@ impl fmt::Display for RowError {
 impl fmt::Debug for RowError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Invalid(problems) => f.debug_tuple("Wrong").field(problems).finish(),
+            Self::Invalid(problems) => f.debug_tuple("Invalid").field(problems).finish(),
             Self::Io(error) => f.debug_tuple("Io").field(&error.kind()).finish(),
             Self::UnknownFormat => f.write_str("UnknownFormat"),
         }

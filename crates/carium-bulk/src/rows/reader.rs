@@ -1,59 +1,63 @@
-//! From the bytes of a file to its rows, one after the other.
+//! Reads the rows of a file one at a time, in either format.
 
 use std::io::Read;
 use std::sync::Arc;
 
 use super::columns::Columns;
-use super::header::{Header, Known, RowFormat};
-use super::lines::{Line, Lines};
+use super::header::{FileSettings, Header, RowFormat};
+use super::lines::{Lines, NextLine};
 use super::problem::{RowError, RowProblem, RowProblems};
-use super::records::{Next, QuoteFault, Record, Records};
-use super::source::Source;
+use super::records::{NextRecord, QuoteFault, Record, Records};
+use super::window::ByteWindow;
 use super::{Row, csv, ndjson};
 
-type Bytes = Box<dyn Read + Send>;
+type BoxedReader = Box<dyn Read + Send>;
 
-/// Reads one row after the other, on the thread of who asks.
-pub(super) struct Reader {
+/// Reads one row at a time, on the caller's thread.
+pub(super) struct RowReader {
     header: Header,
-    form: Form,
+    input: Input,
     has_ended: bool,
 }
 
-enum Form {
-    Csv(Box<Records<Bytes>>),
-    Ndjson(Lines<Bytes>),
+/// The parser for the format of the file.
+enum Input {
+    Csv(Box<Records<BoxedReader>>),
+    Ndjson(Lines<BoxedReader>),
 }
 
-impl Reader {
-    /// Reads what stands before the rows.
-    pub(super) fn begin(source: Source<Bytes>, mut known: Known) -> Result<(Header, Self), RowError> {
-        let form = match known.format {
-            RowFormat::Ndjson => Form::Ndjson(Lines::new(source, known.longest)),
+impl RowReader {
+    /// Creates a reader at the beginning of a file, and reads the header line of a CSV file.
+    pub(super) fn open(
+        window: ByteWindow<BoxedReader>,
+        mut settings: FileSettings,
+    ) -> Result<(Header, Self), RowError> {
+        let input = match settings.format {
+            RowFormat::Ndjson => Input::Ndjson(Lines::new(window, settings.max_row_bytes)),
             RowFormat::Csv => {
-                let mut records = Records::new(source, known.longest);
-                known.columns = first_line(&mut records, &known)?;
-                Form::Csv(Box::new(records))
+                let mut records = Records::new(window, settings.max_row_bytes);
+                settings.columns = read_header_line(&mut records, &settings)?;
+                Input::Csv(Box::new(records))
             }
         };
-        let header = Header(Arc::new(known));
-        Ok((header.clone(), Self { header, form, has_ended: false }))
+        let header = Header(Arc::new(settings));
+        Ok((header.clone(), Self { header, input, has_ended: false }))
     }
 
-    /// Reads one row, which is all that the source has.
-    pub(super) fn of_one(header: Header, source: Source<Bytes>) -> Self {
-        let longest = header.0.longest;
-        let form = match header.0.format {
-            RowFormat::Csv => Form::Csv(Box::new(Records::new(source, longest))),
-            RowFormat::Ndjson => Form::Ndjson(Lines::new(source, longest)),
+    /// Creates a reader of bytes that begin with a row.
+    pub(super) fn without_header_line(header: Header, window: ByteWindow<BoxedReader>) -> Self {
+        let max_row_bytes = header.0.max_row_bytes;
+        let input = match header.0.format {
+            RowFormat::Csv => Input::Csv(Box::new(Records::new(window, max_row_bytes))),
+            RowFormat::Ndjson => Input::Ndjson(Lines::new(window, max_row_bytes)),
         };
-        Self { header, form, has_ended: false }
+        Self { header, input, has_ended: false }
     }
 
-    /// The next row. Nothing comes after a file that cannot be read.
+    /// Returns the next row. An I/O error ends the file.
     pub(super) fn next(&mut self) -> Option<Result<Row, RowError>> {
         while !self.has_ended {
-            let row = self.try_next();
+            let row = self.read_one();
             self.has_ended |= matches!(row, Err(RowError::Io(_)));
             if let Some(row) = row.transpose() {
                 return Some(row);
@@ -62,35 +66,37 @@ impl Reader {
         None
     }
 
-    /// The next row. `None`: there was none in what was read.
-    fn try_next(&mut self) -> Result<Option<Row>, RowError> {
-        match &mut self.form {
-            Form::Csv(records) => match records.next()? {
-                Next::Record(record) if record.is_blank() => Ok(None),
-                Next::Record(record) => csv::row(&self.header, &record).map(Some).map_err(RowError::Invalid),
-                Next::TooLong(line) => {
-                    // Where the quote that may be to blame was to close cannot be told.
-                    self.has_ended = true;
-                    let what = format!("the row is longer than {} bytes", self.header.0.longest);
-                    let mend = "close the quote that it may begin with; nothing after this line was read";
-                    Err(wrong(line, RowProblem::new(line, what).with_hint(mend)))
+    /// Reads one record or line. Returns `None` if it is blank, or at the end of the file.
+    fn read_one(&mut self) -> Result<Option<Row>, RowError> {
+        match &mut self.input {
+            Input::Csv(records) => match records.next()? {
+                NextRecord::Record(record) if record.is_blank() => Ok(None),
+                NextRecord::Record(record) => {
+                    csv::parse(&self.header, &record).map(Some).map_err(RowError::Invalid)
                 }
-                Next::End => {
+                NextRecord::TooLong(line) => {
+                    // An unclosed quote may be the cause, so the beginning of the next row is not known.
+                    self.has_ended = true;
+                    let message = format!("the row is longer than {} bytes", self.header.0.max_row_bytes);
+                    let hint = "check for a quote that is not closed; the rest of the file was not read";
+                    Err(invalid(line, RowProblem::new(line, message).with_hint(hint)))
+                }
+                NextRecord::EndOfFile => {
                     self.has_ended = true;
                     Ok(None)
                 }
             },
-            Form::Ndjson(lines) => match lines.next()? {
-                Line::Text { bytes, .. } if bytes.iter().all(u8::is_ascii_whitespace) => Ok(None),
-                Line::Text { bytes, line, offset } => {
-                    ndjson::row(&self.header, bytes, line, offset).map(Some).map_err(RowError::Invalid)
+            Input::Ndjson(lines) => match lines.next()? {
+                NextLine::Line { bytes, .. } if bytes.iter().all(u8::is_ascii_whitespace) => Ok(None),
+                NextLine::Line { bytes, line, offset } => {
+                    ndjson::parse(&self.header, bytes, line, offset).map(Some).map_err(RowError::Invalid)
                 }
-                Line::TooLong(line) => {
-                    let what = format!("the row is longer than {} bytes", self.header.0.longest);
-                    let mend = "write each row on a line of its own";
-                    Err(wrong(line, RowProblem::new(line, what).with_hint(mend)))
+                NextLine::TooLong(line) => {
+                    let message = format!("the row is longer than {} bytes", self.header.0.max_row_bytes);
+                    let hint = "write each row on its own line";
+                    Err(invalid(line, RowProblem::new(line, message).with_hint(hint)))
                 }
-                Line::End => {
+                NextLine::EndOfFile => {
                     self.has_ended = true;
                     Ok(None)
                 }
@@ -99,43 +105,47 @@ impl Reader {
     }
 }
 
-fn wrong(line: u64, problem: RowProblem) -> RowError {
+fn invalid(line: u64, problem: RowProblem) -> RowError {
     RowError::Invalid(RowProblems::new(line, None, vec![problem]))
 }
 
-/// The columns that the first line names.
-fn first_line(records: &mut Records<Bytes>, known: &Known) -> Result<Columns, RowError> {
+/// Reads the header line of a CSV file.
+fn read_header_line(
+    records: &mut Records<BoxedReader>,
+    settings: &FileSettings,
+) -> Result<Columns, RowError> {
     match records.next()? {
-        Next::Record(record) => {
-            if let Some(problem) = quotes(&record) {
-                return Err(wrong(record.line, problem));
+        NextRecord::Record(record) => {
+            if let Some(problem) = quote_problem(&record) {
+                return Err(invalid(record.line, problem));
             }
-            let columns = Columns::read(&record, known.key.as_deref(), known.organization.is_some());
+            let columns =
+                Columns::from_header_line(&record, settings.key.as_deref(), settings.organization.is_some());
             columns.map_err(|problems| RowError::Invalid(RowProblems::new(record.line, None, problems)))
         }
-        Next::TooLong(line) => {
-            let what = format!("the line of the columns' names is longer than {} bytes", known.longest);
-            let mend = "close the quote that it may begin with";
-            Err(wrong(line, RowProblem::new(line, what).with_hint(mend)))
+        NextRecord::TooLong(line) => {
+            let message = format!("the header line is longer than {} bytes", settings.max_row_bytes);
+            let hint = "check for a quote that is not closed";
+            Err(invalid(line, RowProblem::new(line, message).with_hint(hint)))
         }
-        Next::End => {
+        NextRecord::EndOfFile => {
             let problem = RowProblem::new(1, "the file is empty");
-            Err(wrong(1, problem.with_hint("begin it with a line of the columns' names")))
+            Err(invalid(1, problem.with_hint("start it with a header line of column names")))
         }
     }
 }
 
-/// What is wrong with the quotes of a record.
-pub(super) fn quotes(record: &Record<'_>) -> Option<RowProblem> {
-    let (at, what, mend) = match record.quote_fault()? {
-        QuoteFault::Open(at) => {
-            (at, "a quote is opened and never closed", "close it, or double it where it is part of the text")
+/// Checks the quotes of a record.
+pub(super) fn quote_problem(record: &Record<'_>) -> Option<RowProblem> {
+    let (at, message, hint) = match record.quote_fault()? {
+        QuoteFault::Unclosed(at) => {
+            (at, "a quote is opened but never closed", "close it, or double it if it is part of the text")
         }
-        QuoteFault::Closed(at) => (
+        QuoteFault::TextAfterClosing(at) => (
             at,
-            "something follows a closing quote",
-            "double each quote that is part of the text, and close each that opens a field",
+            "text follows a closing quote",
+            "double each quote that is part of the text, and close each quote that opens a field",
         ),
     };
-    Some(RowProblem::new(record.line_at(at), what).column_at(record.column_at(at)).with_hint(mend))
+    Some(RowProblem::new(record.line_at(at), message).at_column(record.column_at(at)).with_hint(hint))
 }

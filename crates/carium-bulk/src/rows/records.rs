@@ -1,84 +1,85 @@
-//! The records of a CSV file, each with the bytes that it lies in.
+//! The records of a CSV file, each with its position in the file.
 
 use std::io::{self, Read};
 
 use csv_core::ReadRecordResult;
 
-use super::source::{Source, lines};
+use super::window::{ByteWindow, count_lines};
 
-/// Reads records by RFC 4180: commas, double quotes, lines that end in any way.
+/// Reads records in the format of RFC 4180: comma separators, double quotes, and any of the usual line endings.
 ///
-/// `csv-core` is under the crate `csv`, which gives no hold on how much memory a record takes.
+/// It uses `csv-core` directly, because the `csv` crate on top of it cannot limit the memory that a record takes.
 pub(super) struct Records<R> {
-    source: Source<R>,
+    window: ByteWindow<R>,
     parser: csv_core::Reader,
-    /// The fields of the record, without their quotes, one after the other.
+    /// The fields of the record without their quotes, concatenated.
     text: Vec<u8>,
-    /// Where each ends.
+    /// The end of each field in `text`.
     ends: Vec<usize>,
-    /// How much of the window the last record was.
+    /// The number of bytes of the window that the last record took.
     used: usize,
-    longest: usize,
+    max_row_bytes: usize,
 }
 
-/// What comes next.
-pub(super) enum Next<'a> {
+/// The next record, or why there is none.
+pub(super) enum NextRecord<'a> {
     Record(Record<'a>),
-    /// A record that begins on this line is longer than a record may be.
+    /// The record that begins on this line exceeds the maximum length.
     TooLong(u64),
-    End,
+    EndOfFile,
 }
 
-/// A record: its bytes, and its fields.
+/// A record: its bytes and its fields.
 pub(super) struct Record<'a> {
     pub(super) line: u64,
     pub(super) offset: u64,
-    /// Without the line break at the end.
+    /// The record as it is in the file, without its final line break.
     pub(super) raw: &'a [u8],
     text: &'a [u8],
     ends: &'a [usize],
 }
 
-/// What quotes can be wrong in, and where in the record.
+/// A quoting error, with its byte position in the record.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum QuoteFault {
-    /// Opened here, and never closed.
-    Open(usize),
-    /// Closed before this byte, which neither ends the field nor is a second quote.
-    Closed(usize),
+    /// The quote at this position is never closed.
+    Unclosed(usize),
+    /// The byte at this position follows a closing quote, but neither ends the field nor doubles the quote.
+    TextAfterClosing(usize),
 }
 
 impl<R: Read> Records<R> {
-    pub(super) fn new(source: Source<R>, longest: usize) -> Self {
+    pub(super) fn new(window: ByteWindow<R>, max_row_bytes: usize) -> Self {
         Self {
-            source,
+            window,
             parser: csv_core::Reader::new(),
             text: vec![0; 1024],
             ends: vec![0; 64],
             used: 0,
-            longest,
+            max_row_bytes,
         }
     }
 
-    pub(super) fn next(&mut self) -> io::Result<Next<'_>> {
-        self.source.consume(self.used);
+    pub(super) fn next(&mut self) -> io::Result<NextRecord<'_>> {
+        self.window.consume(self.used);
         self.used = 0;
         if !self.skip_line_breaks()? {
-            return Ok(Next::End);
+            return Ok(NextRecord::EndOfFile);
         }
         self.parser.reset();
-        // It takes a byte order mark at its own beginning, which is not the file's. This is a blank line to it.
+        // After a reset, the parser skips a byte order mark at the start of its input, which here is not the start of
+        // the file. A blank line puts the parser past its start without producing a record.
         self.parser.read_record(b"\n", &mut self.text, &mut self.ends);
         let (mut used, mut text, mut ends) = (0, 0, 0);
         loop {
-            if used > self.longest {
-                return Ok(Next::TooLong(self.source.line()));
+            if used > self.max_row_bytes {
+                return Ok(NextRecord::TooLong(self.window.line()));
             }
-            // At the end of the file the window stays empty, and the parser takes that for the end.
-            if used == self.source.bytes().len() {
-                self.source.more()?;
+            // At the end of the file the input stays empty, which the parser takes as the end.
+            if used == self.window.bytes().len() {
+                self.window.read_more()?;
             }
-            let input = &self.source.bytes()[used..];
+            let input = &self.window.bytes()[used..];
             let (result, read, written, ended) =
                 self.parser.read_record(input, &mut self.text[text..], &mut self.ends[ends..]);
             (used, text, ends) = (used + read, text + written, ends + ended);
@@ -89,33 +90,33 @@ impl<R: Read> Records<R> {
                 ReadRecordResult::Record | ReadRecordResult::End => break,
             }
         }
-        if used > self.longest {
-            return Ok(Next::TooLong(self.source.line()));
+        if used > self.max_row_bytes {
+            return Ok(NextRecord::TooLong(self.window.line()));
         }
         self.used = used;
-        let raw = &self.source.bytes()[..used];
+        let raw = &self.window.bytes()[..used];
         let raw = raw.strip_suffix(b"\n").unwrap_or(raw);
         let raw = raw.strip_suffix(b"\r").unwrap_or(raw);
-        Ok(Next::Record(Record {
-            line: self.source.line(),
-            offset: self.source.offset(),
+        Ok(NextRecord::Record(Record {
+            line: self.window.line(),
+            offset: self.window.offset(),
             raw,
             text: &self.text[..text],
             ends: &self.ends[..ends],
         }))
     }
 
-    /// Whether anything comes after them.
+    /// Skips line breaks. Returns `false` at the end of the file.
     fn skip_line_breaks(&mut self) -> io::Result<bool> {
         loop {
-            let bytes = self.source.bytes();
+            let bytes = self.window.bytes();
             let breaks = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
             let is_all = breaks == bytes.len();
-            self.source.consume(breaks);
+            self.window.consume(breaks);
             if !is_all {
                 return Ok(true);
             }
-            if !self.source.more()? {
+            if !self.window.read_more()? {
                 return Ok(false);
             }
         }
@@ -123,12 +124,12 @@ impl<R: Read> Records<R> {
 }
 
 impl Record<'_> {
-    /// How many fields it has.
+    /// Returns the number of fields.
     pub(super) fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// A field, without its quotes.
+    /// Returns a field without its quotes.
     pub(super) fn field(&self, index: usize) -> Option<&[u8]> {
         let end = *self.ends.get(index)?;
         let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
@@ -139,23 +140,23 @@ impl Record<'_> {
         (0..self.len()).filter_map(|index| self.field(index))
     }
 
-    /// Whether it says nothing: tables are often saved with empty lines at their end.
+    /// Checks whether all fields are empty or white space. Spreadsheets often save empty rows at the end of a table.
     pub(super) fn is_blank(&self) -> bool {
         self.text.iter().all(u8::is_ascii_whitespace) && self.quote_fault().is_none()
     }
 
-    /// What is wrong with its quotes. The parser makes something of any.
+    /// Returns the first quoting error. `csv-core` accepts any quoting without an error.
     pub(super) fn quote_fault(&self) -> Option<QuoteFault> {
-        if self.raw.contains(&b'"') { scan(self.raw, |_| {}).err() } else { None }
+        if self.raw.contains(&b'"') { scan_fields(self.raw, |_| {}).err() } else { None }
     }
 
-    /// The line that a field begins on.
+    /// Returns the line on which a field begins.
     pub(super) fn line_of(&self, index: usize) -> u64 {
         if !self.raw.contains(&b'\n') && !self.raw.contains(&b'\r') {
             return self.line;
         }
         let (mut at, mut count) = (self.raw.len(), 0);
-        let _ = scan(self.raw, |start| {
+        let _ = scan_fields(self.raw, |start| {
             if count == index {
                 at = start;
             }
@@ -164,42 +165,44 @@ impl Record<'_> {
         self.line_at(at)
     }
 
-    /// The line that a byte of it is on.
+    /// Returns the line of a byte position in the record.
     pub(super) fn line_at(&self, at: usize) -> u64 {
-        lines(self.line, false, self.raw.get(..at).unwrap_or(self.raw)).0
+        count_lines(self.line, false, self.raw.get(..at).unwrap_or(self.raw)).0
     }
 
-    /// The number of the column that a byte of it is in, counted from 1.
+    /// Returns the column of a byte position in the record, counted from 1.
     pub(super) fn column_at(&self, at: usize) -> u64 {
         let mut column = 0;
-        let _ = scan(self.raw, |start| column += u64::from(start <= at));
+        let _ = scan_fields(self.raw, |start| column += u64::from(start <= at));
         column
     }
 }
 
-/// Goes through a record, and says where each field begins.
-fn scan(raw: &[u8], mut begins: impl FnMut(usize)) -> Result<(), QuoteFault> {
+/// Calls `on_field` with the start of each field of a record, and stops at the first quoting error.
+fn scan_fields(raw: &[u8], mut on_field: impl FnMut(usize)) -> Result<(), QuoteFault> {
     enum State {
         Start,
         Plain,
+        /// Inside quotes that were opened at this position.
         Quoted(usize),
-        /// Closed, or the first of two. With where it was opened.
+        /// After a quote that either closes the field or is the first of a doubled quote. The position is that of the
+        /// opening quote.
         Closed(usize),
     }
     let mut state = State::Start;
-    begins(0);
+    on_field(0);
     for (at, byte) in raw.iter().enumerate() {
         state = match (state, byte) {
             (State::Start | State::Plain | State::Closed(_), b',') => {
-                begins(at + 1);
+                on_field(at + 1);
                 State::Start
             }
             (State::Start, b'"') => State::Quoted(at),
             (State::Start | State::Plain, _) => State::Plain,
             (State::Quoted(open), b'"') => State::Closed(open),
             (State::Quoted(open), _) | (State::Closed(open), b'"') => State::Quoted(open),
-            (State::Closed(_), _) => return Err(QuoteFault::Closed(at)),
+            (State::Closed(_), _) => return Err(QuoteFault::TextAfterClosing(at)),
         };
     }
-    if let State::Quoted(open) = state { Err(QuoteFault::Open(open)) } else { Ok(()) }
+    if let State::Quoted(open) = state { Err(QuoteFault::Unclosed(open)) } else { Ok(()) }
 }

@@ -12,88 +12,94 @@ use futures_util::Stream;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::Row;
-use super::header::{Header, RowFormat, RowOptions, begin};
+use super::header::{Header, RowFormat, RowOptions, open_rows};
 use super::identity::Salt;
 use super::problem::RowError;
-use super::reader::Reader;
+use super::reader::RowReader;
 
-/// The rows of a file, one after the other: a stream of each, or of what is wrong with it.
+/// A stream of the rows of a file, in order. Each item is a valid row or the problems of an invalid one.
 ///
-/// The file is read and checked on tokio's threads for blocking work, a batch at a time and one batch ahead, so that
-/// no thread waits for who takes the rows, and memory does not grow with the file.
+/// The file is read and validated on tokio's blocking threads, in batches, one batch ahead of the consumer. No thread
+/// waits for the consumer, and memory use does not depend on the length of the file.
 pub struct Rows {
     header: Header,
     batch: vec::IntoIter<Result<Row, RowError>>,
-    ahead: Option<JoinHandle<Batch>>,
+    next_batch: Option<JoinHandle<Batch>>,
 }
 
 struct Batch {
-    /// `None`: there are no more.
-    reader: Option<Reader>,
+    /// `None` at the end of the file.
+    reader: Option<RowReader>,
     rows: Vec<Result<Row, RowError>>,
 }
 
-/// How many rows are read at a time.
-const ROWS: usize = 256;
-/// And how many bytes of them, about: a row may have a megabyte.
-const BYTES: u64 = 1024 * 1024;
+/// The maximum number of rows in a batch.
+const BATCH_ROWS: usize = 256;
+/// The approximate size of a batch in bytes. It limits the memory of a batch, because a single row may have a
+/// megabyte.
+const BATCH_BYTES: u64 = 1024 * 1024;
 
 impl Rows {
-    /// Opens a file, and reads what stands before its rows.
+    /// Opens a file, and reads its header line if it is a CSV file.
     ///
     /// # Errors
-    /// - [`RowError::Invalid`]: it is no text, or, of CSV, a column is unknown, missing or there twice: all of them.
-    /// - [`RowError::Io`]: it cannot be opened or read.
-    /// - [`RowError::UnknownFormat`].
+    /// - [`RowError::Invalid`]: the file is not a text file, or columns of a CSV file are unknown, missing or
+    ///   duplicated. All problems of the header line are reported together.
+    /// - [`RowError::Io`]: the file cannot be opened or read.
+    /// - [`RowError::UnknownFormat`]: the format is not set and does not follow from the file name.
     pub async fn open(path: impl AsRef<Path>, options: RowOptions, salt: Salt) -> Result<Self, RowError> {
-        begin_file(path.as_ref(), options, salt).await.map(Self::ready)
+        open_file(path.as_ref(), options, salt).await.map(Self::start)
     }
 
-    /// The rows that a reader gives, such as standard input. It may block.
+    /// Reads rows from a reader, such as standard input. The reader may block.
     ///
     /// # Errors
-    /// As for [`open`](Self::open).
+    /// The same as for [`open`](Self::open).
     pub async fn from_reader(
         reader: impl Read + Send + 'static,
         format: RowFormat,
         options: RowOptions,
         salt: Salt,
     ) -> Result<Self, RowError> {
-        let begin = move || begin(Box::new(reader), format, options, salt);
-        Ok(Self::ready(spawn_blocking(begin).await.map_err(cut_off)??))
+        let open = move || open_rows(Box::new(reader), format, options, salt);
+        Ok(Self::start(spawn_blocking(open).await.map_err(read_interrupted)??))
     }
 
-    fn ready((header, reader): (Header, Reader)) -> Self {
-        Self { header, batch: Vec::new().into_iter(), ahead: Some(spawn_blocking(|| Batch::read(reader))) }
+    fn start((header, reader): (Header, RowReader)) -> Self {
+        Self {
+            header,
+            batch: Vec::new().into_iter(),
+            next_batch: Some(spawn_blocking(|| Batch::read(reader))),
+        }
     }
 
-    /// How the rows are read.
+    /// Returns the header of the file, with which its rows can be read again.
     pub fn header(&self) -> &Header {
         &self.header
     }
 }
 
-/// Reads what stands before the rows of a file.
-pub(super) async fn begin_file(
+/// Opens a file on a blocking thread, and reads its header line if it is a CSV file.
+pub(super) async fn open_file(
     path: &Path,
     options: RowOptions,
     salt: Salt,
-) -> Result<(Header, Reader), RowError> {
+) -> Result<(Header, RowReader), RowError> {
     let path = path.to_owned();
     let format = options.format.or_else(|| RowFormat::from_path(&path)).ok_or(RowError::UnknownFormat)?;
-    let open = move || begin(Box::new(File::open(path)?), format, options, salt);
-    spawn_blocking(open).await.map_err(cut_off)?
+    let open = move || open_rows(Box::new(File::open(path)?), format, options, salt);
+    spawn_blocking(open).await.map_err(read_interrupted)?
 }
 
 impl Batch {
-    fn read(mut reader: Reader) -> Self {
-        let mut rows = Vec::with_capacity(ROWS);
+    fn read(mut reader: RowReader) -> Self {
+        let mut rows = Vec::with_capacity(BATCH_ROWS);
         let mut bytes = 0;
-        while rows.len() < ROWS && bytes < BYTES {
+        while rows.len() < BATCH_ROWS && bytes < BATCH_BYTES {
             let Some(row) = reader.next() else { return Self { reader: None, rows } };
             bytes += match &row {
-                Ok(row) => row.place.length,
-                Err(RowError::Invalid(problems)) => problems.place().map_or(0, |place| place.length),
+                Ok(row) => row.location.length,
+                Err(RowError::Invalid(problems)) => problems.location().map_or(0, |location| location.length),
                 Err(_) => 0,
             };
             rows.push(row);
@@ -110,15 +116,15 @@ impl Stream for Rows {
             if let Some(row) = self.batch.next() {
                 return Poll::Ready(Some(row));
             }
-            let Some(ahead) = &mut self.ahead else { return Poll::Ready(None) };
-            let read = ready!(Pin::new(ahead).poll(context));
-            self.ahead = None;
-            match read {
+            let Some(next_batch) = &mut self.next_batch else { return Poll::Ready(None) };
+            let batch = ready!(Pin::new(next_batch).poll(context));
+            self.next_batch = None;
+            match batch {
                 Ok(Batch { reader, rows }) => {
-                    self.ahead = reader.map(|reader| spawn_blocking(|| Batch::read(reader)));
+                    self.next_batch = reader.map(|reader| spawn_blocking(|| Batch::read(reader)));
                     self.batch = rows.into_iter();
                 }
-                Err(error) => return Poll::Ready(Some(Err(cut_off(error)))),
+                Err(error) => return Poll::Ready(Some(Err(read_interrupted(error)))),
             }
         }
     }
@@ -130,7 +136,7 @@ impl fmt::Debug for Rows {
     }
 }
 
-/// The runtime has ended, or someone's reader panicked.
-pub(super) fn cut_off(_: tokio::task::JoinError) -> RowError {
-    RowError::Io(io::Error::other("reading was cut off"))
+/// Converts the error of a blocking task that did not finish: the runtime shut down, or the caller's reader panicked.
+pub(super) fn read_interrupted(_: tokio::task::JoinError) -> RowError {
+    RowError::Io(io::Error::other("reading was interrupted"))
 }

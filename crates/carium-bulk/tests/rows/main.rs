@@ -1,12 +1,12 @@
-//! Files of rows: what is read of them, what is refused, and in which words.
+//! Tests of reading and validating files of rows.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod bounds;
+mod invalid;
 mod keys;
-mod places;
+mod locations;
 mod privacy;
-mod report;
 mod round_trip;
 mod support;
-mod wrong;
+mod validation;

@@ -1,8 +1,8 @@
-//! Canaries in every field, in every wrong way: none of them is in what is said or printed.
+//! Tests that no value of a file appears in problems or debug output, with canary values in every field.
 
 use carium_bulk::rows::{RowFormat, RowOptions, Salt};
 
-use crate::support::{ORGANIZATION, read, said, salt};
+use crate::support::{ORGANIZATION, problems, read, salt};
 
 const NAMES: [&str; 22] = [
     "first-name",
@@ -29,43 +29,43 @@ const NAMES: [&str; 22] = [
     "patient-number",
 ];
 
-/// Each way in which a value can be wrong, with a canary in it.
+/// Canary values that are invalid in different ways.
 const VALUES: [&str; 7] =
     ["canary", "Canary Bird", "canary@", "../canary\u{7}", "\"canary\"x", "\"canary", " canary;canary "];
 
-/// All that is said and printed of a file.
-fn everything(format: RowFormat, file: impl Into<Vec<u8>> + Clone) -> String {
+/// Returns the problems and the debug output of a file.
+fn all_output(format: RowFormat, file: impl Into<Vec<u8>> + Clone) -> String {
     let options = || RowOptions::new().key("patient-number");
     let read = read(format, file.clone(), options());
-    format!("{read:?} {read:#?} {}", said(format, file, options()))
+    format!("{read:?} {read:#?} {}", problems(format, file, options()))
 }
 
-fn assert_private(all: &str, file: &str) {
-    assert!(!all.to_lowercase().contains("canary"), "{all}\n{file}");
+fn assert_no_canary(output: &str, file: &str) {
+    assert!(!output.to_lowercase().contains("canary"), "{output}\n{file}");
 }
 
 #[test]
-fn of_a_table() {
+fn invalid_csv_is_not_quoted() {
     for value in VALUES {
         for at in 0..NAMES.len() {
-            let row = |index: usize| if index == at { value } else { "" };
-            let cells: Vec<_> = (0..NAMES.len()).map(row).collect();
-            let file = format!("{}\n{}\n", NAMES.join(","), cells.join(","));
-            let all = everything(RowFormat::Csv, file.clone());
-            assert!(all.contains("line 2"), "{all}");
-            assert_private(&all, &file);
+            let field = |index: usize| if index == at { value } else { "" };
+            let fields: Vec<_> = (0..NAMES.len()).map(field).collect();
+            let file = format!("{}\n{}\n", NAMES.join(","), fields.join(","));
+            let output = all_output(RowFormat::Csv, file.clone());
+            assert!(output.contains("line 2"), "{output}");
+            assert_no_canary(&output, &file);
         }
-        // A line of values in the place of the names, one of which may be a name.
-        for names in [format!("{value},{value}"), format!("email,{value},1980-07-04,{value}")] {
-            assert_private(&everything(RowFormat::Csv, names.clone()), &names);
+        // A line of values instead of the header line. One of the values is also a column name.
+        for file in [format!("{value},{value}"), format!("email,{value},1980-07-04,{value}")] {
+            assert_no_canary(&all_output(RowFormat::Csv, file.clone()), &file);
         }
         let short = format!("{}\n{value}\n{value},{value}\n", NAMES.join(","));
-        assert_private(&everything(RowFormat::Csv, short.clone()), &short);
+        assert_no_canary(&all_output(RowFormat::Csv, short.clone()), &short);
     }
 }
 
 #[test]
-fn of_lines() {
+fn invalid_ndjson_is_not_quoted() {
     let mut lines: Vec<String> = Vec::new();
     for value in ["\"canary\"", "[\"canary\"]", "{\"Canary Bird\":\"canary\"}", "[{\"path\":\"../canary\"}]"]
     {
@@ -79,21 +79,22 @@ fn of_lines() {
     }
     lines.push("canary".to_owned());
     for line in lines {
-        assert_private(&everything(RowFormat::Ndjson, line.clone()), &line);
+        assert_no_canary(&all_output(RowFormat::Ndjson, line.clone()), &line);
     }
 }
 
 #[test]
-fn of_good_rows() {
+fn valid_rows_are_redacted() {
     let row = format!(
         r#"{{"first-name":"canary","last-name":"canary","birth-date":"1811-02-03","gender":"pnta",
         "email":"canary@example.com","organization-id":"{ORGANIZATION}","patient-number":"canary",
         "documents":[{{"class":"x","name":"canary","path":"canary.pdf","description":"canary"}}]}}"#
     );
     let row = row.replace('\n', " ");
-    let all = everything(RowFormat::Ndjson, row.clone());
-    assert_private(&all, &row);
-    assert!(all.contains("[phi]") && !all.contains("1811-02-03") && !all.contains("Pnta"), "{all}");
+    let output = all_output(RowFormat::Ndjson, row.clone());
+    assert_no_canary(&output, &row);
+    assert!(output.contains("[phi]"), "{output}");
+    assert!(!output.contains("1811-02-03") && !output.contains("Pnta"), "{output}");
     let salts = format!("{:?} {:?}", salt(), Salt::new([99; 32]));
     assert_eq!(salts, "Salt([secret]) Salt([secret])");
 }

@@ -1,4 +1,4 @@
-//! What is wanted is read as it was written, in any form.
+//! Property tests: requests that are written as CSV or NDJSON are read back unchanged.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use proptest::option;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use crate::places::read_again;
+use crate::locations::check_locations;
 use crate::support::rows;
 
 fn document() -> impl Strategy<Value = Value> {
@@ -42,18 +42,18 @@ fn appointment() -> impl Strategy<Value = Value> {
     })
 }
 
-/// What can be wanted for a patient.
+/// Generates an onboarding request.
 pub(crate) fn request() -> impl Strategy<Value = OnboardingRequest> {
     (new_patient(), vec(document(), 0..3), option::of(appointment()), any::<bool>()).prop_map(
-        |(patient, documents, appointment, is_invited)| {
+        |(patient, documents, appointment, has_invitations)| {
             let mut row = serde_json::to_value(patient.attributes()).unwrap();
             let members = row.as_object_mut().unwrap();
             members.retain(|_, value| !value.is_null());
-            if is_invited {
-                let ways = [("email", "email"), ("mobile-phone", "sms")];
-                let ways = ways.iter().filter(|(contact, _)| members.contains_key(*contact));
-                let ways: Vec<Value> = ways.map(|(_, way)| (*way).into()).collect();
-                members.insert("invite".to_owned(), ways.into());
+            if has_invitations {
+                let channels = [("email", "email"), ("mobile-phone", "sms")];
+                let channels = channels.iter().filter(|(contact, _)| members.contains_key(*contact));
+                let channels: Vec<Value> = channels.map(|(_, channel)| (*channel).into()).collect();
+                members.insert("invite".to_owned(), channels.into());
             }
             members.insert("documents".to_owned(), documents.into());
             if let Some(appointment) = appointment {
@@ -64,29 +64,29 @@ pub(crate) fn request() -> impl Strategy<Value = OnboardingRequest> {
     )
 }
 
-/// How a file is written.
+/// Variations in how a file is written.
 #[derive(Clone, Copy, Debug)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a matter of its own")]
+#[allow(clippy::struct_excessive_bools, reason = "the variations are independent")]
 pub(crate) struct Style {
-    has_mark: bool,
-    has_returns: bool,
-    is_quoted: bool,
-    has_gaps: bool,
+    byte_order_mark: bool,
+    carriage_returns: bool,
+    always_quoted: bool,
+    blank_rows: bool,
 }
 
 pub(crate) fn style() -> impl Strategy<Value = Style> {
-    any::<[bool; 4]>().prop_map(|[has_mark, has_returns, is_quoted, has_gaps]| Style {
-        has_mark,
-        has_returns,
-        is_quoted,
-        has_gaps,
+    any::<[bool; 4]>().prop_map(|[byte_order_mark, carriage_returns, always_quoted, blank_rows]| Style {
+        byte_order_mark,
+        carriage_returns,
+        always_quoted,
+        blank_rows,
     })
 }
 
-/// A row as columns.
-fn flat(request: &OnboardingRequest) -> BTreeMap<String, String> {
+/// Converts a request to CSV fields by column name.
+fn csv_fields(request: &OnboardingRequest) -> BTreeMap<String, String> {
     let row = serde_json::to_value(request.attributes()).unwrap();
-    let mut cells = BTreeMap::new();
+    let mut fields = BTreeMap::new();
     let text = |value: &Value| match value {
         Value::String(text) => text.clone(),
         Value::Array(items) => items.iter().map(|item| item.as_str().unwrap()).collect::<Vec<_>>().join(";"),
@@ -94,14 +94,14 @@ fn flat(request: &OnboardingRequest) -> BTreeMap<String, String> {
     };
     let mut add = |prefix: &str, members: &Map<String, Value>| {
         for (name, value) in members {
-            cells.insert(format!("{prefix}{name}"), text(value));
+            fields.insert(format!("{prefix}{name}"), text(value));
         }
     };
     for (name, value) in row.as_object().unwrap() {
         match name.as_str() {
             "documents" => {
                 for (index, document) in value.as_array().unwrap().iter().enumerate() {
-                    // With a gap, which is no document.
+                    // Document numbers may have gaps.
                     add(&format!("document-{}-", 2 * index + 1), document.as_object().unwrap());
                 }
             }
@@ -109,12 +109,12 @@ fn flat(request: &OnboardingRequest) -> BTreeMap<String, String> {
             name => add("", &Map::from_iter([(name.to_owned(), value.clone())])),
         }
     }
-    cells
+    fields
 }
 
-/// The file of these rows as a table.
-pub(crate) fn table(requests: &[OnboardingRequest], style: Style) -> Vec<u8> {
-    let rows: Vec<_> = requests.iter().map(flat).collect();
+/// Writes requests as a CSV file.
+pub(crate) fn write_csv(requests: &[OnboardingRequest], style: Style) -> Vec<u8> {
+    let rows: Vec<_> = requests.iter().map(csv_fields).collect();
     let mut names: Vec<String> =
         ["first-name", "last-name", "birth-date", "gender", "organization-id", "email"]
             .map(str::to_owned)
@@ -127,43 +127,43 @@ pub(crate) fn table(requests: &[OnboardingRequest], style: Style) -> Vec<u8> {
             names.push(name.clone());
         }
     }
-    let is_whole = |name: &String| !name.starts_with("appointment-");
-    if !names.iter().all(is_whole) {
-        names.retain(is_whole);
+    let is_not_appointment = |name: &String| !name.starts_with("appointment-");
+    if !names.iter().all(is_not_appointment) {
+        names.retain(is_not_appointment);
         for row in &rows {
-            for name in row.keys().filter(|name| !is_whole(name)) {
+            for name in row.keys().filter(|name| !is_not_appointment(name)) {
                 if !names.contains(name) {
                     names.push(name.clone());
                 }
             }
         }
     }
-    let mut file = if style.has_mark { b"\xef\xbb\xbf".to_vec() } else { Vec::new() };
+    let mut file = if style.byte_order_mark { b"\xef\xbb\xbf".to_vec() } else { Vec::new() };
     let mut writer = WriterBuilder::new()
-        .quote_style(if style.is_quoted { QuoteStyle::Always } else { QuoteStyle::Necessary })
-        .terminator(if style.has_returns { Terminator::CRLF } else { Terminator::Any(b'\n') })
+        .quote_style(if style.always_quoted { QuoteStyle::Always } else { QuoteStyle::Necessary })
+        .terminator(if style.carriage_returns { Terminator::CRLF } else { Terminator::Any(b'\n') })
         .from_writer(&mut file);
     writer.write_record(&names).unwrap();
     for row in &rows {
         writer.write_record(names.iter().map(|name| row.get(name).map_or("", String::as_str))).unwrap();
-        if style.has_gaps {
+        if style.blank_rows {
             writer.write_record(names.iter().map(|_| "")).unwrap();
         }
     }
     drop(writer);
-    if style.has_gaps {
+    if style.blank_rows {
         file.extend_from_slice(b"\r\n\n");
     }
     file
 }
 
-/// The file of these rows as a line for each.
-pub(crate) fn lines(requests: &[OnboardingRequest], style: Style) -> Vec<u8> {
-    let mut file = if style.has_mark { b"\xef\xbb\xbf".to_vec() } else { Vec::new() };
+/// Writes requests as an NDJSON file.
+pub(crate) fn write_ndjson(requests: &[OnboardingRequest], style: Style) -> Vec<u8> {
+    let mut file = if style.byte_order_mark { b"\xef\xbb\xbf".to_vec() } else { Vec::new() };
     for request in requests {
         serde_json::to_writer(&mut file, request.attributes()).unwrap();
-        file.extend_from_slice(if style.has_returns { b"\r\n" } else { b"\n" });
-        file.extend_from_slice(if style.has_gaps { b"  \n" } else { b"" });
+        file.extend_from_slice(if style.carriage_returns { b"\r\n" } else { b"\n" });
+        file.extend_from_slice(if style.blank_rows { b"  \n" } else { b"" });
     }
     file
 }
@@ -172,22 +172,22 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(96) })]
 
     #[test]
-    fn what_was_written_is_read(requests in vec(request(), 1..6), style in style()) {
-        let of_table = rows(RowFormat::Csv, table(&requests, style), RowOptions::new());
-        let of_lines = rows(RowFormat::Ndjson, lines(&requests, style), RowOptions::new());
-        let read = |rows: &[carium_bulk::rows::Row]| -> Vec<_> {
+    fn reads_requests_as_written(requests in vec(request(), 1..6), style in style()) {
+        let csv_rows = rows(RowFormat::Csv, write_csv(&requests, style), RowOptions::new());
+        let ndjson_rows = rows(RowFormat::Ndjson, write_ndjson(&requests, style), RowOptions::new());
+        let requests_of = |rows: &[carium_bulk::rows::Row]| -> Vec<_> {
             rows.iter().map(|row| row.request.clone()).collect()
         };
-        prop_assert!(read(&of_table) == requests);
-        prop_assert!(read(&of_lines) == requests);
-        for (one, other) in of_table.iter().zip(&of_lines) {
+        prop_assert!(requests_of(&csv_rows) == requests);
+        prop_assert!(requests_of(&ndjson_rows) == requests);
+        for (one, other) in csv_rows.iter().zip(&ndjson_rows) {
             prop_assert_eq!((one.key, one.digest), (other.key, other.digest));
         }
     }
 
     #[test]
-    fn a_row_is_read_again_at_its_place(requests in vec(request(), 1..6), style in style()) {
-        read_again(RowFormat::Csv, &table(&requests, style));
-        read_again(RowFormat::Ndjson, &lines(&requests, style));
+    fn reads_rows_again_at_their_locations(requests in vec(request(), 1..6), style in style()) {
+        check_locations(RowFormat::Csv, &write_csv(&requests, style));
+        check_locations(RowFormat::Ndjson, &write_ndjson(&requests, style));
     }
 }

@@ -1,4 +1,4 @@
-//! Rows out of memory.
+//! Helpers to read files of rows from memory.
 
 use std::io::Cursor;
 
@@ -11,7 +11,7 @@ pub(crate) fn salt() -> Salt {
     Salt::new([7; 32])
 }
 
-pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 
@@ -23,29 +23,29 @@ pub(crate) async fn open(
     Rows::from_reader(Cursor::new(file.into()), format, options, salt()).await
 }
 
-/// Each row, or what is wrong with it.
+/// Reads the valid and invalid rows of a file.
 pub(crate) fn read(
     format: RowFormat,
     file: impl Into<Vec<u8>>,
     options: RowOptions,
 ) -> Result<Vec<Result<Row, RowError>>, RowError> {
-    wait(async { Ok(open(format, file, options).await?.collect().await) })
+    block_on(async { Ok(open(format, file, options).await?.collect().await) })
 }
 
-/// The rows of a file that has nothing wrong in it.
+/// Reads the rows of a valid file.
 pub(crate) fn rows(format: RowFormat, file: impl Into<Vec<u8>>, options: RowOptions) -> Vec<Row> {
     read(format, file, options).unwrap().into_iter().map(Result::unwrap).collect()
 }
 
-/// All that is said of a file.
-pub(crate) fn said(format: RowFormat, file: impl Into<Vec<u8>>, options: RowOptions) -> String {
-    match wait(async { Ok(open(format, file, options).await?.validate(1000).await) }) {
-        Ok(report) => lines(&report.unwrap()),
+/// Returns all problems of a file, one per line.
+pub(crate) fn problems(format: RowFormat, file: impl Into<Vec<u8>>, options: RowOptions) -> String {
+    match block_on(async { Ok(open(format, file, options).await?.validate(1000).await) }) {
+        Ok(report) => problem_lines(&report.unwrap()),
         Err(RowError::Invalid(problems)) => problems.to_string(),
         Err(error) => panic!("{error}"),
     }
 }
 
-pub(crate) fn lines(report: &ValidationReport) -> String {
+pub(crate) fn problem_lines(report: &ValidationReport) -> String {
     report.problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }

@@ -1,8 +1,8 @@
-//! What the tests of the queue share.
+//! Helpers that the tests of the queue share.
 
-#![allow(dead_code, reason = "each test uses some of it")]
+#![allow(dead_code, reason = "each test file uses only some of the helpers")]
 
-pub(crate) mod server;
+pub(crate) mod postgres;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -12,36 +12,35 @@ use carium_bulk::{EncryptionKey, OnboardingQueue, QueueLocation, RowCounts, Targ
 use carium_mock::FakeCarium;
 use tempfile::TempDir;
 
-use self::server::Server;
+use self::postgres::PostgresServer;
 
-/// A folder for a queue, its file of rows and their documents.
-pub(crate) struct RowLocation {
+/// A queue location with a temporary folder for the submitted file and the documents.
+pub(crate) struct QueueFixture {
     pub(crate) folder: TempDir,
-    /// Where the queue is.
     pub(crate) location: QueueLocation,
-    server: Option<Server>,
+    server: Option<PostgresServer>,
 }
 
-/// What the rows of a queue on a server are sealed with.
-pub(crate) const KEY: [u8; 32] = *b"a key of the tests and of no one";
+/// The key of queues on a server.
+pub(crate) const KEY: [u8; 32] = *b"a 32-byte key used only in tests";
 
-impl RowLocation {
-    /// With the queue in a file.
-    pub(crate) fn new() -> Self {
+impl QueueFixture {
+    /// Creates a fixture for a queue in a SQLite file.
+    pub(crate) fn sqlite() -> Self {
         let folder = TempDir::new().unwrap();
         let location = QueueLocation::File(folder.path().join("queue.db"));
         Self { folder, location, server: None }
     }
 
-    /// With the queue on a server of its own. `None`, and said so, where there is none to be had.
-    pub(crate) fn on_server() -> Option<Self> {
-        let server = Server::start()?;
+    /// Creates a fixture for a queue on a new PostgreSQL server. Prints a message and returns `None` if no server can
+    /// be started.
+    pub(crate) fn postgres() -> Option<Self> {
+        let server = PostgresServer::start()?;
         let location = QueueLocation::Server(server.url());
         Some(Self { folder: TempDir::new().unwrap(), location, server: Some(server) })
     }
 
-    /// The server.
-    pub(crate) fn server(&mut self) -> &mut Server {
+    pub(crate) fn server(&mut self) -> &mut PostgresServer {
         self.server.as_mut().unwrap()
     }
 
@@ -69,41 +68,41 @@ impl RowLocation {
     }
 }
 
-/// Works until nothing waits, and gives the books.
-pub(crate) async fn work(bulk: &OnboardingQueue, fake: &FakeCarium, place: &RowLocation) -> RowCounts {
+/// Runs a worker until all rows are settled, and returns the row counts.
+pub(crate) async fn work(queue: &OnboardingQueue, fake: &FakeCarium, fixture: &QueueFixture) -> RowCounts {
     let options = WorkOptions::new().stop_when_settled();
-    let folder = place.folder.path().to_owned();
+    let folder = fixture.folder.path().to_owned();
     let onboarding = |ledger| fake.client().onboarding(ledger).documents_folder(folder);
-    bulk.work(options, onboarding).await.unwrap().stopped().await.unwrap();
-    bulk.status().await.unwrap()
+    queue.work(options, onboarding).await.unwrap().stopped().await.unwrap();
+    queue.status().await.unwrap()
 }
 
-/// A row of the patient with this number: the patient alone.
-pub(crate) fn patient(fake: &FakeCarium, number: usize) -> String {
+/// Returns a row that only creates the patient with this number.
+pub(crate) fn patient_row(fake: &FakeCarium, number: usize) -> String {
     format!(
         r#"{{"first-name":"Zoë{number}","last-name":"O'Hara","birth-date":"1984-02-29","gender":"female","email":"zoe{number}@example.com","organization-id":"{}"}}"#,
         fake.organization()
     )
 }
 
-/// The same with everything that can be asked for. The document is `letter-{number}.txt`.
-pub(crate) fn whole_row(fake: &FakeCarium, number: usize) -> String {
-    let alone = patient(fake, number);
+/// Returns a row with an invitation, a document (`letter-{number}.txt`) and an appointment.
+pub(crate) fn full_row(fake: &FakeCarium, number: usize) -> String {
+    let patient = patient_row(fake, number);
     let rest = format!(
         r#""invite":["email"],"documents":[{{"path":"letter-{number}.txt","class":"Letters","name":"Letter {number}"}}],"appointment":{{"practitioner":"Dr. Ada","type":"Checkup","status":"Planned","start-time":"2031-01-04T09:00:00Z","end-time":"2031-01-04T09:30:00Z","add-video-channel":false}}"#
     );
-    format!("{},{rest}}}", alone.trim_end_matches('}'))
+    format!("{},{rest}}}", patient.trim_end_matches('}'))
 }
 
-/// What rows name.
-pub(crate) fn furnish(fake: &FakeCarium) {
+/// Adds the lookups that the rows refer to.
+pub(crate) fn add_lookups(fake: &FakeCarium) {
     fake.practitioner("Dr. Ada");
     fake.appointment_type("Checkup");
     fake.appointment_status("Planned");
     fake.document_class("Letters");
 }
 
-/// What the letter of a patient says.
+/// Returns the text of a patient's letter.
 pub(crate) fn letter(number: usize) -> String {
     format!("Letter to patient {number}. ").repeat(number % 7 + 1)
 }
@@ -115,7 +114,7 @@ pub(crate) fn write_letters(folder: &Path, numbers: impl IntoIterator<Item = usi
     }
 }
 
-/// One row a line.
+/// Joins rows to the text of an NDJSON file.
 pub(crate) fn lines(rows: impl IntoIterator<Item = String>) -> String {
     rows.into_iter().fold(String::new(), |mut text, row| {
         writeln!(text, "{row}").unwrap();

@@ -1,4 +1,4 @@
-//! A server of PostgreSQL in a temporary folder, of Debian's package.
+//! A PostgreSQL server in a temporary folder, from the Debian package.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -8,41 +8,41 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-/// A server. Stops when it is dropped.
-pub(crate) struct Server {
+/// A running server. It stops when it is dropped.
+pub(crate) struct PostgresServer {
     folder: TempDir,
     programs: PathBuf,
     port: u16,
 }
 
-/// The account that the server runs as where the tests run as root, as which it refuses to.
+/// The account under which the server runs if the tests run as root, because PostgreSQL refuses to run as root.
 const ACCOUNT: &str = "postgres";
 
-impl Server {
-    /// Starts one. `None`, and said so, where there is none to be had.
+impl PostgresServer {
+    /// Starts a server. Prints a message and returns `None` if that fails.
     pub(crate) fn start() -> Option<Self> {
         match Self::try_start() {
             Ok(server) => Some(server),
-            Err(why) => {
-                // Past the harness, which keeps what a test that passes prints.
-                let _ = writeln!(io::stderr(), "SKIPPED PostgreSQL: {why}");
+            Err(reason) => {
+                // The test harness does not capture direct writes to stderr, so the message is visible.
+                let _ = writeln!(io::stderr(), "SKIPPED PostgreSQL: {reason}");
                 None
             }
         }
     }
 
     fn try_start() -> Result<Self, String> {
-        let programs = if let Some(programs) = programs() {
+        let programs = if let Some(programs) = find_programs() {
             programs
         } else {
             install()?;
-            programs().ok_or("the package has no initdb")?
+            find_programs().ok_or("the postgresql package does not contain initdb")?
         };
         let folder = TempDir::new().map_err(|error| error.to_string())?;
         let port = TcpListener::bind(("127.0.0.1", 0)).and_then(|socket| socket.local_addr());
         let port = port.map_err(|error| error.to_string())?.port();
         if is_root() {
-            let path = folder.path().to_str().ok_or("a path that is no text")?;
+            let path = folder.path().to_str().ok_or("the temporary folder is not valid UTF-8")?;
             run(Command::new("chown").args([ACCOUNT, path]))?;
         }
         let server = Self { folder, programs, port };
@@ -67,17 +67,16 @@ impl Server {
             .arg(log))
     }
 
-    /// Stops it in the middle of whatever it is at, and starts it again.
+    /// Stops the server immediately, as in a crash, and starts it again.
     pub(crate) fn restart(&mut self) {
-        self.halt();
+        self.stop();
         self.launch().unwrap();
     }
 
-    fn halt(&self) {
+    fn stop(&self) {
         let _ = run(self.program("pg_ctl").args(["stop", "-m", "immediate", "-D"]).arg(self.data()));
     }
 
-    /// Its URL.
     pub(crate) fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
@@ -98,41 +97,41 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for PostgresServer {
     fn drop(&mut self) {
-        self.halt();
+        self.stop();
     }
 }
 
-/// Where Debian has the programs of the newest server.
-fn programs() -> Option<PathBuf> {
+/// Returns the folder of the newest installed server version, where Debian installs it.
+fn find_programs() -> Option<PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql").ok()?.filter_map(Result::ok);
-    let mut found: Vec<PathBuf> = versions
+    let mut folders: Vec<PathBuf> = versions
         .map(|version| version.path().join("bin"))
         .filter(|path| path.join("initdb").exists())
         .collect();
-    found.sort();
-    found.pop()
+    folders.sort();
+    folders.pop()
 }
 
-/// Installs the package, where that is allowed.
+/// Installs the package if the tests run as root.
 fn install() -> Result<(), String> {
     if !is_root() {
-        return Err("the package postgresql is not installed, and only root may install it".to_owned());
+        return Err("the package postgresql is not installed, and only root can install it".to_owned());
     }
     let install = ["install", "--yes", "--no-install-recommends", "postgresql"];
     run(Command::new("apt-get").args(install).env("DEBIAN_FRONTEND", "noninteractive"))
 }
 
 fn is_root() -> bool {
-    let own = fs::metadata("/proc/self");
-    own.is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
+    let metadata = fs::metadata("/proc/self");
+    metadata.is_ok_and(|metadata| std::os::unix::fs::MetadataExt::uid(&metadata) == 0)
 }
 
 fn run(command: &mut Command) -> Result<(), String> {
     let name = Path::new(command.get_program()).display().to_string();
-    // Not to a pipe: what it starts would hold it open.
+    // No pipes: the server that `pg_ctl` starts would inherit them and keep them open.
     let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let status = command.status().map_err(|error| format!("{name}: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("{name} ended with {status}")) }
+    if status.success() { Ok(()) } else { Err(format!("{name} failed: {status}")) }
 }

@@ -1,22 +1,22 @@
-//! Rows read again at their places.
+//! Tests of reading rows again at their locations.
 
 use carium_bulk::rows::{Header, RowError, RowFormat, RowLocation, RowOptions, Rows, read_row};
 use futures_util::StreamExt as _;
 
-use crate::support::{ORGANIZATION, salt, wait};
+use crate::support::{ORGANIZATION, block_on, salt};
 
-/// Reads all rows of a file, and each of them again.
-pub(crate) fn read_again(format: RowFormat, bytes: &[u8]) {
+/// Reads all rows of a file, and checks that each can be read again at its location.
+pub(crate) fn check_locations(format: RowFormat, bytes: &[u8]) {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), bytes).unwrap();
     let options = RowOptions::new().format(format);
-    wait(async {
+    block_on(async {
         let rows = Rows::open(file.path(), options.clone(), salt()).await.unwrap();
         let rows: Vec<_> = rows.map(Result::unwrap).collect().await;
-        // As another process would.
+        // The header is read again, as in another process.
         let header = Header::read(file.path(), options, salt()).await.unwrap();
         for row in rows {
-            assert!(read_row(file.path(), &header, row.place).await.unwrap() == row);
+            assert!(read_row(file.path(), &header, row.location).await.unwrap() == row);
         }
     });
 }
@@ -33,55 +33,56 @@ fn table() -> String {
 }
 
 #[test]
-fn a_place_says_the_line_and_exactly_the_bytes() {
+fn location_has_the_line_and_the_exact_bytes() {
     let file = table();
-    wait(async {
+    block_on(async {
         let reader = std::io::Cursor::new(file.clone());
         let rows = Rows::from_reader(reader, RowFormat::Csv, RowOptions::new(), salt()).await.unwrap();
         let rows: Vec<_> = rows.map(Result::unwrap).collect().await;
-        let bytes = |place: RowLocation| {
-            let start = usize::try_from(place.offset).unwrap();
-            &file[start..start + usize::try_from(place.length).unwrap()]
+        let bytes = |location: RowLocation| {
+            let start = usize::try_from(location.offset).unwrap();
+            &file[start..start + usize::try_from(location.length).unwrap()]
         };
-        assert_eq!(rows.iter().map(|row| row.place.line).collect::<Vec<_>>(), [3, 5]);
+        assert_eq!(rows.iter().map(|row| row.location.line).collect::<Vec<_>>(), [3, 5]);
         assert!(
-            bytes(rows[0].place).starts_with("Ann,") && bytes(rows[0].place).ends_with("\"\"quoted\"\"\"")
+            bytes(rows[0].location).starts_with("Ann,")
+                && bytes(rows[0].location).ends_with("\"\"quoted\"\"\"")
         );
-        assert!(bytes(rows[1].place).starts_with("Bob,") && bytes(rows[1].place).ends_with(",,,,,,,"));
+        assert!(bytes(rows[1].location).starts_with("Bob,") && bytes(rows[1].location).ends_with(",,,,,,,"));
         let description = rows[0].request.attributes().appointment.as_ref().unwrap().description.as_deref();
         assert_eq!(description, Some("two\r\nlines, \"quoted\""));
     });
-    read_again(RowFormat::Csv, file.as_bytes());
+    check_locations(RowFormat::Csv, file.as_bytes());
 }
 
 #[test]
-fn a_place_that_is_no_longer_one_is_refused() {
+fn rejects_locations_that_are_not_one_row() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), table()).unwrap();
     let options = RowOptions::new().format(RowFormat::Csv);
-    wait(async {
+    block_on(async {
         let rows = Rows::open(file.path(), options, salt()).await.unwrap();
         let header = rows.header().clone();
-        let place = rows.map(Result::unwrap).collect::<Vec<_>>().await[1].place;
-        let at = |place: RowLocation| read_row(file.path(), &header, place);
+        let location = rows.map(Result::unwrap).collect::<Vec<_>>().await[1].location;
+        let read = |location: RowLocation| read_row(file.path(), &header, location);
 
-        let two = RowLocation { offset: 0, length: place.offset + place.length, ..place };
-        for wrong in
-            [two, RowLocation { length: place.length - 1, ..place }, RowLocation { length: 0, ..place }]
-        {
-            let refused = at(wrong).await.unwrap_err();
-            assert!(matches!(refused, RowError::Invalid(_)), "{refused:?}");
+        let two_rows = RowLocation { offset: 0, length: location.offset + location.length, ..location };
+        let too_short = RowLocation { length: location.length - 1, ..location };
+        let empty = RowLocation { length: 0, ..location };
+        for invalid in [two_rows, too_short, empty] {
+            let error = read(invalid).await.unwrap_err();
+            assert!(matches!(error, RowError::Invalid(_)), "{error:?}");
         }
-        let beyond = at(RowLocation { length: place.length + 100, ..place }).await.unwrap_err();
-        assert!(matches!(beyond, RowError::Io(_)), "{beyond:?}");
-        let endless = at(RowLocation { length: u64::MAX, ..place }).await.unwrap_err();
-        assert!(matches!(endless, RowError::Invalid(_)), "{endless:?}");
+        let past_the_end = read(RowLocation { length: location.length + 100, ..location }).await.unwrap_err();
+        assert!(matches!(past_the_end, RowError::Io(_)), "{past_the_end:?}");
+        let too_long = read(RowLocation { length: u64::MAX, ..location }).await.unwrap_err();
+        assert!(matches!(too_long, RowError::Invalid(_)), "{too_long:?}");
     });
 }
 
-/// Longer than what is read at a time, in rows that lie across it.
+/// The file is longer than the read buffer, and rows cross its boundaries.
 #[test]
-fn places_hold_in_a_long_file() {
+fn locations_are_correct_in_a_long_file() {
     let mut file = String::from(
         "first-name,last-name,birth-date,gender,email,organization-id,document-1-class,document-1-name,\
          document-1-path,document-1-description\r\n",
@@ -99,14 +100,14 @@ fn places_hold_in_a_long_file() {
     }
     let stored = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(stored.path(), &file).unwrap();
-    wait(async {
+    block_on(async {
         let options = RowOptions::new().format(RowFormat::Csv);
         let rows = Rows::open(stored.path(), options, salt()).await.unwrap();
         let header = rows.header().clone();
         let rows: Vec<_> = rows.map(Result::unwrap).collect().await;
-        assert_eq!(rows.iter().map(|row| row.place.line).collect::<Vec<_>>(), lines);
+        assert_eq!(rows.iter().map(|row| row.location.line).collect::<Vec<_>>(), lines);
         for row in rows.iter().step_by(125) {
-            assert!(read_row(stored.path(), &header, row.place).await.unwrap() == *row);
+            assert!(read_row(stored.path(), &header, row.location).await.unwrap() == *row);
         }
     });
 }

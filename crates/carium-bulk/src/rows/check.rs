@@ -1,0 +1,131 @@
+//! Validates a parsed row and computes its key and digest, in the same way for both formats.
+
+use carium::onboarding::OnboardingRow;
+
+use super::Row;
+use super::header::FileSettings;
+use super::identity::{RowDigest, RowIdentity};
+use super::location::RowLocation;
+use super::problem::{RowProblem, RowProblems};
+
+/// The fields of a row that can identify it, as written in the file.
+#[derive(Default)]
+pub(super) struct KeyFields {
+    pub(super) key: Option<String>,
+    pub(super) username: Option<String>,
+    pub(super) email: Option<String>,
+    pub(super) mobile_phone: Option<String>,
+}
+
+impl KeyFields {
+    /// Returns the username that the patient would have.
+    fn effective_username(&self) -> Option<&str> {
+        self.username.as_deref().or(self.email.as_deref()).or(self.mobile_phone.as_deref())
+    }
+}
+
+/// Validates a row. `problems` are those that the parser found, and `locate` creates an empty problem at the position
+/// of a field.
+pub(super) fn check_row(
+    settings: &FileSettings,
+    location: RowLocation,
+    key_fields: &KeyFields,
+    row: &OnboardingRow,
+    mut problems: Vec<RowProblem>,
+    locate: impl Fn(Option<&str>) -> RowProblem,
+) -> Result<Row, RowProblems> {
+    let checked = match &settings.documents_folder {
+        Some(folder) => row.check_with_documents_in(folder),
+        None => row.check(),
+    };
+    if let Err(error) = &checked {
+        let parser_problems = problems.len();
+        for problem in error.problems() {
+            let located = locate(problem.field());
+            // The parser omits a field that it rejects, and `check` then reports the field as missing. That second
+            // problem is suppressed.
+            let is_same_column =
+                |other: &RowProblem| other.column.is_some() && other.column == located.column;
+            if !problems[..parser_problems].iter().any(is_same_column) {
+                let message = problem.message().unwrap_or("is invalid");
+                // Some messages already say how to fix the problem.
+                let includes_hint = message.contains([':', ';'])
+                    || ["is none of `", "is not one of `", "is neither `"]
+                        .iter()
+                        .any(|start| message.starts_with(start));
+                let hint = if includes_hint { None } else { problem.field().map(hint) };
+                problems.push(RowProblem { hint, ..located.with_message(message) });
+            }
+        }
+    }
+    let key = match (&settings.key, &checked) {
+        (None, Ok(request)) => Some(RowIdentity::of_username(&settings.salt, request.username())),
+        (None, Err(_)) => {
+            key_fields.effective_username().map(|name| RowIdentity::of_username(&settings.salt, name))
+        }
+        (Some(name), _) => match hash_key(settings, name, key_fields.key.as_deref()) {
+            Ok(key) => Some(key),
+            Err(message) => {
+                let is_about_key = |problem: &RowProblem| {
+                    problem.column_name.as_deref() == Some(name) || problem.field.as_deref() == Some(name)
+                };
+                if !problems.iter().any(is_about_key) {
+                    problems.push(locate(Some(name)).with_message(message));
+                }
+                None
+            }
+        },
+    };
+    match (checked, key) {
+        (Ok(request), Some(key)) if problems.is_empty() => {
+            Ok(Row { location, key, digest: RowDigest::of(&settings.salt, &request), request })
+        }
+        _ => {
+            problems.sort_by_key(|problem| (problem.line, problem.column.is_none(), problem.column));
+            Err(RowProblems::new(location.line, Some(location), problems).with_key(key))
+        }
+    }
+}
+
+/// Hashes the value of the key column, or returns why it is not a valid key.
+fn hash_key(settings: &FileSettings, name: &str, key: Option<&str>) -> Result<RowIdentity, &'static str> {
+    let salt = &settings.salt;
+    match key {
+        None => Err("is the key, but is missing: every row needs a key"),
+        Some(key) if key.trim().is_empty() => Err("is the key, but is blank: every row needs a key"),
+        Some(key) if key.trim() != key => {
+            Err("is the key, but begins or ends with a space: remove the space")
+        }
+        // These columns are hashed as usernames, so that a row has the same key whether or not the key column is set.
+        Some(key) if matches!(name, "email" | "username") => Ok(RowIdentity::of_username(salt, key)),
+        Some(key) => Ok(RowIdentity::of_key(salt, key)),
+    }
+}
+
+/// Returns a hint for a field, for messages that do not include one.
+fn hint(field: &str) -> &'static str {
+    let name = field.rsplit('.').next().unwrap_or(field);
+    let name = name.split('[').next().unwrap_or(name);
+    match name {
+        "birth-date" => "write a past date such as 1980-07-04",
+        "gender" => "write `male`, `female`, `pnta`, `other` or `unknown`",
+        "email" => "write an address such as ann@example.com",
+        "mobile-phone" => "write a number such as +15551234567",
+        "locale" => "write `en_US` or `es_US`, or omit it",
+        "individual-group-ids" | "organization-id" => "write a UUID",
+        "username" => "omit it, or write one of the two",
+        "invite" => "write `email` or `sms`, each at most once",
+        "start-time" | "end-time" => {
+            "write a time such as 2027-01-04T09:00:00Z, with the end after the start"
+        }
+        "add-video-channel" => "write `true` or `false`",
+        "first-name" | "last-name" => "write the name on one line",
+        "name" => "write the name of the document on one line",
+        "guest-url" | "host-url" => "omit it, or write a URL that begins with https://",
+        "path" => "write the path of a file in the documents folder, relative to that folder",
+        "class" | "practitioner" | "type" | "status" => "write an ID, or a name that the organization lists",
+        "description" | "patient-instruction" | "location" => "write text, or omit it",
+        "documents" | "appointment" => "write it as in the schema, or omit it",
+        _ => "remove it",
+    }
+}

@@ -1,0 +1,113 @@
+//! A sliding window over the bytes of a file, which tracks the position in the file.
+
+use std::io::{ErrorKind, Read, Result};
+
+/// The initial size of the buffer, in bytes.
+const BLOCK_SIZE: usize = 64 * 1024;
+
+/// A window over the bytes of a reader: those that were read and not yet consumed.
+pub(super) struct ByteWindow<R> {
+    reader: R,
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// The offset in the file at which the window begins.
+    offset: u64,
+    line: u64,
+    /// Whether the byte before the window is a carriage return. A line feed after it belongs to the same line break.
+    after_carriage_return: bool,
+    at_end_of_file: bool,
+}
+
+impl<R: Read> ByteWindow<R> {
+    pub(super) fn new(reader: R) -> Self {
+        Self {
+            reader,
+            buffer: vec![0; BLOCK_SIZE],
+            start: 0,
+            end: 0,
+            offset: 0,
+            line: 1,
+            after_carriage_return: false,
+            at_end_of_file: false,
+        }
+    }
+
+    /// Sets the position in the file at which the reader begins, if it reads only a part of the file.
+    pub(super) fn set_position(&mut self, line: u64, offset: u64) {
+        (self.line, self.offset) = (line, offset);
+    }
+
+    /// Returns the offset in the file at which the window begins.
+    pub(super) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Returns the line on which the window begins, counted from 1.
+    pub(super) fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// Returns the bytes in the window.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
+    }
+
+    /// Reads more bytes into the window. Returns `false` at the end of the file. Callers must limit how far the
+    /// window grows.
+    pub(super) fn read_more(&mut self) -> Result<bool> {
+        if self.at_end_of_file {
+            return Ok(false);
+        }
+        if self.end == self.buffer.len() {
+            if self.start > 0 {
+                self.buffer.copy_within(self.start..self.end, 0);
+                (self.start, self.end) = (0, self.end - self.start);
+            }
+            if self.buffer.len() - self.end < BLOCK_SIZE / 2 {
+                self.buffer.resize(self.buffer.len() * 2, 0);
+            }
+        }
+        loop {
+            match self.reader.read(&mut self.buffer[self.end..]) {
+                Ok(0) => self.at_end_of_file = true,
+                Ok(read) => self.end += read,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            }
+            return Ok(!self.at_end_of_file);
+        }
+    }
+
+    /// Removes bytes from the beginning of the window, and counts the lines in them.
+    pub(super) fn consume(&mut self, length: usize) {
+        let (line, after_carriage_return) =
+            count_lines(self.line, self.after_carriage_return, &self.bytes()[..length]);
+        (self.line, self.after_carriage_return) = (line, after_carriage_return);
+        self.offset += length as u64;
+        self.start += length;
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+        }
+    }
+
+    /// Removes bytes at the beginning of the file that are not text, such as a byte order mark.
+    pub(super) fn skip(&mut self, length: usize) {
+        self.offset += length as u64;
+        self.start += length;
+    }
+}
+
+/// Counts the line breaks in `bytes`, which begin on `line`. Returns the line after the bytes, and whether the last
+/// byte is a carriage return.
+pub(super) fn count_lines(mut line: u64, mut after_carriage_return: bool, bytes: &[u8]) -> (u64, bool) {
+    for byte in bytes {
+        match byte {
+            b'\r' => line += 1,
+            b'\n' if !after_carriage_return => line += 1,
+            _ => {}
+        }
+        after_carriage_return = *byte == b'\r';
+    }
+    (line, after_carriage_return)
+}

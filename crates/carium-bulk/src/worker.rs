@@ -1,0 +1,275 @@
+//! Workers, which process the rows of a queue. Any number of processes can run one; each sends heartbeats.
+
+mod heartbeat;
+mod progress;
+mod row;
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use carium::onboarding::{Ledger, Onboarding};
+use carium::{Error, ErrorKind};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+pub use self::progress::WorkProgress;
+
+use self::heartbeat::{HEARTBEAT_INTERVAL, Heartbeat};
+use self::progress::ProgressMonitor;
+use self::row::{ParkedLimit, RowProcessor, RowsInProgress};
+use crate::OnboardingQueue;
+use crate::engine::EngineRun;
+use crate::files::SourceFiles;
+use crate::ledger::DatabaseLedger;
+use crate::limits::CallLimiter;
+
+/// Options of a worker.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct WorkOptions {
+    max_concurrent_rows: NonZeroUsize,
+    max_attempts: u32,
+    stop_when_settled: bool,
+    max_parked: Option<u64>,
+}
+
+/// The upper bound of [`WorkOptions::max_concurrent_rows`].
+const MAX_CONCURRENT_ROWS: usize = 1000;
+
+impl Default for WorkOptions {
+    fn default() -> Self {
+        Self {
+            max_concurrent_rows: NonZeroUsize::MIN.saturating_add(15),
+            max_attempts: 10,
+            stop_when_settled: false,
+            max_parked: None,
+        }
+    }
+}
+
+impl WorkOptions {
+    /// Creates the default options: 16 concurrent rows, 10 attempts per row, and no automatic stop.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the maximum number of rows that this worker processes at a time: 1 to 1,000. Defaults to 16.
+    pub fn max_concurrent_rows(mut self, rows: usize) -> Self {
+        self.max_concurrent_rows =
+            NonZeroUsize::new(rows.min(MAX_CONCURRENT_ROWS)).unwrap_or(NonZeroUsize::MIN);
+        self
+    }
+
+    /// Sets the maximum number of attempts for a row that fails with a retryable error, before the row is parked.
+    /// Defaults to 10. Attempts that end with status 429 (rate limited) do not count.
+    pub fn max_attempts(mut self, attempts: u32) -> Self {
+        self.max_attempts = attempts.max(1);
+        self
+    }
+
+    /// Stops the worker after it has parked this number of rows. Rows in progress are finished, so it may park a few
+    /// more.
+    pub fn max_parked(mut self, rows: u64) -> Self {
+        self.max_parked = Some(rows);
+        self
+    }
+
+    /// Stops the worker when all rows of the queue are settled, that is completed or parked.
+    pub fn stop_when_settled(mut self) -> Self {
+        self.stop_when_settled = true;
+        self
+    }
+}
+
+/// A running worker. Dropping it stops the worker immediately, as [`StopHandle::stop_now`] does.
+#[must_use]
+pub struct WorkerHandle {
+    stop: StopHandle,
+    progress: watch::Receiver<WorkProgress>,
+    run: JoinHandle<Result<(), Error>>,
+}
+
+/// Stops a running worker from anywhere in the program. Cheap to clone.
+#[derive(Clone)]
+pub struct StopHandle(Arc<watch::Sender<Phase>>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Running,
+    /// Rows in progress are finished, and no new ones are started.
+    Stopping,
+    Stopped,
+}
+
+impl StopHandle {
+    /// Stops the worker gracefully: it starts no more rows, and finishes those in progress.
+    pub fn stop(&self) {
+        self.0.send_if_modified(|phase| {
+            let is_running = *phase == Phase::Running;
+            if is_running {
+                *phase = Phase::Stopping;
+            }
+            is_running
+        });
+    }
+
+    /// Stops the worker immediately and cancels the rows in progress, for example on a second Ctrl-C. As if the
+    /// process were killed, each call in flight leaves an intent in the ledger, and its outcome is unknown.
+    pub fn stop_now(&self) {
+        self.0.send_replace(Phase::Stopped);
+    }
+
+    async fn reached(&self, phase: Phase) {
+        // `wait_for` fails only if the sender is dropped, and `self` holds the sender.
+        let _ = self.0.subscribe().wait_for(|current| *current >= phase).await;
+    }
+}
+
+impl fmt::Debug for StopHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("StopHandle").field(&*self.0.borrow()).finish()
+    }
+}
+
+impl WorkerHandle {
+    /// Returns a handle that stops the worker.
+    pub fn stop(&self) -> StopHandle {
+        self.stop.clone()
+    }
+
+    /// Returns a receiver of the queue's progress, for a progress bar or for metrics. It is updated while the worker
+    /// runs.
+    pub fn progress(&self) -> watch::Receiver<WorkProgress> {
+        self.progress.clone()
+    }
+
+    /// Waits until the worker has stopped.
+    ///
+    /// # Errors
+    /// - [`Unavailable`](ErrorKind::Unavailable): the queue engine failed.
+    /// - [`Canceled`](ErrorKind::Canceled): the task of the worker was canceled or panicked.
+    pub async fn stopped(mut self) -> Result<(), Error> {
+        let run = (&mut self.run).await;
+        run.unwrap_or_else(|_| Err(Error::new(ErrorKind::Canceled, "the task of the worker did not finish")))
+    }
+}
+
+impl Drop for WorkerHandle {
+    fn drop(&mut self) {
+        self.stop.stop_now();
+    }
+}
+
+impl fmt::Debug for WorkerHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WorkerHandle").field("stop", &self.stop).finish_non_exhaustive()
+    }
+}
+
+impl OnboardingQueue {
+    /// Starts a worker in this process. Any number of processes can run workers on the same queue; with a queue on a
+    /// server, they can run on any number of machines.
+    ///
+    /// `onboarding` creates the [`Onboarding`] that processes the rows, with the queue's ledger:
+    /// `|ledger| carium.onboarding(ledger).documents_folder("scans/")`.
+    ///
+    /// # Errors
+    /// - [`Unavailable`](ErrorKind::Unavailable): the database or the queue engine cannot be used.
+    /// - [`Conflict`](ErrorKind::Conflict): the queue was opened read-only.
+    pub async fn work(
+        &self,
+        options: WorkOptions,
+        onboarding: impl FnOnce(Arc<dyn Ledger>) -> Onboarding + Send,
+    ) -> Result<WorkerHandle, Error> {
+        self.check_not_read_only()?;
+        let queue = Arc::clone(&self.0);
+        let limiter = CallLimiter::new(queue.database.clone());
+        let ledger = DatabaseLedger::new(queue.database.clone(), queue.writer.clone());
+        let ledger = Arc::new(ledger.with_limiter(limiter.clone()));
+        let onboarding = onboarding(Arc::<DatabaseLedger>::clone(&ledger));
+        let in_progress = RowsInProgress::default();
+        let heartbeat = Heartbeat::new(Arc::clone(&queue), limiter, in_progress.clone());
+        // The first heartbeat registers the worker, which must happen before rows are assigned to it. It also
+        // reclaims the rows of stale workers.
+        heartbeat.send().await?;
+        let stop = StopHandle(Arc::new(watch::Sender::new(Phase::Running)));
+        let files = SourceFiles::new(queue.database.clone(), queue.salt.clone());
+        let processor = RowProcessor {
+            queue: Arc::clone(&queue),
+            onboarding,
+            ledger,
+            files,
+            in_progress,
+            max_attempts: options.max_attempts.into(),
+            parked_limit: ParkedLimit::new(options.max_parked, stop.clone()),
+        };
+        let max_concurrent_rows = options.max_concurrent_rows.get();
+        let engine_run =
+            queue.engine.start(heartbeat.worker_id(), max_concurrent_rows, Arc::new(processor))?;
+        let (progress_sender, progress) = watch::channel(WorkProgress::default());
+        let run = run(
+            self.clone(),
+            heartbeat,
+            engine_run,
+            progress_sender,
+            stop.clone(),
+            options.stop_when_settled,
+        );
+        Ok(WorkerHandle { stop, progress, run: tokio::spawn(run) })
+    }
+}
+
+/// Runs a worker until it is stopped.
+async fn run(
+    queue: OnboardingQueue,
+    heartbeat: Heartbeat,
+    mut engine_run: Box<dyn EngineRun>,
+    progress: watch::Sender<WorkProgress>,
+    stop: StopHandle,
+    stop_when_settled: bool,
+) -> Result<(), Error> {
+    let send_heartbeats = async {
+        loop {
+            tokio::time::sleep(HEARTBEAT_INTERVAL).await;
+            if let Err(error) = heartbeat.send().await {
+                tracing::warn!(%error, "could not send the heartbeat of the worker");
+            }
+        }
+    };
+    let monitor_progress = async {
+        let mut monitor = ProgressMonitor::new(&queue);
+        loop {
+            match monitor.measure().await {
+                Ok(current) => {
+                    let is_settled = current.counts.pending + current.counts.running == 0;
+                    progress.send_replace(current);
+                    if stop_when_settled && is_settled {
+                        stop.stop();
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "could not count the rows of the queue"),
+            }
+            monitor.pause().await;
+        }
+    };
+    let wait_for_stop = async {
+        stop.reached(Phase::Stopping).await;
+        engine_run.stop();
+        tokio::select! {
+            result = engine_run.stopped() => return result,
+            () = stop.reached(Phase::Stopped) => {}
+        }
+        engine_run.stop_now();
+        engine_run.stopped().await
+    };
+    let result = tokio::select! {
+        result = wait_for_stop => result,
+        () = async { tokio::join!(send_heartbeats, monitor_progress); } => Ok(()),
+    };
+    heartbeat.unregister().await;
+    if let Ok(current) = ProgressMonitor::new(&queue).measure().await {
+        progress.send_replace(current);
+    }
+    result
+}
