@@ -79,7 +79,7 @@ fn measure(task: &str, folder: &Path) -> Result<(), BenchError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let (count, seconds) = runtime.block_on(async {
         let file = folder.join("rows.ndjson");
-        let location = QueueLocation::File(folder.join("queue.db"));
+        let location = QueueLocation::Sqlite(folder.join("queue.db"));
         let queue = OnboardingQueue::open(&location, Target::sandbox(None)).await?;
         let started = Instant::now();
         let count = match task {
@@ -90,7 +90,7 @@ fn measure(task: &str, folder: &Path) -> Result<(), BenchError> {
             "work" => {
                 let options = WorkOptions::new().max_concurrent_rows(CONCURRENCY).stop_when_settled();
                 let onboarding = |ledger: Arc<dyn Ledger>| Onboarding::new(services(), ledger);
-                queue.work(options, onboarding).await?.stopped().await?;
+                queue.work(options, onboarding).await?.join().await?;
                 queue.status().await?.completed
             }
             _ => return Err("unknown task".into()),
@@ -114,7 +114,7 @@ impl Patients for InstantPatients {
 fn services() -> OnboardingServices {
     let fake = FakeCarium::new();
     let client = fake.client();
-    Services {
+    OnboardingServices {
         patients: Arc::new(InstantPatients(AtomicU64::new(0))),
         invitations: Arc::clone(client.invitations()),
         appointments: Arc::clone(client.appointments()),

@@ -42,25 +42,25 @@ pub(crate) use for_backend;
 #[non_exhaustive]
 pub enum QueueLocation {
     /// A SQLite file, which is created if it does not exist. Any number of processes on one machine can use it.
-    File(PathBuf),
+    Sqlite(PathBuf),
     /// The URL of a PostgreSQL database, which any number of machines can use.
-    Server(String),
+    Postgres(String),
 }
 
 impl QueueLocation {
     /// Parses a location: a URL that begins with `postgres://` or `postgresql://`, or otherwise the path of a file.
     pub fn parse(text: &str) -> Self {
         let is_url = ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
-        if is_url { Self::Server(text.to_owned()) } else { Self::File(text.into()) }
+        if is_url { Self::Postgres(text.to_owned()) } else { Self::Sqlite(text.into()) }
     }
 }
 
 impl fmt::Debug for QueueLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Sqlite(path) => f.debug_tuple("Sqlite").field(path).finish(),
             // The URL may contain a password.
-            Self::Server(_) => f.debug_tuple("Server").finish_non_exhaustive(),
+            Self::Postgres(_) => f.debug_tuple("Postgres").finish_non_exhaustive(),
         }
     }
 }
@@ -107,7 +107,7 @@ impl Database {
     /// Connects to the database of an existing queue, and updates the schema.
     pub(crate) async fn open_existing(location: &QueueLocation) -> Result<Self, Error> {
         let not_found = || Error::new(ErrorKind::NotFound, "no queue exists at this location");
-        if let QueueLocation::File(path) = location
+        if let QueueLocation::Sqlite(path) = location
             && !path.is_file()
         {
             // Connecting would create the file.
@@ -128,7 +128,7 @@ impl Database {
     async fn connect(location: &QueueLocation) -> Result<Self, Error> {
         match location {
             #[cfg(feature = "sqlite")]
-            QueueLocation::File(path) => {
+            QueueLocation::Sqlite(path) => {
                 check_is_queue_file(path).await?;
                 let options = SqliteConnectOptions::new()
                     .filename(path)
@@ -146,7 +146,7 @@ impl Database {
                 Ok(Self { durable: Pool::Sqlite(durable), engine: Pool::Sqlite(engine) })
             }
             #[cfg(feature = "postgres")]
-            QueueLocation::Server(url) => {
+            QueueLocation::Postgres(url) => {
                 // The error of the parser is dropped because it may contain the password.
                 let options: PgConnectOptions = url.parse().map_err(|_| {
                     Error::new(ErrorKind::InvalidInput, "the URL of the queue's database is invalid")

@@ -24,7 +24,7 @@
 //! assert!(report.is_ok());
 //!
 //! // A queue belongs to one base URL and one organization. This one is a SQLite file, created if it does not exist.
-//! let queue = OnboardingQueue::open(&QueueLocation::File(queue), Target::for_client(&carium)).await?;
+//! let queue = OnboardingQueue::open(&QueueLocation::Sqlite(queue), Target::for_client(&carium)).await?;
 //! let submission = queue.submit(&file, RowOptions::new()).await?;
 //! println!("{} rows are new, {} were known", submission.new, submission.known);
 //!
@@ -32,7 +32,7 @@
 //! queue.set_limits(Limits::unlimited().max_calls_per_second(50.0).max_in_flight(32)).await?;
 //! let options = WorkOptions::new().max_concurrent_rows(16).stop_when_settled();
 //! let worker = queue.work(options, |ledger| carium.onboarding(ledger).documents_folder("scans/")).await?;
-//! worker.stopped().await?;
+//! worker.join().await?;
 //! assert_eq!(queue.status().await?.completed, 1);
 //!
 //! // List the rows that a person must look at, and report on all rows.

@@ -19,7 +19,7 @@ impl ReportFormat {
     /// Returns the header line, if the format has one.
     pub fn header_line(self) -> Option<&'static str> {
         (self == Self::Csv).then_some(
-            "row,file,line,state,tries,patient,invitation,documents,orphaned-documents,appointment,unknown,failed\n",
+            "row,file,line,state,attempts,patient,invitation,documents,orphaned-documents,appointment,unknown,failed\n",
         )
     }
 
@@ -45,7 +45,7 @@ fn csv_line(row: &RowRecord) -> String {
         let reports = steps.iter().filter(|report| is_included(&report.step));
         let ids = reports.filter_map(|report| match &report.result {
             StepOutcome::Completed(step) => {
-                Some(step.id.map_or_else(|| "done".to_owned(), |id| id.to_string()))
+                Some(step.id.map_or_else(|| "completed".to_owned(), |id| id.to_string()))
             }
             _ => None,
         });

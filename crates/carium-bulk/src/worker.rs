@@ -134,7 +134,7 @@ impl fmt::Debug for StopHandle {
 
 impl WorkerHandle {
     /// Returns a handle that stops the worker.
-    pub fn stop(&self) -> StopHandle {
+    pub fn stop_handle(&self) -> StopHandle {
         self.stop.clone()
     }
 
@@ -149,7 +149,7 @@ impl WorkerHandle {
     /// # Errors
     /// - [`Unavailable`](ErrorKind::Unavailable): the queue engine failed.
     /// - [`Canceled`](ErrorKind::Canceled): the task of the worker was canceled or panicked.
-    pub async fn stopped(mut self) -> Result<(), Error> {
+    pub async fn join(mut self) -> Result<(), Error> {
         let run = (&mut self.run).await;
         run.unwrap_or_else(|_| Err(Error::new(ErrorKind::Canceled, "the task of the worker did not finish")))
     }

@@ -27,7 +27,7 @@ pub(crate) enum WriteRequest {
     /// Inserts a ledger entry, unless the step already has one.
     InsertEntry { row: RowKey, step: Step, entry: LedgerEntry },
     /// Replaces the ledger entry of the step, if it still has the expected version.
-    ReplaceEntry { row: RowKey, step: Step, expected: EntryVersion, entry: LedgerEntry },
+    CompareAndSwapEntry { row: RowKey, step: Step, expected: EntryVersion, entry: LedgerEntry },
     /// Updates a row in the row store.
     UpdateRow(RowUpdate),
 }
@@ -113,7 +113,7 @@ impl WriteRequest {
                 let sql = "INSERT INTO carium_ledger (row_key, step, version, entry) VALUES ($1, $2, $3, $4)
                     ON CONFLICT (row_key, step) DO NOTHING";
                 let query = sqlx::query(sql).bind(row.as_str()).bind(&step);
-                let query = query.bind(entry.mark().to_string()).bind(json(entry)?);
+                let query = query.bind(entry.version().to_string()).bind(json(entry)?);
                 if query.execute(&mut **transaction).await.map_err(unavailable)?.rows_affected() == 1 {
                     return Ok(WriteResult::Written);
                 }
@@ -121,10 +121,10 @@ impl WriteRequest {
                 let query = sqlx::query_scalar(sql).bind(row.as_str()).bind(&step);
                 query.fetch_optional(&mut **transaction).await.map(WriteResult::Conflict).map_err(unavailable)
             }
-            Self::ReplaceEntry { row, step, expected, entry } => {
+            Self::CompareAndSwapEntry { row, step, expected, entry } => {
                 let sql = "UPDATE carium_ledger SET version = $1, entry = $2
                     WHERE row_key = $3 AND step = $4 AND version = $5";
-                let query = sqlx::query(sql).bind(entry.mark().to_string()).bind(json(entry)?);
+                let query = sqlx::query(sql).bind(entry.version().to_string()).bind(json(entry)?);
                 let query = query.bind(row.as_str()).bind(step.to_string()).bind(expected.to_string());
                 let updated = query.execute(&mut **transaction).await.map_err(unavailable)?.rows_affected();
                 Ok(if updated == 1 { WriteResult::Written } else { WriteResult::Conflict(None) })

@@ -86,7 +86,7 @@ async fn neither_stores_nor_logs_patient_data() {
     let folder = fixture.folder.path().to_owned();
     let onboarding = |ledger| fake.client().onboarding(ledger).documents_folder(folder);
     let worker = queue.work(WorkOptions::new().stop_when_settled(), onboarding).await.unwrap();
-    worker.stopped().await.unwrap();
+    worker.join().await.unwrap();
     let counts = queue.status().await.unwrap();
     assert_eq!((counts.completed, counts.failed), (1, 2), "{counts:?}");
 
@@ -125,7 +125,7 @@ async fn encrypts_rows_on_a_server() {
     let file = fixture.write("patients.ndjson", &(row + "\n"));
     let queue = fixture.open(&fake).await;
     queue.submit(&file, RowOptions::new()).await.unwrap();
-    let carium_bulk::QueueLocation::Server(url) = &fixture.location else {
+    let carium_bulk::QueueLocation::Postgres(url) = &fixture.location else {
         panic!("the queue is not on a server")
     };
     let pool = sqlx::PgPool::connect(url).await.unwrap();

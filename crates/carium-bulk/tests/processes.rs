@@ -37,8 +37,8 @@ struct WorkerProcess(Child);
 impl WorkerProcess {
     fn start(fixture: &QueueFixture, sandbox: &Sandbox) -> Self {
         let queue = match &fixture.location {
-            QueueLocation::Server(url) => url.clone(),
-            QueueLocation::File(path) => path.display().to_string(),
+            QueueLocation::Postgres(url) => url.clone(),
+            QueueLocation::Sqlite(path) => path.display().to_string(),
             _ => unreachable!("queue locations are files or servers"),
         };
         let mut command = Command::new(env::current_exe().unwrap());
@@ -87,7 +87,7 @@ async fn worker() {
     let organization = env::var("TEST_ORGANIZATION").unwrap().parse().unwrap();
     let (target, location) = (Target::sandbox(Some(organization)), QueueLocation::parse(&queue));
     let queue = match location {
-        QueueLocation::Server(_) => {
+        QueueLocation::Postgres(_) => {
             OnboardingQueue::open_encrypted(&location, target, &EncryptionKey::from(KEY)).await.unwrap()
         }
         _ => OnboardingQueue::open(&location, target).await.unwrap(),
@@ -102,7 +102,7 @@ async fn worker() {
     let folder = env::var("TEST_FOLDER").unwrap();
     let worker =
         queue.work(options, |ledger| carium.onboarding(ledger).documents_folder(folder)).await.unwrap();
-    worker.stopped().await.unwrap();
+    worker.join().await.unwrap();
 }
 
 /// Waits until the service has this number of patients.

@@ -188,15 +188,15 @@ async fn rejects_a_newer_schema(fixture: QueueFixture) {
 /// Executes a statement directly in the database: the first with SQLite, the second with PostgreSQL.
 async fn execute_sql(fixture: &QueueFixture, [sqlite, postgres]: [&'static str; 2]) {
     match &fixture.location {
-        QueueLocation::File(path) => {
+        QueueLocation::Sqlite(path) => {
             let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", path.display())).await.unwrap();
             sqlx::query(sqlite).execute(&pool).await.unwrap();
             pool.close().await;
         }
         #[cfg(not(feature = "postgres"))]
-        QueueLocation::Server(_) => panic!("a server needs the feature `postgres`: {postgres}"),
+        QueueLocation::Postgres(_) => panic!("a server needs the feature `postgres`: {postgres}"),
         #[cfg(feature = "postgres")]
-        QueueLocation::Server(url) => {
+        QueueLocation::Postgres(url) => {
             let pool = sqlx::PgPool::connect(url).await.unwrap();
             sqlx::query(postgres).execute(&pool).await.unwrap();
         }
@@ -222,7 +222,7 @@ async fn reclaims_a_lost_assignment(fixture: QueueFixture) {
     ];
     execute_sql(&fixture, assign).await;
     assert_eq!(fake.patients().len(), 0);
-    worker.stopped().await.unwrap();
+    worker.join().await.unwrap();
     assert_eq!((queue.status().await.unwrap().completed, fake.patients().len()), (1, 1));
 }
 
@@ -253,9 +253,9 @@ impl Patients for FailingPatients {
 }
 
 /// Returns services in which the first `failures` calls to create a patient fail.
-fn failing(fake: &FakeCarium, failures: usize, is_created: bool, error: fn() -> Error) -> Services {
+fn failing(fake: &FakeCarium, failures: usize, is_created: bool, error: fn() -> Error) -> OnboardingServices {
     let client = fake.client();
-    Services {
+    OnboardingServices {
         patients: Arc::new(FailingPatients {
             patients: Arc::clone(client.patients()),
             remaining_failures: failures.into(),
@@ -269,9 +269,9 @@ fn failing(fake: &FakeCarium, failures: usize, is_created: bool, error: fn() -> 
     }
 }
 
-async fn work_with(queue: &OnboardingQueue, options: WorkOptions, services: Services) {
+async fn work_with(queue: &OnboardingQueue, options: WorkOptions, services: OnboardingServices) {
     let onboarding = |ledger: Arc<dyn Ledger>| Onboarding::new(services, ledger);
-    queue.work(options.stop_when_settled(), onboarding).await.unwrap().stopped().await.unwrap();
+    queue.work(options.stop_when_settled(), onboarding).await.unwrap().join().await.unwrap();
 }
 
 fn response_lost() -> Error {
@@ -405,7 +405,7 @@ async fn stops_after_max_parked_rows(fixture: QueueFixture) {
 #[tokio::test]
 async fn rejects_another_programs_database_without_changing_it() {
     let fixture = QueueFixture::sqlite();
-    let QueueLocation::File(path) = &fixture.location else { panic!("the queue is not in a file") };
+    let QueueLocation::Sqlite(path) = &fixture.location else { panic!("the queue is not in a file") };
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).create_if_missing(true);
     let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
     sqlx::query("CREATE TABLE another (id INTEGER)").execute(&pool).await.unwrap();
@@ -431,8 +431,8 @@ async fn stops_gracefully_on_request(fixture: QueueFixture) {
     let worker = queue.work(WorkOptions::new(), |ledger| fake.client().onboarding(ledger)).await.unwrap();
     let mut progress = worker.progress();
     progress.wait_for(|progress| progress.counts.completed > 0).await.unwrap();
-    worker.stop().stop();
-    worker.stopped().await.unwrap();
+    worker.stop_handle().stop();
+    worker.join().await.unwrap();
     let counts = queue.status().await.unwrap();
     // The rows in progress were finished.
     assert_eq!((counts.running, counts.unknown, counts.failed, counts.rows()), (0, 0, 0, 2000));

@@ -45,7 +45,7 @@ fn the_program_says_what_the_guide_shows() {
     for name in ["HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"] {
         cases.env(name, folder.path().join("home").to_str().unwrap());
     }
-    for name in ["TOTP_SECRET", "OUTPUT", "PROFILE", "CONFIG", "QUEUE", "ENCRYPTION_KEY_VARIABLE"] {
+    for name in ["TOTP_SECRET", "OUTPUT", "PROFILE", "CONFIG", "QUEUE", "QUEUE_KEY"] {
         // One that is empty counts as missing.
         cases.env(format!("CARIUM_{name}"), "");
     }

@@ -43,7 +43,7 @@ impl Rows {
     /// Opens a file, and reads its header line if it is a CSV file.
     ///
     /// # Errors
-    /// - [`RowError::Invalid`]: the file is not a text file, or columns of a CSV file are unknown, missing or
+    /// - [`RowError::Invalid`]: the file is not a string file, or columns of a CSV file are unknown, missing or
     ///   duplicated. All problems of the header line are reported together.
     /// - [`RowError::Io`]: the file cannot be opened or read.
     /// - [`RowError::UnknownFormat`]: the format is not set and does not follow from the file name.

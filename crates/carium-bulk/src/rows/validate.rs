@@ -19,7 +19,7 @@ pub struct ValidationReport {
     /// The number of rows that are invalid or have the same key as an earlier row.
     pub invalid_rows: u64,
     /// The total number of problems.
-    pub count: u64,
+    pub problem_count: u64,
     /// The first problems in the order of the file, up to the requested number.
     pub problems: Vec<RowProblem>,
 }
@@ -27,7 +27,7 @@ pub struct ValidationReport {
 impl ValidationReport {
     /// Checks whether the file has no problems.
     pub fn is_ok(&self) -> bool {
-        self.count == 0
+        self.problem_count == 0
     }
 }
 
@@ -93,7 +93,7 @@ async fn validate_rows(
         }
     }
     let duplicates = spawn_blocking(move || keys.into_duplicates()).await.map_err(read_interrupted)?;
-    report.count += duplicates.len() as u64;
+    report.problem_count += duplicates.len() as u64;
     report.invalid_rows += duplicates.iter().filter(|row| !row.is_invalid).count() as u64;
     report.problems.extend(duplicates.iter().take(max_problems).map(|row| row.problem(&header)));
     report.problems.sort_by_key(RowProblem::line);
@@ -103,7 +103,7 @@ async fn validate_rows(
 
 impl ValidationReport {
     fn add(&mut self, problems: &RowProblems, max_problems: usize) {
-        self.count += problems.count();
+        self.problem_count += problems.count();
         let remaining = max_problems.saturating_sub(self.problems.len());
         self.problems.extend(problems.problems().iter().take(remaining).cloned());
     }

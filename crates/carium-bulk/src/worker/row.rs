@@ -221,7 +221,7 @@ impl RowProcessor {
                     }
                     _ => true,
                 });
-                (outcome.next_action(), is_rate_limited, outcome.unknown().next().is_some())
+                (outcome.next_action(), is_rate_limited, outcome.unknown_steps().next().is_some())
             }
             AttemptResult::NotStarted(error) => {
                 let failure = StepFailure::from(error);

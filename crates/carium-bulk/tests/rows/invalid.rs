@@ -125,19 +125,19 @@ fn invalid_fields() {
         &[
             "line 2, column 1, `first-name`: is missing: write the name on one line",
             "line 2, column 2, `last-name`: is empty: write the name on one line",
-            "line 2, column 3, `birth-date`: is not a day of the calendar, written YYYY-MM-DD: write a \
+            "line 2, column 3, `birth-date`: is not a valid date in the form YYYY-MM-DD: write a \
              past date such as 1980-07-04",
-            "line 2, column 4, `gender`: is none of `male`, `female`, `pnta`, `other` and `unknown`",
-            "line 2, column 5, `email`: is not an e-mail address: write an address such as ann@example.com",
-            "line 2, column 6, `organization-id`: is not an id: write a UUID",
-            "line 2, column 7, `mobile-phone`: is not in the form of E.164: write it like +15551234567",
+            "line 2, column 4, `gender`: is not one of `male`, `female`, `pnta`, `other` and `unknown`",
+            "line 2, column 5, `email`: is not a valid email address: write an address such as ann@example.com",
+            "line 2, column 6, `organization-id`: is not an ID: write a UUID",
+            "line 2, column 7, `mobile-phone`: is not an E.164 phone number; use the form +15551234567",
             "line 2, column 8, `locale`: is neither `en_US` nor `es_US`",
-            "line 2, column 9, `username`: is neither the `email` nor the `mobile-phone` given here: \
+            "line 2, column 9, `username`: must be the same as `email` or `mobile-phone`: \
              omit it, or write \
              one of the two",
-            "line 2, column 10, `individual-group-ids`, field `individual-group-ids[1]`: is not an id: \
+            "line 2, column 10, `individual-group-ids`, field `individual-group-ids[1]`: is not an ID: \
              write a UUID",
-            "line 2, column 10, `individual-group-ids`, field `individual-group-ids[2]`: is not an id: \
+            "line 2, column 10, `individual-group-ids`, field `individual-group-ids[2]`: is not an ID: \
              write a UUID",
             "line 2, column 11, `invite`, field `invite[1]`: is neither `sms` nor `email`",
             "line 2, column 11, `invite`, field `invite[2]`: is given twice: write `email` or `sms`, \
@@ -149,7 +149,7 @@ fn invalid_fields() {
         default_options(),
         &[
             "line 4, column 3, `birth-date`: is in the future: write a past date such as 1980-07-04",
-            "line 4, column 5, `email`: is missing, and so is `mobile-phone`: give one of them or both",
+            "line 4, column 5, `email`: is missing, and so is `mobile-phone`; at least one of them is required",
         ],
     );
     assert_csv(
@@ -284,7 +284,7 @@ fn invalid_ndjson() {
         "{\"email\":\"a@example.com\",\"first-name\":7,\"first-name\":\"Ann\",\"dob\":\"1\",\"documents\":{},<rest>}\n",
         default_options(),
         &[
-            "line 1, field `first-name`: is not a text: write the name on one line",
+            "line 1, field `first-name`: is not a string: write the name on one line",
             "line 1, field `first-name`: is given twice: write the name on one line",
             "line 1, field `dob`: is not a field of the schema: remove it",
             "line 1, field `documents`: is not a list: write it as in the schema, or omit it",
@@ -298,7 +298,7 @@ fn invalid_ndjson() {
              or a name that the organization lists",
             "line 1, field `documents[0].name`: is missing: write \
              the name of the document on one line",
-            "line 1, field `documents[0].path`: is not relative to the folder of documents: write \
+            "line 1, field `documents[0].path`: is not relative to the documents folder: write \
              the path of a file in the documents folder, relative to that folder",
         ],
     );

@@ -20,12 +20,12 @@ fn counts_all_problems_and_keeps_the_first() {
         })
     };
     let full = validate(1000).unwrap();
-    assert_eq!((full.rows, full.invalid_rows, full.count), (1000, 110, 110));
+    assert_eq!((full.rows, full.invalid_rows, full.problem_count), (1000, 110, 110));
     assert!(!full.is_ok() && full.problems.len() == 110);
     assert!(full.problems.is_sorted_by_key(RowProblem::line));
 
     let limited = validate(3).unwrap();
-    assert_eq!((limited.rows, limited.invalid_rows, limited.count), (1000, 110, 110));
+    assert_eq!((limited.rows, limited.invalid_rows, limited.problem_count), (1000, 110, 110));
     assert_eq!(limited.problems, full.problems[..3]);
     assert_eq!(
         problem_lines(&limited).lines().next(),
@@ -40,5 +40,5 @@ fn counts_a_row_with_two_problems_once() {
     let report =
         block_on(async { open(RowFormat::Csv, file, RowOptions::new()).await.unwrap().validate(9).await });
     let report = report.unwrap();
-    assert_eq!((report.rows, report.invalid_rows, report.count), (2, 2, 3));
+    assert_eq!((report.rows, report.invalid_rows, report.problem_count), (2, 2, 3));
 }

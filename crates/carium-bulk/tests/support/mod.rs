@@ -28,7 +28,7 @@ impl QueueFixture {
     /// Creates a fixture for a queue in a SQLite file.
     pub(crate) fn sqlite() -> Self {
         let folder = TempDir::new().unwrap();
-        let location = QueueLocation::File(folder.path().join("queue.db"));
+        let location = QueueLocation::Sqlite(folder.path().join("queue.db"));
         Self { folder, location, server: None }
     }
 
@@ -36,7 +36,7 @@ impl QueueFixture {
     /// be started.
     pub(crate) fn postgres() -> Option<Self> {
         let server = PostgresServer::start()?;
-        let location = QueueLocation::Server(server.url());
+        let location = QueueLocation::Postgres(server.url());
         Some(Self { folder: TempDir::new().unwrap(), location, server: Some(server) })
     }
 
@@ -73,7 +73,7 @@ pub(crate) async fn work(queue: &OnboardingQueue, fake: &FakeCarium, fixture: &Q
     let options = WorkOptions::new().stop_when_settled();
     let folder = fixture.folder.path().to_owned();
     let onboarding = |ledger| fake.client().onboarding(ledger).documents_folder(folder);
-    queue.work(options, onboarding).await.unwrap().stopped().await.unwrap();
+    queue.work(options, onboarding).await.unwrap().join().await.unwrap();
     queue.status().await.unwrap()
 }
 

@@ -44,7 +44,7 @@ impl Worker {
             CliError::new(Exit::Usage, "nothing says which queue to work on")
                 .next("give `--queue`, or set CARIUM_QUEUE")
         })?;
-        if let QueueLocation::File(path) = &location
+        if let QueueLocation::Sqlite(path) = &location
             && !path.is_file()
         {
             return Err(CliError::new(Exit::InvalidInput, "there is no queue at this place")

@@ -30,7 +30,7 @@ impl Home {
     pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         for name in
-            ["CONFIG", "OUTPUT", "PROFILE", "TOTP_SECRET", "MFA_USERNAME", "QUEUE", "ENCRYPTION_KEY_VARIABLE"]
+            ["CONFIG", "OUTPUT", "PROFILE", "TOTP_SECRET", "MFA_USERNAME", "QUEUE", "QUEUE_KEY"]
         {
             command.env_remove(format!("CARIUM_{name}"));
         }

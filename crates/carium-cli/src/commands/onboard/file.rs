@@ -46,11 +46,11 @@ pub(super) async fn check(
             }
         }
     }
-    let untold = report.count - report.problems.len() as u64;
+    let untold = report.problem_count - report.problems.len() as u64;
     if untold > 0 {
         say::line(&format!("and {untold} more problems"));
     }
-    let (problems, rows) = (numbered(report.count, "problem"), numbered(report.rows, "row"));
+    let (problems, rows) = (numbered(report.problem_count, "problem"), numbered(report.rows, "row"));
     let what =
         format!("{} has {problems} in {} of {rows}; nothing was sent", path.display(), report.invalid_rows);
     let are_all_of_files =
@@ -66,7 +66,7 @@ fn as_json(report: &ValidationReport) -> Value {
     json!({
         "rows": report.rows,
         "invalid_rows": report.invalid_rows,
-        "problem_count": report.count,
+        "problem_count": report.problem_count,
         "problems": report.problems.iter().map(problem_as_json).collect::<Vec<_>>(),
     })
 }

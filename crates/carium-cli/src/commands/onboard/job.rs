@@ -168,7 +168,7 @@ async fn open(path: &Path, queue: &QueueOption, connection: &Connection) -> Resu
             let folder = tempfile::tempdir().map_err(|error| {
                 CliError::new(Exit::Other, "there is no place for a temporary queue").because(error)
             })?;
-            let location = QueueLocation::File(folder.path().join("queue.db"));
+            let location = QueueLocation::Sqlite(folder.path().join("queue.db"));
             temporary = Some(folder);
             location
         }

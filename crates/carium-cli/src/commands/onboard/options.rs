@@ -39,14 +39,14 @@ impl QueueOption {
         Ok(Some(match queue.to_str() {
             Some("") => return Err(CliError::new(Exit::Usage, "`--queue` names no queue")),
             Some(text) => QueueLocation::parse(text),
-            None => QueueLocation::File(PathBuf::from(queue)),
+            None => QueueLocation::Sqlite(PathBuf::from(queue)),
         }))
     }
 
     /// Opens a queue to submit to and to work on, and makes it where there is none.
     pub(crate) async fn open(&self, location: &QueueLocation, target: Target) -> Result<Queue, CliError> {
         let bulk = match location {
-            QueueLocation::Server(_) => {
+            QueueLocation::Postgres(_) => {
                 let key = match self.queue_key_fd {
                     Some(descriptor) => EncryptionKey::from_descriptor(descriptor),
                     None => EncryptionKey::from_env(),
@@ -84,7 +84,7 @@ impl Queue {
 
 fn name(location: &QueueLocation) -> String {
     match location {
-        QueueLocation::File(path) => quoted(&path.display().to_string()),
+        QueueLocation::Sqlite(path) => quoted(&path.display().to_string()),
         // It may hold a password.
         _ => "postgres://…".to_owned(),
     }

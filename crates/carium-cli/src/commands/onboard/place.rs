@@ -20,7 +20,7 @@ const LONGEST_NAME: usize = 40;
 
 /// The queue of a file for a target: the one that knows it, or a new one. Reads the file, which may block.
 pub(super) fn of(file: &Path, target: &Target) -> Result<QueueLocation, CliError> {
-    own_folder().and_then(|folder| of_file(&folder, file, target)).map(QueueLocation::File).map_err(|error| {
+    own_folder().and_then(|folder| of_file(&folder, file, target)).map(QueueLocation::Sqlite).map_err(|error| {
         CliError::new(Exit::Other, "there is no place for a queue of this file")
             .because(error)
             .next("say where it is to be: `--queue FILE.db`")
@@ -37,7 +37,7 @@ pub(super) fn only() -> Result<QueueLocation, CliError> {
         .collect();
     queues.sort();
     match queues.as_slice() {
-        [queue] => Ok(QueueLocation::File(queue.clone())),
+        [queue] => Ok(QueueLocation::Sqlite(queue.clone())),
         [] => Err(CliError::new(Exit::InvalidInput, "there is no queue yet")
             .next("say which one with `--queue`; `carium onboard FILE` makes one")),
         several => {

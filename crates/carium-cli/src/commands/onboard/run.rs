@@ -50,10 +50,10 @@ impl Run {
         }
         let before = self.bulk.status().await.map_err(of_queue)?;
         let working = self.bulk.work(options, onboarding).await.map_err(of_queue)?;
-        let (stop, mut progress) = (working.stop(), working.progress());
+        let (stop, mut progress) = (working.stop_handle(), working.progress());
         let mut bar = RowsBar::new();
         let (mut ended, mut is_cut_off) = (Ended::Settled, false);
-        let mut stopped = std::pin::pin!(working.stopped());
+        let mut stopped = std::pin::pin!(working.join());
         let result = loop {
             tokio::select! {
                 result = &mut stopped => break result,
