@@ -20,7 +20,7 @@ Examples:
 const DETAILS: &str = "\
 Exit codes:
     0  success
-    1  error without its own exit code
+    1  any other error
     2  invalid command line
     3  invalid input; nothing was sent
     4  sign-in failed
@@ -116,11 +116,12 @@ pub(crate) struct GlobalArgs {
 }
 
 /// The commands.
+///
+/// A variant has a doc comment only if its type does not describe the command: clap would show the comment of the variant
+/// and omit the details from the comment of the type.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Check the credentials
     Login(login::Login),
-    /// Delete the password that `carium login --keep` stored
     Logout(login::Logout),
     /// Create patients
     #[command(subcommand)]
@@ -143,20 +144,15 @@ pub(crate) enum Command {
     /// Upload, list and download documents
     #[command(subcommand)]
     Documents(documents::DocumentsCommand),
-    /// Onboard the patients of a file, and manage the rows that need attention
     Onboard(Box<onboard::Onboard>),
-    /// Process the rows that others submit to a queue
     Worker(worker::Worker),
     /// Call any operation of the API directly
     ///
     /// There is a command for each operation of the API. The request is not validated. It is signed in, and retried if
     /// that is safe. The response is printed unchanged, except that secrets are hidden.
     Api(api::ApiCall),
-    /// Run a sandbox for other programs
     Sandbox(sandbox::ServeSandbox),
-    /// Print the completion script of a shell
     Completions(completions::Completions),
-    /// Print the manual page
     Man(man::Man),
 }
 

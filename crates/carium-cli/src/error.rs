@@ -11,7 +11,7 @@ use crate::stderr;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     Success = 0,
-    /// An error without its own code, such as a file that cannot be read or a response that cannot be decoded.
+    /// Any other error, such as a file that cannot be read or a response that cannot be decoded.
     Other = 1,
     /// The command line is invalid.
     Usage = 2,

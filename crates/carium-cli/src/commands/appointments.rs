@@ -14,13 +14,9 @@ use crate::settings::Settings;
 /// The commands for appointments.
 #[derive(Debug, Subcommand)]
 pub(crate) enum AppointmentsCommand {
-    /// Book an appointment
     Create(Box<CreateAppointment>),
-    /// Read an appointment
     Get(GetAppointment),
-    /// Reschedule or change an appointment
     Update(Box<UpdateAppointment>),
-    /// Delete an appointment
     Delete(DeleteAppointment),
 }
 

@@ -20,13 +20,9 @@ use crate::settings::Settings;
 /// The commands for documents.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DocumentsCommand {
-    /// List the document classes
     Classes(ListClasses),
-    /// Upload documents to a patient's record
     Upload(upload::UploadDocuments),
-    /// List documents
     List(ListDocuments),
-    /// Download documents
     Download(download::DownloadDocuments),
 }
 

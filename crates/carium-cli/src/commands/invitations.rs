@@ -13,7 +13,6 @@ use crate::settings::Settings;
 /// The commands for invitations.
 #[derive(Debug, Subcommand)]
 pub(crate) enum InvitationsCommand {
-    /// Invite a patient to the web and mobile applications
     Send(SendInvitation),
 }
 

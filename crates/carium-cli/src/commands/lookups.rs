@@ -14,7 +14,6 @@ use crate::settings::Settings;
 /// The commands of a lookup.
 #[derive(Debug, Subcommand)]
 pub(crate) enum LookupCommand {
-    /// List all items with their IDs
     List(ListLookup),
 }
 

@@ -60,15 +60,10 @@ pub(crate) struct Onboard {
 /// The commands for the rows of a queue.
 #[derive(Debug, Subcommand)]
 enum QueueCommand {
-    /// Count the rows of a queue by state
     Status(status::Status),
-    /// List the parked rows and the reasons
     Parked(parked::ListParked),
-    /// Record whether a call with an unknown outcome was applied
     Resolve(resolve::ResolveRow),
-    /// Return failed rows to the queue
     Retry(retry::RetryRows),
-    /// Write the result of every row
     Report(report::WriteReport),
 }
 

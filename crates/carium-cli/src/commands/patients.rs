@@ -11,7 +11,6 @@ use crate::settings::Settings;
 /// The commands for patients.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PatientsCommand {
-    /// Create a patient
     Create(CreatePatient),
 }
 

@@ -235,7 +235,8 @@ impl UploadDocuments {
             let message = format!("interrupted: {uploaded} of {count} documents were uploaded");
             return Err(CliError::new(Exit::Interrupted, message).with_hint(hint));
         }
-        stderr::print(&format!("{uploaded} of {count} documents were uploaded; {hint}"));
+        stderr::print(&format!("{uploaded} of {count} documents were uploaded"));
+        stderr::print(&format!("hint: {hint}"));
         let unknown = errors.iter().find(|error| error.exit() == Exit::OutcomeUnknown);
         let exit = unknown.or(errors.first()).map_or(Exit::Other, CliError::exit);
         Err(CliError::already_reported(exit))

@@ -162,8 +162,8 @@ pub(crate) struct ThroughputArgs {
     /// Maximum number of rows that this process handles concurrently
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) concurrency: u16,
-    /// Maximum rate of creating calls, for all processes of the queue together: N/s, N/min or none. Defaults to the rate that
-    /// was set before
+    /// Maximum rate of creating calls, for all processes of the queue together: N/s, N/min or none. Defaults to the rate
+    /// stored in the queue
     #[arg(long, value_name = "N/s")]
     pub(crate) rate: Option<Rate>,
 }

@@ -123,7 +123,7 @@ impl Summary<'_> {
         let rate = self.newly_completed as f64 / seconds.max(0.001);
         let is_complete = self.counts.completed == self.counts.rows();
         stderr::print(&match self.newly_completed {
-            0 if is_complete => format!("all rows were completed before; took {seconds:.1} s"),
+            0 if is_complete => format!("all rows were already completed; finished in {seconds:.1} s"),
             0 => format!("no rows completed in {seconds:.1} s"),
             count => format!("{} completed in {seconds:.1} s, {rate:.0} per second", count_rows(count)),
         });
