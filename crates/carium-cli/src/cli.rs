@@ -117,8 +117,8 @@ pub(crate) struct GlobalArgs {
 
 /// The commands.
 ///
-/// A variant has a doc comment only if its type does not describe the command: clap would show the comment of the variant
-/// and omit the details from the comment of the type.
+/// A variant has a doc comment only if its type does not describe the command: clap would show the comment of the
+/// variant and omit the details from the comment of the type.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Login(login::Login),
@@ -148,8 +148,8 @@ pub(crate) enum Command {
     Worker(worker::Worker),
     /// Call any operation of the API directly
     ///
-    /// There is a command for each operation of the API. The request is not validated. It is signed in, and retried if
-    /// that is safe. The response is printed unchanged, except that secrets are hidden.
+    /// There is a command for each operation of the API. The request is not validated. It is signed in, and retried
+    /// if that is safe. The response is printed unchanged, except that secrets are hidden.
     Api(api::ApiCall),
     Sandbox(sandbox::ServeSandbox),
     Completions(completions::Completions),

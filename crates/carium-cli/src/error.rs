@@ -59,8 +59,8 @@ impl From<Exit> for ExitCode {
 
 /// The error of a command: an exit code, one sentence that says what happened, a hint and the underlying error.
 ///
-/// All of it is printed to stderr and may end up in logs, so it must not contain values of the input, URLs or bodies. The only
-/// exception is a name to look up, which the error of a failed lookup quotes.
+/// All of it is printed to stderr and may end up in logs, so it must not contain values of the input, URLs or bodies.
+/// The only exception is a name to look up, which the error of a failed lookup quotes.
 #[derive(Debug)]
 pub(crate) struct CliError {
     exit: Exit,

@@ -6,8 +6,8 @@ use futures_util::future::{Either, select};
 
 use crate::error::{CliError, Exit};
 
-/// Installs handlers, so that a signal no longer ends the program immediately. A password prompt that is ended immediately
-/// would leave the terminal without echo.
+/// Installs handlers, so that a signal no longer ends the program immediately. A password prompt that is ended
+/// immediately would leave the terminal without echo.
 pub(crate) fn install_handlers() {
     // Once tokio has registered a handler, it stays installed, whether or not the returned stream is polled.
     #[cfg(unix)]
@@ -36,8 +36,8 @@ pub(crate) async fn interrupted() {
     }
 }
 
-/// Runs a command, and drops it if the program is interrupted. If the command `may_change_data`, the error says that the
-/// operation may have been applied.
+/// Runs a command, and drops it if the program is interrupted. If the command `may_change_data`, the error says that
+/// the operation may have been applied.
 pub(crate) async fn unless_interrupted<T>(
     command: impl Future<Output = Result<T, CliError>>,
     may_change_data: bool,

@@ -1,5 +1,5 @@
-//! Passwords in the operating system's keyring: the Keychain of macOS, the Credential Manager of Windows, or the kernel
-//! keyring of the user on Linux. The kernel keyring is not stored on disk and is lost at the next reboot.
+//! Passwords in the operating system's keyring: the Keychain of macOS, the Credential Manager of Windows, or the
+//! kernel keyring of the user on Linux. The kernel keyring is not stored on disk and is lost at the next reboot.
 
 #[cfg(target_os = "macos")]
 use apple_native_keyring_store::keychain::Store;

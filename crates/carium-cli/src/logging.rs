@@ -11,8 +11,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::error::{CliError, Exit};
 
-/// Appends the traces of this project's crates to a file, if one is given. The traces of other crates are excluded, because
-/// an HTTP client may trace headers and URLs.
+/// Appends the traces of this project's crates to a file, if one is given. The traces of other crates are excluded,
+/// because an HTTP client may trace headers and URLs.
 pub(crate) fn start(file: Option<&Path>) -> Result<(), CliError> {
     let Some(path) = file else { return Ok(()) };
     let mut options = OpenOptions::new();

@@ -96,8 +96,8 @@ impl ListWriter {
         Ok(())
     }
 
-    /// Returns `false` once the reader of stdout has closed it, as in `carium … | head -1`. The rest of the list does not
-    /// have to be fetched then.
+    /// Returns `false` once the reader of stdout has closed it, as in `carium … | head -1`. The rest of the list does
+    /// not have to be fetched then.
     pub(crate) fn is_open(&self) -> bool {
         self.is_open
     }

@@ -40,8 +40,8 @@ impl Settings {
     }
 
     fn resolve(args: GlobalArgs, variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, CliError> {
-        // An empty variable counts as unset, except for the base URL: a script whose base URL is empty by mistake must not
-        // reach the production service.
+        // An empty variable counts as unset, except for the base URL: a script whose base URL is empty by mistake
+        // must not reach the production service.
         let text = |name: &str| match variable(name).map(OsString::into_string) {
             Some(Ok(text)) if !text.is_empty() || name == "CARIUM_BASE_URL" => Ok(Some(text)),
             Some(Err(_)) => Err(CliError::new(Exit::InvalidInput, format!("{name} is not valid UTF-8"))),

@@ -3,8 +3,8 @@
 use clap::Error;
 use clap::error::{ContextKind, ContextValue};
 
-/// Replaces the values that clap quotes in an error with `…`. A value may be about a patient, and stderr often ends up
-/// in logs. The names of flags and commands stay.
+/// Replaces the values that clap quotes in an error with `…`. A value may be about a patient, and stderr often ends
+/// up in logs. The names of flags and commands stay.
 pub(crate) fn redact_values(mut error: Error) -> Error {
     for kind in [ContextKind::InvalidValue, ContextKind::InvalidArg, ContextKind::InvalidSubcommand] {
         let is_safe = match error.get(kind) {

@@ -1,5 +1,6 @@
-//! Compares the output and the exit codes of commands with the golden files in `tests/cmd/`. After an intended change,
-//! `TRYCMD=overwrite cargo test -p carium-cli --test golden` updates the files. Review the diff before you commit it.
+//! Compares the output and the exit codes of commands with the golden files in `tests/cmd/`. After an intended
+//! change, `TRYCMD=overwrite cargo test -p carium-cli --test golden` updates the files. Review the diff before you
+//! commit it.
 
 #[test]
 fn output_matches_golden_files() {

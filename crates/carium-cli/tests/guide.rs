@@ -1,5 +1,5 @@
-//! Compares the output of commands with the console blocks of the guide. After an intended change, `TRYCMD=overwrite cargo
-//! test -p carium-cli --test guide` updates the pages. Review the diff before you commit it.
+//! Compares the output of commands with the console blocks of the guide. After an intended change, `TRYCMD=overwrite
+//! cargo test -p carium-cli --test guide` updates the pages. Review the diff before you commit it.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]

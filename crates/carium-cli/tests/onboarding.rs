@@ -1,5 +1,5 @@
-//! `carium onboard` and `carium worker` as an operator uses them: processes on one queue that are killed and interrupted, and
-//! rows that are resolved and retried.
+//! `carium onboard` and `carium worker` as an operator uses them: processes on one queue that are killed and
+//! interrupted, and rows that are resolved and retried.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]

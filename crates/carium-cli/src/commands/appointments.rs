@@ -22,8 +22,8 @@ pub(crate) enum AppointmentsCommand {
 
 /// Book an appointment
 ///
-/// Prints the ID of the appointment. The practitioner, type and status are given by ID or name. If the response is lost, the
-/// call is not retried and the exit code is 8.
+/// Prints the ID of the appointment. The practitioner, type and status are given by ID or name. If the response is
+/// lost, the call is not retried and the exit code is 8.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

@@ -11,8 +11,9 @@ use crate::{keyring, stderr};
 
 /// Check the credentials
 ///
-/// Signs in and prints the account and the organization. The access token is neither printed nor stored: each command signs
-/// in on its own. With `--keep`, the password is stored in the operating system's keyring, where later commands find it.
+/// Signs in and prints the account and the organization. The access token is neither printed nor stored: each command
+/// signs in on its own. With `--keep`, the password is stored in the operating system's keyring, where later commands
+/// find it.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

@@ -26,15 +26,15 @@ const PROCESSED_LATER: &str =
 
 /// Onboard the patients of a file, and manage the rows that need attention
 ///
-/// The file is CSV or NDJSON, with one patient per row. First the whole file is validated; if any row is invalid, nothing is
-/// sent. Then each patient is created once, invited, given their documents and booked a first appointment, as the row
-/// requests. The progress is stored in a queue. After an interruption, a crash or a power failure, run the same command
-/// again: it continues where it stopped, and does not retry calls that may have been applied.
+/// The file is CSV or NDJSON, with one patient per row. First the whole file is validated; if any row is invalid,
+/// nothing is sent. Then each patient is created once, invited, given their documents and booked a first appointment,
+/// as the row requests. The progress is stored in a queue. After an interruption, a crash or a power failure, run the
+/// same command again: it continues where it stopped, and does not retry calls that may have been applied.
 ///
 /// Rows that cannot be completed are parked: `parked` lists them, `resolve` and `retry` return them to the queue.
 ///
-/// If `--queue` and CARIUM_QUEUE are unset, the queue is a file in the program's state directory. It is found by the file's
-/// path or by its content. With `--sandbox`, it is a temporary file.
+/// If `--queue` and CARIUM_QUEUE are unset, the queue is a file in the program's state directory. It is found by the
+/// file's path or by its content. With `--sandbox`, it is a temporary file.
 #[derive(Args, Debug)]
 #[command(subcommand_negates_reqs = true)]
 #[command(override_usage = "carium onboard [OPTIONS] <FILE>\n       carium onboard [OPTIONS] <COMMAND>")]

@@ -16,8 +16,9 @@ pub(crate) enum PatientsCommand {
 
 /// Create a patient
 ///
-/// Prints the patient's ID, which other commands take. An email address or a mobile phone number is required. The patient
-/// is not invited: see `carium invitations send`. If the response is lost, the call is not retried and the exit code is 8.
+/// Prints the patient's ID, which other commands take. An email address or a mobile phone number is required. The
+/// patient is not invited: see `carium invitations send`. If the response is lost, the call is not retried and the
+/// exit code is 8.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

@@ -15,9 +15,9 @@ use crate::{output, stderr};
 
 /// Run a sandbox for other programs
 ///
-/// The sandbox is an in-memory Carium behind HTTP, with the data of the vendor's Examples page. The first line of stdout is
-/// `listening on http://HOST:PORT`. Credentials, IDs and calls that violate the API contract are printed to stderr. The
-/// sandbox runs until it is interrupted. Its data is lost then.
+/// The sandbox is an in-memory Carium behind HTTP, with the data of the vendor's Examples page. The first line of
+/// stdout is `listening on http://HOST:PORT`. Credentials, IDs and calls that violate the API contract are printed to
+/// stderr. The sandbox runs until it is interrupted. Its data is lost then.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

@@ -16,10 +16,10 @@ use crate::stderr;
 
 /// Process the rows that others submit to a queue
 ///
-/// Any number of workers can process the same queue, and a queue on a server can have workers on several machines. Each row is
-/// processed by one worker at a time. If a worker stops responding, the others take over its rows. The command runs until it
-/// is interrupted, and finishes the calls in flight first. If it is interrupted twice, it stops immediately, and the next
-/// worker checks the calls in flight.
+/// Any number of workers can process the same queue, and a queue on a server can have workers on several machines.
+/// Each row is processed by one worker at a time. If a worker stops responding, the others take over its rows. The
+/// command runs until it is interrupted, and finishes the calls in flight first. If it is interrupted twice, it stops
+/// immediately, and the next worker checks the calls in flight.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

@@ -21,8 +21,8 @@ pub(super) fn format_record(record: &Record) -> String {
     })
 }
 
-/// Formats records, one line each, under a line of column names. Numbers are right-aligned. If the table is wider than the
-/// terminal, the widest columns are cut, except for columns with IDs.
+/// Formats records, one line each, under a line of column names. Numbers are right-aligned. If the table is wider
+/// than the terminal, the widest columns are cut, except for columns with IDs.
 pub(super) fn format_records(columns: &[&str], records: &[Record], width: Option<usize>) -> String {
     let headings = columns.iter().map(|name| name.to_uppercase().replace('-', " ")).collect::<Vec<_>>();
     let rows = records.iter().map(|record| {
@@ -104,8 +104,8 @@ fn fit_end(text: &str, width: usize) -> String {
     fit_start(&cut.into_iter().rev().collect::<String>(), width)
 }
 
-/// Formats a value as one line of text. Values come from the service and may contain control characters, which must not
-/// reach the terminal: they are replaced with U+FFFD.
+/// Formats a value as one line of text. Values come from the service and may contain control characters, which must
+/// not reach the terminal: they are replaced with U+FFFD.
 fn format_cell(value: &Value) -> String {
     let text = match value {
         Value::Null => return "-".to_owned(),

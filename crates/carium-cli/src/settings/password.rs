@@ -12,8 +12,8 @@ use crate::keyring;
 /// At most this many bytes are read from a file descriptor.
 const MAX_PASSWORD_BYTES: u64 = 4096;
 
-/// Returns the password of the account: from the file descriptor of `--password-fd`, else from `CARIUM_PASSWORD`, else
-/// from the operating system's keyring, else from a prompt.
+/// Returns the password of the account: from the file descriptor of `--password-fd`, else from `CARIUM_PASSWORD`,
+/// else from the operating system's keyring, else from a prompt.
 pub(crate) fn password(settings: &Settings, base_url: &str, account: &str) -> Result<Secret, CliError> {
     if let Some(descriptor) = settings.password_fd {
         return read_descriptor(descriptor);

@@ -25,8 +25,8 @@ pub(super) struct Profile {
 }
 
 impl Profile {
-    /// Reads a profile from this file, or from the default configuration file. If no name is given, neither the file nor the
-    /// default profile has to exist.
+    /// Reads a profile from this file, or from the default configuration file. If no name is given, neither the file
+    /// nor the default profile has to exist.
     pub(super) fn read(name: Option<String>, file: Option<String>) -> Result<Self, CliError> {
         let Some(path) = file.map(PathBuf::from).or_else(directories::config_file) else {
             return Ok(Self::default());

@@ -20,7 +20,8 @@ use crate::settings::Settings;
 
 /// Download documents
 ///
-/// A file appears under its name only when it is complete and verified. Existing files are kept unless `--replace` is set.
+/// A file appears under its name only when it is complete and verified. Existing files are kept unless `--replace` is
+/// set.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -51,7 +52,7 @@ pub(crate) struct DownloadDocuments {
 impl DownloadDocuments {
     pub(crate) async fn run(self, settings: &Settings) -> Result<(), CliError> {
         if self.ids.len() > 1 && (!self.to.is_dir() || self.sha256.is_some()) {
-            let message = "several documents require an existing directory for `--to`, and cannot be used with `--sha256`";
+            let message = "several documents require an existing directory for `--to`, and no `--sha256`";
             return Err(CliError::new(Exit::Usage, message)
                 .with_hint("create the directory, or download the documents one by one"));
         }

@@ -24,8 +24,8 @@ use crate::stderr;
 
 /// Upload documents to a patient's record
 ///
-/// Each file becomes a document. The state of each upload is saved: if the command is interrupted or fails, run it again to
-/// continue. No document is created twice.
+/// Each file becomes a document. The state of each upload is saved: if the command is interrupted or fails, run it
+/// again to continue. No document is created twice.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -56,8 +56,8 @@ pub(crate) struct UploadDocuments {
     /// Maximum number of concurrent uploads
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
     concurrency: u8,
-    /// Create the document again if the response to its creation was lost in an earlier run. Check in Carium first that it
-    /// does not exist
+    /// Create the document again if the response to its creation was lost in an earlier run. Check in Carium first
+    /// that it does not exist
     #[arg(long)]
     start_over: bool,
 }
@@ -121,8 +121,8 @@ impl UploadDocuments {
         self.report(settings, &items, results_by_index, was_interrupted)
     }
 
-    /// Prefixes an error with the number of the file. Its name is not used, because it may contain the name of a patient, and
-    /// stderr often ends up in logs.
+    /// Prefixes an error with the number of the file. Its name is not used, because it may contain the name of a
+    /// patient, and stderr often ends up in logs.
     fn with_file_number(&self, index: usize, error: CliError) -> CliError {
         if self.files.len() == 1 { error } else { error.with_subject(&format!("file {}", index + 1)) }
     }

@@ -1,7 +1,8 @@
 //! The saved state of an upload, with which a later run of the same command continues.
 //!
-//! An upload state contains a form that permits uploading the file, so only its owner may read it. It is kept until all files
-//! of the command are uploaded: if the command is run again after an interruption, it does not create a document twice.
+//! An upload state contains a form that permits uploading the file, so only its owner may read it. It is kept until
+//! all files of the command are uploaded: if the command is run again after an interruption, it does not create a
+//! document twice.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
@@ -65,7 +66,8 @@ impl UploadStateFile {
 
     /// Deletes the state, because the upload is complete or never started.
     pub(super) fn delete(&self) {
-        // If the file cannot be deleted, a later run with the unchanged file finds a complete upload and creates nothing.
+        // If the file cannot be deleted, a later run with the unchanged file finds a complete upload and creates
+        // nothing.
         let _ = fs::remove_file(&self.path);
         let _ = fs::remove_file(self.path.with_extension("lock"));
     }

@@ -69,8 +69,8 @@ impl OnboardFile {
         let path = self.file.clone().unwrap_or_default();
         let documents = self.documents_dir(&path)?;
         let prepare = async {
-            // A sandbox is started first, because the file is validated with its organization. Without a sandbox, the user is
-            // asked for a password only after the file was found to be valid.
+            // A sandbox is started first, because the file is validated with its organization. Without a sandbox, the
+            // user is asked for a password only after the file was found to be valid.
             let sandbox = if settings.is_sandbox { Some(connect(settings).await?) } else { None };
             let organization =
                 sandbox.as_ref().map_or(settings.organization, |sandbox| sandbox.client.organization());

@@ -15,8 +15,8 @@ use crate::error::{CliError, Exit};
 pub(crate) struct QueueArgs {
     /// Queue: an SQLite file, or the URL of a PostgreSQL database. Defaults to CARIUM_QUEUE
     ///
-    /// Pass a password in PGPASSWORD or in ~/.pgpass rather than in the URL, because other users of the machine can read
-    /// command lines.
+    /// Pass a password in PGPASSWORD or in ~/.pgpass rather than in the URL, because other users of the machine can
+    /// read command lines.
     #[arg(long, global = true, value_name = "FILE.db|URL")]
     queue: Option<OsString>,
     /// Read the encryption key of a queue on a server from this file descriptor instead of CARIUM_QUEUE_KEY
@@ -33,8 +33,8 @@ pub(crate) struct NamedQueue {
 }
 
 impl QueueArgs {
-    /// Returns the location of the queue from `--queue` or `CARIUM_QUEUE`. The variable is ignored for a sandbox, because it
-    /// names a queue of the real service.
+    /// Returns the location of the queue from `--queue` or `CARIUM_QUEUE`. The variable is ignored for a sandbox,
+    /// because it names a queue of the real service.
     pub(crate) fn location(&self, is_sandbox: bool) -> Result<Option<QueueLocation>, CliError> {
         let from_env = || std::env::var_os("CARIUM_QUEUE").filter(|text| !text.is_empty() && !is_sandbox);
         let Some(queue) = self.queue.clone().or_else(from_env) else { return Ok(None) };
@@ -59,8 +59,8 @@ impl QueueArgs {
                 };
                 let key = key.map_err(|error| {
                     CliError::from(error).with_hint(
-                        "set CARIUM_QUEUE_KEY to the key that the queue was created with (64 hex digits, for a new queue \
-                         from `openssl rand -hex 32`), or pass a descriptor: `--queue-key-fd 3 3<FILE`",
+                        "set CARIUM_QUEUE_KEY to the key that the queue was created with (for a new queue, run \
+                         `openssl rand -hex 32`), or pass a descriptor: `--queue-key-fd 3 3<FILE`",
                     )
                 })?;
                 OnboardingQueue::open_encrypted(location, target, &key).await
@@ -107,13 +107,13 @@ pub(crate) fn queue_error(error: Error) -> CliError {
     let (exit, hint) = match error.kind() {
         ErrorKind::Conflict => (
             Exit::InvalidInput,
-            "pass another `--queue`, or use the base URL, organization, key and version that the queue was created with",
+            "pass another `--queue`, or use the base URL, organization, key and version of the queue",
         ),
         ErrorKind::NotFound => (Exit::InvalidInput, "check `--queue`; `carium onboard FILE` creates a queue"),
         ErrorKind::InvalidInput => (Exit::InvalidInput, "check `--queue` and its key"),
         ErrorKind::Unavailable => (
             Exit::Other,
-            "check that you may write to the directory of the queue, or that its server is reachable; `-v` shows details",
+            "check the directory of the queue, or that its server is reachable; `-v` shows details",
         ),
         _ => return CliError::from(error),
     };
@@ -162,8 +162,8 @@ pub(crate) struct ThroughputArgs {
     /// Maximum number of rows that this process handles concurrently
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) concurrency: u16,
-    /// Maximum rate of creating calls, for all processes of the queue together: N/s, N/min or none. Defaults to the rate
-    /// stored in the queue
+    /// Maximum rate of creating calls, for all processes of the queue together: N/s, N/min or none. Defaults to the
+    /// rate stored in the queue
     #[arg(long, value_name = "N/s")]
     pub(crate) rate: Option<Rate>,
 }

@@ -12,8 +12,8 @@ use crate::stderr;
 
 /// List the parked rows and the reasons
 ///
-/// Prints one line for each step that failed or whose outcome is unknown. ROW is the number that `resolve` and `retry` take.
-/// LINE is the line in the file.
+/// Prints one line for each step that failed or whose outcome is unknown. ROW is the number that `resolve` and
+/// `retry` take. LINE is the line in the file.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

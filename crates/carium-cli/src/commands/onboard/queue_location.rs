@@ -1,7 +1,8 @@
 //! The default location of a file's queue: a directory of the program.
 //!
-//! The queue of a file is found by the file's path, so that rows can be added to the file, and by its content, so that the
-//! file can be moved or copied. In both cases the rows must reach the queue that records which of them are completed.
+//! The queue of a file is found by the file's path, so that rows can be added to the file, and by its content, so
+//! that the file can be moved or copied. In both cases the rows must reach the queue that records which of them are
+//! completed.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -18,8 +19,8 @@ use crate::error::{CliError, Exit};
 /// Maximum length of the part of a queue's name that comes from its file.
 const MAX_STEM_CHARS: usize = 40;
 
-/// Returns the location of a file's queue for a target: the queue that was used for this file before, or a new one. Reads
-/// the file, so the call may block.
+/// Returns the location of a file's queue for a target: the queue that was used for this file before, or a new one.
+/// Reads the file, so the call may block.
 pub(super) fn for_file(file: &Path, target: &Target) -> Result<QueueLocation, CliError> {
     let path = queues_dir().and_then(|directory| queue_path(&directory, file, target));
     path.map(QueueLocation::File).map_err(|error| {
@@ -96,7 +97,8 @@ fn digest(file: &Path) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Returns the name of a file without its extension. Characters that are special to shells or file systems are replaced.
+/// Returns the name of a file without its extension. Characters that are special to shells or file systems are
+/// replaced.
 fn sanitized_stem(file: &Path) -> String {
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();
     let sanitized =

@@ -14,9 +14,9 @@ const BLOCK_BYTES: usize = 64 * 1024;
 
 /// Write the result of every row
 ///
-/// Writes one line per row, with the IDs of the created objects and without data of the patient. The format is CSV, or with
-/// `--output ndjson` one JSON object per row that includes the details of each step, or with `--output json` an array of
-/// these objects.
+/// Writes one line per row, with the IDs of the created objects and without data of the patient. The format is CSV,
+/// or with `--output ndjson` one JSON object per row that includes the details of each step, or with `--output json`
+/// an array of these objects.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

@@ -15,8 +15,9 @@ use crate::stderr;
 
 /// Record whether a call with an unknown outcome was applied
 ///
-/// If the response to a creating call is lost, the call is not retried automatically, because that could create a patient
-/// twice. Check in Carium whether the object exists, and record the result with this command. The row then continues.
+/// If the response to a creating call is lost, the call is not retried automatically, because that could create a
+/// patient twice. Check in Carium whether the object exists, and record the result with this command. The row then
+/// continues.
 #[derive(Args, Debug)]
 #[command(group(clap::ArgGroup::new("resolution").required(true)))]
 #[command(after_help = "\
@@ -28,7 +29,8 @@ Examples:
 pub(super) struct ResolveRow {
     /// Number of the row, as shown by `carium onboard parked`
     row: i64,
-    /// Step of the row, such as patient, invite[email], documents[0] or appointment. Required if several steps are unknown
+    /// Step of the row, such as patient, invite[email], documents[0] or appointment. Required if several steps are
+    /// unknown
     #[arg(long, value_name = "STEP", value_parser = parse_step)]
     step: Option<Step>,
     /// The object exists and has this ID
@@ -103,7 +105,7 @@ impl ResolveRow {
             }
             carium::ErrorKind::NotFound => self.not_unknown(queue),
             carium::ErrorKind::InvalidInput => CliError::new(Exit::InvalidInput, error.to_string())
-                .with_hint("pass `--sent` or `--not-created` for an invitation, and `--created ID` or `--not-created` for other steps"),
+                .with_hint("pass `--sent` or `--not-created` for an invitation, `--created ID` or `--not-created` otherwise"),
             _ => return queue_error(error),
         }
         .with_source(error)

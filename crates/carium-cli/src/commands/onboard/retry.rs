@@ -13,8 +13,8 @@ use crate::stderr;
 
 /// Return failed rows to the queue
 ///
-/// Run this after the cause is corrected, such as a missing document, an unknown name or missing permissions. Steps with an
-/// unknown outcome are not retried: see `carium onboard resolve`.
+/// Run this after the cause is corrected, such as a missing document, an unknown name or missing permissions. Steps
+/// with an unknown outcome are not retried: see `carium onboard resolve`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

@@ -1,4 +1,5 @@
-//! Processes the rows of a queue in this process, with a progress bar, until all are settled or the program is interrupted.
+//! Processes the rows of a queue in this process, with a progress bar, until all are settled or the program is
+//! interrupted.
 
 use std::sync::Arc;
 
