@@ -1,14 +1,14 @@
 #!/bin/sh
-# The journey of the vendor's Examples page, from a terminal: every call of it once, in an order that makes sense.
+# Makes every call of the vendor's Examples page once with the `carium` command: from the sign-in to a downloaded document.
 #
 #     carium sandbox &                 # or any other server
 #     export CARIUM_BASE_URL=… CARIUM_USERNAME=… CARIUM_PASSWORD=… CARIUM_ORGANIZATION_ID=…
 #     sh examples/journey.sh
 #
-# Takes `carium` from PATH and everything else from CARIUM_*. With CARIUM_MFA_USERNAME and CARIUM_TOTP_SECRET it also signs
-# in with a one-time code (its password is CARIUM_MFA_PASSWORD, or the same); every other step does without the secret, as
-# each code is good once. Creates an invented patient, and leaves them and one document behind. Stops at the first step
-# that fails, and names it.
+# `carium` must be on PATH. The settings are read from CARIUM_* variables. If CARIUM_MFA_USERNAME and CARIUM_TOTP_SECRET are
+# set, the script also signs in with a one-time code (the password is CARIUM_MFA_PASSWORD, or else CARIUM_PASSWORD). The
+# other steps do not use the secret, because a code can be used only once. The script creates an invented patient and a
+# document, and does not delete them. It stops at the first step that fails, and prints the name of the step.
 
 set -u
 
@@ -16,8 +16,8 @@ secret=${CARIUM_TOTP_SECRET-}
 unset CARIUM_TOTP_SECRET
 export CARIUM_OUTPUT=table
 
-folder=$(mktemp -d) || exit 1
-trap 'rm -rf "$folder"' EXIT
+directory=$(mktemp -d) || exit 1
+trap 'rm -rf "$directory"' EXIT
 step=
 
 begin() {
@@ -26,28 +26,28 @@ begin() {
 }
 
 fail() {
-    printf '%s\n' "the journey stops at: $step${1:+ ($1)}" >&2
+    printf '%s\n' "journey.sh: failed at: $step${1:+ ($1)}" >&2
     exit 1
 }
 
-# What a command answers with, shown and kept for the next steps.
-answer() {
-    "$@" >"$folder/answer" || fail
-    cat "$folder/answer"
+# Runs a command, prints its output and saves it for the functions below.
+run() {
+    "$@" >"$directory/output" || fail
+    cat "$directory/output"
 }
 
-# A field of the record that was answered.
+# Prints a field of the record in the saved output.
 field() {
-    awk -v name="$1" '$1 == name { print $2 }' "$folder/answer" | grep . || fail "the answer has no $1"
+    awk -v name="$1" '$1 == name { print $2 }' "$directory/output" | grep . || fail "the output has no field $1"
 }
 
-# The id of the first thing that was listed.
-first() {
-    awk 'NR == 2 { print $1 }' "$folder/answer" | grep . || fail 'the list is empty'
+# Prints the ID of the first item of the list in the saved output.
+first_id() {
+    awk 'NR == 2 { print $1 }' "$directory/output" | grep . || fail 'the list is empty'
 }
 
 begin 'sign in'
-answer carium login
+run carium login
 
 if [ -n "${CARIUM_MFA_USERNAME-}" ] && [ -n "$secret" ]; then
     begin 'sign in with a one-time code'
@@ -57,59 +57,59 @@ fi
 
 begin 'create a patient'
 email="journey.$(date +%s).$$@example.com"
-answer carium patients create --first-name Jürgen --last-name "O'Journey" --birth-date 1984-02-29 --gender male \
+run carium patients create --first-name Jürgen --last-name "O'Journey" --birth-date 1984-02-29 --gender male \
     --email "$email"
 patient=$(field individual-id) || exit 1
 
-begin 'invite them'
-answer carium invitations send "$email"
+begin 'invite the patient'
+run carium invitations send "$email"
 
 begin 'find a practitioner'
-answer carium practitioners list
-practitioner=$(first) || exit 1
+run carium practitioners list
+practitioner=$(first_id) || exit 1
 
-begin 'find a type of appointment'
-answer carium appointment-types list
-type=$(first) || exit 1
+begin 'find an appointment type'
+run carium appointment-types list
+type=$(first_id) || exit 1
 
-begin 'find a status of appointment'
-answer carium appointment-statuses list
-status=$(first) || exit 1
+begin 'find an appointment status'
+run carium appointment-statuses list
+status=$(first_id) || exit 1
 
 begin 'create an appointment'
-answer carium appointments create --patient "$patient" --practitioner "$practitioner" --type "$type" \
+run carium appointments create --patient "$patient" --practitioner "$practitioner" --type "$type" \
     --status "$status" --start 2030-01-01T09:00:00Z --end 2030-01-01T09:30:00Z --location 'Room 4'
 appointment=$(field id) || exit 1
 
-begin 'read it'
-answer carium appointments get "$appointment"
-[ "$(field start-time)" = 2030-01-01T09:00:00Z ] || fail 'it starts at another time'
+begin 'read the appointment'
+run carium appointments get "$appointment"
+[ "$(field start-time)" = 2030-01-01T09:00:00Z ] || fail 'the start time is different'
 
-begin 'move it'
-answer carium appointments update "$appointment" --start 2030-01-01T10:00:00Z --end 2030-01-01T10:30:00Z
-answer carium appointments get "$appointment"
-[ "$(field start-time)" = 2030-01-01T10:00:00Z ] || fail 'it was not moved'
+begin 'reschedule the appointment'
+run carium appointments update "$appointment" --start 2030-01-01T10:00:00Z --end 2030-01-01T10:30:00Z
+run carium appointments get "$appointment"
+[ "$(field start-time)" = 2030-01-01T10:00:00Z ] || fail 'the start time did not change'
 
-begin 'delete it'
-answer carium appointments delete "$appointment"
+begin 'delete the appointment'
+run carium appointments delete "$appointment"
 carium appointments get "$appointment" >/dev/null 2>&1
-[ $? -eq 5 ] || fail 'it is still there'
+[ $? -eq 5 ] || fail 'the appointment still exists'
 
-begin 'list the classes of documents'
-answer carium documents classes
-class=$(first) || exit 1
+begin 'list the document classes'
+run carium documents classes
+class=$(first_id) || exit 1
 
 begin 'upload a document'
-printf '%%PDF-1.4\n%% An invented letter to nobody, %s.\n' "$email" >"$folder/letter.pdf"
-answer carium documents upload "$folder/letter.pdf" --patient "$patient" --class "$class" --name 'Referral letter'
-document=$(awk 'NR == 2 { print $2 }' "$folder/answer" | grep .) || fail 'the answer has no id'
+printf '%%PDF-1.4\n%% An invented letter, %s.\n' "$email" >"$directory/letter.pdf"
+run carium documents upload "$directory/letter.pdf" --patient "$patient" --class "$class" --name 'Referral letter'
+document=$(awk 'NR == 2 { print $2 }' "$directory/output" | grep .) || fail 'the output has no ID'
 
-begin 'list the documents of the patient'
-answer carium documents list --patient "$patient"
-grep -q "^$document" "$folder/answer" || fail 'the document is not listed'
+begin "list the patient's documents"
+run carium documents list --patient "$patient"
+grep -q "^$document" "$directory/output" || fail 'the document is not listed'
 
-begin 'download it and compare'
-answer carium documents download "$document" --to "$folder/again.pdf"
-cmp "$folder/letter.pdf" "$folder/again.pdf" || fail 'it is another file'
+begin 'download the document and compare it'
+run carium documents download "$document" --to "$directory/downloaded.pdf"
+cmp "$directory/letter.pdf" "$directory/downloaded.pdf" || fail 'the files differ'
 
-printf '%s\n' '== all done' >&2
+printf '%s\n' '== all steps succeeded' >&2

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Makes the files of this folder again: two hundred invented patients, what is filed in their records, and a file
-with ten rows that are wrong in ten ways.
+"""Generates the files of this directory: two hundred invented patients, their documents, and a file of ten rows with a
+different error in each.
 
     python3 examples/clinic/make.py
 
-Needs no more than Python 3. Nothing is drawn at random and nothing depends on the day, so the same bytes come out each
-time. Nobody in it exists: names are put together here, addresses are of example.com, phones are 555 numbers. The ids are
-those of the vendor's Examples page, so that every server that knows these takes the rows.
+Requires only Python 3. The output is the same on every run: nothing is random or depends on the date. All patients are
+fictitious: names are combined from lists, email addresses are at example.com, and phone numbers are 555 numbers. The IDs
+are those of the vendor's Examples page, so every server with that data accepts the rows.
 """
 
 import csv
@@ -18,9 +18,9 @@ import zlib
 
 HERE = pathlib.Path(__file__).parent
 
-FIRST = "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002"  # a group, the type and the class of the page
-SECOND = "8d25a2a6-8219-40d1-a34f-c24ec69f4f72"  # its organization and its status
-THIRD = "2097e072-92f6-4333-99d6-9693d63be652"  # a group and its practitioner
+FIRST = "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002"  # a group, the appointment type and the document class
+SECOND = "8d25a2a6-8219-40d1-a34f-c24ec69f4f72"  # the organization and the appointment status
+THIRD = "2097e072-92f6-4333-99d6-9693d63be652"  # a group and the practitioner
 
 COLUMNS = [
     "first-name", "last-name", "birth-date", "gender", "email", "mobile-phone", "locale", "individual-group-ids",
@@ -32,8 +32,8 @@ COLUMNS = [
     "appointment-description", "appointment-patient-instruction", "appointment-location",
 ]
 
-# First name, gender. Twenty of them and nineteen last names: no two patients have both in common, as 20 and 19 have
-# no common factor and 200 is less than 380.
+# First names and genders. There are 20 first names and 19 last names. 20 and 19 have no common factor, so the first 380
+# combinations are different.
 FIRST_NAMES = [
     ("José", "male"), ("Anaïs", "female"), ("Zoë", "female"), ("Björn", "male"), ("Siân", "female"),
     ("Łukasz", "male"), ("Mary-Jane", "female"), ("Renée", "pnta"), ("Ólafur", "male"), ("Thảo", "female"),
@@ -45,7 +45,7 @@ LAST_NAMES = [
     "Παπαδοπούλου", "Reece", "Çelik", "Ó Briain", "Washington, Jr.", "Ferreira da Silva", "Lee", "Štěpánek", "Okafor",
     "Ντάλας",
 ]
-# What has no decomposition into a letter of ASCII and its accent.
+# Letters that Unicode does not decompose into an ASCII letter and an accent.
 LETTERS = str.maketrans({"Ł": "L", "ł": "l", "Ø": "O", "ø": "o", "đ": "d", "ß": "ss"})
 GREEK = str.maketrans("αβγδεζηθικλμνξοπρσςτυφχψω", "avgdezitiklmnxoprsstyfhpo")
 
@@ -71,7 +71,7 @@ NOTES = [
 
 
 def ascii_of(name):
-    """A name as an e-mail address has it."""
+    """Returns a name in the form that is used in email addresses."""
     plain = unicodedata.normalize("NFD", name.translate(LETTERS).lower()).translate(GREEK)
     return "".join(letter for letter in plain if letter.isascii() and letter.isalpha())
 
@@ -87,7 +87,7 @@ def patient(number):
     last_name = LAST_NAMES[number % len(LAST_NAMES)]
     email = f"{ascii_of(first_name)}.{ascii_of(last_name)}.{number + 1}@example.com"
     phone = f"+1{AREA_CODES[number // 100]}55501{number % 100:02}"
-    # Most have both; some have a phone alone, some an address alone.
+    # Most patients have an email address and a phone number, some have only one of them.
     if number % 5 == 1:
         email = ""
     elif number % 5 == 2:
@@ -102,7 +102,7 @@ def patient(number):
         "mobile-phone": phone,
         "locale": ["", "en_US", "es_US"][number % 3],
         "individual-group-ids": ["", FIRST, f"{FIRST};{THIRD}"][number // 2 % 3],
-        # Said where it is not what it would be anyway.
+        # Set only if it differs from the default, which is the email address.
         "username": phone if email and phone and number % 20 == 5 else "",
         "organization-id": SECOND,
         "invite": invitation(number, email, phone),
@@ -113,8 +113,8 @@ def patient(number):
 
 
 def invitation(number, email, phone):
-    ways = ["email"] * bool(email) + ["sms"] * bool(phone)
-    return ["", ways[0], ";".join(ways)][number % 3]
+    channels = ["email"] * bool(email) + ["sms"] * bool(phone)
+    return ["", channels[0], ";".join(channels)][number % 3]
 
 
 def documents(row, number):
@@ -155,7 +155,7 @@ def appointment(row, number):
 
 
 def wrong_rows():
-    """Ten rows that would be right but for one thing each."""
+    """Returns ten rows with exactly one error each."""
 
     def row(number, **changes):
         good = patient(12)
@@ -172,15 +172,15 @@ def wrong_rows():
 
     document = {"document-1-class": FIRST, "document-1-name": "Referral letter"}
     return [
-        row(1, birth_date="1990-02-30"),  # a day that is none
-        row(2, gender="woman"),  # not one of the vendor's words
-        row(3, email="", mobile_phone=""),  # no way to reach them
+        row(1, birth_date="1990-02-30"),  # not a date
+        row(2, gender="woman"),  # not an allowed value
+        row(3, email="", mobile_phone=""),  # neither email address nor phone number
         row(4, mobile_phone="(415) 555-0164"),  # not E.164
-        row(5, email="wrong.5.example.com"),  # no address
-        row(6, locale="fr_FR"),  # a language that the platform does not speak
-        row(7, organization_id="8d25a2a6"),  # not a whole id
-        row(8, invite="pigeon"),  # no such way
-        {**row(9), **document, "document-1-path": "../letter.pdf"},  # not in the folder
+        row(5, email="wrong.5.example.com"),  # not an email address
+        row(6, locale="fr_FR"),  # not a supported language
+        row(7, organization_id="8d25a2a6"),  # not a complete ID
+        row(8, invite="pigeon"),  # not an invitation channel
+        {**row(9), **document, "document-1-path": "../letter.pdf"},  # outside the documents directory
         row(10, appointment_end_time="2030-09-01T08:00:00Z"),  # ends before it starts
     ]
 
@@ -194,8 +194,8 @@ def write_csv(name, rows):
 
 
 def pdf(title):
-    """A page with one line of text, as small as PDF 1.4 allows."""
-    stream = f"BT /F1 24 Tf 72 720 Td ({title}) Tj 0 -36 Td /F1 12 Tf (An invented document of nobody.) Tj ET".encode()
+    """Returns a minimal PDF 1.4 file with one page of text."""
+    stream = f"BT /F1 24 Tf 72 720 Td ({title}) Tj 0 -36 Td /F1 12 Tf (An invented document.) Tj ET".encode()
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
@@ -204,34 +204,34 @@ def pdf(title):
         b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream),
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
     ]
-    out, places = b"%PDF-1.4\n", []
+    out, offsets = b"%PDF-1.4\n", []
     for number, body in enumerate(objects, 1):
-        places.append(len(out))
+        offsets.append(len(out))
         out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
-    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
     trailer = b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, len(out))
     return out + b"xref\n0 %d\n0000000000 65535 f \n%s" % (len(objects) + 1, table) + trailer
 
 
-def png(colour, width=64, height=40):
-    """A card of one colour with a lighter stripe. Not compressed, so that no version of zlib makes another file."""
+def png(color, width=64, height=40):
+    """Returns an image of one color with a lighter stripe. It is not compressed, because versions of zlib compress differently."""
 
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    stripe = bytes(min(255, part + 80) for part in colour)
-    lines = [b"\0" + (stripe if 8 <= line < 14 else bytes(colour)) * width for line in range(height)]
+    stripe = bytes(min(255, channel + 80) for channel in color)
+    lines = [b"\0" + (stripe if 8 <= line < 14 else bytes(color)) * width for line in range(height)]
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"".join(lines), 0)) + chunk(b"IEND", b"")
 
 
 def main():
-    folder = HERE / "documents"
-    folder.mkdir(exist_ok=True)
+    directory = HERE / "documents"
+    directory.mkdir(exist_ok=True)
     for name, title in PDFS.items():
-        (folder / name).write_bytes(pdf(title))
-    for name, colour in PNGS.items():
-        (folder / name).write_bytes(png(colour))
+        (directory / name).write_bytes(pdf(title))
+    for name, color in PNGS.items():
+        (directory / name).write_bytes(png(color))
     write_csv("patients.csv", map(patient, range(200)))
     write_csv("wrong.csv", wrong_rows())
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Takes the picture of the README: runs the main job on a terminal of 80 columns, and draws what was to be seen there.
+"""Creates the screenshot of the README: runs `carium onboard` in a pseudo-terminal of 80 columns and draws its screen.
 
     cargo build --release -p carium-cli
     python3 -m venv target/picture
     target/picture/bin/pip install --require-hashes -r examples/clinic/picture.txt
     target/picture/bin/python examples/clinic/picture.py
 
-Writes `docs/onboard.svg`: the command, the bar as it was half-way, and the screen as it was at the end.
+Writes `docs/onboard.svg`: the command, the progress bar at about one half, and the screen at the end.
 """
 
 import fcntl
@@ -26,14 +26,14 @@ ARGUMENTS = ["--sandbox", "onboard", "examples/clinic/patients.csv", "--document
 PICTURE = ROOT / "docs/onboard.svg"
 COLUMNS, LINES = 80, 24
 
-PAPER, INK = "#1d2430", "#dfe5ee"
-COLOURS = {"cyan": "#4fc1d9", "green": "#8bc97f", "red": "#ef7d7d", "brown": "#d9b45b"}
-BLOCKS = {"█": 1, "░": 0.25}  # of the bar: done, and not yet
-WIDTH, HEIGHT, MARGIN = 8.4, 19, 16  # of a letter, of a line, around
+BACKGROUND, FOREGROUND = "#1d2430", "#dfe5ee"
+COLORS = {"cyan": "#4fc1d9", "green": "#8bc97f", "red": "#ef7d7d", "brown": "#d9b45b"}
+BLOCKS = {"█": 1, "░": 0.25}  # the parts of the bar, and their opacity
+CHARACTER_WIDTH, LINE_HEIGHT, MARGIN = 8.4, 19, 16
 
 
-def watched():
-    """What was on the screen: the line of the bar as it was half-way, and every line at the end."""
+def run_in_terminal():
+    """Runs the command. Returns the line of the progress bar at about one half, and all lines of the screen at the end."""
     screen = pyte.Screen(COLUMNS, LINES)
     stream = pyte.ByteStream(screen)
     child, terminal = pty.fork()
@@ -45,7 +45,7 @@ def watched():
     while True:
         try:
             data = os.read(terminal, 4096)
-        except OSError:  # how Linux says that the other end is closed
+        except OSError:  # on Linux, the other end is closed
             break
         if not data:
             break
@@ -57,58 +57,58 @@ def watched():
     if os.waitstatus_to_exitcode(status) != 0:
         sys.exit("the command failed")
     last = [cells(screen, number) for number in range(LINES)]
-    while last and not letters(last[-1]).strip():
+    while last and not text_of(last[-1]).strip():
         last.pop()
     if not bars:
-        sys.exit("there was no bar to be seen")
-    return min(bars, key=lambda bar: abs(letters(bar).count("█") - letters(bar).count("░"))), last
+        sys.exit("the progress bar was not drawn")
+    return min(bars, key=lambda bar: abs(text_of(bar).count("█") - text_of(bar).count("░"))), last
 
 
-def letters(line):
-    return "".join(letter for letter, _ in line)
+def text_of(line):
+    return "".join(character for character, _ in line)
 
 
 def cells(screen, number):
     return [(screen.buffer[number][column].data, screen.buffer[number][column].fg) for column in range(COLUMNS)]
 
 
-def runs(line):
-    """The letters of a line, those of one colour together, each with its column."""
-    found = []
-    for column, (letter, colour) in enumerate(line):
-        if found and found[-1][2] == colour:
-            found[-1][1] += letter
+def color_spans(line):
+    """Splits a line into runs of one color: tuples of column, text and color."""
+    spans = []
+    for column, (character, color) in enumerate(line):
+        if spans and spans[-1][2] == color:
+            spans[-1][1] += character
         else:
-            found.append([column, letter, colour])
-    return [(column, text.rstrip(), COLOURS.get(colour, INK)) for column, text, colour in found if text.strip()]
+            spans.append([column, character, color])
+    return [(column, text.rstrip(), COLORS.get(color, FOREGROUND)) for column, text, color in spans if text.strip()]
 
 
-def typed(text):
-    return [(letter, "green" if column == 0 else "default") for column, letter in enumerate(text.ljust(COLUMNS))]
+def prompt_line(text):
+    return [(character, "green" if column == 0 else "default") for column, character in enumerate(text.ljust(COLUMNS))]
 
 
-def drawn(lines):
-    width, height = COLUMNS * WIDTH + 2 * MARGIN, len(lines) * HEIGHT + 2 * MARGIN
+def svg(lines):
+    width, height = COLUMNS * CHARACTER_WIDTH + 2 * MARGIN, len(lines) * LINE_HEIGHT + 2 * MARGIN
     yield f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height}" role="img">'
     yield "<title>carium onboards two hundred invented patients into its sandbox</title>"
-    yield f'<rect width="100%" height="100%" rx="8" fill="{PAPER}"/>'
+    yield f'<rect width="100%" height="100%" rx="8" fill="{BACKGROUND}"/>'
     yield '<g font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="14" xml:space="preserve">'
     for number, line in enumerate(lines):
-        baseline = MARGIN + number * HEIGHT + 14
-        for column, text, colour in runs(line):
-            at, length = MARGIN + column * WIDTH, len(text) * WIDTH
+        baseline = MARGIN + number * LINE_HEIGHT + 14
+        for column, text, color in color_spans(line):
+            at, length = MARGIN + column * CHARACTER_WIDTH, len(text) * CHARACTER_WIDTH
             if set(text) <= set(BLOCKS):
-                # Not every font has these as wide as letters.
+                # In some fonts these characters are wider than others, so they are drawn as rectangles.
                 for block, opacity in BLOCKS.items():
                     first, count = column + text.find(block), text.count(block)
                     if count:
                         yield (
-                            f'<rect x="{MARGIN + first * WIDTH:.1f}" y="{baseline - 12}" width="{count * WIDTH:.1f}" '
-                            f'height="14" fill="{colour}" fill-opacity="{opacity}"/>'
+                            f'<rect x="{MARGIN + first * CHARACTER_WIDTH:.1f}" y="{baseline - 12}" width="{count * CHARACTER_WIDTH:.1f}" '
+                            f'height="14" fill="{color}" fill-opacity="{opacity}"/>'
                         )
                 continue
             yield (
-                f'<text x="{at:.1f}" y="{baseline}" textLength="{length:.1f}" fill="{colour}">'
+                f'<text x="{at:.1f}" y="{baseline}" textLength="{length:.1f}" fill="{color}">'
                 f"{html.escape(text)}</text>"
             )
     yield "</g>"
@@ -116,10 +116,10 @@ def drawn(lines):
 
 
 def main():
-    bar, last = watched()
-    command = [typed("$ carium --sandbox onboard examples/clinic/patients.csv \\")]
-    command.append(typed("      --documents examples/clinic/documents"))
-    PICTURE.write_text("\n".join(drawn([*command, bar, *last])) + "\n", encoding="utf-8")
+    bar, last = run_in_terminal()
+    command = [prompt_line("$ carium --sandbox onboard examples/clinic/patients.csv \\")]
+    command.append(prompt_line("      --documents examples/clinic/documents"))
+    PICTURE.write_text("\n".join(svg([*command, bar, *last])) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

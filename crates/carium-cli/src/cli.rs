@@ -1,11 +1,11 @@
-//! What can be written on the command line.
+//! The command line: global options and commands.
 
 use std::path::PathBuf;
 
 use carium::patients::OrganizationId;
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::vocabularies::Listing;
+use crate::commands::lookups::LookupCommand;
 use crate::commands::{
     api, appointments, completions, documents, invitations, login, man, onboard, patients, sandbox, worker,
 };
@@ -13,38 +13,38 @@ use crate::output::Format;
 
 const EXAMPLES: &str = "\
 Examples:
-  carium --sandbox practitioners list    try it, with no account and no network
+  carium --sandbox practitioners list    run a command without account or network
   carium login                           check the credentials in the environment
-  carium appointments create --help      what a command takes, with examples";
+  carium appointments create --help      show the options and examples of a command";
 
-const MORE: &str = "\
+const DETAILS: &str = "\
 Exit codes:
-    0  done
-    1  anything without a code of its own
-    2  the command line is wrong
-    3  what was given is wrong, and nothing was sent
-    4  signing in failed
-    5  the service refused
-    6  the service is unavailable, or gave no answer in time; nothing was done
-    7  rows of a file wait for a person: parked, failed or changed
-    8  it may have happened: look before doing it again
+    0  success
+    1  any other error
+    2  invalid command line
+    3  invalid input; nothing was sent
+    4  sign-in failed
+    5  request refused by the service
+    6  service unavailable or response timed out; nothing was applied
+    7  some rows are not completed: parked (failed or unknown), changed or invalid
+    8  outcome unknown: check in Carium before you run the command again
   130  interrupted
 
-Settings come from flags, else from the environment, else from a profile;
-`--sandbox` overrules all of them. The environment:
-  CARIUM_BASE_URL         where the API is
-  CARIUM_USERNAME         the account
-  CARIUM_PASSWORD         its password; else the keyring, else a prompt
-  CARIUM_TOTP_SECRET      what its one-time codes are made from, in base32
-  CARIUM_ORGANIZATION_ID  the organization
-  CARIUM_OUTPUT           table, json or ndjson
-  CARIUM_PROFILE          the profile
-  CARIUM_CONFIG           the file of profiles
-  CARIUM_QUEUE            the queue of `onboard` and `worker`
-  CARIUM_QUEUE_KEY        what rows on a server are sealed with, 64 digits
-  NO_COLOR                no colours, whatever its value
+Settings are read from flags, then from the environment, then from a profile.
+`--sandbox` overrides all of them. Environment variables:
+  CARIUM_BASE_URL         base URL of the API
+  CARIUM_USERNAME         account to sign in with
+  CARIUM_PASSWORD         password; if unset, read from the keyring or a prompt
+  CARIUM_TOTP_SECRET      secret for one-time codes, in base32
+  CARIUM_ORGANIZATION_ID  organization
+  CARIUM_OUTPUT           output format: table, json or ndjson
+  CARIUM_PROFILE          name of the profile
+  CARIUM_CONFIG           path of the configuration file
+  CARIUM_QUEUE            queue of `onboard` and `worker`
+  CARIUM_QUEUE_KEY        encryption key of a queue on a server, 64 hex digits
+  NO_COLOR                disables colors if set to any value
 
-A file of profiles, on Linux ~/.config/carium/config.toml:
+The configuration file, on Linux ~/.config/carium/config.toml:
   [default]
   base-url = \"https://api.carium.com\"
   username = \"you@example.com\"
@@ -56,58 +56,58 @@ Examples:
   carium login
   carium appointments create --help";
 
-/// The Carium platform from a terminal and from scripts
+/// Command-line interface for the Carium platform
 ///
-/// Data goes to stdout, everything else to stderr.
+/// Data is written to stdout, messages and errors to stderr.
 #[derive(Debug, Parser)]
 #[command(name = "carium", version, propagate_version = true, max_term_width = 100)]
-#[command(after_help = EXAMPLES, after_long_help = MORE)]
+#[command(after_help = EXAMPLES, after_long_help = DETAILS)]
 pub(crate) struct Cli {
     #[command(flatten)]
-    pub(crate) global: Global,
+    pub(crate) global: GlobalArgs,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
-/// What every command takes, before its name or after it.
+/// Options of every command. They can be written before or after the command.
 #[derive(Args, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "each field is an independent flag")]
 #[command(next_help_heading = "Global options")]
-pub(crate) struct Global {
-    /// Give the command a sandbox of its own: a Carium in memory, which ends with it
+pub(crate) struct GlobalArgs {
+    /// Run against an in-memory sandbox that is discarded when the command ends
     #[arg(long, global = true)]
     pub(crate) sandbox: bool,
-    /// Where the API is
+    /// Base URL of the API
     #[arg(
         long,
         global = true,
         value_name = "URL",
-        help = "Where the API is [default: https://api.carium.com]"
+        help = "Base URL of the API. Defaults to https://api.carium.com"
     )]
     pub(crate) base_url: Option<String>,
-    /// Take a base URL of plain http to another machine: for test networks, with invented patients
+    /// Allow a plain http base URL on another machine. Only for test networks without real patients
     #[arg(long, global = true, hide_short_help = true)]
     pub(crate) dangerously_allow_plain_http: bool,
-    /// The account to sign in with
+    /// Account to sign in with
     #[arg(long, global = true, value_name = "USERNAME")]
     pub(crate) account: Option<String>,
-    /// Read the password from this file descriptor rather than from CARIUM_PASSWORD or a prompt
+    /// Read the password from this file descriptor instead of CARIUM_PASSWORD or a prompt
     #[arg(long, global = true, value_name = "N", hide_short_help = true)]
     pub(crate) password_fd: Option<u32>,
-    /// Ask for a one-time code on the terminal, rather than make it from CARIUM_TOTP_SECRET
+    /// Prompt for a one-time code instead of deriving it from CARIUM_TOTP_SECRET
     #[arg(long, global = true, hide_short_help = true)]
     pub(crate) ask_code: bool,
-    /// The organization to work in
+    /// Organization to work in
     #[arg(long, global = true, value_name = "ID")]
     pub(crate) organization: Option<OrganizationId>,
-    /// The profile to take settings from [default: default]
+    /// Profile to read settings from. Defaults to `default`
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) profile: Option<String>,
-    /// How data is written [default: table]
-    #[arg(long, short, global = true, value_name = "FORM", hide_possible_values = true)]
-    #[arg(help = "How data is written: table, json or ndjson [default: table]")]
+    /// Output format
+    #[arg(long, short, global = true, value_name = "FORMAT", hide_possible_values = true)]
+    #[arg(help = "Output format: table, json or ndjson. Defaults to table")]
     pub(crate) output: Option<Format>,
-    /// Say of an error also what was behind it
+    /// Print the causes of an error
     #[arg(long, short, global = true)]
     pub(crate) verbose: bool,
     /// Append traces to this file
@@ -116,47 +116,43 @@ pub(crate) struct Global {
 }
 
 /// The commands.
+///
+/// A variant has a doc comment only if its type does not describe the command: clap would show the comment of the
+/// variant and omit the details from the comment of the type.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Check the credentials
     Login(login::Login),
-    /// Forget the password that `carium login --keep` kept
     Logout(login::Logout),
-    /// Patients
+    /// Create patients
     #[command(subcommand)]
-    Patients(patients::Patients),
-    /// Invitations to patients
+    Patients(patients::PatientsCommand),
+    /// Send invitations to patients
     #[command(subcommand)]
-    Invitations(invitations::Invitations),
-    /// Appointments
+    Invitations(invitations::InvitationsCommand),
+    /// Create, read, update and delete appointments
     #[command(subcommand)]
-    Appointments(appointments::Appointments),
-    /// Those with whom appointments are booked
+    Appointments(appointments::AppointmentsCommand),
+    /// List the practitioners that appointments can be booked with
     #[command(subcommand)]
-    Practitioners(Listing),
-    /// The types that an appointment can have
+    Practitioners(LookupCommand),
+    /// List the appointment types
     #[command(subcommand)]
-    AppointmentTypes(Listing),
-    /// The statuses that an appointment can have
+    AppointmentTypes(LookupCommand),
+    /// List the appointment statuses
     #[command(subcommand)]
-    AppointmentStatuses(Listing),
-    /// Documents in patients' records
+    AppointmentStatuses(LookupCommand),
+    /// Upload, list and download documents
     #[command(subcommand)]
-    Documents(documents::Documents),
-    /// Onboard the patients of a file, and look after those that need it
+    Documents(documents::DocumentsCommand),
     Onboard(Box<onboard::Onboard>),
-    /// Work on a queue that others submit to
     Worker(worker::Worker),
-    /// Call any operation of the API as it is
+    /// Call any operation of the API directly
     ///
-    /// There is a command for each operation of the API's description. What is sent is not checked here; it is signed in,
-    /// and repeated where it may be. The answer is printed as it came, but for what is secret in it.
-    Api(api::Call),
-    /// Run a sandbox for other programs
-    Sandbox(sandbox::Serve),
-    /// Print completions for a shell
+    /// There is a command for each operation of the API. The request is not validated. It is signed in, and retried
+    /// if that is safe. The response is printed unchanged, except that secrets are hidden.
+    Api(api::ApiCall),
+    Sandbox(sandbox::ServeSandbox),
     Completions(completions::Completions),
-    /// Print the manual
     Man(man::Man),
 }
 
@@ -167,23 +163,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_one() {
+    fn command_line_definition_is_valid() {
         Cli::command().debug_assert();
     }
 
     #[test]
     fn every_command_has_examples() {
         fn check(command: &clap::Command, path: &str) {
-            let commands: Vec<_> =
-                command.get_subcommands().filter(|each| each.get_name() != "help").collect();
-            if commands.is_empty() {
+            let subcommands: Vec<_> =
+                command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help").collect();
+            if subcommands.is_empty() {
                 let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
                 assert!(help.contains("Examples:\n  carium"), "{path} has no example");
                 let widest = help.lines().map(|line| line.chars().count()).max().unwrap_or_default();
-                assert!(widest <= 80, "an example of {path} is wider than a terminal: {widest}");
+                assert!(widest <= 80, "an example of {path} is wider than 80 columns: {widest}");
             }
-            for each in commands {
-                check(each, &format!("{path} {}", each.get_name()));
+            for subcommand in subcommands {
+                check(subcommand, &format!("{path} {}", subcommand.get_name()));
             }
         }
         check(&Cli::command(), "carium");

@@ -1,37 +1,36 @@
-//! From settings to a client.
+//! Creates the client of a command from the settings.
 
 use carium::{Carium, CariumBuilder, Credentials, OneTimeCode, Secret};
 use carium_bulk::Target;
-use carium_mock::Sandbox;
+use carium_mock::{Sandbox, SandboxBuilder};
 
-use crate::exit::{CliError, Exit};
+use crate::error::{CliError, Exit};
 use crate::settings::{self, Settings};
-use crate::{one_time_code, say};
+use crate::{one_time_code, stderr};
 
-/// Where the service is, unless told otherwise.
-const BASE_URL: &str = "https://api.carium.com";
-/// What the program calls itself.
+const DEFAULT_BASE_URL: &str = "https://api.carium.com";
 const USER_AGENT: &str = concat!("carium-cli/", env!("CARGO_PKG_VERSION"));
 
-/// A client, and what has to be there as long as it is.
+/// A client, and the sandbox that it talks to if the command runs with `--sandbox`.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) client: Carium,
-    pub(crate) about: About,
-    /// Ends with the command that it was started for.
+    pub(crate) info: ConnectionInfo,
+    /// Stops when the connection is dropped.
     sandbox: Option<Sandbox>,
 }
 
-/// What is known of a connection.
+/// The server and the account of a connection.
 #[derive(Debug)]
-pub(crate) struct About {
+pub(crate) struct ConnectionInfo {
     pub(crate) base_url: String,
     pub(crate) account: String,
+    /// Whether the account signs in with one-time codes.
     pub(crate) has_codes: bool,
 }
 
 impl Connection {
-    /// What a queue of this service's is made for.
+    /// Returns the target that queues for this service are bound to.
     pub(crate) fn target(&self) -> Target {
         match &self.sandbox {
             Some(_) => Target::sandbox(self.client.organization()),
@@ -39,30 +38,33 @@ impl Connection {
         }
     }
 
-    /// Whether the service is one that ends with the command.
+    /// Returns whether the service is a sandbox that ends with the command.
     pub(crate) fn is_sandbox(&self) -> bool {
         self.sandbox.is_some()
     }
 }
 
-/// A client of whatever the settings say. Signs in with its first call.
+/// Creates a client for the service that the settings name. It signs in with its first call.
 pub(crate) async fn connect(settings: &Settings) -> Result<Connection, CliError> {
     if settings.is_sandbox {
-        return of_sandbox().await;
+        return connect_to_sandbox().await;
     }
     let (base_url, account) = (base_url(settings), account(settings)?);
     let password = settings::password(settings, &base_url, &account)?;
-    connect_with(settings, password).await
+    connect_with_password(settings, password).await
 }
 
-/// The same with this password.
-pub(crate) async fn connect_with(settings: &Settings, password: Secret) -> Result<Connection, CliError> {
+/// Creates a client that signs in with this password. `--sandbox` is ignored.
+pub(crate) async fn connect_with_password(
+    settings: &Settings,
+    password: Secret,
+) -> Result<Connection, CliError> {
     let (base_url, account) = (base_url(settings), account(settings)?);
     let mut credentials = Credentials::new(&account, password)?;
-    let mut builder = begin(settings, &base_url);
-    let has_codes = settings.asks_for_code || settings.totp_secret.is_some();
-    if settings.asks_for_code {
-        let code = settings::ask("One-time code: ")?;
+    let mut builder = client_builder(settings, &base_url);
+    let has_codes = settings.prompts_for_code || settings.totp_secret.is_some();
+    if settings.prompts_for_code {
+        let code = settings::prompt("One-time code: ")?;
         let digits: String = code.expose().split_whitespace().collect();
         credentials = credentials.one_time_code(OneTimeCode::single_use(Secret::from(digits)));
     } else if let Some(secret) = &settings.totp_secret {
@@ -70,26 +72,27 @@ pub(crate) async fn connect_with(settings: &Settings, password: Secret) -> Resul
     }
     builder = builder.credentials(credentials);
     let client = builder.build()?;
-    // Only now, so that nobody waits for a code to be told that something else is wrong.
-    if settings.totp_secret.is_some() && !settings.asks_for_code {
-        one_time_code::wait_for_turn(&base_url, &account).await?;
+    // This may wait for up to 30 seconds, so it comes after everything that can fail at once.
+    if settings.totp_secret.is_some() && !settings.prompts_for_code {
+        one_time_code::wait_for_unused_code(&base_url, &account).await?;
     }
-    Ok(Connection { client, about: About { base_url, account, has_codes }, sandbox: None })
+    Ok(Connection { client, info: ConnectionInfo { base_url, account, has_codes }, sandbox: None })
 }
 
-/// A client for operations that need no token: nobody is asked who they are.
-pub(crate) async fn connect_unsigned(settings: &Settings) -> Result<Connection, CliError> {
+/// Creates a client for operations that need no access token. It never signs in.
+pub(crate) async fn connect_without_sign_in(settings: &Settings) -> Result<Connection, CliError> {
     if settings.is_sandbox {
-        return of_sandbox().await;
+        return connect_to_sandbox().await;
     }
     let base_url = base_url(settings);
-    // The client wants some, and does not send them with such an operation.
-    let client = begin(settings, &base_url).credentials(Credentials::new("none", "none")?).build()?;
-    let about = About { base_url, account: String::new(), has_codes: false };
-    Ok(Connection { client, about, sandbox: None })
+    // The builder requires credentials, but they are not sent with such operations.
+    let client =
+        client_builder(settings, &base_url).credentials(Credentials::new("none", "none")?).build()?;
+    let info = ConnectionInfo { base_url, account: String::new(), has_codes: false };
+    Ok(Connection { client, info, sandbox: None })
 }
 
-fn begin(settings: &Settings, base_url: &str) -> CariumBuilder {
+fn client_builder(settings: &Settings, base_url: &str) -> CariumBuilder {
     let mut builder = Carium::builder().base_url(base_url).user_agent(USER_AGENT);
     if settings.allows_plain_http {
         builder = builder.dangerously_allow_plain_http();
@@ -100,27 +103,32 @@ fn begin(settings: &Settings, base_url: &str) -> CariumBuilder {
     builder
 }
 
-/// Where the service is.
+/// Returns the base URL of the settings, or the vendor's.
 pub(crate) fn base_url(settings: &Settings) -> String {
-    settings.base_url.clone().unwrap_or_else(|| BASE_URL.to_owned())
+    settings.base_url.clone().unwrap_or_else(|| DEFAULT_BASE_URL.to_owned())
 }
 
-/// The account to sign in with.
+/// Returns the account to sign in with.
 pub(crate) fn account(settings: &Settings) -> Result<String, CliError> {
     settings.account.clone().ok_or_else(|| {
-        CliError::new(Exit::SignIn, "nothing says which account to sign in with")
-            .next("set CARIUM_USERNAME, give `--account`, or write `username` into a profile; or try it with `--sandbox`")
+        CliError::new(Exit::SignIn, "the account to sign in with is not set").with_hint(
+            "set CARIUM_USERNAME, pass `--account`, or add `username` to a profile; `--sandbox` needs no account",
+        )
     })
 }
 
-async fn of_sandbox() -> Result<Connection, CliError> {
-    let sandbox = Sandbox::builder()
-        .on_violation(|deviation| say::line(&format!("differs from the spec: {deviation}")))
+/// Creates the builder of a sandbox that reports contract violations on stderr.
+pub(crate) fn sandbox_builder() -> SandboxBuilder {
+    Sandbox::builder().on_violation(|violation| stderr::print(&format!("contract violation: {violation}")))
+}
+
+async fn connect_to_sandbox() -> Result<Connection, CliError> {
+    let sandbox = sandbox_builder()
         .start()
         .await
-        .map_err(|error| CliError::new(Exit::Other, "the sandbox cannot be started here").because(error))?;
+        .map_err(|error| CliError::new(Exit::Other, "could not start the sandbox").with_source(error))?;
     let client = sandbox.client_builder().user_agent(USER_AGENT).build()?;
     let account = sandbox.fake().account().username.to_owned();
-    let about = About { base_url: sandbox.url().to_owned(), account, has_codes: false };
-    Ok(Connection { client, about, sandbox: Some(sandbox) })
+    let info = ConnectionInfo { base_url: sandbox.url().to_owned(), account, has_codes: false };
+    Ok(Connection { client, info, sandbox: Some(sandbox) })
 }

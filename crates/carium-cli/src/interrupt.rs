@@ -1,24 +1,24 @@
-//! Being asked to stop: by Ctrl-C, or by whoever runs the program.
+//! Interruption by Ctrl-C or SIGTERM.
 
 use std::future::Future;
 
 use futures_util::future::{Either, select};
 
-use crate::exit::{CliError, Exit};
+use crate::error::{CliError, Exit};
 
-/// From now on a signal does not end the program where it is: it would leave a terminal without its echo, where someone is
-/// asked for a password.
-pub(crate) fn listen() {
-    // What is listened to once is, whether or not anyone waits for it.
+/// Installs handlers, so that a signal no longer ends the program immediately. A password prompt that is ended
+/// immediately would leave the terminal without echo.
+pub(crate) fn install_handlers() {
+    // Once tokio has registered a handler, it stays installed, whether or not the returned stream is polled.
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        // Where that cannot be, a signal does what it always did.
+        // If a handler cannot be installed, the signal keeps its default effect.
         let _ = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
     }
 }
 
-/// Ends when the program is asked to stop.
+/// Completes when the program receives Ctrl-C or SIGTERM.
 pub(crate) async fn interrupted() {
     let ctrl_c = tokio::signal::ctrl_c();
     #[cfg(unix)]
@@ -30,25 +30,28 @@ pub(crate) async fn interrupted() {
             return;
         }
     }
-    // Where there are no signals to be had, nobody can ask.
+    // If no handler can be installed, this future never completes.
     if ctrl_c.await.is_err() {
         std::future::pending::<()>().await;
     }
 }
 
-/// What comes of a command that is dropped where it is when the program is asked to stop.
+/// Runs a command, and drops it if the program is interrupted. If the command `may_change_data`, the error says that
+/// the operation may have been applied.
 pub(crate) async fn unless_interrupted<T>(
     command: impl Future<Output = Result<T, CliError>>,
-    changes_something: bool,
+    may_change_data: bool,
 ) -> Result<T, CliError> {
     match select(std::pin::pin!(command), std::pin::pin!(interrupted())).await {
         Either::Left((result, _)) => result,
         Either::Right(_) => {
-            let failure = CliError::new(Exit::Interrupted, "interrupted");
-            Err(if changes_something {
-                failure.next("it may have been done: look on the platform before you run this again")
+            let error = CliError::new(Exit::Interrupted, "interrupted");
+            Err(if may_change_data {
+                error.with_hint(
+                    "the operation may have been applied: check in Carium before you run the command again",
+                )
             } else {
-                failure
+                error
             })
         }
     }

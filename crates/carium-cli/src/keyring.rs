@@ -1,5 +1,5 @@
-//! The keyring of the operating system: the Keychain of macOS, the Credential Manager of Windows, and on Linux the keys that
-//! the kernel keeps for a user, which are on no disk and last until the machine is started anew.
+//! Passwords in the operating system's keyring: the Keychain of macOS, the Credential Manager of Windows, or the
+//! kernel keyring of the user on Linux. The kernel keyring is not stored on disk and is lost at the next reboot.
 
 #[cfg(target_os = "macos")]
 use apple_native_keyring_store::keychain::Store;
@@ -11,29 +11,29 @@ use linux_keyutils_keyring_store::Store;
 #[cfg(windows)]
 use windows_native_keyring_store::Store;
 
-use crate::exit::{CliError, Exit};
+use crate::error::{CliError, Exit};
 
-/// What the entries are of.
+/// The service name of the entries.
 const SERVICE: &str = "carium";
 
-/// The password of an account of a server, where it is kept. Where there is no keyring, none is.
-pub(crate) fn password(base_url: &str, account: &str) -> Option<Secret> {
+/// Returns the stored password of an account on a server. A keyring that cannot be used counts as empty.
+pub(crate) fn read(base_url: &str, account: &str) -> Option<Secret> {
     entry(base_url, account).and_then(|entry| entry.get_password()).ok().map(Secret::from)
 }
 
-/// Keeps a password, in place of the one before.
-pub(crate) fn keep(base_url: &str, account: &str, password: &Secret) -> Result<(), CliError> {
+/// Stores a password, and replaces an earlier one.
+pub(crate) fn store(base_url: &str, account: &str, password: &Secret) -> Result<(), CliError> {
     entry(base_url, account)
         .and_then(|entry| entry.set_password(password.expose()))
-        .map_err(|error| no_keyring(&error))
+        .map_err(|error| keyring_error(&error))
 }
 
-/// Forgets a password, and says whether there was one.
-pub(crate) fn forget(base_url: &str, account: &str) -> Result<bool, CliError> {
+/// Deletes a password. Returns whether one was stored.
+pub(crate) fn delete(base_url: &str, account: &str) -> Result<bool, CliError> {
     match entry(base_url, account).and_then(|entry| entry.delete_credential()) {
         Ok(()) => Ok(true),
         Err(keyring_core::Error::NoEntry) => Ok(false),
-        Err(error) => Err(no_keyring(&error)),
+        Err(error) => Err(keyring_error(&error)),
     }
 }
 
@@ -44,16 +44,16 @@ fn entry(base_url: &str, account: &str) -> keyring_core::Result<Entry> {
 
 #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 fn entry(_: &str, _: &str) -> keyring_core::Result<Entry> {
-    Err(keyring_core::Error::NotSupportedByStore("there is none on this system".to_owned()))
+    Err(keyring_core::Error::NotSupportedByStore("this system has no supported keyring".to_owned()))
 }
 
-fn no_keyring(error: &keyring_core::Error) -> CliError {
-    // The error may hold what was read, so only its kind is told.
-    let kind = match error {
-        keyring_core::Error::NoStorageAccess(_) => "it is locked, or is not yours",
-        keyring_core::Error::PlatformFailure(_) => "the system does not allow it",
-        _ => "it cannot be used",
+fn keyring_error(error: &keyring_core::Error) -> CliError {
+    // The error may contain data from the keyring, so only its kind is printed.
+    let reason = match error {
+        keyring_core::Error::NoStorageAccess(_) => "it is locked or belongs to another user",
+        keyring_core::Error::PlatformFailure(_) => "the system denied access",
+        _ => "it is not available",
     };
-    CliError::new(Exit::Other, format!("the keyring of the operating system: {kind}"))
-        .next("set CARIUM_PASSWORD, or give a file descriptor: `--password-fd 3 3<FILE`")
+    CliError::new(Exit::Other, format!("could not use the operating system's keyring: {reason}"))
+        .with_hint("set CARIUM_PASSWORD, or pass a file descriptor: `--password-fd 3 3<FILE`")
 }

@@ -1,4 +1,4 @@
-//! Traces into a file, for those who look for what went wrong.
+//! Traces of the program in a file, for `--log`.
 
 use std::fs::OpenOptions;
 use std::path::Path;
@@ -9,10 +9,10 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::exit::{CliError, Exit};
+use crate::error::{CliError, Exit};
 
-/// Appends the traces of this project's crates to a file, where one is given. Those of other crates stay out: an
-/// HTTP client may trace headers and URLs.
+/// Appends the traces of this project's crates to a file, if one is given. The traces of other crates are excluded,
+/// because an HTTP client may trace headers and URLs.
 pub(crate) fn start(file: Option<&Path>) -> Result<(), CliError> {
     let Some(path) = file else { return Ok(()) };
     let mut options = OpenOptions::new();
@@ -20,12 +20,12 @@ pub(crate) fn start(file: Option<&Path>) -> Result<(), CliError> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = options.open(path).map_err(|error| {
-        CliError::new(Exit::Other, "the file for `--log` cannot be written")
-            .because(error)
-            .next("check that its folder is there and yours")
+        CliError::new(Exit::Other, "could not write the file of `--log`")
+            .with_source(error)
+            .with_hint("check that its directory exists and that you may write to it")
     })?;
-    let ours = Targets::new().with_target("carium", LevelFilter::TRACE);
+    let own_crates = Targets::new().with_target("carium", LevelFilter::TRACE);
     let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(Mutex::new(file));
-    tracing_subscriber::registry().with(layer.with_filter(ours)).init();
+    tracing_subscriber::registry().with(layer.with_filter(own_crates)).init();
     Ok(())
 }

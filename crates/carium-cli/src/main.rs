@@ -1,24 +1,24 @@
-//! The program `carium`: the Carium platform from a terminal and from scripts.
+//! `carium`: the command-line interface of the Carium platform, for people and for scripts.
 //!
-//! What it prints to stdout is data, in the form that was asked for; what it has to say goes to stderr. Its exit
-//! code says what kind of thing went wrong (`exit.rs`).
+//! Data is written to stdout in the requested format. Messages and errors are written to stderr. The exit code tells
+//! scripts what kind of error occurred; see `error.rs`.
 
 mod cli;
 mod commands;
 mod connection;
-mod exit;
+mod directories;
+mod error;
 #[rustfmt::skip]
 mod generated;
 mod interrupt;
 mod keyring;
 mod logging;
-mod names;
+mod lookup;
 mod one_time_code;
 mod output;
-mod places;
 mod progress;
-mod say;
 mod settings;
+mod stderr;
 mod usage;
 
 use std::process::ExitCode;
@@ -26,36 +26,35 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::cli::Cli;
-use crate::exit::{CliError, Exit};
+use crate::error::{CliError, Exit};
 use crate::settings::Settings;
 
 fn main() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|error| {
-        // Ends with 2; with 0 after `--help` and `--version`.
-        usage::without_values(error).exit()
+        // Exits with code 2, or with 0 after `--help` and `--version`.
+        usage::redact_values(error).exit()
     });
     let verbose = cli.global.verbose;
     match run(cli) {
-        Ok(()) => Exit::Done.into(),
-        Err(failure) => {
-            failure.report(verbose);
-            failure.exit().into()
+        Ok(()) => Exit::Success.into(),
+        Err(error) => {
+            error.report(verbose);
+            error.exit().into()
         }
     }
 }
 
 fn run(cli: Cli) -> Result<(), CliError> {
-    if let Some(done) = commands::offline(&cli.command) {
-        return done;
+    if let Some(result) = commands::run_offline(&cli.command) {
+        return result;
     }
     let settings = Settings::read(cli.global)?;
     logging::start(settings.log.as_deref())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| CliError::new(Exit::Other, "the program cannot be set up here").because(error))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
+        CliError::new(Exit::Other, "could not start the async runtime").with_source(error)
+    })?;
     let result = runtime.block_on(commands::run(cli.command, &settings));
-    // A prompt that is still waited for must not keep the program.
+    // A prompt may still block one of the runtime's threads; do not wait for it.
     runtime.shutdown_background();
     result
 }

@@ -1,4 +1,4 @@
-//! Data, in the form that was asked for: to stdout, and nothing else goes there.
+//! Data on stdout, in the requested format. Nothing else is written to stdout.
 
 mod table;
 
@@ -8,30 +8,30 @@ use clap::ValueEnum;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::exit::{CliError, Exit};
+use crate::error::{CliError, Exit};
 
-/// How data is written.
+/// An output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Format {
-    /// For people: columns, cut to the width of a terminal
+    /// Columns for people, cut to the width of the terminal
     Table,
     /// One JSON value: an object, or an array of objects
     Json,
-    /// One JSON object a line, each as soon as it is known
+    /// One JSON object per line, written as soon as it is available
     Ndjson,
 }
 
 impl Format {
-    pub(crate) fn named(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         Self::from_str(name, false).ok()
     }
 }
 
-/// What is known of a thing, by names.
+/// The fields of one object, by name.
 pub(crate) type Record = Map<String, Value>;
 
-/// A record of these fields; of what is not known there is `null`.
+/// Creates a record of text fields. A missing value becomes `null`.
 pub(crate) fn record<const N: usize>(fields: [(&str, Option<String>); N]) -> Record {
     fields
         .into_iter()
@@ -39,98 +39,101 @@ pub(crate) fn record<const N: usize>(fields: [(&str, Option<String>); N]) -> Rec
         .collect()
 }
 
-/// Writes one record: as a table, a line for each field.
-pub(crate) fn one(format: Format, record: Record) -> Result<(), CliError> {
-    let mut out = io::stdout().lock();
-    let written = match format {
-        Format::Table => out.write_all(table::of_one(&record).as_bytes()),
-        Format::Json => write_json(&mut out, &Value::Object(record)),
-        Format::Ndjson => writeln!(out, "{}", Value::Object(record)),
+/// Writes one record. A table has one line per field.
+pub(crate) fn write_record(format: Format, record: Record) -> Result<(), CliError> {
+    let mut stdout = io::stdout().lock();
+    let result = match format {
+        Format::Table => stdout.write_all(table::format_record(&record).as_bytes()),
+        Format::Json => write_pretty(&mut stdout, &Value::Object(record)),
+        Format::Ndjson => writeln!(stdout, "{}", Value::Object(record)),
     };
-    finish(written.and_then(|()| out.flush()))
+    check_written(result.and_then(|()| stdout.flush()))
 }
 
-/// Writes a JSON value as it is, whatever the form.
-pub(crate) fn raw(format: Format, value: &Value) -> Result<(), CliError> {
-    let mut out = io::stdout().lock();
-    let written = match format {
-        Format::Table | Format::Json => write_json(&mut out, value),
-        Format::Ndjson => writeln!(out, "{value}"),
+/// Writes a JSON value unchanged. `Table` is treated as `Json`.
+pub(crate) fn write_json(format: Format, value: &Value) -> Result<(), CliError> {
+    let mut stdout = io::stdout().lock();
+    let result = match format {
+        Format::Table | Format::Json => write_pretty(&mut stdout, value),
+        Format::Ndjson => writeln!(stdout, "{value}"),
     };
-    finish(written.and_then(|()| out.flush()))
+    check_written(result.and_then(|()| stdout.flush()))
 }
 
-/// Writes text as it is.
-pub(crate) fn text(bytes: &[u8]) -> Result<(), CliError> {
-    let mut out = io::stdout().lock();
-    finish(out.write_all(bytes).and_then(|()| out.flush()))
+/// Writes bytes unchanged.
+pub(crate) fn write_bytes(bytes: &[u8]) -> Result<(), CliError> {
+    let mut stdout = io::stdout().lock();
+    check_written(stdout.write_all(bytes).and_then(|()| stdout.flush()))
 }
 
-fn write_json(out: &mut impl Write, value: &Value) -> io::Result<()> {
-    writeln!(out, "{value:#}")
+fn write_pretty(stdout: &mut impl Write, value: &Value) -> io::Result<()> {
+    writeln!(stdout, "{value:#}")
 }
 
-/// Many records, which are written as they come where the form allows it.
+/// Writes a list of records. NDJSON is written record by record, the other formats at the end.
 #[derive(Debug)]
-pub(crate) struct Many {
+pub(crate) struct ListWriter {
     format: Format,
     columns: &'static [&'static str],
     records: Vec<Record>,
-    is_read: bool,
+    is_open: bool,
 }
 
-impl Many {
-    /// Records of which a table shows these fields.
+impl ListWriter {
+    /// Creates a writer whose table shows these fields as columns.
     pub(crate) fn new(format: Format, columns: &'static [&'static str]) -> Self {
-        Self { format, columns, records: Vec::new(), is_read: true }
+        Self { format, columns, records: Vec::new(), is_open: true }
     }
 
     pub(crate) fn push(&mut self, record: Record) -> Result<(), CliError> {
         if self.format == Format::Ndjson {
-            let mut out = io::stdout().lock();
-            let written = writeln!(out, "{}", Value::Object(record)).and_then(|()| out.flush());
-            self.is_read &= !written.as_ref().is_err_and(is_closed);
-            return finish(written);
+            let mut stdout = io::stdout().lock();
+            let result = writeln!(stdout, "{}", Value::Object(record)).and_then(|()| stdout.flush());
+            self.is_open &= !result.as_ref().is_err_and(is_broken_pipe);
+            return check_written(result);
         }
         self.records.push(record);
         Ok(())
     }
 
-    /// Whether anyone reads still: who has what they wanted (`carium … | head -1`) need not wait for the rest of a list.
-    pub(crate) fn is_read(&self) -> bool {
-        self.is_read
+    /// Returns `false` once the reader of stdout has closed it, as in `carium … | head -1`. The rest of the list does
+    /// not have to be fetched then.
+    pub(crate) fn is_open(&self) -> bool {
+        self.is_open
     }
 
-    /// Writes what is not written yet.
+    /// Writes the records that are not written yet.
     pub(crate) fn finish(self) -> Result<(), CliError> {
-        let mut out = io::stdout().lock();
-        let written = match self.format {
+        let mut stdout = io::stdout().lock();
+        let result = match self.format {
             Format::Ndjson => Ok(()),
-            Format::Json => write_json(&mut out, &self.records.into_iter().map(Value::Object).collect()),
-            Format::Table => out.write_all(table::of_many(self.columns, &self.records, width()).as_bytes()),
+            Format::Json => write_pretty(&mut stdout, &self.records.into_iter().map(Value::Object).collect()),
+            Format::Table => {
+                let table = table::format_records(self.columns, &self.records, terminal_width());
+                stdout.write_all(table.as_bytes())
+            }
         };
-        finish(written.and_then(|()| out.flush()))
+        check_written(result.and_then(|()| stdout.flush()))
     }
 }
 
-/// How wide the terminal is. `None` where there is none: a file has room for all.
-fn width() -> Option<usize> {
+/// Returns the width of the terminal, or `None` if stdout is not a terminal. Tables in files are not cut.
+fn terminal_width() -> Option<usize> {
     if !io::stdout().is_terminal() {
         return None;
     }
     terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
 }
 
-/// Whether what is written to was closed by who read it.
-fn is_closed(error: &io::Error) -> bool {
+fn is_broken_pipe(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::BrokenPipe
 }
 
-fn finish(written: io::Result<()>) -> Result<(), CliError> {
-    match written {
-        // Who reads no longer has what they wanted. How the command ends is told by its exit code all the same.
-        Err(error) if is_closed(&error) => Ok(()),
-        Err(error) => Err(CliError::new(Exit::Other, "the output cannot be written").because(error)),
+fn check_written(result: io::Result<()>) -> Result<(), CliError> {
+    match result {
+        // A reader that closes the pipe has all it needs. The exit code still reports how the command ended.
+        Err(error) if is_broken_pipe(&error) => Ok(()),
+        Err(error) => Err(CliError::new(Exit::Other, "could not write the output").with_source(error)),
         Ok(()) => Ok(()),
     }
 }

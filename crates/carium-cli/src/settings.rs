@@ -1,4 +1,4 @@
-//! What the program is set to: by flags, else by the environment, else by a profile.
+//! The settings of the program. Each is read from a flag, then from the environment, then from a profile.
 
 mod password;
 mod profile;
@@ -9,17 +9,17 @@ use std::path::PathBuf;
 use carium::Secret;
 use carium::patients::OrganizationId;
 
-pub(crate) use password::{ask, password};
+pub(crate) use password::{password, prompt};
 use profile::Profile;
 
-use crate::cli::Global;
-use crate::exit::{CliError, Exit};
+use crate::cli::GlobalArgs;
+use crate::error::{CliError, Exit};
 use crate::output::Format;
 
-/// What the program is set to.
+/// The settings of the program.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    /// `None` where nothing is said: then the vendor's own.
+    /// If `None`, the vendor's base URL is used.
     pub(crate) base_url: Option<String>,
     pub(crate) allows_plain_http: bool,
     pub(crate) is_sandbox: bool,
@@ -28,27 +28,27 @@ pub(crate) struct Settings {
     pub(crate) format: Format,
     pub(crate) log: Option<PathBuf>,
     pub(crate) password_fd: Option<u32>,
-    /// What one-time codes are made from.
+    /// The secret that one-time codes are derived from.
     pub(crate) totp_secret: Option<Secret>,
-    /// Whether the person is to be asked for a one-time code.
-    pub(crate) asks_for_code: bool,
+    /// Whether to prompt for a one-time code.
+    pub(crate) prompts_for_code: bool,
 }
 
 impl Settings {
-    pub(crate) fn read(flags: Global) -> Result<Self, CliError> {
-        Self::from(flags, |name| std::env::var_os(name))
+    pub(crate) fn read(args: GlobalArgs) -> Result<Self, CliError> {
+        Self::resolve(args, |name| std::env::var_os(name))
     }
 
-    fn from(flags: Global, variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, CliError> {
-        // One that is empty counts as missing, but for the base URL: what was meant to lead elsewhere must not lead
-        // to the service.
+    fn resolve(args: GlobalArgs, variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, CliError> {
+        // An empty variable counts as unset, except for the base URL: a script whose base URL is empty by mistake
+        // must not reach the production service.
         let text = |name: &str| match variable(name).map(OsString::into_string) {
             Some(Ok(text)) if !text.is_empty() || name == "CARIUM_BASE_URL" => Ok(Some(text)),
-            Some(Err(_)) => Err(CliError::new(Exit::InvalidInput, format!("{name} is not text in UTF-8"))),
+            Some(Err(_)) => Err(CliError::new(Exit::InvalidInput, format!("{name} is not valid UTF-8"))),
             Some(Ok(_)) | None => Ok(None),
         };
-        let profile = Profile::read(flags.profile.or(text("CARIUM_PROFILE")?), text("CARIUM_CONFIG")?)?;
-        let organization = match flags.organization {
+        let profile = Profile::read(args.profile.or(text("CARIUM_PROFILE")?), text("CARIUM_CONFIG")?)?;
+        let organization = match args.organization {
             Some(id) => Some(id),
             None => match text("CARIUM_ORGANIZATION_ID")? {
                 Some(id) => Some(id.parse().map_err(|_| {
@@ -57,26 +57,27 @@ impl Settings {
                 None => profile.organization_id,
             },
         };
-        let format = match flags.output {
+        let format = match args.output {
             Some(format) => Some(format),
             None => match text("CARIUM_OUTPUT")? {
-                Some(name) => Some(Format::named(&name).ok_or_else(|| {
-                    CliError::new(Exit::InvalidInput, "CARIUM_OUTPUT is neither `table`, `json` nor `ndjson`")
+                Some(name) => Some(Format::from_name(&name).ok_or_else(|| {
+                    let message = "CARIUM_OUTPUT is not one of `table`, `json` and `ndjson`";
+                    CliError::new(Exit::InvalidInput, message)
                 })?),
                 None => profile.output,
             },
         };
         Ok(Self {
-            base_url: flags.base_url.or(text("CARIUM_BASE_URL")?).or(profile.base_url),
-            allows_plain_http: flags.dangerously_allow_plain_http,
-            is_sandbox: flags.sandbox,
-            account: flags.account.or(text("CARIUM_USERNAME")?).or(profile.username),
+            base_url: args.base_url.or(text("CARIUM_BASE_URL")?).or(profile.base_url),
+            allows_plain_http: args.dangerously_allow_plain_http,
+            is_sandbox: args.sandbox,
+            account: args.account.or(text("CARIUM_USERNAME")?).or(profile.username),
             organization,
             format: format.unwrap_or(Format::Table),
-            log: flags.log,
-            password_fd: flags.password_fd,
+            log: args.log,
+            password_fd: args.password_fd,
             totp_secret: text("CARIUM_TOTP_SECRET")?.map(Secret::from),
-            asks_for_code: flags.ask_code,
+            prompts_for_code: args.ask_code,
         })
     }
 }
@@ -90,15 +91,15 @@ mod tests {
 
     fn settings(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Settings, CliError> {
         let cli = Cli::try_parse_from([&["carium"], arguments].concat()).unwrap();
-        Settings::from(cli.global, |name| {
-            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value))
+        Settings::resolve(cli.global, |name| {
+            variables.iter().find(|(variable, _)| *variable == name).map(|(_, value)| OsString::from(value))
         })
     }
 
     #[test]
-    fn a_flag_comes_before_the_environment_and_that_before_the_profile() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("config.toml");
+    fn flags_override_environment_and_environment_overrides_profile() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("config.toml");
         let text = "[default]\nbase-url = \"https://profile.example.com\"\noutput = \"json\"\n[other]\n";
         std::fs::write(&file, text).unwrap();
         let config = ("CARIUM_CONFIG", file.to_str().unwrap());
@@ -115,10 +116,10 @@ mod tests {
         assert_eq!(
             url(&["login"], &[config, ("CARIUM_BASE_URL", "")]),
             "",
-            "it must not lead to the service"
+            "an empty base URL must not fall back to another one"
         );
         assert_eq!(settings(&["login"], &[config]).unwrap().format, Format::Json);
-        let unknown = settings(&["login", "--profile", "nobody"], &[config]);
+        let unknown = settings(&["login", "--profile", "unknown"], &[config]);
         assert_eq!(unknown.unwrap_err().exit(), Exit::InvalidInput);
     }
 }

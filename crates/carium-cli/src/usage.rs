@@ -1,25 +1,25 @@
-//! What is said of a command line that is wrong.
+//! Errors in the command line, as clap reports them.
 
 use clap::Error;
 use clap::error::{ContextKind, ContextValue};
 
-/// The same error without what was written: a value may be of a patient, and stderr is kept in logs. The names of flags
-/// and commands stay.
-pub(crate) fn without_values(mut error: Error) -> Error {
+/// Replaces the values that clap quotes in an error with `…`. A value may be about a patient, and stderr often ends
+/// up in logs. The names of flags and commands stay.
+pub(crate) fn redact_values(mut error: Error) -> Error {
     for kind in [ContextKind::InvalidValue, ContextKind::InvalidArg, ContextKind::InvalidSubcommand] {
-        let is_ours = match error.get(kind) {
-            Some(ContextValue::String(text)) => kind == ContextKind::InvalidArg && is_name(text),
+        let is_safe = match error.get(kind) {
+            Some(ContextValue::String(text)) => kind == ContextKind::InvalidArg && is_argument_name(text),
             _ => true,
         };
-        if !is_ours {
+        if !is_safe {
             error.insert(kind, ContextValue::String("…".to_owned()));
         }
     }
     error
 }
 
-/// Whether a text names a flag or the place of a value, such as `--gender <GENDER>` or `<ID>`.
-fn is_name(text: &str) -> bool {
+/// Checks whether a text is the name of a flag or of a positional argument, such as `--gender <GENDER>` or `<ID>`.
+fn is_argument_name(text: &str) -> bool {
     text.starts_with(['-', '<', '[']) && !text.contains('=')
 }
 
@@ -31,9 +31,9 @@ mod tests {
     use crate::cli::Cli;
 
     #[test]
-    fn no_value_is_said_and_every_flag_is() {
+    fn redacts_values_and_keeps_flag_names() {
         let create = ["carium", "patients", "create", "--gender"];
-        for (arguments, said) in [
+        for (arguments, expected) in [
             (vec!["canary"], "--gender"),
             (vec!["male", "canary"], "unexpected argument"),
             (vec!["male", "--other=canary"], "unexpected argument"),
@@ -41,13 +41,12 @@ mod tests {
             (vec!["male", "--individual-group-id", "canary"], "--individual-group-id"),
         ] {
             let error = Cli::try_parse_from(create.iter().chain(&arguments)).unwrap_err();
-            let text = without_values(error).render().to_string();
-            assert!(!text.contains("canary") && text.contains(said), "{arguments:?}: {text}");
+            let text = redact_values(error).render().to_string();
+            assert!(!text.contains("canary") && text.contains(expected), "{arguments:?}: {text}");
         }
-        let text =
-            without_values(Cli::try_parse_from(["carium", "canary"]).unwrap_err()).render().to_string();
+        let text = redact_values(Cli::try_parse_from(["carium", "canary"]).unwrap_err()).render().to_string();
         assert!(!text.contains("canary"), "{text}");
-        let text = without_values(Cli::try_parse_from(["carium", "api", "get_appointment"]).unwrap_err());
+        let text = redact_values(Cli::try_parse_from(["carium", "api", "get_appointment"]).unwrap_err());
         assert!(text.render().to_string().contains("--id <ID>"), "{text}");
     }
 }

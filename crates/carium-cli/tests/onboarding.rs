@@ -1,4 +1,5 @@
-//! The main job as an operator meets it: processes of the program on one queue, killed, interrupted, and looked after.
+//! `carium onboard` and `carium worker` as an operator uses them: processes on one queue that are killed and
+//! interrupted, and rows that are resolved and retried.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
@@ -13,101 +14,102 @@ use std::time::{Duration, Instant};
 use carium::api::types::NewPatient;
 use carium_mock::{FakeCarium, FaultPlan, Sandbox};
 use serde_json::Value;
-use support::{Home, Said};
+use support::{CommandOutput, TestEnv};
 
 const ROWS: usize = 200;
 
-fn clinic() -> PathBuf {
+fn clinic_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/clinic")
 }
 
-/// A sandbox in this process, whose books the test can look into, and a home for programs that talk to it.
-struct Clinic {
+/// A sandbox in this process, whose data the test can read, and an environment for commands that call it.
+struct TestClinic {
     sandbox: Sandbox,
-    home: Home,
+    env: TestEnv,
 }
 
-impl Clinic {
-    async fn open() -> Self {
+impl TestClinic {
+    async fn start() -> Self {
         let sandbox = Sandbox::start().await.unwrap();
-        let home = Home::of(sandbox.url());
-        Self { sandbox, home }
+        let env = TestEnv::new(sandbox.url());
+        Self { sandbox, env }
     }
 
     fn fake(&self) -> &FakeCarium {
         self.sandbox.fake()
     }
 
-    /// `carium onboard` of the whole clinic, on this queue.
-    fn onboard(&self, more: &[&str]) -> Command {
-        let mut command = self.home.carium(&["onboard", "--queue", "clinic.db"]);
+    /// Creates the `carium onboard` command for the example clinic.
+    fn onboard(&self, options: &[&str]) -> Command {
+        let mut command = self.env.carium(&["onboard", "--queue", "clinic.db"]);
         command
-            .arg(clinic().join("patients.csv"))
+            .arg(clinic_dir().join("patients.csv"))
             .arg("--documents")
-            .arg(clinic().join("documents"))
-            .args(more);
+            .arg(clinic_dir().join("documents"))
+            .args(options);
         command
     }
 
-    async fn run(&self, more: &[&str]) -> Said {
-        said(self.onboard(more)).await
+    async fn run_onboard(&self, options: &[&str]) -> CommandOutput {
+        output_of(self.onboard(options)).await
     }
 
-    /// A command on the books.
-    async fn books(&self, arguments: &[&str]) -> Said {
-        let mut command = self.home.carium(&["onboard"]);
+    /// Runs a subcommand of `carium onboard`, such as `status`.
+    async fn run_subcommand(&self, arguments: &[&str]) -> CommandOutput {
+        let mut command = self.env.carium(&["onboard"]);
         command.args(arguments).args(["--queue", "clinic.db"]);
-        said(command).await
+        output_of(command).await
     }
 
     async fn status(&self) -> Value {
-        let said = self.books(&["status", "--output", "json"]).await;
-        assert_eq!(said.code, Some(0), "{said:?}");
-        serde_json::from_str(&said.out).unwrap()
+        let output = self.run_subcommand(&["status", "--output", "json"]).await;
+        assert_eq!(output.code, Some(0), "{output:?}");
+        serde_json::from_str(&output.stdout).unwrap()
     }
 
-    /// A file of rows beside the queue.
+    /// Writes a file next to the queue.
     fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.home.folder().join(name), text).unwrap();
+        std::fs::write(self.env.directory().join(name), text).unwrap();
     }
 
-    /// The people of the file, and no one twice.
-    fn each_is_there_once(&self, before: usize) {
+    /// Asserts that all patients of the file exist, and none twice.
+    fn assert_each_patient_exists_once(&self, before: usize) {
         let patients = self.fake().patients();
         assert_eq!(patients.len(), before + ROWS);
-        let mut names = HashMap::new();
+        let mut counts = HashMap::new();
         for (_, patient) in &patients {
-            *names.entry(patient.username.clone()).or_insert(0) += 1;
+            *counts.entry(patient.username.clone()).or_insert(0) += 1;
         }
-        assert!(names.values().all(|count| *count == 1), "someone is there twice");
+        assert!(counts.values().all(|count| *count == 1), "a patient was created twice");
     }
 }
 
-/// Whose a patient is.
-fn is_called(patient: &NewPatient, username: &str) -> bool {
-    patient.username.as_ref().is_some_and(|known| known.as_str() == username)
+fn has_username(patient: &NewPatient, username: &str) -> bool {
+    patient.username.as_ref().is_some_and(|value| value.as_str() == username)
 }
 
-/// Runs a program without holding up the sandbox, which is in this process.
-async fn said(mut command: Command) -> Said {
+/// Runs a command without blocking the sandbox, which runs in this process.
+async fn output_of(mut command: Command) -> CommandOutput {
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    Said::of(&output)
+    CommandOutput::new(&output)
 }
 
-async fn until(what: impl Fn() -> bool) {
-    let begin = Instant::now();
-    while !what() {
-        assert!(begin.elapsed() < Duration::from_mins(1), "what is waited for does not come");
+async fn wait_until(condition: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < Duration::from_mins(1), "timed out while waiting for the condition");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
-fn spawned(mut command: Command) -> Child {
+fn spawn(mut command: Command) -> Child {
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-async fn ended(process: Child) -> Said {
-    Said::of(&tokio::task::spawn_blocking(move || process.wait_with_output().unwrap()).await.unwrap())
+async fn wait_for(process: Child) -> CommandOutput {
+    CommandOutput::new(
+        &tokio::task::spawn_blocking(move || process.wait_with_output().unwrap()).await.unwrap(),
+    )
 }
 
 fn number(value: &Value, name: &str) -> u64 {
@@ -115,12 +117,12 @@ fn number(value: &Value, name: &str) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_clinic_is_onboarded_once_however_often_it_is_asked_for() {
-    let clinic = Clinic::open().await;
+async fn onboards_each_patient_once_in_repeated_runs() {
+    let clinic = TestClinic::start().await;
     let before = clinic.fake().patients().len();
-    let first = clinic.run(&["--output", "json"]).await;
+    let first = clinic.run_onboard(&["--output", "json"]).await;
     assert_eq!(first.code, Some(0), "{first:?}");
-    let told: Value = serde_json::from_str(&first.out).unwrap();
+    let summary: Value = serde_json::from_str(&first.stdout).unwrap();
     for (name, expected) in [
         ("rows", 200),
         ("completed", 200),
@@ -130,49 +132,52 @@ async fn a_clinic_is_onboarded_once_however_often_it_is_asked_for() {
         ("failed", 0),
         ("unknown", 0),
     ] {
-        assert_eq!(number(&told, name), expected, "{told}");
+        assert_eq!(number(&summary, name), expected, "{summary}");
     }
-    clinic.each_is_there_once(before);
-    let again = clinic.run(&["--output", "json"]).await;
-    let told: Value = serde_json::from_str(&again.out).unwrap();
+    clinic.assert_each_patient_exists_once(before);
+    let second = clinic.run_onboard(&["--output", "json"]).await;
+    let summary: Value = serde_json::from_str(&second.stdout).unwrap();
     assert_eq!(
-        (again.code, number(&told, "newly_completed"), number(&told, "completed")),
+        (second.code, number(&summary, "newly_completed"), number(&summary, "completed")),
         (Some(0), 0, 200),
-        "{again:?}"
+        "{second:?}"
     );
-    clinic.each_is_there_once(before);
-    let report = clinic.books(&["report"]).await;
-    assert_eq!(report.out.lines().count(), 1 + ROWS, "{report:?}");
-    let report = clinic.books(&["report", "--output", "json"]).await;
-    assert_eq!(serde_json::from_str::<Vec<Value>>(&report.out).unwrap().len(), ROWS);
+    clinic.assert_each_patient_exists_once(before);
+    let report = clinic.run_subcommand(&["report"]).await;
+    assert_eq!(report.stdout.lines().count(), 1 + ROWS, "{report:?}");
+    let report = clinic.run_subcommand(&["report", "--output", "json"]).await;
+    assert_eq!(serde_json::from_str::<Vec<Value>>(&report.stdout).unwrap().len(), ROWS);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_sent_of_a_file_in_which_something_is_wrong() {
-    let clinic = Clinic::open().await;
+async fn sends_nothing_if_a_row_is_invalid() {
+    let clinic = TestClinic::start().await;
     let before = clinic.fake().patients().len();
-    let mut command = clinic.home.carium(&["onboard"]);
-    command.arg(self::clinic().join("wrong.csv")).env("CARIUM_PASSWORD", "wrong");
-    let said = said(command).await;
-    assert_eq!(said.code, Some(3), "it is told before anyone signs in: {said:?}");
-    assert_eq!(said.err.lines().filter(|line| line.starts_with("line ")).count(), 10);
-    assert!(!said.err.contains("1990-02-30") && !said.err.contains("pigeon"), "no value is told: {said:?}");
+    let mut command = clinic.env.carium(&["onboard"]);
+    command.arg(clinic_dir().join("wrong.csv")).env("CARIUM_PASSWORD", "wrong");
+    let output = output_of(command).await;
+    assert_eq!(output.code, Some(3), "the file is validated before the sign-in: {output:?}");
+    assert_eq!(output.stderr.lines().filter(|line| line.starts_with("line ")).count(), 10);
+    assert!(
+        !output.stderr.contains("1990-02-30") && !output.stderr.contains("pigeon"),
+        "values must not be printed: {output:?}"
+    );
     assert_eq!(clinic.fake().patients().len(), before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_books_are_balanced_after_twenty_kills() {
-    let clinic = Clinic::open().await;
+async fn loses_and_duplicates_nothing_after_twenty_kills() {
+    let clinic = TestClinic::start().await;
     let before = clinic.fake().patients().len();
     let mut random = fastrand::Rng::with_seed(7);
     for _ in 0..20 {
-        // Slow enough that twenty times meet work.
-        let mut process = spawned(clinic.onboard(&["--rate", "60/s"]));
+        // At this rate there is work left for all twenty runs.
+        let mut process = spawn(clinic.onboard(&["--rate", "60/s"]));
         tokio::time::sleep(Duration::from_millis(random.u64(100..900))).await;
         process.kill().unwrap();
         process.wait().unwrap();
     }
-    let mut last = clinic.run(&["--rate", "none"]).await;
+    let mut last = clinic.run_onboard(&["--rate", "none"]).await;
     let mut unknown = 0;
     for _ in 0..5 {
         let status = clinic.status().await;
@@ -182,38 +187,39 @@ async fn the_books_are_balanced_after_twenty_kills() {
             break;
         }
         assert_eq!((last.code, number(&status, "failed")), (Some(7), 0), "{last:?}");
-        let parked = clinic.books(&["parked", "--output", "ndjson"]).await;
-        for line in parked.out.lines() {
+        let parked = clinic.run_subcommand(&["parked", "--output", "ndjson"]).await;
+        for line in parked.stdout.lines() {
             unknown += 1;
             clinic.resolve(&serde_json::from_str(line).unwrap()).await;
         }
-        last = clinic.run(&[]).await;
+        last = clinic.run_onboard(&[]).await;
     }
     assert_eq!(last.code, Some(0), "{last:?}");
-    // At the most what was in flight at the kills.
+    // At most the 16 rows in progress at each kill.
     assert!(unknown <= 20 * 16, "{unknown}");
-    clinic.each_is_there_once(before);
+    clinic.assert_each_patient_exists_once(before);
     let status = clinic.status().await;
     assert_eq!(number(&status, "completed"), ROWS as u64);
 }
 
-impl Clinic {
-    /// What a person does who looks: here, into the sandbox.
+impl TestClinic {
+    /// Resolves a parked row as an operator would, with the data of the sandbox.
     async fn resolve(&self, parked: &Value) {
         let (row, step) = (parked["row"].to_string(), parked["step"].as_str().unwrap());
-        let file = std::fs::read_to_string(clinic().join("patients.csv")).unwrap();
+        let file = std::fs::read_to_string(clinic_dir().join("patients.csv")).unwrap();
         let mut rows = csv::Reader::from_reader(file.as_bytes());
-        let heads = rows.headers().unwrap().clone();
+        let columns = rows.headers().unwrap().clone();
         let line = parked["line"].as_u64().unwrap();
         let record =
             rows.records().map(Result::unwrap).find(|row| row.position().unwrap().line() == line).unwrap();
-        let field = |name: &str| record[heads.iter().position(|head| head == name).unwrap()].to_owned();
+        let field = |name: &str| record[columns.iter().position(|column| column == name).unwrap()].to_owned();
         let username = [field("username"), field("email"), field("mobile-phone")]
             .into_iter()
             .find(|name| !name.is_empty());
         let username = username.unwrap();
         let patients = self.fake().patients();
-        let patient = patients.iter().find(|(_, patient)| is_called(patient, &username)).map(|(id, _)| *id);
+        let patient =
+            patients.iter().find(|(_, patient)| has_username(patient, &username)).map(|(id, _)| *id);
         let created = match step {
             "patient" => patient.map(|id| id.to_string()),
             "appointment" => {
@@ -222,45 +228,45 @@ impl Clinic {
                 booked.map(|(id, _)| id.to_string())
             }
             invitation => {
-                assert!(invitation.starts_with("invite["), "{invitation} is looked up by the worker");
+                assert!(invitation.starts_with("invite["), "the worker resolves {invitation} itself");
                 let sent = !self.fake().invitations_to(&username).is_empty();
-                let found = if sent { "--sent" } else { "--not-created" };
-                let said = self.books(&["resolve", &row, "--step", step, found]).await;
-                assert_eq!(said.code, Some(0), "{said:?}");
+                let resolution = if sent { "--sent" } else { "--not-created" };
+                let output = self.run_subcommand(&["resolve", &row, "--step", step, resolution]).await;
+                assert_eq!(output.code, Some(0), "{output:?}");
                 return;
             }
         };
-        let said = match created {
-            Some(id) => self.books(&["resolve", &row, "--step", step, "--created", &id]).await,
-            None => self.books(&["resolve", &row, "--step", step, "--not-created"]).await,
+        let output = match created {
+            Some(id) => self.run_subcommand(&["resolve", &row, "--step", step, "--created", &id]).await,
+            None => self.run_subcommand(&["resolve", &row, "--step", step, "--not-created"]).await,
         };
-        assert_eq!(said.code, Some(0), "{said:?}");
+        assert_eq!(output.code, Some(0), "{output:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_interruption_finishes_what_is_in_flight_and_the_same_command_goes_on() {
-    let clinic = Clinic::open().await;
+async fn interruption_finishes_calls_in_flight_and_the_next_run_continues() {
+    let clinic = TestClinic::start().await;
     let before = clinic.fake().patients().len();
-    let process = spawned(clinic.onboard(&["--rate", "60/s", "--concurrency", "4"]));
-    until(|| clinic.fake().patients().len() > before + 5).await;
+    let process = spawn(clinic.onboard(&["--rate", "60/s", "--concurrency", "4"]));
+    wait_until(|| clinic.fake().patients().len() > before + 5).await;
     let kill = Command::new("kill").args(["-INT", &process.id().to_string()]).status().unwrap();
     assert!(kill.success());
-    let said = ended(process).await;
-    assert_eq!(said.code, Some(130), "{said:?}");
+    let output = wait_for(process).await;
+    assert_eq!(output.code, Some(130), "{output:?}");
     assert!(
-        said.err.contains("finishing what is in flight") && said.err.contains("the same command"),
-        "{said:?}"
+        output.stderr.contains("finishing the calls in flight") && output.stderr.contains("the same command"),
+        "{output:?}"
     );
     let status = clinic.status().await;
     assert_eq!((number(&status, "running"), number(&status, "unknown")), (0, 0), "{status}");
     assert!(number(&status, "pending") > 0, "{status}");
-    let again = clinic.run(&["--rate", "none"]).await;
-    assert_eq!(again.code, Some(0), "{again:?}");
-    clinic.each_is_there_once(before);
+    let rerun = clinic.run_onboard(&["--rate", "none"]).await;
+    assert_eq!(rerun.code, Some(0), "{rerun:?}");
+    clinic.assert_each_patient_exists_once(before);
 }
 
-const HEAD: &str = "first-name,last-name,birth-date,gender,email,organization-id";
+const HEADER: &str = "first-name,last-name,birth-date,gender,email,organization-id";
 
 fn row(name: &str) -> String {
     let organization = "8d25a2a6-8219-40d1-a34f-c24ec69f4f72";
@@ -268,137 +274,150 @@ fn row(name: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_person_looks_after_what_is_parked() {
-    let clinic = Clinic::open().await;
+async fn operator_resolves_and_retries_parked_rows() {
+    let clinic = TestClinic::start().await;
     clinic.fake().set_faults(
         "[[fault]]\non = \"create_patient\"\ncalls = \"1\"\ndo = \"lose-answer\"\n
          [[fault]]\non = \"create_patient\"\ncalls = \"2\"\ndo = \"answer\"\nstatus = 403\n"
             .parse::<FaultPlan>()
             .unwrap(),
     );
-    clinic.write("few.csv", &format!("{HEAD}\n{}{}{}", row("canary-a"), row("canary-b"), row("canary-c")));
-    let few = async |more: &[&str]| {
+    clinic.write("few.csv", &format!("{HEADER}\n{}{}{}", row("canary-a"), row("canary-b"), row("canary-c")));
+    let onboard = async |options: &[&str]| {
         let mut command =
-            clinic.home.carium(&["onboard", "few.csv", "--queue", "clinic.db", "--concurrency", "1"]);
-        command.args(more);
-        said(command).await
+            clinic.env.carium(&["onboard", "few.csv", "--queue", "clinic.db", "--concurrency", "1"]);
+        command.args(options);
+        output_of(command).await
     };
-    let first = few(&["--log", "trace.log"]).await;
+    let first = onboard(&["--log", "trace.log"]).await;
     assert_eq!(first.code, Some(7), "{first:?}");
-    for told in ["unknown: patient: it was sent, and the answer was lost", "onboard retry", "onboard resolve"]
+    for text in
+        ["patient: the request was sent, but the response was lost", "onboard retry", "onboard resolve"]
     {
-        assert!(first.err.contains(told), "{told}: {first:?}");
+        assert!(first.stderr.contains(text), "{text}: {first:?}");
     }
     let status = clinic.status().await;
     assert_eq!(["completed", "failed", "unknown"].map(|name| number(&status, name)), [1, 1, 1]);
-    let parked = clinic.books(&["parked", "--output", "json"]).await;
-    let parked: Vec<Value> = serde_json::from_str(&parked.out).unwrap();
+    let parked = clinic.run_subcommand(&["parked", "--output", "json"]).await;
+    let parked: Vec<Value> = serde_json::from_str(&parked.stdout).unwrap();
     assert_eq!(parked.len(), 2, "{parked:?}");
-    let of = |state: &str| parked.iter().find(|row| row["state"] == state).unwrap()["row"].to_string();
-    let (unknown, failed) = (of("unknown"), of("failed"));
-    // Of what is wrong, nothing is done, and it is said what is.
-    for wrong in [
+    let row_in_state =
+        |state: &str| parked.iter().find(|row| row["state"] == state).unwrap()["row"].to_string();
+    let (unknown, failed) = (row_in_state("unknown"), row_in_state("failed"));
+    // Invalid commands change nothing and print a hint.
+    for arguments in [
         vec!["resolve", &failed, "--not-created"],
         vec!["resolve", &unknown, "--sent"],
         vec!["resolve", &unknown, "--step", "appointment", "--not-created"],
         vec!["resolve", "999", "--not-created"],
         vec!["retry", "999"],
     ] {
-        let said = clinic.books(&wrong).await;
-        assert!(said.code == Some(3) && said.err.contains("next: "), "{wrong:?}: {said:?}");
+        let output = clinic.run_subcommand(&arguments).await;
+        assert!(output.code == Some(3) && output.stderr.contains("hint: "), "{arguments:?}: {output:?}");
     }
     let patients = clinic.fake().patients();
-    let (id, _) = patients.iter().find(|(_, patient)| is_called(patient, "canary-a@example.com")).unwrap();
-    assert_eq!(clinic.books(&["resolve", &unknown, "--created", &id.to_string()]).await.code, Some(0));
-    assert_eq!(clinic.books(&["retry"]).await.code, Some(0));
-    let again = few(&[]).await;
-    assert_eq!(again.code, Some(0), "{again:?}");
+    let (id, _) = patients.iter().find(|(_, patient)| has_username(patient, "canary-a@example.com")).unwrap();
+    assert_eq!(
+        clinic.run_subcommand(&["resolve", &unknown, "--created", &id.to_string()]).await.code,
+        Some(0)
+    );
+    assert_eq!(clinic.run_subcommand(&["retry"]).await.code, Some(0));
+    let rerun = onboard(&[]).await;
+    assert_eq!(rerun.code, Some(0), "{rerun:?}");
     assert_eq!(clinic.fake().patients().len(), patients.len() + 1);
-    // A row that says something else under a known key is told, and not guessed at.
-    clinic.write("few.csv", &format!("{HEAD}\n{}", row("canary-a").replace("1984", "1988")));
-    let changed = few(&[]).await;
-    assert!(changed.code == Some(7) && changed.err.contains("line 2"), "{changed:?}");
-    let trace = std::fs::read_to_string(clinic.home.folder().join("trace.log")).unwrap();
-    for text in [&first.err, &again.err, &changed.err, &trace, &format!("{parked:?}")] {
+    // A row that changed after submission is reported, and the change is not applied.
+    clinic.write("few.csv", &format!("{HEADER}\n{}", row("canary-a").replace("1984", "1988")));
+    let changed = onboard(&[]).await;
+    assert!(changed.code == Some(7) && changed.stderr.contains("line 2"), "{changed:?}");
+    let trace = std::fs::read_to_string(clinic.env.directory().join("trace.log")).unwrap();
+    for text in [&first.stderr, &rerun.stderr, &changed.stderr, &trace, &format!("{parked:?}")] {
         assert!(!text.to_lowercase().contains("canary") && !text.contains("-02-29"), "{text}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_stops_when_too_many_rows_fail() {
-    let clinic = Clinic::open().await;
+async fn stops_at_max_failures() {
+    let clinic = TestClinic::start().await;
     let faults = "[[fault]]\non = \"create_patient\"\ncalls = \"every\"\ndo = \"answer\"\nstatus = 403\n";
     clinic.fake().set_faults(faults.parse::<FaultPlan>().unwrap());
-    let said = clinic
-        .run(&["--max-failures", "5", "--concurrency", "1", "--rate", "20/s", "--output", "json"])
+    let output = clinic
+        .run_onboard(&["--max-failures", "5", "--concurrency", "1", "--rate", "20/s", "--output", "json"])
         .await;
-    assert!(said.code == Some(7) && said.err.contains("--max-failures"), "{said:?}");
-    let told: Value = serde_json::from_str(&said.out).unwrap();
-    assert!((5..8).contains(&number(&told, "failed")) && number(&told, "pending") > 0, "{told}");
+    assert!(output.code == Some(7) && output.stderr.contains("--max-failures"), "{output:?}");
+    let summary: Value = serde_json::from_str(&output.stdout).unwrap();
+    assert!((5..8).contains(&number(&summary, "failed")) && number(&summary, "pending") > 0, "{summary}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_reads_no_longer_does_not_make_a_failure_a_success() {
-    let clinic = Clinic::open().await;
+async fn closed_stdout_does_not_hide_a_failure() {
+    let clinic = TestClinic::start().await;
     let program = env!("CARGO_BIN_EXE_carium");
-    let wrong = self::clinic().join("wrong.csv");
-    let script = format!("'{program}' onboard '{}' -o ndjson; echo $? >&2", wrong.display());
-    let mut command = clinic.home.command("sh");
+    let invalid_file = clinic_dir().join("wrong.csv");
+    let script = format!("'{program}' onboard '{}' -o ndjson; echo $? >&2", invalid_file.display());
+    let mut command = clinic.env.command("sh");
     command.args(["-c", &format!("({script}) | true")]);
-    let said = said(command).await;
-    assert!(said.err.ends_with("3\n"), "{said:?}");
+    let output = output_of(command).await;
+    assert!(output.stderr.ends_with("3\n"), "{output:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_row_is_mended_in_the_file() {
-    let clinic = Clinic::open().await;
+async fn corrected_row_replaces_a_rejected_one() {
+    let clinic = TestClinic::start().await;
     let faults = "[[fault]]\non = \"create_patient\"\ndo = \"answer\"\nstatus = 422\n";
     clinic.fake().set_faults(faults.parse::<FaultPlan>().unwrap());
-    clinic.write("few.csv", &format!("{HEAD}\n{}", row("a")));
-    let few = async || said(clinic.home.carium(&["onboard", "few.csv", "--queue", "clinic.db"])).await;
-    assert_eq!(few().await.code, Some(7));
-    clinic.write("few.csv", &format!("{HEAD}\n{}", row("a").replace("1984", "1988")));
-    let mended = few().await;
-    assert!(mended.code == Some(0) && mended.err.contains("taken as the file says now"), "{mended:?}");
+    clinic.write("few.csv", &format!("{HEADER}\n{}", row("a")));
+    let onboard =
+        async || output_of(clinic.env.carium(&["onboard", "few.csv", "--queue", "clinic.db"])).await;
+    assert_eq!(onboard().await.code, Some(7));
+    clinic.write("few.csv", &format!("{HEADER}\n{}", row("a").replace("1984", "1988")));
+    let corrected = onboard().await;
+    assert!(
+        corrected.code == Some(0) && corrected.stderr.contains("with the corrected version"),
+        "{corrected:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_tells_what_it_parked_and_makes_no_queue() {
-    let clinic = Clinic::open().await;
-    let typo = said(clinic.home.carium(&["worker", "--queue", "typo.db", "--until-settled"])).await;
-    assert!(typo.code == Some(3) && !clinic.home.folder().join("typo.db").exists(), "{typo:?}");
+async fn worker_reports_parked_rows_and_creates_no_queue() {
+    let clinic = TestClinic::start().await;
+    let typo = output_of(clinic.env.carium(&["worker", "--queue", "typo.db", "--until-settled"])).await;
+    assert!(typo.code == Some(3) && !clinic.env.directory().join("typo.db").exists(), "{typo:?}");
     let faults = "[[fault]]\non = \"create_patient\"\ncalls = \"every\"\ndo = \"answer\"\nstatus = 403\n";
     clinic.fake().set_faults(faults.parse::<FaultPlan>().unwrap());
-    clinic.write("few.csv", &format!("{HEAD}\n{}", row("a")));
-    assert_eq!(said(clinic.home.carium(&["onboard", "few.csv", "--queue", "clinic.db"])).await.code, Some(7));
-    assert_eq!(clinic.books(&["retry"]).await.code, Some(0));
-    let worked = said(clinic.home.carium(&["worker", "--queue", "clinic.db", "--until-settled"])).await;
-    assert!(worked.code == Some(7) && worked.err.contains("1 row parked"), "{worked:?}");
+    clinic.write("few.csv", &format!("{HEADER}\n{}", row("a")));
+    assert_eq!(
+        output_of(clinic.env.carium(&["onboard", "few.csv", "--queue", "clinic.db"])).await.code,
+        Some(7)
+    );
+    assert_eq!(clinic.run_subcommand(&["retry"]).await.code, Some(0));
+    let worked = output_of(clinic.env.carium(&["worker", "--queue", "clinic.db", "--until-settled"])).await;
+    assert!(worked.code == Some(7) && worked.stderr.contains("1 row is parked"), "{worked:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_finds_its_queue_by_itself_and_a_worker_works_on_it() {
-    let clinic = Clinic::open().await;
+async fn finds_the_queue_of_a_file_by_path_or_content() {
+    let clinic = TestClinic::start().await;
     let before = clinic.fake().patients().len();
-    clinic.write("few.csv", &format!("{HEAD}\n{}", row("a")));
-    let onboard = async |file: &str| said(clinic.home.carium(&["onboard", file])).await;
+    clinic.write("few.csv", &format!("{HEADER}\n{}", row("a")));
+    let onboard = async |file: &str| output_of(clinic.env.carium(&["onboard", file])).await;
     assert_eq!(onboard("few.csv").await.code, Some(0));
-    // It has grown, and then moved.
-    clinic.write("few.csv", &format!("{HEAD}\n{}{}", row("a"), row("b")));
+    // Rows are added, then the file is moved.
+    clinic.write("few.csv", &format!("{HEADER}\n{}{}", row("a"), row("b")));
     assert_eq!(onboard("few.csv").await.code, Some(0));
-    std::fs::rename(clinic.home.folder().join("few.csv"), clinic.home.folder().join("moved.csv")).unwrap();
+    std::fs::rename(clinic.env.directory().join("few.csv"), clinic.env.directory().join("moved.csv"))
+        .unwrap();
     let moved = onboard("moved.csv").await;
-    assert!(moved.code == Some(0) && moved.err.contains("of 2 rows, 2 were submitted before"), "{moved:?}");
+    assert!(moved.code == Some(0) && moved.stderr.contains("2 of 2 rows were submitted before"), "{moved:?}");
     assert_eq!(clinic.fake().patients().len(), before + 2);
-    let status = said(clinic.home.carium(&["onboard", "status", "-o", "json"])).await;
-    let status: Value = serde_json::from_str(&status.out).unwrap();
+    let status = output_of(clinic.env.carium(&["onboard", "status", "-o", "json"])).await;
+    let status: Value = serde_json::from_str(&status.stdout).unwrap();
     assert_eq!(number(&status, "completed"), 2);
     let queue = status["queue"].as_str().unwrap();
-    let worked = said(clinic.home.carium(&["worker", "--queue", queue, "--until-settled"])).await;
+    let worked = output_of(clinic.env.carium(&["worker", "--queue", queue, "--until-settled"])).await;
     assert_eq!(worked.code, Some(0), "{worked:?}");
-    // The queue is this server's, and no other's.
-    let mut other = clinic.home.carium(&["--sandbox", "worker", "--queue", queue, "--until-settled"]);
+    // The queue is bound to one server.
+    let mut other = clinic.env.carium(&["--sandbox", "worker", "--queue", queue, "--until-settled"]);
     other.env_remove("CARIUM_BASE_URL");
-    let other = said(other).await;
-    assert!(other.code == Some(3) && other.err.contains("another base URL"), "{other:?}");
+    let other = output_of(other).await;
+    assert!(other.code == Some(3) && other.stderr.contains("another base URL"), "{other:?}");
 }

@@ -1,4 +1,4 @@
-//! `carium api`: every operation of the spec as it is, from a generated table.
+//! `carium api`: a command for each operation of the spec, built from a generated table.
 
 pub(crate) mod table;
 
@@ -7,38 +7,38 @@ use std::io::{self, Read as _};
 use std::path::PathBuf;
 
 use carium::api::{RawRequest, RetryClass};
-use clap::{Arg, ArgAction, ArgMatches, Args, Command as Clap, FromArgMatches, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, value_parser};
 use serde_json::Value;
 
-use self::table::{OperationCommand, Parameter, ParameterLocation};
-use crate::connection::{connect, connect_unsigned};
-use crate::exit::{CliError, Exit};
+use self::table::{Command, Parameter, Place};
+use crate::connection::{connect, connect_without_sign_in};
+use crate::error::{CliError, Exit};
 use crate::generated::commands::ALL;
 use crate::output;
 use crate::settings::Settings;
 
-/// What is shown in the place of a secret.
-const HIDDEN: &str = "[secret]";
-/// The longest body that is read.
-const LONGEST_BODY: u64 = 16 * 1024 * 1024;
+/// Replaces the value of a secret.
+const REDACTED: &str = "[secret]";
+/// Maximum size of a request body.
+const MAX_BODY_BYTES: u64 = 16 * 1024 * 1024;
 
 /// A call of an operation.
 #[derive(Debug)]
-pub(crate) struct Call {
-    command: &'static OperationCommand,
+pub(crate) struct ApiCall {
+    command: &'static Command,
     parameters: Vec<(&'static Parameter, String)>,
     body: Option<PathBuf>,
-    shows_example: bool,
-    reveals: bool,
+    prints_example: bool,
+    reveals_secrets: bool,
 }
 
-impl Call {
-    /// The example of a body, where that is what is asked for: needs no server.
-    pub(crate) fn offline(&self) -> Option<Result<(), CliError>> {
-        self.shows_example.then(|| output::text(self.command.example.unwrap_or_default().as_bytes()))
+impl ApiCall {
+    /// Prints the example of a request body if `--example` is set. Returns `None` otherwise.
+    pub(crate) fn run_offline(&self) -> Option<Result<(), CliError>> {
+        self.prints_example.then(|| output::write_bytes(self.command.example.unwrap_or_default().as_bytes()))
     }
 
-    pub(crate) fn changes_something(&self) -> bool {
+    pub(crate) fn may_change_data(&self) -> bool {
         self.command.operation.retry != RetryClass::Safe
     }
 
@@ -52,39 +52,43 @@ impl Call {
             };
         }
         if let Some(path) = self.body {
-            let body = tokio::task::spawn_blocking(move || read(&path)).await;
-            let unread = |error| CliError::new(Exit::Other, "the body cannot be read").because(error);
-            request = request.body(body.map_err(unread)??);
+            let body = tokio::task::spawn_blocking(move || read_body(&path)).await;
+            let failed =
+                |error| CliError::new(Exit::Other, "could not read the request body").with_source(error);
+            request = request.body(body.map_err(failed)??);
         }
         let operation = self.command.operation;
-        let connection =
-            if operation.needs_token { connect(settings).await? } else { connect_unsigned(settings).await? };
-        let answer = connection.client.send_raw(operation, request).await?;
-        if answer.body().is_empty() {
+        let connection = if operation.needs_token {
+            connect(settings).await?
+        } else {
+            connect_without_sign_in(settings).await?
+        };
+        let response = connection.client.send_raw(operation, request).await?;
+        if response.body().is_empty() {
             return Ok(());
         }
-        let mut value: Value = serde_json::from_slice(answer.body()).map_err(|_| {
-            // The call succeeded, so what it did is done.
-            let exit = if operation.retry == RetryClass::Safe { Exit::Other } else { Exit::MayHaveHappened };
-            CliError::new(exit, "the service said yes, and its answer is not JSON")
+        let mut value: Value = serde_json::from_slice(response.body()).map_err(|_| {
+            // The status was a success, so the operation was applied.
+            let exit = if operation.retry == RetryClass::Safe { Exit::Other } else { Exit::OutcomeUnknown };
+            CliError::new(exit, "the call succeeded, but the response is not valid JSON")
         })?;
-        if !self.reveals {
-            hide(&mut value, self.command.secrets);
+        if !self.reveals_secrets {
+            redact(&mut value, self.command.secrets);
         }
-        output::raw(settings.format, &value)
+        output::write_json(settings.format, &value)
     }
 }
 
-/// Puts a word in the place of everything that has one of these names.
-fn hide(value: &mut Value, names: &[&str]) {
+/// Replaces the values of all members with one of these names, at any depth.
+fn redact(value: &mut Value, names: &[&str]) {
     match value {
-        Value::Array(items) => items.iter_mut().for_each(|item| hide(item, names)),
+        Value::Array(items) => items.iter_mut().for_each(|item| redact(item, names)),
         Value::Object(members) => {
             for (name, member) in members {
                 if names.contains(&name.as_str()) && !member.is_null() {
-                    *member = Value::from(HIDDEN);
+                    *member = Value::from(REDACTED);
                 } else {
-                    hide(member, names);
+                    redact(member, names);
                 }
             }
         }
@@ -92,27 +96,27 @@ fn hide(value: &mut Value, names: &[&str]) {
     }
 }
 
-/// A body from a file, or from stdin: JSON, sent as it is written.
-fn read(path: &std::path::Path) -> Result<Vec<u8>, CliError> {
+/// Reads a JSON body from a file, or from stdin if the path is `-`. The bytes are sent unchanged.
+fn read_body(path: &std::path::Path) -> Result<Vec<u8>, CliError> {
     let mut bytes = Vec::new();
-    let read = if path.as_os_str() == "-" {
-        io::stdin().lock().take(LONGEST_BODY + 1).read_to_end(&mut bytes)
+    let result = if path.as_os_str() == "-" {
+        io::stdin().lock().take(MAX_BODY_BYTES + 1).read_to_end(&mut bytes)
     } else {
-        File::open(path).and_then(|file| file.take(LONGEST_BODY + 1).read_to_end(&mut bytes))
+        File::open(path).and_then(|file| file.take(MAX_BODY_BYTES + 1).read_to_end(&mut bytes))
     };
-    read.map_err(|error| {
-        CliError::new(Exit::InvalidInput, "the body cannot be read")
-            .because(error)
-            .next("check the path after `--body`")
+    result.map_err(|error| {
+        CliError::new(Exit::InvalidInput, "could not read the request body")
+            .with_source(error)
+            .with_hint("check the path of `--body`")
     })?;
-    if bytes.len() as u64 > LONGEST_BODY {
-        return Err(CliError::new(Exit::InvalidInput, "the body is longer than 16 MiB"));
+    if bytes.len() as u64 > MAX_BODY_BYTES {
+        return Err(CliError::new(Exit::InvalidInput, "the request body is larger than 16 MiB"));
     }
-    // The parser's own words would quote it.
+    // The parser's own message may quote the body.
     serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).map_err(|error| {
-        let place = format!("line {}, column {}", error.line(), error.column());
-        CliError::new(Exit::InvalidInput, format!("the body is not JSON, at {place}"))
-            .next("`--example` prints a body to begin with")
+        let position = format!("line {}, column {}", error.line(), error.column());
+        CliError::new(Exit::InvalidInput, format!("the request body is not valid JSON at {position}"))
+            .with_hint("use `--example` to print a template")
     })?;
     Ok(bytes)
 }
@@ -123,29 +127,30 @@ Examples:
   carium api create_patient --example > patient.json
   carium api create_patient --body patient.json";
 
-impl Args for Call {
-    fn augment_args(clap: Clap) -> Clap {
-        clap.after_help(EXAMPLES)
+impl Args for ApiCall {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        command
+            .after_help(EXAMPLES)
             .subcommand_required(true)
             .arg_required_else_help(true)
             .subcommand_value_name("OPERATION")
             .subcommand_help_heading("Operations")
-            .subcommands(ALL.iter().map(of_operation))
+            .subcommands(ALL.iter().map(operation_command))
     }
 
-    fn augment_args_for_update(clap: Clap) -> Clap {
-        Self::augment_args(clap)
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
     }
 }
 
-fn of_operation(command: &'static OperationCommand) -> Clap {
+fn operation_command(command: &'static Command) -> clap::Command {
     let id = command.operation.id;
-    let mut clap = Clap::new(id)
+    let mut clap_command = clap::Command::new(id)
         .about(command.summary)
         .long_about(format!("{}\n\n{}", command.summary, command.description))
-        .after_help(example(command));
+        .after_help(usage_example(command));
     for parameter in command.parameters {
-        clap = clap.arg(
+        clap_command = clap_command.arg(
             Arg::new(parameter.flag)
                 .long(parameter.flag)
                 .value_name(parameter.value)
@@ -154,34 +159,34 @@ fn of_operation(command: &'static OperationCommand) -> Clap {
         );
     }
     if command.example.is_some() {
-        clap = clap
+        clap_command = clap_command
             .arg(
                 Arg::new("body")
                     .long("body")
                     .value_name("FILE")
                     .value_parser(value_parser!(PathBuf))
                     .required_unless_present("example")
-                    .help("The body, as JSON; - for stdin"),
+                    .help("Request body as a JSON file, or - for stdin"),
             )
             .arg(
                 Arg::new("example")
                     .long("example")
                     .action(ArgAction::SetTrue)
-                    .help("Print a body to begin with, and call nothing"),
+                    .help("Print an example of the request body instead of calling the operation"),
             );
     }
     if !command.secrets.is_empty() {
-        clap = clap.arg(
+        clap_command = clap_command.arg(
             Arg::new("reveal")
                 .long("reveal")
                 .action(ArgAction::SetTrue)
-                .help("Print also what is secret in the answer, such as a token or a presigned URL"),
+                .help("Print the secrets in the response, such as a token or a presigned URL"),
         );
     }
-    clap
+    clap_command
 }
 
-fn example(command: &OperationCommand) -> String {
+fn usage_example(command: &Command) -> String {
     let id = command.operation.id;
     let required: Vec<_> = command
         .parameters
@@ -196,21 +201,21 @@ fn example(command: &OperationCommand) -> String {
     }
 }
 
-impl FromArgMatches for Call {
+impl FromArgMatches for ApiCall {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let missing = || clap::Error::new(clap::error::ErrorKind::MissingSubcommand);
-        let (id, given) = matches.subcommand().ok_or_else(missing)?;
+        let (id, arguments) = matches.subcommand().ok_or_else(missing)?;
         let command = ALL.iter().find(|command| command.operation.id == id).ok_or_else(missing)?;
         let parameters = command.parameters.iter().filter_map(|parameter| {
-            given.get_one::<String>(parameter.flag).map(|value| (parameter, value.clone()))
+            arguments.get_one::<String>(parameter.flag).map(|value| (parameter, value.clone()))
         });
         let has_body = command.example.is_some();
         Ok(Self {
             command,
             parameters: parameters.collect(),
-            body: has_body.then(|| given.get_one::<PathBuf>("body").cloned()).flatten(),
-            shows_example: has_body && given.get_flag("example"),
-            reveals: !command.secrets.is_empty() && given.get_flag("reveal"),
+            body: has_body.then(|| arguments.get_one::<PathBuf>("body").cloned()).flatten(),
+            prints_example: has_body && arguments.get_flag("example"),
+            reveals_secrets: !command.secrets.is_empty() && arguments.get_flag("reveal"),
         })
     }
 
@@ -228,17 +233,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_is_a_command_for_each_operation() {
+    fn has_a_command_for_each_operation() {
         let ids: Vec<_> = ALL.iter().map(|command| command.operation.id).collect();
         let all: Vec<_> = operations::ALL.iter().map(|operation| operation.id).collect();
         assert_eq!(ids, all);
     }
 
     #[test]
-    fn what_is_secret_is_hidden_wherever_it_stands() {
+    fn redacts_secrets_at_any_depth() {
         let mut value =
             json!({"access-token": "x", "data": [{"url": {"a": "x"}}], "name": "y", "token": null});
-        hide(&mut value, &["access-token", "url", "token"]);
+        redact(&mut value, &["access-token", "url", "token"]);
         assert!(!value.to_string().contains('x'), "{value}");
         assert_eq!(value["name"], "y");
     }

@@ -6,28 +6,24 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use crate::connection::connect;
-use crate::exit::CliError;
-use crate::names;
+use crate::error::CliError;
+use crate::lookup;
 use crate::output::{self, Record, record};
 use crate::settings::Settings;
 
-/// Appointments.
+/// The commands for appointments.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Appointments {
-    /// Book an appointment
-    Create(Box<Create>),
-    /// Read an appointment
-    Get(Get),
-    /// Move or change an appointment
-    Update(Box<Update>),
-    /// Delete an appointment
-    Delete(Delete),
+pub(crate) enum AppointmentsCommand {
+    Create(Box<CreateAppointment>),
+    Get(GetAppointment),
+    Update(Box<UpdateAppointment>),
+    Delete(DeleteAppointment),
 }
 
 /// Book an appointment
 ///
-/// Prints its id. Practitioner, type and status are ids or names. A booking that was not answered is not repeated, and
-/// ends with 8.
+/// Prints the ID of the appointment. The practitioner, type and status are given by ID or name. If the response is
+/// lost, the call is not retried and the exit code is 8.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -35,48 +31,48 @@ Examples:
       --patient aa6243fb-e4c1-44a0-ae3c-f4c4ab115002 \\
       --practitioner 'Dr. Quill' --type 'Video visit' --status Scheduled \\
       --start 2030-01-01T09:00:00Z --end 2030-01-01T09:30:00Z --video-channel")]
-pub(crate) struct Create {
-    /// The patient
+pub(crate) struct CreateAppointment {
+    /// Patient
     #[arg(long, value_name = "ID")]
     patient: IndividualId,
-    /// The practitioner
+    /// Practitioner
     #[arg(long, value_name = "ID|NAME")]
     practitioner: String,
-    /// The type
+    /// Appointment type
     #[arg(long = "type", value_name = "ID|NAME")]
-    kind: String,
-    /// The status
+    appointment_type: String,
+    /// Appointment status
     #[arg(long, value_name = "ID|NAME")]
     status: String,
-    /// When it starts, in UTC
+    /// Start time in UTC
     #[arg(long, value_name = "TIME")]
     start: DateTime,
-    /// When it ends, in UTC
+    /// End time in UTC
     #[arg(long, value_name = "TIME")]
     end: DateTime,
-    /// Attach a video channel of the platform
+    /// Create a video channel for the appointment
     #[arg(long)]
     video_channel: bool,
     #[command(flatten)]
-    texts: Texts,
+    details: DetailsArgs,
 }
 
-// What an appointment says of itself. No words for the help: they would take the place of the command's own.
+// Optional fields of an appointment. This is not a doc comment because clap would use it as the help of the command.
 #[derive(Args, Debug)]
-struct Texts {
-    /// Where the patient joins the call, without the platform's video channel
+struct DetailsArgs {
+    /// URL at which the patient joins the call, if there is no video channel
     #[arg(long, value_name = "URL")]
     guest_url: Option<String>,
-    /// Where the practitioner joins the call, without the platform's video channel
+    /// URL at which the practitioner joins the call, if there is no video channel
     #[arg(long, value_name = "URL")]
     host_url: Option<String>,
-    /// What it is about
+    /// Description
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
     /// Instructions for the patient
     #[arg(long, value_name = "TEXT")]
     patient_instruction: Option<String>,
-    /// Where it takes place
+    /// Location
     #[arg(long, value_name = "TEXT")]
     location: Option<String>,
 }
@@ -87,14 +83,14 @@ struct Texts {
 Examples:
   carium --sandbox appointments get aa6243fb-e4c1-44a0-ae3c-f4c4ab115002
   carium appointments get aa6243fb-e4c1-44a0-ae3c-f4c4ab115002 -o json")]
-pub(crate) struct Get {
-    /// The appointment
+pub(crate) struct GetAppointment {
+    /// ID of the appointment
     id: AppointmentId,
 }
 
-/// Move or change an appointment
+/// Reschedule or change an appointment
 ///
-/// What is not given stays as it is. Prints the appointment as it is then.
+/// Changes the given fields and keeps all others. Prints the updated appointment.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -102,30 +98,30 @@ Examples:
       --start 2030-01-01T10:00:00Z --end 2030-01-01T10:30:00Z
   carium appointments update aa6243fb-e4c1-44a0-ae3c-f4c4ab115002 \\
       --location 'Room 4' --clear description")]
-pub(crate) struct Update {
-    /// The appointment
+pub(crate) struct UpdateAppointment {
+    /// ID of the appointment
     id: AppointmentId,
-    /// Another practitioner
+    /// New practitioner
     #[arg(long, value_name = "ID|NAME")]
     practitioner: Option<String>,
-    /// Another type
+    /// New appointment type
     #[arg(long = "type", value_name = "ID|NAME")]
-    kind: Option<String>,
-    /// Another status
+    appointment_type: Option<String>,
+    /// New appointment status
     #[arg(long, value_name = "ID|NAME")]
     status: Option<String>,
-    /// When it starts, in UTC; with `--end`
+    /// New start time in UTC. Requires `--end`
     #[arg(long, value_name = "TIME", requires = "end")]
     start: Option<DateTime>,
-    /// When it ends, in UTC; with `--start`
+    /// New end time in UTC. Requires `--start`
     #[arg(long, value_name = "TIME", requires = "start")]
     end: Option<DateTime>,
-    /// Attach a video channel of the platform, or do without
+    /// Whether the appointment has a video channel
     #[arg(long, value_name = "true|false")]
     video_channel: Option<bool>,
     #[command(flatten)]
-    texts: Texts,
-    /// Clear a field: guest-url, host-url, description, patient-instruction or location
+    details: DetailsArgs,
+    /// Clear a field: guest-url, host-url, description, patient-instruction or location. Can be passed more than once
     #[arg(long, value_name = "FIELD", hide_possible_values = true)]
     #[arg(value_parser = ["guest-url", "host-url", "description", "patient-instruction", "location"])]
     clear: Vec<String>,
@@ -136,72 +132,72 @@ pub(crate) struct Update {
 #[command(after_help = "\
 Examples:
   carium --sandbox appointments delete aa6243fb-e4c1-44a0-ae3c-f4c4ab115002")]
-pub(crate) struct Delete {
-    /// The appointment
+pub(crate) struct DeleteAppointment {
+    /// ID of the appointment
     id: AppointmentId,
 }
 
-impl Appointments {
-    pub(crate) fn changes_something(&self) -> bool {
+impl AppointmentsCommand {
+    pub(crate) fn may_change_data(&self) -> bool {
         !matches!(self, Self::Get(_))
     }
 
     pub(crate) async fn run(self, settings: &Settings) -> Result<(), CliError> {
         match self {
             Self::Create(create) => create.run(settings).await,
-            Self::Get(Get { id }) => {
+            Self::Get(GetAppointment { id }) => {
                 let connection = connect(settings).await?;
                 let appointment = connection.client.appointments().get(id).await?;
-                output::one(settings.format, shown(&appointment))
+                output::write_record(settings.format, to_record(&appointment))
             }
             Self::Update(update) => update.run(settings).await,
-            Self::Delete(Delete { id }) => {
+            Self::Delete(DeleteAppointment { id }) => {
                 let connection = connect(settings).await?;
                 connection.client.appointments().delete(id).await?;
                 let mut deleted = record([("id", Some(id.to_string()))]);
                 deleted.insert("deleted".to_owned(), Value::Bool(true));
-                output::one(settings.format, deleted)
+                output::write_record(settings.format, deleted)
             }
         }
     }
 }
 
-impl Create {
+impl CreateAppointment {
     async fn run(self, settings: &Settings) -> Result<(), CliError> {
         let connection = connect(settings).await?;
         let client = &connection.client;
         let mut appointment = client
             .new_appointment()
             .patient(self.patient)
-            .practitioner(names::practitioner(client, &self.practitioner).await?)
-            .appointment_type(names::kind(client, &self.kind).await?)
-            .status(names::status(client, &self.status).await?)
+            .practitioner(lookup::practitioner(client, &self.practitioner).await?)
+            .appointment_type(lookup::appointment_type(client, &self.appointment_type).await?)
+            .status(lookup::appointment_status(client, &self.status).await?)
             .between(self.start, self.end);
         if self.video_channel {
             appointment = appointment.add_video_channel();
         }
-        let texts = self.texts;
-        if let Some(url) = texts.guest_url {
+        let details = self.details;
+        if let Some(url) = details.guest_url {
             appointment = appointment.guest_url(url);
         }
-        if let Some(url) = texts.host_url {
+        if let Some(url) = details.host_url {
             appointment = appointment.host_url(url);
         }
-        if let Some(text) = texts.description {
+        if let Some(text) = details.description {
             appointment = appointment.description(text);
         }
-        if let Some(text) = texts.patient_instruction {
+        if let Some(text) = details.patient_instruction {
             appointment = appointment.patient_instruction(text);
         }
-        if let Some(text) = texts.location {
+        if let Some(text) = details.location {
             appointment = appointment.location(text);
         }
         let id = client.appointments().create(appointment.build()?).await?;
-        output::one(settings.format, record([("id", Some(id.to_string()))]))
+        output::write_record(settings.format, record([("id", Some(id.to_string()))]))
     }
 }
 
-impl Update {
+impl UpdateAppointment {
     async fn run(self, settings: &Settings) -> Result<(), CliError> {
         let connection = connect(settings).await?;
         let client = &connection.client;
@@ -209,38 +205,38 @@ impl Update {
         if let (Some(start), Some(end)) = (self.start, self.end) {
             update = update.between(start, end);
         }
-        if let Some(text) = &self.practitioner {
-            update = update.practitioner(names::practitioner(client, text).await?);
+        if let Some(practitioner) = &self.practitioner {
+            update = update.practitioner(lookup::practitioner(client, practitioner).await?);
         }
-        if let Some(text) = &self.kind {
-            update = update.appointment_type(names::kind(client, text).await?);
+        if let Some(appointment_type) = &self.appointment_type {
+            update = update.appointment_type(lookup::appointment_type(client, appointment_type).await?);
         }
-        if let Some(text) = &self.status {
-            update = update.status(names::status(client, text).await?);
+        if let Some(status) = &self.status {
+            update = update.status(lookup::appointment_status(client, status).await?);
         }
-        if let Some(attach) = self.video_channel {
-            update = update.video_channel(attach);
+        if let Some(has_channel) = self.video_channel {
+            update = update.video_channel(has_channel);
         }
-        let change = |field: &str, given: Option<String>| match given {
+        let change = |field: &str, value: Option<String>| match value {
             Some(text) => Change::Set(text),
             None if self.clear.iter().any(|cleared| cleared == field) => Change::Clear,
             None => Change::Keep,
         };
-        let texts = self.texts;
+        let details = self.details;
         let update = update
-            .guest_url(change("guest-url", texts.guest_url))
-            .host_url(change("host-url", texts.host_url))
-            .description(change("description", texts.description))
-            .patient_instruction(change("patient-instruction", texts.patient_instruction))
-            .location(change("location", texts.location));
+            .guest_url(change("guest-url", details.guest_url))
+            .host_url(change("host-url", details.host_url))
+            .description(change("description", details.description))
+            .patient_instruction(change("patient-instruction", details.patient_instruction))
+            .location(change("location", details.location));
         let appointment = client.appointments().update(self.id, update).await?;
-        output::one(settings.format, shown(&appointment))
+        output::write_record(settings.format, to_record(&appointment))
     }
 }
 
-fn shown(appointment: &Appointment) -> Record {
+fn to_record(appointment: &Appointment) -> Record {
     let Appointment { guest_url, host_url, description, patient_instruction, location, .. } = appointment;
-    let mut shown = record([
+    let mut record = record([
         ("id", Some(appointment.id.to_string())),
         ("organization-id", appointment.organization.map(|id| id.to_string())),
         ("individual-id", appointment.patient.map(|id| id.to_string())),
@@ -255,9 +251,9 @@ fn shown(appointment: &Appointment) -> Record {
         ("patient-instruction", patient_instruction.clone()),
         ("location", location.clone()),
     ]);
-    shown.insert(
+    record.insert(
         "add-video-channel".to_owned(),
         appointment.has_video_channel.map_or(Value::Null, Value::Bool),
     );
-    shown
+    record
 }

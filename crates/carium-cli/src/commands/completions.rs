@@ -4,10 +4,10 @@ use clap::{Args, CommandFactory as _};
 use clap_complete::Shell;
 
 use crate::cli::Cli;
-use crate::exit::CliError;
+use crate::error::CliError;
 use crate::output;
 
-/// Print completions for a shell
+/// Print the completion script of a shell
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -15,7 +15,7 @@ Examples:
   carium completions zsh > \"${fpath[1]}/_carium\"
   carium completions fish > ~/.config/fish/completions/carium.fish")]
 pub(crate) struct Completions {
-    /// The shell
+    /// Shell to print the script for
     shell: Shell,
 }
 
@@ -23,6 +23,6 @@ impl Completions {
     pub(crate) fn run(&self) -> Result<(), CliError> {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut Cli::command(), "carium", &mut script);
-        output::text(&script)
+        output::write_bytes(&script)
     }
 }

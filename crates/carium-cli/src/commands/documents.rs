@@ -1,63 +1,61 @@
 //! `carium documents`.
 
 mod download;
-mod kept;
 mod upload;
+mod upload_state;
 
 use carium::ListOptions;
 use carium::documents::{Document, DocumentQuery, IndividualId};
 use clap::{Args, Subcommand};
 use futures_util::stream::{StreamExt as _, TryStreamExt as _};
 
-use super::vocabularies;
+use super::lookups::write_lookup;
 use crate::connection::connect;
-use crate::exit::CliError;
+use crate::error::CliError;
 use crate::interrupt::unless_interrupted;
-use crate::names;
-use crate::output::{Many, Record, record};
+use crate::lookup;
+use crate::output::{ListWriter, Record, record};
 use crate::settings::Settings;
 
-/// Documents in patients' records.
+/// The commands for documents.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Documents {
-    /// List the classes that a document can be filed under
-    Classes(Classes),
-    /// File documents in a patient's record
-    Upload(upload::Upload),
-    /// List the documents in a patient's record, or all
-    List(List),
-    /// Download documents
-    Download(download::Download),
+pub(crate) enum DocumentsCommand {
+    Classes(ListClasses),
+    Upload(upload::UploadDocuments),
+    List(ListDocuments),
+    Download(download::DownloadDocuments),
 }
 
-/// List the classes that a document can be filed under
+/// List the document classes
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   carium --sandbox documents classes
   carium documents classes --output json")]
-pub(crate) struct Classes {}
+pub(crate) struct ListClasses {}
 
-/// List the documents in a patient's record, or all
+/// List documents
+///
+/// Lists the documents of all patients, or of one.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   carium documents list --patient aa6243fb-e4c1-44a0-ae3c-f4c4ab115002
   carium documents list --class 'Referral letter' --output ndjson")]
-pub(crate) struct List {
-    /// Only those in the record of this patient
+pub(crate) struct ListDocuments {
+    /// List only the documents of this patient
     #[arg(long, value_name = "ID")]
     patient: Option<IndividualId>,
-    /// Only those that are filed under this class
+    /// List only the documents of this class
     #[arg(long, value_name = "ID|NAME")]
     class: Option<String>,
 }
 
-impl Documents {
+impl DocumentsCommand {
     pub(crate) async fn run(self, settings: &Settings) -> Result<(), CliError> {
         match self {
-            Self::Classes(Classes {}) => {
-                let list = vocabularies::show(settings, |client| {
+            Self::Classes(ListClasses {}) => {
+                let list = write_lookup(settings, |client| {
                     let classes = client.documents().classes(ListOptions::default());
                     classes.map_ok(|class| (class.id, class.name))
                 });
@@ -70,7 +68,7 @@ impl Documents {
     }
 }
 
-impl List {
+impl ListDocuments {
     async fn run(self, settings: &Settings) -> Result<(), CliError> {
         let connection = connect(settings).await?;
         let client = &connection.client;
@@ -79,20 +77,20 @@ impl List {
             query = query.patient(patient);
         }
         if let Some(class) = &self.class {
-            query = query.class(names::class(client, class).await?);
+            query = query.class(lookup::document_class(client, class).await?);
         }
         let mut documents = client.documents().list(query);
-        let mut output = Many::new(settings.format, &["id", "name", "file-name", "media-type"]);
-        while output.is_read()
+        let mut output = ListWriter::new(settings.format, &["id", "name", "file-name", "media-type"]);
+        while output.is_open()
             && let Some(document) = documents.next().await
         {
-            output.push(shown(document?))?;
+            output.push(to_record(document?))?;
         }
         output.finish()
     }
 }
 
-fn shown(document: Document) -> Record {
+fn to_record(document: Document) -> Record {
     record([
         ("id", Some(document.id.to_string())),
         ("individual-id", document.patient.map(|id| id.to_string())),

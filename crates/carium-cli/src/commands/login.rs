@@ -3,16 +3,17 @@
 use clap::Args;
 use serde_json::Value;
 
-use crate::connection::{account, base_url, connect, connect_with};
-use crate::exit::{CliError, Exit};
+use crate::connection::{account, base_url, connect, connect_with_password};
+use crate::error::{CliError, Exit};
 use crate::output::{self, record};
 use crate::settings::{self, Settings};
-use crate::{keyring, say};
+use crate::{keyring, stderr};
 
 /// Check the credentials
 ///
-/// Signs in and shows what is known of the session. The token is neither shown nor kept: each command signs in by
-/// itself. With `--keep`, the password is kept in the keyring of the operating system, where later commands find it.
+/// Signs in and prints the account and the organization. The access token is neither printed nor stored: each command
+/// signs in on its own. With `--keep`, the password is stored in the operating system's keyring, where later commands
+/// find it.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -22,12 +23,12 @@ Examples:
   carium login --keep
   carium login --ask-code")]
 pub(crate) struct Login {
-    /// Keep the password in the keyring of the operating system, on Linux until the machine is started anew
+    /// Store the password in the operating system's keyring. On Linux it is lost at the next reboot
     #[arg(long)]
     keep: bool,
 }
 
-/// Forget the password that `carium login --keep` kept
+/// Delete the password that `carium login --keep` stored
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -37,8 +38,8 @@ pub(crate) struct Logout {}
 
 impl Logout {
     pub(crate) fn run(settings: &Settings) -> Result<(), CliError> {
-        let forgotten = keyring::forget(&base_url(settings), &account(settings)?)?;
-        say::line(if forgotten { "the password is forgotten" } else { "there was no password to forget" });
+        let was_stored = keyring::delete(&base_url(settings), &account(settings)?)?;
+        stderr::print(if was_stored { "the password was deleted" } else { "no password was stored" });
         Ok(())
     }
 }
@@ -48,31 +49,31 @@ impl Login {
         if self.keep && settings.is_sandbox {
             return Err(CliError::new(
                 Exit::Usage,
-                "a sandbox ends with the command, and its password is of no use then",
+                "`--keep` cannot be used with `--sandbox`: the sandbox ends with the command",
             ));
         }
         let connection = if self.keep {
             let (base_url, account) = (base_url(settings), account(settings)?);
             let password = settings::password(settings, &base_url, &account)?;
-            let connection = connect_with(settings, password.clone()).await?;
+            let connection = connect_with_password(settings, password.clone()).await?;
             connection.client.sign_in().await?;
-            keyring::keep(&base_url, &account, &password)?;
+            keyring::store(&base_url, &account, &password)?;
             connection
         } else {
             let connection = connect(settings).await?;
             connection.client.sign_in().await?;
             connection
         };
-        let about = &connection.about;
+        let info = &connection.info;
         let organization = connection.client.organization().map(|id| id.to_string());
         let mut session = record([
-            ("account", Some(about.account.clone())),
-            ("base-url", Some(about.base_url.clone())),
+            ("account", Some(info.account.clone())),
+            ("base-url", Some(info.base_url.clone())),
             ("organization-id", organization),
             ("api-version", Some(carium::api::operations::API_VERSION.to_owned())),
         ]);
         session.insert("signed-in".to_owned(), Value::Bool(true));
-        session.insert("one-time-code".to_owned(), Value::Bool(about.has_codes));
-        output::one(settings.format, session)
+        session.insert("one-time-code".to_owned(), Value::Bool(info.has_codes));
+        output::write_record(settings.format, session)
     }
 }

@@ -1,31 +1,40 @@
-//! `carium onboard`: a file of patients, and the queue that they wait on.
+//! `carium onboard`: onboards a file of patients, and manages the rows in its queue.
 
-mod books;
-mod file;
-mod job;
+mod onboard_file;
 pub(crate) mod options;
-mod place;
-pub(crate) mod run;
+mod parked;
+mod queue_location;
+mod reason;
+mod report;
+mod resolve;
+mod retry;
+mod status;
 pub(crate) mod summary;
+mod validation;
+pub(crate) mod work;
 
 use clap::{Args, Subcommand};
 
-use self::job::Job;
-use self::options::QueueOption;
-use crate::exit::{CliError, Exit};
+use self::onboard_file::OnboardFile;
+use self::options::QueueArgs;
+use crate::error::{CliError, Exit};
 use crate::settings::Settings;
 
-/// Onboard the patients of a file, and look after those that need it
+/// The message after `resolve` and `retry`, which send nothing themselves.
+const PROCESSED_LATER: &str =
+    "the next `carium onboard` of the same file, or a `carium worker`, processes these rows";
+
+/// Onboard the patients of a file, and manage the rows that need attention
 ///
-/// The file is CSV or NDJSON, a patient a row. First the whole of it is checked, and nothing is sent where anything is
-/// wrong. Then each patient is created once, invited, given their documents and booked a first appointment, as their row
-/// says. How far that has come is kept in the queue: after an interruption, a crash or a power cut, the same command goes
-/// on where it stopped, and never repeats a call that may have been made.
+/// The file is CSV or NDJSON, with one patient per row. First the whole file is validated; if any row is invalid,
+/// nothing is sent. Then each patient is created once, invited, given their documents and booked a first appointment,
+/// as the row requests. The progress is stored in a queue. After an interruption, a crash or a power failure, run the
+/// same command again: it continues where it stopped, and does not retry calls that may have been applied.
 ///
-/// What cannot be done is parked for a person: `parked` lists it, `resolve` and `retry` have it gone on with.
+/// Rows that cannot be completed are parked: `parked` lists them, `resolve` and `retry` return them to the queue.
 ///
-/// Without `--queue` the queue is a file in the program's own folder, found again by the file's path or by what is in it;
-/// with `--sandbox` it ends with the command.
+/// If `--queue` and CARIUM_QUEUE are unset, the queue is a file in the program's state directory. It is found by the
+/// file's path or by its content. With `--sandbox`, it is a temporary file.
 #[derive(Args, Debug)]
 #[command(subcommand_negates_reqs = true)]
 #[command(override_usage = "carium onboard [OPTIONS] <FILE>\n       carium onboard [OPTIONS] <COMMAND>")]
@@ -41,44 +50,42 @@ Examples:
       --queue postgres://queue.example.com/carium?sslmode=verify-full")]
 pub(crate) struct Onboard {
     #[command(flatten)]
-    job: Job,
+    file: OnboardFile,
     #[command(flatten)]
-    queue: QueueOption,
+    queue: QueueArgs,
     #[command(subcommand)]
-    books: Option<Books>,
+    command: Option<QueueCommand>,
 }
 
-/// What is asked of the books of a queue.
+/// The commands for the rows of a queue.
 #[derive(Debug, Subcommand)]
-enum Books {
-    /// Count the rows of a queue by their state
-    Status(books::Status),
-    /// List the rows that wait for a person
-    Parked(books::Parked),
-    /// Say what became of a call whose answer was lost
-    Resolve(books::Resolve),
-    /// Have rows tried again that failed
-    Retry(books::Again),
-    /// Write what became of every row
-    Report(books::Report),
+enum QueueCommand {
+    Status(status::Status),
+    Parked(parked::ListParked),
+    Resolve(resolve::ResolveRow),
+    Retry(retry::RetryRows),
+    Report(report::WriteReport),
 }
 
 impl Onboard {
     pub(crate) async fn run(self, settings: &Settings) -> Result<(), CliError> {
-        let Some(books) = self.books else { return self.job.run(self.queue, settings).await };
-        if self.job.is_given() {
-            return Err(CliError::new(Exit::Usage, "a file, or one of its options, and a command do not go together")
-                .next("write the command first: `carium onboard status --queue FILE.db`; a file of that name as `./status`"));
+        let Some(command) = self.command else { return self.file.run(self.queue, settings).await };
+        if self.file.is_given() {
+            let message = "a file, or an option for files, cannot be combined with a subcommand";
+            return Err(CliError::new(Exit::Usage, message).with_hint(
+                "write the subcommand first: `carium onboard status --queue FILE.db`; write a file with the name of a \
+                 subcommand as `./status`",
+            ));
         }
         crate::interrupt::unless_interrupted(
             async {
-                let queue = self.queue.books().await?;
-                match books {
-                    Books::Status(status) => status.run(&queue, settings).await,
-                    Books::Parked(parked) => parked.run(&queue, settings).await,
-                    Books::Resolve(resolve) => resolve.run(&queue, settings).await,
-                    Books::Retry(again) => again.run(&queue, settings).await,
-                    Books::Report(report) => report.run(&queue, settings).await,
+                let queue = self.queue.open_read_only().await?;
+                match command {
+                    QueueCommand::Status(status) => status.run(&queue, settings).await,
+                    QueueCommand::Parked(parked) => parked.run(&queue, settings).await,
+                    QueueCommand::Resolve(resolve) => resolve.run(&queue, settings).await,
+                    QueueCommand::Retry(retry) => retry.run(&queue, settings).await,
+                    QueueCommand::Report(report) => report.run(&queue, settings).await,
                 }
             },
             false,

@@ -4,21 +4,21 @@ use carium::patients::{Gender, IndividualGroupId, Locale};
 use clap::{Args, Subcommand};
 
 use crate::connection::connect;
-use crate::exit::CliError;
+use crate::error::CliError;
 use crate::output::{self, record};
 use crate::settings::Settings;
 
-/// Patients.
+/// The commands for patients.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Patients {
-    /// Create a patient
-    Create(Create),
+pub(crate) enum PatientsCommand {
+    Create(CreatePatient),
 }
 
 /// Create a patient
 ///
-/// Prints their id, which names them in every other command. An e-mail address or a mobile phone is needed. They are not
-/// invited yet: see `carium invitations send`. A creation that was not answered is not repeated, and ends with 8.
+/// Prints the patient's ID, which other commands take. An email address or a mobile phone number is required. The
+/// patient is not invited: see `carium invitations send`. If the response is lost, the call is not retried and the
+/// exit code is 8.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -28,47 +28,48 @@ Examples:
       --last-name Núñez --gender female --birth-date 1992-02-29 \\
       --mobile-phone +15555550123 --locale es_US
 
-What is written on a command line can be read by others on the machine.
-`carium api create_patient --body FILE` takes the same from a file.")]
-pub(crate) struct Create {
-    /// The first name
+Other users of the machine can read command lines. To pass the patient's data
+in a file, use `carium api create_patient --body FILE`.")]
+pub(crate) struct CreatePatient {
+    /// First name
     #[arg(long, value_name = "NAME")]
     first_name: String,
-    /// The last name
+    /// Last name
     #[arg(long, value_name = "NAME")]
     last_name: String,
-    /// The date of birth, YYYY-MM-DD
+    /// Date of birth, YYYY-MM-DD
     #[arg(long, value_name = "DATE")]
     birth_date: String,
-    /// The gender: male, female, pnta (prefers not to answer), other or unknown
-    #[arg(long, value_name = "GENDER", value_parser = gender)]
+    /// Gender: male, female, pnta (prefers not to answer), other or unknown
+    #[arg(long, value_name = "GENDER", value_parser = parse_gender)]
     gender: Gender,
-    /// The e-mail address
+    /// Email address
     #[arg(long, value_name = "ADDRESS")]
     email: Option<String>,
-    /// The mobile phone, in the form of E.164: +15551234567
+    /// Mobile phone number in E.164 format, such as +15551234567
     #[arg(long, value_name = "NUMBER")]
     mobile_phone: Option<String>,
-    /// The language: en_US or es_US [default: en_US]
-    #[arg(long, value_name = "LOCALE", value_parser = locale)]
+    /// Language: en_US or es_US. Defaults to en_US
+    #[arg(long, value_name = "LOCALE", value_parser = parse_locale)]
     locale: Option<Locale>,
-    /// A group that the patient belongs to; may be given more than once
+    /// Group that the patient belongs to. Can be passed more than once
     #[arg(long = "individual-group-id", value_name = "ID")]
     groups: Vec<IndividualGroupId>,
-    /// What the patient signs in with: the e-mail address or the phone given here
+    /// Username to sign in with: the email address or the phone number above. Defaults to the email
+    /// address, or to the phone number if there is no email address
     #[arg(long, value_name = "NAME")]
     username: Option<String>,
 }
 
-fn gender(text: &str) -> Result<Gender, &'static str> {
-    text.parse().map_err(|_| "write male, female, pnta, other or unknown")
+fn parse_gender(text: &str) -> Result<Gender, &'static str> {
+    text.parse().map_err(|_| "expected male, female, pnta, other or unknown")
 }
 
-fn locale(text: &str) -> Result<Locale, &'static str> {
-    text.parse().map_err(|_| "write en_US or es_US")
+fn parse_locale(text: &str) -> Result<Locale, &'static str> {
+    text.parse().map_err(|_| "expected en_US or es_US")
 }
 
-impl Patients {
+impl PatientsCommand {
     pub(crate) async fn run(self, settings: &Settings) -> Result<(), CliError> {
         let Self::Create(create) = self;
         let connection = connect(settings).await?;
@@ -96,6 +97,6 @@ impl Patients {
         let username = patient.username().to_owned();
         let id = connection.client.patients().create(patient).await?;
         let created = record([("individual-id", Some(id.to_string())), ("username", Some(username))]);
-        output::one(settings.format, created)
+        output::write_record(settings.format, created)
     }
 }

@@ -8,115 +8,111 @@ use carium_mock::{FaultPlan, Sandbox};
 use clap::Args;
 use futures_util::stream::TryStreamExt as _;
 
-use crate::exit::{CliError, Exit};
+use crate::connection::sandbox_builder;
+use crate::error::{CliError, Exit};
 use crate::interrupt::interrupted;
-use crate::{output, say};
+use crate::{output, stderr};
 
 /// Run a sandbox for other programs
 ///
-/// A Carium in memory behind HTTP, with what the vendor's Examples page knows. The first line of stdout is
-/// `listening on http://HOST:PORT`. Credentials and ids go to stderr, and so does each call that differs from the
-/// contract. It runs until it is interrupted, and forgets everything then.
+/// The sandbox is an in-memory Carium behind HTTP, with the data of the vendor's Examples page. The first line of
+/// stdout is `listening on http://HOST:PORT`. Credentials, IDs and calls that violate the API contract are printed to
+/// stderr. The sandbox runs until it is interrupted. Its data is lost then.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   carium sandbox
   carium sandbox --listen 127.0.0.1:8080 --faults faults.toml
 
-A plan of faults, TOML:
+A fault plan, in TOML:
   [[fault]]
-  on = \"create_patient\"     # an operation, or upload, or download
-  calls = \"2-4\"             # 2, 2-4, 2-, or every; left out, the first
+  on = \"create_patient\"     # an operation, `upload` or `download`
+  calls = \"2-4\"             # 2, 2-4, 2- or every. Defaults to the first call
   do = \"answer\"             # or reset, silence, lose-answer, truncate, corrupt,
                             # revoke-token, expire
   status = 503
 
-  [random]                  # what meets none of these
+  [random]                  # for calls that match no [[fault]]
   seed = 7
   one-in = 10")]
-pub(crate) struct Serve {
-    /// Where to listen; port 0 is one that is free
+pub(crate) struct ServeSandbox {
+    /// Address to listen on. Port 0 selects a free port
     #[arg(long, value_name = "ADDR", default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))]
     listen: SocketAddr,
-    /// What is to go wrong
+    /// Fault plan: injects the faults that this file describes
     #[arg(long, value_name = "FILE")]
     faults: Option<PathBuf>,
 }
 
-impl Serve {
+impl ServeSandbox {
     pub(crate) async fn run(self) -> Result<(), CliError> {
         let plan = match &self.faults {
-            Some(path) => Some(read_plan(path)?),
+            Some(path) => Some(read_fault_plan(path)?),
             None => None,
         };
-        let sandbox = Sandbox::builder()
-            .listen(self.listen)
-            .on_violation(|deviation| say::line(&format!("differs from the spec: {deviation}")))
-            .start()
-            .await
-            .map_err(|error| {
-                CliError::new(Exit::Other, format!("nothing can listen on {}", self.listen))
-                    .because(error)
-                    .next("choose another address or port with `--listen`")
-            })?;
-        // Before anything can go wrong.
-        let known = known(&sandbox).await?;
+        let sandbox = sandbox_builder().listen(self.listen).start().await.map_err(|error| {
+            CliError::new(Exit::Other, format!("could not listen on {}", self.listen))
+                .with_source(error)
+                .with_hint("choose another address or port with `--listen`")
+        })?;
+        // The description is read through the sandbox's own client, so it comes before the faults are set.
+        let description = describe(&sandbox).await?;
         if let Some(plan) = plan {
             sandbox.fake().set_faults(plan);
         }
-        output::text(format!("listening on {}\n", sandbox.url()).as_bytes())?;
-        say::line(&known);
+        output::write_bytes(format!("listening on {}\n", sandbox.url()).as_bytes())?;
+        stderr::print(&description);
         interrupted().await;
-        // To be interrupted is how it ends.
         Ok(())
     }
 }
 
-fn read_plan(path: &std::path::Path) -> Result<FaultPlan, CliError> {
+fn read_fault_plan(path: &std::path::Path) -> Result<FaultPlan, CliError> {
     let text = std::fs::read_to_string(path).map_err(|error| {
-        CliError::new(Exit::InvalidInput, "the plan of faults cannot be read").because(error)
+        CliError::new(Exit::InvalidInput, "could not read the fault plan").with_source(error)
     })?;
     text.parse::<FaultPlan>().map_err(|error| {
-        CliError::new(Exit::InvalidInput, error.to_string()).next("`carium sandbox --help` shows a plan")
+        CliError::new(Exit::InvalidInput, error.to_string())
+            .with_hint("`carium sandbox --help` shows an example of a fault plan")
     })
 }
 
-/// What a person needs to use it.
-async fn known(sandbox: &Sandbox) -> Result<String, CliError> {
+/// Lists the accounts and IDs that a user of the sandbox needs.
+async fn describe(sandbox: &Sandbox) -> Result<String, CliError> {
     let (fake, client) = (sandbox.fake(), sandbox.client());
-    let (plain, coded) = (fake.account(), fake.account_with_totp());
+    let (account, account_with_codes) = (fake.account(), fake.account_with_codes());
     let mut lines = vec![
         "accounts:".to_owned(),
-        format!("  {} with {}", plain.username, plain.password),
+        format!("  {}, password {}", account.username, account.password),
         format!(
-            "  {} with {}, and one-time codes from {}",
-            coded.username,
-            coded.password,
-            coded.totp_secret.unwrap_or_default()
+            "  {}, password {}, TOTP secret {}",
+            account_with_codes.username,
+            account_with_codes.password,
+            account_with_codes.totp_secret.unwrap_or_default()
         ),
         format!("organization: {}", fake.organization()),
     ];
-    let mut list = |what: &str, id: String, name: Option<String>| {
-        lines.push(format!("{what}: {id} ({})", name.unwrap_or_default()));
+    let mut add = |label: &str, id: String, name: Option<String>| {
+        lines.push(format!("{label}: {id} ({})", name.unwrap_or_default()));
     };
     let all = ListOptions::default;
     for item in client.appointments().practitioners(all()).try_collect::<Vec<_>>().await? {
-        list("practitioner", item.id.to_string(), item.name);
+        add("practitioner", item.id.to_string(), item.name);
     }
     for item in client.appointments().types(all()).try_collect::<Vec<_>>().await? {
-        list("appointment type", item.id.to_string(), item.name);
+        add("appointment type", item.id.to_string(), item.name);
     }
     for item in client.appointments().statuses(all()).try_collect::<Vec<_>>().await? {
-        list("appointment status", item.id.to_string(), item.name);
+        add("appointment status", item.id.to_string(), item.name);
     }
     for item in client.documents().classes(all()).try_collect::<Vec<_>>().await? {
-        list("document class", item.id.to_string(), item.name);
+        add("document class", item.id.to_string(), item.name);
     }
-    lines.push("for another terminal:".to_owned());
+    lines.push("to use it from another terminal:".to_owned());
     for (name, value) in [
         ("BASE_URL", sandbox.url()),
-        ("USERNAME", plain.username),
-        ("PASSWORD", plain.password),
+        ("USERNAME", account.username),
+        ("PASSWORD", account.password),
         ("ORGANIZATION_ID", &fake.organization().to_string()),
     ] {
         lines.push(format!("  export CARIUM_{name}={value}"));

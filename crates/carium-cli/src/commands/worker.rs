@@ -5,20 +5,21 @@ use std::path::PathBuf;
 use carium_bulk::QueueLocation;
 use clap::Args;
 
-use super::onboard::options::{Pace, QueueOption, check_documents};
-use super::onboard::run::{Ended, Run};
-use super::onboard::summary::rows;
+use super::onboard::options::{QueueArgs, ThroughputArgs, check_documents_dir};
+use super::onboard::summary::count_rows;
+use super::onboard::work::{StopReason, WorkSession};
 use crate::connection::connect;
-use crate::exit::{CliError, Exit};
+use crate::error::{CliError, Exit};
 use crate::interrupt::unless_interrupted;
-use crate::say;
 use crate::settings::Settings;
+use crate::stderr;
 
-/// Work on a queue that others submit to
+/// Process the rows that others submit to a queue
 ///
-/// Any number of workers work on one queue, on a server on any number of machines: none does what another has done, and
-/// what a worker had that was killed is taken up by the others. It works until it is interrupted; what is in flight is then
-/// finished, and at a second interruption left to be looked at.
+/// Any number of workers can process the same queue, and a queue on a server can have workers on several machines.
+/// Each row is processed by one worker at a time. If a worker stops responding, the others take over its rows. The
+/// command runs until it is interrupted, and finishes the calls in flight first. If it is interrupted twice, it stops
+/// immediately, and the next worker checks the calls in flight.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -27,69 +28,74 @@ Examples:
   carium worker --queue clinic.db --documents scans --until-settled")]
 pub(crate) struct Worker {
     #[command(flatten)]
-    queue: QueueOption,
-    /// The folder in which the documents lie that rows name
+    queue: QueueArgs,
+    /// Directory of the documents that the rows name
     #[arg(long, value_name = "DIR")]
     documents: Option<PathBuf>,
-    /// Stop when no row waits any more
+    /// Stop when no row is pending
     #[arg(long)]
-    stop_when_settled: bool,
+    until_settled: bool,
     #[command(flatten)]
-    pace: Pace,
+    throughput: ThroughputArgs,
 }
 
 impl Worker {
     pub(crate) async fn run(self, settings: &Settings) -> Result<(), CliError> {
         let location = self.queue.location(settings.is_sandbox)?.ok_or_else(|| {
-            CliError::new(Exit::Usage, "nothing says which queue to work on")
-                .next("give `--queue`, or set CARIUM_QUEUE")
+            CliError::new(Exit::Usage, "the queue to process is not set")
+                .with_hint("pass `--queue`, or set CARIUM_QUEUE")
         })?;
         if let QueueLocation::Sqlite(path) = &location
             && !path.is_file()
         {
-            return Err(CliError::new(Exit::InvalidInput, "there is no queue at this place")
-                .next("check `--queue`; `carium onboard FILE` makes one"));
+            return Err(CliError::new(Exit::InvalidInput, "the queue does not exist")
+                .with_hint("check `--queue`; `carium onboard FILE` creates a queue"));
         }
-        if let Some(folder) = &self.documents {
-            check_documents(folder)?;
+        if let Some(directory) = &self.documents {
+            check_documents_dir(directory)?;
         }
         let prepare = async {
             let connection = connect(settings).await?;
             connection.client.sign_in().await?;
             let queue = self.queue.open(&location, connection.target()).await?;
-            self.pace.set(&queue.bulk).await?;
+            self.throughput.apply(&queue.handle).await?;
             Ok::<_, CliError>((connection, queue))
         };
         let (connection, queue) = unless_interrupted(prepare, false).await?;
-        say::line(&format!("working on {}; interrupt to stop", queue.name));
-        let run = Run {
-            bulk: queue.bulk.clone(),
-            pace: self.pace,
+        stderr::print(&format!("processing the rows of {}; interrupt to stop", queue.name));
+        let session = WorkSession {
+            queue: queue.handle.clone(),
+            throughput: self.throughput,
             max_parked: None,
-            stop_when_settled: self.stop_when_settled,
+            stop_when_settled: self.until_settled,
         };
         let documents = self.documents;
         let client = connection.client.clone();
-        let ended = run.finish(|ledger| {
-            let onboarding = client.onboarding(ledger);
-            match documents {
-                Some(folder) => onboarding.documents_folder(folder),
-                None => onboarding,
-            }
-        });
-        let (ended, counts) = ended.await?;
-        match ended {
-            // To be interrupted is how it ends.
-            Ended::Interrupted => Ok(()),
-            Ended::CutOff => Err(CliError::new(Exit::Interrupted, "interrupted")
-                .next("what was in flight is looked at by the next worker")),
-            Ended::Settled | Ended::TooManyParked => {
-                say::line(&format!("{} of {} done", counts.completed, rows(counts.rows())));
+        let (stop_reason, counts) = session
+            .run(|ledger| {
+                let onboarding = client.onboarding(ledger);
+                match documents {
+                    Some(directory) => onboarding.documents_folder(directory),
+                    None => onboarding,
+                }
+            })
+            .await?;
+        match stop_reason {
+            // An interruption is the normal way to stop a worker.
+            StopReason::Interrupted => Ok(()),
+            StopReason::Aborted => Err(CliError::new(Exit::Interrupted, "interrupted")
+                .with_hint("the next worker checks the calls that were in flight")),
+            StopReason::Settled | StopReason::TooManyParked => {
+                stderr::print(&format!("{} of {} completed", counts.completed, count_rows(counts.rows())));
                 match counts.failed + counts.unknown {
                     0 => Ok(()),
                     parked => {
-                        Err(CliError::new(Exit::RowsParked, format!("{} parked for a person", rows(parked)))
-                            .next(format!("to look at them: carium onboard parked {}", queue.option())))
+                        let verb = if parked == 1 { "is" } else { "are" };
+                        let message = format!("{} {verb} parked", count_rows(parked));
+                        Err(CliError::new(Exit::RowsParked, message).with_hint(format!(
+                            "to list these rows: carium onboard parked {}",
+                            queue.option()
+                        )))
                     }
                 }
             }

@@ -1,4 +1,4 @@
-//! The file of profiles.
+//! Profiles: named groups of settings in the configuration file.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -7,14 +7,14 @@ use std::path::PathBuf;
 use carium::patients::OrganizationId;
 use serde::Deserialize;
 
-use crate::exit::{CliError, Exit};
+use crate::directories;
+use crate::error::{CliError, Exit};
 use crate::output::Format;
-use crate::places;
 
-/// The profile that is read where none is named.
+/// The name of the profile that is used if none is named.
 const DEFAULT: &str = "default";
 
-/// A profile: a table of the file, under its name. There is no place for a password in it.
+/// A profile: one table of the configuration file. It cannot contain a password.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Profile {
@@ -25,35 +25,36 @@ pub(super) struct Profile {
 }
 
 impl Profile {
-    /// The profile of this name, from this file or the one at the platform's place. One that was not asked for by
-    /// name need not be there.
+    /// Reads a profile from this file, or from the default configuration file. If no name is given, neither the file
+    /// nor the default profile has to exist.
     pub(super) fn read(name: Option<String>, file: Option<String>) -> Result<Self, CliError> {
-        let Some(path) = file.map(PathBuf::from).or_else(places::config_file) else {
+        let Some(path) = file.map(PathBuf::from).or_else(directories::config_file) else {
             return Ok(Self::default());
         };
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
             Err(error) => {
-                let what = format!("the file of profiles cannot be read: {}", path.display());
-                return Err(CliError::new(Exit::Other, what).because(error));
+                let message = format!("could not read the configuration file {}", path.display());
+                return Err(CliError::new(Exit::Other, message).with_source(error));
             }
         };
-        let wrong = |what: String| {
-            let allowed = "a profile has `base-url`, `username`, `organization-id` and `output`";
-            CliError::new(Exit::InvalidInput, what)
-                .next(format!("mend {}; {allowed}, and no password", path.display()))
+        let invalid = |message: String| {
+            let allowed =
+                "a profile has `base-url`, `username`, `organization-id` and `output`, and no password";
+            CliError::new(Exit::InvalidInput, message)
+                .with_hint(format!("correct {}; {allowed}", path.display()))
         };
-        // The file's own words may be quoted in the message of the parser, and someone may have put a password there.
+        // The parser's message may quote the file, and the file may contain a password by mistake.
         let mut profiles: BTreeMap<String, Self> = toml::from_str(&text).map_err(|error| {
             let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
-            wrong(format!("the file of profiles is not one, near its line {line}"))
+            invalid(format!("the configuration file is invalid near line {line}"))
         })?;
         match name {
             Some(name) => profiles.remove(&name).ok_or_else(|| {
-                let known: Vec<_> = profiles.keys().map(String::as_str).collect();
-                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-                wrong(format!("there is no profile `{name}`; there is: {known}"))
+                let names: Vec<_> = profiles.keys().map(String::as_str).collect();
+                let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+                invalid(format!("profile `{name}` does not exist; existing profiles: {names}"))
             }),
             None => Ok(profiles.remove(DEFAULT).unwrap_or_default()),
         }

@@ -1,6 +1,6 @@
-//! The program in processes of its own: a sandbox that listens, and commands that talk to it.
+//! Helpers for tests that run the program in its own processes: a sandbox server, and commands that call it.
 
-#![allow(dead_code, reason = "each test uses some of it")]
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -10,44 +10,42 @@ use tempfile::TempDir;
 
 pub(crate) const PATIENT: &str = "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002";
 
-/// A home for programs that talk to one server.
-pub(crate) struct Home {
-    url: String,
-    folder: TempDir,
+/// An isolated environment for commands that call one server: a working directory that is also the home directory.
+pub(crate) struct TestEnv {
+    base_url: String,
+    directory: TempDir,
 }
 
-impl Home {
-    pub(crate) fn of(url: &str) -> Self {
-        Self { url: url.to_owned(), folder: tempfile::tempdir().unwrap() }
+impl TestEnv {
+    pub(crate) fn new(base_url: &str) -> Self {
+        Self { base_url: base_url.to_owned(), directory: tempfile::tempdir().unwrap() }
     }
 
-    /// A folder for whatever the commands write.
-    pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
+    /// Returns the working directory of the commands.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
-    /// A program that is set up for the server by its environment, and by nothing else.
+    /// Creates a command whose only settings are environment variables for the server.
     pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
-        for name in
-            ["CONFIG", "OUTPUT", "PROFILE", "TOTP_SECRET", "MFA_USERNAME", "QUEUE", "QUEUE_KEY"]
-        {
+        for name in ["CONFIG", "OUTPUT", "PROFILE", "TOTP_SECRET", "MFA_USERNAME", "QUEUE", "QUEUE_KEY"] {
             command.env_remove(format!("CARIUM_{name}"));
         }
         command
-            .env("CARIUM_BASE_URL", &self.url)
+            .env("CARIUM_BASE_URL", &self.base_url)
             .env("CARIUM_USERNAME", "username")
             .env("CARIUM_PASSWORD", "password")
             .env("CARIUM_ORGANIZATION_ID", "8d25a2a6-8219-40d1-a34f-c24ec69f4f72")
-            .env("HOME", self.folder())
-            .env("XDG_CONFIG_HOME", self.folder().join("config"))
-            .env("XDG_STATE_HOME", self.folder().join("state"))
-            .current_dir(self.folder())
+            .env("HOME", self.directory())
+            .env("XDG_CONFIG_HOME", self.directory().join("config"))
+            .env("XDG_STATE_HOME", self.directory().join("state"))
+            .current_dir(self.directory())
             .stdin(Stdio::null());
         command
     }
 
-    /// `carium` with these arguments.
+    /// Creates a `carium` command with these arguments.
     pub(crate) fn carium(&self, arguments: &[&str]) -> Command {
         let mut command = self.command(env!("CARGO_BIN_EXE_carium"));
         command.args(arguments);
@@ -55,14 +53,14 @@ impl Home {
     }
 }
 
-/// A sandbox in a process of its own, and a home for programs that talk to it. Ends when it is dropped.
-pub(crate) struct Server {
+/// A `carium sandbox` process, and an environment for commands that call it. The process is killed on drop.
+pub(crate) struct SandboxProcess {
     process: Child,
-    home: Home,
+    env: TestEnv,
 }
 
-impl Server {
-    /// One in which these faults happen.
+impl SandboxProcess {
+    /// Starts a sandbox with a fault plan in TOML.
     pub(crate) fn start(faults: &str) -> Self {
         let mut plan = tempfile::NamedTempFile::new().unwrap();
         plan.write_all(faults.as_bytes()).unwrap();
@@ -78,41 +76,41 @@ impl Server {
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let url = line.trim_end().strip_prefix("listening on ").unwrap();
         assert!(url.starts_with("http://127.0.0.1:"), "{line}");
-        Self { process, home: Home::of(url) }
+        Self { process, env: TestEnv::new(url) }
     }
 
-    /// What `carium` says, and how it ends.
-    pub(crate) fn run(&self, arguments: &[&str]) -> Said {
-        Said::of(&self.carium(arguments).output().unwrap())
-    }
-}
-
-impl std::ops::Deref for Server {
-    type Target = Home;
-
-    fn deref(&self) -> &Home {
-        &self.home
+    /// Runs `carium` with these arguments.
+    pub(crate) fn run(&self, arguments: &[&str]) -> CommandOutput {
+        CommandOutput::new(&self.carium(arguments).output().unwrap())
     }
 }
 
-impl Drop for Server {
+impl std::ops::Deref for SandboxProcess {
+    type Target = TestEnv;
+
+    fn deref(&self) -> &TestEnv {
+        &self.env
+    }
+}
+
+impl Drop for SandboxProcess {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// What a program said, and how it ended.
+/// The output of a command as text, and its exit code.
 #[derive(Debug)]
-pub(crate) struct Said {
+pub(crate) struct CommandOutput {
     pub(crate) code: Option<i32>,
-    pub(crate) out: String,
-    pub(crate) err: String,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
-impl Said {
-    pub(crate) fn of(output: &std::process::Output) -> Self {
+impl CommandOutput {
+    pub(crate) fn new(output: &std::process::Output) -> Self {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Self { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
+        Self { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
     }
 }

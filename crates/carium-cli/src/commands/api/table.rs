@@ -1,17 +1,17 @@
-//! The words of the generated table.
+//! The types of the generated table of operations.
 
 use carium::api::Operation;
 
-/// What there is to know of an operation before it is called.
+/// The description of an operation: its parameters, its request body and its secrets.
 #[derive(Debug)]
 pub(crate) struct OperationCommand {
     pub(crate) operation: &'static Operation,
     pub(crate) summary: &'static str,
     pub(crate) description: &'static str,
     pub(crate) parameters: &'static [Parameter],
-    /// A body as the spec shows one, as JSON. `None` where the operation takes none.
+    /// The spec's example of the request body, as JSON. `None` if the operation has no body.
     pub(crate) example: Option<&'static str>,
-    /// The names of what is secret in its answers.
+    /// The names of the members of a response that are secret.
     pub(crate) secrets: &'static [&'static str],
 }
 
@@ -22,15 +22,15 @@ pub(crate) struct Parameter {
     pub(crate) flag: &'static str,
     pub(crate) location: ParameterLocation,
     pub(crate) required: bool,
-    /// What its value is called in the help: `ID`, `NUMBER` or `TEXT`.
+    /// The value's name in the help: `ID`, `NUMBER` or `TEXT`.
     pub(crate) value: &'static str,
     pub(crate) description: &'static str,
 }
 
-/// Where a parameter stands in a request.
+/// The location of a parameter in a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code, reason = "which of them there are follows from the spec")]
-pub(crate) enum ParameterLocation {
+#[allow(dead_code, reason = "the spec decides which locations are used")]
+pub(crate) enum Place {
     Path,
     Query,
     Header,

@@ -12,15 +12,16 @@ use futures_util::stream::{StreamExt as _, iter};
 use serde_json::Value;
 
 use crate::connection::connect;
-use crate::exit::{CliError, Exit};
+use crate::error::{CliError, Exit};
 use crate::interrupt::{interrupted, unless_interrupted};
-use crate::output::{Many, record};
-use crate::progress::Bars;
+use crate::output::{ListWriter, record};
+use crate::progress::TransferBars;
 use crate::settings::Settings;
 
 /// Download documents
 ///
-/// A file gets its name when all of it is there and right. One that is there already is kept.
+/// A file appears under its name only when it is complete and verified. Existing files are kept unless `--replace` is
+/// set.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -30,29 +31,30 @@ Examples:
   carium documents download 2097e072-92f6-4333-99d6-9693d63be652 --to - | wc
   carium documents list --patient ID --output ndjson | jq -r .id |
       xargs carium documents download --to letters")]
-pub(crate) struct Download {
-    /// The documents
+pub(crate) struct DownloadDocuments {
+    /// IDs of the documents
     #[arg(required = true, value_name = "ID")]
     ids: Vec<DocumentReferenceId>,
-    /// A folder that is there; of one document also a file, or - for stdout
+    /// Existing directory to download to. For one document also a file, or - for stdout
     #[arg(long, value_name = "PATH", default_value = ".")]
     to: PathBuf,
-    /// Replace files that are there already
+    /// Replace existing files
     #[arg(long)]
     replace: bool,
-    /// The SHA-256 that the document has to have, in hexadecimal; of one document only
+    /// Expected SHA-256 of the document, in hexadecimal. For one document only
     #[arg(long, value_name = "DIGEST")]
     sha256: Option<Sha256Digest>,
-    /// How many are downloaded at a time
+    /// Maximum number of concurrent downloads
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
     concurrency: u8,
 }
 
-impl Download {
+impl DownloadDocuments {
     pub(crate) async fn run(self, settings: &Settings) -> Result<(), CliError> {
         if self.ids.len() > 1 && (!self.to.is_dir() || self.sha256.is_some()) {
-            let what = "several documents go into a folder that is there, and have no digest in common";
-            return Err(CliError::new(Exit::Usage, what).next("make the folder, or download them one by one"));
+            let message = "several documents require an existing directory for `--to`, and no `--sha256`";
+            return Err(CliError::new(Exit::Usage, message)
+                .with_hint("create the directory, or download the documents one by one"));
         }
         let connection = unless_interrupted(connect(settings), false).await?;
         let downloads = connection.client.downloads();
@@ -66,21 +68,21 @@ impl Download {
             };
             return unless_interrupted(to_stdout, false).await;
         }
-        let bars = Bars::new();
+        let bars = TransferBars::new();
         let mut handles: Vec<TransferHandle> = Vec::new();
-        let mut begun = Vec::new();
+        let mut downloads_by_index = Vec::new();
         for (index, id) in self.ids.iter().enumerate() {
             let download = downloads.to_path(self.request(*id), &self.to);
             bars.follow(id.to_string(), download.handle().watch());
             handles.push(download.handle());
-            begun.push(async move { (index, download.await) });
+            downloads_by_index.push(async move { (index, download.await) });
         }
-        let mut finished: Vec<Option<Result<DownloadReceipt, Error>>> =
+        let mut results_by_index: Vec<Option<Result<DownloadReceipt, Error>>> =
             self.ids.iter().map(|_| None).collect();
         let all = async {
-            let mut results = iter(begun).buffer_unordered(self.concurrency.into());
+            let mut results = iter(downloads_by_index).buffer_unordered(self.concurrency.into());
             while let Some((index, result)) = results.next().await {
-                finished[index] = Some(result);
+                results_by_index[index] = Some(result);
             }
         };
         let mut all = Box::pin(all);
@@ -94,7 +96,7 @@ impl Download {
         };
         drop(all);
         bars.clear();
-        self.tell(settings, finished, was_interrupted)
+        self.report(settings, results_by_index, was_interrupted)
     }
 
     fn request(&self, id: DocumentReferenceId) -> DownloadRequest {
@@ -108,21 +110,21 @@ impl Download {
         }
     }
 
-    /// Says what came of each document, and what to do about those that are not there.
-    fn tell(
+    /// Writes the result of each document, and reports the errors.
+    fn report(
         &self,
         settings: &Settings,
-        finished: Vec<Option<Result<DownloadReceipt, Error>>>,
+        results: Vec<Option<Result<DownloadReceipt, Error>>>,
         was_interrupted: bool,
     ) -> Result<(), CliError> {
-        let mut output = Many::new(settings.format, &["status", "id", "file", "size"]);
-        let mut failures = Vec::new();
+        let mut output = ListWriter::new(settings.format, &["status", "id", "file", "size"]);
+        let mut errors = Vec::new();
         let mut missing = Vec::new();
-        for (id, result) in self.ids.iter().zip(finished) {
+        for (id, result) in self.ids.iter().zip(results) {
             let (status, receipt) = match result {
                 Some(Ok(receipt)) => ("downloaded", Some(receipt)),
                 Some(Err(error)) if error.kind() != ErrorKind::Canceled => {
-                    failures.push(CliError::from(error).of(&id.to_string()));
+                    errors.push(CliError::from(error).with_subject(&id.to_string()));
                     ("failed", None)
                 }
                 Some(Err(_)) | None => ("interrupted", None),
@@ -131,33 +133,33 @@ impl Download {
                 missing.push(id.to_string());
             }
             let path = receipt.as_ref().and_then(|receipt| receipt.path());
-            let mut shown = record([
+            let mut row = record([
                 ("status", Some(status.to_owned())),
                 ("id", Some(id.to_string())),
                 ("file", path.map(|path| path.display().to_string())),
                 ("sha256", receipt.as_ref().map(|receipt| receipt.sha256.to_string())),
             ]);
-            shown.insert("size".to_owned(), receipt.map_or(Value::Null, |receipt| receipt.size.into()));
-            output.push(shown)?;
+            row.insert("size".to_owned(), receipt.map_or(Value::Null, |receipt| receipt.size.into()));
+            output.push(row)?;
         }
         output.finish()?;
-        for failure in &failures {
-            failure.report(false);
+        for error in &errors {
+            error.report(false);
         }
         if was_interrupted && !missing.is_empty() {
-            let there = self.ids.len() - missing.len();
-            let what = format!(
-                "interrupted: {there} of {} documents are there, none is half-written",
+            let downloaded = self.ids.len() - missing.len();
+            let message = format!(
+                "interrupted: {downloaded} of {} documents were downloaded; no partial files were left",
                 self.ids.len()
             );
-            let next = format!(
-                "to go on: carium documents download {} with the options as before",
+            let hint = format!(
+                "to continue, run `carium documents download {}` with the same options",
                 missing.join(" ")
             );
-            return Err(CliError::new(Exit::Interrupted, what).next(next));
+            return Err(CliError::new(Exit::Interrupted, message).with_hint(hint));
         }
-        match failures.first() {
-            Some(failure) => Err(CliError::told(failure.exit())),
+        match errors.first() {
+            Some(error) => Err(CliError::already_reported(error.exit())),
             None => Ok(()),
         }
     }

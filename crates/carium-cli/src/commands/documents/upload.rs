@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use carium::documents::{
-    IndividualId, NewDocument, Upload as Running, UploadError, UploadHandle, UploadReceipt, UploadSource,
+    DocumentClassId, IndividualId, NewDocument, Source, Upload, UploadError, UploadHandle, UploadReceipt,
     UploadStage, Uploads,
 };
 use clap::Args;
@@ -12,20 +12,20 @@ use futures_util::future::{Either, select};
 use futures_util::stream::{StreamExt as _, iter};
 use serde_json::Value;
 
-use super::kept::{Kept, Store};
+use super::upload_state::{FileStateStore, UploadStateFile};
 use crate::connection::{Connection, connect};
-use crate::exit::{CliError, Exit};
-use crate::interrupt::interrupted;
-use crate::names;
-use crate::output::{Many, record};
-use crate::progress::Bars;
-use crate::say;
+use crate::error::{CliError, Exit};
+use crate::interrupt::{interrupted, unless_interrupted};
+use crate::lookup;
+use crate::output::{ListWriter, record};
+use crate::progress::TransferBars;
 use crate::settings::Settings;
+use crate::stderr;
 
-/// File documents in a patient's record
+/// Upload documents to a patient's record
 ///
-/// Each file becomes a document. How far it has come is noted: the same command, run again after an interruption or a
-/// failure, goes on where it stopped and files nothing twice.
+/// Each file becomes a document. The state of each upload is saved: if the command is interrupted or fails, run it
+/// again to continue. No document is created twice.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -34,72 +34,74 @@ Examples:
   carium --sandbox documents upload examples/clinic/documents/* \\
       --class 'Referral letter' \\
       --patient aa6243fb-e4c1-44a0-ae3c-f4c4ab115002")]
-pub(crate) struct Upload {
-    /// The files
+pub(crate) struct UploadDocuments {
+    /// Files to upload
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// The patient in whose record they are filed
+    /// Patient whose record the documents belong to
     #[arg(long, value_name = "ID")]
     patient: IndividualId,
-    /// The class that they are filed under
+    /// Document class
     #[arg(long, value_name = "ID|NAME")]
     class: String,
-    /// What the document is called in the record; of one file only [default: the name of the file]
+    /// Name of the document, for one file only. Defaults to the file name
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// What they are about
+    /// Description of the documents
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
-    /// The media type of the files [default: what their extensions stand for]
+    /// Media type of the files. Defaults to the type that the file extension implies
     #[arg(long, value_name = "TYPE")]
     media_type: Option<String>,
-    /// How many are uploaded at a time
+    /// Maximum number of concurrent uploads
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
     concurrency: u8,
-    /// Announce a document anew, after you have looked: its announcement was not answered in an earlier run
+    /// Create the document again if the response to its creation was lost in an earlier run. Check in Carium first
+    /// that it does not exist
     #[arg(long)]
     start_over: bool,
 }
 
-/// One file of the command, ready to be uploaded.
-struct Item {
+/// A file of the command and its upload.
+struct FileUpload {
     file: PathBuf,
     handle: UploadHandle,
-    kept: Option<Arc<Kept>>,
+    /// `None` in a sandbox that ends with the command.
+    state_file: Option<Arc<UploadStateFile>>,
 }
 
-impl Upload {
+impl UploadDocuments {
     pub(crate) async fn run(self, settings: &Settings) -> Result<(), CliError> {
         if self.name.is_some() && self.files.len() > 1 {
-            return Err(CliError::new(Exit::Usage, "`--name` is the name of one document")
-                .next("leave it out, and each is called as its file is"));
+            return Err(CliError::new(Exit::Usage, "`--name` can be used with one file only")
+                .with_hint("omit `--name` to name each document after its file"));
         }
         let prepare = async {
             let connection = connect(settings).await?;
-            let class = names::class(&connection.client, &self.class).await?;
+            let class = lookup::document_class(&connection.client, &self.class).await?;
             Ok::<_, CliError>((connection, class))
         };
-        let (connection, class) = crate::interrupt::unless_interrupted(prepare, false).await?;
+        let (connection, class) = unless_interrupted(prepare, false).await?;
         let mut uploads = Vec::new();
         let mut items = Vec::new();
         for (index, file) in self.files.iter().enumerate() {
             let (item, upload) =
-                self.begin(&connection, class, file).map_err(|failure| self.of(index, failure))?;
+                self.start(&connection, class, file).map_err(|error| self.with_file_number(index, error))?;
             uploads.push((index, upload));
             items.push(item);
         }
-        let bars = Bars::new();
+        let bars = TransferBars::new();
         for item in &items {
             let name = item.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
             bars.follow(name, item.handle.watch());
         }
-        let mut finished: Vec<Option<Result<UploadReceipt, UploadError>>> =
+        let mut results_by_index: Vec<Option<Result<UploadReceipt, UploadError>>> =
             items.iter().map(|_| None).collect();
         let all = async {
             let mut results = Uploads::upload_all(iter(uploads), self.concurrency.into());
             let mut results = std::pin::pin!(&mut results);
             while let Some((index, result)) = results.next().await {
-                finished[index] = Some(result);
+                results_by_index[index] = Some(result);
             }
         };
         let mut all = Box::pin(all);
@@ -109,27 +111,28 @@ impl Upload {
                 for item in &items {
                     item.handle.cancel();
                 }
-                // Each is heard out for some seconds, as what it made has to be noted.
+                // Uploads wait some seconds for the response of a call in flight, so that its result is saved.
                 all.as_mut().await;
                 true
             }
         };
         drop(all);
         bars.clear();
-        self.tell(settings, &items, finished, was_interrupted)
+        self.report(settings, &items, results_by_index, was_interrupted)
     }
 
-    fn of(&self, index: usize, failure: CliError) -> CliError {
-        // By its number: the name of a file may name a patient, and stderr is kept in logs.
-        if self.files.len() == 1 { failure } else { failure.of(&format!("file {}", index + 1)) }
+    /// Prefixes an error with the number of the file. Its name is not used, because it may contain the name of a
+    /// patient, and stderr often ends up in logs.
+    fn with_file_number(&self, index: usize, error: CliError) -> CliError {
+        if self.files.len() == 1 { error } else { error.with_subject(&format!("file {}", index + 1)) }
     }
 
-    fn begin(
+    fn start(
         &self,
         connection: &Connection,
-        class: carium::documents::DocumentClassId,
+        class: DocumentClassId,
         file: &PathBuf,
-    ) -> Result<(Item, Running), CliError> {
+    ) -> Result<(FileUpload, Upload), CliError> {
         let client = &connection.client;
         let file_name = file.file_name().unwrap_or_default().to_string_lossy();
         let mut document = client
@@ -146,95 +149,101 @@ impl Upload {
         }
         let document: NewDocument = document.build()?;
         if !file.is_file() {
-            return Err(CliError::new(Exit::InvalidInput, "there is no such file").next("check its path"));
+            return Err(
+                CliError::new(Exit::InvalidInput, "the file does not exist").with_hint("check the path")
+            );
         }
-        let source = UploadSource::path(file);
-        // What a sandbox of its own is told ends with it.
+        let source = Source::path(file);
+        // The state would be useless to a later run, because the sandbox ends with the command.
         if connection.is_sandbox() {
             let upload = client.uploads().upload(document, source);
-            return Ok((Item { file: file.clone(), handle: upload.handle(), kept: None }, upload));
+            let handle = upload.handle();
+            return Ok((FileUpload { file: file.clone(), handle, state_file: None }, upload));
         }
-        let kept = Arc::new(Kept::open(&connection.about.base_url, &document, file)?);
-        let mut state = kept.state()?;
+        let state_file = Arc::new(UploadStateFile::open(&connection.info.base_url, &document, file)?);
+        let mut state = state_file.read()?;
         if self.start_over {
             state = state.start_over(None);
         }
-        let upload =
-            client.uploads().resume(state, document, source).state_store(Arc::new(Store(Arc::clone(&kept))));
-        Ok((Item { file: file.clone(), handle: upload.handle(), kept: Some(kept) }, upload))
+        let store = Arc::new(FileStateStore(Arc::clone(&state_file)));
+        let upload = client.uploads().resume(state, document, source).state_store(store);
+        let handle = upload.handle();
+        Ok((FileUpload { file: file.clone(), handle, state_file: Some(state_file) }, upload))
     }
 
-    /// Says what came of each file, and what to do about those that are not filed.
-    fn tell(
+    /// Writes the result of each file, deletes the states that are not needed any more, and reports the errors.
+    fn report(
         &self,
         settings: &Settings,
-        items: &[Item],
-        finished: Vec<Option<Result<UploadReceipt, UploadError>>>,
+        items: &[FileUpload],
+        results: Vec<Option<Result<UploadReceipt, UploadError>>>,
         was_interrupted: bool,
     ) -> Result<(), CliError> {
-        let mut output = Many::new(settings.format, &["status", "id", "file", "size"]);
-        let mut failures = Vec::new();
-        let mut filed = 0;
-        for (index, (item, result)) in items.iter().zip(finished).enumerate() {
+        let mut output = ListWriter::new(settings.format, &["status", "id", "file", "size"]);
+        let mut errors = Vec::new();
+        let mut uploaded = 0;
+        for (index, (item, result)) in items.iter().zip(results).enumerate() {
             let file = Some(item.file.display().to_string());
             let (status, id, receipt) = match result {
                 Some(Ok(receipt)) => {
-                    filed += 1;
-                    ("filed", Some(receipt.id), Some(receipt))
+                    uploaded += 1;
+                    ("uploaded", Some(receipt.id), Some(receipt))
                 }
                 Some(Err(error)) => {
                     let reference = error.state().reference();
-                    let status = status_of(&error);
+                    let status = error_status(&error);
                     if status != "interrupted" {
-                        failures.push(self.of(index, failure_of(error)));
+                        errors.push(self.with_file_number(index, to_cli_error(error)));
                     }
                     (status, reference, None)
                 }
                 None => ("interrupted", item.handle.state().reference(), None),
             };
             let sha256 = receipt.as_ref().map(|receipt| receipt.sha256.to_string());
-            let mut shown = record([
+            let mut row = record([
                 ("status", Some(status.to_owned())),
                 ("id", id.map(|id| id.to_string())),
                 ("file", file),
                 ("sha256", sha256),
             ]);
-            shown.insert("size".to_owned(), receipt.map_or(Value::Null, |receipt| receipt.size.into()));
-            output.push(shown)?;
+            row.insert("size".to_owned(), receipt.map_or(Value::Null, |receipt| receipt.size.into()));
+            output.push(row)?;
         }
         output.finish()?;
-        let is_done = filed == items.len();
-        for kept in items.iter().filter_map(|item| item.kept.as_ref().map(|kept| (item, kept))) {
-            let (item, kept) = kept;
-            let nothing_done = item.handle.state().stage() == UploadStage::New;
-            if is_done || nothing_done {
-                kept.forget();
+        let is_complete = uploaded == items.len();
+        for item in items {
+            let is_new = item.handle.state().stage() == UploadStage::New;
+            if let Some(state_file) = &item.state_file
+                && (is_complete || is_new)
+            {
+                state_file.delete();
             }
         }
-        if is_done {
+        if is_complete {
             return Ok(());
         }
-        for failure in &failures {
-            failure.report(false);
+        for error in &errors {
+            error.report(false);
         }
-        let (count, kept) = (items.len(), items.iter().all(|item| item.kept.is_some()));
-        let again = if kept {
-            "to go on, run the same command again: what is filed is not filed twice"
+        let count = items.len();
+        let hint = if items.iter().all(|item| item.state_file.is_some()) {
+            "run the same command again to continue; no document is created twice"
         } else {
-            "the sandbox is gone, and all that was in it"
+            "the sandbox and its data are gone"
         };
         if was_interrupted {
-            let what = format!("interrupted: {filed} of {count} documents are filed");
-            return Err(CliError::new(Exit::Interrupted, what).next(again));
+            let message = format!("interrupted: {uploaded} of {count} documents were uploaded");
+            return Err(CliError::new(Exit::Interrupted, message).with_hint(hint));
         }
-        say::line(&format!("{filed} of {count} documents are filed; {again}"));
-        let in_doubt = failures.iter().find(|failure| failure.exit() == Exit::MayHaveHappened);
-        let exit = in_doubt.or(failures.first()).map_or(Exit::Other, CliError::exit);
-        Err(CliError::told(exit))
+        stderr::print(&format!("{uploaded} of {count} documents were uploaded"));
+        stderr::print(&format!("hint: {hint}"));
+        let unknown = errors.iter().find(|error| error.exit() == Exit::OutcomeUnknown);
+        let exit = unknown.or(errors.first()).map_or(Exit::Other, CliError::exit);
+        Err(CliError::already_reported(exit))
     }
 }
 
-fn status_of(error: &UploadError) -> &'static str {
+fn error_status(error: &UploadError) -> &'static str {
     match error.kind() {
         _ if error.error().may_have_been_applied() => "unknown",
         carium::ErrorKind::Canceled => "interrupted",
@@ -242,14 +251,15 @@ fn status_of(error: &UploadError) -> &'static str {
     }
 }
 
-fn failure_of(error: UploadError) -> CliError {
-    let is_announced = error.state().stage() == UploadStage::Creating;
+fn to_cli_error(error: UploadError) -> CliError {
+    let may_exist = error.state().stage() == UploadStage::Creating;
     let (error, _) = error.into_parts();
-    let failure = CliError::from(error);
-    if is_announced {
-        return failure.next(
-            "look with `carium documents list --patient ID`; then run the same command again, with `--start-over`",
+    let cli_error = CliError::from(error);
+    if may_exist {
+        return cli_error.with_hint(
+            "check with `carium documents list --patient ID` whether the document exists; if not, run the same command \
+             again with `--start-over`",
         );
     }
-    failure
+    cli_error
 }

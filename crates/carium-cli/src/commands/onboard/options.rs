@@ -1,4 +1,4 @@
-//! What the command line says of a queue.
+//! Command-line options for queues and throughput, shared by `carium onboard` and `carium worker`.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -7,125 +7,132 @@ use carium::{Error, ErrorKind};
 use carium_bulk::{EncryptionKey, Limits, OnboardingQueue, QueueLocation, Target};
 use clap::Args;
 
-use super::place;
-use crate::exit::{CliError, Exit};
+use super::queue_location;
+use crate::error::{CliError, Exit};
 
-/// Which queue.
+/// The options that select a queue.
 #[derive(Args, Debug)]
-pub(crate) struct QueueOption {
-    /// The queue: a file of SQLite, or the URL of a database of PostgreSQL
+pub(crate) struct QueueArgs {
+    /// Queue: an SQLite file, or the URL of a PostgreSQL database. Defaults to CARIUM_QUEUE
     ///
-    /// Left out, CARIUM_QUEUE. A password is better in PGPASSWORD or in ~/.pgpass than in the URL, as others on the
-    /// machine can read what is written on a command line.
+    /// Pass a password in PGPASSWORD or in ~/.pgpass rather than in the URL, because other users of the machine can
+    /// read command lines.
     #[arg(long, global = true, value_name = "FILE.db|URL")]
     queue: Option<OsString>,
-    /// Read the key of a queue on a server from this file descriptor rather than from CARIUM_QUEUE_KEY
+    /// Read the encryption key of a queue on a server from this file descriptor instead of CARIUM_QUEUE_KEY
     #[arg(long, global = true, value_name = "N", hide_short_help = true)]
     queue_key_fd: Option<u32>,
 }
 
-/// A queue, and how to name it to a person.
+/// An open queue and its name.
 #[derive(Debug)]
-pub(crate) struct Queue {
-    pub(crate) bulk: OnboardingQueue,
+pub(crate) struct NamedQueue {
+    pub(crate) handle: OnboardingQueue,
+    /// The queue's name in messages and on command lines, without a password.
     pub(crate) name: String,
 }
 
-impl QueueOption {
-    /// Where the queue is, as far as that was said. A sandbox is above the environment: what is set there is not for it.
+impl QueueArgs {
+    /// Returns the location of the queue from `--queue` or `CARIUM_QUEUE`. The variable is ignored for a sandbox,
+    /// because it names a queue of the real service.
     pub(crate) fn location(&self, is_sandbox: bool) -> Result<Option<QueueLocation>, CliError> {
-        let variable = || std::env::var_os("CARIUM_QUEUE").filter(|text| !text.is_empty() && !is_sandbox);
-        let Some(queue) = self.queue.clone().or_else(variable) else { return Ok(None) };
+        let from_env = || std::env::var_os("CARIUM_QUEUE").filter(|text| !text.is_empty() && !is_sandbox);
+        let Some(queue) = self.queue.clone().or_else(from_env) else { return Ok(None) };
         Ok(Some(match queue.to_str() {
-            Some("") => return Err(CliError::new(Exit::Usage, "`--queue` names no queue")),
+            Some("") => return Err(CliError::new(Exit::Usage, "the value of `--queue` is empty")),
             Some(text) => QueueLocation::parse(text),
             None => QueueLocation::Sqlite(PathBuf::from(queue)),
         }))
     }
 
-    /// Opens a queue to submit to and to work on, and makes it where there is none.
-    pub(crate) async fn open(&self, location: &QueueLocation, target: Target) -> Result<Queue, CliError> {
-        let bulk = match location {
-            QueueLocation::Postgres(_) => {
+    /// Opens a queue to submit rows to and to process them. Creates the queue if it does not exist.
+    pub(crate) async fn open(
+        &self,
+        location: &QueueLocation,
+        target: Target,
+    ) -> Result<NamedQueue, CliError> {
+        let queue = match location {
+            QueueLocation::Server(_) => {
                 let key = match self.queue_key_fd {
                     Some(descriptor) => EncryptionKey::from_descriptor(descriptor),
                     None => EncryptionKey::from_env(),
                 };
                 let key = key.map_err(|error| {
-                    CliError::from(error).next(
-                        "set CARIUM_QUEUE_KEY to what `openssl rand -hex 32` printed when the queue was made, or give \
-                         a descriptor: `--queue-key-fd 3 3<FILE`",
+                    CliError::from(error).with_hint(
+                        "set CARIUM_QUEUE_KEY to the key that the queue was created with (for a new queue, run \
+                         `openssl rand -hex 32`), or pass a descriptor: `--queue-key-fd 3 3<FILE`",
                     )
                 })?;
                 OnboardingQueue::open_encrypted(location, target, &key).await
             }
             _ => OnboardingQueue::open(location, target).await,
         };
-        Ok(Queue { bulk: bulk.map_err(of_queue)?, name: name(location) })
+        Ok(NamedQueue { handle: queue.map_err(queue_error)?, name: display_name(location) })
     }
 
-    /// Opens the books of a queue that is there.
-    pub(crate) async fn books(&self) -> Result<Queue, CliError> {
+    /// Opens an existing queue to read its rows, and to resolve or retry them.
+    pub(crate) async fn open_read_only(&self) -> Result<NamedQueue, CliError> {
         let location = match self.location(false)? {
             Some(location) => location,
-            None => place::only()?,
+            None => queue_location::only_queue()?,
         };
-        let bulk = OnboardingQueue::open_read_only(&location).await.map_err(of_queue)?;
-        Ok(Queue { bulk, name: name(&location) })
+        let handle = OnboardingQueue::open_read_only(&location).await.map_err(queue_error)?;
+        Ok(NamedQueue { handle, name: display_name(&location) })
     }
 }
 
-impl Queue {
-    /// How the same queue is named on the next command line.
+impl NamedQueue {
+    /// Returns the `--queue` option that selects this queue in another command.
     pub(crate) fn option(&self) -> String {
         format!("--queue {}", self.name)
     }
 }
 
-fn name(location: &QueueLocation) -> String {
+fn display_name(location: &QueueLocation) -> String {
     match location {
-        QueueLocation::Sqlite(path) => quoted(&path.display().to_string()),
-        // It may hold a password.
+        QueueLocation::File(path) => shell_quoted(&path.display().to_string()),
+        // The URL may contain a password.
         _ => "postgres://…".to_owned(),
     }
 }
 
-/// A path as a shell takes it.
-pub(super) fn quoted(path: &str) -> String {
+/// Quotes a path for a shell, if necessary.
+pub(super) fn shell_quoted(path: &str) -> String {
     let is_plain = |letter: char| letter.is_alphanumeric() || "/._-+:@%,=~".contains(letter);
     if path.chars().all(is_plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
-/// Of an error of the queue, how the program ends and what to do.
-pub(crate) fn of_queue(error: Error) -> CliError {
-    let (exit, next) = match error.kind() {
+/// Converts an error of the queue, with an exit code and a hint that fit queues.
+pub(crate) fn queue_error(error: Error) -> CliError {
+    let (exit, hint) = match error.kind() {
         ErrorKind::Conflict => (
             Exit::InvalidInput,
-            "give another `--queue`, or the base URL, organization, key and version that it was made with",
+            "pass another `--queue`, or use the base URL, organization, key and version of the queue",
         ),
-        ErrorKind::NotFound => (Exit::InvalidInput, "check `--queue`; `carium onboard FILE` makes one"),
-        ErrorKind::InvalidInput => (Exit::InvalidInput, "check `--queue` and what goes with it"),
+        ErrorKind::NotFound => (Exit::InvalidInput, "check `--queue`; `carium onboard FILE` creates a queue"),
+        ErrorKind::InvalidInput => (Exit::InvalidInput, "check `--queue` and its key"),
         ErrorKind::Unavailable => (
             Exit::Other,
-            "check that the folder of the queue is there and yours, or that its server can be reached; `-v` says more",
+            "check the directory of the queue, or that its server is reachable; `-v` shows details",
         ),
         _ => return CliError::from(error),
     };
-    CliError::new(exit, error.to_string()).because(error).next(next)
+    CliError::new(exit, error.to_string()).with_source(error).with_hint(hint)
 }
 
-/// Whether the folder that `--documents` names is there.
-pub(crate) fn check_documents(folder: &Path) -> Result<(), CliError> {
-    if folder.is_dir() {
+/// Checks that the directory of `--documents` exists.
+pub(crate) fn check_documents_dir(directory: &Path) -> Result<(), CliError> {
+    if directory.is_dir() {
         return Ok(());
     }
-    Err(CliError::new(Exit::InvalidInput, "the folder for `--documents` is not there").next("check its path"))
+    let message = "the directory of `--documents` does not exist";
+    Err(CliError::new(Exit::InvalidInput, message).with_hint("check the path"))
 }
 
-/// What is kept to: a queue takes a thousandth of a call a second, and that is for no one.
-const RATES: std::ops::RangeInclusive<f64> = 1.0 / 60.0..=1_000_000.0;
+/// Allowed rates in calls per second. The queue accepts lower rates, but those are too low to be useful.
+const ALLOWED_RATES: std::ops::RangeInclusive<f64> = 1.0 / 60.0..=1_000_000.0;
 
-/// How many calls a second, as it is written: `20/s`, `300/min`, `none`.
+/// A maximum rate of calls, written as `20/s`, `300/min` or `none`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Rate(Option<f64>);
 
@@ -133,8 +140,8 @@ impl std::str::FromStr for Rate {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const WRONG: &str =
-            "write calls a second or a minute, such as 20/s or 300/min, or none: 1/min to 1000000/s";
+        const INVALID: &str =
+            "expected calls per second or minute, such as 20/s or 300/min, from 1/min to 1000000/s, or none";
         if text == "none" {
             return Ok(Self(None));
         }
@@ -142,31 +149,32 @@ impl std::str::FromStr for Rate {
         let seconds = match unit {
             "s" => 1.0,
             "min" => 60.0,
-            _ => return Err(WRONG),
+            _ => return Err(INVALID),
         };
-        let rate = number.trim().parse::<f64>().map_err(|_| WRONG)? / seconds;
-        if RATES.contains(&rate) { Ok(Self(Some(rate))) } else { Err(WRONG) }
+        let rate = number.trim().parse::<f64>().map_err(|_| INVALID)? / seconds;
+        if ALLOWED_RATES.contains(&rate) { Ok(Self(Some(rate))) } else { Err(INVALID) }
     }
 }
 
-/// How much is done at a time.
+/// The options that limit the throughput.
 #[derive(Args, Debug)]
-pub(crate) struct Pace {
-    /// How many rows this process works on at a time
+pub(crate) struct ThroughputArgs {
+    /// Maximum number of rows that this process handles concurrently
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) concurrency: u16,
-    /// How many creating calls are made in a second, by all processes of the queue together [default: as before]
+    /// Maximum rate of creating calls, for all processes of the queue together: N/s, N/min or none. Defaults to the
+    /// rate stored in the queue
     #[arg(long, value_name = "N/s")]
     pub(crate) rate: Option<Rate>,
 }
 
-impl Pace {
-    /// Tells the queue the rate, where one was given.
-    pub(crate) async fn set(&self, bulk: &OnboardingQueue) -> Result<(), CliError> {
+impl ThroughputArgs {
+    /// Stores the rate in the queue, if one is given.
+    pub(crate) async fn apply(&self, queue: &OnboardingQueue) -> Result<(), CliError> {
         let Some(Rate(rate)) = self.rate else { return Ok(()) };
-        let mut limits: Limits = bulk.limits().await.map_err(of_queue)?;
+        let mut limits: Limits = queue.limits().await.map_err(queue_error)?;
         limits.max_calls_per_second = rate;
-        bulk.set_limits(limits).await.map_err(of_queue)
+        queue.set_limits(limits).await.map_err(queue_error)
     }
 }
 
@@ -175,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rate_has_a_unit() {
+    fn parses_rates_with_units() {
         for (text, rate) in [
             ("20/s", Some(20.0)),
             ("20", Some(20.0)),
@@ -191,8 +199,8 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_one_word_to_a_shell() {
-        assert_eq!(quoted("/a/b-1.db"), "/a/b-1.db");
-        assert_eq!(quoted("it's a b"), r"'it'\''s a b'");
+    fn quotes_paths_for_a_shell() {
+        assert_eq!(shell_quoted("/a/b-1.db"), "/a/b-1.db");
+        assert_eq!(shell_quoted("it's a b"), r"'it'\''s a b'");
     }
 }

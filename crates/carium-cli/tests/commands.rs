@@ -1,0 +1,194 @@
+//! Commands against a server: exit codes, secrets, credentials, shell completions and the manual.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::path::Path;
+use std::process::Command;
+
+use support::{CommandOutput, PATIENT, SandboxProcess};
+
+const SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+
+#[test]
+fn exits_with_8_if_the_outcome_is_unknown() {
+    let server = SandboxProcess::start(
+        "[[fault]]\non = \"create_patient\"\ndo = \"lose-answer\"\n
+         [[fault]]\non = \"list_practitioners\"\ncalls = \"every\"\ndo = \"answer\"\nstatus = 503\n",
+    );
+    let create =
+        ["patients", "create", "--first-name", "Canary", "--last-name", "Canary", "--gender", "male"];
+    let create = [&create[..], &["--birth-date", "1980-07-04", "--email", "canary@example.com"]].concat();
+    let output = server.run(&create);
+    assert_eq!(output.code, Some(8), "{output:?}");
+    assert!(output.stdout.is_empty() && output.stderr.contains("check in Carium"), "{output:?}");
+    // The first call was applied, so the username is taken.
+    assert_eq!(server.run(&create).code, Some(5));
+    assert_eq!(server.run(&["practitioners", "list"]).code, Some(6));
+    let mut wrong = server.carium(&["login"]);
+    assert_eq!(CommandOutput::new(&wrong.env("CARIUM_PASSWORD", "canary").output().unwrap()).code, Some(4));
+}
+
+#[test]
+fn messages_and_traces_contain_no_input_values() {
+    let server = SandboxProcess::start("");
+    let create =
+        ["-v", "--log", "trace.log", "patients", "create", "--first-name", "Canary", "--last-name", "Canary"];
+    let rest = ["--birth-date", "1980-07-04", "--gender", "male", "--email", "canary@example.com"];
+    let create = [&create[..], &rest].concat();
+    assert_eq!(server.run(&create).code, Some(0));
+    let output = server.run(&create);
+    assert_eq!(output.code, Some(5), "the username is taken: {output:?}");
+    let mut login = server.carium(&["--log", "trace.log", "login", "-v"]);
+    let refused = CommandOutput::new(&login.env("CARIUM_PASSWORD", "canary").output().unwrap());
+    let log = std::fs::read_to_string(server.directory().join("trace.log")).unwrap();
+    assert!(log.contains("create_patient"), "nothing was traced: {log}");
+    for text in [output.stderr, refused.stderr, log] {
+        assert!(
+            !text.to_lowercase().contains("canary") && !text.contains("1980") && !text.contains("fake-"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn reads_the_password_from_a_descriptor_and_settings_from_a_profile() {
+    let server = SandboxProcess::start("");
+    let config = server.directory().join("config.toml");
+    std::fs::write(&config, "[ward]\nusername = \"username\"\noutput = \"json\"\n").unwrap();
+    std::fs::write(server.directory().join("password.txt"), "password\n").unwrap();
+    let script = format!(
+        "exec '{}' --profile ward login --password-fd 3 3<password.txt",
+        env!("CARGO_BIN_EXE_carium")
+    );
+    let mut command = server.command("sh");
+    command.args(["-c", &script]).env("CARIUM_CONFIG", &config);
+    command.env_remove("CARIUM_USERNAME").env("CARIUM_PASSWORD", "wrong");
+    let output = CommandOutput::new(&command.output().unwrap());
+    assert_eq!(output.code, Some(0), "{output:?}");
+    assert!(output.stdout.contains("\"signed-in\": true"), "{output:?}");
+    assert!(!output.stdout.contains("fake-"), "the token must not be printed");
+}
+
+#[test]
+fn stores_a_password_in_the_keyring_until_logout() {
+    let server = SandboxProcess::start("");
+    let login = server.run(&["login", "--keep"]);
+    if login.code == Some(1) && login.stderr.contains("keyring") {
+        println!("skipped: no usable keyring");
+        return;
+    }
+    assert_eq!(login.code, Some(0), "{login:?}");
+    let run_without_password = |arguments: &[&str]| {
+        CommandOutput::new(&server.carium(arguments).env_remove("CARIUM_PASSWORD").output().unwrap())
+    };
+    assert_eq!(run_without_password(&["login"]).code, Some(0));
+    assert_eq!(
+        run_without_password(&["login", "--account", "another"]).code,
+        Some(4),
+        "the password belongs to another account"
+    );
+    assert_eq!(run_without_password(&["logout"]).code, Some(0));
+    assert_eq!(run_without_password(&["login"]).code, Some(4));
+}
+
+#[test]
+fn two_sign_ins_use_different_one_time_codes() {
+    let server = SandboxProcess::start("");
+    let login = || {
+        let mut login = server.carium(&["login"]);
+        login.env("CARIUM_USERNAME", "username-with-code").env("CARIUM_TOTP_SECRET", SECRET);
+        CommandOutput::new(&login.output().unwrap())
+    };
+    let first = login();
+    assert_eq!((first.code, first.stderr.as_str()), (Some(0), ""), "{first:?}");
+    // The next code may be up to 30 seconds away.
+    let second = login();
+    assert_eq!(second.code, Some(0), "{second:?}");
+    assert!(second.stderr.contains("for the next one-time code"), "{second:?}");
+}
+
+#[test]
+fn hides_secrets_of_responses_unless_reveal_is_set() {
+    let server = SandboxProcess::start("");
+    std::fs::write(
+        server.directory().join("login.json"),
+        r#"{"username": "username", "password": "password"}"#,
+    )
+    .unwrap();
+    let hidden = server.run(&["api", "login", "--body", "login.json"]);
+    assert!(
+        hidden.code == Some(0) && hidden.stdout.contains("[secret]") && !hidden.stdout.contains("fake-"),
+        "{hidden:?}"
+    );
+    let shown = server.run(&["api", "login", "--body", "login.json", "--reveal"]);
+    assert!(shown.stdout.contains("fake-"), "{shown:?}");
+    std::fs::write(server.directory().join("wrong.json"), "{\"canary\": canary}").unwrap();
+    let wrong = server.run(&["api", "create_patient", "--body", "wrong.json"]);
+    assert!(
+        wrong.code == Some(3) && wrong.stderr.contains("column 12") && !wrong.stderr.contains("canary"),
+        "{wrong:?}"
+    );
+    let gone = server.run(&["api", "delete_appointment", "--id", PATIENT]);
+    assert_eq!((gone.code, gone.stdout.as_str()), (Some(0), ""), "{gone:?}");
+}
+
+#[test]
+#[cfg(unix)]
+fn runs_the_calls_of_the_examples_page() {
+    let server = SandboxProcess::start("");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/journey.sh");
+    let program = Path::new(env!("CARGO_BIN_EXE_carium")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+    let run = |password: &str| {
+        let mut command = server.command("sh");
+        command.arg(&script).env("PATH", &path).env("CARIUM_PASSWORD", password);
+        command.env("CARIUM_MFA_USERNAME", "username-with-code").env("CARIUM_TOTP_SECRET", SECRET);
+        CommandOutput::new(&command.output().unwrap())
+    };
+    let output = run("password");
+    assert_eq!(output.code, Some(0), "{output:?}");
+    assert!(
+        output.stderr.contains("one-time code") && output.stderr.ends_with("== all steps succeeded\n"),
+        "{output:?}"
+    );
+    let stopped = run("wrong");
+    assert_eq!(stopped.code, Some(1));
+    assert!(stopped.stderr.ends_with("journey.sh: failed at: sign in\n"), "{stopped:?}");
+}
+
+#[test]
+fn completions_load_in_installed_shells() {
+    let directory = tempfile::tempdir().unwrap();
+    for (shell, load) in [
+        ("bash", "source ./script && complete -p carium"),
+        ("zsh", "autoload -Uz compinit && compinit -u -D && source ./script && whence -w _carium"),
+        ("fish", "source ./script; and complete -C 'carium appointments ' | grep -q update"),
+    ] {
+        let script =
+            Command::new(env!("CARGO_BIN_EXE_carium")).args(["completions", shell]).output().unwrap();
+        assert!(script.status.success());
+        std::fs::write(directory.path().join("script"), script.stdout).unwrap();
+        let Ok(loaded) = Command::new(shell).args(["-c", load]).current_dir(directory.path()).output() else {
+            println!("skipped: {shell} is not installed");
+            continue;
+        };
+        assert!(loaded.status.success(), "{shell}: {:?}", CommandOutput::new(&loaded));
+    }
+}
+
+#[test]
+fn manual_has_a_page_for_each_command() {
+    let directory = tempfile::tempdir().unwrap();
+    let man = Command::new(env!("CARGO_BIN_EXE_carium"))
+        .args(["man", "--dir"])
+        .arg(directory.path())
+        .output()
+        .unwrap();
+    assert!(man.status.success());
+    for page in ["carium.1", "carium-documents-upload.1", "carium-api-create_patient.1"] {
+        let text = std::fs::read_to_string(directory.path().join(page)).unwrap();
+        assert!(text.contains(".SH SYNOPSIS"), "{page}");
+    }
+}
