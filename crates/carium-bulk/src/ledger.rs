@@ -104,7 +104,8 @@ impl Ledger for DatabaseLedger {
     ) -> Result<bool, Error> {
         self.acquire_permit(row, step, entry).await?;
         let (row_key, step_key, new_entry) = (row.clone(), step.clone(), entry.clone());
-        let request = WriteRequest::CompareAndSwapEntry { row: row_key, step: step_key, expected, entry: new_entry };
+        let request =
+            WriteRequest::CompareAndSwapEntry { row: row_key, step: step_key, expected, entry: new_entry };
         let result = self.writer.write(request).await;
         let is_written = matches!(result, Ok(WriteResult::Written));
         self.release_permit(row, step, entry.state() == EntryState::Intent && is_written);

@@ -170,7 +170,7 @@ async fn rejects_another_target(fixture: QueueFixture) {
     let error = fixture.try_open(Target::for_client(fake.client())).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict);
     assert!(error.to_string().contains("another base URL"), "{error}");
-    let error = fixture.try_open(Target::sandbox(fake.new_organization())).await.unwrap_err();
+    let error = fixture.try_open(Target::sandbox(fake.add_organization())).await.unwrap_err();
     assert!(error.to_string().contains("another organization"), "{error}");
     fixture.open(&fake).await;
 }

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
-use carium::documents::{Progress, Stage};
+use carium::documents::{Progress, TransferStage};
 use carium_bulk::WorkProgress;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::sync::watch;
@@ -114,8 +114,8 @@ fn update_transfer(bar: &ProgressBar, progress: Progress) {
     bar.set_position(progress.bytes);
     // At most nine characters; see the template.
     bar.set_prefix(match progress.stage {
-        Stage::Preparing => "preparing",
-        Stage::Transferring => "copying",
+        TransferStage::Preparing => "preparing",
+        TransferStage::Transferring => "copying",
         _ => "finishing",
     });
 }

@@ -14,8 +14,8 @@ const SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
 #[test]
 fn exits_with_8_if_the_outcome_is_unknown() {
     let server = SandboxProcess::start(
-        "[[fault]]\non = \"create_patient\"\ndo = \"lose-answer\"\n
-         [[fault]]\non = \"list_practitioners\"\ncalls = \"every\"\ndo = \"answer\"\nstatus = 503\n",
+        "[[fault]]\non = \"create_patient\"\ndo = \"lose-response\"\n
+         [[fault]]\non = \"list_practitioners\"\ncalls = \"every\"\ndo = \"respond\"\nstatus = 503\n",
     );
     let create =
         ["patients", "create", "--first-name", "Canary", "--last-name", "Canary", "--gender", "male"];

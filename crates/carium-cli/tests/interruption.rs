@@ -45,7 +45,7 @@ fn document_count(server: &SandboxProcess) -> usize {
 
 #[test]
 fn continues_an_interrupted_upload_without_duplicates() {
-    let server = SandboxProcess::start("[[fault]]\non = \"upload\"\ncalls = \"2\"\ndo = \"silence\"\n");
+    let server = SandboxProcess::start("[[fault]]\non = \"upload\"\ncalls = \"2\"\ndo = \"hang\"\n");
     for name in ["one.pdf", "two.pdf", "three.pdf"] {
         std::fs::write(server.directory().join(name), name).unwrap();
     }
@@ -77,7 +77,7 @@ fn continues_an_interrupted_upload_without_duplicates() {
 
 #[test]
 fn interrupted_download_leaves_no_partial_file() {
-    let server = SandboxProcess::start("[[fault]]\non = \"download\"\ncalls = \"2\"\ndo = \"silence\"\n");
+    let server = SandboxProcess::start("[[fault]]\non = \"download\"\ncalls = \"2\"\ndo = \"hang\"\n");
     let mut ids = Vec::new();
     for name in ["one.pdf", "two.pdf"] {
         std::fs::write(server.directory().join(name), name).unwrap();
@@ -117,7 +117,7 @@ fn interrupted_download_leaves_no_partial_file() {
 
 #[test]
 fn interrupted_creation_reports_that_it_may_have_been_applied() {
-    let server = SandboxProcess::start("[[fault]]\non = \"create_patient\"\ndo = \"silence\"\n");
+    let server = SandboxProcess::start("[[fault]]\non = \"create_patient\"\ndo = \"hang\"\n");
     let create = ["patients", "create", "--first-name", "James", "--last-name", "Reece", "--gender", "male"];
     let create =
         [&create[..], &["--birth-date", "1980-07-04", "--email", "james.reece@example.com"]].concat();

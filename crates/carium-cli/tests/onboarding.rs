@@ -277,8 +277,8 @@ fn row(name: &str) -> String {
 async fn operator_resolves_and_retries_parked_rows() {
     let clinic = TestClinic::start().await;
     clinic.fake().set_faults(
-        "[[fault]]\non = \"create_patient\"\ncalls = \"1\"\ndo = \"lose-answer\"\n
-         [[fault]]\non = \"create_patient\"\ncalls = \"2\"\ndo = \"answer\"\nstatus = 403\n"
+        "[[fault]]\non = \"create_patient\"\ncalls = \"1\"\ndo = \"lose-response\"\n
+         [[fault]]\non = \"create_patient\"\ncalls = \"2\"\ndo = \"respond\"\nstatus = 403\n"
             .parse::<FaultPlan>()
             .unwrap(),
     );
@@ -338,7 +338,7 @@ async fn operator_resolves_and_retries_parked_rows() {
 #[tokio::test(flavor = "multi_thread")]
 async fn stops_at_max_failures() {
     let clinic = TestClinic::start().await;
-    let faults = "[[fault]]\non = \"create_patient\"\ncalls = \"every\"\ndo = \"answer\"\nstatus = 403\n";
+    let faults = "[[fault]]\non = \"create_patient\"\ncalls = \"every\"\ndo = \"respond\"\nstatus = 403\n";
     clinic.fake().set_faults(faults.parse::<FaultPlan>().unwrap());
     let output = clinic
         .run_onboard(&["--max-failures", "5", "--concurrency", "1", "--rate", "20/s", "--output", "json"])
@@ -363,7 +363,7 @@ async fn closed_stdout_does_not_hide_a_failure() {
 #[tokio::test(flavor = "multi_thread")]
 async fn corrected_row_replaces_a_rejected_one() {
     let clinic = TestClinic::start().await;
-    let faults = "[[fault]]\non = \"create_patient\"\ndo = \"answer\"\nstatus = 422\n";
+    let faults = "[[fault]]\non = \"create_patient\"\ndo = \"respond\"\nstatus = 422\n";
     clinic.fake().set_faults(faults.parse::<FaultPlan>().unwrap());
     clinic.write("few.csv", &format!("{HEADER}\n{}", row("a")));
     let onboard =
@@ -382,7 +382,7 @@ async fn worker_reports_parked_rows_and_creates_no_queue() {
     let clinic = TestClinic::start().await;
     let typo = output_of(clinic.env.carium(&["worker", "--queue", "typo.db", "--until-settled"])).await;
     assert!(typo.code == Some(3) && !clinic.env.directory().join("typo.db").exists(), "{typo:?}");
-    let faults = "[[fault]]\non = \"create_patient\"\ncalls = \"every\"\ndo = \"answer\"\nstatus = 403\n";
+    let faults = "[[fault]]\non = \"create_patient\"\ncalls = \"every\"\ndo = \"respond\"\nstatus = 403\n";
     clinic.fake().set_faults(faults.parse::<FaultPlan>().unwrap());
     clinic.write("few.csv", &format!("{HEADER}\n{}", row("a")));
     assert_eq!(

@@ -19,10 +19,7 @@ pub(super) fn output(spec: &Spec) -> Output {
     let schemas: Map<_, _> =
         spec.schemas().map(|(name, schema)| (name.to_owned(), validation_only(&translate(schema)))).collect();
     let contract = json!({ "operations": operations, "components": { "schemas": schemas } });
-    Output {
-        path: "crates/carium-mock/src/generated/spec.json".to_owned(),
-        text: format!("{contract:#}\n"),
-    }
+    Output { path: "crates/carium-mock/src/generated/spec.json".to_owned(), text: format!("{contract:#}\n") }
 }
 
 fn describe(spec: &Spec, operation: &Operation<'_>) -> Value {

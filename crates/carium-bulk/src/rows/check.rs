@@ -50,7 +50,9 @@ pub(super) fn check_row(
                 let message = problem.message().unwrap_or("is invalid");
                 // Some messages already say how to fix the problem.
                 let includes_hint = message.contains([':', ';'])
-                    || ["is not one of `", "must be the same as `"].iter().any(|start| message.starts_with(start));
+                    || ["is not one of `", "must be the same as `"]
+                        .iter()
+                        .any(|start| message.starts_with(start));
                 let hint = if includes_hint { None } else { problem.field().map(hint) };
                 problems.push(RowProblem { hint, ..located.with_message(message) });
             }

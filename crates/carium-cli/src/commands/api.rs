@@ -10,7 +10,7 @@ use carium::api::{RawRequest, RetryClass};
 use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, value_parser};
 use serde_json::Value;
 
-use self::table::{Command, Parameter, Place};
+use self::table::{OperationCommand, Parameter, ParameterLocation};
 use crate::connection::{connect, connect_without_sign_in};
 use crate::error::{CliError, Exit};
 use crate::generated::commands::ALL;
@@ -25,7 +25,7 @@ const MAX_BODY_BYTES: u64 = 16 * 1024 * 1024;
 /// A call of an operation.
 #[derive(Debug)]
 pub(crate) struct ApiCall {
-    command: &'static Command,
+    command: &'static OperationCommand,
     parameters: Vec<(&'static Parameter, String)>,
     body: Option<PathBuf>,
     prints_example: bool,
@@ -143,7 +143,7 @@ impl Args for ApiCall {
     }
 }
 
-fn operation_command(command: &'static Command) -> clap::Command {
+fn operation_command(command: &'static OperationCommand) -> clap::Command {
     let id = command.operation.id;
     let mut clap_command = clap::Command::new(id)
         .about(command.summary)
@@ -186,7 +186,7 @@ fn operation_command(command: &'static Command) -> clap::Command {
     clap_command
 }
 
-fn usage_example(command: &Command) -> String {
+fn usage_example(command: &OperationCommand) -> String {
     let id = command.operation.id;
     let required: Vec<_> = command
         .parameters

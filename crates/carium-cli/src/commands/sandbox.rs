@@ -28,7 +28,7 @@ A fault plan, in TOML:
   [[fault]]
   on = \"create_patient\"     # an operation, `upload` or `download`
   calls = \"2-4\"             # 2, 2-4, 2- or every. Defaults to the first call
-  do = \"answer\"             # or reset, silence, lose-answer, truncate, corrupt,
+  do = \"respond\"             # or reset, hang, lose-response, truncate, corrupt,
                             # revoke-token, expire
   status = 503
 
@@ -80,15 +80,15 @@ fn read_fault_plan(path: &std::path::Path) -> Result<FaultPlan, CliError> {
 /// Lists the accounts and IDs that a user of the sandbox needs.
 async fn describe(sandbox: &Sandbox) -> Result<String, CliError> {
     let (fake, client) = (sandbox.fake(), sandbox.client());
-    let (account, account_with_codes) = (fake.account(), fake.account_with_codes());
+    let (account, account_with_totp) = (fake.account(), fake.account_with_totp());
     let mut lines = vec![
         "accounts:".to_owned(),
         format!("  {}, password {}", account.username, account.password),
         format!(
             "  {}, password {}, TOTP secret {}",
-            account_with_codes.username,
-            account_with_codes.password,
-            account_with_codes.totp_secret.unwrap_or_default()
+            account_with_totp.username,
+            account_with_totp.password,
+            account_with_totp.totp_secret.unwrap_or_default()
         ),
         format!("organization: {}", fake.organization()),
     ];

@@ -157,8 +157,7 @@ pub(super) async fn keeps_urls_without_video_channel(fixture: &dyn AppointmentsF
 pub(super) async fn attaches_video_channel_only_if_requested(
     fixture: &dyn AppointmentsFixture,
 ) -> CaseResult {
-    for (appointment, expected) in
-        [(minimal(fixture)?.add_video_channel(), true), (minimal(fixture)?, false)]
+    for (appointment, expected) in [(minimal(fixture)?.add_video_channel(), true), (minimal(fixture)?, false)]
     {
         let id = create_appointment(fixture, appointment).await?;
         let actual = get_appointment(fixture, id).await?.has_video_channel;

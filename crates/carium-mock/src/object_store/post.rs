@@ -72,7 +72,10 @@ pub(super) async fn post(
         }
         None
         | Some(
-            StoreFault::IgnoreRange | StoreFault::Corrupt | StoreFault::ReplaceObject(_) | StoreFault::Truncate,
+            StoreFault::IgnoreRange
+            | StoreFault::Corrupt
+            | StoreFault::ReplaceObject(_)
+            | StoreFault::Truncate,
         ) => {}
     }
     match result {

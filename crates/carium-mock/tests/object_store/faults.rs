@@ -186,7 +186,8 @@ async fn changed_replaces_object_before_download() {
     store.put("a/1", "content 1");
     let link = store.presign_get("a/1", HOUR);
     let etag = store.object("a/1").unwrap().etag().to_owned();
-    store.set_faults(|_, nth| (nth == 1).then(|| StoreFault::ReplaceObject(Object::new("content 2, longer"))));
+    store
+        .set_faults(|_, nth| (nth == 1).then(|| StoreFault::ReplaceObject(Object::new("content 2, longer"))));
     for body in ["tent 1", "content 2, longer", "content 2, longer"] {
         let request = client().get(&link).header("range", "bytes=3-").header("if-range", &etag);
         assert_eq!(send(request).await.text(), body);
@@ -196,7 +197,9 @@ async fn changed_replaces_object_before_download() {
 
 #[tokio::test]
 async fn download_faults_do_not_affect_uploads() {
-    for fault in [StoreFault::Corrupt, StoreFault::IgnoreRange, StoreFault::ReplaceObject(Object::new("other"))] {
+    for fault in
+        [StoreFault::Corrupt, StoreFault::IgnoreRange, StoreFault::ReplaceObject(Object::new("other"))]
+    {
         let store = store_with_fault(fault).await;
         assert_eq!(upload(&store, "content 1").send().await.status, 204);
         assert_eq!(store.object("a/1").unwrap().content(), "content 1");

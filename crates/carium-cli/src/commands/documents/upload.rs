@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use carium::documents::{
-    DocumentClassId, IndividualId, NewDocument, Source, Upload, UploadError, UploadHandle, UploadReceipt,
-    UploadStage, Uploads,
+    DocumentClassId, IndividualId, NewDocument, Upload, UploadError, UploadHandle, UploadReceipt,
+    UploadSource, UploadStage, Uploads,
 };
 use clap::Args;
 use futures_util::future::{Either, select};
@@ -153,7 +153,7 @@ impl UploadDocuments {
                 CliError::new(Exit::InvalidInput, "the file does not exist").with_hint("check the path")
             );
         }
-        let source = Source::path(file);
+        let source = UploadSource::path(file);
         // The state would be useless to a later run, because the sandbox ends with the command.
         if connection.is_sandbox() {
             let upload = client.uploads().upload(document, source);

@@ -185,7 +185,7 @@ async fn open_queue(
                 CliError::new(Exit::Other, "could not create a directory for a temporary queue")
                     .with_source(error)
             })?;
-            let location = QueueLocation::File(directory.path().join("queue.db"));
+            let location = QueueLocation::Sqlite(directory.path().join("queue.db"));
             temporary_dir = Some(directory);
             location
         }

@@ -52,7 +52,7 @@ impl QueueArgs {
         target: Target,
     ) -> Result<NamedQueue, CliError> {
         let queue = match location {
-            QueueLocation::Server(_) => {
+            QueueLocation::Postgres(_) => {
                 let key = match self.queue_key_fd {
                     Some(descriptor) => EncryptionKey::from_descriptor(descriptor),
                     None => EncryptionKey::from_env(),
@@ -90,7 +90,7 @@ impl NamedQueue {
 
 fn display_name(location: &QueueLocation) -> String {
     match location {
-        QueueLocation::File(path) => shell_quoted(&path.display().to_string()),
+        QueueLocation::Sqlite(path) => shell_quoted(&path.display().to_string()),
         // The URL may contain a password.
         _ => "postgres://…".to_owned(),
     }

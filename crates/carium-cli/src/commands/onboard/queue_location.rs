@@ -23,7 +23,7 @@ const MAX_STEM_CHARS: usize = 40;
 /// Reads the file, so the call may block.
 pub(super) fn for_file(file: &Path, target: &Target) -> Result<QueueLocation, CliError> {
     let path = queues_dir().and_then(|directory| queue_path(&directory, file, target));
-    path.map(QueueLocation::File).map_err(|error| {
+    path.map(QueueLocation::Sqlite).map_err(|error| {
         CliError::new(Exit::Other, "could not choose a location for the queue of this file")
             .with_source(error)
             .with_hint("pass a location: `--queue FILE.db`")
@@ -41,7 +41,7 @@ pub(super) fn only_queue() -> Result<QueueLocation, CliError> {
         .collect();
     queues.sort();
     match queues.as_slice() {
-        [queue] => Ok(QueueLocation::File(queue.clone())),
+        [queue] => Ok(QueueLocation::Sqlite(queue.clone())),
         [] => Err(CliError::new(Exit::InvalidInput, "no queue exists yet")
             .with_hint("pass `--queue`; `carium onboard FILE` creates a queue")),
         several => {

@@ -73,7 +73,7 @@ fn unknown_message(reason: UnknownReason) -> &'static str {
         UnknownReason::UsernameTaken => {
             "the username is taken, by this patient or by another one: the response to the first attempt was lost"
         }
-        UnknownReason::SeveralMatches => "several documents in the record match",
+        UnknownReason::AmbiguousMatch => "several documents in the record match",
         UnknownReason::LookupFailed => "the documents in the record could not be listed to find this one",
         _ => "it is unknown whether the operation was applied",
     }

@@ -82,7 +82,7 @@ impl ResolveRow {
         });
         let row = std::pin::pin!(matching).next().await;
         let row = row.ok_or_else(|| self.not_unknown(queue))?.map_err(queue_error)?;
-        let unknown = row.outcome.iter().flat_map(OnboardingOutcome::unknown);
+        let unknown = row.outcome.iter().flat_map(OnboardingOutcome::unknown_steps);
         let steps: Vec<_> = unknown.map(|report| report.step.clone()).collect();
         match steps.as_slice() {
             [step] => Ok(step.clone()),

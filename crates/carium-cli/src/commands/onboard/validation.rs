@@ -46,11 +46,11 @@ pub(super) async fn validate_file(
             }
         }
     }
-    let omitted = report.count - report.problems.len() as u64;
+    let omitted = report.problem_count - report.problems.len() as u64;
     if omitted > 0 {
         stderr::print(&format!("and {omitted} more problems"));
     }
-    let (problems, rows) = (counted(report.count, "problem"), counted(report.rows, "row"));
+    let (problems, rows) = (counted(report.problem_count, "problem"), counted(report.rows, "row"));
     let message =
         format!("{} has {problems} in {} of {rows}; nothing was sent", path.display(), report.invalid_rows);
     let are_all_document_paths =
@@ -66,7 +66,7 @@ fn report_to_json(report: &ValidationReport) -> Value {
     json!({
         "rows": report.rows,
         "invalid_rows": report.invalid_rows,
-        "problem_count": report.count,
+        "problem_count": report.problem_count,
         "problems": report.problems.iter().map(problem_to_json).collect::<Vec<_>>(),
     })
 }

@@ -51,10 +51,10 @@ impl WorkSession {
         }
         let before = self.queue.status().await.map_err(queue_error)?;
         let worker = self.queue.work(options, onboarding).await.map_err(queue_error)?;
-        let (stop, mut progress) = (worker.stop(), worker.progress());
+        let (stop, mut progress) = (worker.stop_handle(), worker.progress());
         let mut bar = RowProgressBar::new();
         let mut reason = StopReason::Settled;
-        let mut stopped = std::pin::pin!(worker.stopped());
+        let mut stopped = std::pin::pin!(worker.join());
         let result = loop {
             tokio::select! {
                 result = &mut stopped => break result,
