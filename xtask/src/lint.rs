@@ -1,8 +1,8 @@
 //! `cargo xtask lint`: checks the files in `specs/`.
 //!
-//! The client, the mock server, the CLI commands and the documentation are generated from these files, so a mistake in them
-//! appears everywhere. Documents are first validated against the official schema of their format. If they are valid, the rules
-//! of this workspace follow:
+//! The client, the mock server, the CLI commands and the documentation are generated from these files, so a mistake
+//! in them appears everywhere. Documents are first validated against the official schema of their format. If they are
+//! valid, the rules of this workspace follow:
 //!
 //! | rule | requires | because |
 //! | --- | --- | --- |
@@ -16,7 +16,7 @@
 //! | `info-version` | `info.version` is the name of a vendor release | readers compare it with the release notes |
 //! | `operation-id` | each operation has a unique ID in snake_case | it becomes a method name |
 //! | `retry` | each operation has a retry class that fits its method | a wrong class books twice, or gives up too early |
-//! | `source` | each operation states who documents it | readers must be able to tell documentation from a guess |
+//! | `source` | each operation states who documents it | readers must be able to distinguish documentation from a guess |
 //! | `tag` | each operation has one declared tag | it names the service |
 //! | `security` | each operation states whether it needs a token | otherwise none is sent |
 //! | `error-response` | each operation has responses for `4XX` and `5XX` | otherwise details of errors are dropped |
@@ -111,6 +111,7 @@ const JSON_SCHEMA_RULES: &[Rule] = &[
     structure::formats,
     references::targets,
     references::siblings,
+    references::recursion,
     privacy::suspicious_names,
     privacy::hidden_elsewhere,
     generator::name_collisions,

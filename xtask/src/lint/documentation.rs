@@ -7,7 +7,8 @@ use crate::document::join;
 use crate::finding::Finding;
 use crate::spec::{json_schema, members};
 
-/// `description`: everything with a name has a description. Descriptions become the documentation of the generated code.
+/// `description`: everything with a name has a description. Descriptions become the documentation of the generated
+/// code.
 pub(super) fn descriptions(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for node in context.nodes.iter().filter(|node| needs_description(context, node)) {
         let (member, problem) = match node.text("description") {
@@ -35,7 +36,8 @@ fn needs_description(context: &Context<'_>, node: &Node<'_>) -> bool {
     }
 }
 
-/// `example`: the bodies of requests and of successful responses have an example. Tests, documentation and the mock server use it.
+/// `example`: the bodies of requests and of successful responses have an example. Tests, documentation and the mock
+/// server use it.
 pub(super) fn missing_examples(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for operation in &context.operations {
         let at = join(&operation.pointer, "requestBody");
@@ -57,8 +59,8 @@ pub(super) fn missing_examples(context: &Context<'_>, findings: &mut Vec<Finding
     }
 }
 
-/// `invalid-example`: examples and defaults match their schema. They are copied into code as they are, and the generator panics at an
-/// invalid default. Messages do not contain the value, because it may be real data.
+/// `invalid-example`: examples and defaults match their schema. They are copied into code as they are, and the
+/// generator panics at an invalid default. Messages do not contain the value, because it may be real data.
 pub(super) fn invalid_examples(context: &Context<'_>, findings: &mut Vec<Finding>) {
     const RULE: &str = "invalid-example";
     // Validation needs references that can be resolved, and ends only without recursion.
@@ -82,7 +84,8 @@ pub(super) fn invalid_examples(context: &Context<'_>, findings: &mut Vec<Finding
     };
     for error in validator.iter_errors(&values) {
         let path = error.instance_path().to_string();
-        let (index, rest) = path[1..].split_once('/').unwrap_or((&path[1..], ""));
+        let path = path.strip_prefix('/').unwrap_or_default();
+        let (index, rest) = path.split_once('/').unwrap_or((path, ""));
         let Some(sample) = index.parse::<usize>().ok().and_then(|index| samples.get(index)) else { continue };
         let at = if rest.is_empty() { String::new() } else { format!("/{rest}") };
         let location = if rest.is_empty() { String::new() } else { format!(" at `{at}`") };

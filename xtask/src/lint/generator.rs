@@ -1,8 +1,8 @@
 //! Limits of the generators: `progenitor` 0.15 for operations, `typify` 0.8 for schemas.
 //!
-//! At what they do not support, the generators panic without naming an operation or a line, or generate code that does not
-//! compile or does not do what the spec says. These rules report it first, with its location. They check the spec as it is
-//! written: what [`crate::lower`] rewrites for the generators is allowed.
+//! At what they do not support, the generators panic without naming an operation or a line, or generate code that
+//! does not compile or does not do what the spec says. These rules report it first, with its location. They check the
+//! spec as it is written: what [`crate::lower`] rewrites for the generators is allowed.
 
 use std::collections::BTreeMap;
 
@@ -71,7 +71,8 @@ pub(super) fn unsupported_members(context: &Context<'_>, findings: &mut Vec<Find
     }
 }
 
-/// `generator-limit`: request bodies are required, because generated methods always send one, and media types have a schema.
+/// `generator-limit`: request bodies are required, because generated methods always send one, and media types have a
+/// schema.
 pub(super) fn bodies(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for node in context.each(Kind::RequestBody) {
         if node.value.get("required") != Some(&Value::Bool(true)) {
@@ -85,8 +86,9 @@ pub(super) fn bodies(context: &Context<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// `generator-limit`: an operation has a successful response, and all successful responses have the same body, as have all error
-/// responses. A generated method has one success type and one error type; the generator panics if there are more.
+/// `generator-limit`: an operation has a successful response, and all successful responses have the same body, as
+/// have all error responses. A generated method has one success type and one error type; the generator panics if
+/// there are more.
 pub(super) fn responses(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for operation in &context.operations {
         for (status, pointer, _) in operation.responses() {
@@ -154,8 +156,8 @@ pub(super) fn parameters(context: &Context<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// `generator-limit`: names within one operation, object or enum differ in more than case and punctuation. Otherwise they become the
-/// same Rust name, which does not compile or panics.
+/// `generator-limit`: names within one operation, object or enum differ in more than case and punctuation. Otherwise
+/// they become the same Rust name, which does not compile or panics.
 pub(super) fn name_collisions(context: &Context<'_>, findings: &mut Vec<Finding>) {
     const FIX: &str = "rename one of the two";
     for operation in &context.operations {
@@ -196,9 +198,9 @@ pub(super) fn name_collisions(context: &Context<'_>, findings: &mut Vec<Finding>
     }
 }
 
-/// `generator-limit`: schemas are not combined. The generator turns `anyOf` and a longer `allOf` into untagged enums and merged types.
-/// Two forms are allowed: an `allOf` of one `$ref`, which adds keywords to a reference, and an `anyOf` of `required`, which states that
-/// some properties must not all be absent.
+/// `generator-limit`: schemas are not combined. The generator turns `anyOf` and a longer `allOf` into untagged enums
+/// and merged types. Two forms are allowed: an `allOf` of one `$ref`, which adds keywords to a reference, and an
+/// `anyOf` of `required`, which states that some properties must not all be absent.
 pub(super) fn combinations(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for node in context.schemas() {
         if node
@@ -218,8 +220,8 @@ pub(super) fn combinations(context: &Context<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// `generator-limit`: objects declare the properties that they require, and do not have a schema for other properties beside declared
-/// ones, which would become a flattened map.
+/// `generator-limit`: objects declare the properties that they require, and do not have a schema for other properties
+/// beside declared ones, which would become a flattened map.
 pub(super) fn objects(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for node in context.schemas() {
         let declared = owner(context, node).value.get("properties");
@@ -238,8 +240,9 @@ pub(super) fn objects(context: &Context<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// `generator-limit`: each schema has a type, arrays have items, enums are strings, and keywords fit the type. Without a type the
-/// generator panics at a `format` and otherwise accepts any JSON; an enum of numbers becomes a struct.
+/// `generator-limit`: each schema has a type, arrays have items, enums are strings, and keywords fit the type.
+/// Without a type the generator panics at a `format` and otherwise accepts any JSON; an enum of numbers becomes a
+/// struct.
 pub(super) fn types(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for node in context.schemas() {
         let mut report = |member, problem: &str, fix: &str| {
@@ -277,7 +280,8 @@ pub(super) fn types(context: &Context<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Returns `true` if an `allOf` adds keywords to one `$ref`, or contains one `anyOf`. Structural keywords beside a `$ref` would be lost.
+/// Returns `true` if an `allOf` adds keywords to one `$ref`, or contains one `anyOf`. Structural keywords beside a
+/// `$ref` would be lost.
 fn extends_reference(node: &Node<'_>, parts: &[Value]) -> bool {
     let [only] = parts else { return false };
     let mut structural = KEYWORDS_OF_TYPES.iter().flat_map(|(keywords, _)| keywords.iter()).chain([&"enum"]);

@@ -27,8 +27,8 @@ const CONSTRAINTS: [&str; 15] = [
     "maxProperties",
 ];
 
-/// `request-strictness`: objects in requests reject unknown members. It is not known what the service does with a misspelled
-/// member, so the client must not send it.
+/// `request-strictness`: objects in requests reject unknown members. It is not known what the service does with a
+/// misspelled member, so the client must not send it.
 pub(super) fn requests(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for node in object_schemas(context, Usage::REQUEST) {
         let member = match node.value.get("additionalProperties") {
@@ -47,8 +47,8 @@ pub(super) fn requests(context: &Context<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// `response-leniency`: objects in responses allow unknown members, because the service may add members with every release. So
-/// requests and responses cannot share an object schema.
+/// `response-leniency`: objects in responses allow unknown members, because the service may add members with every
+/// release. So requests and responses cannot share an object schema.
 pub(super) fn objects(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for node in object_schemas(context, Usage::BOTH) {
         let fix = "write a separate schema for responses, with nullable properties";
@@ -63,8 +63,8 @@ pub(super) fn objects(context: &Context<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// `response-leniency`: properties of responses have no constraints. The service may send a new enum value, another date format or
-/// an ID that is not a UUID, and one such value must not fail the whole response.
+/// `response-leniency`: properties of responses have no constraints. The service may send a new enum value, another
+/// date format or an ID that is not a UUID, and one such value must not fail the whole response.
 pub(super) fn constraints(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for node in context.each(Kind::Schema) {
         let property = context.ancestors(node).find(|ancestor| ancestor.via != "items");
@@ -79,8 +79,8 @@ pub(super) fn constraints(context: &Context<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// `response-leniency`: optional properties of responses are nullable, because the service may send `null` instead of omitting a
-/// property.
+/// `response-leniency`: optional properties of responses are nullable, because the service may send `null` instead of
+/// omitting a property.
 pub(super) fn nullable(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for node in context.properties().filter(|node| is_response_property(context, node)) {
         let required = context.parent(node).and_then(|owner| owner.value.get("required"));
@@ -97,8 +97,8 @@ pub(super) fn nullable(context: &Context<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// `response-leniency`: the `attributes` of a response require nothing and keep unknown members. The vendor documents requests, but
-/// hardly any response.
+/// `response-leniency`: the `attributes` of a response require nothing and keep unknown members. The vendor documents
+/// requests, but hardly any response.
 pub(super) fn attributes(context: &Context<'_>, findings: &mut Vec<Finding>) {
     let names: Vec<_> = context
         .properties()
@@ -117,8 +117,8 @@ pub(super) fn attributes(context: &Context<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// `expectation`: `x-expect` is on a property of a response and names a schema. The generated type reads values as that schema if
-/// they match it. Requests are validated against their own schema.
+/// `expectation`: `x-expect` is on a property of a response and names a schema. The generated type reads values as
+/// that schema if they match it. Requests are validated against their own schema.
 pub(super) fn expectations(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for node in context.each(Kind::Schema) {
         let Some(expected) = node.value.get("x-expect") else { continue };

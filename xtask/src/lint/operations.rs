@@ -17,7 +17,8 @@ pub(super) const SOURCES: [&str; 3] = ["examples-page", "reference", "inferred"]
 /// Method names that the generated code uses for other purposes.
 const RESERVED_IDS: [&str; 3] = ["all", "fields", "send"];
 
-/// `info-version`: `info.version` is the name of a vendor release, so that a reader can compare it with the release notes.
+/// `info-version`: `info.version` is the name of a vendor release, so that a reader can compare it with the release
+/// notes.
 pub(super) fn info_version(context: &Context<'_>, findings: &mut Vec<Finding>) {
     let is_release = |version: &str| {
         let digits = version.strip_prefix('R').unwrap_or_default();
@@ -37,8 +38,8 @@ pub(super) fn info_version(context: &Context<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// `operation-id`: each operation has a unique ID in snake_case. It becomes a method name; the generator panics if it is missing or
-/// a duplicate.
+/// `operation-id`: each operation has a unique ID in snake_case. It becomes a method name; the generator panics if it
+/// is missing or a duplicate.
 pub(super) fn operation_id(context: &Context<'_>, findings: &mut Vec<Finding>) {
     const RULE: &str = "operation-id";
     let mut operations_by_id: BTreeMap<&str, String> = BTreeMap::new();
@@ -71,7 +72,8 @@ pub(super) fn operation_id(context: &Context<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// `retry`: each operation has a retry class that fits its method. A wrong class books an appointment twice, or gives up too early.
+/// `retry`: each operation has a retry class that fits its method. A wrong class books an appointment twice, or gives
+/// up too early.
 pub(super) fn retry(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for operation in &context.operations {
         let (member, problem, fix) = match (operation.method, operation.text("x-retry")) {
@@ -95,7 +97,8 @@ pub(super) fn retry(context: &Context<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// `source`: each operation states who documents it, so that a reader can tell documented behavior from a guess.
+/// `source`: each operation states who documents it, so that a reader can distinguish documented behavior from a
+/// guess.
 pub(super) fn source(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for operation in context.operations.iter().filter(|it| it.value.get("x-source").is_none()) {
         let fix = format!("add `x-source:` with one of {}", listed(SOURCES));
@@ -103,7 +106,8 @@ pub(super) fn source(context: &Context<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// `tag`: each operation has exactly one tag, which is declared. It names the service, and becomes part of the name of a trait.
+/// `tag`: each operation has exactly one tag, which is declared. It names the service, and becomes part of the name
+/// of a trait.
 pub(super) fn tag(context: &Context<'_>, findings: &mut Vec<Finding>) {
     let mut declared = BTreeSet::new();
     for node in context.each(Kind::Tag) {
@@ -132,7 +136,8 @@ pub(super) fn tag(context: &Context<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// `security`: each operation, or the document, states whether it needs an access token. If nothing is stated, none is sent.
+/// `security`: each operation, or the document, states whether it needs an access token. If nothing is stated, none
+/// is sent.
 pub(super) fn security(context: &Context<'_>, findings: &mut Vec<Finding>) {
     if context.spec.root().get("security").is_some() {
         return;
@@ -144,8 +149,8 @@ pub(super) fn security(context: &Context<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// `error-response`: each operation has responses for `4XX` and `5XX`. Without them the generated method treats an error response as
-/// unexpected and drops its details.
+/// `error-response`: each operation has responses for `4XX` and `5XX`. Without them the generated method treats an
+/// error response as unexpected and drops its details.
 pub(super) fn error_responses(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for operation in &context.operations {
         let has = |range: &str| operation.responses().any(|(status, ..)| status == range);
@@ -159,8 +164,8 @@ pub(super) fn error_responses(context: &Context<'_>, findings: &mut Vec<Finding>
     }
 }
 
-/// `media-type`: requests are `application/json` and responses `application/vnd.api+json`, the only media types of the service. The
-/// generator panics if a request has several, and omits a request body that has none.
+/// `media-type`: requests are `application/json` and responses `application/vnd.api+json`, the only media types of
+/// the service. The generator panics if a request has several, and omits a request body that has none.
 pub(super) fn media_type(context: &Context<'_>, findings: &mut Vec<Finding>) {
     const RULE: &str = "media-type";
     for node in context.each(Kind::MediaType) {
@@ -176,7 +181,7 @@ pub(super) fn media_type(context: &Context<'_>, findings: &mut Vec<Finding>) {
     }
     for node in context.each(Kind::RequestBody) {
         let content = node.value.get("content").and_then(Value::as_object);
-        if content.is_some_and(|content| content.is_empty()) {
+        if content.is_some_and(serde_json::Map::is_empty) {
             let fix = "add `application/json:` with a schema and an example";
             context.report(findings, RULE, (node, "content"), "has no media type", fix);
         }

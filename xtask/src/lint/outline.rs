@@ -39,74 +39,61 @@ enum Form {
 }
 
 impl Kind {
-    /// Returns the members that contain objects.
-    fn children(self) -> &'static [(&'static str, Self, Form)] {
+    /// Returns the members that contain objects, by form and kind.
+    fn children(self) -> &'static [(Form, Self, &'static [&'static str])] {
         match self {
             Self::Document => &[
-                ("info", Self::Info, Direct),
-                ("tags", Self::Tag, Direct),
-                ("paths", Self::PathItem, Named),
-                ("components", Self::Components, Direct),
+                (Direct, Self::Info, &["info"]),
+                (Direct, Self::Tag, &["tags"]),
+                (Direct, Self::Components, &["components"]),
+                (Named, Self::PathItem, &["paths"]),
             ],
             Self::PathItem => &[
-                ("get", Self::Operation, Direct),
-                ("put", Self::Operation, Direct),
-                ("post", Self::Operation, Direct),
-                ("delete", Self::Operation, Direct),
-                ("options", Self::Operation, Direct),
-                ("head", Self::Operation, Direct),
-                ("patch", Self::Operation, Direct),
-                ("trace", Self::Operation, Direct),
-                ("parameters", Self::Parameter, Direct),
+                (Direct, Self::Parameter, &["parameters"]),
+                (
+                    Direct,
+                    Self::Operation,
+                    &["get", "put", "post", "delete", "options", "head", "patch", "trace"],
+                ),
             ],
             Self::Operation => &[
-                ("parameters", Self::Parameter, Direct),
-                ("requestBody", Self::RequestBody, Direct),
-                ("responses", Self::Response, Named),
+                (Direct, Self::Parameter, &["parameters"]),
+                (Direct, Self::RequestBody, &["requestBody"]),
+                (Named, Self::Response, &["responses"]),
             ],
             Self::Parameter | Self::Header => &[
-                ("schema", Self::Schema, Direct),
-                ("examples", Self::Example, Named),
-                ("content", Self::MediaType, Named),
+                (Direct, Self::Schema, &["schema"]),
+                (Named, Self::Example, &["examples"]),
+                (Named, Self::MediaType, &["content"]),
             ],
-            Self::RequestBody => &[("content", Self::MediaType, Named)],
-            Self::MediaType => &[("schema", Self::Schema, Direct), ("examples", Self::Example, Named)],
-            Self::Response => &[("headers", Self::Header, Named), ("content", Self::MediaType, Named)],
+            Self::RequestBody => &[(Named, Self::MediaType, &["content"])],
+            Self::MediaType => &[(Direct, Self::Schema, &["schema"]), (Named, Self::Example, &["examples"])],
+            Self::Response => &[(Named, Self::Header, &["headers"]), (Named, Self::MediaType, &["content"])],
             Self::Components => &[
-                ("schemas", Self::Schema, Named),
-                ("responses", Self::Response, Named),
-                ("parameters", Self::Parameter, Named),
-                ("examples", Self::Example, Named),
-                ("requestBodies", Self::RequestBody, Named),
-                ("headers", Self::Header, Named),
-                ("securitySchemes", Self::SecurityScheme, Named),
+                (Named, Self::Schema, &["schemas"]),
+                (Named, Self::Response, &["responses"]),
+                (Named, Self::Parameter, &["parameters"]),
+                (Named, Self::Example, &["examples"]),
+                (Named, Self::RequestBody, &["requestBodies"]),
+                (Named, Self::Header, &["headers"]),
+                (Named, Self::SecurityScheme, &["securitySchemes"]),
             ],
             Self::Schema => &[
-                ("items", Self::Schema, Direct),
-                ("properties", Self::Schema, Named),
-                ("additionalProperties", Self::Schema, Direct),
-                ("allOf", Self::Schema, Direct),
-                ("oneOf", Self::Schema, Direct),
-                ("anyOf", Self::Schema, Direct),
-                ("not", Self::Schema, Direct),
+                (Direct, Self::Schema, &["items", "additionalProperties", "allOf", "oneOf", "anyOf", "not"]),
+                (Named, Self::Schema, &["properties"]),
             ],
             Self::JsonSchema => &[
-                ("items", Self::JsonSchema, Direct),
-                ("additionalItems", Self::JsonSchema, Direct),
-                ("contains", Self::JsonSchema, Direct),
-                ("properties", Self::JsonSchema, Named),
-                ("patternProperties", Self::JsonSchema, Named),
-                ("additionalProperties", Self::JsonSchema, Direct),
-                ("propertyNames", Self::JsonSchema, Direct),
-                ("dependencies", Self::JsonSchema, Named),
-                ("allOf", Self::JsonSchema, Direct),
-                ("oneOf", Self::JsonSchema, Direct),
-                ("anyOf", Self::JsonSchema, Direct),
-                ("not", Self::JsonSchema, Direct),
-                ("if", Self::JsonSchema, Direct),
-                ("then", Self::JsonSchema, Direct),
-                ("else", Self::JsonSchema, Direct),
-                ("definitions", Self::JsonSchema, Named),
+                (Direct, Self::JsonSchema, &["items", "additionalItems", "contains", "additionalProperties"]),
+                (
+                    Direct,
+                    Self::JsonSchema,
+                    &["propertyNames", "allOf", "oneOf", "anyOf", "not", "if", "then", "else"],
+                ),
+                (
+                    Named,
+                    Self::JsonSchema,
+                    &["properties", "patternProperties", "dependencies", "definitions"],
+                ),
             ],
             Self::Info | Self::Tag | Self::Example | Self::SecurityScheme => &[],
         }
@@ -278,8 +265,8 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Reports a problem of an object, at one of its members unless `member` is empty. The message starts with the name of
-    /// the object.
+    /// Reports a problem of an object, at one of its members unless `member` is empty. The message starts with the
+    /// name of the object.
     pub(super) fn report(
         &self,
         findings: &mut Vec<Finding>,
@@ -380,9 +367,10 @@ fn visit<'a>(nodes: &mut Vec<Node<'a>>, origin: Origin, value: &'a Value) {
         return;
     }
     for (member, content) in map {
-        let Some(&(via, kind, form)) = kind.children().iter().find(|(name, ..)| name == member) else {
-            continue;
-        };
+        let children = kind.children().iter();
+        let mut children =
+            children.flat_map(|(form, kind, names)| names.iter().map(move |name| (*name, *kind, *form)));
+        let Some((via, kind, form)) = children.find(|(name, ..)| name == member) else { continue };
         let at = join(&pointer, member);
         let mut enter = |key: &str, pointer, value| {
             visit(nodes, Origin { kind, via, key: key.to_owned(), pointer, parent: Some(index) }, value);

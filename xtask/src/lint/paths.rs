@@ -10,8 +10,8 @@ use crate::spec::Operation;
 
 const RULE: &str = "path-parameter";
 
-/// `path-slash`: each path ends with a slash, as the paths of the service do. Without it the service responds with 404 or a
-/// redirect, which the client does not follow. Two slashes in a row become one in the generated code.
+/// `path-slash`: each path ends with a slash, as the paths of the service do. Without it the service responds with
+/// 404 or a redirect, which the client does not follow. Two slashes in a row become one in the generated code.
 pub(super) fn path_slash(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for node in context.each(Kind::PathItem) {
         if !node.key.ends_with('/') {
@@ -30,7 +30,8 @@ pub(super) fn path_slash(context: &Context<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// `path-parameter`: the braces of each path match, and no two paths match the same requests. The generator panics otherwise.
+/// `path-parameter`: the braces of each path match, and no two paths match the same requests. The generator panics
+/// otherwise.
 pub(super) fn templates(context: &Context<'_>, findings: &mut Vec<Finding>) {
     let mut paths_by_shape: BTreeMap<String, &str> = BTreeMap::new();
     for node in context.each(Kind::PathItem) {
@@ -52,8 +53,8 @@ pub(super) fn templates(context: &Context<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// `path-parameter`: the parameters in a path and the declared ones are the same. The generator panics at a parameter that is only
-/// declared, and generates code that does not compile for one that is only in the path.
+/// `path-parameter`: the parameters in a path and the declared ones are the same. The generator panics at a parameter
+/// that is only declared, and generates code that does not compile for one that is only in the path.
 pub(super) fn declarations(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for operation in &context.operations {
         let Ok(in_path) = parameter_names(operation.path) else { continue };

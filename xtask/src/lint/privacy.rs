@@ -26,8 +26,9 @@ const SECRET: &[&str] = &[
     "password", "pin", "policy", "pwd", "secret", "session", "signature", "token", "totp",
 ];
 
-/// `unmarked`: a property or parameter whose name suggests health information or a secret has a mark, `true` or `false`. Generated
-/// types print unmarked values, and a forgotten mark could not be told from a decision.
+/// `unmarked`: a property or parameter whose name suggests health information or a secret has a mark, `true` or
+/// `false`. Generated types print unmarked values, and a forgotten mark would look like a decision to print the
+/// value.
 pub(super) fn suspicious_names(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for node in &context.nodes {
         let suspicion = name_on_the_wire(node).and_then(suspicion);
@@ -39,8 +40,8 @@ pub(super) fn suspicious_names(context: &Context<'_>, findings: &mut Vec<Finding
     }
 }
 
-/// `unmarked`: a property that is hidden in one schema has a mark in every schema. The same name means the same in a request and its
-/// response, and would be printed where the mark was forgotten.
+/// `unmarked`: a property that is hidden in one schema has a mark in every schema. The same name means the same in a
+/// request and its response, and would be printed where the mark was forgotten.
 pub(super) fn hidden_elsewhere(context: &Context<'_>, findings: &mut Vec<Finding>) {
     let mut hidden: BTreeMap<&str, &Node<'_>> = BTreeMap::new();
     for node in context.nodes.iter().filter(|node| context.mark(node.value).is_hidden()) {
@@ -96,8 +97,8 @@ fn is_marked(context: &Context<'_>, node: &Node<'_>) -> bool {
     [Some(node.value), schema].into_iter().flatten().any(|it| context.mark(it) != Mark::Unmarked)
 }
 
-/// Splits a name in kebab-case, snake_case, camelCase or with brackets (`filter[class-id]`) into lowercase words. So `note` is found
-/// in `visit-note`, but not in `notifications`.
+/// Splits a name in kebab-case, snake_case, camelCase or with brackets (`filter[class-id]`) into lowercase words. So
+/// `note` is found in `visit-note`, but not in `notifications`.
 pub(super) fn words(name: &str) -> Vec<String> {
     let letters: Vec<char> = name.chars().collect();
     let mut words = vec![String::new()];

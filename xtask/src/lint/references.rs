@@ -7,12 +7,12 @@ use serde_json::Value;
 use super::outline::{Context, Kind, Node, Usage, listed};
 use crate::document::join;
 use crate::finding::Finding;
-use crate::spec::{SCHEMA_REF, members, schema_pointer};
+use crate::spec::members;
 
 const RULE: &str = "reference";
 
-/// `reference`: a `$ref` points to an existing named object of the right kind in this document. The generator takes the last
-/// segment of a `$ref` as the name and panics, without a location, if it does not exist.
+/// `reference`: a `$ref` points to an existing named object of the right kind in this document. The generator takes
+/// the last segment of a `$ref` as the name and panics, without a location, if it does not exist.
 pub(super) fn targets(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for node in context.nodes.iter().filter(|node| node.is_reference()) {
         let Some(section) = node.kind.section() else { continue };
@@ -78,27 +78,30 @@ pub(super) fn security_schemes(context: &Context<'_>, findings: &mut Vec<Finding
     }
 }
 
-/// `recursion`: no schema contains itself, directly or through others. The generator would box it in a type that differs from the
-/// schema, and sample data for it would be infinite.
+/// `recursion`: no schema contains itself, directly or through others. The generator would box it in a type that
+/// differs from the schema, and sample data for it would be infinite.
 pub(super) fn recursion(context: &Context<'_>, findings: &mut Vec<Finding>) {
-    let schemas = context.nodes.iter().filter(|node| node.kind == Kind::Schema && node.is_named_schema());
-    let mut graph: BTreeMap<&str, Vec<&str>> = schemas.map(|node| (node.key.as_str(), Vec::new())).collect();
-    for node in context.nodes.iter().filter(|node| node.kind == Kind::Schema && node.is_reference()) {
+    let named = || context.nodes.iter().filter(|node| node.is_named_schema());
+    let mut graph: BTreeMap<&str, Vec<&str>> = named().map(|node| (node.key.as_str(), Vec::new())).collect();
+    for node in context.nodes.iter().filter(|node| node.kind.is_schema() && node.is_reference()) {
         let owner = context.ancestors(node).find(|ancestor| ancestor.is_named_schema());
-        let target = node.text("$ref").and_then(|target| target.strip_prefix(SCHEMA_REF));
-        if let (Some(owner), Some(target)) = (owner, target)
-            && let Some(targets) = graph.get_mut(owner.key.as_str())
-        {
-            targets.push(target);
+        let target = node.text("$ref").and_then(|target| target.rsplit('/').next());
+        if let (Some(owner), Some(target)) = (owner, target) {
+            graph.entry(&owner.key).or_default().push(target);
         }
     }
     let mut reported: Vec<&str> = Vec::new();
-    for (name, _) in context.spec.schemas() {
-        let mut path = vec![name];
-        if !reported.contains(&name) && find_cycle(&graph, &mut path, &mut Vec::new()) {
-            let message = format!("schema `{name}` contains itself: `{}` → `{name}`", path.join("` → `"));
-            let fix = "replace one of these references by an ID";
-            findings.push(context.document().finding("recursion", &schema_pointer(name), message, fix));
+    for node in named() {
+        let mut path = vec![node.key.as_str()];
+        if !reported.contains(&path[0]) && find_cycle(&graph, &mut path, &mut Vec::new()) {
+            let problem = format!("contains itself: `{}` → `{}`", path.join("` → `"), node.key);
+            context.report(
+                findings,
+                "recursion",
+                (node, ""),
+                &problem,
+                "replace one of these references by an ID",
+            );
             reported.extend(path);
         }
     }

@@ -20,8 +20,8 @@ const RESERVED: &[&str] = &[
     "Transport", "TryFrom", "TryInto", "Unknown", "Uuid", "Value", "Vec",
 ];
 
-/// `named-schema`: objects and enums are named schemas. The generator derives the names of others from their location, so that moving
-/// them would rename a public type.
+/// `named-schema`: objects and enums are named schemas. The generator derives the names of others from their
+/// location, so that moving them would rename a public type.
 pub(super) fn inline_schemas(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for node in context.each(Kind::Schema).filter(|node| !node.is_named_schema()) {
         let kind = match () {
@@ -35,8 +35,9 @@ pub(super) fn inline_schemas(context: &Context<'_>, findings: &mut Vec<Finding>)
     }
 }
 
-/// `named-schema`: an ID refers to a named schema of `format: uuid`. Each such schema becomes a type, so that the ID of a class cannot
-/// be passed as the ID of an appointment. In a response `x-expect` names the schema, so that an unexpected value is accepted.
+/// `named-schema`: an ID refers to a named schema of `format: uuid`. Each such schema becomes a type, so that the ID
+/// of a class cannot be passed as the ID of an appointment. In a response `x-expect` names the schema, so that an
+/// unexpected value is accepted.
 pub(super) fn ids(context: &Context<'_>, findings: &mut Vec<Finding>) {
     let parameters = context
         .each(Kind::Parameter)
@@ -69,7 +70,8 @@ pub(super) fn ids(context: &Context<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// `named-schema`: a schema with the name of an ID has `format: uuid`. Otherwise the generator does not create a type for it.
+/// `named-schema`: a schema with the name of an ID has `format: uuid`. Otherwise the generator does not create a type
+/// for it.
 pub(super) fn id_schemas(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for node in context.each(Kind::Schema).filter(|node| node.is_named_schema()) {
         if matches!(id_form(&node.key), Some(IdForm::One)) && !is_id(context, &node.key) {
@@ -85,8 +87,8 @@ pub(super) fn id_schemas(context: &Context<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// `schema-name`: the name of a schema is in PascalCase and not reserved. It becomes the name of a type. The generator converts other
-/// names to PascalCase, so that two could become one.
+/// `schema-name`: the name of a schema is in PascalCase and not reserved. It becomes the name of a type. The
+/// generator converts other names to PascalCase, so that two could become one.
 pub(super) fn schema_name(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for node in context.nodes.iter().filter(|node| node.is_named_schema()) {
         let (problem, fix) = if RESERVED.contains(&node.key.as_str()) {
@@ -103,8 +105,8 @@ pub(super) fn schema_name(context: &Context<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// `shared-definition`: a definition in the onboarding schema that has the name of a schema of the API is equal to it, apart from
-/// descriptions and examples. Both become the same Rust type.
+/// `shared-definition`: a definition in the onboarding schema that has the name of a schema of the API is equal to
+/// it, apart from descriptions and examples. Both become the same Rust type.
 pub(super) fn shared_definitions(api: &Spec, onboarding: &Document, findings: &mut Vec<Finding>) {
     let is_compared = |keyword: &str| !matches!(keyword, "description" | "example" | "examples");
     for (name, definition) in members(onboarding.value.get("definitions")) {
@@ -113,13 +115,13 @@ pub(super) fn shared_definitions(api: &Spec, onboarding: &Document, findings: &m
         for keyword in keywords.filter(|keyword| is_compared(keyword)) {
             let difference = match schema.get(keyword) {
                 expected if expected == definition.get(keyword) => continue,
-                Some(expected) => format!("it has `{keyword}: {expected}` there"),
-                None => format!("it has no `{keyword}` there"),
+                Some(expected) => format!("has `{keyword}: {expected}`"),
+                None => format!("has no `{keyword}`"),
             };
             findings.push(onboarding.finding(
                 "shared-definition",
                 &join(&join("/definitions", name), keyword),
-                format!("definition `{name}` differs from the schema of the API: {difference}"),
+                format!("definition `{name}` differs from the schema of that name in the API spec, which {difference}"),
                 "make both equal, or rename this one",
             ));
         }

@@ -1,4 +1,5 @@
-//! Validates documents against the official JSON Schema of their format, and the keywords that the schema leaves open.
+//! Validates documents against the official JSON Schema of their format, and the keywords that the schema leaves
+//! open.
 
 use std::sync::LazyLock;
 
@@ -28,32 +29,22 @@ static DRAFT_7_VALIDATOR: LazyLock<Validator> = LazyLock::new(|| {
     options.build(&reference).expect("the meta-schema is part of `jsonschema`")
 });
 
-/// `openapi`: the document is valid OpenAPI 3.0 according to the official schema. The generators panic on an invalid document
-/// or ignore the invalid part.
+/// `openapi`: the document is valid OpenAPI 3.0 according to the official schema. The generators panic on an invalid
+/// document or ignore the invalid part.
 pub(super) fn openapi(context: &Context<'_>, findings: &mut Vec<Finding>) {
-    for error in OPENAPI_VALIDATOR.iter_errors(context.spec.root()) {
-        report(context, "openapi", &error, findings);
-    }
+    validate(context, "openapi", &OPENAPI_VALIDATOR, findings);
 }
 
-/// `json-schema`: the document is valid JSON Schema of draft 7 according to its meta-schema, and has no other keywords, which
-/// the meta-schema allows.
+/// `json-schema`: the document is valid JSON Schema of draft 7 according to its meta-schema, and has no other
+/// keywords, which the meta-schema allows.
 pub(super) fn json_schema(context: &Context<'_>, findings: &mut Vec<Finding>) {
     const RULE: &str = "json-schema";
-    for error in DRAFT_7_VALIDATOR.iter_errors(context.spec.root()) {
-        report(context, RULE, &error, findings);
-    }
+    validate(context, RULE, &DRAFT_7_VALIDATOR, findings);
     for node in context.schemas() {
-        // Draft 7 allows `true` for any value, but such a property would have neither a description nor a privacy mark.
+        // Draft 7 allows `true` for any value, but such a property would have no description and no privacy mark.
         for (name, _) in members(node.value.get("properties")).filter(|(_, schema)| !schema.is_object()) {
             let problem = format!("has the property `{name}` without a schema");
-            context.report(
-                findings,
-                RULE,
-                (node, "properties"),
-                &problem,
-                "write a schema, which is an object",
-            );
+            context.report(findings, RULE, (node, "properties"), &problem, "write a schema, as a map");
         }
         for (keyword, _) in members(Some(node.value)) {
             if !KEYWORDS_OF_DRAFT_7.contains(&keyword) && !keyword.starts_with("x-") {
@@ -65,8 +56,8 @@ pub(super) fn json_schema(context: &Context<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// `extension`: extensions are spelled correctly, at a place where they have a meaning, and have a valid value. Other extensions
-/// are ignored by everything, so a misspelled `x-phi` would print the name of a patient.
+/// `extension`: extensions are spelled correctly, at a place where they have a meaning, and have a valid value. Other
+/// extensions are ignored by everything, so a misspelled `x-phi` would print the name of a patient.
 pub(super) fn extensions(context: &Context<'_>, findings: &mut Vec<Finding>) {
     const RULE: &str = "extension";
     for node in context.nodes.iter().filter(|node| !node.is_reference()) {
@@ -85,8 +76,8 @@ pub(super) fn extensions(context: &Context<'_>, findings: &mut Vec<Finding>) {
                     format!("has `{name}`, which has no meaning there"),
                     format!("move it to {}", extension.place),
                 ),
-                Some(extension) if !extension.accepts(value) => {
-                    (format!("has an invalid `{name}`"), extension.fix())
+                Some(extension) if !extension.values.contain(value) => {
+                    (format!("has an invalid `{name}`"), extension.values.fix())
                 }
                 Some(_) => continue,
             };
@@ -95,7 +86,8 @@ pub(super) fn extensions(context: &Context<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// `format`: formats are known. Validators and the generator ignore others, so a misspelled `uuid` would be any string.
+/// `format`: formats are known. Validators and the generator ignore others, so a misspelled `uuid` would be any
+/// string.
 pub(super) fn formats(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for node in context.schemas() {
         if let Some(format) = node.text("format").filter(|format| !FORMATS.contains(format)) {
@@ -111,40 +103,56 @@ struct Extension {
     kinds: &'static [Kind],
     /// The kinds in words.
     place: &'static str,
-    /// The valid values, or none if the value is a flag or the name of a schema.
-    values: &'static [&'static str],
+    values: Values,
+}
+
+/// The valid values of an extension.
+enum Values {
+    Flag,
+    SchemaName,
+    OneOf(&'static [&'static str]),
 }
 
 const EXTENSIONS: &[Extension] = &[
-    Extension { name: "x-retry", kinds: &[Kind::Operation], place: "an operation", values: &RETRY_CLASSES },
+    Extension {
+        name: "x-retry",
+        kinds: &[Kind::Operation],
+        place: "an operation",
+        values: Values::OneOf(&RETRY_CLASSES),
+    },
     Extension {
         name: "x-source",
         kinds: &[Kind::Operation, Kind::Parameter, Kind::Schema],
         place: "an operation, a parameter or a schema",
-        values: &SOURCES,
+        values: Values::OneOf(&SOURCES),
     },
-    Extension { name: "x-phi", kinds: MARKABLE, place: MARKABLE_PLACE, values: &[] },
-    Extension { name: "x-secret", kinds: MARKABLE, place: MARKABLE_PLACE, values: &[] },
-    Extension { name: "x-expect", kinds: &[Kind::Schema], place: "a property of a response", values: &[] },
+    Extension { name: "x-phi", kinds: MARKABLE, place: MARKABLE_PLACE, values: Values::Flag },
+    Extension { name: "x-secret", kinds: MARKABLE, place: MARKABLE_PLACE, values: Values::Flag },
+    Extension {
+        name: "x-expect",
+        kinds: &[Kind::Schema],
+        place: "a property of a response",
+        values: Values::SchemaName,
+    },
 ];
 
 const MARKABLE: &[Kind] = &[Kind::Parameter, Kind::Schema, Kind::JsonSchema];
 const MARKABLE_PLACE: &str = "a schema, a property or a parameter";
 
-impl Extension {
-    fn accepts(&self, value: &Value) -> bool {
-        match self.name {
-            "x-retry" | "x-source" => value.as_str().is_some_and(|value| self.values.contains(&value)),
-            "x-expect" => value.is_string(),
-            _ => value.is_boolean(),
+impl Values {
+    fn contain(&self, value: &Value) -> bool {
+        match self {
+            Self::Flag => value.is_boolean(),
+            Self::SchemaName => value.is_string(),
+            Self::OneOf(values) => value.as_str().is_some_and(|value| values.contains(&value)),
         }
     }
 
     fn fix(&self) -> String {
-        match self.name {
-            "x-retry" | "x-source" => format!("write one of {}", listed(self.values.iter().copied())),
-            "x-expect" => "write the name of a schema".to_owned(),
-            _ => "write `true` or `false`, without quotes".to_owned(),
+        match self {
+            Self::Flag => "write `true` or `false`, without quotes".to_owned(),
+            Self::SchemaName => "write the name of a schema".to_owned(),
+            Self::OneOf(values) => format!("write one of {}", listed(values.iter().copied())),
         }
     }
 }
@@ -174,6 +182,19 @@ const FIXES: &[(&str, &str)] = &[
     ("exclusiveMinimum", "write the limit as `minimum`, and `exclusiveMinimum: true`"),
     ("exclusiveMaximum", "write the limit as `maximum`, and `exclusiveMaximum: true`"),
 ];
+
+fn validate(context: &Context<'_>, rule: &'static str, validator: &Validator, findings: &mut Vec<Finding>) {
+    let errors: Vec<_> = validator.iter_errors(context.spec.root()).collect();
+    for error in &errors {
+        report(context, rule, error, findings);
+    }
+    // `report` omits errors that others explain better. This covers the case that there is no other.
+    if let Some(error) = errors.first().filter(|_| findings.is_empty()) {
+        let at = error.instance_path().to_string();
+        let message = format!("{} is invalid", subject(context, &at));
+        findings.push(context.document().finding(rule, &at, message, "compare it with the specification"));
+    }
+}
 
 /// Reports a validation error. No message contains a value of the document, because examples may contain real data.
 fn report(
@@ -213,6 +234,10 @@ fn report(
             let name = property.as_str().unwrap_or_default();
             (format!("has no `{name}`"), format!("add `{name}:`"))
         }
+        ValidationErrorKind::Type { .. } if pointer.ends_with("/type") && error.instance().is_array() => {
+            let fix = "write one type, and `nullable: true` if the value may be `null`";
+            ("is a list, which OpenAPI 3.0 does not support".to_owned(), fix.to_owned())
+        }
         ValidationErrorKind::Type { kind } => {
             let expected = match kind {
                 TypeKind::Single(kind) => kind.to_string(),
@@ -224,6 +249,8 @@ fn report(
             let note = if expected == "boolean" { ": `true` or `false`, without quotes" } else { "" };
             (format!("is not {article} {expected}"), format!("write {article} {expected}{note}"))
         }
+        // A list also has the wrong type, which is reported separately.
+        ValidationErrorKind::Enum { .. } if error.instance().is_array() => return,
         ValidationErrorKind::Enum { options } => {
             let options: Vec<_> = options.as_array().into_iter().flatten().map(plain).collect();
             let fix = format!("write one of {}", listed(options.iter().map(String::as_str)));
@@ -257,9 +284,8 @@ fn special_fix(rule: &str, member: &str) -> Option<String> {
 fn subject(context: &Context<'_>, pointer: &str) -> String {
     let contains =
         |at: &str| pointer.strip_prefix(at).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    let closest =
-        context.nodes.iter().filter(|node| contains(&node.pointer)).max_by_key(|node| node.pointer.len());
-    match closest {
+    let nodes = context.nodes.iter().filter(|node| contains(&node.pointer));
+    match nodes.max_by_key(|node| node.pointer.len()) {
         None => "the document".to_owned(),
         Some(node) if node.pointer == pointer => context.name(node),
         Some(node) => {
@@ -269,18 +295,19 @@ fn subject(context: &Context<'_>, pointer: &str) -> String {
     }
 }
 
-/// Returns the errors of the alternative of a `oneOf` or `anyOf` that the value was probably meant to match. Without this choice
-/// every mistake in a schema would be reported as "not valid under any of the schemas".
+/// Returns the errors of the alternative of a `oneOf` or `anyOf` that the value was probably meant to match. Without
+/// this choice every mistake in a schema would be reported as "not valid under any of the schemas".
 fn closest_alternative<'e>(
     pointer: &str,
     alternatives: &'e [Vec<ValidationError<'static>>],
 ) -> &'e [ValidationError<'static>] {
     let mismatch = |error: &ValidationError<'_>| {
         let at = error.instance_path().as_str();
-        let is_member = |name: &str| at.strip_prefix(pointer).is_some_and(|rest| rest == name);
+        let is_member = |name: &str| at.strip_prefix(pointer) == Some(name);
         match error.kind() {
             // An alternative for another type, for references only, or for anything but references.
             ValidationErrorKind::Type { .. } if at == pointer => 2,
+            ValidationErrorKind::Enum { .. } if at == pointer && !error.instance().is_string() => 2,
             ValidationErrorKind::Required { property } if at == pointer && property == "$ref" => 2,
             ValidationErrorKind::AdditionalProperties { unexpected }
                 if unexpected.iter().any(|it| it == "$ref") =>
@@ -296,8 +323,8 @@ fn closest_alternative<'e>(
     alternatives.iter().min_by_key(rank).map(Vec::as_slice).unwrap_or_default()
 }
 
-/// Returns the location and the values of the member that selects an alternative (`in` of a parameter, `type` of a security
-/// scheme), if its value selects none.
+/// Returns the location and the values of the member that selects an alternative (`in` of a parameter, `type` of a
+/// security scheme), if its value selects none.
 fn discriminator_values<'e>(
     alternatives: &'e [Vec<ValidationError<'static>>],
 ) -> Option<(String, Vec<&'e str>)> {

@@ -58,7 +58,8 @@ impl Edit {
     }
 }
 
-/// Expands a short pointer: `schema:Locale/enum` and the like for components, and `login:/tags` for a member of an operation.
+/// Expands a short pointer: `schema:Locale/enum` and the like for components, and `login:/tags` for a member of an
+/// operation.
 fn expand(pointer: &str) -> String {
     let Some((prefix, rest)) = pointer.split_once(':') else { return pointer.to_owned() };
     match prefix {
@@ -150,6 +151,8 @@ fn shared_definitions_may_differ_only_in_descriptions_and_examples() {
 #[rustfmt::skip]
 const JSON_SCHEMA_CASES: &[(&str, &str, &str, &str, &str)] = &[
     ("[\"email\"]", "\"email\"", "json-schema", "/required", "`required` of the document is not an array"),
+    ("\"object\"", "[\"object\", \"thing\"]", "json-schema", "/type/1", "write one of `array`, "),
+    ("\"object\"", "3", "json-schema", "/type", "has an unknown value"),
     ("\"object\"", "\"thing\"", "json-schema", "/type", "write one of `array`, "),
     ("\"format\": \"email\"", "\"pattern\": \"(\"", "json-schema", "/definitions/Email/pattern", "not a \"regex\""),
     ("\"enum\"", "\"enums\"", "json-schema", "/properties/kind/enums", "write `enum`"),
@@ -159,9 +162,10 @@ const JSON_SCHEMA_CASES: &[(&str, &str, &str, &str, &str)] = &[
     (", \"x-phi\": true", "", "unmarked", "/properties/email", "property `email`"),
     ("\"x-phi\": true", "\"x-phi\": 1", "extension", "/definitions/Email/x-phi", "write `true` or `false`"),
     ("\"x-phi\": true", "\"x-fhi\": true", "extension", "/definitions/Email/x-fhi", "write `x-phi`"),
-    ("\"format\": \"email\"", "\"format\": \"e-mail\"", "format", "/definitions/Email/format", "write `email`"),
+    ("\"format\": \"email\"", "\"format\": \"emial\"", "format", "/definitions/Email/format", "write `email`"),
     ("#/definitions/Email", "#/definitions/Mail", "reference", "/properties/email/$ref", "which does not exist"),
     ("#/definitions/Email", "mail.json", "reference", "/properties/email/$ref", "refers to another document"),
+    ("\"x-phi\": true", "\"x-phi\": true, \"allOf\": [{\"$ref\": \"#/definitions/Email\"}]", "recursion", "/definitions/Email", "`Email` → `Email`"),
     ("\"default\": \"a\"", "\"default\": \"canary\"", "invalid-example", "/properties/kind/default", "the default of property `kind`"),
     ("[\"ada@example.com\"]", "[\"canary\"]", "invalid-example", "/definitions/Email/examples/0", "the value is not a \"email\""),
     ("[{\"email\": \"ada@example.com\"}]", "[{\"email\": \"canary\"}]", "invalid-example", "/examples/0/email", "at `/email`"),
@@ -201,7 +205,7 @@ const CASES: &[Case] = &[
     case(Set("schema:LoginRequest/properties/password/minlength", "1"), "openapi", "schema:LoginRequest/properties/password/minlength", "write `minLength`"),
     case(Set("schema:Locale/banana", "1"), "openapi", "schema:Locale/banana", "fix: remove it"),
     case(Set("schema:Locale/const", "en_US"), "openapi", "schema:Locale/const", "write `enum` with one value"),
-    case(Set("schema:Locale/type", "[string, 'null']"), "openapi", "schema:Locale/type", "is not a string"),
+    case(Set("schema:Locale/type", "[string, 'null']"), "openapi", "schema:Locale/type", "write one type, and `nullable: true`"),
     case(Set("schema:Locale/type", "str"), "openapi", "schema:Locale/type", "write one of `array`, "),
     case(Set("schema:Locale/enum", "[]"), "openapi", "schema:Locale/enum", "less than 1 item"),
     case(Set("schema:Practitioner/required/-", "id"), "openapi", "schema:Practitioner/required", "non-unique"),
@@ -216,8 +220,8 @@ const CASES: &[Case] = &[
     case(Set("schema:LoginRequest/properties/username/x-phi", "'true'"), "extension", "schema:LoginRequest/properties/username/x-phi", "without quotes"),
     case(Set("schema:BirthDate/format", "data"), "format", "schema:BirthDate/format", "write `date`"),
     // References.
-    case(Text("'#/components/schemas/LoginResponse'", "'#/components/schemas/Answer'"), "reference",
-        "login:/responses/200/{api}/schema/$ref", "`#/components/schemas/Answer`, which does not exist"),
+    case(Text("'#/components/schemas/LoginResponse'", "'#/components/schemas/SignIn'"), "reference",
+        "login:/responses/200/{api}/schema/$ref", "`#/components/schemas/SignIn`, which does not exist"),
     case(Text("'#/components/schemas/LoginResponse'", "'other.yaml#/LoginResponse'"), "reference",
         "login:/responses/200/{api}/schema/$ref", "refers to another document"),
     case(Text("'#/components/schemas/LoginResponse'", "'#/components/responses/ServerError'"), "reference",
