@@ -63,11 +63,12 @@ pub(super) fn missing_examples(context: &Context<'_>, findings: &mut Vec<Finding
 /// generator panics at an invalid default. Messages do not contain the value, because it may be real data.
 pub(super) fn invalid_examples(context: &Context<'_>, findings: &mut Vec<Finding>) {
     const RULE: &str = "invalid-example";
+    let samples = samples(context);
     // Validation needs references that can be resolved, and ends only without recursion.
-    if findings.iter().any(|finding| matches!(finding.rule, "reference" | "recursion")) {
+    let is_blocked = findings.iter().any(|finding| matches!(finding.rule, "reference" | "recursion"));
+    if samples.is_empty() || is_blocked {
         return;
     }
-    let samples = samples(context);
     let schemas: Vec<_> = samples.iter().map(|sample| sample.schema.clone()).collect();
     let values = Value::Array(samples.iter().map(|sample| sample.value.clone()).collect());
     // One validator for all samples: the schema of a tuple.

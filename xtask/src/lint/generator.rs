@@ -203,12 +203,8 @@ pub(super) fn name_collisions(context: &Context<'_>, findings: &mut Vec<Finding>
 /// `anyOf` of `required`, which states that some properties must not all be absent.
 pub(super) fn combinations(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for node in context.schemas() {
-        if node
-            .value
-            .get("allOf")
-            .and_then(Value::as_array)
-            .is_some_and(|parts| !extends_reference(node, parts))
-        {
+        let parts = node.value.get("allOf").and_then(Value::as_array);
+        if parts.is_some_and(|parts| !extends_reference(node, parts)) {
             let fix = "write all properties in one schema; use `allOf` only for a single `$ref`";
             context.report(findings, RULE, (node, "allOf"), "combines several schemas", fix);
         }
@@ -260,8 +256,8 @@ pub(super) fn types(context: &Context<'_>, findings: &mut Vec<Finding>) {
         }
         let nullable = node.value.get("nullable") == Some(&Value::Bool(true));
         let is_value = |value: &Value| value.is_string() || (nullable && value.is_null());
-        if !node.value.get("enum").and_then(Value::as_array).is_none_or(|values| values.iter().all(is_value))
-        {
+        let mut values = node.value.get("enum").and_then(Value::as_array).into_iter().flatten();
+        if !values.all(is_value) {
             report("enum", "has an enum value that is not a string", "write strings, in quotes");
         }
         for (keywords, kinds) in KEYWORDS_OF_TYPES.iter().filter(|(_, kinds)| !kinds.contains(&kind)) {

@@ -36,6 +36,7 @@ fn files_of_this_workspace_have_no_findings() {
     findings.extend(super::run_json_schema(&onboarding));
     findings.extend(super::run_shared(&spec, &onboarding));
     findings.extend(run_json_schema(SMALL_JSON_SCHEMA));
+    findings.extend(run_json_schema(r#"{"type": "object", "description": "A row without examples."}"#));
     assert!(findings.is_empty(), "{}", report(&findings));
 }
 
