@@ -1,21 +1,21 @@
-//! What is wrong in a document: where, which rule, and how to mend it.
+//! A problem in a document: its location, the rule that it breaks, and the fix.
 
 use std::fmt;
 
-/// One thing wrong with a document, said so that the reader can mend it without asking.
+/// A problem in a document.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Finding {
-    /// The file, as the reader would name it.
+    /// The path of the file, relative to the workspace.
     pub(crate) file: String,
     /// The line, counted from 1.
     pub(crate) line: usize,
-    /// The rule that is broken, in kebab-case.
+    /// The rule, in kebab-case.
     pub(crate) rule: &'static str,
-    /// Where in the document, as a JSON pointer. Empty for the document as a whole.
+    /// The location in the document, as a JSON pointer. Empty for the whole document.
     pub(crate) pointer: String,
-    /// What is wrong, in one sentence.
+    /// The problem, in one sentence.
     pub(crate) what: String,
-    /// What to do about it, in one sentence.
+    /// The fix, in one sentence.
     pub(crate) mend: String,
 }
 
@@ -24,13 +24,13 @@ impl fmt::Display for Finding {
         let Self { file, line, rule, pointer, what, mend } = self;
         write!(f, "{file}:{line}: {what} [{rule}]")?;
         if !pointer.is_empty() {
-            write!(f, "\n    at:   {pointer}")?;
+            write!(f, "\n    at:  {pointer}")?;
         }
-        write!(f, "\n    mend: {mend}")
+        write!(f, "\n    fix: {mend}")
     }
 }
 
-/// Several findings as one text, in the order of the document, closed by their number.
+/// Formats findings as one text, in the order of the document, followed by their number.
 pub(crate) fn report(findings: &[Finding]) -> String {
     let mut sorted: Vec<_> = findings.iter().collect();
     sorted.sort();

@@ -1,30 +1,24 @@
-//! Whether the workspace can be released as it stands. Releasing it is a person's: a tag, and the packages put into the
-//! organization's registry.
+//! `cargo xtask release`: checks whether the workspace can be released. Publishing is manual: a tag, and an upload of the
+//! packages to the organization's registry.
 //!
-//! What can be told at once (versions, the lock file, the changelog) is told at once, all of it; what takes minutes
-//! (packages, the public API, the docs) comes after, all of it again.
+//! The quick checks (versions, lock file, changelog, tag) run first and report all their problems. The checks that take
+//! minutes (packages, public API, docs) follow.
 
 mod changelog;
 mod crates;
-mod git;
+mod last_release;
 mod packages;
-mod public_api;
-mod versions;
 
 use std::path::Path;
 
-use crate::process::{self, Command};
-use crate::workspace::{self, say};
-use crate::{ci, flags};
+use crate::ci;
+use crate::flags;
+use crate::process::Command;
+use crate::workspace::{self, print};
 use crates::Crates;
 
-/// What a check that was made says: nothing, or why it was not made.
-enum Done {
-    Checked,
-    Skipped(String),
-}
-
-type Check<'c> = (&'static str, &'c dyn Fn() -> Result<Done, Vec<String>>);
+/// Returns `Some` with the reason if the check was skipped.
+type Check<'c> = (&'static str, &'c dyn Fn() -> Result<Option<String>, Vec<String>>);
 
 pub(crate) fn run(flags: &flags::Release) -> Result<(), String> {
     let root = workspace::root(flags.root.clone());
@@ -32,41 +26,40 @@ pub(crate) fn run(flags: &flags::Release) -> Result<(), String> {
     let version = crates.version().unwrap_or("VERSION");
     if !flags.dry_run {
         return Err(format!(
-            "a release is made by a person: run `cargo xtask release --dry-run`, tag the commit `v{version}`, and put \
-             the packages that it leaves into your registry"
+            "error: publishing is manual: run `cargo xtask release --dry-run`, tag the commit `v{version}`, and upload \
+             the packages to your registry"
         ));
     }
-    let tag = git::last_tag(&root);
-    checked(&[
-        ("versions", &|| versions::check(&crates).map(|()| Done::Checked)),
-        ("Cargo.lock", &|| lock(&root).map(|()| Done::Checked).map_err(one)),
-        ("CHANGELOG.md", &|| changelog::check(&root, version).map(|()| Done::Checked).map_err(one)),
-        ("tag", &|| git::check(&root, tag.as_deref(), version).map(|()| Done::Checked).map_err(one)),
+    let tag = last_release::tag(&root);
+    run_checks(&[
+        ("versions", &|| crates.check_versions().map(|()| None)),
+        ("Cargo.lock", &|| one(lock_file(&root))),
+        ("CHANGELOG.md", &|| one(changelog::check(&root, version))),
+        ("tag", &|| one(last_release::check_tag(&root, tag.as_deref(), version))),
     ])?;
-    checked(&[
-        ("packages", &|| packages::check(&root, &crates).map(|()| Done::Checked).map_err(one)),
-        ("public API", &|| public_api::check(&root, &crates, tag.as_deref())),
-        ("docs", &|| ci::docs(&root).map(|()| Done::Checked).map_err(one)),
+    run_checks(&[
+        ("packages", &|| one(packages::check(&root, &crates))),
+        ("public API", &|| last_release::check_public_api(&root, &crates, tag.as_deref())),
+        ("docs", &|| one(ci::docs(&root))),
     ])?;
-    say(&format!(
-        "{version} can be released: tag the commit `v{version}`, and put these into your registry:"
+    print(&format!(
+        "version {version} can be released: tag the commit `v{version}` and upload these packages to your registry:"
     ));
     for package in crates.released() {
-        say(&format!("    {}", packages::file(&crates, package).display()));
+        print(&format!("    {}", packages::file(&crates, package).display()));
     }
-    say(process::ALL_IS_WELL);
     Ok(())
 }
 
-/// Makes every check, and gives the problems of all of them.
-fn checked(checks: &[Check<'_>]) -> Result<(), String> {
+/// Runs every check and returns the problems of all of them.
+fn run_checks(checks: &[Check<'_>]) -> Result<(), String> {
     let mut problems = Vec::new();
     for (name, check) in checks {
         match check() {
-            Ok(Done::Checked) => say(&format!("ok      {name}")),
-            Ok(Done::Skipped(why)) => say(&format!("SKIPPED {name}: {why}")),
+            Ok(None) => print(&format!("ok      {name}")),
+            Ok(Some(reason)) => print(&format!("SKIPPED {name}: {reason}")),
             Err(found) => {
-                say(&format!("FAILED  {name}"));
+                print(&format!("FAILED  {name}"));
                 problems.extend(found.into_iter().map(|problem| format!("{name}: {problem}")));
             }
         }
@@ -74,14 +67,14 @@ fn checked(checks: &[Check<'_>]) -> Result<(), String> {
     if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
 }
 
-fn one(problem: String) -> Vec<String> {
-    vec![problem]
+fn one(result: Result<(), String>) -> Result<Option<String>, Vec<String>> {
+    result.map(|()| None).map_err(|problem| vec![problem])
 }
 
-/// Whether the lock file is the one that the manifests lead to.
-fn lock(root: &Path) -> Result<(), String> {
+/// Checks that the lock file matches the manifests.
+fn lock_file(root: &Path) -> Result<(), String> {
     let resolve = Command::new("cargo", &["metadata", "--locked", "--quiet", "--format-version", "1"]);
-    resolve.within(root).output().map(drop).map_err(|error| {
-        format!("it is not what the manifests lead to; run `cargo check` and commit it\n{}", error.trim_end())
+    resolve.current_dir(root).output().map(drop).map_err(|error| {
+        format!("does not match the manifests; run `cargo check` and commit it\n{}", error.trim_end())
     })
 }

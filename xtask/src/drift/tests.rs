@@ -1,16 +1,10 @@
-//! The comparison, on our own spec turned into JSON and changed in one place, and on documents that are invented
-//! here in the manner of vendors: nothing in them is the vendor's.
-
-mod odd;
-mod problems;
+//! The comparison, with our own spec after one change, and with invented documents in the style of vendors.
 
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::compare;
-use super::difference::Drift;
-use super::report;
+use super::report::{self, Drift};
 use super::vendor::Vendor;
 use crate::spec::Spec;
 
@@ -19,30 +13,31 @@ fn spec() -> Spec {
     Spec::parse("carium.yaml", text).unwrap()
 }
 
-fn vendor(document: &Value) -> Vendor {
-    Vendor::parse("vendor.json", &document.to_string()).unwrap()
+fn compare(document: &Value) -> Drift {
+    let vendor = Vendor::parse("vendor.json", &document.to_string()).unwrap();
+    super::compare(&spec(), &[vendor]).unwrap()
 }
 
-/// What differs, a line each: place, side, kind, ours, theirs.
+/// Formats the differences, one a line: name, side, message.
 fn lines(drift: &Drift) -> String {
     let mut lines = String::new();
     for it in &drift.differences {
-        let side = it.side.map(|side| format!("{side}, ")).unwrap_or_default();
-        writeln!(lines, "{}: {side}{}: {} | {}", it.place.name, it.what, it.ours, it.theirs).unwrap();
+        let side = it.side.map(|side| format!(" ({side})")).unwrap_or_default();
+        writeln!(lines, "{}{side}: {}", it.location.name, it.message).unwrap();
     }
     lines
 }
 
 #[test]
-fn our_own_spec_differs_from_itself_in_nothing() {
+fn our_spec_does_not_differ_from_itself() {
     let spec = spec();
-    let drift = compare::run(&spec, &[vendor(spec.root())]).unwrap();
+    let drift = compare(spec.root());
     assert_eq!(lines(&drift), "");
     assert_eq!(drift.compared.len(), spec.operations().len());
     assert!(drift.not_compared.is_empty());
-    assert!(report::text(&drift).ends_with("15 operations compared. No differences."));
-    // All that is marked as inferred is in it, too.
-    let documented: Vec<_> = drift.documented.iter().map(|it| it.place.name.as_str()).collect();
+    assert!(report::text(&drift).ends_with("15 operations compared; no differences."));
+    // It documents everything that is marked as inferred.
+    let documented: Vec<_> = drift.documented.iter().map(|it| it.location.name.as_str()).collect();
     for inferred in ["list_practitioners", "PatientAttributes", "query page[number]", "NewDocumentReference"]
     {
         assert!(documented.contains(&inferred), "{inferred} in {documented:?}");
@@ -50,8 +45,8 @@ fn our_own_spec_differs_from_itself_in_nothing() {
     assert!(!documented.contains(&"login") && !documented.contains(&"UploadInfo"), "{documented:?}");
 }
 
-/// A change to our spec, as JSON, and the lines that follow from it.
-type Row = (&'static str, fn(&mut Value), &'static str);
+/// A description, a change of our spec, and the differences that follow.
+type Case = (&'static str, fn(&mut Value), &'static str);
 
 fn at<'v>(value: &'v mut Value, pointer: &str) -> &'v mut Value {
     value.pointer_mut(pointer).unwrap_or_else(|| panic!("there is no {pointer}"))
@@ -66,182 +61,62 @@ fn remove(value: &mut Value, pointer: &str, member: &str) {
     map.shift_remove(member).unwrap_or_else(|| panic!("there is no {member} at {pointer}"));
 }
 
+fn rename(value: &mut Value, pointer: &str, from: &str, to: &str) {
+    let map = at(value, pointer).as_object_mut().unwrap();
+    let member = map.remove(from).unwrap();
+    map.insert(to.to_owned(), member);
+}
+
 const LOGIN: &str = "/paths/~1identity~1v1~1login~1/post";
 const CREATED: &str = "/paths/~1showboat~1v1~1patients~1/post/responses";
 
-const ROWS: &[Row] = &[
+const OPERATIONS: &[Case] = &[
     (
-        "a path is gone, and another is like it",
-        |root| {
-            let paths = at(root, "/paths").as_object_mut().unwrap();
-            let item = paths.remove("/caredb/v1/org-practitioners/").unwrap();
-            paths.insert("/caredb/v1/org-practioners/".to_owned(), item);
-        },
-        "list_practitioners: path: /caredb/v1/org-practitioners/ | no such path; the nearest is /caredb/v1/org-practioners/\n",
+        "a path is missing, and a similar one exists",
+        |root| rename(root, "/paths", "/caredb/v1/org-practitioners/", "/caredb/v1/org-practioners/"),
+        "list_practitioners: is not documented; the most similar path is `/caredb/v1/org-practioners/`\n",
     ),
     (
-        "a path is gone",
+        "a path is missing",
         |root| remove(root, "/paths", "/identity/v1/resend-invitation/"),
-        "resend_invitation: path: /identity/v1/resend-invitation/ | no such path\n",
+        "resend_invitation: is not documented\n",
     ),
     (
-        "a path ends without its slash",
-        |root| {
-            let paths = at(root, "/paths").as_object_mut().unwrap();
-            let item = paths.remove("/showboat/v1/patients/").unwrap();
-            paths.insert("/showboat/v1/patients".to_owned(), item);
-        },
-        "create_patient: slash at the end: /showboat/v1/patients/ | /showboat/v1/patients\n",
+        "a path has no trailing slash",
+        |root| rename(root, "/paths", "/showboat/v1/patients/", "/showboat/v1/patients"),
+        "create_patient: moved from `POST /showboat/v1/patients/` to `POST /showboat/v1/patients`\n",
     ),
     (
-        "a method is another",
-        |root| {
-            let item = at(root, "/paths/~1caredb~1v1~1org-appointments~1{id}~1").as_object_mut().unwrap();
-            let patch = item.remove("patch").unwrap();
-            item.insert("put".to_owned(), patch);
-        },
-        "update_appointment: method: PATCH | GET, DELETE, PUT\n",
+        "another method",
+        |root| rename(root, "/paths/~1caredb~1v1~1org-appointments~1{id}~1", "patch", "put"),
+        "update_appointment: is not documented; methods of `/caredb/v1/org-appointments/{id}/`: GET, DELETE, PUT\n",
     ),
     (
-        "a field of a request is gone",
-        |root| remove(root, "/components/schemas/NewPatient/properties", "locale"),
-        "NewPatient.locale: request, missing in theirs: string, optional | no such field\n",
-    ),
-    (
-        "a field of a request is new",
-        |root| {
-            let fields = at(schema(root, "NewPatient"), "/properties").as_object_mut().unwrap();
-            fields.insert("middle-name".to_owned(), json!({"type": "string", "nullable": true}));
-        },
-        "NewPatient.middle-name: request, new in theirs: no such field | string or null, optional\n",
-    ),
-    (
-        "a field of an answer is new, in both answers of a creation",
-        |root| {
-            let fields = at(schema(root, "PatientAttributes"), "/properties").as_object_mut().unwrap();
-            fields.insert("created-at".to_owned(), json!({"type": "string", "format": "date-time"}));
-        },
-        "PatientAttributes.created-at: answer, new in theirs: no such field | string (date-time), optional\n",
-    ),
-    (
-        "a field of a request is required",
-        |root| at(schema(root, "NewPatient"), "/required").as_array_mut().unwrap().push("locale".into()),
-        "NewPatient.locale: request, required: optional | required\n",
-    ),
-    (
-        "a field of a request is no longer required",
-        |root| remove(root, "/components/schemas/NewInvitation", "required"),
-        "NewInvitation.username: request, required: required | optional\n\
-         NewInvitation.notifications: request, required: required | optional\n",
-    ),
-    (
-        "an answer promises what we rely on no more",
-        |root| remove(root, "/components/schemas/LoginAnswer", "required"),
-        "LoginAnswer.access-token: answer, required: required | optional\n",
-    ),
-    (
-        "an answer promises more than we rely on",
-        |root| {
-            let answer = schema(root, "AppointmentStatusAttributes");
-            answer["required"] = json!(["name"]);
-            remove(answer, "/properties/name", "nullable");
-        },
-        "",
-    ),
-    (
-        "an answer may be null where we rely on it",
-        |root| {
-            schema(root, "AppointmentDocument")["properties"]["data"] = json!({
-                "allOf": [{"$ref": "#/components/schemas/Appointment"}], "nullable": true
-            });
-        },
-        "Appointment: answer, null: never null | may be null\n",
-    ),
-    (
-        "a request cannot be cleared",
-        |root| remove(root, "/components/schemas/AppointmentChanges/properties/location", "nullable"),
-        "AppointmentChanges.location: request, null: may be null | never null\n",
-    ),
-    (
-        "a type is another",
-        |root| schema(root, "LoginRequest")["properties"]["interactive"]["type"] = "string".into(),
-        "LoginRequest.interactive: request, type: boolean | string\n",
-    ),
-    (
-        "a list is one thing",
-        |root| {
-            let field = &mut schema(root, "NewPatient")["properties"]["individual-group-ids"];
-            *field = json!({"$ref": "#/components/schemas/IndividualGroupId"});
-        },
-        "NewPatient.individual-group-ids: request, type: array | string (uuid)\n",
-    ),
-    (
-        "the items of a list are others",
-        |root| {
-            let field = &mut schema(root, "NewPatient")["properties"]["individual-group-ids"];
-            field["items"] = json!({"type": "integer"});
-        },
-        "IndividualGroupId: request, type: string (uuid) | integer\n",
-    ),
-    (
-        "a format is another, wherever the type is used",
-        |root| remove(root, "/components/schemas/PractitionerId", "format"),
-        "PractitionerId: request, format: uuid | none\n\
-         PractitionerId: answer, format: uuid | none\n\
-         AppointmentAttributes.practitioner-id: answer, format: uuid | none\n",
-    ),
-    (
-        "an enum has a value more, and one less",
-        |root| schema(root, "Gender")["enum"] = json!(["male", "female", "pnta", "other", "nonbinary"]),
-        "Gender: request, enum: unknown | nonbinary\n\
-         PatientAttributes.gender: answer, enum: unknown | nonbinary\n",
-    ),
-    (
-        "an enum has a value more",
-        |root| at(schema(root, "NotificationChannel"), "/enum").as_array_mut().unwrap().push("push".into()),
-        "NotificationChannel: request, enum: 2 of them, none of its own | push\n",
-    ),
-    (
-        "an enum is none",
-        |root| remove(root, "/components/schemas/NotificationChannel", "enum"),
-        "NotificationChannel: request, enum: sms, email | any\n",
-    ),
-    (
-        "values are documented that were not",
-        |root| schema(root, "Patient")["properties"]["type"]["enum"] = json!(["ui-patients"]),
-        "Patient.type: answer, enum: any | ui-patients\n",
-    ),
-    (
-        "the fields of an object are not documented",
-        |root| remove(root, "/components/schemas/ErrorSource", "properties"),
-        "ErrorSource: answer, fields: pointer, parameter, header | none that are named\n",
-    ),
-    (
-        "nothing is said of a value",
-        |root| *schema(root, "DocumentName") = json!({}),
-        "DocumentName: request, type: string | anything\n",
-    ),
-    (
-        "a parameter is gone, and another is new",
+        "a parameter is renamed",
         |root| at(root, "/components/parameters/PageSize")["name"] = "limit".into(),
-        "query page[size]: request, missing in theirs: integer, optional | no such parameter\n",
+        "list_practitioners(limit) (request): is a new optional parameter (`integer`)\n\
+         list_appointment_statuses(limit) (request): is a new optional parameter (`integer`)\n\
+         list_appointment_types(limit) (request): is a new optional parameter (`integer`)\n\
+         list_document_classes(limit) (request): is a new optional parameter (`integer`)\n\
+         list_document_references(limit) (request): is a new optional parameter (`integer`)\n\
+         query page[size] (request): was removed\n",
     ),
     (
         "a parameter is required",
         |root| at(root, "/components/parameters/OrganizationIdFilter")["required"] = true.into(),
-        "query organization-id: request, required: optional | required\n",
+        "query organization-id (request): is now required: calls without it are rejected\n",
     ),
     (
-        "a parameter of a path is of another type",
+        "a path parameter has another type",
         |root| {
             at(root, "/components/parameters/DocumentReferencePath")["schema"] = json!({"type": "integer"});
         },
-        "DocumentReferenceId: request, type: string (uuid) | integer\n",
+        "DocumentReferenceId (request): is `integer` instead of `string` of format `uuid`: the Rust type changes\n",
     ),
     (
-        "a body is gone",
+        "a body is missing",
         |root| remove(root, LOGIN, "requestBody"),
-        "login: request, missing in theirs: a body | no body\n",
+        "login (request): no longer accepts a body\n",
     ),
     (
         "a body is new",
@@ -249,59 +124,177 @@ const ROWS: &[Row] = &[
             let process = "/paths/~1caredb~1v1~1org-document-references~1{id}~1process-upload~1/post";
             at(root, process)["requestBody"] = json!({"content": {"application/json": {"schema": {}}}});
         },
-        "process_upload: request, new in theirs: no body | a body, optional\n",
+        "process_upload (request): accepts a body\n",
     ),
     (
-        "a body may be left out",
+        "a body is optional",
         |root| remove(root, &format!("{LOGIN}/requestBody"), "required"),
-        "login: request, required: a body, required | optional\n",
+        "login (request): has a body that is now optional\n",
     ),
     (
-        "a body is of another media type",
+        "a body has another media type",
         |root| {
             at(root, LOGIN)["requestBody"]["content"] = json!({"multipart/form-data": {"schema": {}}});
         },
-        "login: request, media type: JSON | multipart/form-data\n",
+        "login (request): has a new body of media type `multipart/form-data`\n\
+         login (request): no longer has a body of media type `JSON`\n",
     ),
     (
-        "it is said with which status a creation answers",
+        "a success status is missing",
         |root| remove(root, CREATED, "200"),
-        "create_patient: answer, missing in theirs: 200 | 201\n",
+        "create_patient 200 (response): no longer has a response 200, which becomes an error\n",
     ),
     (
-        "a status is new",
+        "a success status is new",
         |root| at(root, CREATED)["202"] = json!({"description": "Later."}),
-        "create_patient: answer, new in theirs: 200, 201 | 202\n",
+        "create_patient (response): has a new response 202\n",
     ),
     (
-        "an answer has no body",
+        "a response has no body",
         |root| remove(root, &format!("{LOGIN}/responses/200"), "content"),
-        "login 200: answer, missing in theirs: a body | no body of JSON\n",
+        "login 200 (response): no longer has a body of media type `JSON`\n",
+    ),
+];
+
+const SCHEMAS: &[Case] = &[
+    (
+        "a field of a request is missing",
+        |root| remove(root, "/components/schemas/NewPatient/properties", "locale"),
+        "NewPatient.locale (request): was removed\n",
+    ),
+    (
+        "a field of a request is new",
+        |root| {
+            schema(root, "NewPatient")["properties"]["middle-name"] =
+                json!({"type": "string", "nullable": true});
+        },
+        "NewPatient.middle-name (request): is a new optional property (`string`)\n",
+    ),
+    (
+        "a field of a response is new, in both responses of an operation",
+        |root| {
+            schema(root, "PatientAttributes")["properties"]["created-at"] =
+                json!({"type": "string", "format": "date-time"});
+        },
+        "PatientAttributes.created-at (response): is a new optional property (`string`)\n",
+    ),
+    (
+        "a field of a request is required",
+        |root| at(schema(root, "NewPatient"), "/required").as_array_mut().unwrap().push("locale".into()),
+        "NewPatient.locale (request): is now required: the Rust type changes\n",
+    ),
+    (
+        "fields of a request are optional",
+        |root| remove(root, "/components/schemas/NewInvitation", "required"),
+        "NewInvitation.username (request): is now optional: the Rust type changes\n\
+         NewInvitation.notifications (request): is now optional: the Rust type changes\n",
+    ),
+    (
+        "a response no longer guarantees what we rely on",
+        |root| remove(root, "/components/schemas/LoginAnswer", "required"),
+        "LoginAnswer.access-token (response): is now optional: the Rust type changes\n",
+    ),
+    (
+        "a response guarantees more than we rely on",
+        |root| {
+            let attributes = schema(root, "AppointmentStatusAttributes");
+            attributes["required"] = json!(["name"]);
+            remove(attributes, "/properties/name", "nullable");
+        },
+        "",
+    ),
+    (
+        "a response may be null where we rely on it",
+        |root| {
+            schema(root, "AppointmentDocument")["properties"]["data"] = json!({
+                "allOf": [{"$ref": "#/components/schemas/Appointment"}], "nullable": true
+            });
+        },
+        "Appointment (response): may now be `null`: the Rust type changes\n",
+    ),
+    (
+        "a field of a request cannot be cleared",
+        |root| remove(root, "/components/schemas/AppointmentChanges/properties/location", "nullable"),
+        "AppointmentChanges.location (request): can no longer be `null`: the Rust type changes\n",
+    ),
+    (
+        "another type",
+        |root| schema(root, "LoginRequest")["properties"]["interactive"]["type"] = "string".into(),
+        "LoginRequest.interactive (request): is `string` instead of `boolean`: the Rust type changes\n",
+    ),
+    (
+        "a list is a single value",
+        |root| {
+            schema(root, "NewPatient")["properties"]["individual-group-ids"] =
+                json!({"$ref": "#/components/schemas/IndividualGroupId"});
+        },
+        "NewPatient.individual-group-ids (request): is `string` of format `uuid` instead of `array`: \
+         the Rust type changes\n",
+    ),
+    (
+        "the items of a list have another type",
+        |root| {
+            let field = &mut schema(root, "NewPatient")["properties"]["individual-group-ids"];
+            field["items"] = json!({"type": "integer"});
+        },
+        "IndividualGroupId (request): is `integer` instead of `string` of format `uuid`: the Rust type changes\n",
+    ),
+    (
+        "another format, wherever the type is used",
+        |root| remove(root, "/components/schemas/PractitionerId", "format"),
+        "PractitionerId (request): is `string` instead of `string` of format `uuid`: the Rust type changes\n\
+         PractitionerId (response): is `string` instead of `string` of format `uuid`: the Rust type changes\n\
+         AppointmentAttributes.practitioner-id (response): is `string` instead of `string` of format `uuid`: \
+         the Rust type changes\n",
+    ),
+    (
+        "an enum has one value more and one less",
+        |root| schema(root, "Gender")["enum"] = json!(["male", "female", "pnta", "other", "nonbinary"]),
+        "Gender (request): is a new value (`nonbinary`)\n\
+         Gender (request): was removed (`unknown`)\n\
+         PatientAttributes.gender (response): is a new value (`nonbinary`)\n\
+         PatientAttributes.gender (response): was removed (`unknown`)\n",
+    ),
+    (
+        "an enum has no fixed values",
+        |root| remove(root, "/components/schemas/NotificationChannel", "enum"),
+        "NotificationChannel (request): no longer has a fixed set of values: the Rust type changes\n",
+    ),
+    (
+        "values are documented that were not",
+        |root| schema(root, "Patient")["properties"]["type"]["enum"] = json!(["ui-patients"]),
+        "Patient.type (response): now has a fixed set of values: the Rust type changes\n",
+    ),
+    (
+        "the fields of an object are not documented",
+        |root| remove(root, "/components/schemas/ErrorSource", "properties"),
+        "ErrorSource (response): is `object without documented properties` instead of `object`: \
+         the Rust type changes\n",
+    ),
+    (
+        "a schema without keywords",
+        |root| *schema(root, "DocumentName") = json!({}),
+        "DocumentName (request): is `any type` instead of `string`: the Rust type changes\n",
     ),
 ];
 
 #[test]
-fn each_kind_of_difference_is_found_and_nothing_else() {
-    let spec = spec();
-    for (what, change, expected) in ROWS {
-        let mut document = spec.root().clone();
+fn each_change_of_our_spec_is_found_and_nothing_else() {
+    for (description, change, expected) in OPERATIONS.iter().chain(SCHEMAS) {
+        let mut document = spec().root().clone();
         change(&mut document);
-        let drift = compare::run(&spec, &[vendor(&document)]).unwrap();
-        let found = lines(&drift);
-        // A parameter that has another name is two differences for each operation that has it.
-        let found: String =
-            found.split_inclusive('\n').filter(|line| !line.contains(" query limit:")).collect();
-        assert_eq!(found, *expected, "{what}");
-        assert!(report::text(&drift).lines().count() > drift.differences.len(), "{what}");
+        let drift = compare(&document);
+        assert_eq!(lines(&drift), *expected, "{description}");
+        assert!(report::text(&drift).lines().count() > drift.differences.len(), "{description}");
     }
 }
 
 #[test]
-fn what_several_operations_share_is_said_once_with_all_of_them_and_its_line() {
+fn shared_part_is_one_difference_with_all_operations_and_its_line() {
     let spec = spec();
     let mut document = spec.root().clone();
     at(&mut document, "/components/parameters/OrganizationIdFilter")["required"] = true.into();
-    let drift = compare::run(&spec, &[vendor(&document)]).unwrap();
+    let drift = compare(&document);
     let [difference] = drift.differences.as_slice() else { panic!("{:?}", drift.differences) };
     let lists = ["list_practitioners", "list_appointment_statuses", "list_appointment_types"];
     assert_eq!(difference.operations, lists);
@@ -309,7 +302,8 @@ fn what_several_operations_share_is_said_once_with_all_of_them_and_its_line() {
     assert_eq!(line.trim(), "OrganizationIdFilter:");
     let markdown = report::markdown(&drift);
     let row = format!(
-        "| {} | query organization-id | request of {} | required | optional | required |",
+        "| {} | query organization-id | request of {} | is now required: calls without it are rejected | \
+         now-required; break |",
         difference.line,
         lists.join(", ").replace('_', "\\_"),
     );
@@ -317,18 +311,252 @@ fn what_several_operations_share_is_said_once_with_all_of_them_and_its_line() {
 }
 
 #[test]
-fn what_is_inferred_and_documented_otherwise_says_so() {
-    let spec = spec();
-    let mut document = spec.root().clone();
+fn inferred_part_that_is_documented_differently_says_so() {
+    let mut document = spec().root().clone();
     schema(&mut document, "PractitionerAttributes")["properties"]["name"]["type"] = "integer".into();
-    let drift = compare::run(&spec, &[vendor(&document)]).unwrap();
-    let text = report::text(&drift);
-    let outcome = |name: &str| {
-        let line = text
-            .lines()
-            .find(|line| line.contains(&format!(" {name}: ")) && line.ends_with(char::is_alphabetic));
-        line.and_then(|line| line.rsplit(": ").next()).map(ToOwned::to_owned)
+    let text = report::text(&compare(&document));
+    let line = |name: &str| {
+        let agreement = |line: &&str| line.contains(&format!(" {name}: ")) && line.starts_with("    ");
+        text.lines().find(agreement).unwrap().rsplit(": ").next().unwrap().to_owned()
     };
-    assert_eq!(outcome("PractitionerAttributes").as_deref(), Some("see above"), "{text}");
-    assert_eq!(outcome("AppointmentTypeAttributes").as_deref(), Some("as we have it"), "{text}");
+    assert_eq!(line("PractitionerAttributes"), "different, see above", "{text}");
+    assert_eq!(line("AppointmentTypeAttributes"), "the same", "{text}");
+}
+
+/// A file of one service with a server path, another media type, other names of path parameters, combinations,
+/// references with encoded braces, a discriminator, and keywords of OpenAPI 3.1.
+fn identity() -> Value {
+    json!({
+        "openapi": "3.1.0",
+        "info": {"title": "Identity (invented)", "version": "1"},
+        "servers": [{"url": "https://{host}/identity/{release}", "variables": {
+            "host": {"default": "api.example.com"}, "release": {"default": "v1"}
+        }}],
+        "paths": {
+            "x-groups": ["sessions"],
+            "/login/": {"post": {
+                "parameters": [{"name": "Accept", "in": "header", "schema": {"type": "string"}}],
+                "requestBody": {"$ref": "#/components/requestBodies/Login"},
+                "responses": {
+                    "200": {"description": "", "content": {"application/vnd.api+json; charset=utf-8": {"schema": {
+                        "type": "object",
+                        "required": ["access-token"],
+                        "properties": {"access-token": {"type": "string"}}
+                    }}}},
+                    "401": {"description": ""}
+                }
+            }},
+            "/resend-invitation/": {"$ref": "#/components/pathItems/resend%2Dinvitation"},
+            "/reports/{kind}/": {"get": {"parameters": [{"$ref": "elsewhere.json#/Kind"}], "responses": {}}}
+        },
+        "components": {
+            "pathItems": {"resend-invitation": {"post": {
+                "requestBody": {"required": true, "content": {"application/json": {"schema": {
+                    "oneOf": [{"$ref": "#/components/schemas/Resend"}]
+                }}}},
+                "responses": {"204": {"description": ""}}
+            }}},
+            "requestBodies": {"Login": {"required": true, "content": {"application/vnd.api+json": {"schema": {
+                "allOf": [
+                    {"$ref": "#/components/schemas/Credentials"},
+                    {"type": "object", "properties": {
+                        "totp-code": {"type": "string"},
+                        "access-token-expiration-seconds": {"type": "integer"},
+                        "refresh-token-expiration-seconds": {"type": "integer"},
+                        "interactive": {"type": "boolean"},
+                        "locale": {"enum": ["en_US", "es_US"]},
+                        "service-document-agreements": {"items": {"type": "string", "format": "uuid"}},
+                        "sticky-access-token-expiration": {"type": "boolean"}
+                    }}
+                ]
+            }}}}},
+            "schemas": {
+                "Credentials": {"required": ["username", "password"], "properties": {
+                    "username": {"$ref": "#/components/schemas/Name", "description": "Beside a reference."},
+                    "password": {"$ref": "#/components/schemas/Name"}
+                }},
+                "Name": {"type": ["string"]},
+                "Resend": {"allOf": [{"$ref": "#/components/schemas/Resource"}, {"properties": {"data": {
+                    "required": ["attributes"],
+                    "properties": {"attributes": {
+                        "required": ["username", "notifications"],
+                        "properties": {
+                            "username": {"$ref": "#/components/schemas/Name"},
+                            "notifications": {"type": "array", "items": {"oneOf": [{"const": "sms"}, {"const": "email"}]}}
+                        }
+                    }}
+                }}}]},
+                "Resource": {
+                    "discriminator": {"propertyName": "data"},
+                    "oneOf": [{"$ref": "#/components/schemas/Resend"}],
+                    "required": ["data"]
+                }
+            }
+        }
+    })
+}
+
+#[test]
+fn unusual_file_is_read_and_only_its_service_is_compared() {
+    let drift = compare(&identity());
+    assert_eq!(drift.compared, ["login", "resend_invitation"]);
+    assert_eq!(drift.not_compared.len(), 13);
+    assert_eq!(lines(&drift), "");
+}
+
+#[test]
+fn every_notation_of_null_is_understood() {
+    for notation in [
+        json!({"type": ["string", "null"]}),
+        json!({"type": "string", "nullable": true}),
+        json!({"oneOf": [{"type": "string"}, {"type": "null"}]}),
+        json!({"anyOf": [{"$ref": "#/components/schemas/Name"}, {"type": "null"}]}),
+        json!({"allOf": [{"$ref": "#/components/schemas/Name"}], "nullable": true}),
+    ] {
+        let mut document = identity();
+        document["components"]["schemas"]["Credentials"]["properties"]["password"] = notation.clone();
+        let expected = "LoginRequest.password (request): may now be `null`: the Rust type changes\n";
+        assert_eq!(lines(&compare(&document)), expected, "{notation}");
+    }
+}
+
+/// Returns a document with one list, at any path, with any parameters.
+fn documents(path: &str, parameters: &Value) -> Value {
+    let mut document = spec().root().clone();
+    let mut item = document["paths"]["/caredb/v1/org-document-references/"].clone();
+    item["get"]["parameters"] = parameters.clone();
+    document["paths"] = json!({ path: item });
+    document
+}
+
+/// Returns the differences without those of the service's other operations, which the document does not contain.
+fn differences_of_list(document: &Value) -> String {
+    let lines = lines(&compare(document));
+    lines.split_inclusive('\n').filter(|line| !line.contains(": is not documented")).collect()
+}
+
+#[test]
+fn object_parameter_is_one_parameter_for_each_member() {
+    let id = json!({"type": "string", "format": "uuid"});
+    let number = json!({"type": "integer"});
+    let parameters = json!([
+        {"name": "organization-id", "in": "query", "required": true, "schema": id},
+        {"name": "filter", "in": "query", "style": "deepObject",
+         "schema": {"properties": {"individual-id": id, "class-id": id}}},
+        {"name": "page", "in": "query", "style": "deepObject",
+         "schema": {"properties": {"number": number, "size": number, "offset": number}}},
+    ]);
+    let document = documents("/caredb/v1/org-document-references/", &parameters);
+    let expected =
+        "list_document_references(page[offset]) (request): is a new optional parameter (`integer`)\n";
+    assert_eq!(differences_of_list(&document), expected);
+}
+
+#[test]
+fn server_url_may_contain_part_of_the_path_or_a_prefix() {
+    let spec = spec();
+    let parameters = &spec.root()["paths"]["/caredb/v1/org-document-references/"]["get"]["parameters"];
+    for (server, path) in [
+        ("https://api.example.com/caredb/v1", "/org-document-references/"),
+        ("/caredb/", "/v1/org-document-references/"),
+        ("//api.example.com/caredb?x=1", "/v1/org-document-references/"),
+        ("https://api.example.com/gateway", "/caredb/v1/org-document-references/"),
+        ("https://api.example.com", "/caredb/v1/org-document-references/"),
+    ] {
+        let mut document = documents(path, parameters);
+        document["servers"] = json!([{ "url": server }]);
+        assert_eq!(differences_of_list(&document), "", "{server}");
+        // The same for the servers of a path item.
+        document["servers"] = json!([]);
+        document["paths"][path]["servers"] = json!([{ "url": server }]);
+        assert_eq!(differences_of_list(&document), "", "{server}");
+    }
+}
+
+#[test]
+fn path_parameters_are_matched_by_position() {
+    let mut document = spec().root().clone();
+    let paths = document["paths"].as_object_mut().unwrap();
+    let mut item = paths.remove("/caredb/v1/org-appointments/{id}/").unwrap();
+    item["parameters"] = json!([
+        {"name": "appointment_id", "in": "path", "required": true, "schema": {"type": "string", "format": "uuid"}}
+    ]);
+    paths.insert("/caredb/v1/org-appointments/{appointment_id}/".to_owned(), item);
+    assert_eq!(lines(&compare(&document)), "");
+}
+
+#[test]
+fn alternatives_have_what_they_have_in_common() {
+    let mut document = identity();
+    document["components"]["schemas"]["Name"] =
+        json!({"oneOf": [{"type": "string", "format": "email"}, {"type": "string", "format": "phone"}]});
+    assert_eq!(lines(&compare(&document)), "");
+    document["components"]["schemas"]["Name"] = json!({"oneOf": [{"type": "string"}, {"type": "integer"}]});
+    let lines = lines(&compare(&document));
+    assert!(lines.contains("Username (request): is `integer or string` instead of `string`:"), "{lines}");
+}
+
+/// Returns a file with one schema for the body of a login.
+fn login(schemas: &Value) -> Value {
+    json!({
+        "openapi": "3.0.1",
+        "paths": {"/identity/v1/login/": {"post": {
+            "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Login"}}}},
+            "responses": {}
+        }}},
+        "components": {"schemas": schemas}
+    })
+}
+
+#[test]
+fn file_that_cannot_be_compared_is_an_error_of_one_line() {
+    let one = json!({"$ref": "#/components/schemas/Login"});
+    let nested = "[".repeat(100_000);
+    for (text, expected) in [
+        ("openapi: 3.0.0", "is not JSON ("),
+        ("", "is not JSON ("),
+        (nested.as_str(), "is not JSON ("),
+        ("[]", "is not an OpenAPI document"),
+        (r#"{"swagger": "2.0", "paths": {}}"#, "has version 2.0; only OpenAPI 3 is supported"),
+        (r#"{"openapi": 3, "paths": {}}"#, "is not an OpenAPI document"),
+        (r#"{"openapi": "3.0.0"}"#, "documents no paths"),
+        (r#"{"openapi": "3.0.0", "paths": {"/billing/v1/bills/": {}}}"#, "has no path of our services"),
+        (&login(&json!({})).to_string(), "`#/components/schemas/Login` does not exist"),
+        (
+            &login(&json!({"Login": {"$ref": "login.json"}})).to_string(),
+            "the reference `login.json` leads to another file",
+        ),
+        (&login(&json!({"Login": one})).to_string(), "`#/components/schemas/Login` leads back to itself"),
+        (&login(&json!({"Login": {"allOf": [one]}})).to_string(), "leads back to itself"),
+    ] {
+        let vendor = Vendor::parse("vendor.json", text);
+        let error = vendor.and_then(|vendor| super::compare(&spec(), &[vendor])).unwrap_err();
+        assert!(error.starts_with("vendor.json") && error.contains(expected), "{error}");
+        assert!(!error.contains('\n') && error.len() < 250, "{error}");
+    }
+}
+
+#[test]
+fn malformed_parts_are_ignored() {
+    for malformed in
+        [json!(7), json!("x"), json!([1]), json!(null), json!({"allOf": 3, "properties": [], "type": {}})]
+    {
+        assert!(!compare(&login(&json!({"Login": malformed}))).differences.is_empty());
+        for member in ["parameters", "requestBody", "responses", "servers"] {
+            let mut document = login(&json!({"Login": {}}));
+            document["paths"]["/identity/v1/login/"]["post"][member] = malformed.clone();
+            document[member] = malformed.clone();
+            assert!(!compare(&document).differences.is_empty());
+        }
+    }
+}
+
+#[test]
+fn schema_may_contain_itself() {
+    let tree = json!({"type": "object", "properties": {
+        "username": {"$ref": "#/components/schemas/Login"},
+        "children": {"type": "array", "items": {"$ref": "#/components/schemas/Login"}}
+    }});
+    let lines = lines(&compare(&login(&json!({"Login": tree}))));
+    assert!(lines.contains("Username (request): is `object` instead of `string`"), "{lines}");
 }

@@ -1,0 +1,223 @@
+//! `cargo xtask diff --compile`: generates the code in a copy of the workspace and compiles it there.
+//!
+//! The copy and what cargo builds in it stay in the target directory, so that the next run compiles only what differs.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::generate::{self, Sources};
+use crate::process::Command;
+use crate::workspace;
+
+/// The parts of the workspace that cargo needs.
+const PARTS: [&str; 9] =
+    ["Cargo.toml", "Cargo.lock", ".cargo", "crates", "docs", "examples", "specs", "xtask", "README.md"];
+
+/// The crates that contain or use generated code. `carium-bulk` and `carium-cli` use only hand-written types of `carium`,
+/// which a change of the spec does not touch. TLS is disabled because it takes most of the build time and does not depend
+/// on the spec.
+const PACKAGES: [&str; 9] = [
+    "--package",
+    "carium-api",
+    "--package",
+    "carium",
+    "--package",
+    "carium-mock",
+    "--no-default-features",
+    "--features",
+    "carium-mock/expectations,carium-mock/strategies,carium-mock/contract-tests,carium-mock/wire,carium-mock/sandbox",
+];
+
+const SEMVER_TOOL: &str = "cargo-semver-checks";
+
+/// The result of compiling the generated code.
+#[derive(Debug)]
+pub(super) struct CompileReport {
+    pub(super) errors: Vec<CompileError>,
+    pub(super) public_api: PublicApi,
+}
+
+impl CompileReport {
+    /// The names of the crates that do not compile.
+    pub(super) fn broken_crates(&self) -> BTreeSet<&str> {
+        self.errors.iter().filter_map(|error| error.file.strip_prefix("crates/")?.split('/').next()).collect()
+    }
+}
+
+/// An error of the compiler.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct CompileError {
+    pub(super) file: String,
+    pub(super) line: u64,
+    pub(super) message: String,
+}
+
+/// The public API of `carium-api`, compared with the older version by `cargo-semver-checks`.
+#[derive(Debug)]
+pub(super) enum PublicApi {
+    Compatible,
+    /// With the tool's output.
+    Incompatible(String),
+    /// With the reason.
+    Skipped(String),
+}
+
+/// Generates the code in a copy and compiles it. `base` is the commit of the older version.
+pub(super) fn run(root: &Path, base: Option<&str>) -> Result<CompileReport, String> {
+    let directory = workspace::target()?.join("regenerated");
+    let copy = directory.join("workspace");
+    let outputs = generate::outputs(&Sources::read(root)?)?;
+    let io_error = |error: io::Error| format!("could not copy the workspace to {}: {error}", copy.display());
+    fs::create_dir_all(&copy).map_err(io_error)?;
+    for part in PARTS.iter().filter(|part| root.join(part).exists()) {
+        mirror(&root.join(part), &copy.join(part)).map_err(io_error)?;
+    }
+    generate::write(&copy, &outputs).map_err(io_error)?;
+    let errors = check(&copy, &directory)?;
+    let public_api = if errors.is_empty() {
+        public_api(root, &copy, &directory, base)?
+    } else {
+        PublicApi::Skipped("the code does not compile".to_owned())
+    };
+    Ok(CompileReport { errors, public_api })
+}
+
+/// Makes `to` equal to `from`. Files that are equal keep their modification time, so that cargo does not rebuild them.
+fn mirror(from: &Path, to: &Path) -> io::Result<()> {
+    if !from.is_dir() {
+        let bytes = fs::read(from)?;
+        let is_equal = fs::read(to).is_ok_and(|existing| existing == bytes);
+        return if is_equal { Ok(()) } else { fs::write(to, bytes) };
+    }
+    fs::create_dir_all(to)?;
+    let names = |directory: &Path| -> io::Result<BTreeSet<_>> {
+        fs::read_dir(directory)?.map(|entry| Ok(entry?.file_name())).collect()
+    };
+    let wanted = names(from)?;
+    for name in &wanted {
+        mirror(&from.join(name), &to.join(name))?;
+    }
+    for name in names(to)?.difference(&wanted) {
+        let path = to.join(name);
+        if path.is_dir() { fs::remove_dir_all(path)? } else { fs::remove_file(path)? }
+    }
+    Ok(())
+}
+
+/// Runs `cargo check` and returns the errors.
+fn check(copy: &Path, target: &Path) -> Result<Vec<CompileError>, String> {
+    let check = ["check", "--locked", "--quiet", "--keep-going", "--message-format", "json"];
+    let command = Command::new("cargo", &[&check[..], &PACKAGES].concat())
+        .current_dir(copy)
+        .env("CARGO_TARGET_DIR", &target.display().to_string());
+    let (success, stdout) = command.status_and_stdout()?;
+    let errors = errors(&stdout);
+    if !success && errors.is_empty() {
+        return Err(format!("`{command}` failed without naming a file; run it in {}", copy.display()));
+    }
+    Ok(errors)
+}
+
+/// Returns the errors in cargo's JSON messages.
+fn errors(messages: &str) -> Vec<CompileError> {
+    let mut errors = BTreeSet::new();
+    for line in messages.lines() {
+        let Ok(report) = serde_json::from_str::<Value>(line) else { continue };
+        let Some(report) = report.get("message").filter(|message| message["level"] == "error") else {
+            continue;
+        };
+        let spans = report["spans"].as_array().into_iter().flatten();
+        for span in spans.filter(|span| span["is_primary"] == true) {
+            errors.insert(CompileError {
+                file: span["file_name"].as_str().unwrap_or_default().to_owned(),
+                line: span["line_start"].as_u64().unwrap_or_default(),
+                message: report["message"].as_str().unwrap_or_default().to_owned(),
+            });
+        }
+    }
+    errors.into_iter().collect()
+}
+
+/// Compares the public API of `carium-api` in the copy with that of the base commit.
+fn public_api(root: &Path, copy: &Path, directory: &Path, base: Option<&str>) -> Result<PublicApi, String> {
+    let Some(base) = base else {
+        return Ok(PublicApi::Skipped("the older version is a file, not a git revision".to_owned()));
+    };
+    let local = root.join("target/tools/bin").join(SEMVER_TOOL);
+    let tool = if local.exists() { local.display().to_string() } else { SEMVER_TOOL.to_owned() };
+    if Command::new(&tool, &["semver-checks", "--version"]).output().is_err() {
+        return Ok(PublicApi::Skipped(format!("{SEMVER_TOOL} is not installed")));
+    }
+    let baseline = directory.join("baseline");
+    let io_error = |error: io::Error| format!("could not write {}: {error}", baseline.display());
+    if baseline.exists() {
+        fs::remove_dir_all(&baseline).map_err(io_error)?;
+    }
+    fs::create_dir_all(&baseline).map_err(io_error)?;
+    let archive = directory.join("baseline.tar").display().to_string();
+    Command::new("git", &["archive", "--output", &archive, base]).current_dir(root).output()?;
+    Command::new("tar", &["-xf", &archive]).current_dir(&baseline).output()?;
+    let (manifest, baseline) =
+        (copy.join("Cargo.toml").display().to_string(), baseline.display().to_string());
+    let compare = ["semver-checks", "--package", "carium-api", "--only-explicit-features"];
+    let paths = ["--manifest-path", &manifest, "--baseline-root", &baseline];
+    Ok(match Command::new(&tool, &[&compare[..], &paths].concat()).output() {
+        Ok(_) => PublicApi::Compatible,
+        Err(output) => PublicApi::Incompatible(output),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_the_primary_location_of_each_error_once() {
+        let message = |level: &str, file: &str, is_primary: bool| {
+            let span = serde_json::json!({ "file_name": file, "line_start": 7, "is_primary": is_primary });
+            let message = serde_json::json!({ "level": level, "message": "no such field", "spans": [span] });
+            serde_json::json!({ "reason": "compiler-message", "message": message }).to_string()
+        };
+        let messages = [
+            message("error", "crates/a/src/lib.rs", true),
+            message("error", "crates/a/src/lib.rs", true),
+            message("error", "crates/b/src/defined_here.rs", false),
+            message("warning", "crates/c/src/lib.rs", true),
+            "{\"reason\":\"build-finished\",\"success\":false}".to_owned(),
+            "not JSON".to_owned(),
+        ];
+        let report = CompileReport {
+            errors: errors(&messages.join("\n")),
+            public_api: PublicApi::Skipped("the code does not compile".to_owned()),
+        };
+        let expected = CompileError {
+            file: "crates/a/src/lib.rs".to_owned(),
+            line: 7,
+            message: "no such field".to_owned(),
+        };
+        assert_eq!(report.errors, [expected]);
+        assert_eq!(report.broken_crates(), BTreeSet::from(["a"]));
+    }
+
+    #[test]
+    fn mirror_copies_removes_and_keeps_the_time_of_equal_files() {
+        let directory = tempfile::tempdir().unwrap();
+        let (from, to) = (directory.path().join("from"), directory.path().join("to"));
+        for path in [&from, &to] {
+            fs::create_dir_all(path.join("sub")).unwrap();
+            fs::write(path.join("equal"), "same").unwrap();
+        }
+        fs::write(from.join("sub/new"), "1").unwrap();
+        fs::write(to.join("sub/old"), "2").unwrap();
+        let modified = || fs::metadata(to.join("equal")).unwrap().modified().unwrap();
+        let before = modified();
+        mirror(&from, &to).unwrap();
+        assert_eq!(fs::read_to_string(to.join("sub/new")).unwrap(), "1");
+        assert!(!to.join("sub/old").exists());
+        assert_eq!(modified(), before);
+    }
+}

@@ -1,0 +1,183 @@
+//! `cargo xtask words`: a guard on the language of this project, which is plain technical English.
+//!
+//! Every tracked text file that is not generated is searched for a short list of words and phrases that were once common
+//! here, or that are not American spelling. A line that must quote such a word, such as a text of the vendor, carries
+//! the comment `words: quoted`.
+
+use std::fs;
+use std::path::Path;
+
+use regex::{Match, Regex, RegexBuilder};
+
+use crate::process::Command;
+use crate::workspace;
+
+/// A pattern of words to avoid, and the replacement that the message suggests. Patterns ignore case.
+const AVOIDED: &[(&str, &str)] = &[
+    (r"\bmend(s|ed|ing)?\b", "fix or correct"),
+    (r"\bhouse\b", "workspace, project or crate"),
+    (r"\bnobody\b", "no one, or name who"),
+    (r"\bsomebody\b", "someone, or name who"),
+    (r"\bleft out,", "if omitted,"),
+    (r"\bso many\b", "N or at most N"),
+    (r"\bin doubt\b", "outcome unknown"),
+    (r"\bmishaps?\b", "fault"),
+    (r"\bhearsay\b", "unconfirmed"),
+    (r"\bthe dead\b", "stale workers"),
+    (r"\banew\b", "again, or new"),
+    (r"\bhad better\b", "should"),
+    (r"\b(a|one|another|each|per|many) tr(y|ies)\b", "attempt or attempts"),
+    (r"\bit is said\b", "name who says it, or state the fact"),
+    (r"\bsays of itself\b", "reports"),
+    (r"\be-mails?\b", "email"),
+    (r"\bcancell(ed|ing)\b", "canceled or canceling"),
+    (r"behaviour", "behavior"),
+    (r"colour", "color"),
+    (r"honour", "honor"),
+    (r"\blicences?\b", "license"),
+];
+
+/// Lines with this marker are not checked.
+const MARKER: &str = "words: quoted";
+
+const EXTENSIONS: [&str; 8] = ["rs", "md", "toml", "yaml", "json", "trycmd", "sh", "py"];
+
+/// This file, which has to contain the words.
+const OWN_FILE: &str = "xtask/src/words.rs";
+
+/// Checks every tracked text file.
+///
+/// # Errors
+/// One line for each word to avoid, or the reason why the files cannot be read.
+pub(crate) fn run(root: &Path) -> Result<(), String> {
+    let guard = Guard::new()?;
+    let files = Command::new("git", &["ls-files", "-z"]).current_dir(root).stdout()?;
+    let mut reports = Vec::new();
+    for path in files.split('\0').filter(|path| is_checked(path)) {
+        match fs::read_to_string(root.join(path)) {
+            Ok(text) => reports.extend(guard.check(path, &text)),
+            // A deleted file is tracked until the deletion is committed.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(format!("could not read {path}: {error}")),
+        }
+    }
+    if reports.is_empty() {
+        workspace::print("no words to avoid");
+        return Ok(());
+    }
+    let advice = format!("rewrite the sentences, or mark a quotation with a comment `{MARKER}`");
+    Err(format!("{}\n{} words to avoid; {advice}", reports.join("\n"), reports.len()))
+}
+
+fn is_checked(path: &str) -> bool {
+    let extension = Path::new(path).extension().and_then(|extension| extension.to_str());
+    extension.is_some_and(|extension| EXTENSIONS.contains(&extension))
+        && path != OWN_FILE
+        && !path.split('/').any(|part| part == "generated")
+}
+
+/// The compiled patterns, each with its replacement.
+struct Guard(Vec<(Regex, &'static str)>);
+
+impl Guard {
+    fn new() -> Result<Self, String> {
+        let compile = |(pattern, replacement): &(&str, &'static str)| {
+            let regex = RegexBuilder::new(pattern).case_insensitive(true).unicode(false).build();
+            Ok((regex.map_err(|error| format!("the pattern {pattern:?} is invalid: {error}"))?, *replacement))
+        };
+        AVOIDED.iter().map(compile).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// One line for each word to avoid in a text; none if the text was generated.
+    fn check(&self, path: &str, text: &str) -> Vec<String> {
+        if text.lines().take(3).any(|line| line.contains("@generated")) {
+            return Vec::new();
+        }
+        let mut reports = Vec::new();
+        for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.contains(MARKER)) {
+            for (regex, replacement) in &self.0 {
+                // A call is a name, possibly of another library: `CancellationToken::cancelled()`.
+                let is_call = |found: &Match<'_>| line[found.end()..].starts_with('(');
+                for found in regex.find_iter(line).filter(|found| !is_call(found)) {
+                    let (word, number) = (found.as_str(), index + 1);
+                    reports.push(format!("{path}:{number}: \"{word}\": write \"{replacement}\" instead"));
+                }
+            }
+        }
+        reports
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str) -> Vec<String> {
+        Guard::new().unwrap().check("a.md", text)
+    }
+
+    #[test]
+    fn reports_each_word_with_line_and_replacement() {
+        let reports = check("Good.\nMended by nobody, per try.\n");
+        let expected = [
+            "a.md:2: \"Mended\": write \"fix or correct\" instead",
+            "a.md:2: \"nobody\": write \"no one, or name who\" instead",
+            "a.md:2: \"per try\": write \"attempt or attempts\" instead",
+        ];
+        assert_eq!(reports, expected);
+    }
+
+    #[test]
+    fn every_pattern_matches_its_sample() {
+        let samples = [
+            "It mends itself.",
+            "the House of rows",
+            "nobody knows",
+            "somebody reads",
+            "Left out, 16.",
+            "so many rows",
+            "a row in doubt",
+            "a mishap",
+            "hearsay",
+            "the dead workers",
+            "written anew",
+            "you had better look",
+            "each try counts, many tries",
+            "it is said that",
+            "what it says of itself",
+            "an e-mail address",
+            "the call is cancelled",
+            "Behaviour",
+            "colours",
+            "honoured",
+            "the licence",
+        ];
+        assert_eq!(samples.len(), AVOIDED.len());
+        let guard = Guard::new().unwrap();
+        for (sample, (regex, replacement)) in samples.iter().zip(&guard.0) {
+            assert!(regex.is_match(sample), "{sample:?} ({replacement})");
+        }
+    }
+
+    #[test]
+    fn accepts_similar_words_and_method_calls() {
+        let text = "amended, recommend, a warehouse, deadline, renewed, it tries again, email, trying to\n\
+                    token.cancelled().await, is_cancelled, cancellation, canceled, license, behavior";
+        assert_eq!(check(text), [] as [String; 0]);
+    }
+
+    #[test]
+    fn skips_quotations_and_generated_files() {
+        assert_eq!(check("\"e-mail\" // words: quoted"), [] as [String; 0]);
+        assert_eq!(check("// @generated by a program.\nnobody"), [] as [String; 0]);
+        for (path, expected) in [
+            ("crates/carium/src/lib.rs", true),
+            ("docs/src/README.md", true),
+            ("crates/carium-mock/src/generated/carium.yaml", false),
+            ("Cargo.lock", false),
+            (OWN_FILE, false),
+        ] {
+            assert_eq!(is_checked(path), expected, "{path}");
+        }
+    }
+}
