@@ -17,7 +17,6 @@ mod tests;
 mod vendor;
 
 use std::collections::HashMap;
-use std::path::Path;
 
 use serde_json::Value;
 use similar::TextDiff;
@@ -45,18 +44,11 @@ pub(crate) fn run(flags: &flags::Drift) -> Result<(), String> {
     let paths = [&flags.vendor].into_iter().chain(&flags.more);
     let vendors = paths.map(|path| Vendor::read(path)).collect::<Result<Vec<_>, _>>()?;
     let drift = compare(&spec, &vendors)?;
-    workspace::print(&report::text(&drift));
-    if let Some(path) = &flags.markdown {
-        write(path, &report::markdown(&drift))?;
-    }
+    workspace::print(&report::markdown(&drift));
     match drift.differences.len() {
         0 => Ok(()),
-        count => Err(format!("the spec differs from the vendor's documents: {}", report::count(count))),
+        count => Err(format!("the spec differs from the vendor's documents ({count})")),
     }
-}
-
-fn write(path: &Path, text: &str) -> Result<(), String> {
-    std::fs::write(path, text).map_err(|error| format!("could not write {}: {error}", path.display()))
 }
 
 /// Compares the operations of the services that the vendor's files describe.
@@ -128,9 +120,8 @@ fn with_details(mut change: Change, new: &Spec, hints: &HashMap<&str, String>) -
             let hint = change.operations.first().and_then(|id| hints.get(id.as_str()));
             change.message = format!("is not documented{}", hint.map_or("", String::as_str));
         }
-        "property-added" | "parameter-added" => {
-            let part = new.root().pointer(&change.pointer);
-            let schema = part.map(|part| part.get("schema").unwrap_or(part));
+        "property-added" => {
+            let schema = new.root().pointer(&change.pointer);
             if let Some(kind) = schema.and_then(|schema| schema.get("type")?.as_str()) {
                 change.message.push_str(&format!(" (`{kind}`)"));
             }

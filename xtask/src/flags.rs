@@ -34,14 +34,12 @@ xflags::xflags! {
             /// Root directory of the workspace. Defaults to this workspace.
             optional --root root: PathBuf
         }
-        /// Compare the spec with the vendor's own API description.
+        /// Compare the spec with the vendor's own API description. Prints the report as Markdown.
         cmd drift {
             /// An OpenAPI 3 file of the vendor, in JSON. The vendor publishes one for each service.
             required vendor: PathBuf
             /// The files of other services.
             repeated more: PathBuf
-            /// Also write the report to this file, as Markdown.
-            optional --markdown markdown: PathBuf
             /// Root directory of the workspace. Defaults to this workspace.
             optional --root root: PathBuf
         }

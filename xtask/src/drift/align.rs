@@ -8,7 +8,7 @@
 //! responses are read leniently. A vendor that guarantees more than our spec relies on does not differ; one that
 //! guarantees less does.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::{Map, Value, json};
 
@@ -20,6 +20,9 @@ use crate::spec::{Operation, Spec, members, referred_schema, schema_pointer};
 
 /// Stands for every JSON media type.
 const JSON: &str = "JSON";
+
+/// The pointer of all parameters of an operation, which are one object, from that of the operation.
+const PARAMETERS: &str = "/parameters/0/schema";
 
 /// Headers that OpenAPI describes elsewhere, and that are ignored as parameters.
 const IGNORED_HEADERS: [&str; 3] = ["accept", "authorization", "content-type"];
@@ -104,8 +107,7 @@ impl Aligned {
             _ => operation.path.to_owned(),
         };
         let location = location_of(operation);
-        let other_pointer = join(&join("/paths", &path), operation.method);
-        for pointer in [&operation.pointer, &other_pointer] {
+        for pointer in [&operation.pointer, &join(&join("/paths", &path), operation.method)] {
             self.locations.insert(pointer.clone(), location.clone());
         }
         let their_operation = documented.item.get(operation.method).unwrap_or(&Value::Null);
@@ -114,16 +116,15 @@ impl Aligned {
             pair.note_documented(&location);
         }
         let mut values = [(); 2].map(|()| json!({ "operationId": operation.id() }));
-        let parameters = pair.parameters(documented, their_operation)?;
-        let bodies = pair.bodies(&location, their_operation)?;
-        let responses = pair.responses(&location, their_operation)?;
-        let parts = parameters.into_iter().zip(bodies).zip(responses);
-        for (value, ((parameters, body), responses)) in values.iter_mut().zip(parts) {
-            value["parameters"] = parameters.into();
-            if let Some(body) = body {
-                value["requestBody"] = body;
+        let parts = [
+            ("parameters", pair.parameters(&location, documented, their_operation)?),
+            ("requestBody", pair.request_bodies(&location, their_operation)?),
+            ("responses", pair.responses(&location, their_operation)?.map(Value::from)),
+        ];
+        for (keyword, pair) in parts {
+            for (value, part) in values.iter_mut().zip(pair).filter(|(_, part)| !part.is_null()) {
+                value[keyword] = part;
             }
-            value["responses"] = responses.into();
         }
         let [ours, theirs] = values;
         insert(&mut self.ours, operation.path, operation.method, ours);
@@ -139,10 +140,6 @@ impl Aligned {
             return property.clone();
         }
         let mut pointer = change.pointer.as_str();
-        if change.kind == "parameter-added" {
-            // Its index is that of another parameter in our document.
-            pointer = pointer.split("/parameters/").next().unwrap_or_default();
-        }
         while !self.locations.contains_key(pointer) {
             let Some(end) = pointer.rfind('/') else { break };
             pointer = &pointer[..end];
@@ -150,11 +147,9 @@ impl Aligned {
         let Some(location) = self.locations.get(pointer) else {
             return SpecLocation { name: change.place.clone(), pointer: String::new() };
         };
-        if change.kind == "parameter-added" {
-            return SpecLocation { name: change.place.clone(), ..location.clone() };
-        }
+        let separator = if pointer.ends_with(PARAMETERS) { ' ' } else { '.' };
         let name = change.pointer[pointer.len()..].strip_prefix("/properties/");
-        let name = name.map(|name| format!(".{}", name.replace("~1", "/").replace("~0", "~")));
+        let name = name.map(|name| format!("{separator}{}", name.replace("~1", "/").replace("~0", "~")));
         location.part(&name.unwrap_or_default(), &location.pointer)
     }
 }
@@ -180,16 +175,6 @@ struct OperationPair<'a, 'd> {
     aligned: &'d mut Aligned,
 }
 
-/// A parameter and the key that identifies it.
-struct Parameter {
-    /// `query page[number]`; `path 1` for the first parameter of a path, because their names do not matter.
-    key: String,
-    required: bool,
-    schema: Value,
-    location: SpecLocation,
-    inferred: bool,
-}
-
 impl OperationPair<'_, '_> {
     fn note_documented(&mut self, location: &SpecLocation) {
         let operations = self.aligned.documented.entry(location.clone()).or_default();
@@ -198,81 +183,57 @@ impl OperationPair<'_, '_> {
         }
     }
 
-    /// Returns the parameters of both sides. Those that both have come first, at equal indexes.
+    /// Returns the parameters of both sides, each as one parameter that is an object.
     fn parameters(
         &mut self,
+        location: &SpecLocation,
         documented: &DocumentedPath<'_>,
         their_operation: &Value,
-    ) -> Result<[Vec<Value>; 2], String> {
-        let mut theirs: Vec<Parameter> = Vec::new();
-        let lists = [documented.item, their_operation].map(|owner| owner.get("parameters"));
-        for parameter in lists.into_iter().flatten().filter_map(Value::as_array).flatten() {
-            let parameter = self.theirs.follow(parameter)?;
-            let location = location_of(self.operation);
-            for parameter in expand_parameter(self.theirs, parameter, documented.path, &location)? {
-                // A parameter of the operation replaces that of the path.
-                theirs.retain(|it| it.key != parameter.key);
-                theirs.push(parameter);
-            }
-        }
-        let mut ours = Vec::new();
+    ) -> Result<[Value; 2], String> {
+        let (mut mine, mut other) = (Shape::default(), Shape::default());
+        let mut locations = HashMap::new();
+        let mut inferred = Vec::new();
         for (pointer, written) in self.operation.parameters() {
             let parameter = self.ours.follow(written)?;
             let pointer =
                 reference(written).map_or(pointer, |target| target.trim_start_matches('#').to_owned());
             let name = parameter.get("name").and_then(Value::as_str).unwrap_or_default();
             let location = SpecLocation { name: format!("{} {name}", location_in(parameter)), pointer };
-            ours.extend(expand_parameter(self.ours, parameter, self.operation.path, &location)?);
-        }
-        let is_matched = |one: &Parameter, others: &[Parameter]| others.iter().any(|it| it.key == one.key);
-        // An unmatched parameter that is not in the path does not exist.
-        let is_unmatched =
-            |one: &Parameter, others: &[Parameter]| !is_matched(one, others) && !one.key.starts_with("path ");
-        let mut values = [Vec::new(), Vec::new()];
-        let base = join(&self.operation.pointer, "parameters");
-        for mine in ours.iter().filter(|it| is_matched(it, &theirs)) {
-            let Some(other) = theirs.iter().find(|it| it.key == mine.key) else { continue };
-            if mine.inferred {
-                self.note_documented(&mine.location);
+            for key in add_parameter(&mut mine, self.ours, parameter, self.operation.path)? {
+                inferred.extend(is_inferred(parameter).then(|| key.clone()));
+                locations.insert(key, location.clone());
             }
-            let at = join(&base, &values[0].len().to_string());
-            self.aligned.locations.insert(at.clone(), mine.location.clone());
-            let at = join(&at, "schema");
-            let schemas =
-                self.schemas(&at, &mine.location, CallSide::Request, &mine.schema, &other.schema)?;
-            let [first, second] = schemas;
-            values[0].push(mine.value(first));
-            values[1].push(other.value(second));
         }
-        for mine in ours.iter().filter(|it| is_unmatched(it, &theirs)) {
-            let at = join(&base, &values[0].len().to_string());
-            self.aligned.locations.insert(at, mine.location.clone());
-            values[0].push(mine.value(json!({})));
+        // A parameter of the operation replaces that of the path item.
+        let lists = [documented.item, their_operation].map(|owner| owner.get("parameters"));
+        for parameter in lists.into_iter().flatten().filter_map(Value::as_array).flatten() {
+            add_parameter(&mut other, self.theirs, self.theirs.follow(parameter)?, documented.path)?;
         }
-        for other in theirs.iter().filter(|it| is_unmatched(it, &ours)) {
-            let shape = Shape::read(self.theirs, &other.schema)?;
-            values[1].push(other.value(shape.keywords()));
+        // An unmatched parameter of a path is not in the other path, so it does not exist.
+        let keys = [&mine, &other].map(|shape| shape.fields.keys().cloned().collect::<BTreeSet<_>>());
+        let exists = |key: &String| !key.starts_with("path ") || keys.iter().all(|keys| keys.contains(key));
+        mine.fields.retain(|key, _| exists(key));
+        other.fields.retain(|key, _| exists(key));
+        for key in inferred.iter().filter(|key| other.fields.contains_key(*key)) {
+            self.note_documented(&locations[key]);
         }
-        Ok(values)
+        let at = format!("{}{PARAMETERS}", self.operation.pointer);
+        self.aligned.locations.insert(at.clone(), location.clone());
+        let schemas =
+            self.properties(&at, &|key| locations[key].clone(), CallSide::Request, &mine, &other)?;
+        Ok(schemas.map(|schema| json!([{ "in": "query", "name": "", "schema": schema }])))
     }
 
-    fn bodies(&mut self, location: &SpecLocation, theirs: &Value) -> Result<[Option<Value>; 2], String> {
+    fn request_bodies(&mut self, location: &SpecLocation, theirs: &Value) -> Result<[Value; 2], String> {
         let mine = self.operation.value.get("requestBody").map(|it| self.ours.follow(it)).transpose()?;
         let other = theirs.get("requestBody").map(|it| self.theirs.follow(it)).transpose()?;
         let at = join(&self.operation.pointer, "requestBody");
-        let mut contents = [mine, other].map(|body| json!(body.map(json_content).unwrap_or_default()));
-        if let (Some(Some(mine)), Some(Some(other))) = (mine.map(json_schema), other.map(json_schema)) {
-            let at = join(&join(&join(&at, "content"), JSON), "schema");
-            let schemas = self.schemas(&at, location, CallSide::Request, mine, other)?;
-            contents = schemas.map(|schema| json!({ JSON: { "schema": schema } }));
-        }
-        let [first, second] = contents;
-        Ok([(mine, first), (other, second)].map(|(body, content)| {
-            let mut value = json!({ "content": content });
-            if is_required(body?) {
-                value["required"] = true.into();
-            }
-            Some(value)
+        let (first, second) = (mine.unwrap_or(&Value::Null), other.unwrap_or(&Value::Null));
+        let [first, second] = self.contents(&at, location, CallSide::Request, first, second)?;
+        Ok([(mine, first), (other, second)].map(|(body, content)| match body {
+            Some(body) if is_required(body) => json!({ "content": content, "required": true }),
+            Some(_) => json!({ "content": content }),
+            None => Value::Null,
         }))
     }
 
@@ -285,44 +246,42 @@ impl OperationPair<'_, '_> {
     ) -> Result<[Map<String, Value>; 2], String> {
         let base = join(&self.operation.pointer, "responses");
         let theirs: Vec<(&str, &Value)> = members(theirs.get("responses")).collect();
+        let is_success = |status: &str| status.starts_with('2');
         let successes: Vec<&str> =
-            theirs.iter().map(|(status, _)| *status).filter(|it| it.starts_with('2')).collect();
+            theirs.iter().map(|(status, _)| *status).filter(|it| is_success(it)).collect();
         let mut values = [Map::new(), Map::new()];
         let mut known = Vec::new();
         for (status, pointer, mine) in self.operation.responses() {
             known.push(status);
             let location = location.part(&format!(" {status}"), &pointer);
-            let is_success = status.starts_with('2');
             let mut matching: Vec<_> = theirs.iter().filter(|(other, _)| matches(status, other)).collect();
-            if matching.is_empty() && (!is_success || successes.is_empty()) {
-                matching.extend(theirs.iter().filter(|(other, _)| *other == "default"));
-            }
-            if matching.is_empty() && is_success && !successes.is_empty() {
+            if matching.is_empty() && is_success(status) && !successes.is_empty() {
                 self.aligned.locations.insert(join(&base, status), location);
                 values[0].insert(status.to_owned(), json!({}));
                 continue;
             }
-            let mine = json_schema(self.ours.follow(mine)?);
+            if matching.is_empty() {
+                matching.extend(theirs.iter().filter(|(other, _)| *other == "default"));
+            }
+            let mine = self.ours.follow(mine)?;
             let mut bodies = Vec::new();
             for (their_status, other) in &matching {
                 let key = if matching.len() == 1 { status } else { their_status };
-                bodies.push((key, json_schema(self.theirs.follow(other)?)));
+                bodies.push((key, self.theirs.follow(other)?));
             }
-            let is_undocumented = is_success && bodies.iter().all(|(_, body)| body.is_none());
-            for (key, body) in bodies {
+            let is_documented = bodies.iter().any(|(_, body)| json_schema(body).is_some());
+            for (key, other) in bodies {
                 let at = join(&base, key);
                 self.aligned.locations.insert(at.clone(), location.clone());
-                let pair = match (mine, body) {
-                    (Some(mine), Some(other)) => {
-                        let at = join(&join(&join(&at, "content"), JSON), "schema");
-                        let schemas = self.schemas(&at, &location, CallSide::Response, mine, other)?;
-                        schemas.map(|schema| json!({ "content": { JSON: { "schema": schema } } }))
-                    }
-                    (Some(_), None) if is_undocumented => [json!({ "content": { JSON: {} } }), json!({})],
-                    _ => [json!({}), json!({})],
+                let is_compared = json_schema(mine).is_some()
+                    && (json_schema(other).is_some() || is_success(status) && !is_documented);
+                let contents = if is_compared {
+                    self.contents(&at, &location, CallSide::Response, mine, other)?
+                } else {
+                    [json!({}), json!({})]
                 };
-                for (side, value) in values.iter_mut().zip(pair) {
-                    side.insert(key.to_owned(), value);
+                for (side, content) in values.iter_mut().zip(contents) {
+                    side.insert(key.to_owned(), json!({ "content": content }));
                 }
             }
         }
@@ -330,6 +289,29 @@ impl OperationPair<'_, '_> {
             values[1].insert((*status).to_owned(), json!({}));
         }
         Ok(values)
+    }
+
+    /// Returns the media types of two bodies, with the schemas of JSON.
+    fn contents(
+        &mut self,
+        at: &str,
+        location: &SpecLocation,
+        side: CallSide,
+        ours: &Value,
+        theirs: &Value,
+    ) -> Result<[Value; 2], String> {
+        if let [Some(mine), Some(other)] = [ours, theirs].map(json_schema) {
+            let at = format!("{at}/content/{JSON}/schema");
+            let schemas = self.schemas(&at, location, side, mine, other)?;
+            return Ok(schemas.map(|schema| json!({ JSON: { "schema": schema } })));
+        }
+        let media_types = |body: &Value| -> Value {
+            if json_schema(body).is_some() {
+                return json!({ JSON: {} });
+            }
+            members(body.get("content")).map(|(name, _)| (name.to_owned(), json!({}))).collect()
+        };
+        Ok([ours, theirs].map(media_types))
     }
 
     /// Returns two schemas in normal form. `at` is their pointer in the documents under construction.
@@ -367,16 +349,20 @@ impl OperationPair<'_, '_> {
             values[1]["type"] = "object without documented properties".into();
             return Ok(values);
         }
-        let properties = self.properties(at, location, side, &mine, &other)?;
-        for ((value, shape), properties) in values.iter_mut().zip([&mine, &other]).zip(properties) {
+        let property = |name: &str| {
+            let pointer = join(&join(&location.pointer, "properties"), name);
+            location.part(&format!(".{name}"), &pointer)
+        };
+        let objects = self.properties(at, &property, side, &mine, &other)?;
+        for ((value, shape), object) in values.iter_mut().zip([&mine, &other]).zip(objects) {
             if let Some(allowed) = &shape.values {
                 let mut allowed = allowed.clone();
                 allowed.sort_by_key(Value::to_string);
                 value["enum"] = allowed.into();
             }
-            value["required"] =
-                shape.required.iter().filter(|name| properties.contains_key(*name)).cloned().collect();
-            value["properties"] = properties.into();
+            for (keyword, member) in members(Some(&object)) {
+                value[keyword] = member.clone();
+            }
         }
         if let (Some(mine), Some(other)) = (&mine.items, &other.items) {
             let location = location.part("[]", &join(&location.pointer, "items"));
@@ -387,19 +373,19 @@ impl OperationPair<'_, '_> {
         Ok(values)
     }
 
+    /// Returns the `properties` and `required` of two objects. `locate` returns the location of a property of ours.
     fn properties(
         &mut self,
         at: &str,
-        location: &SpecLocation,
+        locate: &dyn Fn(&str) -> SpecLocation,
         side: CallSide,
         mine: &Shape,
         other: &Shape,
-    ) -> Result<[Map<String, Value>; 2], String> {
+    ) -> Result<[Value; 2], String> {
         let mut properties = [Map::new(), Map::new()];
         for (name, schema) in &mine.fields {
             let at = join(&join(at, "properties"), name);
-            let pointer = join(&join(&location.pointer, "properties"), name);
-            let location = location.part(&format!(".{name}"), &pointer);
+            let location = locate(name);
             let Some(theirs) = other.fields.get(name) else {
                 self.aligned.locations.insert(at, location);
                 properties[0].insert(name.clone(), json!({}));
@@ -413,18 +399,12 @@ impl OperationPair<'_, '_> {
         for (name, schema) in other.fields.iter().filter(|(name, _)| !mine.fields.contains_key(*name)) {
             properties[1].insert(name.clone(), Shape::read(self.theirs, schema)?.keywords());
         }
-        Ok(properties)
-    }
-}
-
-impl Parameter {
-    fn value(&self, schema: Value) -> Value {
-        let (kind, name) = self.key.split_once(' ').unwrap_or_default();
-        let mut value = json!({ "in": kind, "name": name, "schema": schema });
-        if self.required {
-            value["required"] = true.into();
-        }
-        value
+        let [first, second] = properties;
+        Ok([(mine, first), (other, second)].map(|(shape, properties)| {
+            let required: Vec<_> =
+                shape.required.iter().filter(|name| properties.contains_key(*name)).collect();
+            json!({ "required": required, "properties": properties })
+        }))
     }
 }
 
@@ -432,44 +412,41 @@ fn location_in(parameter: &Value) -> &str {
     parameter.get("in").and_then(Value::as_str).unwrap_or("query")
 }
 
-/// Returns the parameters that are sent for a parameter: an object of style `deepObject` is one for each member.
-fn expand_parameter(
-    api: &Api,
-    parameter: &Value,
-    path: &str,
-    location: &SpecLocation,
-) -> Result<Vec<Parameter>, String> {
+/// Adds a parameter to the fields of a shape, and returns its key: `query page[number]`, or `path 1` for the first
+/// parameter of a path, because names of path parameters do not matter. An object of style `deepObject` is one parameter
+/// for each member.
+fn add_parameter(shape: &mut Shape, api: &Api, parameter: &Value, path: &str) -> Result<Vec<String>, String> {
     let name = parameter.get("name").and_then(Value::as_str).unwrap_or_default();
     let kind = location_in(parameter);
-    if kind == "header" && IGNORED_HEADERS.contains(&name.to_ascii_lowercase().as_str()) {
-        return Ok(Vec::new());
-    }
-    let schema = parameter.get("schema").or_else(|| json_schema(parameter)).cloned().unwrap_or_default();
-    let make = |name: String, required: bool, schema: Value| Parameter {
-        key: format!("{kind} {name}"),
-        required,
-        schema,
-        location: location.clone(),
-        inferred: is_inferred(parameter),
-    };
+    let mut name = if kind == "header" { name.to_ascii_lowercase() } else { name.to_owned() };
+    let mut required = is_required(parameter);
     if kind == "path" {
         let template = format!("{{{name}}}");
         let mut parameters = segments(path).into_iter().filter(|segment| is_path_parameter(segment));
-        let index = parameters.position(|segment| segment == template);
         // A parameter that is not in the path is ignored.
-        return Ok(index.map(|index| make((index + 1).to_string(), true, schema)).into_iter().collect());
+        let Some(index) = parameters.position(|segment| segment == template) else { return Ok(Vec::new()) };
+        (name, required) = ((index + 1).to_string(), true);
     }
-    let required = is_required(parameter);
-    let name = if kind == "header" { name.to_ascii_lowercase() } else { name.to_owned() };
+    if kind == "header" && IGNORED_HEADERS.contains(&name.as_str()) {
+        return Ok(Vec::new());
+    }
+    let schema = parameter.get("schema").or_else(|| json_schema(parameter)).cloned().unwrap_or_default();
+    let mut parts = vec![(format!("{kind} {name}"), required, schema)];
     if parameter.get("style").and_then(Value::as_str) == Some("deepObject") {
-        let shape = Shape::read(api, &schema)?;
-        let fields = shape.fields.into_iter().map(|(field, schema)| {
-            let is_required = required && shape.required.contains(&field);
-            make(format!("{name}[{field}]"), is_required, schema)
-        });
-        return Ok(fields.collect());
+        let object = Shape::read(api, &parts[0].2)?;
+        let part = |(field, schema): (String, Value)| {
+            (format!("{kind} {name}[{field}]"), required && object.required.contains(&field), schema)
+        };
+        parts = object.fields.clone().into_iter().map(part).collect();
     }
-    Ok(vec![make(name, required, schema)])
+    let mut keys = Vec::new();
+    for (key, required, schema) in parts {
+        shape.required.remove(&key);
+        shape.required.extend(required.then(|| key.clone()));
+        shape.fields.insert(key.clone(), schema);
+        keys.push(key);
+    }
+    Ok(keys)
 }
 
 /// Whether two statuses, each as written (`200`, `2XX`), can be the same.
@@ -492,14 +469,6 @@ fn json_schema(body: &Value) -> Option<&Value> {
     ];
     let found = is_json.iter().find_map(|is_json| content.iter().find(|(name, _)| is_json(&essence(name))));
     found.map(|(_, content)| content.get("schema").unwrap_or(&Value::Null))
-}
-
-/// Returns the media types of a body without their schemas.
-fn json_content(body: &Value) -> Map<String, Value> {
-    if json_schema(body).is_some() {
-        return Map::from_iter([(JSON.to_owned(), json!({}))]);
-    }
-    members(body.get("content")).map(|(name, _)| (name.to_owned(), json!({}))).collect()
 }
 
 fn is_required(value: &Value) -> bool {
