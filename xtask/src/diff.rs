@@ -11,7 +11,7 @@ pub(crate) mod compare;
 mod compile;
 mod report;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::process::ExitCode;
 

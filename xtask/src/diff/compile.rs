@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::generate::{self, Sources};
+use crate::generate::{self, Output, Sources};
 use crate::process::Command;
 use crate::workspace;
 
@@ -79,7 +79,7 @@ pub(super) fn run(root: &Path, base: Option<&str>) -> Result<CompileReport, Stri
     generate::write(&copy, &outputs).map_err(io_error)?;
     let errors = check(&copy, &directory)?;
     let public_api = if errors.is_empty() {
-        public_api(root, &copy, &directory, base)?
+        public_api(root, &outputs, base)?
     } else {
         PublicApi::Skipped("the code does not compile".to_owned())
     };
@@ -142,30 +142,26 @@ fn errors(messages: &str) -> Vec<CompileError> {
     errors.into_iter().collect()
 }
 
-/// Compares the public API of `carium-api` in the copy with that of the base commit.
-fn public_api(root: &Path, copy: &Path, directory: &Path, base: Option<&str>) -> Result<PublicApi, String> {
+/// Compares the public API of `carium-api` with that of the base commit. The tool compares the working tree, so its
+/// generated code must be up to date.
+fn public_api(root: &Path, outputs: &[Output], base: Option<&str>) -> Result<PublicApi, String> {
     let Some(base) = base else {
         return Ok(PublicApi::Skipped("the older version is a file, not a git revision".to_owned()));
     };
+    if generate::check(root, outputs).map_err(|error| error.to_string())?.is_some() {
+        return Ok(PublicApi::Skipped(
+            "generated files are stale; run `cargo xtask generate` first".to_owned(),
+        ));
+    }
     let local = root.join("target/tools/bin").join(SEMVER_TOOL);
     let tool = if local.exists() { local.display().to_string() } else { SEMVER_TOOL.to_owned() };
-    if Command::new(&tool, &["semver-checks", "--version"]).output().is_err() {
+    let tool = |arguments: &[&str]| Command::new(&tool, arguments).current_dir(root).output();
+    if tool(&["semver-checks", "--version"]).is_err() {
         return Ok(PublicApi::Skipped(format!("{SEMVER_TOOL} is not installed")));
     }
-    let baseline = directory.join("baseline");
-    let io_error = |error: io::Error| format!("could not write {}: {error}", baseline.display());
-    if baseline.exists() {
-        fs::remove_dir_all(&baseline).map_err(io_error)?;
-    }
-    fs::create_dir_all(&baseline).map_err(io_error)?;
-    let archive = directory.join("baseline.tar").display().to_string();
-    Command::new("git", &["archive", "--output", &archive, base]).current_dir(root).output()?;
-    Command::new("tar", &["-xf", &archive]).current_dir(&baseline).output()?;
-    let (manifest, baseline) =
-        (copy.join("Cargo.toml").display().to_string(), baseline.display().to_string());
-    let compare = ["semver-checks", "--package", "carium-api", "--only-explicit-features"];
-    let paths = ["--manifest-path", &manifest, "--baseline-root", &baseline];
-    Ok(match Command::new(&tool, &[&compare[..], &paths].concat()).output() {
+    let compare =
+        ["semver-checks", "--package", "carium-api", "--only-explicit-features", "--baseline-rev", base];
+    Ok(match tool(&compare) {
         Ok(_) => PublicApi::Compatible,
         Err(output) => PublicApi::Incompatible(output),
     })
@@ -201,23 +197,5 @@ mod tests {
         };
         assert_eq!(report.errors, [expected]);
         assert_eq!(report.broken_crates(), BTreeSet::from(["a"]));
-    }
-
-    #[test]
-    fn mirror_copies_removes_and_keeps_the_time_of_equal_files() {
-        let directory = tempfile::tempdir().unwrap();
-        let (from, to) = (directory.path().join("from"), directory.path().join("to"));
-        for path in [&from, &to] {
-            fs::create_dir_all(path.join("sub")).unwrap();
-            fs::write(path.join("equal"), "same").unwrap();
-        }
-        fs::write(from.join("sub/new"), "1").unwrap();
-        fs::write(to.join("sub/old"), "2").unwrap();
-        let modified = || fs::metadata(to.join("equal")).unwrap().modified().unwrap();
-        let before = modified();
-        mirror(&from, &to).unwrap();
-        assert_eq!(fs::read_to_string(to.join("sub/new")).unwrap(), "1");
-        assert!(!to.join("sub/old").exists());
-        assert_eq!(modified(), before);
     }
 }

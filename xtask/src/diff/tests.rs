@@ -62,153 +62,81 @@ components:
     Kind: {type: string, enum: [single, double]}
 ";
 
-/// A text of the small spec, its replacement, and the one change that follows.
-const EDITS: &[(&str, &str, &str)] = &[
-    // Operations.
-    (
-        "    get:\n      operationId: list_rooms",
-        "    put:\n      operationId: list_rooms",
-        "operation-moved of list_rooms: behavior",
-    ),
-    ("operationId: list_rooms", "operationId: find_rooms", "operation-renamed of find_rooms: break requests"),
-    ("x-retry: safe", "x-retry: create", "retry-class of list_rooms: behavior"),
-    (
-        "      x-retry: safe\n",
-        "      x-retry: safe\n      security: []\n",
-        "security of list_rooms: behavior",
-    ),
-    ("summary: Create a room.", "summary: Make a room.", "wording of create_room: wording"),
-    (
-        "tags: [caredb]\n      x-retry: safe",
-        "tags: [showboat]\n      x-retry: safe",
-        "tag of list_rooms: break requests",
-    ),
-    (
-        "'201': {",
-        "'200': {description: Done., content: {application/json: {schema: {$ref: '#/components/schemas/Kind'}}}}\n        '201': {",
-        "response-added of create_room: break responses",
-    ),
-    ("        '202': {description: Later.}\n", "", "response-removed of create_room: break responses"),
-    (
-        "content: {application/json: {schema: {$ref: '#/components/schemas/NewRoom'}}}",
-        "content: {application/xml: {}, application/json: {schema: {$ref: '#/components/schemas/NewRoom'}}}",
-        "media-type of create_room: break requests",
-    ),
-    (
-        "required: true\n        content",
-        "required: false\n        content",
-        "now-optional of create_room: addition",
-    ),
-    // Parameters.
-    (
-        "{name: dry, in: query, schema: {type: boolean}}",
-        "{name: dry, in: query, schema: {type: string}}",
-        "type of create_room(dry): break requests",
-    ),
-    (
-        "{name: dry, in: query, ",
-        "{name: dry, in: query, required: true, ",
-        "now-required of create_room(dry): break requests",
-    ),
-    (
-        "        - {name: dry, in: query, schema: {type: boolean}}\n",
-        "",
-        "parameter-removed of create_room(dry): break requests",
-    ),
-    (
-        "        - {name: dry,",
-        "        - {name: wet, in: query, schema: {type: boolean}}\n        - {name: dry,",
-        "parameter-added of create_room(wet): addition",
-    ),
-    (
-        "        - {name: dry,",
-        "        - {name: wet, in: query, required: true, schema: {type: boolean}}\n        - {name: dry,",
-        "parameter-added of create_room(wet): break requests",
-    ),
-    (
-        "Site: {name: site, in: query,",
-        "Site: {name: site, in: query, required: true,",
-        "now-required of Site (parameters): break requests",
-    ),
-    ("Site: {name: site,", "Site: {name: place,", "parameter-renamed of Site (parameters): break requests"),
-    // Fields.
-    (
-        "        beds:",
-        "        desk: {type: boolean}\n        beds:",
-        "property-added of NewRoom.desk: addition",
-    ),
-    (
-        "        size:",
-        "        desk: {type: boolean, nullable: true}\n        size:",
-        "property-added of Room.desk: addition",
-    ),
-    ("        beds: {type: integer, maximum: 4}\n", "", "property-removed of NewRoom.beds: break requests"),
-    ("        size: {type: integer, nullable: true}\n", "", "property-removed of Room.size: break responses"),
-    ("required: [name]", "required: [name, beds]", "now-required of NewRoom.beds: break requests"),
-    ("required: [name]", "required: []", "now-optional of NewRoom.name: break requests"),
-    ("size: {type: integer,", "size: {type: string,", "type of Room.size: break responses"),
-    ("size: {type: integer,", "size: {type: integer, format: int32,", "type of Room.size: break responses"),
-    (
-        "size: {type: integer, nullable: true}",
-        "size: {type: integer}",
-        "nullable of Room.size: break responses",
-    ),
-    (
-        "kind: {$ref: '#/components/schemas/Kind'}",
-        "kind: {type: string}",
-        "type of NewRoom.kind: break requests",
-    ),
-    ("nullable: true, x-expect: Kind", "nullable: true", "type of Room.kind: break responses"),
-    (
-        "kind: {$ref: '#/components/schemas/Kind'}",
-        "kind: {allOf: [{$ref: '#/components/schemas/Kind'}]}",
-        "wording of the document: wording",
-    ),
-    ("additionalProperties: false", "additionalProperties: true", "open of NewRoom: addition"),
-    ("additionalProperties: true", "additionalProperties: false", "closed of Room: break responses"),
-    ("description: A room.", "description: Any room.", "wording of NewRoom: wording"),
-    // Values.
-    ("enum: [single, double]", "enum: [single, double, suite]", "value-added of Kind.suite: addition"),
-    (
-        "enum: [single, double]",
-        "enum: [single]",
-        "value-removed of Kind.double: break requests and responses",
-    ),
-    ("enum: [single, double]", "enum: [double, single]", "value-order of Kind: behavior"),
-    ("maximum: 4", "maximum: 3", "limit of NewRoom.beds: break requests"),
-    ("maximum: 4", "maximum: 5", "limit of NewRoom.beds: addition"),
-    ("maximum: 4", "maximum: 4, minimum: 1", "limit of NewRoom.beds: break requests"),
-    ("maxLength: 9", "maxLength: 10", "limit of NewRoom.name: addition"),
-    ("maxLength: 9", "maxLength: 9, pattern: ^a", "limit of NewRoom.name: break requests"),
-    (", maxLength: 9", "", "limit of NewRoom.name: break requests"),
-    ("maximum: 4", "maximum: 4, default: 2", "default of NewRoom.beds: behavior"),
-    // Marks.
-    (
-        "guest: {type: string, nullable: true, x-phi: true}",
-        "guest: {type: string, nullable: true, x-phi: false}",
-        "mark-removed of Room.guest: safety responses",
-    ),
-    (
-        "code: {type: string, x-secret: true}",
-        "code: {type: string}",
-        "mark-removed of NewRoom.code: safety requests",
-    ),
-    (
-        "code: {type: string, x-secret: true}",
-        "code: {type: string, x-phi: true}",
-        "mark-changed of NewRoom.code: break requests",
-    ),
-    (
-        "note: {type: string, x-phi: true}",
-        "note: {type: string, x-secret: true}",
-        "mark-added of NewRoom.note: break requests",
-    ),
-    ("size: {type: integer,", "size: {type: integer, x-phi: true,", "mark-added of Room.size: behavior"),
-    ("size: {type: integer,", "size: {type: integer, x-phi: false,", "wording of Room.size: wording"),
-    // The document.
-    ("version: R1", "version: R2", "release of info: wording"),
-    ("    Kind: {", "    Kind: {x-new-word: 1, ", "unknown-keyword of Kind: break requests and responses"),
-];
+/// Edits of the small spec, each with the one change that follows.
+const EDITS: &str = "
+rename /paths/~1rooms~1/get put => operation-moved of list_rooms: behavior
+set @get/operationId 'find_rooms' => operation-renamed of find_rooms: break requests
+set @get/x-retry 'create' => retry-class of list_rooms: behavior
+set @get/security [] => security of list_rooms: behavior
+set @post/summary 'Make a room.' => wording of create_room: wording
+set @get/tags ['showboat'] => tag of list_rooms: break requests
+set @post/responses/200 {'content': {'application/json': {'schema': {'$ref': '#/components/schemas/Kind'}}}} \
+=> response-added of create_room: break responses
+remove @post/responses/202 => response-removed of create_room: break responses
+set @post/requestBody/content/application~1xml {} => media-type of create_room: break requests
+set @post/requestBody/required false => now-optional of create_room: addition
+set @post/parameters/0/schema/type 'string' => type of create_room(dry): break requests
+set @post/parameters/0/required true => now-required of create_room(dry): break requests
+set @get/parameters [] => parameter-removed of list_rooms(site): break requests
+set /paths/~1rooms~1/parameters [{'name': 'wet', 'in': 'query'}] => parameter-added of create_room(wet): addition
+set /paths/~1rooms~1/parameters [{'name': 'wet', 'in': 'query', 'required': true}] \
+=> parameter-added of create_room(wet): break requests
+set /components/parameters/Site/required true => now-required of Site (parameters): break requests
+set /components/parameters/Site/name 'place' => parameter-renamed of Site (parameters): break requests
+set #NewRoom/properties/desk {'type': 'boolean'} => property-added of NewRoom.desk: addition
+set #Room/properties/desk {'type': 'boolean', 'nullable': true} => property-added of Room.desk: addition
+remove #NewRoom/properties/beds => property-removed of NewRoom.beds: break requests
+remove #Room/properties/size => property-removed of Room.size: break responses
+set #NewRoom/required ['name', 'beds'] => now-required of NewRoom.beds: break requests
+set #NewRoom/required [] => now-optional of NewRoom.name: break requests
+set #Room/properties/size/type 'string' => type of Room.size: break responses
+set #Room/properties/size/format 'int32' => type of Room.size: break responses
+remove #Room/properties/size/nullable => nullable of Room.size: break responses
+set #NewRoom/properties/kind {'type': 'string'} => type of NewRoom.kind: break requests
+remove #Room/properties/kind/x-expect => type of Room.kind: break responses
+set #NewRoom/properties/kind {'allOf': [{'$ref': '#/components/schemas/Kind'}]} => wording of the document: wording
+set #NewRoom/additionalProperties true => open of NewRoom: addition
+set #Room/additionalProperties false => closed of Room: break responses
+set #NewRoom/description 'Any room.' => wording of NewRoom: wording
+set #Kind/enum ['single', 'double', 'suite'] => value-added of Kind.suite: addition
+set #Kind/enum ['single'] => value-removed of Kind.double: break requests and responses
+set #Kind/enum ['double', 'single'] => value-order of Kind: behavior
+set #NewRoom/properties/beds/maximum 3 => limit of NewRoom.beds: break requests
+set #NewRoom/properties/beds/maximum 5 => limit of NewRoom.beds: addition
+set #NewRoom/properties/beds/minimum 1 => limit of NewRoom.beds: break requests
+set #NewRoom/properties/name/maxLength 10 => limit of NewRoom.name: addition
+set #NewRoom/properties/name/pattern '^a' => limit of NewRoom.name: break requests
+remove #NewRoom/properties/name/maxLength => limit of NewRoom.name: break requests
+set #NewRoom/properties/beds/default 2 => default of NewRoom.beds: behavior
+set #Room/properties/guest/x-phi false => mark-removed of Room.guest: safety responses
+remove #NewRoom/properties/code/x-secret => mark-removed of NewRoom.code: safety requests
+set #NewRoom/properties/code {'type': 'string', 'x-phi': true} => mark-changed of NewRoom.code: break requests
+set #NewRoom/properties/note {'type': 'string', 'x-secret': true} => mark-added of NewRoom.note: break requests
+set #Room/properties/size/x-phi true => mark-added of Room.size: behavior
+set #Room/properties/size/x-phi false => wording of Room.size: wording
+set /info/version 'R2' => release of info: wording
+set #Kind/x-new-word 1 => unknown-keyword of Kind: break requests and responses
+";
+
+/// Applies an edit: `remove POINTER`, `rename POINTER KEY` or `set POINTER JSON`. In the pointer, `#Name` stands for a
+/// named schema.
+pub(crate) fn edit(root: &mut Value, line: &str) {
+    let (verb, rest) = line.split_once(' ').unwrap();
+    let (pointer, argument) = rest.split_once(' ').unwrap_or((rest, ""));
+    let pointer = pointer.replacen('#', "/components/schemas/", 1);
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    let key = key.replace("~1", "/");
+    let map = root.pointer_mut(parent).and_then(Value::as_object_mut);
+    let map = map.unwrap_or_else(|| panic!("there is no object for {line}"));
+    if verb == "set" {
+        map.insert(key, serde_json::from_str(argument).unwrap());
+        return;
+    }
+    let removed = map.shift_remove(&key).unwrap_or_else(|| panic!("there is no value for {line}"));
+    if verb == "rename" {
+        map.insert(argument.to_owned(), removed);
+    }
+}
 
 fn small(text: &str) -> Spec {
     Spec::parse("t.yaml", text).unwrap()
@@ -231,9 +159,14 @@ fn changes(old: &str, new: &str) -> Vec<Change> {
 
 #[test]
 fn each_edit_is_one_change_with_its_place_and_effect() {
-    for (old, new, expected) in EDITS {
-        let found: Vec<_> = changes(old, new).iter().map(describe).collect();
-        assert_eq!(found, [*expected], "{new:?}");
+    let old = small(SMALL);
+    for line in EDITS.trim().lines() {
+        let (line, expected) = line.split_once(" => ").unwrap();
+        let mut new = old.clone();
+        let text = line.replace('\'', "\"").replacen('@', "/paths/~1rooms~1/", 1);
+        edit(&mut new.document.value, &text);
+        let found: Vec<_> = compare::apis(&old, &new).iter().map(describe).collect();
+        assert_eq!(found, [expected], "{line}");
     }
 }
 

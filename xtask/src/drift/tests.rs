@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::report::{self, Drift};
 use super::vendor::Vendor;
+use crate::diff::tests::edit;
 use crate::spec::Spec;
 
 fn spec() -> Spec {
@@ -156,25 +157,6 @@ remove #ErrorSource/properties
 set #DocumentName {}
 > DocumentName (request): is `any type` instead of `string`: the Rust type changes
 "##;
-
-/// Applies an edit: `remove POINTER`, `rename POINTER KEY` or `set POINTER JSON`.
-fn edit(root: &mut Value, line: &str) {
-    let (verb, rest) = line.split_once(' ').unwrap();
-    let (pointer, argument) = rest.split_once(' ').unwrap_or((rest, ""));
-    let pointer = pointer.replacen('#', "/components/schemas/", 1);
-    let (parent, key) = pointer.rsplit_once('/').unwrap();
-    let key = key.replace("~1", "/");
-    let map = root.pointer_mut(parent).and_then(Value::as_object_mut);
-    let map = map.unwrap_or_else(|| panic!("there is no object for {line}"));
-    if verb == "set" {
-        map.insert(key, serde_json::from_str(argument).unwrap());
-        return;
-    }
-    let removed = map.shift_remove(&key).unwrap_or_else(|| panic!("there is no value for {line}"));
-    if verb == "rename" {
-        map.insert(argument.to_owned(), removed);
-    }
-}
 
 #[test]
 fn each_edit_of_our_spec_is_found_and_nothing_else() {
