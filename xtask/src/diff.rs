@@ -20,6 +20,7 @@ use crate::workspace;
 use base::SpecVersion;
 use change::Bump;
 use report::SpecDiff;
+pub(crate) use report::changes_text;
 
 /// Runs the command. Exit codes: 0 if the version of the crates is high enough for the changes, 1 if it is not, 2 if the
 /// versions cannot be compared.

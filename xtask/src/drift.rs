@@ -10,7 +10,6 @@
 //! which the vendor does not document.
 
 mod align;
-mod report;
 mod shape;
 #[cfg(test)]
 mod tests;
@@ -21,18 +20,30 @@ use std::collections::HashMap;
 use serde_json::Value;
 use similar::TextDiff;
 
+use crate::diff;
 use crate::diff::change::Change;
 use crate::diff::compare;
 use crate::flags;
 use crate::generate::Sources;
 use crate::spec::{Operation, Spec};
 use crate::workspace;
-use align::Aligned;
-use report::{Difference, Documented, Drift};
+use align::{Aligned, SpecLocation};
 use vendor::{Api, Vendor};
 
 /// The minimum similarity, from 0 to 1, of a path that is suggested for a missing one: one or two typing errors.
 const SIMILAR_PATH: f32 = 0.9;
+
+/// The differences between our spec and the vendor's documents.
+#[derive(Debug, Clone, Default)]
+struct Drift {
+    /// The IDs of the operations that were compared, and of those whose services are in none of the files.
+    compared: Vec<String>,
+    not_compared: Vec<String>,
+    /// The changes from our spec to the vendor's documents, with their locations in our spec.
+    changes: Vec<Change>,
+    /// Parts that are marked as inferred although the vendor documents them, each with its line.
+    documented: Vec<(usize, SpecLocation)>,
+}
 
 /// Runs the command.
 ///
@@ -44,11 +55,36 @@ pub(crate) fn run(flags: &flags::Drift) -> Result<(), String> {
     let paths = [&flags.vendor].into_iter().chain(&flags.more);
     let vendors = paths.map(|path| Vendor::read(path)).collect::<Result<Vec<_>, _>>()?;
     let drift = compare(&spec, &vendors)?;
-    workspace::print(&report::markdown(&drift));
-    match drift.differences.len() {
+    let vendors: Vec<_> = vendors.iter().map(Vendor::title).collect();
+    workspace::print(&report(&spec, &vendors, &drift));
+    match drift.changes.len() {
         0 => Ok(()),
         count => Err(format!("the spec differs from the vendor's documents ({count})")),
     }
+}
+
+/// Formats the report. It contains names, types and enum values, but no examples of the vendor.
+fn report(spec: &Spec, vendors: &[String], drift: &Drift) -> String {
+    let file = &spec.document.file;
+    let release = spec.root().pointer("/info/version").and_then(Value::as_str).unwrap_or("no version");
+    let mut text = format!("From {file} ({release}) to {}: ", vendors.join(", "));
+    text.push_str(&format!("{} operations compared", drift.compared.len()));
+    if !drift.not_compared.is_empty() {
+        text.push_str(&format!("; no file was given for {}", drift.not_compared.join(", ")));
+    }
+    text.push_str(&diff::changes_text(&drift.changes));
+    if drift.changes.is_empty() {
+        text.push_str("\n\nNo differences.");
+    }
+    if !drift.documented.is_empty() {
+        text.push_str("\n\nMarked as inferred, but documented by the vendor (set `x-source: reference`)");
+    }
+    for (line, location) in &drift.documented {
+        let differs = drift.changes.iter().any(|change| location.contains(&change.place));
+        let agreement = if differs { "differently, see above" } else { "as in our spec" };
+        text.push_str(&format!("\n  {} is documented {agreement}\n    at {file}:{line}", location.name));
+    }
+    text
 }
 
 /// Compares the operations of the services that the vendor's files describe.
@@ -56,13 +92,6 @@ pub(crate) fn run(flags: &flags::Drift) -> Result<(), String> {
 /// # Errors
 /// A file describes none of our services, or has a reference that cannot be resolved.
 fn compare(spec: &Spec, vendors: &[Vendor]) -> Result<Drift, String> {
-    let release = spec.root().pointer("/info/version").and_then(Value::as_str);
-    let mut drift = Drift {
-        file: spec.document.file.clone(),
-        release: release.unwrap_or("no version").to_owned(),
-        vendors: vendors.iter().map(Vendor::title).collect(),
-        ..Drift::default()
-    };
     let operations = spec.operations();
     for vendor in vendors {
         if !operations.iter().any(|it| it.tag().is_some_and(|service| vendor.has_service(service))) {
@@ -72,6 +101,7 @@ fn compare(spec: &Spec, vendors: &[Vendor]) -> Result<Drift, String> {
             ));
         }
     }
+    let mut drift = Drift::default();
     let ours = Api::new(spec);
     let mut aligned = Aligned::default();
     let mut hints = HashMap::new();
@@ -90,89 +120,45 @@ fn compare(spec: &Spec, vendors: &[Vendor]) -> Result<Drift, String> {
         if let Some((theirs, it)) = documented.iter().find(|(_, it)| it.item.get(operation.method).is_some())
         {
             aligned.operation(spec, &ours, theirs, operation, it)?;
-        } else {
-            aligned.undocumented(operation);
-            let methods = documented.iter().flat_map(|(_, it)| vendor::methods(it.item)).collect::<Vec<_>>();
-            let hint = if methods.is_empty() {
-                let similar = of_service.iter().find_map(|vendor| similar_path(vendor, operation));
-                similar.map(|path| format!("; the most similar path is `{path}`"))
-            } else {
-                let methods = methods.join(", ").to_uppercase();
-                Some(format!("; methods of `{}`: {methods}", operation.path))
-            };
-            hints.insert(operation.id(), hint.unwrap_or_default());
+            continue;
         }
+        aligned.undocumented(operation);
+        let methods = documented.iter().flat_map(|(_, it)| vendor::methods(it.item)).collect::<Vec<_>>();
+        let hint = if methods.is_empty() {
+            let similar = of_service.iter().find_map(|vendor| similar_path(vendor, operation));
+            similar.map(|path| format!("; the most similar path is `{path}`"))
+        } else {
+            Some(format!("; methods of `{}`: {}", operation.path, methods.join(", ").to_uppercase()))
+        };
+        hints.insert(operation.id().to_owned(), hint.unwrap_or_default());
     }
     let [old, new] = aligned.specs();
-    for change in compare::apis(&old, &new) {
-        let change = with_details(change, &new, &hints);
-        add(&mut drift.differences, difference(spec, &aligned, &change), &change.operations);
+    for mut change in compare::apis(&old, &new) {
+        add_details(&mut change, &new, &hints);
+        let SpecLocation { name, pointer } = aligned.locate(&change);
+        (change.line, change.in_old_file) = (spec.document.line(&pointer), false);
+        (change.place, change.pointer) = (name, pointer);
+        drift.changes.push(change);
     }
-    drift.differences.sort_by_key(|it| it.line);
-    drift.documented = documented(spec, &aligned, &drift.differences);
+    drift.changes.sort_by_key(|change| change.line);
+    compare::merge(&mut drift.changes);
+    let documented = aligned.documented.into_iter();
+    drift.documented = documented.map(|it| (spec.document.line(&it.pointer), it)).collect();
+    drift.documented.sort();
     Ok(drift)
 }
 
 /// Adds to a change's message what only this command knows: hints, and the types of new parts.
-fn with_details(mut change: Change, new: &Spec, hints: &HashMap<&str, String>) -> Change {
-    match change.kind {
-        "operation-removed" => {
-            let hint = change.operations.first().and_then(|id| hints.get(id.as_str()));
-            change.message = format!("is not documented{}", hint.map_or("", String::as_str));
-        }
-        "property-added" => {
-            let schema = new.root().pointer(&change.pointer);
-            if let Some(kind) = schema.and_then(|schema| schema.get("type")?.as_str()) {
-                change.message.push_str(&format!(" (`{kind}`)"));
-            }
-        }
-        _ => {}
+fn add_details(change: &mut Change, new: &Spec, hints: &HashMap<String, String>) {
+    if change.kind == "operation-removed" {
+        let hint = change.operations.first().and_then(|id| hints.get(id));
+        change.message = format!("is not documented{}", hint.map_or("", String::as_str));
+    } else if change.kind == "property-added"
+        && let Some(kind) =
+            new.root().pointer(&change.pointer).and_then(|schema| schema.get("type")?.as_str())
+    {
+        change.message.push_str(&format!(" (`{kind}`)"));
     }
-    change
-}
-
-fn difference(spec: &Spec, aligned: &Aligned, change: &Change) -> Difference {
-    let location = aligned.locate(change);
-    Difference {
-        line: spec.document.line(&location.pointer),
-        location,
-        // `/paths/<path>/<method>/<part>`
-        side: change.pointer.split('/').nth(4).and_then(|part| match part {
-            "parameters" | "requestBody" => Some("request"),
-            "responses" => Some("response"),
-            _ => None,
-        }),
-        kind: change.kind,
-        class: change.effect.class(),
-        message: change.message.clone(),
-        operations: Vec::new(),
-    }
-}
-
-/// Adds a difference with its operations, or only the operations if another operation has the same difference.
-fn add(differences: &mut Vec<Difference>, new: Difference, operations: &[String]) {
-    let key = |it: &Difference| (it.location.clone(), it.side, it.message.clone());
-    let index = differences.iter().position(|it| key(it) == key(&new)).unwrap_or_else(|| {
-        differences.push(new);
-        differences.len() - 1
-    });
-    let known = &mut differences[index].operations;
-    known.extend(operations.iter().filter(|id| !known.contains(id)).cloned().collect::<Vec<_>>());
-}
-
-fn documented(spec: &Spec, aligned: &Aligned, differences: &[Difference]) -> Vec<Documented> {
-    let mut documented: Vec<_> = aligned
-        .documented
-        .iter()
-        .map(|(location, operations)| Documented {
-            line: spec.document.line(&location.pointer),
-            differs: differences.iter().any(|it| it.location.is_within(location)),
-            location: location.clone(),
-            operations: operations.clone(),
-        })
-        .collect();
-    documented.sort_by_key(|it| it.line);
-    documented
 }
 
 fn similar_path<'v>(vendor: &'v Vendor, operation: &Operation<'_>) -> Option<&'v str> {

@@ -1,21 +1,21 @@
-//! A problem in a document: its location, the rule that it breaks, and the fix.
+//! What is wrong in a document: where, which rule, and how to mend it.
 
 use std::fmt;
 
-/// A problem in a document.
+/// One thing wrong with a document, said so that the reader can mend it without asking.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Finding {
-    /// The path of the file, relative to the workspace.
+    /// The file, as the reader would name it.
     pub(crate) file: String,
     /// The line, counted from 1.
     pub(crate) line: usize,
-    /// The rule, in kebab-case.
+    /// The rule that is broken, in kebab-case.
     pub(crate) rule: &'static str,
-    /// The location in the document, as a JSON pointer. Empty for the whole document.
+    /// Where in the document, as a JSON pointer. Empty for the document as a whole.
     pub(crate) pointer: String,
-    /// The problem, in one sentence.
+    /// What is wrong, in one sentence.
     pub(crate) what: String,
-    /// The fix, in one sentence.
+    /// What to do about it, in one sentence.
     pub(crate) mend: String,
 }
 
@@ -24,13 +24,13 @@ impl fmt::Display for Finding {
         let Self { file, line, rule, pointer, what, mend } = self;
         write!(f, "{file}:{line}: {what} [{rule}]")?;
         if !pointer.is_empty() {
-            write!(f, "\n    at:  {pointer}")?;
+            write!(f, "\n    at:   {pointer}")?;
         }
-        write!(f, "\n    fix: {mend}")
+        write!(f, "\n    mend: {mend}")
     }
 }
 
-/// Formats findings as one text, in the order of the document, followed by their number.
+/// Several findings as one text, in the order of the document, closed by their number.
 pub(crate) fn report(findings: &[Finding]) -> String {
     let mut sorted: Vec<_> = findings.iter().collect();
     sorted.sort();

@@ -34,7 +34,7 @@ xflags::xflags! {
             /// Root directory of the workspace. Defaults to this workspace.
             optional --root root: PathBuf
         }
-        /// Compare the spec with the vendor's own API description. Prints the report as Markdown.
+        /// Compare the spec with the vendor's own API description.
         cmd drift {
             /// An OpenAPI 3 file of the vendor, in JSON. The vendor publishes one for each service.
             required vendor: PathBuf

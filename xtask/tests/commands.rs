@@ -223,11 +223,12 @@ fn drift_reports_differences_from_a_file_of_one_service() {
     assert!(!output.success);
     assert_eq!(output.stderr, "the spec differs from the vendor's documents (2)\n");
     for expected in [
-        ": `NewInvitation.realm` is a new required property: requests without it are rejected (`string`) \
-         [property-added, break]; request of resend_invitation\n",
-        ": `login` is not documented [operation-removed, break]; login\n",
-        "# Drift of specs/carium.yaml (R2025010800)\n",
-        " No file was given for: create_patient, create_appointment",
+        "\n  NewInvitation.realm is a new required property: requests without it are rejected (`string`) \
+         [property-added; breaks requests]\n    at specs/carium.yaml:",
+        "\n    operations: resend_invitation\n",
+        "\n  login is not documented [operation-removed; breaks requests and responses]\n",
+        "From specs/carium.yaml (R2025010800) to ",
+        "; no file was given for create_patient, create_appointment",
     ] {
         assert!(output.stdout.contains(expected), "{expected:?} is not in\n{}", output.stdout);
     }

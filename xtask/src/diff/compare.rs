@@ -21,7 +21,7 @@ use crate::spec::{Sides, Spec, members, schema_pointer};
 pub(crate) fn apis(old: &Spec, new: &Spec) -> Vec<Change> {
     let mut comparison = Comparison::new(SPEC, old, new);
     comparison.document();
-    comparison.merge();
+    merge(&mut comparison.changes);
     if comparison.changes.is_empty() && old.root() != new.root() {
         comparison.note(&At::document(), "wording", Effect::Wording, "has another notation");
     }
@@ -223,26 +223,27 @@ impl<'a> Comparison<'a> {
             }
         }
     }
+}
 
-    /// Merges a change that was found with each of several operations.
-    fn merge(&mut self) {
-        let mut merged: Vec<Change> = Vec::new();
-        for change in std::mem::take(&mut self.changes) {
-            let same = |other: &&mut Change| {
-                (&other.pointer, other.kind, &other.message)
-                    == (&change.pointer, change.kind, &change.message)
-            };
-            match merged.iter_mut().find(same) {
-                Some(other) => {
-                    let new = change.operations.into_iter().filter(|id| !other.operations.contains(id));
-                    let new: Vec<_> = new.collect();
-                    other.operations.extend(new);
-                }
-                None => merged.push(change),
+/// Merges changes that were found with each of several operations.
+pub(crate) fn merge(changes: &mut Vec<Change>) {
+    let mut merged: Vec<Change> = Vec::new();
+    for change in std::mem::take(changes) {
+        let same = |other: &&mut Change| {
+            (&other.pointer, other.kind, other.sides, &other.message)
+                == (&change.pointer, change.kind, change.sides, &change.message)
+        };
+        let Some(other) = merged.iter_mut().find(same) else {
+            merged.push(change);
+            continue;
+        };
+        for id in change.operations {
+            if !other.operations.contains(&id) {
+                other.operations.push(id);
             }
         }
-        self.changes = merged;
     }
+    *changes = merged;
 }
 
 /// Collects the targets of all references below a value, and of the references below those.

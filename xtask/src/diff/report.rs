@@ -36,20 +36,24 @@ pub(super) fn text(diff: &SpecDiff) -> String {
     let count = diff.changes.len();
     let plural = if count == 1 { "" } else { "s" };
     let mut text = format!("From {} to the working tree: {count} change{plural}", diff.base);
-    for effect in Effect::ALL {
-        let changes: Vec<_> = diff.changes.iter().filter(|change| change.effect == effect).collect();
-        if changes.is_empty() {
-            continue;
-        }
-        text.push_str(&format!("\n\n{}", heading(effect)));
-        for change in changes {
-            text.push_str(&entry(change));
-        }
-    }
+    text.push_str(&changes_text(&diff.changes));
     if let Some(report) = &diff.compile {
         text.push_str(&format!("\n\n{}", compile_text(report)));
     }
     text.push_str(&format!("\n\n{}", conclusion(diff)));
+    text
+}
+
+/// Formats changes for a terminal, the most severe first.
+pub(crate) fn changes_text(changes: &[Change]) -> String {
+    let mut text = String::new();
+    for effect in Effect::ALL {
+        let mut changes = changes.iter().filter(|change| change.effect == effect).peekable();
+        if changes.peek().is_some() {
+            text.push_str(&format!("\n\n{}", heading(effect)));
+        }
+        changes.for_each(|change| text.push_str(&entry(change)));
+    }
     text
 }
 

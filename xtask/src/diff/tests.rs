@@ -9,114 +9,10 @@ use crate::generate::{ONBOARDING, Sources};
 use crate::spec::Spec;
 use crate::workspace;
 
-const SMALL: &str = "openapi: 3.0.3
-info: {title: T, version: R1}
-security: [{token: []}]
-paths:
-  /rooms/:
-    post:
-      operationId: create_room
-      tags: [caredb]
-      x-retry: create
-      summary: Create a room.
-      parameters:
-        - {name: dry, in: query, schema: {type: boolean}}
-        - $ref: '#/components/parameters/Site'
-      requestBody:
-        required: true
-        content: {application/json: {schema: {$ref: '#/components/schemas/NewRoom'}}}
-      responses:
-        '201': {description: Done., content: {application/json: {schema: {$ref: '#/components/schemas/Room'}}}}
-        '202': {description: Later.}
-    get:
-      operationId: list_rooms
-      tags: [caredb]
-      x-retry: safe
-      parameters:
-        - $ref: '#/components/parameters/Site'
-      responses:
-        '200': {description: All., content: {application/json: {schema: {$ref: '#/components/schemas/Room'}}}}
-components:
-  parameters:
-    Site: {name: site, in: query, schema: {type: string}}
-  schemas:
-    NewRoom:
-      type: object
-      description: A room.
-      required: [name]
-      additionalProperties: false
-      properties:
-        name: {type: string, maxLength: 9}
-        beds: {type: integer, maximum: 4}
-        kind: {$ref: '#/components/schemas/Kind'}
-        note: {type: string, x-phi: true}
-        code: {type: string, x-secret: true}
-    Room:
-      type: object
-      additionalProperties: true
-      properties:
-        name: {type: string, nullable: true}
-        kind: {type: string, nullable: true, x-expect: Kind}
-        guest: {type: string, nullable: true, x-phi: true}
-        size: {type: integer, nullable: true}
-    Kind: {type: string, enum: [single, double]}
-";
+const SMALL: &str = include_str!("tests/small.yaml");
 
 /// Edits of the small spec, each with the one change that follows.
-const EDITS: &str = "
-rename /paths/~1rooms~1/get put => operation-moved of list_rooms: behavior
-set @get/operationId 'find_rooms' => operation-renamed of find_rooms: break requests
-set @get/x-retry 'create' => retry-class of list_rooms: behavior
-set @get/security [] => security of list_rooms: behavior
-set @post/summary 'Make a room.' => wording of create_room: wording
-set @get/tags ['showboat'] => tag of list_rooms: break requests
-set @post/responses/200 {'content': {'application/json': {'schema': {'$ref': '#/components/schemas/Kind'}}}} \
-=> response-added of create_room: break responses
-remove @post/responses/202 => response-removed of create_room: break responses
-set @post/requestBody/content/application~1xml {} => media-type of create_room: break requests
-set @post/requestBody/required false => now-optional of create_room: addition
-set @post/parameters/0/schema/type 'string' => type of create_room(dry): break requests
-set @post/parameters/0/required true => now-required of create_room(dry): break requests
-set @get/parameters [] => parameter-removed of list_rooms(site): break requests
-set /paths/~1rooms~1/parameters [{'name': 'wet', 'in': 'query'}] => parameter-added of create_room(wet): addition
-set /paths/~1rooms~1/parameters [{'name': 'wet', 'in': 'query', 'required': true}] \
-=> parameter-added of create_room(wet): break requests
-set /components/parameters/Site/required true => now-required of Site (parameters): break requests
-set /components/parameters/Site/name 'place' => parameter-renamed of Site (parameters): break requests
-set #NewRoom/properties/desk {'type': 'boolean'} => property-added of NewRoom.desk: addition
-set #Room/properties/desk {'type': 'boolean', 'nullable': true} => property-added of Room.desk: addition
-remove #NewRoom/properties/beds => property-removed of NewRoom.beds: break requests
-remove #Room/properties/size => property-removed of Room.size: break responses
-set #NewRoom/required ['name', 'beds'] => now-required of NewRoom.beds: break requests
-set #NewRoom/required [] => now-optional of NewRoom.name: break requests
-set #Room/properties/size/type 'string' => type of Room.size: break responses
-set #Room/properties/size/format 'int32' => type of Room.size: break responses
-remove #Room/properties/size/nullable => nullable of Room.size: break responses
-set #NewRoom/properties/kind {'type': 'string'} => type of NewRoom.kind: break requests
-remove #Room/properties/kind/x-expect => type of Room.kind: break responses
-set #NewRoom/properties/kind {'allOf': [{'$ref': '#/components/schemas/Kind'}]} => wording of the document: wording
-set #NewRoom/additionalProperties true => open of NewRoom: addition
-set #Room/additionalProperties false => closed of Room: break responses
-set #NewRoom/description 'Any room.' => wording of NewRoom: wording
-set #Kind/enum ['single', 'double', 'suite'] => value-added of Kind.suite: addition
-set #Kind/enum ['single'] => value-removed of Kind.double: break requests and responses
-set #Kind/enum ['double', 'single'] => value-order of Kind: behavior
-set #NewRoom/properties/beds/maximum 3 => limit of NewRoom.beds: break requests
-set #NewRoom/properties/beds/maximum 5 => limit of NewRoom.beds: addition
-set #NewRoom/properties/beds/minimum 1 => limit of NewRoom.beds: break requests
-set #NewRoom/properties/name/maxLength 10 => limit of NewRoom.name: addition
-set #NewRoom/properties/name/pattern '^a' => limit of NewRoom.name: break requests
-remove #NewRoom/properties/name/maxLength => limit of NewRoom.name: break requests
-set #NewRoom/properties/beds/default 2 => default of NewRoom.beds: behavior
-set #Room/properties/guest/x-phi false => mark-removed of Room.guest: safety responses
-remove #NewRoom/properties/code/x-secret => mark-removed of NewRoom.code: safety requests
-set #NewRoom/properties/code {'type': 'string', 'x-phi': true} => mark-changed of NewRoom.code: break requests
-set #NewRoom/properties/note {'type': 'string', 'x-secret': true} => mark-added of NewRoom.note: break requests
-set #Room/properties/size/x-phi true => mark-added of Room.size: behavior
-set #Room/properties/size/x-phi false => wording of Room.size: wording
-set /info/version 'R2' => release of info: wording
-set #Kind/x-new-word 1 => unknown-keyword of Kind: break requests and responses
-";
+const EDITS: &str = include_str!("tests/edits.txt");
 
 /// Applies an edit: `remove POINTER`, `rename POINTER KEY` or `set POINTER JSON`. In the pointer, `#Name` stands for a
 /// named schema.
@@ -163,7 +59,7 @@ fn each_edit_is_one_change_with_its_place_and_effect() {
     for line in EDITS.trim().lines() {
         let (line, expected) = line.split_once(" => ").unwrap();
         let mut new = old.clone();
-        let text = line.replace('\'', "\"").replacen('@', "/paths/~1rooms~1/", 1);
+        let text = line.replacen('@', "/paths/~1rooms~1/", 1);
         edit(&mut new.document.value, &text);
         let found: Vec<_> = compare::apis(&old, &new).iter().map(describe).collect();
         assert_eq!(found, [expected], "{line}");

@@ -8,7 +8,7 @@
 //! responses are read leniently. A vendor that guarantees more than our spec relies on does not differ; one that
 //! guarantees less does.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::{Map, Value, json};
 
@@ -40,10 +40,10 @@ pub(super) struct SpecLocation {
 }
 
 impl SpecLocation {
-    /// Whether this is another location, or a part of it.
-    pub(super) fn is_within(&self, other: &Self) -> bool {
-        let rest = self.name.strip_prefix(&other.name);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[', ' ', '(']))
+    /// Whether a name is that of this location, or of a part of it.
+    pub(super) fn contains(&self, name: &str) -> bool {
+        let rest = name.strip_prefix(&self.name);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[', ' ']))
     }
 
     fn part(&self, suffix: &str, pointer: &str) -> Self {
@@ -66,8 +66,8 @@ pub(super) struct Aligned {
     locations: HashMap<String, SpecLocation>,
     /// The same for the pointers of properties: the property itself, where `locations` has the schema that it refers to.
     properties: HashMap<String, SpecLocation>,
-    /// Parts of our spec that are marked as inferred although they are documented, each with its operations.
-    pub(super) documented: BTreeMap<SpecLocation, Vec<String>>,
+    /// Parts of our spec that are marked as inferred although they are documented.
+    pub(super) documented: BTreeSet<SpecLocation>,
 }
 
 impl Aligned {
@@ -113,7 +113,7 @@ impl Aligned {
         let their_operation = documented.item.get(operation.method).unwrap_or(&Value::Null);
         let mut pair = OperationPair { spec, ours, theirs, operation, aligned: self };
         if is_inferred(operation.value) {
-            pair.note_documented(&location);
+            pair.aligned.documented.insert(location.clone());
         }
         let mut values = [(); 2].map(|()| json!({ "operationId": operation.id() }));
         let parts = [
@@ -176,13 +176,6 @@ struct OperationPair<'a, 'd> {
 }
 
 impl OperationPair<'_, '_> {
-    fn note_documented(&mut self, location: &SpecLocation) {
-        let operations = self.aligned.documented.entry(location.clone()).or_default();
-        if !operations.iter().any(|id| id == self.operation.id()) {
-            operations.push(self.operation.id().to_owned());
-        }
-    }
-
     /// Returns the parameters of both sides, each as one parameter that is an object.
     fn parameters(
         &mut self,
@@ -215,7 +208,7 @@ impl OperationPair<'_, '_> {
         mine.fields.retain(|key, _| exists(key));
         other.fields.retain(|key, _| exists(key));
         for key in inferred.iter().filter(|key| other.fields.contains_key(*key)) {
-            self.note_documented(&locations[key]);
+            self.aligned.documented.insert(locations[key].clone());
         }
         let at = format!("{}{PARAMETERS}", self.operation.pointer);
         self.aligned.locations.insert(at.clone(), location.clone());
@@ -331,7 +324,7 @@ impl OperationPair<'_, '_> {
         let (mine, mut other) = (Shape::read(self.ours, ours)?, Shape::read(self.theirs, theirs)?);
         let target = named.and_then(|name| self.spec.schema(name));
         if (is_inferred(ours) || target.is_some_and(is_inferred)) && other.is_documented() {
-            self.note_documented(location);
+            self.aligned.documented.insert(location.clone());
         }
         let is_lenient = side == CallSide::Response;
         if other.is_empty() || is_lenient && mine.null {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::report::{self, Drift};
+use super::Drift;
 use super::vendor::Vendor;
 use crate::diff::tests::edit;
 use crate::spec::Spec;
@@ -19,12 +19,20 @@ fn compare(document: &Value) -> Drift {
     super::compare(&spec(), &[vendor]).unwrap()
 }
 
+fn report(drift: &Drift) -> String {
+    super::report(&spec(), &["vendor.json".to_owned()], drift)
+}
+
 /// Formats the differences, one a line: name, side, message.
 fn lines(drift: &Drift) -> String {
     let mut lines = String::new();
-    for it in &drift.differences {
-        let side = it.side.map(|side| format!(" ({side})")).unwrap_or_default();
-        writeln!(lines, "{}{side}: {}", it.location.name, it.message).unwrap();
+    for change in &drift.changes {
+        let side = match (change.sides.request, change.sides.response) {
+            (true, true) => "",
+            (true, false) => " (request)",
+            (false, _) => " (response)",
+        };
+        writeln!(lines, "{}{side}: {}", change.place, change.message).unwrap();
     }
     lines
 }
@@ -36,9 +44,9 @@ fn our_spec_does_not_differ_from_itself() {
     assert_eq!(lines(&drift), "");
     assert_eq!(drift.compared.len(), spec.operations().len());
     assert!(drift.not_compared.is_empty());
-    assert!(report::markdown(&drift).contains("15 operations."));
+    assert!(report(&drift).contains(": 15 operations compared\n\nNo differences."));
     // It documents everything that is marked as inferred.
-    let documented: Vec<_> = drift.documented.iter().map(|it| it.location.name.as_str()).collect();
+    let documented: Vec<_> = drift.documented.iter().map(|(_, it)| it.name.as_str()).collect();
     for inferred in ["list_practitioners", "PatientAttributes", "query page[number]", "NewDocumentReference"]
     {
         assert!(documented.contains(&inferred), "{inferred} in {documented:?}");
@@ -46,117 +54,8 @@ fn our_spec_does_not_differ_from_itself() {
     assert!(!documented.contains(&"login") && !documented.contains(&"UploadInfo"), "{documented:?}");
 }
 
-/// Cases: a description, edits of our spec, and the differences that follow. `#Name` is a named schema.
-const CASES: &str = r##"
-# a path is missing, and a similar one exists
-rename /paths/~1caredb~1v1~1org-practitioners~1 /caredb/v1/org-practioners/
-> list_practitioners: is not documented; the most similar path is `/caredb/v1/org-practioners/`
-# a path is missing
-remove /paths/~1identity~1v1~1resend-invitation~1
-> resend_invitation: is not documented
-# a path has no trailing slash
-rename /paths/~1showboat~1v1~1patients~1 /showboat/v1/patients
-> create_patient: moved from `POST /showboat/v1/patients/` to `POST /showboat/v1/patients`
-# another method
-rename /paths/~1caredb~1v1~1org-appointments~1{id}~1/patch put
-> update_appointment: is not documented; methods of `/caredb/v1/org-appointments/{id}/`: GET, DELETE, PUT
-# a parameter is renamed
-set /components/parameters/PageSize/name "limit"
-> list_practitioners query limit (request): is a new optional property (`integer`)
-> list_appointment_statuses query limit (request): is a new optional property (`integer`)
-> list_appointment_types query limit (request): is a new optional property (`integer`)
-> list_document_classes query limit (request): is a new optional property (`integer`)
-> list_document_references query limit (request): is a new optional property (`integer`)
-> query page[size] (request): was removed
-# a parameter is required
-set /components/parameters/OrganizationIdFilter/required true
-> query organization-id (request): is now required: the Rust type changes
-# a path parameter has another type
-set /components/parameters/DocumentReferencePath/schema {"type": "integer"}
-> DocumentReferenceId (request): is `integer` instead of `string` of format `uuid`: the Rust type changes
-# a body is missing
-remove /paths/~1identity~1v1~1login~1/post/requestBody
-> login (request): no longer accepts a body
-# a body is new
-set /paths/~1caredb~1v1~1org-document-references~1{id}~1process-upload~1/post/requestBody {"content": {"application/json": {}}}
-> process_upload (request): accepts a body
-# a body is optional
-remove /paths/~1identity~1v1~1login~1/post/requestBody/required
-> login (request): has a body that is now optional
-# a body has another media type
-set /paths/~1identity~1v1~1login~1/post/requestBody/content {"multipart/form-data": {"schema": {}}}
-> login (request): has a new body of media type `multipart/form-data`
-> login (request): no longer has a body of media type `JSON`
-# a success status is missing
-remove /paths/~1showboat~1v1~1patients~1/post/responses/200
-> create_patient 200 (response): no longer has a response 200, which becomes an error
-# a success status is new
-set /paths/~1showboat~1v1~1patients~1/post/responses/202 {"description": "Later."}
-> create_patient (response): has a new response 202
-# a response has no body
-remove /paths/~1identity~1v1~1login~1/post/responses/200/content
-> login 200 (response): no longer has a body of media type `JSON`
-# a field of a request is missing
-remove #NewPatient/properties/locale
-> NewPatient.locale (request): was removed
-# a field of a request is new
-set #NewPatient/properties/middle-name {"type": "string", "nullable": true}
-> NewPatient.middle-name (request): is a new optional property (`string`)
-# a field of a response is new, in both responses of an operation
-set #PatientAttributes/properties/created-at {"type": "string", "format": "date-time"}
-> PatientAttributes.created-at (response): is a new optional property (`string`)
-# a field of a request is required
-set #LoginRequest/required ["username", "password", "locale"]
-> LoginRequest.locale (request): is now required: the Rust type changes
-# fields of a request are optional
-remove #NewInvitation/required
-> NewInvitation.username (request): is now optional: the Rust type changes
-> NewInvitation.notifications (request): is now optional: the Rust type changes
-# a response no longer guarantees what we rely on
-remove #LoginAnswer/required
-> LoginAnswer.access-token (response): is now optional: the Rust type changes
-# a response guarantees more than we rely on
-set #AppointmentStatusAttributes/required ["name"]
-remove #AppointmentStatusAttributes/properties/name/nullable
-# a response may be null where we rely on it
-set #AppointmentDocument/properties/data {"allOf": [{"$ref": "#/components/schemas/Appointment"}], "nullable": true}
-> Appointment (response): may now be `null`: the Rust type changes
-# a field of a request cannot be cleared
-remove #AppointmentChanges/properties/location/nullable
-> AppointmentChanges.location (request): can no longer be `null`: the Rust type changes
-# another type
-set #LoginRequest/properties/interactive/type "string"
-> LoginRequest.interactive (request): is `string` instead of `boolean`: the Rust type changes
-# a list is a single value
-set #NewPatient/properties/individual-group-ids {"$ref": "#/components/schemas/IndividualGroupId"}
-> NewPatient.individual-group-ids (request): is `string` of format `uuid` instead of `array`: the Rust type changes
-# the items of a list have another type
-set #NewPatient/properties/individual-group-ids/items {"type": "integer"}
-> IndividualGroupId (request): is `integer` instead of `string` of format `uuid`: the Rust type changes
-# another format, wherever the type is used
-remove #PractitionerId/format
-> PractitionerId (request): is `string` instead of `string` of format `uuid`: the Rust type changes
-> PractitionerId (response): is `string` instead of `string` of format `uuid`: the Rust type changes
-> AppointmentAttributes.practitioner-id (response): is `string` instead of `string` of format `uuid`: the Rust type changes
-# an enum has one value more and one less
-set #Gender/enum ["male", "female", "pnta", "other", "nonbinary"]
-> Gender (request): is a new value (`nonbinary`)
-> Gender (request): was removed (`unknown`)
-> PatientAttributes.gender (response): is a new value (`nonbinary`)
-> PatientAttributes.gender (response): was removed (`unknown`)
-# an enum has no fixed values
-remove #NotificationChannel/enum
-> NotificationChannel (request): no longer has a fixed set of values: the Rust type changes
-# values are documented that were not
-set #Patient/properties/type/enum ["ui-patients"]
-> Patient.type (response): now has a fixed set of values: the Rust type changes
-# the fields of an object are not documented
-remove #ErrorSource/properties
-> ErrorSource (response): is `object without documented properties` instead of `object`: the Rust type changes
-# a schema without keywords
-set #DocumentName {}
-> DocumentName (request): is `any type` instead of `string`: the Rust type changes
-"##;
+/// Cases: a description, edits of our spec, and the differences that follow.
+const CASES: &str = include_str!("tests/edits.txt");
 
 #[test]
 fn each_edit_of_our_spec_is_found_and_nothing_else() {
@@ -178,98 +77,28 @@ fn shared_part_is_one_difference_with_all_operations_and_its_line() {
     let mut document = spec.root().clone();
     edit(&mut document, "set /components/parameters/OrganizationIdFilter/required true");
     let drift = compare(&document);
-    let [difference] = drift.differences.as_slice() else { panic!("{:?}", drift.differences) };
-    let line = spec.document.text.lines().nth(difference.line - 1).unwrap();
-    assert_eq!(line.trim(), "OrganizationIdFilter:");
-    let entry = format!(
-        "- carium.yaml:{}: `query organization-id` is now required: the Rust type changes [now-required, break]; \
-         request of list_practitioners, list_appointment_statuses, list_appointment_types\n",
-        difference.line,
+    let [change] = drift.changes.as_slice() else { panic!("{:?}", drift.changes) };
+    assert_eq!(
+        change.operations,
+        ["list_practitioners", "list_appointment_statuses", "list_appointment_types"]
     );
-    let report = report::markdown(&drift);
-    assert!(report.contains(&entry), "{report}");
+    let line = spec.document.text.lines().nth(change.line - 1).unwrap();
+    assert_eq!(line.trim(), "OrganizationIdFilter:");
 }
 
 #[test]
 fn inferred_part_that_is_documented_differently_says_so() {
     let mut document = spec().root().clone();
     edit(&mut document, "set #PractitionerAttributes/properties/name/type \"integer\"");
-    let report = report::markdown(&compare(&document));
-    assert!(report.contains("`PractitionerAttributes` is documented differently, see above;"), "{report}");
-    assert!(report.contains("`AppointmentTypeAttributes` is documented as in our spec;"), "{report}");
+    let report = report(&compare(&document));
+    assert!(report.contains("\n  PractitionerAttributes is documented differently, see above\n"), "{report}");
+    assert!(report.contains("\n  AppointmentTypeAttributes is documented as in our spec\n"), "{report}");
 }
 
-/// A file of one service with a server path, another media type, other names of path parameters, combinations,
+/// Returns a document of one service with a server path, another media type, other names of path parameters, combinations,
 /// references with encoded braces, a discriminator, and keywords of OpenAPI 3.1.
 fn identity() -> Value {
-    json!({
-        "openapi": "3.1.0",
-        "info": {"title": "Identity (invented)", "version": "1"},
-        "servers": [{"url": "https://{host}/identity/{release}", "variables": {
-            "host": {"default": "api.example.com"}, "release": {"default": "v1"}
-        }}],
-        "paths": {
-            "x-groups": ["sessions"],
-            "/login/": {"post": {
-                "parameters": [{"name": "Accept", "in": "header", "schema": {"type": "string"}}],
-                "requestBody": {"$ref": "#/components/requestBodies/Login"},
-                "responses": {
-                    "200": {"description": "", "content": {"application/vnd.api+json; charset=utf-8": {"schema": {
-                        "type": "object",
-                        "required": ["access-token"],
-                        "properties": {"access-token": {"type": "string"}}
-                    }}}},
-                    "401": {"description": ""}
-                }
-            }},
-            "/resend-invitation/": {"$ref": "#/components/pathItems/resend%2Dinvitation"},
-            "/reports/{kind}/": {"get": {"parameters": [{"$ref": "elsewhere.json#/Kind"}], "responses": {}}}
-        },
-        "components": {
-            "pathItems": {"resend-invitation": {"post": {
-                "requestBody": {"required": true, "content": {"application/json": {"schema": {
-                    "oneOf": [{"$ref": "#/components/schemas/Resend"}]
-                }}}},
-                "responses": {"204": {"description": ""}}
-            }}},
-            "requestBodies": {"Login": {"required": true, "content": {"application/vnd.api+json": {"schema": {
-                "allOf": [
-                    {"$ref": "#/components/schemas/Credentials"},
-                    {"type": "object", "properties": {
-                        "totp-code": {"type": "string"},
-                        "access-token-expiration-seconds": {"type": "integer"},
-                        "refresh-token-expiration-seconds": {"type": "integer"},
-                        "interactive": {"type": "boolean"},
-                        "locale": {"enum": ["en_US", "es_US"]},
-                        "service-document-agreements": {"items": {"type": "string", "format": "uuid"}},
-                        "sticky-access-token-expiration": {"type": "boolean"}
-                    }}
-                ]
-            }}}}},
-            "schemas": {
-                "Credentials": {"required": ["username", "password"], "properties": {
-                    "username": {"$ref": "#/components/schemas/Name", "description": "Beside a reference."},
-                    "password": {"$ref": "#/components/schemas/Name"}
-                }},
-                "Name": {"type": ["string"]},
-                "Resend": {"allOf": [{"$ref": "#/components/schemas/Resource"}, {"properties": {"data": {
-                    "required": ["attributes"],
-                    "properties": {"attributes": {
-                        "required": ["username", "notifications"],
-                        "properties": {
-                            "username": {"$ref": "#/components/schemas/Name"},
-                            "notifications": {"type": "array", "items": {"oneOf": [{"const": "sms"}, {"const": "email"}]}}
-                        }
-                    }}
-                }}}]},
-                "Resource": {
-                    "discriminator": {"propertyName": "data"},
-                    "oneOf": [{"$ref": "#/components/schemas/Resend"}],
-                    "required": ["data"]
-                }
-            }
-        }
-    })
+    serde_json::from_str(include_str!("tests/identity.json")).unwrap()
 }
 
 #[test]
@@ -417,12 +246,12 @@ fn malformed_parts_are_ignored() {
     for malformed in
         [json!(7), json!("x"), json!([1]), json!(null), json!({"allOf": 3, "properties": [], "type": {}})]
     {
-        assert!(!compare(&login(&json!({"Login": malformed}))).differences.is_empty());
+        assert!(!compare(&login(&json!({"Login": malformed}))).changes.is_empty());
         for member in ["parameters", "requestBody", "responses", "servers"] {
             let mut document = login(&json!({"Login": {}}));
             document["paths"]["/identity/v1/login/"]["post"][member] = malformed.clone();
             document[member] = malformed.clone();
-            assert!(!compare(&document).differences.is_empty());
+            assert!(!compare(&document).changes.is_empty());
         }
     }
 }
