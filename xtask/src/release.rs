@@ -4,11 +4,11 @@
 //! The quick checks (versions, lock file, changelog, tag) run first and report all their problems. The checks that take
 //! minutes (packages, public API, docs) follow.
 
-mod changelog;
 mod crates;
 mod last_release;
 mod packages;
 
+use std::fs;
 use std::path::Path;
 
 use crate::ci;
@@ -34,7 +34,7 @@ pub(crate) fn run(flags: &flags::Release) -> Result<(), String> {
     run_checks(&[
         ("versions", &|| crates.check_versions().map(|()| None)),
         ("Cargo.lock", &|| one(lock_file(&root))),
-        ("CHANGELOG.md", &|| one(changelog::check(&root, version))),
+        ("CHANGELOG.md", &|| one(check_changelog(&root, version))),
         ("tag", &|| one(last_release::check_tag(&root, tag.as_deref(), version))),
     ])?;
     run_checks(&[
@@ -77,4 +77,56 @@ fn lock_file(root: &Path) -> Result<(), String> {
     resolve.current_dir(root).output().map(drop).map_err(|error| {
         format!("does not match the manifests; run `cargo check` and commit it\n{}", error.trim_end())
     })
+}
+
+/// Checks that the changelog describes the version, in a section of that name or in `Unreleased`.
+fn check_changelog(root: &Path, version: &str) -> Result<(), String> {
+    let text = fs::read_to_string(root.join("CHANGELOG.md"))
+        .map_err(|error| format!("could not read it: {error}"))?;
+    check_sections(&text, version)
+}
+
+fn check_sections(text: &str, version: &str) -> Result<(), String> {
+    let sections = [version, "Unreleased"].map(|name| (name, section(text, name)));
+    match sections.into_iter().find_map(|(name, lines)| Some((name, lines?))) {
+        Some((_, lines)) if lines.iter().any(|line| !line.trim().is_empty() && !line.starts_with('#')) => {
+            Ok(())
+        }
+        Some((name, _)) => Err(format!("section `{name}` is empty; describe the changes for users")),
+        None => Err(format!("has no section `## {version}` or `## Unreleased`")),
+    }
+}
+
+/// Returns the lines below a heading of the second level: `## 0.1.0`, `## [0.1.0] - 2026-01-01`.
+fn section<'t>(text: &'t str, name: &str) -> Option<Vec<&'t str>> {
+    let is_heading = |line: &&str| {
+        let heading = line.strip_prefix("## ").and_then(|it| it.split_whitespace().next());
+        heading.is_some_and(|it| it.trim_matches(['[', ']']).eq_ignore_ascii_case(name))
+    };
+    let mut lines = text.lines().skip_while(|line| !is_heading(line));
+    lines.next()?;
+    Some(lines.take_while(|line| !line.starts_with("## ")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accepts_a_section_with_text_for_the_version_or_unreleased() {
+        for (text, expected) in [
+            ("# Changelog\n\n## Unreleased\n\n### Added\n- A thing.\n", None),
+            ("## [0.2.0] - 2026-01-01\n- A thing.\n\n## 0.1.0\n- Another.\n", None),
+            ("## 0.2.0\n- A thing.\n## Unreleased\n", None),
+            ("## Unreleased\n\n### Added\n\n## 0.1.0\n- Another.\n", Some("`Unreleased` is empty")),
+            ("## Unreleased\n- A thing.\n## 0.2.0\n\n## 0.1.0\n- Another.\n", Some("`0.2.0` is empty")),
+            ("# Changelog\n\n## 0.1.0\n- Another.\n## 0.2.0-rc.1\n- A thing.\n", Some("has no section")),
+            ("", Some("has no section")),
+        ] {
+            match (check_sections(text, "0.2.0"), expected) {
+                (result, None) => assert_eq!(result, Ok(()), "{text}"),
+                (result, Some(expected)) => assert!(result.unwrap_err().contains(expected), "{text}"),
+            }
+        }
+    }
 }

@@ -12,29 +12,29 @@ use regex::{Match, Regex, RegexBuilder};
 use crate::process::Command;
 use crate::workspace;
 
-/// A pattern of words to avoid, and the replacement that the message suggests. Patterns ignore case.
-const AVOIDED: &[(&str, &str)] = &[
-    (r"\bmend(s|ed|ing)?\b", "fix or correct"),
-    (r"\bhouse\b", "workspace, project or crate"),
-    (r"\bnobody\b", "no one, or name who"),
-    (r"\bsomebody\b", "someone, or name who"),
-    (r"\bleft out,", "if omitted,"),
-    (r"\bso many\b", "N or at most N"),
-    (r"\bin doubt\b", "outcome unknown"),
-    (r"\bmishaps?\b", "fault"),
-    (r"\bhearsay\b", "unconfirmed"),
-    (r"\bthe dead\b", "stale workers"),
-    (r"\banew\b", "again, or new"),
-    (r"\bhad better\b", "should"),
-    (r"\b(a|one|another|each|per|many) tr(y|ies)\b", "attempt or attempts"),
-    (r"\bit is said\b", "name who says it, or state the fact"),
-    (r"\bsays of itself\b", "reports"),
-    (r"\be-mails?\b", "email"),
-    (r"\bcancell(ed|ing)\b", "canceled or canceling"),
-    (r"behaviour", "behavior"),
-    (r"colour", "color"),
-    (r"honour", "honor"),
-    (r"\blicences?\b", "license"),
+/// A pattern of words to avoid, the replacement that the message suggests, and a sample that matches. Patterns ignore case.
+const AVOIDED: &[(&str, &str, &str)] = &[
+    (r"\bmend(s|ed|ing)?\b", "fix or correct", "It mends itself."),
+    (r"\bhouse\b", "workspace, project or crate", "the House of rows"),
+    (r"\bnobody\b", "no one, or name who", "nobody knows"),
+    (r"\bsomebody\b", "someone, or name who", "somebody reads"),
+    (r"\bleft out,", "if omitted,", "Left out, 16."),
+    (r"\bso many\b", "N or at most N", "so many rows"),
+    (r"\bin doubt\b", "outcome unknown", "a row in doubt"),
+    (r"\bmishaps?\b", "fault", "a mishap"),
+    (r"\bhearsay\b", "unconfirmed", "hearsay"),
+    (r"\bthe dead\b", "stale workers", "the dead workers"),
+    (r"\banew\b", "again, or new", "written anew"),
+    (r"\bhad better\b", "should", "you had better look"),
+    (r"\b(a|one|another|each|per|many) tr(y|ies)\b", "attempt or attempts", "each try counts, many tries"),
+    (r"\bit is said\b", "name who says it, or state the fact", "it is said that"),
+    (r"\bsays of itself\b", "reports", "what it says of itself"),
+    (r"\be-mails?\b", "email", "an e-mail address"),
+    (r"\bcancell(ed|ing)\b", "canceled or canceling", "the call is cancelled"),
+    (r"behaviour", "behavior", "Behaviour"),
+    (r"colour", "color", "colours"),
+    (r"honour", "honor", "honoured"),
+    (r"\blicences?\b", "license", "the licence"),
 ];
 
 /// Lines with this marker are not checked.
@@ -81,7 +81,7 @@ struct Guard(Vec<(Regex, &'static str)>);
 
 impl Guard {
     fn new() -> Result<Self, String> {
-        let compile = |(pattern, replacement): &(&str, &'static str)| {
+        let compile = |(pattern, replacement, _): &(&str, &'static str, &str)| {
             let regex = RegexBuilder::new(pattern).case_insensitive(true).unicode(false).build();
             Ok((regex.map_err(|error| format!("the pattern {pattern:?} is invalid: {error}"))?, *replacement))
         };
@@ -129,32 +129,8 @@ mod tests {
 
     #[test]
     fn every_pattern_matches_its_sample() {
-        let samples = [
-            "It mends itself.",
-            "the House of rows",
-            "nobody knows",
-            "somebody reads",
-            "Left out, 16.",
-            "so many rows",
-            "a row in doubt",
-            "a mishap",
-            "hearsay",
-            "the dead workers",
-            "written anew",
-            "you had better look",
-            "each try counts, many tries",
-            "it is said that",
-            "what it says of itself",
-            "an e-mail address",
-            "the call is cancelled",
-            "Behaviour",
-            "colours",
-            "honoured",
-            "the licence",
-        ];
-        assert_eq!(samples.len(), AVOIDED.len());
         let guard = Guard::new().unwrap();
-        for (sample, (regex, replacement)) in samples.iter().zip(&guard.0) {
+        for ((_, _, sample), (regex, replacement)) in AVOIDED.iter().zip(&guard.0) {
             assert!(regex.is_match(sample), "{sample:?} ({replacement})");
         }
     }

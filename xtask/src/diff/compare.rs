@@ -12,10 +12,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::change::{CallSides, Change, Effect};
+use super::change::Effect::{self, Behavior, Break, Wording};
+use super::change::{CallSides, Change};
 use crate::document::{Document, join};
 use crate::generate::{ONBOARDING, SPEC};
 use crate::spec::{Sides, Spec, members, schema_pointer};
+
+/// Keywords that are documentation wherever they occur.
+const DOCUMENTATION: [&str; 8] =
+    ["summary", "description", "title", "example", "examples", "externalDocs", "deprecated", "x-source"];
 
 /// Returns the changes between two versions of the API's spec.
 pub(crate) fn apis(old: &Spec, new: &Spec) -> Vec<Change> {
@@ -23,7 +28,7 @@ pub(crate) fn apis(old: &Spec, new: &Spec) -> Vec<Change> {
     comparison.document();
     merge(&mut comparison.changes);
     if comparison.changes.is_empty() && old.root() != new.root() {
-        comparison.note(&At::document(), "wording", Effect::Wording, "has another notation");
+        comparison.note(&At::document(), "wording", Wording, "has another notation");
     }
     comparison.changes
 }
@@ -34,8 +39,13 @@ pub(crate) fn onboarding(old: &Document, new: &Document, apis: [&Spec; 2]) -> Ve
     let specs = [old, new].map(Spec::of_json_schema);
     let mut comparison = Comparison::new(ONBOARDING, &specs[0], &specs[1]);
     comparison.schemas(|name| apis.iter().all(|api| api.schema(name).is_none()));
-    if comparison.changes.is_empty() && own_parts_differ(old, new, apis) {
-        comparison.note(&At::document(), "wording", Effect::Wording, "has other examples or annotations");
+    if comparison.changes.is_empty() && old.value != new.value {
+        comparison.note(
+            &At::document(),
+            "wording",
+            Wording,
+            "has other examples, annotations or shared definitions",
+        );
     }
     let titles = [old, new].map(|document| document.value.get("title").and_then(Value::as_str));
     for change in &mut comparison.changes {
@@ -43,18 +53,6 @@ pub(crate) fn onboarding(old: &Document, new: &Document, apis: [&Spec; 2]) -> Ve
         change.line = if change.in_old_file { old } else { new }.line(&change.pointer);
     }
     comparison.changes
-}
-
-/// Whether two versions differ in anything but the definitions that the API also has.
-fn own_parts_differ(old: &Document, new: &Document, apis: [&Spec; 2]) -> bool {
-    let [old, new] = [old, new].map(|document| {
-        let mut value = document.value.clone();
-        if let Some(definitions) = value.get_mut("definitions").and_then(Value::as_object_mut) {
-            definitions.retain(|name, _| apis.iter().all(|api| api.schema(name).is_none()));
-        }
-        value
-    });
-    old != new
 }
 
 /// Converts a pointer into the schema in its form as a spec to a pointer into the original file.
@@ -133,12 +131,16 @@ impl<'a> Comparison<'a> {
     }
 
     fn wording(&mut self, at: &At, keyword: &str) {
-        self.note(&at.inside(keyword), "wording", Effect::Wording, format!("has another `{keyword}`"));
+        self.note(&at.inside(keyword), "wording", Wording, format!("has another `{keyword}`"));
     }
 
-    fn unknown(&mut self, at: &At, keyword: &str) {
+    /// Notes a change of a keyword that has no meaning of its own at this place.
+    fn other(&mut self, at: &At, keyword: &str) {
+        if DOCUMENTATION.contains(&keyword) {
+            return self.wording(at, keyword);
+        }
         let message = format!("has another `{keyword}`, whose effect is unknown to this comparison");
-        self.note(&at.inside(keyword), "unknown-keyword", Effect::Break, message);
+        self.note(&at.inside(keyword), "unknown-keyword", Break, message);
     }
 
     /// Returns the sides from which a named schema is reached in either version. A schema that no operation reaches is
@@ -178,14 +180,14 @@ impl<'a> Comparison<'a> {
                 "components" => self.components(),
                 "info" => self.info(),
                 "servers" => {
-                    self.note(&at.inside(keyword), "server", Effect::Behavior, "has other server addresses");
+                    self.note(&at.inside(keyword), "server", Behavior, "has other server addresses");
                 }
                 "security" => {
                     let message = "has another default for the authentication of requests";
-                    self.note(&at.inside(keyword), "security", Effect::Behavior, message);
+                    self.note(&at.inside(keyword), "security", Behavior, message);
                 }
-                "openapi" | "tags" | "externalDocs" => self.wording(&at, keyword),
-                _ => self.unknown(&at, keyword),
+                "openapi" | "tags" => self.wording(&at, keyword),
+                _ => self.other(&at, keyword),
             }
         }
     }
@@ -196,7 +198,7 @@ impl<'a> Comparison<'a> {
         for (keyword, was, is) in differing(old, new) {
             if keyword == "version" {
                 let message = format!("has release {} instead of {}", text_of(is), text_of(was));
-                self.note(&at.inside(keyword), "release", Effect::Wording, message);
+                self.note(&at.inside(keyword), "release", Wording, message);
             } else {
                 self.wording(&at, keyword);
             }
@@ -214,12 +216,11 @@ impl<'a> Comparison<'a> {
                 "responses" => self.named_responses(),
                 "securitySchemes" => {
                     let at = At { place: "the authentication scheme".to_owned(), ..at.inside(keyword) };
-                    let message = "is different: requests carry other credentials";
-                    self.note(&at, "security", Effect::Behavior, message);
+                    self.note(&at, "security", Behavior, "is different: requests carry other credentials");
                 }
                 // These are compared where they are referenced.
                 "requestBodies" | "examples" => self.wording(&at, keyword),
-                _ => self.unknown(&at, keyword),
+                _ => self.other(&at, keyword),
             }
         }
     }

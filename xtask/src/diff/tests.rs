@@ -169,9 +169,7 @@ fn every_edit_of_a_value_is_a_change() {
         let mut edited = onboarding.clone();
         let value = edited.value.pointer_mut(pointer).unwrap();
         *value = another_value(value);
-        let is_shared = pointer.split('/').nth(2).is_some_and(|name| api.schema(name).is_some());
-        let found = compare::onboarding(&onboarding, &edited, [&api, &api]);
-        assert_eq!(found.is_empty(), pointer.starts_with("/definitions/") && is_shared, "{pointer}");
+        assert_ne!(compare::onboarding(&onboarding, &edited, [&api, &api]), [], "{pointer}");
     }
 }
 

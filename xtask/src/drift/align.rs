@@ -116,10 +116,11 @@ impl Aligned {
             pair.aligned.documented.insert(location.clone());
         }
         let mut values = [(); 2].map(|()| json!({ "operationId": operation.id() }));
+        let at = At { pointer: operation.pointer.clone(), location, side: CallSide::Request };
         let parts = [
-            ("parameters", pair.parameters(&location, documented, their_operation)?),
-            ("requestBody", pair.request_bodies(&location, their_operation)?),
-            ("responses", pair.responses(&location, their_operation)?.map(Value::from)),
+            ("parameters", pair.parameters(&at, documented, their_operation)?),
+            ("requestBody", pair.request_bodies(&at.inside("requestBody"), their_operation)?),
+            ("responses", pair.responses(&at, their_operation)?),
         ];
         for (keyword, pair) in parts {
             for (value, part) in values.iter_mut().zip(pair).filter(|(_, part)| !part.is_null()) {
@@ -166,6 +167,30 @@ fn is_inferred(value: &Value) -> bool {
     value.get("x-source").and_then(Value::as_str) == Some("inferred")
 }
 
+/// The position of a pair of values.
+#[derive(Clone)]
+struct At {
+    /// The pointer in the documents under construction.
+    pointer: String,
+    location: SpecLocation,
+    side: CallSide,
+}
+
+impl At {
+    fn inside(&self, member: &str) -> Self {
+        Self { pointer: join(&self.pointer, member), ..self.clone() }
+    }
+
+    /// Returns the position of a property, or of another part, with its own location.
+    fn part(&self, members: &[&str], location: SpecLocation) -> Self {
+        let pointer = members.iter().fold(self.pointer.clone(), |pointer, member| join(&pointer, member));
+        Self { pointer, location, side: self.side }
+    }
+}
+
+/// A value of our document and the corresponding value of theirs.
+type Pair = Result<[Value; 2], String>;
+
 /// An operation on both sides.
 struct OperationPair<'a, 'd> {
     spec: &'a Spec,
@@ -177,12 +202,7 @@ struct OperationPair<'a, 'd> {
 
 impl OperationPair<'_, '_> {
     /// Returns the parameters of both sides, each as one parameter that is an object.
-    fn parameters(
-        &mut self,
-        location: &SpecLocation,
-        documented: &DocumentedPath<'_>,
-        their_operation: &Value,
-    ) -> Result<[Value; 2], String> {
+    fn parameters(&mut self, at: &At, documented: &DocumentedPath<'_>, their_operation: &Value) -> Pair {
         let (mut mine, mut other) = (Shape::default(), Shape::default());
         let mut locations = HashMap::new();
         let mut inferred = Vec::new();
@@ -210,19 +230,17 @@ impl OperationPair<'_, '_> {
         for key in inferred.iter().filter(|key| other.fields.contains_key(*key)) {
             self.aligned.documented.insert(locations[key].clone());
         }
-        let at = format!("{}{PARAMETERS}", self.operation.pointer);
-        self.aligned.locations.insert(at.clone(), location.clone());
-        let schemas =
-            self.properties(&at, &|key| locations[key].clone(), CallSide::Request, &mine, &other)?;
+        let at = At { pointer: format!("{}{PARAMETERS}", at.pointer), ..at.clone() };
+        self.aligned.locations.insert(at.pointer.clone(), at.location.clone());
+        let schemas = self.properties(&at, &|key| locations[key].clone(), &mine, &other)?;
         Ok(schemas.map(|schema| json!([{ "in": "query", "name": "", "schema": schema }])))
     }
 
-    fn request_bodies(&mut self, location: &SpecLocation, theirs: &Value) -> Result<[Value; 2], String> {
+    fn request_bodies(&mut self, at: &At, theirs: &Value) -> Pair {
         let mine = self.operation.value.get("requestBody").map(|it| self.ours.follow(it)).transpose()?;
         let other = theirs.get("requestBody").map(|it| self.theirs.follow(it)).transpose()?;
-        let at = join(&self.operation.pointer, "requestBody");
-        let (first, second) = (mine.unwrap_or(&Value::Null), other.unwrap_or(&Value::Null));
-        let [first, second] = self.contents(&at, location, CallSide::Request, first, second)?;
+        let [first, second] =
+            self.contents(at, mine.unwrap_or(&Value::Null), other.unwrap_or(&Value::Null))?;
         Ok([(mine, first), (other, second)].map(|(body, content)| match body {
             Some(body) if is_required(body) => json!({ "content": content, "required": true }),
             Some(_) => json!({ "content": content }),
@@ -232,25 +250,22 @@ impl OperationPair<'_, '_> {
 
     /// Returns the responses of both sides. For success, statuses and bodies are compared; for errors, only bodies that
     /// are documented.
-    fn responses(
-        &mut self,
-        location: &SpecLocation,
-        theirs: &Value,
-    ) -> Result<[Map<String, Value>; 2], String> {
-        let base = join(&self.operation.pointer, "responses");
+    fn responses(&mut self, at: &At, theirs: &Value) -> Pair {
         let theirs: Vec<(&str, &Value)> = members(theirs.get("responses")).collect();
         let is_success = |status: &str| status.starts_with('2');
         let successes: Vec<&str> =
             theirs.iter().map(|(status, _)| *status).filter(|it| is_success(it)).collect();
-        let mut values = [Map::new(), Map::new()];
+        let mut values = [json!({}), json!({})];
         let mut known = Vec::new();
         for (status, pointer, mine) in self.operation.responses() {
             known.push(status);
-            let location = location.part(&format!(" {status}"), &pointer);
+            let location = at.location.part(&format!(" {status}"), &pointer);
+            let at =
+                |key: &str| At { side: CallSide::Response, ..at.part(&["responses", key], location.clone()) };
             let mut matching: Vec<_> = theirs.iter().filter(|(other, _)| matches(status, other)).collect();
             if matching.is_empty() && is_success(status) && !successes.is_empty() {
-                self.aligned.locations.insert(join(&base, status), location);
-                values[0].insert(status.to_owned(), json!({}));
+                self.aligned.locations.insert(at(status).pointer, location);
+                values[0][status] = json!({});
                 continue;
             }
             if matching.is_empty() {
@@ -264,38 +279,27 @@ impl OperationPair<'_, '_> {
             }
             let is_documented = bodies.iter().any(|(_, body)| json_schema(body).is_some());
             for (key, other) in bodies {
-                let at = join(&base, key);
-                self.aligned.locations.insert(at.clone(), location.clone());
+                let at = at(key);
+                self.aligned.locations.insert(at.pointer.clone(), location.clone());
                 let is_compared = json_schema(mine).is_some()
                     && (json_schema(other).is_some() || is_success(status) && !is_documented);
-                let contents = if is_compared {
-                    self.contents(&at, &location, CallSide::Response, mine, other)?
-                } else {
-                    [json!({}), json!({})]
-                };
+                let contents =
+                    if is_compared { self.contents(&at, mine, other)? } else { Default::default() };
                 for (side, content) in values.iter_mut().zip(contents) {
-                    side.insert(key.to_owned(), json!({ "content": content }));
+                    side[key] = json!({ "content": content });
                 }
             }
         }
         for status in successes.iter().filter(|status| !known.iter().any(|own| matches(own, status))) {
-            values[1].insert((*status).to_owned(), json!({}));
+            values[1][*status] = json!({});
         }
         Ok(values)
     }
 
     /// Returns the media types of two bodies, with the schemas of JSON.
-    fn contents(
-        &mut self,
-        at: &str,
-        location: &SpecLocation,
-        side: CallSide,
-        ours: &Value,
-        theirs: &Value,
-    ) -> Result<[Value; 2], String> {
+    fn contents(&mut self, at: &At, ours: &Value, theirs: &Value) -> Pair {
         if let [Some(mine), Some(other)] = [ours, theirs].map(json_schema) {
-            let at = format!("{at}/content/{JSON}/schema");
-            let schemas = self.schemas(&at, location, side, mine, other)?;
+            let schemas = self.schemas(&at.inside("content").inside(JSON).inside("schema"), mine, other)?;
             return Ok(schemas.map(|schema| json!({ JSON: { "schema": schema } })));
         }
         let media_types = |body: &Value| -> Value {
@@ -307,26 +311,21 @@ impl OperationPair<'_, '_> {
         Ok([ours, theirs].map(media_types))
     }
 
-    /// Returns two schemas in normal form. `at` is their pointer in the documents under construction.
-    fn schemas(
-        &mut self,
-        at: &str,
-        location: &SpecLocation,
-        side: CallSide,
-        ours: &Value,
-        theirs: &Value,
-    ) -> Result<[Value; 2], String> {
+    /// Returns two schemas in normal form.
+    fn schemas(&mut self, at: &At, ours: &Value, theirs: &Value) -> Pair {
         let named = referred_schema(ours);
-        let named_location =
-            named.map(|name| SpecLocation { name: name.to_owned(), pointer: schema_pointer(name) });
-        let location = named_location.as_ref().unwrap_or(location);
-        self.aligned.locations.insert(at.to_owned(), location.clone());
+        let location = named.map_or_else(
+            || at.location.clone(),
+            |name| SpecLocation { name: name.to_owned(), pointer: schema_pointer(name) },
+        );
+        let at = &At { location, ..at.clone() };
+        self.aligned.locations.insert(at.pointer.clone(), at.location.clone());
         let (mine, mut other) = (Shape::read(self.ours, ours)?, Shape::read(self.theirs, theirs)?);
         let target = named.and_then(|name| self.spec.schema(name));
         if (is_inferred(ours) || target.is_some_and(is_inferred)) && other.is_documented() {
-            self.aligned.documented.insert(location.clone());
+            self.aligned.documented.insert(at.location.clone());
         }
-        let is_lenient = side == CallSide::Response;
+        let is_lenient = at.side == CallSide::Response;
         if other.is_empty() || is_lenient && mine.null {
             other.null = mine.null;
         }
@@ -335,7 +334,7 @@ impl OperationPair<'_, '_> {
         }
         let mut values = [mine.keywords(), other.keywords()];
         let is_other_type = mine.types != other.types && mine.types.is_disjoint(&other.types);
-        if is_other_type || at.split('/').count() > MAX_DEPTH {
+        if is_other_type || at.pointer.split('/').count() > MAX_DEPTH {
             return Ok(values);
         }
         if !mine.fields.is_empty() && other.fields.is_empty() {
@@ -343,25 +342,22 @@ impl OperationPair<'_, '_> {
             return Ok(values);
         }
         let property = |name: &str| {
-            let pointer = join(&join(&location.pointer, "properties"), name);
-            location.part(&format!(".{name}"), &pointer)
+            let pointer = join(&join(&at.location.pointer, "properties"), name);
+            at.location.part(&format!(".{name}"), &pointer)
         };
-        let objects = self.properties(at, &property, side, &mine, &other)?;
+        let objects = self.properties(at, &property, &mine, &other)?;
         for ((value, shape), object) in values.iter_mut().zip([&mine, &other]).zip(objects) {
             if let Some(allowed) = &shape.values {
                 let mut allowed = allowed.clone();
                 allowed.sort_by_key(Value::to_string);
                 value["enum"] = allowed.into();
             }
-            for (keyword, member) in members(Some(&object)) {
-                value[keyword] = member.clone();
-            }
+            members(Some(&object)).for_each(|(keyword, member)| value[keyword] = member.clone());
         }
         if let (Some(mine), Some(other)) = (&mine.items, &other.items) {
-            let location = location.part("[]", &join(&location.pointer, "items"));
-            let [first, second] = self.schemas(&join(at, "items"), &location, side, mine, other)?;
-            values[0]["items"] = first;
-            values[1]["items"] = second;
+            let location = at.location.part("[]", &join(&at.location.pointer, "items"));
+            let items = self.schemas(&at.part(&["items"], location), mine, other)?;
+            values.iter_mut().zip(items).for_each(|(value, items)| value["items"] = items);
         }
         Ok(values)
     }
@@ -369,23 +365,21 @@ impl OperationPair<'_, '_> {
     /// Returns the `properties` and `required` of two objects. `locate` returns the location of a property of ours.
     fn properties(
         &mut self,
-        at: &str,
+        at: &At,
         locate: &dyn Fn(&str) -> SpecLocation,
-        side: CallSide,
         mine: &Shape,
         other: &Shape,
-    ) -> Result<[Value; 2], String> {
+    ) -> Pair {
         let mut properties = [Map::new(), Map::new()];
         for (name, schema) in &mine.fields {
-            let at = join(&join(at, "properties"), name);
-            let location = locate(name);
+            let at = at.part(&["properties", name], locate(name));
             let Some(theirs) = other.fields.get(name) else {
-                self.aligned.locations.insert(at, location);
+                self.aligned.locations.insert(at.pointer, at.location);
                 properties[0].insert(name.clone(), json!({}));
                 continue;
             };
-            self.aligned.properties.insert(at.clone(), location.clone());
-            let [first, second] = self.schemas(&at, &location, side, schema, theirs)?;
+            self.aligned.properties.insert(at.pointer.clone(), at.location.clone());
+            let [first, second] = self.schemas(&at, schema, theirs)?;
             properties[0].insert(name.clone(), first);
             properties[1].insert(name.clone(), second);
         }

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{At, Comparison, both, differing, text_of};
-use crate::diff::change::{CallSides, Effect};
+use crate::diff::change::CallSides;
+use crate::diff::change::Effect::{Addition, Behavior, Break, Wording};
 use crate::document::join;
 use crate::spec::{Operation, Spec, members, referred_schema};
 
@@ -32,12 +33,16 @@ impl<'a> Comparison<'a> {
                 pairs.push((was, is));
             } else {
                 let message = format!("is a new operation: `{}`", route(is));
-                self.note(&at_operation(is), "operation-added", Effect::Addition, message);
+                self.note(&at_operation(is), "operation-added", Addition, message);
             }
         }
         for was in old.iter().filter(|was| !pairs.iter().any(|(other, _)| same_path(other, was))) {
-            let message = format!("was removed: `{}`", route(was));
-            self.note(&at_operation(was), "operation-removed", Effect::Break, message);
+            self.note(
+                &at_operation(was),
+                "operation-removed",
+                Break,
+                format!("was removed: `{}`", route(was)),
+            );
         }
         for (was, is) in &pairs {
             self.operation(was, is);
@@ -56,8 +61,7 @@ impl<'a> Comparison<'a> {
                 match keyword {
                     "parameters" | "get" | "put" | "post" | "delete" | "options" | "head" | "patch"
                     | "trace" => {}
-                    "summary" | "description" => self.wording(&at, keyword),
-                    _ => self.unknown(&at, keyword),
+                    _ => self.other(&at, keyword),
                 }
             }
         }
@@ -68,11 +72,11 @@ impl<'a> Comparison<'a> {
         if was.id() != is.id() {
             let at = at.inside("operationId").with_sides(CallSides::REQUEST);
             let message = format!("was renamed from `{}` to `{}`", was.id(), is.id());
-            self.note(&at, "operation-renamed", Effect::Break, message);
+            self.note(&at, "operation-renamed", Break, message);
         }
         if (was.method, was.path) != (is.method, is.path) {
             let message = format!("moved from `{}` to `{}`", route(was), route(is));
-            self.note(&at, "operation-moved", Effect::Behavior, message);
+            self.note(&at, "operation-moved", Behavior, message);
         }
         for (keyword, before, after) in differing(was.value, is.value) {
             match keyword {
@@ -81,17 +85,12 @@ impl<'a> Comparison<'a> {
                 "tags" if was.tag() != is.tag() => {
                     let tag = |operation: &Operation<'_>| operation.tag().unwrap_or("none").to_owned();
                     let message = format!("has the tag `{}` instead of `{}`", tag(is), tag(was));
-                    self.note(
-                        &at.inside(keyword).with_sides(CallSides::REQUEST),
-                        "tag",
-                        Effect::Break,
-                        message,
-                    );
+                    self.note(&at.inside(keyword).with_sides(CallSides::REQUEST), "tag", Break, message);
                 }
                 "x-retry" => {
                     let message =
                         format!("has the retry class {} instead of {}", text_of(after), text_of(before));
-                    self.note(&at.inside(keyword), "retry-class", Effect::Behavior, message);
+                    self.note(&at.inside(keyword), "retry-class", Behavior, message);
                 }
                 "security" => {
                     let message = match (was.needs_token(), is.needs_token()) {
@@ -99,12 +98,10 @@ impl<'a> Comparison<'a> {
                         (true, false) => "is no longer sent with an access token",
                         _ => "has another notation of its authentication",
                     };
-                    self.note(&at.inside(keyword), "security", Effect::Behavior, message);
+                    self.note(&at.inside(keyword), "security", Behavior, message);
                 }
-                "summary" | "description" | "x-source" | "externalDocs" | "deprecated" | "tags" => {
-                    self.wording(&at, keyword);
-                }
-                _ => self.unknown(&at, keyword),
+                "tags" => self.wording(&at, keyword),
+                _ => self.other(&at, keyword),
             }
         }
         self.parameters(was, is);
@@ -129,19 +126,14 @@ impl<'a> Comparison<'a> {
                 Some((_, _, before)) => self.parameter(&at, before, parameter.2),
                 None if is_required(parameter.2) => {
                     let message = "is a new required parameter: calls without it are rejected";
-                    self.note(&at, "parameter-added", Effect::Break, message);
+                    self.note(&at, "parameter-added", Break, message);
                 }
-                None => self.note(&at, "parameter-added", Effect::Addition, "is a new optional parameter"),
+                None => self.note(&at, "parameter-added", Addition, "is a new optional parameter"),
             }
         }
         for parameter in old.iter().filter(is_own(&new)) {
             if !new.iter().any(|other| key(other) == key(parameter)) {
-                self.note(
-                    &at_parameter(is.id(), parameter),
-                    "parameter-removed",
-                    Effect::Break,
-                    "was removed",
-                );
+                self.note(&at_parameter(is.id(), parameter), "parameter-removed", Break, "was removed");
             }
         }
     }
@@ -151,22 +143,21 @@ impl<'a> Comparison<'a> {
             match keyword {
                 "required" if is_required(is) && !is_required(was) => {
                     let message = "is now required: calls without it are rejected";
-                    self.note(&at.inside(keyword), "now-required", Effect::Break, message);
+                    self.note(&at.inside(keyword), "now-required", Break, message);
                 }
                 "required" if is_required(was) => {
-                    self.note(&at.inside(keyword), "now-optional", Effect::Addition, "is now optional");
+                    self.note(&at.inside(keyword), "now-optional", Addition, "is now optional");
                 }
                 "name" => {
                     let message = format!("was renamed from {} to {}", text_of(before), text_of(after));
-                    self.note(&at.inside(keyword), "parameter-renamed", Effect::Break, message);
+                    self.note(&at.inside(keyword), "parameter-renamed", Break, message);
                 }
                 "schema" => match (before, after) {
                     (Some(before), Some(after)) => self.schema(&at.inside(keyword), before, after),
-                    _ => self.unknown(at, keyword),
+                    _ => self.other(at, keyword),
                 },
-                "description" | "example" | "examples" | "x-source" | "deprecated" | "required" | "x-phi"
-                | "x-secret" => self.wording(at, keyword),
-                _ => self.unknown(at, keyword),
+                "required" | "x-phi" | "x-secret" => self.wording(at, keyword),
+                _ => self.other(at, keyword),
             }
         }
     }
@@ -176,25 +167,24 @@ impl<'a> Comparison<'a> {
         match (before, after) {
             (None, None) => {}
             (None, Some(body)) if !is_required(self.new.resolve(body)) => {
-                self.note(at, "body-added", Effect::Addition, "accepts a body");
+                self.note(at, "body-added", Addition, "accepts a body");
             }
-            (None, Some(_)) => self.note(at, "body-added", Effect::Break, "requires a body"),
-            (Some(_), None) => self.note(at, "body-removed", Effect::Break, "no longer accepts a body"),
+            (None, Some(_)) => self.note(at, "body-added", Break, "requires a body"),
+            (Some(_), None) => self.note(at, "body-removed", Break, "no longer accepts a body"),
             (Some(before), Some(after)) => {
                 let (before, after) = (self.old.resolve(before), self.new.resolve(after));
                 for (keyword, was, is) in differing(before, after) {
                     match keyword {
                         "required" if is == Some(&Value::Bool(true)) => {
                             let message = "has a body that is now required";
-                            self.note(&at.inside(keyword), "now-required", Effect::Break, message);
+                            self.note(&at.inside(keyword), "now-required", Break, message);
                         }
                         "required" => {
                             let message = "has a body that is now optional";
-                            self.note(&at.inside(keyword), "now-optional", Effect::Addition, message);
+                            self.note(&at.inside(keyword), "now-optional", Addition, message);
                         }
                         "content" => self.content(&at.inside(keyword), was, is),
-                        "description" | "x-source" => self.wording(at, keyword),
-                        _ => self.unknown(at, keyword),
+                        _ => self.other(at, keyword),
                     }
                 }
             }
@@ -218,12 +208,12 @@ impl<'a> Comparison<'a> {
                     // The generated method returns one type for all successful responses.
                     let is_other_type =
                         status.starts_with('2') && !known.is_empty() && !known.contains(&body);
-                    let effect = if is_other_type { Effect::Break } else { Effect::Addition };
+                    let effect = if is_other_type { Break } else { Addition };
                     self.note(at, "response-added", effect, format!("has a new response {status}"));
                 }
                 _ => {
                     let message = format!("no longer has a response {status}, which becomes an error");
-                    self.note(at, "response-removed", Effect::Break, message);
+                    self.note(at, "response-removed", Break, message);
                 }
             }
         }
@@ -233,8 +223,7 @@ impl<'a> Comparison<'a> {
         for (keyword, before, after) in differing(was, is) {
             match keyword {
                 "content" => self.content(&at.inside(keyword), before, after),
-                "description" | "x-source" => self.wording(at, keyword),
-                _ => self.unknown(at, keyword),
+                _ => self.other(at, keyword),
             }
         }
     }
@@ -245,15 +234,13 @@ impl<'a> Comparison<'a> {
             let at = &at.inside(media_type);
             let (Some(was), Some(is)) = (was, is) else {
                 let verb = if is.is_some() { "has a new" } else { "no longer has a" };
-                let message = format!("{verb} body of media type `{media_type}`");
-                self.note(at, "media-type", Effect::Break, message);
+                self.note(at, "media-type", Break, format!("{verb} body of media type `{media_type}`"));
                 continue;
             };
             for (keyword, before, after) in differing(was, is) {
                 match (keyword, before, after) {
                     ("schema", Some(before), Some(after)) => self.schema(&at.inside(keyword), before, after),
-                    ("example" | "examples", _, _) => self.wording(at, keyword),
-                    _ => self.unknown(at, keyword),
+                    _ => self.other(at, keyword),
                 }
             }
         }
@@ -285,7 +272,7 @@ impl<'a> Comparison<'a> {
                 // The operations that reference it are compared with the reference resolved.
                 _ => {
                     let message = format!("was added to, or removed from, `components/{section}`");
-                    self.note(&at, "wording", Effect::Wording, message);
+                    self.note(&at, "wording", Wording, message);
                 }
             }
         }

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{At, Comparison, both, differing, text_of};
-use crate::diff::change::{CallSides, Effect};
+use crate::diff::change::CallSides;
+use crate::diff::change::Effect::{Addition, Behavior, Break, Safety, Wording};
 use crate::document::join;
 use crate::spec::{Mark, members, referred_schema, schema_pointer, strings};
 
@@ -30,8 +31,8 @@ impl Comparison<'_> {
             let at = At { pointer, place: name.to_owned(), sides: self.schema_sides(name), operations };
             match (was, is) {
                 (Some(was), Some(is)) => self.schema(&at, was, is),
-                (None, _) => self.note(&at, "schema-added", Effect::Addition, "is a new type"),
-                (_, None) => self.note(&at, "schema-removed", Effect::Break, "was removed"),
+                (None, _) => self.note(&at, "schema-added", Addition, "is a new type"),
+                (_, None) => self.note(&at, "schema-removed", Break, "was removed"),
             }
         }
     }
@@ -56,7 +57,7 @@ impl Comparison<'_> {
                 "nullable" => {
                     let verb = if is_true(after) { "may now be" } else { "can no longer be" };
                     let message = format!("{verb} `null`: {RUST_TYPE_CHANGES}");
-                    self.note(&at.inside(keyword), "nullable", Effect::Break, message);
+                    self.note(&at.inside(keyword), "nullable", Break, message);
                 }
                 "enum" => self.values(&at.inside(keyword), before, after),
                 "items" => match (before, after) {
@@ -64,24 +65,22 @@ impl Comparison<'_> {
                         let at = At { place: format!("{}[]", at.place), ..at.inside(keyword) };
                         self.schema(&at, before, after);
                     }
-                    _ => self.unknown(at, keyword),
+                    _ => self.other(at, keyword),
                 },
                 "additionalProperties" => self.additional_properties(&at.inside(keyword), before, after),
                 "default" => {
                     let message =
                         format!("has the default {} instead of {}", text_of(after), text_of(before));
-                    self.note(&at.inside(keyword), "default", Effect::Behavior, message);
+                    self.note(&at.inside(keyword), "default", Behavior, message);
                 }
                 // A reference with other keywords beside it is compared as that reference.
                 "allOf" if refers.iter().any(Option::is_some) => {}
                 "allOf" | "anyOf" | "oneOf" | "not" => {
                     let message = "has other conditions, which may reject more values";
-                    self.note(&at.inside(keyword), "condition", Effect::Break, message);
+                    self.note(&at.inside(keyword), "condition", Break, message);
                 }
-                "description" | "title" | "example" | "examples" | "x-source" | "externalDocs"
-                | "deprecated" => self.wording(at, keyword),
                 keyword if limit_of(keyword).is_some() => self.limit(at, keyword, [was, is]),
-                _ => self.unknown(at, keyword),
+                _ => self.other(at, keyword),
             }
         }
     }
@@ -92,11 +91,11 @@ impl Comparison<'_> {
             |words: &TypeKeywords<'_>| words.format.is_none_or(|format| STRING_FORMATS.contains(&format));
         let only_format_differs = TypeKeywords { format: None, ..was } == TypeKeywords { format: None, ..is };
         if !(only_format_differs && is.kind == Some("string") && is_string(&was) && is_string(&is)) {
-            self.note(at, "type", Effect::Break, format!("{message}: {RUST_TYPE_CHANGES}"));
+            self.note(at, "type", Break, format!("{message}: {RUST_TYPE_CHANGES}"));
         } else if is.format.is_none() {
-            self.note(at, "limit", Effect::Addition, format!("{message}: more values are accepted"));
+            self.note(at, "limit", Addition, format!("{message}: more values are accepted"));
         } else {
-            self.note(at, "limit", Effect::Break, format!("{message}: some values are no longer accepted"));
+            self.note(at, "limit", Break, format!("{message}: some values are no longer accepted"));
         }
     }
 
@@ -108,26 +107,24 @@ impl Comparison<'_> {
         match effective {
             [was, is] if was.is_hidden() && !is.is_hidden() => {
                 let message = format!("was marked as {} and will be printed", name(was));
-                self.note(at, "mark-removed", Effect::Safety, message);
+                self.note(at, "mark-removed", Safety, message);
             }
             [was, Mark::Secret] if was != Mark::Secret => {
-                let message = format!("is now marked as a secret: {RUST_TYPE_CHANGES}");
-                self.note(at, "mark-added", Effect::Break, message);
+                self.note(at, "mark-added", Break, format!("is now marked as a secret: {RUST_TYPE_CHANGES}"));
             }
             [Mark::Secret, Mark::Phi] => {
                 let message = format!("is marked as health information, not a secret: {RUST_TYPE_CHANGES}");
-                self.note(at, "mark-changed", Effect::Break, message);
+                self.note(at, "mark-changed", Break, message);
             }
             [was, is] if !was.is_hidden() && is.is_hidden() => {
                 let message = format!("is now marked as {}, and no longer printed", name(is));
-                self.note(at, "mark-added", Effect::Behavior, message);
+                self.note(at, "mark-added", Behavior, message);
             }
             _ if own[0] != own[1]
                 || was.get("x-phi") != is.get("x-phi")
                 || was.get("x-secret") != is.get("x-secret") =>
             {
-                let message = "has another notation of whether it may be printed";
-                self.note(at, "wording", Effect::Wording, message);
+                self.note(at, "wording", Wording, "has another notation of whether it may be printed");
             }
             _ => {}
         }
@@ -138,8 +135,7 @@ impl Comparison<'_> {
     fn values(&mut self, at: &At, was: Option<&Value>, is: Option<&Value>) {
         let (Some(Value::Array(old)), Some(Value::Array(new))) = (was, is) else {
             let verb = if is.is_some() { "now has" } else { "no longer has" };
-            let message = format!("{verb} a fixed set of values: {RUST_TYPE_CHANGES}");
-            self.note(at, "type", Effect::Break, message);
+            self.note(at, "type", Break, format!("{verb} a fixed set of values: {RUST_TYPE_CHANGES}"));
             return;
         };
         let begin = self.changes.len();
@@ -147,16 +143,15 @@ impl Comparison<'_> {
         for (index, value) in new.iter().enumerate().filter(|(_, value)| !old.contains(value)) {
             let value = text(value);
             let at = At { place: format!("{}.{value}", at.place), ..at.inside(&index.to_string()) };
-            self.note(&at, "value-added", Effect::Addition, format!("is a new value (`{value}`)"));
+            self.note(&at, "value-added", Addition, format!("is a new value (`{value}`)"));
         }
         for value in old.iter().filter(|value| !new.contains(value)) {
             let value = text(value);
             let at = At { place: format!("{}.{value}", at.place), ..at.clone() };
-            self.note(&at, "value-removed", Effect::Break, format!("was removed (`{value}`)"));
+            self.note(&at, "value-removed", Break, format!("was removed (`{value}`)"));
         }
         if self.changes.len() == begin {
-            let message = "has its values in another order, also in Rust";
-            self.note(at, "value-order", Effect::Behavior, message);
+            self.note(at, "value-order", Behavior, "has its values in another order, also in Rust");
         }
     }
 
@@ -173,10 +168,10 @@ impl Comparison<'_> {
                     } else {
                         "is a new required property: requests without it are rejected"
                     };
-                    self.note(&at, "property-added", Effect::Break, message);
+                    self.note(&at, "property-added", Break, message);
                 }
-                (None, _) => self.note(&at, "property-added", Effect::Addition, "is a new optional property"),
-                (_, None) => self.note(&at, "property-removed", Effect::Break, "was removed"),
+                (None, _) => self.note(&at, "property-added", Addition, "is a new optional property"),
+                (_, None) => self.note(&at, "property-removed", Break, "was removed"),
                 (Some(before), Some(after)) => {
                     if was_required != is_required {
                         let (kind, verb) = if is_required {
@@ -184,7 +179,7 @@ impl Comparison<'_> {
                         } else {
                             ("now-optional", "optional")
                         };
-                        self.note(&at, kind, Effect::Break, format!("is now {verb}: {RUST_TYPE_CHANGES}"));
+                        self.note(&at, kind, Break, format!("is now {verb}: {RUST_TYPE_CHANGES}"));
                     }
                     if before != after {
                         self.schema(&at, before, after);
@@ -199,7 +194,7 @@ impl Comparison<'_> {
             .collect();
         if old.symmetric_difference(&new).any(|name| !properties.contains(name)) {
             let message = "requires other members, which it does not describe";
-            self.note(&at.inside("required"), "condition", Effect::Break, message);
+            self.note(&at.inside("required"), "condition", Break, message);
         }
     }
 
@@ -208,10 +203,10 @@ impl Comparison<'_> {
         if let (Some(was @ Value::Object(_)), Some(is @ Value::Object(_))) = (was, is) {
             self.schema(at, was, is);
         } else if !is_schema(was) && !is_schema(is) && (is_true(is) || was == Some(&Value::Bool(false))) {
-            self.note(at, "open", Effect::Addition, "may now have additional properties");
+            self.note(at, "open", Addition, "may now have additional properties");
         } else {
             let message = format!("allows additional properties {} instead of {}", text_of(is), text_of(was));
-            self.note(at, "closed", Effect::Break, message);
+            self.note(at, "closed", Break, message);
         }
     }
 
@@ -226,11 +221,11 @@ impl Comparison<'_> {
             || keyword == "minimum" && new.get("type").and_then(Value::as_str) == Some("integer");
         let at = &at.inside(keyword);
         if is_other_type {
-            self.note(at, "limit", Effect::Break, format!("{message}: {RUST_TYPE_CHANGES}"));
+            self.note(at, "limit", Break, format!("{message}: {RUST_TYPE_CHANGES}"));
         } else if is_stricter(keyword, was, is) {
-            self.note(at, "limit", Effect::Break, format!("{message}: some values are no longer accepted"));
+            self.note(at, "limit", Break, format!("{message}: some values are no longer accepted"));
         } else {
-            self.note(at, "limit", Effect::Addition, format!("{message}: more values are accepted"));
+            self.note(at, "limit", Addition, format!("{message}: more values are accepted"));
         }
     }
 }
