@@ -1,6 +1,10 @@
 //! Small edits of a small spec, each with the expected change, and edits of every value of the real spec.
 
+mod edit;
+
 use serde_json::Value;
+
+pub(crate) use edit::edit;
 
 use super::change::{Change, Effect};
 use super::compare;
@@ -13,26 +17,6 @@ const SMALL: &str = include_str!("tests/small.yaml");
 
 /// Edits of the small spec, each with the one change that follows.
 const EDITS: &str = include_str!("tests/edits.txt");
-
-/// Applies an edit: `remove POINTER`, `rename POINTER KEY` or `set POINTER JSON`. In the pointer, `#Name` stands for a
-/// named schema.
-pub(crate) fn edit(root: &mut Value, line: &str) {
-    let (verb, rest) = line.split_once(' ').unwrap();
-    let (pointer, argument) = rest.split_once(' ').unwrap_or((rest, ""));
-    let pointer = pointer.replacen('#', "/components/schemas/", 1);
-    let (parent, key) = pointer.rsplit_once('/').unwrap();
-    let key = key.replace("~1", "/");
-    let map = root.pointer_mut(parent).and_then(Value::as_object_mut);
-    let map = map.unwrap_or_else(|| panic!("there is no object for {line}"));
-    if verb == "set" {
-        map.insert(key, serde_json::from_str(argument).unwrap());
-        return;
-    }
-    let removed = map.shift_remove(&key).unwrap_or_else(|| panic!("there is no value for {line}"));
-    if verb == "rename" {
-        map.insert(argument.to_owned(), removed);
-    }
-}
 
 fn small(text: &str) -> Spec {
     Spec::parse("t.yaml", text).unwrap()
