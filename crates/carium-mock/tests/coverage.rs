@@ -28,7 +28,8 @@ macro_rules! called_operations_of_group {
     ($called:ident, $group:ident, $fixture:ident, [$($test_case:ident: $requirement:literal,)+]) => {
         $(
             let fake = FakeCarium::new();
-            contract_tests::checks::$group::$test_case(&fake).await.unwrap();
+            // Whether the fake passes is the subject of another test.
+            let _ = contract_tests::checks::$group::$test_case(&fake).await;
             let operations: BTreeSet<_> = fake.calls().iter().map(|call| call.operation).collect();
             $called.push((concat!(stringify!($group), "::", stringify!($test_case)), operations));
         )+
