@@ -73,75 +73,57 @@ impl Tools {
     }
 
     fn install_python(&self) -> Result<(), String> {
-        let venv = self.directory.join("venv");
-        if !venv.join("bin/pip").exists() {
-            self.command("python3", &["-m", "venv", "venv"]).output()?;
+        if !self.directory.join("venv/bin/pip").exists() {
+            self.command("python3 -m venv venv").output()?;
         }
-        let requirements = self.config.join("requirements.txt").display().to_string();
-        self.command(
-            "venv/bin/pip",
-            &["install", "--quiet", "--disable-pip-version-check", "--requirement", &requirements],
-        )
-        .output()
-        .map(drop)
+        let install = "venv/bin/pip install --quiet --disable-pip-version-check -r {config}/requirements.txt";
+        self.command(install).output().map(drop)
     }
 
     fn install_node(&self) -> Result<(), String> {
         let manifest = self.directory.join("package.json");
         fs::copy(self.config.join("package.json"), manifest).map_err(|error| error.to_string())?;
-        self.command("npm", &["install", "--silent", "--no-audit", "--no-fund", "--no-package-lock"])
-            .output()
-            .map(drop)
+        self.command("npm install --silent --no-audit --no-fund --no-package-lock").output().map(drop)
     }
 
     fn spec_validator(&self) -> Result<(), String> {
-        self.quiet("venv/bin/openapi-spec-validator", &[&self.spec()], &["warning"])
+        self.quiet("venv/bin/openapi-spec-validator {spec}", &["warning"])
     }
 
     fn python_client(&self) -> Result<(), String> {
-        let spec = self.spec();
-        let generate =
-            ["generate", "--path", &spec, "--output-path", "python", "--overwrite", "--fail-on-warning"];
-        self.quiet("venv/bin/openapi-python-client", &generate, &["warning", "skipping"])?;
-        self.command("venv/bin/python", &["-W", "error", "-m", "compileall", "-q", "-f", "python"])
-            .output()?;
+        let generate = "venv/bin/openapi-python-client generate --path {spec} --output-path python --overwrite \
+                        --fail-on-warning";
+        self.quiet(generate, &["warning", "skipping"])?;
+        self.command("venv/bin/python -W error -m compileall -q -f python").output()?;
         // The generator omits a type that it does not support without a warning.
         self.expect_in("python/carium_client/models/new_patient.py", "mobile_phone")
     }
 
     fn redocly(&self) -> Result<(), String> {
-        let config = self.config.join("redocly.yaml").display().to_string();
-        self.quiet("node_modules/.bin/redocly", &["lint", &self.spec(), "--config", &config], &["warning"])
+        self.quiet("node_modules/.bin/redocly lint {spec} --config {config}/redocly.yaml", &["warning"])
     }
 
     fn typescript_types(&self) -> Result<(), String> {
-        self.quiet("node_modules/.bin/openapi-typescript", &[&self.spec(), "-o", "types.d.ts"], &["warn"])?;
-        self.command("node_modules/.bin/tsc", &["--noEmit", "--strict", "types.d.ts"]).output()?;
+        self.quiet("node_modules/.bin/openapi-typescript {spec} -o types.d.ts", &["warn"])?;
+        self.command("node_modules/.bin/tsc --noEmit --strict types.d.ts").output()?;
         self.expect_in("types.d.ts", "\"mobile-phone\"")
     }
 
     fn typescript_client(&self) -> Result<(), String> {
-        self.quiet(
-            "node_modules/.bin/openapi-ts",
-            &["-i", &self.spec(), "-o", "client", "--no-log-file"],
-            &["warn"],
-        )?;
-        let flags = ["--noEmit", "--strict", "--target", "es2022", "--module", "nodenext", "client/index.ts"];
-        self.command("node_modules/.bin/tsc", &flags).output()?;
+        self.quiet("node_modules/.bin/openapi-ts -i {spec} -o client --no-log-file", &["warn"])?;
+        let check =
+            "node_modules/.bin/tsc --noEmit --strict --target es2022 --module nodenext client/index.ts";
+        self.command(check).output()?;
         self.expect_in("client/sdk.gen.ts", "createPatient")
     }
 
     fn mock_server(&self) -> Result<(), String> {
-        let port = free_port().map_err(|error| error.to_string())?.to_string();
+        let port = free_port().map_err(|error| error.to_string())?;
         let log = self.directory.join("prism.log");
-        let mut server = self
-            .command(
-                "node_modules/.bin/prism",
-                &["mock", "--host", "127.0.0.1", "--port", &port, &self.spec()],
-            )
-            .start(&log)?;
-        let script = self.config.join("send_requests.mjs").display().to_string();
-        let requests = self.command("node", &[&script, &port, &self.requests.display().to_string()]).output();
+        let serve = format!("node_modules/.bin/prism mock --host 127.0.0.1 --port {port} {{spec}}");
+        let mut server = self.command(&serve).start(&log)?;
+        let send = format!("node {{config}}/send_requests.mjs {port} {{requests}}");
+        let requests = self.command(&send).output();
         // This is the only way to stop the server. If it has already stopped, the requests have failed.
         let _ = server.kill();
         let _ = server.wait();
@@ -158,28 +140,18 @@ impl Tools {
     /// Generates valid and invalid requests from the spec and checks the sandbox's responses against it.
     fn property_tests(&self) -> Result<(), String> {
         let sandbox = Sandbox::start(&self.directory)?;
-        let arguments = [
-            "run",
-            &self.spec(),
-            "--url",
-            &sandbox.url,
-            "--checks",
-            "all",
-            // The service has rules that a schema cannot express (the organization exists, the end is after the start),
-            // and accepts some requests that the spec does not, such as a resource without its type. The sandbox records
-            // those as violations.
-            "--exclude-checks",
-            "positive_data_acceptance,negative_data_rejection",
-            "--max-examples",
-            "30",
-            // The same requests in every run, so that a failure can be reproduced.
-            "--generation-deterministic",
-            "--no-color",
-        ];
-        let hooks = self.config.display().to_string();
-        self.command("venv/bin/schemathesis", &arguments)
+        // The service has rules that a schema cannot express (the organization exists, the end is after the start), and
+        // accepts some requests that the spec does not, such as a resource without its type. The sandbox records those
+        // as violations. The requests are the same in every run, so that a failure can be reproduced.
+        let run = format!(
+            "venv/bin/schemathesis run {{spec}} --url {} --checks all \
+             --exclude-checks positive_data_acceptance,negative_data_rejection \
+             --max-examples 30 --generation-deterministic --no-color",
+            sandbox.url
+        );
+        self.command(&run)
             .env("SCHEMATHESIS_HOOKS", "sign_in")
-            .env("PYTHONPATH", &hooks)
+            .env("PYTHONPATH", &self.config.display().to_string())
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("CARIUM_URL", &sandbox.url)
             .output()
@@ -187,21 +159,28 @@ impl Tools {
     }
 
     /// Runs a tool that must succeed without any of some words in its output.
-    fn quiet(&self, program: &str, arguments: &[&str], words: &[&str]) -> Result<(), String> {
-        check_output(&self.command(program, arguments).output()?, words)
+    fn quiet(&self, line: &str, words: &[&str]) -> Result<(), String> {
+        check_output(&self.command(line).output()?, words)
     }
 
-    fn command(&self, program: &str, arguments: &[&str]) -> Command {
+    /// Returns the command of a line, whose placeholders are replaced by paths.
+    fn command(&self, line: &str) -> Command {
+        let replace = |word: &str| {
+            let paths = [("{spec}", &self.spec), ("{config}", &self.config), ("{requests}", &self.requests)];
+            let replace = |word: String, (name, path): (&str, &PathBuf)| {
+                word.replace(name, &path.display().to_string())
+            };
+            paths.into_iter().fold(word.to_owned(), replace)
+        };
+        let words: Vec<_> = line.split_whitespace().map(replace).collect();
+        let words: Vec<_> = words.iter().map(String::as_str).collect();
+        let (program, arguments) = words.split_first().unwrap_or((&"", &[]));
         let local = self.directory.join(program);
-        let program = if local.exists() { local.display().to_string() } else { program.to_owned() };
+        let program = if local.exists() { local.display().to_string() } else { (*program).to_owned() };
         // Some tools call others from the same virtual environment.
         let path = std::env::var("PATH").unwrap_or_default();
         let path = format!("{}:{path}", self.directory.join("venv/bin").display());
         Command::new(&program, arguments).current_dir(&self.directory).env("PATH", &path)
-    }
-
-    fn spec(&self) -> String {
-        self.spec.display().to_string()
     }
 
     fn expect_in(&self, path: &str, text: &str) -> Result<(), String> {

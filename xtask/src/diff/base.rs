@@ -33,28 +33,38 @@ pub(crate) struct SpecVersion {
 impl SpecVersion {
     /// Reads the spec in a working directory.
     pub(crate) fn read_tree(root: &Path) -> Result<Self, String> {
-        let text = |path: &str| read(&root.join(path), path);
-        Ok(Self {
-            name: "the working tree".to_owned(),
-            api: parse_api(SPEC, &text(SPEC)?)?,
-            onboarding: Some(parse_document(ONBOARDING, &text(ONBOARDING)?)?),
-            version: crate_version(&text(MANIFEST)?)?,
-            commit: None,
-        })
+        let file = |path: &str| read(&root.join(path), path);
+        Self::new("the working tree".to_owned(), None, file)
     }
 
     /// Reads the spec at a revision.
     pub(crate) fn read_revision(root: &Path, revision: &str) -> Result<Self, String> {
         let commit = resolve(root, revision)
             .ok_or_else(|| format!("git has no revision `{revision}` in {}", root.display()))?;
-        let file = |path: &str| git(root, &["show", &format!("{commit}:{path}")]);
-        let text = file(SPEC).ok_or_else(|| format!("revision `{revision}` has no {SPEC}"))?;
-        let manifest = file(MANIFEST).ok_or_else(|| format!("revision `{revision}` has no {MANIFEST}"))?;
-        let onboarding = file(ONBOARDING).map(|text| parse_document(ONBOARDING, &text)).transpose()?;
         let short: String = commit.chars().take(10).collect();
         let name = if commit.starts_with(revision) { short } else { format!("{revision} ({short})") };
-        let (api, version) = (parse_api(SPEC, &text)?, crate_version(&manifest)?);
-        Ok(Self { name, api, onboarding, version, commit: Some(commit) })
+        Self::new(name, Some(commit.clone()), |path| {
+            git(root, &["show", &format!("{commit}:{path}")])
+                .ok_or_else(|| format!("revision `{revision}` has no {path}"))
+        })
+    }
+
+    fn new(
+        name: String,
+        commit: Option<String>,
+        file: impl Fn(&str) -> Result<String, String>,
+    ) -> Result<Self, String> {
+        let onboarding = file(ONBOARDING).ok();
+        Ok(Self {
+            name,
+            api: Spec::parse(SPEC, &file(SPEC)?).map_err(one_line)?,
+            onboarding: onboarding
+                .map(|text| Document::parse(ONBOARDING, &text))
+                .transpose()
+                .map_err(one_line)?,
+            version: crate_version(&file(MANIFEST)?)?,
+            commit,
+        })
     }
 
     /// Reads the spec at the last release, or at the commit that added the spec if there is no release.
@@ -67,7 +77,7 @@ impl SpecVersion {
     /// release, or that of the working tree if there is no release.
     pub(crate) fn read_file(path: &Path, root: &Path, tree: &Self) -> Result<Self, String> {
         let name = path.display().to_string();
-        let api = parse_api(&name, &read(path, &name)?)?;
+        let api = Spec::parse(&name, &read(path, &name)?).map_err(one_line)?;
         if api.root().get("openapi").is_none() {
             return Err(format!("{name} is not an OpenAPI document: it has no `openapi` member"));
         }
@@ -79,14 +89,6 @@ impl SpecVersion {
 
 fn read(path: &Path, name: &str) -> Result<String, String> {
     fs::read_to_string(path).map_err(|error| format!("could not read {name}: {error}"))
-}
-
-fn parse_api(name: &str, text: &str) -> Result<Spec, String> {
-    Spec::parse(name, text).map_err(one_line)
-}
-
-fn parse_document(name: &str, text: &str) -> Result<Document, String> {
-    Document::parse(name, text).map_err(one_line)
 }
 
 fn one_line(Finding { file, line, what, .. }: Finding) -> String {

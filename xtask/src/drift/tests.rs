@@ -64,7 +64,9 @@ fn each_edit_of_our_spec_is_found_and_nothing_else() {
         let mut document = spec.root().clone();
         let (expected, edits): (Vec<_>, Vec<_>) =
             case.lines().skip(1).partition(|line| line.starts_with("> "));
-        edits.iter().for_each(|line| edit(&mut document, line));
+        for line in edits {
+            edit(&mut document, line);
+        }
         let drift = compare(&document);
         let found: Vec<_> = lines(&drift).lines().map(|line| format!("> {line}")).collect();
         assert_eq!(found, expected, "{case}");

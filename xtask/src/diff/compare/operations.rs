@@ -267,13 +267,12 @@ impl<'a> Comparison<'a> {
             let pointer = join(&components, name);
             let operations = self.operations_using(&pointer);
             let at = At { pointer, place: format!("{name} ({section})"), sides: CallSides::BOTH, operations };
-            match (was, is) {
-                (Some(was), Some(is)) => compare(self, at, was, is),
+            if let (Some(was), Some(is)) = (was, is) {
+                compare(self, at, was, is);
+            } else {
                 // The operations that reference it are compared with the reference resolved.
-                _ => {
-                    let message = format!("was added to, or removed from, `components/{section}`");
-                    self.note(&at, "wording", Wording, message);
-                }
+                let message = format!("was added to, or removed from, `components/{section}`");
+                self.note(&at, "wording", Wording, message);
             }
         }
     }
