@@ -66,6 +66,8 @@ pub(super) struct Aligned {
     locations: HashMap<String, SpecLocation>,
     /// The same for the pointers of properties: the property itself, where `locations` has the schema that it refers to.
     properties: HashMap<String, SpecLocation>,
+    /// Their and our pointer of each operation whose path differs in its trailing slash.
+    moved: Vec<(String, String)>,
     /// Parts of our spec that are marked as inferred although they are documented.
     pub(super) documented: BTreeSet<SpecLocation>,
 }
@@ -107,8 +109,9 @@ impl Aligned {
             _ => operation.path.to_owned(),
         };
         let location = location_of(operation);
-        for pointer in [&operation.pointer, &join(&join("/paths", &path), operation.method)] {
-            self.locations.insert(pointer.clone(), location.clone());
+        self.locations.insert(operation.pointer.clone(), location.clone());
+        if path != operation.path {
+            self.moved.push((join(&join("/paths", &path), operation.method), operation.pointer.clone()));
         }
         let their_operation = documented.item.get(operation.method).unwrap_or(&Value::Null);
         let mut pair = OperationPair { spec, ours, theirs, operation, aligned: self };
@@ -135,12 +138,14 @@ impl Aligned {
 
     /// Returns the location of a change in our spec, or of the nearest part around it.
     pub(super) fn locate(&self, change: &Change) -> SpecLocation {
-        if let ("now-required" | "now-optional", Some(property)) =
-            (change.kind, self.properties.get(&change.pointer))
-        {
+        let moved = |(theirs, ours): &(String, String)| {
+            Some(format!("{ours}{}", change.pointer.strip_prefix(theirs)?))
+        };
+        let full = self.moved.iter().find_map(moved).unwrap_or_else(|| change.pointer.clone());
+        if let ("now-required" | "now-optional", Some(property)) = (change.kind, self.properties.get(&full)) {
             return property.clone();
         }
-        let mut pointer = change.pointer.as_str();
+        let mut pointer = full.as_str();
         while !self.locations.contains_key(pointer) {
             let Some(end) = pointer.rfind('/') else { break };
             pointer = &pointer[..end];
@@ -149,7 +154,7 @@ impl Aligned {
             return SpecLocation { name: change.place.clone(), pointer: String::new() };
         };
         let separator = if pointer.ends_with(PARAMETERS) { ' ' } else { '.' };
-        let name = change.pointer[pointer.len()..].strip_prefix("/properties/");
+        let name = full[pointer.len()..].strip_prefix("/properties/");
         let name = name.map(|name| format!("{separator}{}", name.replace("~1", "/").replace("~0", "~")));
         location.part(&name.unwrap_or_default(), &location.pointer)
     }
