@@ -148,7 +148,7 @@ fn compare(spec: &Spec, vendors: &[Vendor]) -> Result<Drift, String> {
     Ok(drift)
 }
 
-/// Adds to a change's message what only this command knows: hints, and the types of new parts.
+/// Adds hints and the types of new parts to the message of a change.
 fn add_details(change: &mut Change, new: &Spec, hints: &HashMap<String, String>) {
     if change.kind == "operation-removed" {
         let hint = change.operations.first().and_then(|id| hints.get(id));

@@ -58,12 +58,17 @@ pub(super) struct CompileError {
 
 /// The public API of `carium-api`, compared with the older version by `cargo-semver-checks`.
 #[derive(Debug)]
-pub(super) enum PublicApi {
-    Compatible,
-    /// With the tool's output.
-    Incompatible(String),
-    /// With the reason.
-    Skipped(String),
+pub(super) struct PublicApi {
+    /// `compatible`, `incompatible` or `not checked`.
+    pub(super) status: &'static str,
+    /// The output of the tool, or the reason why it did not run.
+    pub(super) detail: String,
+}
+
+impl PublicApi {
+    fn not_checked(reason: impl Into<String>) -> Self {
+        Self { status: "not checked", detail: reason.into() }
+    }
 }
 
 /// Generates the code in a copy and compiles it. `base` is the commit of the older version.
@@ -81,7 +86,7 @@ pub(super) fn run(root: &Path, base: Option<&str>) -> Result<CompileReport, Stri
     let public_api = if errors.is_empty() {
         public_api(root, &outputs, base)?
     } else {
-        PublicApi::Skipped("the code does not compile".to_owned())
+        PublicApi::not_checked("the code does not compile")
     };
     Ok(CompileReport { errors, public_api })
 }
@@ -146,24 +151,23 @@ fn errors(messages: &str) -> Vec<CompileError> {
 /// generated code must be up to date.
 fn public_api(root: &Path, outputs: &[Output], base: Option<&str>) -> Result<PublicApi, String> {
     let Some(base) = base else {
-        return Ok(PublicApi::Skipped("the older version is a file, not a git revision".to_owned()));
+        return Ok(PublicApi::not_checked("the older version is a file, not a git revision"));
     };
     if generate::check(root, outputs).map_err(|error| error.to_string())?.is_some() {
-        return Ok(PublicApi::Skipped(
-            "generated files are stale; run `cargo xtask generate` first".to_owned(),
-        ));
+        let reason = "generated files are stale; run `cargo xtask generate` first";
+        return Ok(PublicApi::not_checked(reason));
     }
     let local = root.join("target/tools/bin").join(SEMVER_TOOL);
     let tool = if local.exists() { local.display().to_string() } else { SEMVER_TOOL.to_owned() };
     let tool = |arguments: &[&str]| Command::new(&tool, arguments).current_dir(root).output();
     if tool(&["semver-checks", "--version"]).is_err() {
-        return Ok(PublicApi::Skipped(format!("{SEMVER_TOOL} is not installed")));
+        return Ok(PublicApi::not_checked(format!("{SEMVER_TOOL} is not installed")));
     }
     let compare =
         ["semver-checks", "--package", "carium-api", "--only-explicit-features", "--baseline-rev", base];
     Ok(match tool(&compare) {
-        Ok(_) => PublicApi::Compatible,
-        Err(output) => PublicApi::Incompatible(output),
+        Ok(detail) => PublicApi { status: "compatible", detail },
+        Err(detail) => PublicApi { status: "incompatible", detail },
     })
 }
 
@@ -188,7 +192,7 @@ mod tests {
         ];
         let report = CompileReport {
             errors: errors(&messages.join("\n")),
-            public_api: PublicApi::Skipped("the code does not compile".to_owned()),
+            public_api: PublicApi::not_checked("the code does not compile"),
         };
         let expected = CompileError {
             file: "crates/a/src/lib.rs".to_owned(),

@@ -86,18 +86,13 @@ fn compile_text(report: &CompileReport) -> String {
     if report.errors.is_empty() {
         text.push_str("\n  carium-api, carium and carium-mock compile.");
     } else {
-        text.push_str("\n  These lines no longer compile. Crates that depend on theirs were not checked.");
+        text.push_str("\n  These lines do not compile. Crates that depend on their crates were not checked.");
     }
     for error in &report.errors {
         text.push_str(&format!("\n    {}:{}: {}", error.file, error.line, error.message));
     }
-    text + &match &report.public_api {
-        PublicApi::Compatible => "\n  Public API of carium-api: compatible (cargo-semver-checks)".to_owned(),
-        PublicApi::Incompatible(output) => {
-            format!("\n  Public API of carium-api: incompatible (cargo-semver-checks)\n{output}")
-        }
-        PublicApi::Skipped(reason) => format!("\n  Public API of carium-api: not checked; {reason}"),
-    }
+    let PublicApi { status, detail } = &report.public_api;
+    format!("{text}\n  Public API of carium-api: {status}; {detail}")
 }
 
 fn conclusion(diff: &SpecDiff) -> String {
@@ -167,11 +162,7 @@ fn json_compile(report: &CompileReport) -> Value {
         .iter()
         .map(|error| json!({ "file": error.file, "line": error.line, "message": error.message }))
         .collect();
-    let (status, detail) = match &report.public_api {
-        PublicApi::Compatible => ("compatible", None),
-        PublicApi::Incompatible(output) => ("incompatible", Some(output)),
-        PublicApi::Skipped(reason) => ("skipped", Some(reason)),
-    };
+    let PublicApi { status, detail } = &report.public_api;
     json!({
         "crates": report.broken_crates(),
         "errors": errors,
