@@ -79,7 +79,7 @@ impl Comparison<'_> {
                     let message = "has other conditions, which may reject more values";
                     self.note(&at.inside(keyword), "condition", Break, message);
                 }
-                keyword if limit_of(keyword).is_some() => self.limit(at, keyword, [was, is]),
+                keyword if is_limit(keyword) => self.limit(at, keyword, [was, is]),
                 _ => self.other(at, keyword),
             }
         }
@@ -264,40 +264,25 @@ fn is_true(value: Option<&Value>) -> bool {
     value == Some(&Value::Bool(true))
 }
 
-/// How a keyword limits values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Limit {
-    /// A larger number accepts fewer values.
-    Lower,
-    /// A smaller number accepts fewer values.
-    Upper,
-    /// `true` accepts fewer values.
-    Flag,
-    /// Two values cannot be compared.
-    Rule,
-}
-
 /// With any of these, the generators write a type of its own instead of `String`.
 const STRING_LIMITS: [&str; 3] = ["minLength", "maxLength", "pattern"];
 
-fn limit_of(keyword: &str) -> Option<Limit> {
-    match keyword {
-        "minLength" | "minItems" | "minProperties" | "minimum" => Some(Limit::Lower),
-        "maxLength" | "maxItems" | "maxProperties" | "maximum" => Some(Limit::Upper),
-        "exclusiveMinimum" | "exclusiveMaximum" | "uniqueItems" => Some(Limit::Flag),
-        "pattern" | "multipleOf" | "const" => Some(Limit::Rule),
-        _ => None,
-    }
+/// Keywords that limit values: lower bounds, upper bounds, flags, and rules that cannot be compared.
+const LOWER_BOUNDS: [&str; 4] = ["minLength", "minItems", "minProperties", "minimum"];
+const UPPER_BOUNDS: [&str; 4] = ["maxLength", "maxItems", "maxProperties", "maximum"];
+const FLAGS: [&str; 3] = ["exclusiveMinimum", "exclusiveMaximum", "uniqueItems"];
+const RULES: [&str; 3] = ["pattern", "multipleOf", "const"];
+
+fn is_limit(keyword: &str) -> bool {
+    [&LOWER_BOUNDS[..], &UPPER_BOUNDS, &FLAGS, &RULES].iter().any(|keywords| keywords.contains(&keyword))
 }
 
 /// Whether fewer values are accepted than before, or possibly fewer.
 fn is_stricter(keyword: &str, was: Option<&Value>, is: Option<&Value>) -> bool {
-    let Some(limit) = limit_of(keyword) else { return true };
     let Some(is) = is else { return false };
-    match (limit, was.and_then(Value::as_f64), is.as_f64()) {
-        (Limit::Lower, Some(was), Some(is)) => is > was,
-        (Limit::Upper, Some(was), Some(is)) => is < was,
-        (Limit::Flag, _, _) => is != &Value::Bool(false),
-        (Limit::Lower | Limit::Upper | Limit::Rule, _, _) => true,
+    match (was.and_then(Value::as_f64), is.as_f64()) {
+        (Some(was), Some(is)) if LOWER_BOUNDS.contains(&keyword) => is > was,
+        (Some(was), Some(is)) if UPPER_BOUNDS.contains(&keyword) => is < was,
+        _ => !FLAGS.contains(&keyword) || is != &Value::Bool(false),
     }
 }
