@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Spec;
+use crate::spec::Spec;
 
 /// The oldest dialect with the format `uuid` and with siblings of references.
 const DIALECT: &str = "https://json-schema.org/draft/2019-09/schema";

@@ -49,11 +49,13 @@ mod structure;
 #[cfg(test)]
 mod tests;
 
+use std::path::Path;
+
 use outline::{Context, Kind};
 
-use crate::document::Document;
-use crate::finding::Finding;
-use crate::spec::Spec;
+use crate::document::{self, Document, Finding};
+use crate::spec::{Sources, Spec};
+use crate::workspace;
 
 /// Reports violations of a rule. Rules run in the order of their list and see the findings of those before.
 type Rule = fn(&Context<'_>, &mut Vec<Finding>);
@@ -122,20 +124,41 @@ const JSON_SCHEMA_RULES: &[Rule] = &[
     documentation::invalid_examples,
 ];
 
+/// Runs the command.
+///
+/// # Errors
+/// A report of the findings.
+pub(crate) fn command(root: &Path) -> Result<(), String> {
+    let findings = run(&Sources::read(root)?);
+    if !findings.is_empty() {
+        return Err(document::report(&findings));
+    }
+    workspace::print("no findings");
+    Ok(())
+}
+
+/// Checks both specs.
+pub(crate) fn run(Sources { api, onboarding }: &Sources) -> Vec<Finding> {
+    let mut findings = run_api(api);
+    findings.extend(run_json_schema(onboarding));
+    findings.extend(run_shared(api, onboarding));
+    findings
+}
+
 /// Checks the API spec. Returns findings in document order.
-pub(crate) fn run(spec: &Spec) -> Vec<Finding> {
+fn run_api(spec: &Spec) -> Vec<Finding> {
     check(&Context::new(spec, Kind::Document), structure::openapi, API_RULES)
 }
 
 /// Checks a JSON Schema of draft 7. Returns findings in document order.
-pub(crate) fn run_json_schema(document: &Document) -> Vec<Finding> {
+fn run_json_schema(document: &Document) -> Vec<Finding> {
     // `Spec` resolves the references of any document.
     let spec = Spec { document: document.clone() };
     check(&Context::new(&spec, Kind::JsonSchema), structure::json_schema, JSON_SCHEMA_RULES)
 }
 
 /// Checks the definitions that the API spec and a JSON Schema have in common.
-pub(crate) fn run_shared(api: &Spec, document: &Document) -> Vec<Finding> {
+fn run_shared(api: &Spec, document: &Document) -> Vec<Finding> {
     let mut findings = Vec::new();
     schemas::shared_definitions(api, document, &mut findings);
     findings

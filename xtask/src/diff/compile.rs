@@ -9,8 +9,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::generate::{self, Output, Sources};
+use crate::generate::{self, Output};
 use crate::process::Command;
+use crate::spec::Sources;
 use crate::workspace;
 
 /// The parts of the workspace that cargo needs.
@@ -81,7 +82,7 @@ pub(super) fn run(root: &Path, base: Option<&str>) -> Result<CompileReport, Stri
     for part in PARTS.iter().filter(|part| root.join(part).exists()) {
         mirror(&root.join(part), &copy.join(part)).map_err(io_error)?;
     }
-    generate::write(&copy, &outputs).map_err(io_error)?;
+    generate::write(&copy, &outputs)?;
     let errors = check(&copy, &directory)?;
     let public_api = if errors.is_empty() {
         public_api(root, &outputs, base)?
@@ -153,7 +154,7 @@ fn public_api(root: &Path, outputs: &[Output], base: Option<&str>) -> Result<Pub
     let Some(base) = base else {
         return Ok(PublicApi::not_checked("the older version is a file, not a git revision"));
     };
-    if generate::check(root, outputs).map_err(|error| error.to_string())?.is_some() {
+    if generate::check(root, outputs).is_err() {
         let reason = "generated files are stale; run `cargo xtask generate` first";
         return Ok(PublicApi::not_checked(reason));
     }

@@ -8,9 +8,9 @@ pub(crate) use edit::edit;
 
 use super::change::{Change, Effect};
 use super::compare;
-use crate::document::{Document, join};
-use crate::generate::{ONBOARDING, Sources};
-use crate::spec::Spec;
+use crate::document::Document;
+use crate::json::join;
+use crate::spec::{ONBOARDING, Sources, Spec};
 use crate::workspace;
 
 const SMALL: &str = include_str!("tests/small.yaml");

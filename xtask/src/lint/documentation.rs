@@ -3,9 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::outline::{Context, Kind, Node, operation_name};
-use crate::document::join;
-use crate::finding::Finding;
-use crate::spec::{json_schema, members};
+use crate::document::Finding;
+use crate::json::{join, members, text};
+use crate::json_schema::json_schema;
 
 /// `description`: everything with a name has a description. Descriptions become the documentation of the generated
 /// code.
@@ -167,7 +167,7 @@ fn schema_of(node: &Node<'_>) -> Option<Value> {
 
 /// Follows the `$ref` of a value.
 fn follow<'v>(context: &'v Context<'_>, pointer: String, value: &'v Value) -> (String, &'v Value) {
-    let target = value.get("$ref").and_then(Value::as_str).and_then(|it| it.strip_prefix('#'));
+    let target = text(value, "$ref").and_then(|it| it.strip_prefix('#'));
     match target.and_then(|target| Some((target, context.spec.root().pointer(target)?))) {
         Some((target, found)) => (target.to_owned(), found),
         None => (pointer, value),

@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::outline::{Context, Kind, Node, listed, operation_name};
-use crate::document::join;
-use crate::finding::Finding;
-use crate::spec::{Operation, members, strings};
+use crate::document::Finding;
+use crate::json::{is_true, items, join, members, strings, text};
+use crate::spec::Operation;
 
 const RULE: &str = "generator-limit";
 
@@ -75,7 +75,7 @@ pub(super) fn unsupported_members(context: &Context<'_>, findings: &mut Vec<Find
 /// schema.
 pub(super) fn bodies(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for node in context.each(Kind::RequestBody) {
-        if node.value.get("required") != Some(&Value::Bool(true)) {
+        if !is_true(node.value, "required") {
             let problem = "is optional, but generated methods always send it";
             context.report(findings, RULE, (node, ""), problem, "write `required: true`");
         }
@@ -168,8 +168,9 @@ pub(super) fn name_collisions(context: &Context<'_>, findings: &mut Vec<Finding>
         }
         for (pointer, parameter) in operation.parameters() {
             let parameter = context.spec.resolve(parameter);
-            let member = |name: &str| parameter.get(name).and_then(Value::as_str);
-            let (Some(name), Some(location)) = (member("name"), member("in")) else { continue };
+            let (Some(name), Some(location)) = (text(parameter, "name"), text(parameter, "in")) else {
+                continue;
+            };
             match names.insert(folded(name), (name, location)) {
                 // A parameter of the operation overrides the same one of the path.
                 Some(other) if other != (name, location) => {
@@ -254,10 +255,9 @@ pub(super) fn types(context: &Context<'_>, findings: &mut Vec<Finding>) {
         if kind == "array" && !node.has("items") {
             report("", "is an array without `items`", "add `items:` with a schema");
         }
-        let nullable = node.value.get("nullable") == Some(&Value::Bool(true));
+        let nullable = is_true(node.value, "nullable");
         let is_value = |value: &Value| value.is_string() || (nullable && value.is_null());
-        let mut values = node.value.get("enum").and_then(Value::as_array).into_iter().flatten();
-        if !values.all(is_value) {
+        if !items(node.value.get("enum")).all(is_value) {
             report("enum", "has an enum value that is not a string", "write strings, in quotes");
         }
         for (keywords, kinds) in KEYWORDS_OF_TYPES.iter().filter(|(_, kinds)| !kinds.contains(&kind)) {

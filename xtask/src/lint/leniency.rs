@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-use super::outline::{Context, Kind, Node, Usage, is_object};
-use crate::finding::Finding;
-use crate::spec::{referred_schema, strings};
+use super::outline::{Context, Kind, Node, is_object};
+use crate::document::Finding;
+use crate::json::{is_true, strings};
+use crate::spec::{CallSides, referred_schema};
 
 const RULE: &str = "response-leniency";
 
@@ -30,7 +31,7 @@ const CONSTRAINTS: [&str; 15] = [
 /// `request-strictness`: objects in requests reject unknown members. It is not known what the service does with a
 /// misspelled member, so the client must not send it.
 pub(super) fn requests(context: &Context<'_>, findings: &mut Vec<Finding>) {
-    for node in object_schemas(context, Usage::REQUEST) {
+    for node in object_schemas(context, CallSides::REQUEST) {
         let member = match node.value.get("additionalProperties") {
             None => "",
             Some(Value::Bool(true)) => "additionalProperties",
@@ -50,11 +51,11 @@ pub(super) fn requests(context: &Context<'_>, findings: &mut Vec<Finding>) {
 /// `response-leniency`: objects in responses allow unknown members, because the service may add members with every
 /// release. So requests and responses cannot share an object schema.
 pub(super) fn objects(context: &Context<'_>, findings: &mut Vec<Finding>) {
-    for node in object_schemas(context, Usage::BOTH) {
+    for node in object_schemas(context, CallSides::BOTH) {
         let fix = "write a separate schema for responses, with nullable properties";
         context.report(findings, RULE, (node, ""), "is used in requests and in responses", fix);
     }
-    for node in object_schemas(context, Usage::RESPONSE) {
+    for node in object_schemas(context, CallSides::RESPONSE) {
         if node.value.get("additionalProperties") == Some(&Value::Bool(false)) {
             let at = (node, "additionalProperties");
             let problem = "is used in responses and rejects unknown members";
@@ -84,7 +85,7 @@ pub(super) fn constraints(context: &Context<'_>, findings: &mut Vec<Finding>) {
 pub(super) fn nullable(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for node in context.properties().filter(|node| is_response_property(context, node)) {
         let required = context.parent(node).and_then(|owner| owner.value.get("required"));
-        let is_nullable = |schema: &Value| schema.get("nullable") == Some(&Value::Bool(true));
+        let is_nullable = |schema: &Value| is_true(schema, "nullable");
         if strings(required).any(|name| name == node.key)
             || is_nullable(node.value)
             || is_nullable(context.referenced(node.value))
@@ -105,7 +106,8 @@ pub(super) fn attributes(context: &Context<'_>, findings: &mut Vec<Finding>) {
         .filter(|node| node.key == "attributes")
         .filter_map(|node| referred_schema(node.value))
         .collect();
-    for node in object_schemas(context, Usage::RESPONSE).filter(|node| names.contains(&node.key.as_str())) {
+    for node in object_schemas(context, CallSides::RESPONSE).filter(|node| names.contains(&node.key.as_str()))
+    {
         if node.has("required") {
             let problem = "requires attributes of a response";
             context.report(findings, RULE, (node, "required"), problem, "remove `required`");
@@ -138,7 +140,7 @@ pub(super) fn expectations(context: &Context<'_>, findings: &mut Vec<Finding>) {
 }
 
 /// Returns the named object schemas that exactly these sides of a call use.
-fn object_schemas<'c, 'a>(context: &'c Context<'a>, usage: Usage) -> impl Iterator<Item = &'c Node<'a>> {
+fn object_schemas<'c, 'a>(context: &'c Context<'a>, usage: CallSides) -> impl Iterator<Item = &'c Node<'a>> {
     context.each(Kind::Schema).filter(move |node| {
         node.is_named_schema() && is_object(node.value) && context.schema_usage(&node.key) == usage
     })
@@ -149,5 +151,5 @@ fn is_response_property(context: &Context<'_>, node: &Node<'_>) -> bool {
     let owner = context.parent(node).filter(|owner| owner.is_named_schema());
     node.is_property()
         && node.kind == Kind::Schema
-        && owner.is_some_and(|owner| context.schema_usage(&owner.key) == Usage::RESPONSE)
+        && owner.is_some_and(|owner| context.schema_usage(&owner.key) == CallSides::RESPONSE)
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::outline::{Context, Kind, listed};
-use crate::finding::Finding;
-use crate::spec::strings;
+use crate::document::Finding;
+use crate::json::strings;
 
 /// The retry classes of operations, the values of `x-retry`.
 pub(super) const RETRY_CLASSES: [&str; 3] = ["safe", "idempotent", "create"];
@@ -45,7 +45,7 @@ pub(super) fn operation_id(context: &Context<'_>, findings: &mut Vec<Finding>) {
     let mut operations_by_id: BTreeMap<&str, String> = BTreeMap::new();
     for operation in &context.operations {
         let id = operation.id();
-        let endpoint = format!("{} {}", operation.method.to_uppercase(), operation.path);
+        let endpoint = operation.route();
         if id.is_empty() {
             let fix = "add `operationId:` with a verb and a noun, such as `create_patient`";
             context.report_operation(findings, RULE, (operation, ""), "has no `operationId`", fix);

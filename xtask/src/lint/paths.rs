@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-
 use super::outline::{Context, Kind, operation_name};
-use crate::finding::Finding;
+use crate::document::Finding;
+use crate::json::text;
 use crate::spec::Operation;
 
 const RULE: &str = "path-parameter";
@@ -83,8 +82,7 @@ pub(super) fn duplicates(context: &Context<'_>, findings: &mut Vec<Finding>) {
             continue;
         };
         let parameter = context.spec.resolve(node.value);
-        let member = |name: &str| parameter.get(name).and_then(Value::as_str);
-        let identity = (owner.pointer.as_str(), member("name"), member("in"));
+        let identity = (owner.pointer.as_str(), text(parameter, "name"), text(parameter, "in"));
         if identity.1.is_some() && !seen.insert(identity) {
             context.report(findings, RULE, (node, ""), "is declared twice", "remove one of the two");
         }
@@ -96,7 +94,7 @@ fn declared_parameters<'a>(context: &'a Context<'a>, operation: &Operation<'a>) 
     operation
         .parameters()
         .map(|(pointer, parameter)| (pointer, context.spec.resolve(parameter)))
-        .filter(|(_, parameter)| parameter.get("in").and_then(Value::as_str) == Some("path"))
+        .filter(|(_, parameter)| text(parameter, "in") == Some("path"))
         .filter_map(|(pointer, parameter)| Some((pointer, parameter.get("name")?.as_str()?)))
         .collect()
 }

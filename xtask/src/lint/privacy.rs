@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::outline::{Context, Kind, Node};
-use crate::finding::Finding;
+use crate::document::Finding;
 use crate::spec::Mark;
 
 const RULE: &str = "unmarked";

@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
-use super::outline::{Context, Kind, Node, Usage, listed};
-use crate::document::join;
-use crate::finding::Finding;
-use crate::spec::members;
+use super::outline::{Context, Kind, Node, listed};
+use crate::document::Finding;
+use crate::json::{items, join, members, text};
+use crate::spec::CallSides;
 
 const RULE: &str = "reference";
 
@@ -37,7 +35,7 @@ fn check_target(context: &Context<'_>, node: &Node<'_>, section: &str) -> Result
         return Err(format!("refers to `{reference}`, which is not in `{}`", &section[1..]));
     }
     // `resolve` stops at a reference that is part of a circle or does not exist.
-    let end = context.spec.resolve(node.value).get("$ref").and_then(Value::as_str);
+    let end = text(context.spec.resolve(node.value), "$ref");
     match end.and_then(|end| root.pointer(end.strip_prefix('#')?)) {
         Some(_) => Err("refers to itself".to_owned()),
         None => Ok(()),
@@ -63,8 +61,7 @@ pub(super) fn siblings(context: &Context<'_>, findings: &mut Vec<Finding>) {
 pub(super) fn security_schemes(context: &Context<'_>, findings: &mut Vec<Finding>) {
     let schemes = context.spec.root().pointer("/components/securitySchemes");
     for node in context.nodes.iter().filter(|node| matches!(node.kind, Kind::Document | Kind::Operation)) {
-        let requirements = node.value.get("security").and_then(Value::as_array);
-        for (index, requirement) in requirements.into_iter().flatten().enumerate() {
+        for (index, requirement) in items(node.value.get("security")).enumerate() {
             for (scheme, _) in members(Some(requirement)) {
                 if schemes.is_none_or(|schemes| schemes.get(scheme).is_none()) {
                     let at = join(&join(&node.at("security"), &index.to_string()), scheme);
@@ -137,7 +134,7 @@ pub(super) fn unused_schemas(context: &Context<'_>, findings: &mut Vec<Finding>)
         return;
     }
     for node in context.nodes.iter().filter(|node| node.is_named_schema()) {
-        if context.schema_usage(&node.key) == Usage::NONE {
+        if context.schema_usage(&node.key) == CallSides::NONE {
             let fix = "refer to it where it belongs, or remove it";
             context.report(findings, "unused-schema", (node, ""), "is not used by any operation", fix);
         }

@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use super::outline::{Context, Kind, is_object};
 use super::privacy::words;
-use crate::document::{Document, join};
-use crate::finding::Finding;
-use crate::spec::{Spec, members, referred_schema};
+use crate::document::{Document, Finding};
+use crate::json::{is_true, join, members, text};
+use crate::spec::{Spec, referred_schema};
 
 const RULE: &str = "named-schema";
 
@@ -57,7 +57,7 @@ pub(super) fn ids(context: &Context<'_>, findings: &mut Vec<Finding>) {
         let (is_typed, fix) = if usage.request {
             (refers, "refer with `$ref` to a schema of `format: uuid` for this kind of ID")
         } else if usage.response {
-            let expected = schema.get("x-expect").and_then(Value::as_str);
+            let expected = text(schema, "x-expect");
             let is_opaque = name == "id" && is_opaque_string(schema);
             let expects = expected.is_some_and(|name| is_id(context, name));
             (refers || expects || is_opaque, "write `x-expect:` with the schema for this kind of ID")
@@ -150,9 +150,7 @@ fn is_id(context: &Context<'_>, name: &str) -> bool {
 
 /// Returns `true` for a nullable string without a format, such as the ID of an error, which has no kind.
 fn is_opaque_string(schema: &Value) -> bool {
-    schema.get("type").and_then(Value::as_str) == Some("string")
-        && schema.get("nullable") == Some(&Value::Bool(true))
-        && schema.get("format").is_none()
+    text(schema, "type") == Some("string") && is_true(schema, "nullable") && schema.get("format").is_none()
 }
 
 fn is_pascal_case(name: &str) -> bool {

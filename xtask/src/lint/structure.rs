@@ -9,9 +9,8 @@ use serde_json::{Value, json};
 
 use super::operations::{RETRY_CLASSES, SOURCES};
 use super::outline::{Context, Kind, listed};
-use crate::document::join;
-use crate::finding::Finding;
-use crate::spec::members;
+use crate::document::Finding;
+use crate::json::{join, members, unescape};
 
 static OPENAPI: LazyLock<Value> = LazyLock::new(|| {
     let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/openapi-3.0.json"));
@@ -289,7 +288,7 @@ fn subject(context: &Context<'_>, pointer: &str) -> String {
         None => "the document".to_owned(),
         Some(node) if node.pointer == pointer => context.name(node),
         Some(node) => {
-            let member = pointer[node.pointer.len() + 1..].replace("~1", "/").replace("~0", "~");
+            let member = unescape(&pointer[node.pointer.len() + 1..]);
             format!("`{member}` of {}", context.name(node))
         }
     }

@@ -4,8 +4,8 @@ mod mistakes;
 
 use serde_json::{Value, json};
 
-use crate::document::{Document, join};
-use crate::finding::{Finding, report};
+use crate::document::{Document, Finding, report};
+use crate::json::{join, unescape};
 use crate::spec::Spec;
 
 const SPEC: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../specs/carium.yaml"));
@@ -32,7 +32,7 @@ const SMALL_JSON_SCHEMA: &str = r##"{
 fn files_of_this_workspace_have_no_findings() {
     let spec = parse(SPEC);
     let onboarding = Document::parse("onboarding.schema.json", ONBOARDING).unwrap();
-    let mut findings = super::run(&spec);
+    let mut findings = super::run_api(&spec);
     findings.extend(super::run_json_schema(&onboarding));
     findings.extend(super::run_shared(&spec, &onboarding));
     findings.extend(run_json_schema(SMALL_JSON_SCHEMA));
@@ -49,7 +49,7 @@ fn report_states_location_rule_and_fix() {
         "carium.yaml:{line}: schema `Locale` has `nulable`, which is not allowed there [openapi]\n    \
          at: /components/schemas/Locale/nulable\n    fix: write `nullable`, or remove it\n1 finding"
     );
-    assert_eq!(report(&super::run(&spec)), expected);
+    assert_eq!(report(&super::run_api(&spec)), expected);
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn names_that_suggest_private_data_need_a_mark() {
         let pointer = format!("/components/schemas/NewAppointment/properties/{name}");
         let property = json!({"type": "string", "description": "Something.", "example": "a"});
         set(&mut spec.document.value, &pointer, Some(property));
-        let findings = super::run(&spec);
+        let findings = super::run_api(&spec);
         let expected = usize::from(SUSPICIOUS.contains(name));
         assert_eq!(findings.len(), expected, "{name}: {}", report(&findings));
         assert!(
@@ -160,7 +160,7 @@ fn replacements() -> [Option<Value>; 7] {
 
 #[test]
 fn no_change_of_a_document_panics() {
-    let run_spec = |document: Document| super::run(&Spec { document });
+    let run_spec = |document: Document| super::run_api(&Spec { document });
     assert_no_change_panics(&parse(SMALL_SPEC).document, 1, run_spec);
     let small = Document::parse("row.schema.json", SMALL_JSON_SCHEMA).unwrap();
     assert_no_change_panics(&small, 1, |document| super::run_json_schema(&document));
@@ -186,7 +186,7 @@ fn circular_references_are_findings() {
         for (name, schema) in schemas.as_object().unwrap() {
             set(&mut spec.document.value, &format!("/components/schemas/{name}"), Some(schema.clone()));
         }
-        let findings = super::run(&spec);
+        let findings = super::run_api(&spec);
         let is_expected = |it: &Finding| matches!(it.rule, "reference" | "recursion");
         assert!(findings.iter().any(is_expected), "{schemas}: {}", report(&findings));
     }
@@ -198,7 +198,7 @@ fn documents_without_content_are_findings() {
     for value in replacements().into_iter().flatten() {
         document.value = value;
         assert!(!super::run_json_schema(&document).is_empty(), "{}", document.value);
-        assert!(!super::run(&Spec { document: document.clone() }).is_empty(), "{}", document.value);
+        assert!(!super::run_api(&Spec { document: document.clone() }).is_empty(), "{}", document.value);
     }
 }
 
@@ -213,7 +213,7 @@ fn run_json_schema(text: &str) -> Vec<Finding> {
 /// Sets or removes the value at a pointer, whose parent must exist. `-` appends to a list.
 fn set(root: &mut Value, pointer: &str, value: Option<Value>) {
     let (parent, key) = pointer.rsplit_once('/').unwrap();
-    let key = key.replace("~1", "/").replace("~0", "~");
+    let key = unescape(key);
     let parent = root.pointer_mut(parent).unwrap_or_else(|| panic!("{parent} does not exist"));
     match (parent, value) {
         (Value::Object(map), Some(value)) => {

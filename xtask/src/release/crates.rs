@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::json::{items, members, strings, text};
 use crate::process::Command;
-use crate::spec::{members, strings};
 
 /// A crate of the workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,10 +53,9 @@ impl Crates {
 
     fn from_metadata(metadata: &Value) -> Self {
         let released: Vec<_> = strings(metadata.get("workspace_default_members")).collect();
-        let packages = metadata.get("packages").and_then(Value::as_array).into_iter().flatten();
-        let target = metadata.get("target_directory").and_then(Value::as_str).unwrap_or("target");
+        let target = text(metadata, "target_directory").unwrap_or("target");
         Self {
-            all: packages.map(|package| read_package(package, &released)).collect(),
+            all: items(metadata.get("packages")).map(|package| read_package(package, &released)).collect(),
             target: target.into(),
         }
     }
@@ -96,22 +95,20 @@ impl Crates {
 }
 
 fn read_package(package: &Value, released: &[&str]) -> Crate {
-    let text = |member: &str| package.get(member).and_then(Value::as_str).unwrap_or_default();
-    let list = |member: &str| package.get(member).and_then(Value::as_array).into_iter().flatten();
+    let member = |value: &Value, name: &str| text(value, name).unwrap_or_default().to_owned();
     let is_library = |target: &Value| strings(target.get("kind")).any(|kind| kind == "lib");
-    let siblings = list("dependencies").filter(|it| it.get("path").is_some_and(Value::is_string));
-    // Dependencies of tests are not part of a package.
     let siblings =
-        siblings.filter(|it| it.get("kind").and_then(Value::as_str) != Some("dev")).map(|it| Sibling {
-            name: it.get("name").and_then(Value::as_str).unwrap_or_default().to_owned(),
-            requirement: it.get("req").and_then(Value::as_str).unwrap_or_default().to_owned(),
-        });
+        items(package.get("dependencies")).filter(|it| it.get("path").is_some_and(Value::is_string));
+    // Dependencies of tests are not part of a package.
+    let siblings = siblings
+        .filter(|it| text(it, "kind") != Some("dev"))
+        .map(|it| Sibling { name: member(it, "name"), requirement: member(it, "req") });
     Crate {
-        name: text("name").to_owned(),
-        version: text("version").to_owned(),
-        manifest: text("manifest_path").into(),
-        is_released: released.contains(&text("id")),
-        has_library: list("targets").any(is_library),
+        name: member(package, "name"),
+        version: member(package, "version"),
+        manifest: member(package, "manifest_path").into(),
+        is_released: text(package, "id").is_some_and(|id| released.contains(&id)),
+        has_library: items(package.get("targets")).any(is_library),
         features: members(package.get("features")).map(|(name, _)| name.to_owned()).collect(),
         siblings: siblings.collect(),
     }

@@ -1,8 +1,7 @@
 //! The real spec with one mistake per case.
 
 use super::{SMALL_JSON_SCHEMA, SPEC, parse, run_json_schema, set};
-use crate::document::Document;
-use crate::finding::report;
+use crate::document::{Document, report};
 use crate::lint;
 use crate::spec::Spec;
 
@@ -84,11 +83,11 @@ const CANARY: &str = "canary";
 fn each_mistake_has_its_finding_and_no_other() {
     let mut failures = Vec::new();
     for case in CASES {
-        let findings = lint::run(&case.edit.apply());
+        let findings = lint::run_api(&case.edit.apply());
         let printed = report(&findings);
         let mut fail = |why: &str| failures.push(format!("== {:?}: {why}\n{printed}", case.edit));
         let pointer = expand(case.pointer);
-        let is_expected = |it: &crate::finding::Finding| {
+        let is_expected = |it: &crate::document::Finding| {
             it.rule == case.rule && it.pointer == pointer && it.to_string().contains(case.text)
         };
         if !findings.iter().any(is_expected) {
