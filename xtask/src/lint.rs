@@ -51,77 +51,78 @@ mod tests;
 
 use std::path::Path;
 
-use outline::{Context, Kind};
+use outline::{Context, Findings, Kind};
 
 use crate::document::{self, Document, Finding};
 use crate::spec::{Sources, Spec};
 use crate::workspace;
 
-/// Reports violations of a rule. Rules run in the order of their list and see the findings of those before.
-type Rule = fn(&Context<'_>, &mut Vec<Finding>);
+/// The name of a rule, and the function that adds its violations. Rules run in the order of their list and see the
+/// findings of those before.
+type Rule = (&'static str, fn(&Context<'_>, &mut Findings<'_>));
 
 /// The rules for the API spec.
 const API_RULES: &[Rule] = &[
-    structure::extensions,
-    structure::formats,
-    references::targets,
-    references::siblings,
-    references::security_schemes,
-    references::recursion,
-    references::unused_schemas,
-    operations::info_version,
-    operations::operation_id,
-    operations::retry,
-    operations::source,
-    operations::tag,
-    operations::security,
-    operations::error_responses,
-    operations::media_type,
-    paths::path_slash,
-    paths::templates,
-    paths::declarations,
-    paths::duplicates,
-    schemas::inline_schemas,
-    schemas::ids,
-    schemas::id_schemas,
-    schemas::schema_name,
-    leniency::requests,
-    leniency::objects,
-    leniency::constraints,
-    leniency::nullable,
-    leniency::attributes,
-    leniency::expectations,
-    privacy::suspicious_names,
-    privacy::hidden_elsewhere,
-    privacy::marked_parameters,
-    generator::unsupported_members,
-    generator::bodies,
-    generator::responses,
-    generator::parameters,
-    generator::name_collisions,
-    generator::combinations,
-    generator::objects,
-    generator::types,
-    documentation::descriptions,
-    documentation::missing_examples,
-    documentation::invalid_examples,
+    ("extension", structure::extensions),
+    ("format", structure::formats),
+    ("reference", references::targets),
+    ("reference", references::siblings),
+    ("reference", references::security_schemes),
+    ("recursion", references::recursion),
+    ("unused-schema", references::unused_schemas),
+    ("info-version", operations::info_version),
+    ("operation-id", operations::operation_id),
+    ("retry", operations::retry),
+    ("source", operations::source),
+    ("tag", operations::tag),
+    ("security", operations::security),
+    ("error-response", operations::error_responses),
+    ("media-type", operations::media_type),
+    ("path-slash", paths::path_slash),
+    ("path-parameter", paths::templates),
+    ("path-parameter", paths::declarations),
+    ("path-parameter", paths::duplicates),
+    ("named-schema", schemas::inline_schemas),
+    ("named-schema", schemas::ids),
+    ("named-schema", schemas::id_schemas),
+    ("schema-name", schemas::schema_name),
+    ("request-strictness", leniency::requests),
+    ("response-leniency", leniency::objects),
+    ("response-leniency", leniency::constraints),
+    ("response-leniency", leniency::nullable),
+    ("response-leniency", leniency::attributes),
+    ("expectation", leniency::expectations),
+    ("unmarked", privacy::suspicious_names),
+    ("unmarked", privacy::hidden_elsewhere),
+    ("marked-parameter", privacy::marked_parameters),
+    ("generator-limit", generator::unsupported_members),
+    ("generator-limit", generator::bodies),
+    ("generator-limit", generator::responses),
+    ("generator-limit", generator::parameters),
+    ("generator-limit", generator::name_collisions),
+    ("generator-limit", generator::combinations),
+    ("generator-limit", generator::objects),
+    ("generator-limit", generator::types),
+    ("description", documentation::descriptions),
+    ("example", documentation::missing_examples),
+    ("invalid-example", documentation::invalid_examples),
 ];
 
 /// The rules for the JSON Schema of onboarding rows.
 const JSON_SCHEMA_RULES: &[Rule] = &[
-    structure::extensions,
-    structure::formats,
-    references::targets,
-    references::siblings,
-    references::recursion,
-    privacy::suspicious_names,
-    privacy::hidden_elsewhere,
-    generator::name_collisions,
-    generator::combinations,
-    generator::objects,
-    generator::types,
-    documentation::descriptions,
-    documentation::invalid_examples,
+    ("extension", structure::extensions),
+    ("format", structure::formats),
+    ("reference", references::targets),
+    ("reference", references::siblings),
+    ("recursion", references::recursion),
+    ("unmarked", privacy::suspicious_names),
+    ("unmarked", privacy::hidden_elsewhere),
+    ("generator-limit", generator::name_collisions),
+    ("generator-limit", generator::combinations),
+    ("generator-limit", generator::objects),
+    ("generator-limit", generator::types),
+    ("description", documentation::descriptions),
+    ("invalid-example", documentation::invalid_examples),
 ];
 
 /// Runs the command.
@@ -141,38 +142,30 @@ pub(crate) fn command(root: &Path) -> Result<(), String> {
 pub(crate) fn run(Sources { api, onboarding }: &Sources) -> Vec<Finding> {
     let mut findings = run_api(api);
     findings.extend(run_json_schema(onboarding));
-    findings.extend(run_shared(api, onboarding));
+    findings.extend(schemas::shared_definitions(api, onboarding));
     findings
 }
 
 /// Checks the API spec. Returns findings in document order.
 fn run_api(spec: &Spec) -> Vec<Finding> {
-    check(&Context::new(spec, Kind::Document), structure::openapi, API_RULES)
+    check(&Context::new(spec, Kind::Document), ("openapi", structure::openapi), API_RULES)
 }
 
 /// Checks a JSON Schema of draft 7. Returns findings in document order.
 fn run_json_schema(document: &Document) -> Vec<Finding> {
     // `Spec` resolves the references of any document.
     let spec = Spec { document: document.clone() };
-    check(&Context::new(&spec, Kind::JsonSchema), structure::json_schema, JSON_SCHEMA_RULES)
-}
-
-/// Checks the definitions that the API spec and a JSON Schema have in common.
-fn run_shared(api: &Spec, document: &Document) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    schemas::shared_definitions(api, document, &mut findings);
-    findings
+    check(&Context::new(&spec, Kind::JsonSchema), ("json-schema", structure::json_schema), JSON_SCHEMA_RULES)
 }
 
 fn check(context: &Context<'_>, structure: Rule, rules: &[Rule]) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    structure(context, &mut findings);
+    let mut findings = Findings::new(context);
+    findings.run(structure);
     // The other rules rely on a valid structure.
-    if findings.is_empty() {
-        for rule in rules {
-            rule(context, &mut findings);
-        }
+    if findings.all.is_empty() {
+        rules.iter().for_each(|rule| findings.run(*rule));
     }
+    let mut findings = findings.all;
     findings.sort();
     findings.dedup();
     findings

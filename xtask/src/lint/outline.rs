@@ -1,4 +1,6 @@
-//! The objects of a document that the rules check, with their locations and names.
+//! The objects of a document that the rules check, with their locations and names, and the findings in it.
+
+use std::fmt;
 
 use serde_json::Value;
 
@@ -243,35 +245,6 @@ impl<'a> Context<'a> {
         self.spec.resolve(only_item(schema.get("allOf")).unwrap_or(schema))
     }
 
-    /// Reports a problem of an object, at one of its members unless `member` is empty. The message starts with the
-    /// name of the object.
-    pub(super) fn report(
-        &self,
-        findings: &mut Vec<Finding>,
-        rule: &'static str,
-        (node, member): (&Node<'_>, &str),
-        problem: &str,
-        fix: impl Into<String>,
-    ) {
-        let pointer = if member.is_empty() { node.pointer.clone() } else { node.at(member) };
-        findings.push(self.document().finding(rule, &pointer, format!("{} {problem}", self.name(node)), fix));
-    }
-
-    /// Reports a problem of an operation, like [`Self::report`].
-    pub(super) fn report_operation(
-        &self,
-        findings: &mut Vec<Finding>,
-        rule: &'static str,
-        (operation, member): (&Operation<'_>, &str),
-        problem: &str,
-        fix: impl Into<String>,
-    ) {
-        let at = &operation.pointer;
-        let pointer = if member.is_empty() { at.clone() } else { join(at, member) };
-        let message = format!("{} {problem}", operation_name(operation));
-        findings.push(self.document().finding(rule, &pointer, message, fix));
-    }
-
     /// Returns the name of an object for messages.
     pub(super) fn name(&self, node: &Node<'_>) -> String {
         let key = &node.key;
@@ -306,6 +279,55 @@ impl<'a> Context<'a> {
             Kind::Info | Kind::Components => format!("`{key}`"),
             _ => format!("`{key}` of {}", owner()),
         }
+    }
+}
+
+/// The findings in a document.
+pub(super) struct Findings<'a> {
+    context: &'a Context<'a>,
+    /// The rule that runs.
+    pub(super) rule: &'static str,
+    pub(super) all: Vec<Finding>,
+}
+
+impl<'a> Findings<'a> {
+    pub(super) fn new(context: &'a Context<'a>) -> Self {
+        Self { context, rule: "", all: Vec::new() }
+    }
+
+    /// Runs a rule with this name.
+    pub(super) fn run(&mut self, (name, rule): (&'static str, fn(&Context<'_>, &mut Self))) {
+        self.rule = name;
+        rule(self.context, self);
+    }
+
+    /// Adds a problem of an object, at one of its members unless `member` is empty. The message starts with the name of
+    /// the object.
+    pub(super) fn add(
+        &mut self,
+        (node, member): (&Node<'_>, &str),
+        problem: impl fmt::Display,
+        fix: impl Into<String>,
+    ) {
+        let pointer = if member.is_empty() { node.pointer.clone() } else { node.at(member) };
+        self.add_at(&pointer, format!("{} {problem}", self.context.name(node)), fix);
+    }
+
+    /// Adds a problem of an operation, like [`Self::add`].
+    pub(super) fn add_operation(
+        &mut self,
+        (operation, member): (&Operation<'_>, &str),
+        problem: impl fmt::Display,
+        fix: impl Into<String>,
+    ) {
+        let at = &operation.pointer;
+        let pointer = if member.is_empty() { at.clone() } else { join(at, member) };
+        self.add_at(&pointer, format!("{} {problem}", operation_name(operation)), fix);
+    }
+
+    /// Adds a finding at a pointer.
+    pub(super) fn add_at(&mut self, pointer: &str, message: impl Into<String>, fix: impl Into<String>) {
+        self.all.push(self.context.document().finding(self.rule, pointer, message, fix));
     }
 }
 

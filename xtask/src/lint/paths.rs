@@ -2,42 +2,33 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::outline::{Context, Kind, operation_name};
-use crate::document::Finding;
+use super::outline::{Context, Findings, Kind, operation_name};
 use crate::json::text;
 use crate::spec::Operation;
 
-const RULE: &str = "path-parameter";
-
 /// `path-slash`: each path ends with a slash, as the paths of the service do. Without it the service responds with
 /// 404 or a redirect, which the client does not follow. Two slashes in a row become one in the generated code.
-pub(super) fn path_slash(context: &Context<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn path_slash(context: &Context<'_>, findings: &mut Findings<'_>) {
     for node in context.each(Kind::PathItem) {
         if !node.key.ends_with('/') {
             let fix = format!("write `{}/`", node.key);
-            context.report(findings, "path-slash", (node, ""), "does not end with a slash", fix);
+            findings.add((node, ""), "does not end with a slash", fix);
         }
         if node.key.contains("//") {
-            context.report(
-                findings,
-                "path-slash",
-                (node, ""),
-                "has two slashes in a row",
-                "remove one of them",
-            );
+            findings.add((node, ""), "has two slashes in a row", "remove one of them");
         }
     }
 }
 
 /// `path-parameter`: the braces of each path match, and no two paths match the same requests. The generator panics
 /// otherwise.
-pub(super) fn templates(context: &Context<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn templates(context: &Context<'_>, findings: &mut Findings<'_>) {
     let mut paths_by_shape: BTreeMap<String, &str> = BTreeMap::new();
     for node in context.each(Kind::PathItem) {
         let path = &node.key;
         match parameter_names(path) {
             Err(problem) => {
-                context.report(findings, RULE, (node, ""), problem, "write each parameter as `{name}`");
+                findings.add((node, ""), problem, "write each parameter as `{name}`");
             }
             Ok(names) => {
                 let shape = names
@@ -45,7 +36,7 @@ pub(super) fn templates(context: &Context<'_>, findings: &mut Vec<Finding>) {
                     .fold(path.clone(), |shape, name| shape.replace(&format!("{{{name}}}"), "{}"));
                 if let Some(other) = paths_by_shape.insert(shape, path) {
                     let problem = format!("matches the same requests as `{other}`");
-                    context.report(findings, RULE, (node, ""), &problem, "merge the two paths");
+                    findings.add((node, ""), problem, "merge the two paths");
                 }
             }
         }
@@ -54,14 +45,14 @@ pub(super) fn templates(context: &Context<'_>, findings: &mut Vec<Finding>) {
 
 /// `path-parameter`: the parameters in a path and the declared ones are the same. The generator panics at a parameter
 /// that is only declared, and generates code that does not compile for one that is only in the path.
-pub(super) fn declarations(context: &Context<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn declarations(context: &Context<'_>, findings: &mut Findings<'_>) {
     for operation in &context.operations {
         let Ok(in_path) = parameter_names(operation.path) else { continue };
         let declared = declared_parameters(context, operation);
         for name in in_path.iter().filter(|name| !declared.iter().any(|(_, declared)| declared == *name)) {
             let problem = format!("does not declare the path parameter `{name}`");
             let fix = format!("declare a parameter `{name}` with `in: path` and `required: true`");
-            context.report_operation(findings, RULE, (operation, ""), &problem, fix);
+            findings.add_operation((operation, ""), problem, fix);
         }
         for (pointer, name) in declared.iter().filter(|(_, name)| !in_path.contains(name)) {
             let message = format!(
@@ -69,13 +60,13 @@ pub(super) fn declarations(context: &Context<'_>, findings: &mut Vec<Finding>) {
                 operation_name(operation)
             );
             let fix = format!("add `{{{name}}}` to the path, or remove the parameter");
-            findings.push(context.document().finding(RULE, pointer, message, fix));
+            findings.add_at(pointer, message, fix);
         }
     }
 }
 
 /// `path-parameter`: no list declares a parameter twice. Only one of them would be sent.
-pub(super) fn duplicates(context: &Context<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn duplicates(context: &Context<'_>, findings: &mut Findings<'_>) {
     let mut seen = BTreeSet::new();
     for node in context.nodes.iter().filter(|node| node.kind == Kind::Parameter) {
         let Some(owner) = context.parent(node).filter(|owner| owner.kind != Kind::Components) else {
@@ -84,7 +75,7 @@ pub(super) fn duplicates(context: &Context<'_>, findings: &mut Vec<Finding>) {
         let parameter = context.spec.resolve(node.value);
         let identity = (owner.pointer.as_str(), text(parameter, "name"), text(parameter, "in"));
         if identity.1.is_some() && !seen.insert(identity) {
-            context.report(findings, RULE, (node, ""), "is declared twice", "remove one of the two");
+            findings.add((node, ""), "is declared twice", "remove one of the two");
         }
     }
 }

@@ -8,8 +8,7 @@ use jsonschema::error::{TypeKind, ValidationError, ValidationErrorKind};
 use serde_json::{Value, json};
 
 use super::operations::{RETRY_CLASSES, SOURCES};
-use super::outline::{Context, Kind, listed};
-use crate::document::Finding;
+use super::outline::{Context, Findings, Kind, listed};
 use crate::json::{join, members, unescape};
 
 static OPENAPI: LazyLock<Value> = LazyLock::new(|| {
@@ -30,26 +29,25 @@ static DRAFT_7_VALIDATOR: LazyLock<Validator> = LazyLock::new(|| {
 
 /// `openapi`: the document is valid OpenAPI 3.0 according to the official schema. The generators panic on an invalid
 /// document or ignore the invalid part.
-pub(super) fn openapi(context: &Context<'_>, findings: &mut Vec<Finding>) {
-    validate(context, "openapi", &OPENAPI_VALIDATOR, findings);
+pub(super) fn openapi(context: &Context<'_>, findings: &mut Findings<'_>) {
+    validate(context, &OPENAPI_VALIDATOR, findings);
 }
 
 /// `json-schema`: the document is valid JSON Schema of draft 7 according to its meta-schema, and has no other
 /// keywords, which the meta-schema allows.
-pub(super) fn json_schema(context: &Context<'_>, findings: &mut Vec<Finding>) {
-    const RULE: &str = "json-schema";
-    validate(context, RULE, &DRAFT_7_VALIDATOR, findings);
+pub(super) fn json_schema(context: &Context<'_>, findings: &mut Findings<'_>) {
+    validate(context, &DRAFT_7_VALIDATOR, findings);
     for node in context.schemas() {
         // Draft 7 allows `true` for any value, but such a property would have no description and no privacy mark.
         for (name, _) in members(node.value.get("properties")).filter(|(_, schema)| !schema.is_object()) {
             let problem = format!("has the property `{name}` without a schema");
-            context.report(findings, RULE, (node, "properties"), &problem, "write a schema, as a map");
+            findings.add((node, "properties"), problem, "write a schema, as a map");
         }
         for (keyword, _) in members(Some(node.value)) {
             if !KEYWORDS_OF_DRAFT_7.contains(&keyword) && !keyword.starts_with("x-") {
                 let problem = format!("has `{keyword}`, which is not a keyword of JSON Schema draft 7");
                 let fix = suggestion(keyword, KEYWORDS_OF_DRAFT_7);
-                context.report(findings, RULE, (node, keyword), &problem, fix);
+                findings.add((node, keyword), problem, fix);
             }
         }
     }
@@ -57,12 +55,11 @@ pub(super) fn json_schema(context: &Context<'_>, findings: &mut Vec<Finding>) {
 
 /// `extension`: extensions are spelled correctly, at a place where they have a meaning, and have a valid value. Other
 /// extensions are ignored by everything, so a misspelled `x-phi` would print the name of a patient.
-pub(super) fn extensions(context: &Context<'_>, findings: &mut Vec<Finding>) {
-    const RULE: &str = "extension";
+pub(super) fn extensions(context: &Context<'_>, findings: &mut Findings<'_>) {
     for node in context.nodes.iter().filter(|node| !node.is_reference()) {
         // OpenAPI also allows extensions beside paths and statuses.
         if matches!(node.kind, Kind::PathItem | Kind::Response) && node.key.starts_with("x-") {
-            context.report(findings, RULE, (node, ""), "is an unknown extension", "remove it");
+            findings.add((node, ""), "is an unknown extension", "remove it");
         }
         for (name, value) in members(Some(node.value)).filter(|(name, _)| name.starts_with("x-")) {
             let known = EXTENSIONS.iter().find(|extension| extension.name == name);
@@ -80,18 +77,18 @@ pub(super) fn extensions(context: &Context<'_>, findings: &mut Vec<Finding>) {
                 }
                 Some(_) => continue,
             };
-            context.report(findings, RULE, (node, name), &problem, fix);
+            findings.add((node, name), problem, fix);
         }
     }
 }
 
 /// `format`: formats are known. Validators and the generator ignore others, so a misspelled `uuid` would be any
 /// string.
-pub(super) fn formats(context: &Context<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn formats(context: &Context<'_>, findings: &mut Findings<'_>) {
     for node in context.schemas() {
         if let Some(format) = node.text("format").filter(|format| !FORMATS.contains(format)) {
             let problem = format!("has the unknown format `{format}`");
-            context.report(findings, "format", (node, "format"), &problem, suggestion(format, FORMATS));
+            findings.add((node, "format"), problem, suggestion(format, FORMATS));
         }
     }
 }
@@ -182,26 +179,21 @@ const FIXES: &[(&str, &str)] = &[
     ("exclusiveMaximum", "write the limit as `maximum`, and `exclusiveMaximum: true`"),
 ];
 
-fn validate(context: &Context<'_>, rule: &'static str, validator: &Validator, findings: &mut Vec<Finding>) {
+fn validate(context: &Context<'_>, validator: &Validator, findings: &mut Findings<'_>) {
     let errors: Vec<_> = validator.iter_errors(context.spec.root()).collect();
     for error in &errors {
-        report(context, rule, error, findings);
+        report(context, error, findings);
     }
     // `report` omits errors that others explain better. This covers the case that there is no other.
-    if let Some(error) = errors.first().filter(|_| findings.is_empty()) {
+    if let Some(error) = errors.first().filter(|_| findings.all.is_empty()) {
         let at = error.instance_path().to_string();
         let message = format!("{} is invalid", subject(context, &at));
-        findings.push(context.document().finding(rule, &at, message, "compare it with the specification"));
+        findings.add_at(&at, message, "compare it with the specification");
     }
 }
 
 /// Reports a validation error. No message contains a value of the document, because examples may contain real data.
-fn report(
-    context: &Context<'_>,
-    rule: &'static str,
-    error: &ValidationError<'_>,
-    findings: &mut Vec<Finding>,
-) {
+fn report(context: &Context<'_>, error: &ValidationError<'_>, findings: &mut Findings<'_>) {
     let pointer = error.instance_path().to_string();
     let (problem, fix) = match error.kind() {
         ValidationErrorKind::OneOfNotValid { context: alternatives }
@@ -210,11 +202,11 @@ fn report(
                 Some((at, values)) => {
                     let message = format!("{} has an unknown value", subject(context, &at));
                     let fix = format!("write one of {}", listed(values));
-                    findings.push(context.document().finding(rule, &at, message, fix));
+                    findings.add_at(&at, message, fix);
                 }
                 None => {
                     for error in closest_alternative(&pointer, alternatives) {
-                        report(context, rule, error, findings);
+                        report(context, error, findings);
                     }
                 }
             }
@@ -225,7 +217,7 @@ fn report(
                 let message =
                     format!("{} has `{name}`, which is not allowed there", subject(context, &pointer));
                 let fix = fix_for_unexpected(error.schema_path().as_str(), name);
-                findings.push(context.document().finding(rule, &join(&pointer, name), message, fix));
+                findings.add_at(&join(&pointer, name), message, fix);
             }
             return;
         }
@@ -263,15 +255,17 @@ fn report(
             None => ("has a value that is not allowed".to_owned(), "change the value".to_owned()),
         },
         // Another error at the same location says more.
-        ValidationErrorKind::OneOfMultipleValid { .. } if findings.iter().any(|it| it.pointer == pointer) => {
+        ValidationErrorKind::OneOfMultipleValid { .. }
+            if findings.all.iter().any(|it| it.pointer == pointer) =>
+        {
             return;
         }
         _ => (format!("is invalid: {}", error.masked_with("the value")), "change the value".to_owned()),
     };
     let member = pointer.rsplit('/').next().unwrap_or_default();
-    let fix = special_fix(rule, member).unwrap_or(fix);
+    let fix = special_fix(findings.rule, member).unwrap_or(fix);
     let message = format!("{} {problem}", subject(context, &pointer));
-    findings.push(context.document().finding(rule, &pointer, message, fix));
+    findings.add_at(&pointer, message, fix);
 }
 
 /// Returns the fix for an error at a member with this name, where the general fix says too little.

@@ -34,7 +34,7 @@ fn files_of_this_workspace_have_no_findings() {
     let onboarding = Document::parse("onboarding.schema.json", ONBOARDING).unwrap();
     let mut findings = super::run_api(&spec);
     findings.extend(super::run_json_schema(&onboarding));
-    findings.extend(super::run_shared(&spec, &onboarding));
+    findings.extend(super::schemas::shared_definitions(&spec, &onboarding));
     findings.extend(run_json_schema(SMALL_JSON_SCHEMA));
     findings.extend(run_json_schema(r#"{"type": "object", "description": "A row without examples."}"#));
     assert!(findings.is_empty(), "{}", report(&findings));

@@ -139,7 +139,7 @@ fn shared_definitions_may_differ_only_in_descriptions_and_examples() {
     let spec = parse(spec);
     let differences = |definition: &str| {
         let text = format!("definitions: {{Mail: {definition}, Own: {{type: string}}}}");
-        let findings = lint::run_shared(&spec, &Document::parse("row.json", &text).unwrap());
+        let findings = lint::schemas::shared_definitions(&spec, &Document::parse("row.json", &text).unwrap());
         findings.into_iter().map(|finding| finding.pointer).collect::<Vec<_>>()
     };
     assert_eq!(differences("{type: string, format: email, description: Another., x-phi: true}"), [""; 0]);
