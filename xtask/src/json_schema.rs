@@ -1,4 +1,5 @@
-//! Translates OpenAPI 3.0 schemas to JSON Schema, so that a validator can check examples.
+//! Translates OpenAPI 3.0 schemas to JSON Schema, so that a validator can check examples; and the keywords that limit
+//! values.
 //!
 //! OpenAPI 3.0 uses the keywords of JSON Schema draft 5 with two differences: `nullable` replaces a list of types, and
 //! `exclusiveMinimum` is a flag of `minimum`.
@@ -9,6 +10,17 @@ use crate::spec::Spec;
 
 /// The oldest dialect with the format `uuid` and with siblings of references.
 const DIALECT: &str = "https://json-schema.org/draft/2019-09/schema";
+
+/// Keywords that limit values: lower bounds, upper bounds, flags, and rules that cannot be compared.
+pub(crate) const LOWER_BOUNDS: [&str; 4] = ["minLength", "minItems", "minProperties", "minimum"];
+pub(crate) const UPPER_BOUNDS: [&str; 4] = ["maxLength", "maxItems", "maxProperties", "maximum"];
+pub(crate) const FLAGS: [&str; 3] = ["exclusiveMinimum", "exclusiveMaximum", "uniqueItems"];
+const RULES: [&str; 3] = ["pattern", "multipleOf", "const"];
+
+/// Whether a keyword limits the values of a type.
+pub(crate) fn is_limit(keyword: &str) -> bool {
+    [&LOWER_BOUNDS[..], &UPPER_BOUNDS, &FLAGS, &RULES].iter().any(|keywords| keywords.contains(&keyword))
+}
 
 /// Translates a schema and includes the named schemas of the spec.
 pub(crate) fn json_schema(spec: &Spec, schema: &Value) -> Value {

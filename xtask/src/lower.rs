@@ -92,7 +92,7 @@ fn constants(root: &mut Value) {
     let constants: Vec<(String, Value)> = named_schemas(root)
         .filter_map(|(name, schema)| Some((name.clone(), only_item(schema.get("enum"))?.clone())))
         .collect();
-    each_object_schema(root, &mut |schema| {
+    each_map(root, &mut |schema| {
         let mut filled = Vec::new();
         if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
             for (name, property) in properties {
@@ -353,15 +353,6 @@ fn each_map(value: &mut Value, visit: &mut impl FnMut(&mut Map<String, Value>)) 
         }
         _ => {}
     }
-}
-
-/// Calls a function with every schema that has properties, innermost first.
-fn each_object_schema(value: &mut Value, visit: &mut impl FnMut(&mut Map<String, Value>)) {
-    each_map(value, &mut |map| {
-        if has_properties(map) {
-            visit(map);
-        }
-    });
 }
 
 /// Returns the named schemas of a document.

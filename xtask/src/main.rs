@@ -6,6 +6,8 @@ mod ci;
 mod diff;
 mod document;
 mod drift;
+#[cfg(test)]
+mod edit;
 mod flags;
 mod generate;
 mod interop;

@@ -6,7 +6,6 @@
 
 mod crates;
 mod last_release;
-mod packages;
 
 use std::path::Path;
 
@@ -37,7 +36,7 @@ pub(crate) fn run(flags: &flags::Release) -> Result<(), String> {
         ("tag", &|| one(last_release::check_tag(&root, version))),
     ])?;
     run_checks(&[
-        ("packages", &|| one(packages::check(&root, &crates))),
+        ("packages", &|| one(crates::check_packages(&root, &crates))),
         ("public API", &|| last_release::check_public_api(&root, &crates, tag.as_deref())),
         ("docs", &|| one(ci::docs(&root))),
     ])?;
@@ -45,7 +44,7 @@ pub(crate) fn run(flags: &flags::Release) -> Result<(), String> {
         "version {version} can be released: tag the commit `v{version}` and upload these packages to your registry:"
     ));
     for package in crates.released() {
-        print(&format!("    {}", packages::file(&crates, package).display()));
+        print(&format!("    {}", crates::package_file(&crates, package).display()));
     }
     Ok(())
 }

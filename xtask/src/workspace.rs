@@ -44,7 +44,8 @@ pub(crate) fn print_error(message: &str) {
 
 /// Returns the output of a git command, or `None` if it fails.
 pub(crate) fn git(root: &Path, arguments: &[&str]) -> Option<String> {
-    Command::new("git", arguments).current_dir(root).stdout().ok()
+    let (success, stdout) = Command::new("git", arguments).current_dir(root).status_and_stdout().ok()?;
+    success.then_some(stdout)
 }
 
 /// Returns the ID of the commit of a revision.

@@ -216,8 +216,12 @@ impl<'a> Comparison<'a> {
         for (keyword, _, _) in differing(old, new) {
             match keyword {
                 "schemas" => self.schemas(|_| true),
-                "parameters" => self.named_parameters(),
-                "responses" => self.named_responses(),
+                "parameters" => self.named(keyword, |comparison, at, was, is| {
+                    comparison.parameter(&at.with_sides(CallSides::REQUEST), was, is);
+                }),
+                "responses" => self.named(keyword, |comparison, at, was, is| {
+                    comparison.response(&at.with_sides(CallSides::RESPONSE), was, is);
+                }),
                 "securitySchemes" => {
                     let at = At { place: "the authentication scheme".to_owned(), ..at.inside(keyword) };
                     self.note(&at, "security", Behavior, "is different: requests carry other credentials");

@@ -50,8 +50,7 @@ pub(super) fn missing_examples(context: &Context<'_>, findings: &mut Findings<'_
                 if content.get("example").is_none() && content.get("examples").is_none() {
                     let at = join(&join(&pointer, "content"), media_type);
                     let message = format!("{name} of {} has no example", operation_name(operation));
-                    let fix = "add `example:` beside the schema, with invented data";
-                    findings.add_at(&at, message, fix);
+                    findings.add_at(&at, message, "add `example:` beside the schema, with invented data");
                 }
             }
         }

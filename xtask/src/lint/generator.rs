@@ -61,8 +61,7 @@ pub(super) fn unsupported_members(context: &Context<'_>, findings: &mut Findings
     for (kind, names, effect, fix) in UNSUPPORTED {
         for node in context.nodes.iter().filter(|node| node.kind == *kind) {
             for name in names.iter().filter(|name| node.has(name)) {
-                let problem = format!("has `{name}`, but the generator {effect}");
-                findings.add((node, name), problem, *fix);
+                findings.add((node, name), format!("has `{name}`, but the generator {effect}"), *fix);
             }
         }
     }
@@ -78,8 +77,7 @@ pub(super) fn bodies(context: &Context<'_>, findings: &mut Findings<'_>) {
         }
     }
     for node in context.each(Kind::MediaType).filter(|node| !node.has("schema")) {
-        let fix = "add `schema:` with a `$ref` to a named schema";
-        findings.add((node, ""), "has no schema", fix);
+        findings.add((node, ""), "has no schema", "add `schema:` with a `$ref` to a named schema");
     }
 }
 

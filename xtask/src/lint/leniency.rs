@@ -3,27 +3,9 @@
 use serde_json::Value;
 
 use super::outline::{Context, Findings, Kind, Node, is_object};
-use crate::json::{is_true, strings};
+use crate::json::{is_true, members, strings};
+use crate::json_schema::is_limit;
 use crate::spec::{CallSides, referred_schema};
-
-/// Keywords that reject some values of the right type.
-const CONSTRAINTS: [&str; 15] = [
-    "format",
-    "pattern",
-    "enum",
-    "minLength",
-    "maxLength",
-    "minimum",
-    "maximum",
-    "exclusiveMinimum",
-    "exclusiveMaximum",
-    "multipleOf",
-    "minItems",
-    "maxItems",
-    "uniqueItems",
-    "minProperties",
-    "maxProperties",
-];
 
 /// `request-strictness`: objects in requests reject unknown members. It is not known what the service does with a
 /// misspelled member, so the client must not send it.
@@ -63,7 +45,8 @@ pub(super) fn constraints(context: &Context<'_>, findings: &mut Findings<'_>) {
         if !property.is_some_and(|property| is_response_property(context, property)) {
             continue;
         }
-        for keyword in CONSTRAINTS.iter().filter(|keyword| node.has(keyword)) {
+        let rejects = |keyword: &str| matches!(keyword, "format" | "enum") || is_limit(keyword);
+        for (keyword, _) in members(Some(node.value)).filter(|(keyword, _)| rejects(keyword)) {
             let problem = format!("is part of a response and has `{keyword}`, which rejects some values");
             let fix = "remove it, and name the schema that the values are expected to match with `x-expect`";
             findings.add((node, keyword), problem, fix);
@@ -84,8 +67,7 @@ pub(super) fn nullable(context: &Context<'_>, findings: &mut Findings<'_>) {
             continue;
         }
         let problem = "is optional in a response, but cannot be `null`";
-        let fix = "write `nullable: true` there, or in the schema that it refers to";
-        findings.add((node, ""), problem, fix);
+        findings.add((node, ""), problem, "write `nullable: true` there, or in the schema that it refers to");
     }
 }
 
@@ -100,8 +82,7 @@ pub(super) fn attributes(context: &Context<'_>, findings: &mut Findings<'_>) {
     for node in object_schemas(context, CallSides::RESPONSE).filter(|node| names.contains(&node.key.as_str()))
     {
         if node.has("required") {
-            let problem = "requires attributes of a response";
-            findings.add((node, "required"), problem, "remove `required`");
+            findings.add((node, "required"), "requires attributes of a response", "remove `required`");
         }
         if !node.has("additionalProperties") {
             let problem = "does not keep unknown attributes of a response";

@@ -1,11 +1,13 @@
-//! Operations: IDs, tags, retry classes, sources, security, error responses and media types.
+//! Operations: IDs, tags, retry classes, sources, security, error responses, media types, and path templates with their
+//! parameters.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::outline::{Context, Findings, Kind, listed};
-use crate::json::strings;
+use super::outline::{Context, Findings, Kind, listed, operation_name};
+use crate::json::{strings, text};
+use crate::spec::Operation;
 
 /// The retry classes of operations, the values of `x-retry`.
 pub(super) const RETRY_CLASSES: [&str; 3] = ["safe", "idempotent", "create"];
@@ -166,8 +168,7 @@ pub(super) fn media_type(context: &Context<'_>, findings: &mut Findings<'_>) {
             _ => continue,
         };
         if node.key != expected {
-            let problem = format!("is not `{expected}`");
-            findings.add((node, ""), problem, format!("write `{expected}:`"));
+            findings.add((node, ""), format!("is not `{expected}`"), format!("write `{expected}:`"));
         }
     }
     for node in context.each(Kind::RequestBody) {
@@ -177,6 +178,107 @@ pub(super) fn media_type(context: &Context<'_>, findings: &mut Findings<'_>) {
             findings.add((node, "content"), "has no media type", fix);
         }
     }
+}
+
+/// `path-slash`: each path ends with a slash, as the paths of the service do. Without it the service responds with
+/// 404 or a redirect, which the client does not follow. Two slashes in a row become one in the generated code.
+pub(super) fn path_slash(context: &Context<'_>, findings: &mut Findings<'_>) {
+    for node in context.each(Kind::PathItem) {
+        if !node.key.ends_with('/') {
+            findings.add((node, ""), "does not end with a slash", format!("write `{}/`", node.key));
+        }
+        if node.key.contains("//") {
+            findings.add((node, ""), "has two slashes in a row", "remove one of them");
+        }
+    }
+}
+
+/// `path-parameter`: the braces of each path match, and no two paths match the same requests. The generator panics
+/// otherwise.
+pub(super) fn templates(context: &Context<'_>, findings: &mut Findings<'_>) {
+    let mut paths_by_shape: BTreeMap<String, &str> = BTreeMap::new();
+    for node in context.each(Kind::PathItem) {
+        let path = &node.key;
+        match parameter_names(path) {
+            Err(problem) => {
+                findings.add((node, ""), problem, "write each parameter as `{name}`");
+            }
+            Ok(names) => {
+                let shape = names
+                    .iter()
+                    .fold(path.clone(), |shape, name| shape.replace(&format!("{{{name}}}"), "{}"));
+                if let Some(other) = paths_by_shape.insert(shape, path) {
+                    let problem = format!("matches the same requests as `{other}`");
+                    findings.add((node, ""), problem, "merge the two paths");
+                }
+            }
+        }
+    }
+}
+
+/// `path-parameter`: the parameters in a path and the declared ones are the same. The generator panics at a parameter
+/// that is only declared, and generates code that does not compile for one that is only in the path.
+pub(super) fn declarations(context: &Context<'_>, findings: &mut Findings<'_>) {
+    for operation in &context.operations {
+        let Ok(in_path) = parameter_names(operation.path) else { continue };
+        let declared = declared_parameters(context, operation);
+        for name in in_path.iter().filter(|name| !declared.iter().any(|(_, declared)| declared == *name)) {
+            let problem = format!("does not declare the path parameter `{name}`");
+            let fix = format!("declare a parameter `{name}` with `in: path` and `required: true`");
+            findings.add_operation((operation, ""), problem, fix);
+        }
+        for (pointer, name) in declared.iter().filter(|(_, name)| !in_path.contains(name)) {
+            let message = format!(
+                "{} declares the path parameter `{name}`, which is not in its path",
+                operation_name(operation)
+            );
+            let fix = format!("add `{{{name}}}` to the path, or remove the parameter");
+            findings.add_at(pointer, message, fix);
+        }
+    }
+}
+
+/// `path-parameter`: no list declares a parameter twice. Only one of them would be sent.
+pub(super) fn duplicates(context: &Context<'_>, findings: &mut Findings<'_>) {
+    let mut seen = BTreeSet::new();
+    for node in context.nodes.iter().filter(|node| node.kind == Kind::Parameter) {
+        let Some(owner) = context.parent(node).filter(|owner| owner.kind != Kind::Components) else {
+            continue;
+        };
+        let parameter = context.spec.resolve(node.value);
+        let identity = (owner.pointer.as_str(), text(parameter, "name"), text(parameter, "in"));
+        if identity.1.is_some() && !seen.insert(identity) {
+            findings.add((node, ""), "is declared twice", "remove one of the two");
+        }
+    }
+}
+
+/// Returns the path parameters that are declared for an operation, with their pointers.
+fn declared_parameters<'a>(context: &'a Context<'a>, operation: &Operation<'a>) -> Vec<(String, &'a str)> {
+    operation
+        .parameters()
+        .map(|(pointer, parameter)| (pointer, context.spec.resolve(parameter)))
+        .filter(|(_, parameter)| text(parameter, "in") == Some("path"))
+        .filter_map(|(pointer, parameter)| Some((pointer, parameter.get("name")?.as_str()?)))
+        .collect()
+}
+
+/// Returns the names of the parameters in a path template, or the problem of its braces.
+fn parameter_names(path: &str) -> Result<Vec<&str>, &'static str> {
+    let mut names = Vec::new();
+    let mut rest = path;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (name, behind) = after.split_once('}').ok_or("has a brace that is not closed")?;
+        if before.contains('}') || name.is_empty() || name.contains(['{', '/']) {
+            return Err("has braces that do not match");
+        }
+        if names.contains(&name) {
+            return Err("contains a parameter twice");
+        }
+        names.push(name);
+        rest = behind;
+    }
+    if rest.contains('}') { Err("has braces that do not match") } else { Ok(names) }
 }
 
 fn is_snake_case(id: &str) -> bool {

@@ -12,8 +12,7 @@ pub(super) fn targets(context: &Context<'_>, findings: &mut Findings<'_>) {
     for node in context.nodes.iter().filter(|node| node.is_reference()) {
         let Some(section) = node.kind.section() else { continue };
         if let Err(problem) = check_target(context, node, section) {
-            let fix = format!("write `#{section}/NAME` with an existing name");
-            findings.add((node, "$ref"), problem, fix);
+            findings.add((node, "$ref"), problem, format!("write `#{section}/NAME` with an existing name"));
         }
     }
 }

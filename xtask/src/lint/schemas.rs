@@ -28,8 +28,7 @@ pub(super) fn inline_schemas(context: &Context<'_>, findings: &mut Findings<'_>)
             () => continue,
         };
         let problem = format!("is an {kind} without a name");
-        let fix = "move it to `components/schemas`, and refer to it with `$ref`";
-        findings.add((node, ""), problem, fix);
+        findings.add((node, ""), problem, "move it to `components/schemas`, and refer to it with `$ref`");
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::operations::{RETRY_CLASSES, SOURCES};
 use super::outline::{Context, Findings, Kind, listed};
-use crate::json::{join, members, unescape};
+use crate::json::{items, join, members, strings, unescape};
 
 static OPENAPI: LazyLock<Value> = LazyLock::new(|| {
     let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/openapi-3.0.json"));
@@ -195,23 +195,17 @@ fn validate(context: &Context<'_>, validator: &Validator, findings: &mut Finding
 /// Reports a validation error. No message contains a value of the document, because examples may contain real data.
 fn report(context: &Context<'_>, error: &ValidationError<'_>, findings: &mut Findings<'_>) {
     let pointer = error.instance_path().to_string();
-    let (problem, fix) = match error.kind() {
+    match error.kind() {
         ValidationErrorKind::OneOfNotValid { context: alternatives }
-        | ValidationErrorKind::AnyOf { context: alternatives } => {
-            match discriminator_values(alternatives) {
-                Some((at, values)) => {
-                    let message = format!("{} has an unknown value", subject(context, &at));
-                    let fix = format!("write one of {}", listed(values));
-                    findings.add_at(&at, message, fix);
-                }
-                None => {
-                    for error in closest_alternative(&pointer, alternatives) {
-                        report(context, error, findings);
-                    }
-                }
+        | ValidationErrorKind::AnyOf { context: alternatives } => match discriminator_values(alternatives) {
+            Some((at, values)) => {
+                let message = format!("{} has an unknown value", subject(context, &at));
+                findings.add_at(&at, message, format!("write one of {}", listed(values)));
             }
-            return;
-        }
+            None => closest_alternative(&pointer, alternatives)
+                .iter()
+                .for_each(|error| report(context, error, findings)),
+        },
         ValidationErrorKind::AdditionalProperties { unexpected } => {
             for name in unexpected {
                 let message =
@@ -219,8 +213,24 @@ fn report(context: &Context<'_>, error: &ValidationError<'_>, findings: &mut Fin
                 let fix = fix_for_unexpected(error.schema_path().as_str(), name);
                 findings.add_at(&join(&pointer, name), message, fix);
             }
-            return;
         }
+        // A list also has the wrong type, which is reported separately.
+        ValidationErrorKind::Enum { .. } if error.instance().is_array() => {}
+        // Another error at the same location says more.
+        ValidationErrorKind::OneOfMultipleValid { .. }
+            if findings.all.iter().any(|it| it.pointer == pointer) => {}
+        _ => {
+            let (problem, fix) = problem_and_fix(error, &pointer);
+            let fix =
+                special_fix(findings.rule, pointer.rsplit('/').next().unwrap_or_default()).unwrap_or(fix);
+            findings.add_at(&pointer, format!("{} {problem}", subject(context, &pointer)), fix);
+        }
+    }
+}
+
+/// Returns the problem and the fix of an error that concerns a single value.
+fn problem_and_fix(error: &ValidationError<'_>, pointer: &str) -> (String, String) {
+    match error.kind() {
         ValidationErrorKind::Required { property } => {
             let name = property.as_str().unwrap_or_default();
             (format!("has no `{name}`"), format!("add `{name}:`"))
@@ -240,32 +250,18 @@ fn report(context: &Context<'_>, error: &ValidationError<'_>, findings: &mut Fin
             let note = if expected == "boolean" { ": `true` or `false`, without quotes" } else { "" };
             (format!("is not {article} {expected}"), format!("write {article} {expected}{note}"))
         }
-        // A list also has the wrong type, which is reported separately.
-        ValidationErrorKind::Enum { .. } if error.instance().is_array() => return,
         ValidationErrorKind::Enum { options } => {
-            let options: Vec<_> = options.as_array().into_iter().flatten().map(plain).collect();
+            let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let options: Vec<_> = items(Some(options)).map(plain).collect();
             let fix = format!("write one of {}", listed(options.iter().map(String::as_str)));
             ("has an unknown value".to_owned(), fix)
         }
-        ValidationErrorKind::Not { schema } => match schema.get("required").and_then(Value::as_array) {
-            Some(names) => {
-                let names = listed(names.iter().filter_map(Value::as_str));
-                (format!("has {names}, which exclude each other"), "keep one of them".to_owned())
-            }
-            None => ("has a value that is not allowed".to_owned(), "change the value".to_owned()),
-        },
-        // Another error at the same location says more.
-        ValidationErrorKind::OneOfMultipleValid { .. }
-            if findings.all.iter().any(|it| it.pointer == pointer) =>
-        {
-            return;
+        ValidationErrorKind::Not { schema } if schema.get("required").is_some() => {
+            let names = listed(strings(schema.get("required")));
+            (format!("has {names}, which exclude each other"), "keep one of them".to_owned())
         }
         _ => (format!("is invalid: {}", error.masked_with("the value")), "change the value".to_owned()),
-    };
-    let member = pointer.rsplit('/').next().unwrap_or_default();
-    let fix = special_fix(findings.rule, member).unwrap_or(fix);
-    let message = format!("{} {problem}", subject(context, &pointer));
-    findings.add_at(&pointer, message, fix);
+    }
 }
 
 /// Returns the fix for an error at a member with this name, where the general fix says too little.
@@ -362,18 +358,8 @@ fn fix_for_unexpected(schema_path: &str, name: &str) -> String {
 }
 
 fn suggestion(word: &str, known: &[&str]) -> String {
-    match closest(word, known) {
+    match similar::get_close_matches(word, known, 1, 0.6).first() {
         Some(name) => format!("write `{name}`, or remove it"),
         None => "remove it".to_owned(),
     }
-}
-
-/// Returns the known word that a misspelled one probably stands for.
-fn closest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
-    similar::get_close_matches(word, known, 1, 0.6).first().copied()
-}
-
-/// Formats a JSON value without the quotes of a string.
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -11,7 +11,7 @@ use quote::format_ident;
 use syn::visit_mut::{self, VisitMut};
 use syn::{Block, Expr, File, Ident, ImplItemFn, LitStr, Path, Stmt};
 
-use super::syntax::doc_text;
+use super::syntax::{doc_text, string_literal};
 
 /// Returns the name of the static for an operation in the operation table.
 pub(crate) fn row_name(operation_id: &str) -> Ident {
@@ -172,7 +172,7 @@ fn classify(statement: &Stmt) -> StatementKind {
                 Expr::Struct(made) if made.path.is_ident("OperationInfo") => made
                     .fields
                     .first()
-                    .and_then(|field| text(&field.expr))
+                    .and_then(|field| string_literal(&field.expr))
                     .map_or(StatementKind::Other, StatementKind::Info),
                 Expr::Await(awaited) if is_call(&awaited.base, "exec") => StatementKind::Exec,
                 Expr::Try(tried) if matches!(&*tried.expr, Expr::Path(path) if path.path.is_ident("result")) => {
@@ -204,13 +204,6 @@ fn is_call(expression: &Expr, method: &str) -> bool {
 
 fn names_api_version(expression: &Expr) -> bool {
     quote::quote!(#expression).to_string().contains("\"api-version\"")
-}
-
-fn text(expression: &Expr) -> Option<String> {
-    match expression {
-        Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) => Some(text.value()),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

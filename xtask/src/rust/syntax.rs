@@ -101,13 +101,18 @@ pub(super) fn outermost(ty: &Type) -> Option<(&Ident, Option<&Type>)> {
     Some((&last.ident, parameter))
 }
 
+/// Returns the text of a string literal.
+pub(super) fn string_literal(expression: &Expr) -> Option<String> {
+    match expression {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
+        _ => None,
+    }
+}
+
 /// Returns the text of a `#[doc = "…"]` attribute.
 pub(super) fn doc_text(attribute: &Attribute) -> Option<String> {
     match &attribute.meta {
-        Meta::NameValue(pair) if pair.path.is_ident("doc") => match &pair.value {
-            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
-            _ => None,
-        },
+        Meta::NameValue(pair) if pair.path.is_ident("doc") => string_literal(&pair.value),
         _ => None,
     }
 }

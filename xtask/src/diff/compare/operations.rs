@@ -137,7 +137,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    fn parameter(&mut self, at: &At, was: &Value, is: &Value) {
+    pub(super) fn parameter(&mut self, at: &At, was: &Value, is: &Value) {
         for (keyword, before, after) in differing(was, is) {
             match keyword {
                 "required" if is_true(is, "required") && !is_true(was, "required") => {
@@ -218,7 +218,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    fn response(&mut self, at: &At, was: &Value, is: &Value) {
+    pub(super) fn response(&mut self, at: &At, was: &Value, is: &Value) {
         for (keyword, before, after) in differing(was, is) {
             match keyword {
                 "content" => self.content(&at.inside(keyword), before, after),
@@ -245,21 +245,8 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// Compares the parameters in `components`.
-    pub(super) fn named_parameters(&mut self) {
-        self.named("parameters", |comparison, at, was, is| {
-            comparison.parameter(&at.with_sides(CallSides::REQUEST), was, is);
-        });
-    }
-
-    /// Compares the responses in `components`.
-    pub(super) fn named_responses(&mut self) {
-        self.named("responses", |comparison, at, was, is| {
-            comparison.response(&at.with_sides(CallSides::RESPONSE), was, is);
-        });
-    }
-
-    fn named(&mut self, section: &str, compare: impl Fn(&mut Self, At, &'a Value, &'a Value)) {
+    /// Compares the named parts in a section of `components`, except schemas.
+    pub(super) fn named(&mut self, section: &str, compare: impl Fn(&mut Self, &At, &'a Value, &'a Value)) {
         let components = join("/components", section);
         let [old, new] = [self.old, self.new].map(|spec| spec.root().pointer(&components));
         for (name, was, is) in both(old, new).into_iter().filter(|(_, was, is)| was != is) {
@@ -267,7 +254,7 @@ impl<'a> Comparison<'a> {
             let operations = self.operations_using(&pointer);
             let at = At { pointer, place: format!("{name} ({section})"), sides: CallSides::BOTH, operations };
             if let (Some(was), Some(is)) = (was, is) {
-                compare(self, at, was, is);
+                compare(self, &at, was, is);
             } else {
                 // The operations that reference it are compared with the reference resolved.
                 let message = format!("was added to, or removed from, `components/{section}`");

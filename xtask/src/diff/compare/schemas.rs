@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{At, Comparison, both, differing, text_of};
 use crate::diff::change::Effect::{Addition, Behavior, Break, Safety, Wording};
 use crate::json::{is_true, join, members, strings, text};
+use crate::json_schema::{FLAGS, LOWER_BOUNDS, UPPER_BOUNDS, is_limit};
 use crate::spec::{CallSides, Mark, referred_schema, schema_pointer};
 
 /// Keywords that determine the Rust type.
@@ -264,16 +265,6 @@ fn is_mark(keyword: &str) -> bool {
 
 /// With any of these, the generators write a type of its own instead of `String`.
 const STRING_LIMITS: [&str; 3] = ["minLength", "maxLength", "pattern"];
-
-/// Keywords that limit values: lower bounds, upper bounds, flags, and rules that cannot be compared.
-const LOWER_BOUNDS: [&str; 4] = ["minLength", "minItems", "minProperties", "minimum"];
-const UPPER_BOUNDS: [&str; 4] = ["maxLength", "maxItems", "maxProperties", "maximum"];
-const FLAGS: [&str; 3] = ["exclusiveMinimum", "exclusiveMaximum", "uniqueItems"];
-const RULES: [&str; 3] = ["pattern", "multipleOf", "const"];
-
-fn is_limit(keyword: &str) -> bool {
-    [&LOWER_BOUNDS[..], &UPPER_BOUNDS, &FLAGS, &RULES].iter().any(|keywords| keywords.contains(&keyword))
-}
 
 /// Whether fewer values are accepted than before, or possibly fewer.
 fn is_stricter(keyword: &str, was: Option<&Value>, is: Option<&Value>) -> bool {
