@@ -130,7 +130,9 @@ fn check(context: &Context<'_>, structure: Rule, rules: &[Rule]) -> Vec<Finding>
     findings.run(structure);
     // The other rules rely on a valid structure.
     if findings.all.is_empty() {
-        rules.iter().for_each(|rule| findings.run(*rule));
+        for rule in rules {
+            findings.run(*rule);
+        }
     }
     let mut findings = findings.all;
     findings.sort();

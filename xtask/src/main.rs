@@ -71,7 +71,9 @@ fn run_generate(flags: &Generate) -> Result<(), String> {
         "up to date".to_owned()
     } else {
         let changed = generate::write(&root, &outputs)?;
-        changed.iter().for_each(|path| workspace::print(path));
+        for path in &changed {
+            workspace::print(path);
+        }
         format!("{} changed", changed.len())
     };
     let seconds = start.elapsed().as_secs_f64();

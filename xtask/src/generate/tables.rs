@@ -127,13 +127,14 @@ fn command_row(spec: &Spec, operation: &Operation<'_>) -> TokenStream {
     let description = operation.text("description").unwrap_or_default().trim();
     let parameters = operation.parameters().map(|(_, parameter)| parameter_row(spec, parameter));
     // The linter requires an example for each body.
-    let example = match operation.request_content().find_map(|content| content.get("example")) {
-        Some(example) => {
+    let example = operation.request_content().find_map(|content| content.get("example"));
+    let example = example.map_or_else(
+        || quote!(None),
+        |example| {
             let text = format!("{example:#}\n");
             quote!(Some(#text))
-        }
-        None => quote!(None),
-    };
+        },
+    );
     let secrets = secrets_of_responses(spec, operation);
     quote! {
         OperationCommand {
