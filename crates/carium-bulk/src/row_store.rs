@@ -26,6 +26,20 @@ pub enum RowState {
     Unknown,
 }
 
+impl RowState {
+    const ALL: [Self; 4] = [Self::Pending, Self::Completed, Self::Failed, Self::Unknown];
+
+    /// Returns the name of the state, as in the row store and in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// Why no step of a row was started in the last attempt.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -182,13 +196,7 @@ fn parse_record(columns: RecordColumns) -> Result<RowRecord, Error> {
     let (row, file, line, state, attempts, outcome, failure) = columns;
     let invalid = || Error::new(ErrorKind::Undecodable, "the stored record of a row cannot be parsed");
     let number = |number: i64| u64::try_from(number).unwrap_or(0);
-    let state = match state.as_str() {
-        "pending" => RowState::Pending,
-        "completed" => RowState::Completed,
-        "failed" => RowState::Failed,
-        "unknown" => RowState::Unknown,
-        _ => return Err(invalid()),
-    };
+    let state = RowState::ALL.into_iter().find(|known| known.as_str() == state).ok_or_else(invalid)?;
     let outcome = outcome.map(|outcome| serde_json::from_str(&outcome)).transpose().map_err(|_| invalid())?;
     let failure = failure.map(|failure| serde_json::from_str(&failure)).transpose().map_err(|_| invalid())?;
     let (line, attempts) = (number(line), number(attempts));

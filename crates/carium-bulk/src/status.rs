@@ -27,6 +27,11 @@ impl RowCounts {
     pub fn rows(&self) -> u64 {
         self.pending + self.running + self.completed + self.failed + self.unknown
     }
+
+    /// Returns the number of parked rows: those that are failed or unknown.
+    pub fn parked(&self) -> u64 {
+        self.failed + self.unknown
+    }
 }
 
 impl OnboardingQueue {
