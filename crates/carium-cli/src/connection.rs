@@ -5,8 +5,8 @@ use carium_bulk::Target;
 use carium_mock::{Sandbox, SandboxBuilder};
 
 use crate::error::{CliError, Exit};
-use crate::settings::{self, Settings};
-use crate::{one_time_code, stderr};
+use crate::settings::Settings;
+use crate::{credentials, stderr};
 
 const DEFAULT_BASE_URL: &str = "https://api.carium.com";
 const USER_AGENT: &str = concat!("carium-cli/", env!("CARGO_PKG_VERSION"));
@@ -50,7 +50,7 @@ pub(crate) async fn connect(settings: &Settings) -> Result<Connection, CliError>
         return connect_to_sandbox().await;
     }
     let (base_url, account) = (base_url(settings), account(settings)?);
-    let password = settings::password(settings, &base_url, &account)?;
+    let password = credentials::password(settings, &base_url, &account)?;
     connect_with_password(settings, password).await
 }
 
@@ -61,21 +61,20 @@ pub(crate) async fn connect_with_password(
 ) -> Result<Connection, CliError> {
     let (base_url, account) = (base_url(settings), account(settings)?);
     let mut credentials = Credentials::new(&account, password)?;
-    let mut builder = client_builder(settings, &base_url);
-    let has_codes = settings.prompts_for_code || settings.totp_secret.is_some();
+    let totp_secret = settings.totp_secret.as_ref().filter(|_| !settings.prompts_for_code);
     if settings.prompts_for_code {
-        let code = settings::prompt("One-time code: ")?;
+        let code = credentials::prompt("One-time code: ")?;
         let digits: String = code.expose().split_whitespace().collect();
         credentials = credentials.one_time_code(OneTimeCode::single_use(Secret::from(digits)));
-    } else if let Some(secret) = &settings.totp_secret {
+    } else if let Some(secret) = totp_secret {
         credentials = credentials.one_time_code(OneTimeCode::from_totp_secret(secret)?);
     }
-    builder = builder.credentials(credentials);
-    let client = builder.build()?;
+    let client = client_builder(settings, &base_url).credentials(credentials).build()?;
     // This may wait for up to 30 seconds, so it comes after everything that can fail at once.
-    if settings.totp_secret.is_some() && !settings.prompts_for_code {
-        one_time_code::wait_for_unused_code(&base_url, &account).await?;
+    if totp_secret.is_some() {
+        credentials::wait_for_unused_code(&base_url, &account).await?;
     }
+    let has_codes = settings.prompts_for_code || totp_secret.is_some();
     Ok(Connection { client, info: ConnectionInfo { base_url, account, has_codes }, sandbox: None })
 }
 

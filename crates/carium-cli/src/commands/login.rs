@@ -1,13 +1,12 @@
 //! `carium login` and `carium logout`.
 
 use clap::Args;
-use serde_json::Value;
+use serde_json::json;
 
 use crate::connection::{account, base_url, connect, connect_with_password};
 use crate::error::{CliError, Exit};
-use crate::output::{self, record};
-use crate::settings::{self, Settings};
-use crate::{keyring, stderr};
+use crate::settings::Settings;
+use crate::{credentials, output, stderr};
 
 /// Check the credentials
 ///
@@ -38,7 +37,7 @@ pub(crate) struct Logout {}
 
 impl Logout {
     pub(crate) fn run(settings: &Settings) -> Result<(), CliError> {
-        let was_stored = keyring::delete(&base_url(settings), &account(settings)?)?;
+        let was_stored = credentials::delete_password(&base_url(settings), &account(settings)?)?;
         stderr::print(if was_stored { "the password was deleted" } else { "no password was stored" });
         Ok(())
     }
@@ -54,10 +53,10 @@ impl Login {
         }
         let connection = if self.keep {
             let (base_url, account) = (base_url(settings), account(settings)?);
-            let password = settings::password(settings, &base_url, &account)?;
+            let password = credentials::password(settings, &base_url, &account)?;
             let connection = connect_with_password(settings, password.clone()).await?;
             connection.client.sign_in().await?;
-            keyring::store(&base_url, &account, &password)?;
+            credentials::store_password(&base_url, &account, &password)?;
             connection
         } else {
             let connection = connect(settings).await?;
@@ -65,15 +64,14 @@ impl Login {
             connection
         };
         let info = &connection.info;
-        let organization = connection.client.organization().map(|id| id.to_string());
-        let mut session = record([
-            ("account", Some(info.account.clone())),
-            ("base-url", Some(info.base_url.clone())),
-            ("organization-id", organization),
-            ("api-version", Some(carium::api::operations::API_VERSION.to_owned())),
-        ]);
-        session.insert("signed-in".to_owned(), Value::Bool(true));
-        session.insert("one-time-code".to_owned(), Value::Bool(info.has_codes));
-        output::write_record(settings.format, session)
+        let session = json!({
+            "account": info.account,
+            "base-url": info.base_url,
+            "organization-id": connection.client.organization(),
+            "api-version": carium::api::operations::API_VERSION,
+            "signed-in": true,
+            "one-time-code": info.has_codes,
+        });
+        output::write_record(settings.format, &session)
     }
 }
