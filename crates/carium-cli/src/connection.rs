@@ -11,22 +11,16 @@ use crate::{credentials, stderr};
 const DEFAULT_BASE_URL: &str = "https://api.carium.com";
 const USER_AGENT: &str = concat!("carium-cli/", env!("CARGO_PKG_VERSION"));
 
-/// A client, and the sandbox that it talks to if the command runs with `--sandbox`.
+/// A client with its server and account, and the sandbox that it talks to if the command runs with `--sandbox`.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) client: Carium,
-    pub(crate) info: ConnectionInfo,
-    /// Stops when the connection is dropped.
-    sandbox: Option<Sandbox>,
-}
-
-/// The server and the account of a connection.
-#[derive(Debug)]
-pub(crate) struct ConnectionInfo {
     pub(crate) base_url: String,
     pub(crate) account: String,
     /// Whether the account signs in with one-time codes.
     pub(crate) has_codes: bool,
+    /// Stops when the connection is dropped.
+    sandbox: Option<Sandbox>,
 }
 
 impl Connection {
@@ -75,7 +69,7 @@ pub(crate) async fn connect_with_password(
         credentials::wait_for_unused_code(&base_url, &account).await?;
     }
     let has_codes = settings.prompts_for_code || totp_secret.is_some();
-    Ok(Connection { client, info: ConnectionInfo { base_url, account, has_codes }, sandbox: None })
+    Ok(Connection { client, base_url, account, has_codes, sandbox: None })
 }
 
 /// Creates a client for operations that need no access token. It never signs in.
@@ -87,8 +81,7 @@ pub(crate) async fn connect_without_sign_in(settings: &Settings) -> Result<Conne
     // The builder requires credentials, but they are not sent with such operations.
     let client =
         client_builder(settings, &base_url).credentials(Credentials::new("none", "none")?).build()?;
-    let info = ConnectionInfo { base_url, account: String::new(), has_codes: false };
-    Ok(Connection { client, info, sandbox: None })
+    Ok(Connection { client, base_url, account: String::new(), has_codes: false, sandbox: None })
 }
 
 fn client_builder(settings: &Settings, base_url: &str) -> CariumBuilder {
@@ -128,6 +121,6 @@ async fn connect_to_sandbox() -> Result<Connection, CliError> {
         .map_err(|error| CliError::new(Exit::Other, "could not start the sandbox").with_source(error))?;
     let client = sandbox.client_builder().user_agent(USER_AGENT).build()?;
     let account = sandbox.fake().account().username.to_owned();
-    let info = ConnectionInfo { base_url: sandbox.url().to_owned(), account, has_codes: false };
-    Ok(Connection { client, info, sandbox: Some(sandbox) })
+    let base_url = sandbox.url().to_owned();
+    Ok(Connection { client, base_url, account, has_codes: false, sandbox: Some(sandbox) })
 }

@@ -148,12 +148,10 @@ impl StdError for ErrorDetails {
 }
 
 fn hint_for(error: &Error) -> Option<String> {
-    if error.may_have_been_applied() {
-        return Some(
-            "check in Carium whether the operation was applied before you run the command again".to_owned(),
-        );
-    }
     let hint = match error.kind() {
+        _ if error.may_have_been_applied() => {
+            "check in Carium whether the operation was applied before you run the command again"
+        }
         ErrorKind::InvalidInput => {
             "correct the values named above and run the command again; nothing was sent"
         }
@@ -163,12 +161,12 @@ fn hint_for(error: &Error) -> Option<String> {
         ErrorKind::Conflict | ErrorKind::Rejected => {
             "correct what the service rejected and run the command again"
         }
-        ErrorKind::RateLimited => {
-            return Some(match error.retry_after() {
-                Some(wait) => format!("run the command again in {} seconds", wait.as_secs().max(1)),
-                None => "run the command again in a few minutes".to_owned(),
-            });
-        }
+        ErrorKind::RateLimited => match error.retry_after() {
+            Some(wait) => {
+                return Some(format!("run the command again in {} seconds", wait.as_secs().max(1)));
+            }
+            None => "run the command again in a few minutes",
+        },
         ErrorKind::Unavailable => "check the base URL and the network, or run the command again later",
         ErrorKind::TimedOut | ErrorKind::Expired => "run the command again later",
         ErrorKind::AlreadyExists => {

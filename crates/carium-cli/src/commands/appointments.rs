@@ -1,9 +1,6 @@
 //! `carium appointments`.
 
-use carium::appointments::{
-    Appointment, AppointmentId, AppointmentStatusId, AppointmentTypeId, AppointmentUpdate, IndividualId,
-    PractitionerId,
-};
+use carium::appointments::{Appointment, AppointmentId, AppointmentUpdate, IndividualId};
 use carium::{Change, DateTime};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -170,11 +167,9 @@ impl CreateAppointment {
         let mut appointment = client
             .new_appointment()
             .patient(self.patient)
-            .practitioner(PractitionerId(Lookup::Practitioners.find(client, &self.practitioner).await?))
-            .appointment_type(AppointmentTypeId(
-                Lookup::AppointmentTypes.find(client, &self.appointment_type).await?,
-            ))
-            .status(AppointmentStatusId(Lookup::AppointmentStatuses.find(client, &self.status).await?))
+            .practitioner(Lookup::Practitioners.find(client, &self.practitioner).await?)
+            .appointment_type(Lookup::AppointmentTypes.find(client, &self.appointment_type).await?)
+            .status(Lookup::AppointmentStatuses.find(client, &self.status).await?)
             .between(self.start, self.end);
         if self.video_channel {
             appointment = appointment.add_video_channel();
@@ -209,17 +204,13 @@ impl UpdateAppointment {
             update = update.between(start, end);
         }
         if let Some(practitioner) = &self.practitioner {
-            update =
-                update.practitioner(PractitionerId(Lookup::Practitioners.find(client, practitioner).await?));
+            update = update.practitioner(Lookup::Practitioners.find(client, practitioner).await?);
         }
         if let Some(appointment_type) = &self.appointment_type {
-            update = update.appointment_type(AppointmentTypeId(
-                Lookup::AppointmentTypes.find(client, appointment_type).await?,
-            ));
+            update = update.appointment_type(Lookup::AppointmentTypes.find(client, appointment_type).await?);
         }
         if let Some(status) = &self.status {
-            update =
-                update.status(AppointmentStatusId(Lookup::AppointmentStatuses.find(client, status).await?));
+            update = update.status(Lookup::AppointmentStatuses.find(client, status).await?);
         }
         if let Some(has_channel) = self.video_channel {
             update = update.video_channel(has_channel);

@@ -3,7 +3,7 @@
 mod transfers;
 mod upload_state;
 
-use carium::documents::{Document, DocumentClassId, DocumentQuery, IndividualId};
+use carium::documents::{Document, DocumentQuery, IndividualId};
 use clap::{Args, Subcommand};
 use futures_util::stream::StreamExt as _;
 use serde_json::{Value, json};
@@ -72,7 +72,7 @@ impl ListDocuments {
             query = query.patient(patient);
         }
         if let Some(class) = &self.class {
-            query = query.class(DocumentClassId(Lookup::DocumentClasses.find(client, class).await?));
+            query = query.class(Lookup::DocumentClasses.find(client, class).await?);
         }
         let mut documents = client.documents().list(query);
         let mut output = ListWriter::new(settings.format, &["id", "name", "file-name", "media-type"]);

@@ -46,31 +46,26 @@ impl Logout {
 impl Login {
     pub(crate) async fn run(self, settings: &Settings) -> Result<(), CliError> {
         if self.keep && settings.is_sandbox {
-            return Err(CliError::new(
-                Exit::Usage,
-                "`--keep` cannot be used with `--sandbox`: the sandbox ends with the command",
-            ));
+            let message = "`--keep` cannot be used with `--sandbox`: the sandbox ends with the command";
+            return Err(CliError::new(Exit::Usage, message));
         }
-        let connection = if self.keep {
-            let (base_url, account) = (base_url(settings), account(settings)?);
-            let password = credentials::password(settings, &base_url, &account)?;
-            let connection = connect_with_password(settings, password.clone()).await?;
-            connection.client.sign_in().await?;
-            credentials::store_password(&base_url, &account, &password)?;
-            connection
+        let (connection, password) = if self.keep {
+            let password = credentials::password(settings, &base_url(settings), &account(settings)?)?;
+            (connect_with_password(settings, password.clone()).await?, Some(password))
         } else {
-            let connection = connect(settings).await?;
-            connection.client.sign_in().await?;
-            connection
+            (connect(settings).await?, None)
         };
-        let info = &connection.info;
+        connection.client.sign_in().await?;
+        if let Some(password) = password {
+            credentials::store_password(&connection.base_url, &connection.account, &password)?;
+        }
         let session = json!({
-            "account": info.account,
-            "base-url": info.base_url,
+            "account": connection.account,
+            "base-url": connection.base_url,
             "organization-id": connection.client.organization(),
             "api-version": carium::api::operations::API_VERSION,
             "signed-in": true,
-            "one-time-code": info.has_codes,
+            "one-time-code": connection.has_codes,
         });
         output::write_record(settings.format, &session)
     }

@@ -98,13 +98,13 @@ impl Lookup {
     }
 
     /// Returns the ID itself, or the ID of the item with this name.
-    pub(super) async fn find(self, client: &Carium, id_or_name: &str) -> Result<Uuid, CliError> {
-        if let Ok(id) = id_or_name.parse() {
-            return Ok(id);
+    pub(super) async fn find<I: From<Uuid>>(self, client: &Carium, id_or_name: &str) -> Result<I, CliError> {
+        if let Ok(id) = id_or_name.parse::<Uuid>() {
+            return Ok(id.into());
         }
         let items: Vec<_> = self.items(client).try_collect().await?;
         let named: Vec<_> = items.iter().filter_map(|(id, name)| Some((*id, name.as_deref()?))).collect();
-        find_by_name(self, id_or_name, &named)
+        find_by_name(self, id_or_name, &named).map(I::from)
     }
 }
 

@@ -69,7 +69,9 @@ impl ServeSandbox {
 
 fn read_fault_plan(path: &Path) -> Result<FaultPlan, CliError> {
     let text = std::fs::read_to_string(path).map_err(|error| {
-        CliError::new(Exit::InvalidInput, "could not read the fault plan").with_source(error)
+        CliError::new(Exit::InvalidInput, "could not read the fault plan")
+            .with_source(error)
+            .with_hint("check the path of `--faults`")
     })?;
     text.parse::<FaultPlan>().map_err(|error| {
         CliError::new(Exit::InvalidInput, error.to_string())

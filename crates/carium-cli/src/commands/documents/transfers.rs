@@ -14,7 +14,7 @@ use futures_util::stream::{Stream, StreamExt as _, iter};
 use serde::Serialize;
 use serde_json::json;
 
-use super::upload_state::{FileStateStore, UploadStateFile};
+use super::upload_state::UploadStateFile;
 use crate::commands::lookups::Lookup;
 use crate::connection::{Connection, connect};
 use crate::error::{CliError, Exit};
@@ -172,8 +172,9 @@ impl UploadDocuments {
         }
         let prepare = async {
             let connection = connect(settings).await?;
-            let class = Lookup::DocumentClasses.find(&connection.client, &self.class).await?;
-            Ok::<_, CliError>((connection, DocumentClassId(class)))
+            let class: DocumentClassId =
+                Lookup::DocumentClasses.find(&connection.client, &self.class).await?;
+            Ok::<_, CliError>((connection, class))
         };
         let (connection, class) = unless_interrupted(prepare, false).await?;
         let mut uploads = Vec::new();
@@ -235,12 +236,12 @@ impl UploadDocuments {
             let handle = upload.handle();
             return Ok((FileUpload { file: file.to_owned(), handle, state_file: None }, upload));
         }
-        let state_file = Arc::new(UploadStateFile::open(&connection.info.base_url, &document, file)?);
+        let state_file = Arc::new(UploadStateFile::open(&connection.base_url, &document, file)?);
         let mut state = state_file.read()?;
         if self.start_over {
             state = state.start_over(None);
         }
-        let store = Arc::new(FileStateStore(Arc::clone(&state_file)));
+        let store = Arc::clone(&state_file);
         let upload = client.uploads().resume(state, document, source).state_store(store);
         let handle = upload.handle();
         Ok((FileUpload { file: file.to_owned(), handle, state_file: Some(state_file) }, upload))
