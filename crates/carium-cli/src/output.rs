@@ -157,8 +157,7 @@ fn format_records(columns: &[&str], records: &[Value], width: Option<usize>) -> 
         let cells = line.iter().enumerate().map(|(index, text)| match widths[index] {
             width if numbers[index] => format!("{text:>width$}"),
             // The end of a path is its most specific part.
-            width if columns[index] == "file" => fit_end(text, width),
-            width => fit_start(text, width),
+            width => fit(text, width, columns[index] == "file"),
         });
         let cells: Vec<_> = cells.collect();
         table + cells.join(&" ".repeat(GAP)).trim_end() + "\n"
@@ -180,38 +179,24 @@ fn shrink(columns: &[&str], widths: &mut [usize], width: usize) {
     }
 }
 
-/// Pads a text to a width. A longer text is cut at its end.
-fn fit_start(text: &str, width: usize) -> String {
-    let text_width = text.width();
-    if text_width <= width {
-        return format!("{text}{}", " ".repeat(width - text_width));
+/// Pads a text to a width. A longer text is cut at its end, or at its start if `keeps_end` is set.
+fn fit(text: &str, width: usize, keeps_end: bool) -> String {
+    let mut fitted = text.to_owned();
+    if text.width() > width {
+        let mut used = 1;
+        let fits = |letter: &char| {
+            used += letter.width().unwrap_or_default();
+            used <= width
+        };
+        fitted = if keeps_end {
+            let kept: Vec<char> = text.chars().rev().take_while(fits).collect();
+            format!("…{}", kept.into_iter().rev().collect::<String>())
+        } else {
+            format!("{}…", text.chars().take_while(fits).collect::<String>())
+        };
     }
-    let mut cut = String::new();
-    let mut used = 1;
-    for letter in text.chars() {
-        used += letter.width().unwrap_or_default();
-        if used > width {
-            break;
-        }
-        cut.push(letter);
-    }
-    let missing = width.saturating_sub(cut.width() + 1);
-    format!("{cut}…{}", " ".repeat(missing))
-}
-
-/// Pads a text to a width. A longer text is cut at its start.
-fn fit_end(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return fit_start(text, width);
-    }
-    let mut used = 1;
-    let fits = |letter: &char| {
-        used += letter.width().unwrap_or_default();
-        used <= width
-    };
-    let mut cut: Vec<char> = text.chars().rev().take_while(fits).collect();
-    cut.push('…');
-    fit_start(&cut.into_iter().rev().collect::<String>(), width)
+    let missing = width.saturating_sub(fitted.width());
+    fitted + &" ".repeat(missing)
 }
 
 /// Formats a value as one line of text. Values come from the service and may contain control characters, which must
