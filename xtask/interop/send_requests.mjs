@@ -1,5 +1,5 @@
-// Sends the requests of the vendor's Examples page to a server and expects each to be answered with success.
-//   node ask.mjs PORT REQUESTS.json
+// Sends the requests of the vendor's Examples page to a server and expects a successful response to each.
+//   node send_requests.mjs PORT REQUESTS.json
 import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 
@@ -9,33 +9,33 @@ function send(call, body) {
   const query = new URLSearchParams(call.query).toString();
   const headers = { ...call.headers };
   delete headers['content-length'];
-  // Whoever expects no body names no type for it; a mock server may not find one.
+  // These operations return no body. The mock server rejects an `accept` header for which it has no media type.
   if (['resend_invitation', 'delete_appointment', 'process_upload'].includes(call.operation)) delete headers.accept;
   return new Promise((resolve, reject) => {
-    const asked = request(
+    const outgoing = request(
       { host: '127.0.0.1', port, method: call.method, path: call.path + (query && `?${query}`), headers },
-      (answer) => {
-        answer.resume();
-        answer.on('end', () => resolve(answer.statusCode));
+      (response) => {
+        response.resume();
+        response.on('end', () => resolve(response.statusCode));
       },
     );
-    asked.on('error', reject);
-    asked.end(body);
+    outgoing.on('error', reject);
+    outgoing.end(body);
   });
 }
 
-async function untilReady() {
-  for (let tries = 0; tries < 120; tries += 1) {
+async function waitUntilReady() {
+  for (let attempt = 0; attempt < 120; attempt += 1) {
     try {
       return await send({ method: 'GET', path: '/', query: [], headers: {} });
     } catch {
       await new Promise((resolve) => setTimeout(resolve, 250));
     }
   }
-  throw new Error('the server does not listen');
+  throw new Error('the server did not start in time');
 }
 
-await untilReady();
+await waitUntilReady();
 let failed = 0;
 const calls = JSON.parse(readFileSync(path, 'utf8'));
 for (const call of calls) {
@@ -45,5 +45,5 @@ for (const call of calls) {
     console.log(`${call.operation}: ${status}`);
   }
 }
-console.log(`${calls.length - failed} of ${calls.length} answered with success`);
+console.log(`${calls.length - failed} of ${calls.length} requests succeeded`);
 process.exit(failed === 0 ? 0 : 1);
