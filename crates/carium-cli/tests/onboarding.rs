@@ -82,6 +82,12 @@ impl TestClinic {
         output_of(command).await
     }
 
+    /// Runs a subcommand of `carium onboard`, and asserts that it is refused with a hint.
+    async fn assert_invalid(&self, arguments: &[&str]) {
+        let output = self.run_subcommand(arguments).await;
+        assert!(output.code == Some(3) && output.stderr.contains("hint: "), "{arguments:?}: {output:?}");
+    }
+
     async fn status(&self) -> Summary {
         let output = self.run_subcommand(&["status", "--output", "json", "--verbose"]).await;
         assert_eq!(output.code, Some(0), "{output:?}");
@@ -324,8 +330,7 @@ async fn operator_resolves_and_retries_parked_rows() {
         vec!["resolve", "999", "--not-created"],
         vec!["retry", "999"],
     ] {
-        let output = clinic.run_subcommand(&arguments).await;
-        assert!(output.code == Some(3) && output.stderr.contains("hint: "), "{arguments:?}: {output:?}");
+        clinic.assert_invalid(&arguments).await;
     }
     let patients = clinic.fake().patients();
     let (id, _) = patients.iter().find(|(_, patient)| has_username(patient, "canary-a@example.com")).unwrap();
