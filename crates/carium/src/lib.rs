@@ -105,6 +105,7 @@ pub mod invitations;
 mod lookups;
 pub mod onboarding;
 mod page;
+mod page_cursor;
 pub mod patients;
 mod problem;
 mod random;
