@@ -101,6 +101,7 @@ mod client;
 pub mod documents;
 mod error;
 mod fingerprint;
+mod headers;
 pub mod invitations;
 mod lookups;
 pub mod onboarding;
@@ -109,7 +110,6 @@ mod page_cursor;
 pub mod patients;
 mod problem;
 mod random;
-mod request_id;
 mod session;
 mod transport;
 

@@ -88,10 +88,12 @@ impl<B> PageReader<B> {
                 (self.request_page)(self.client.clone(), page.clone()).await
             }
         };
-        let (page, uri) = api_result::convert_result(self.operation, result)?;
-        if let Some(RequestUri(uri)) = uri {
+        if let Ok(response) = &result
+            && let Some(RequestUri(uri)) = response.extensions().get()
+        {
             self.requested_pages.insert(hash_page_url(&uri.to_string()));
         }
+        let page = api_result::convert_result(self.operation, result)?;
         let (items, links) = page.into_parts();
         // The presence of a `next` link decides whether the list continues, because a page can be empty.
         match self.next_page(links) {

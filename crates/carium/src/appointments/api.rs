@@ -46,14 +46,12 @@ impl Appointments for ApiAppointments {
         let data = types::required::CreateAppointmentData { attributes: appointment.0 }.into();
         let body = types::required::CreateAppointmentRequest { data };
         let result = self.client.create_appointment().body(body).send().await;
-        api_result::convert_result(&operations::CREATE_APPOINTMENT, result)
-            .map(|(document, _)| document.data.id)
+        api_result::convert_result(&operations::CREATE_APPOINTMENT, result).map(|document| document.data.id)
     }
 
     async fn get(&self, id: AppointmentId) -> Result<Appointment, Error> {
         let result = self.client.get_appointment().id(id).send().await;
-        api_result::convert_result(&operations::GET_APPOINTMENT, result)
-            .map(|(document, _)| document.data.into())
+        api_result::convert_result(&operations::GET_APPOINTMENT, result).map(|document| document.data.into())
     }
 
     async fn update(&self, id: AppointmentId, update: AppointmentUpdate) -> Result<Appointment, Error> {
@@ -62,7 +60,7 @@ impl Appointments for ApiAppointments {
         let body = types::required::UpdateAppointmentRequest { data };
         let call = self.client.update_appointment().id(id).body(body);
         api_result::convert_result(&operations::UPDATE_APPOINTMENT, call.send().await)
-            .map(|(document, _)| document.data.into())
+            .map(|document| document.data.into())
     }
 
     async fn delete(&self, id: AppointmentId) -> Result<(), Error> {

@@ -81,8 +81,7 @@ impl Documents for ApiDocuments {
         let data = types::required::CreateDocumentReferenceData { attributes: document.0 }.into();
         let body = types::required::CreateDocumentReferenceRequest { data };
         let call = self.client.create_document_reference().body(body);
-        let (response, _) =
-            api_result::convert_result(&operations::CREATE_DOCUMENT_REFERENCE, call.send().await)?;
+        let response = api_result::convert_result(&operations::CREATE_DOCUMENT_REFERENCE, call.send().await)?;
         let attributes = response.data.attributes.into_known();
         let upload_info = attributes.and_then(|attributes| attributes.upload_info.into_known());
         Ok(CreatedDocument { id: response.data.id, form: upload_info.and_then(upload_form) })
@@ -98,7 +97,7 @@ impl Documents for ApiDocuments {
 
     async fn download_info(&self, id: DocumentReferenceId) -> Result<Secret, Error> {
         let result = self.client.get_download_info().id(id).send().await;
-        let (response, _) = api_result::convert_result(&operations::GET_DOWNLOAD_INFO, result)?;
+        let response = api_result::convert_result(&operations::GET_DOWNLOAD_INFO, result)?;
         download_url(response.data.attributes)
     }
 }
