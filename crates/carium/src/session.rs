@@ -144,7 +144,7 @@ impl Session {
                 Some(_) if !self.credentials.can_sign_in_again() => return Err(single_use_code_spent()),
                 _ => {
                     state.token = None;
-                    self.shared_sign_in(&mut state)
+                    self.sign_in_unless_rejected(&mut state)?
                 }
             }
         };

@@ -223,6 +223,26 @@ async fn rejected_credentials_are_cached_briefly_and_reported_as_unauthenticated
 }
 
 #[tokio::test(start_paused = true)]
+async fn credentials_rejected_after_a_401_are_sent_once_per_cooldown() {
+    // The token and the credentials are revoked while 20 calls are in flight. Their responses arrive one by one.
+    let service = Service::new(|request, earlier| match (request.operation, earlier) {
+        ("login", 0) => Behavior::body(json!({"access-token": "token"})),
+        ("login", _) => Behavior::status(401),
+        _ => Behavior::Later(Duration::from_millis(100) * earlier as u32, Box::new(Behavior::status(401))),
+    });
+    let client = service.client();
+    let calls = futures_util::future::join_all((0..20).map(|_| call(&client, "get_appointment")));
+    for result in calls.await {
+        let error = result.unwrap_err();
+        assert_eq!((error.kind(), error.operation()), (ErrorKind::Unauthenticated, Some("login")));
+    }
+    assert_eq!(service.count("login"), 2, "repeated sign-ins could lock the account");
+    sleep(Duration::from_secs(6)).await;
+    call(&client, "get_appointment").await.unwrap_err();
+    assert_eq!(service.count("login"), 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn session_survives_a_code_function_that_panics_or_returns_a_used_code() {
     let service = Service::script([Behavior::success("get_appointment")]);
     let calls = Arc::new(Mutex::new(0));
