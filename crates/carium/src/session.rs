@@ -305,8 +305,7 @@ impl<T: Layer> Layer for Authenticate<T> {
         }
         // The token must not be sent to another origin than the one that issued it.
         if !self.session.client.base_url().is_same_origin(&request.uri().to_string()) {
-            let source = "the request's origin differs from the origin of the base URL";
-            return Err(TransportFailure::not_sent(source));
+            return Err(TransportFailure::new(FailureCause::OtherOrigin));
         }
         let token = self.session.token().await.map_err(sign_in_failed)?;
         let response = self.send_with(&token, call, operation, request.clone()).await?;

@@ -7,9 +7,10 @@ mod support;
 
 use std::time::{Duration, Instant};
 
+use carium::api::{RawRequest, operations};
 use carium::{Carium, ErrorKind};
-use support::call;
 use support::http_service::{HttpService, Reply};
+use support::{Behavior, Service, call};
 
 const TOKEN: &str = r#"{"access-token": "canary-token"}"#;
 
@@ -123,6 +124,20 @@ async fn redirects_are_not_followed() {
         assert_eq!(error.attempts(), 1);
     }
     assert!(other_origin.heads().is_empty());
+}
+
+#[tokio::test]
+async fn requests_to_another_origin_are_refused_and_not_retried() {
+    let mut operation = operations::LIST_PRACTITIONERS.clone();
+    // After the base URL, the host of the base URL becomes the user name of another host.
+    operation.path = "@evil.example/";
+    let service = Service::script([Behavior::success("list_practitioners")]);
+    let request = RawRequest::default();
+    let error = service.client().send_raw(Box::leak(Box::new(operation)), request).await.unwrap_err();
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::InvalidInput, 0), "{error}");
+    assert!(!error.is_transient() && !error.may_have_been_applied());
+    assert!(!support::log::all_output(&error).contains("evil"));
+    assert!(service.requests().is_empty());
 }
 
 #[tokio::test]
