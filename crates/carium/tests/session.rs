@@ -207,7 +207,7 @@ async fn credentials_rejected_after_a_401_are_sent_once_per_cooldown() {
     let service = Service::new(|request, earlier| match (request.operation, earlier) {
         ("login", 0) => Behavior::token("token"),
         ("login", _) => Behavior::status(401),
-        _ => Behavior::Later(Duration::from_millis(100) * earlier as u32, Box::new(Behavior::status(401))),
+        _ => Behavior::Later(Duration::from_millis(100 * earlier as u64), Box::new(Behavior::status(401))),
     });
     let client = service.client();
     for result in call_from_tasks(&client, "get_appointment", 20).await {
