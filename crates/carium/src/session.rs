@@ -51,19 +51,12 @@ pub(crate) struct Token {
     expires_at: Instant,
 }
 
-impl Token {
-    /// Returns the value of the `Authorization` header, marked as sensitive.
-    ///
-    /// It is created for each request, because a stored `HeaderValue` would not be wiped from memory like the
-    /// `Secret`.
-    ///
-    /// # Errors
-    /// Returns `Undecodable` if the token contains characters that are not allowed in a header.
-    fn authorization_header(&self) -> Result<HeaderValue, Error> {
-        authorization_header(&self.secret)
-    }
-}
-
+/// Returns the value of the `Authorization` header, marked as sensitive.
+///
+/// It is created for each request, because a stored `HeaderValue` would not be wiped from memory like the `Secret`.
+///
+/// # Errors
+/// Returns `Undecodable` if the token contains characters that are not allowed in a header.
 fn authorization_header(secret: &Secret) -> Result<HeaderValue, Error> {
     let mut header = HeaderValue::try_from(format!("Bearer {}", secret.expose())).map_err(|_| {
         let message = "the service returned an access token with characters that are not allowed in a header";
@@ -283,7 +276,9 @@ impl<T: Layer> Authenticate<T> {
         operation: &'static Operation,
         mut request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportFailure> {
-        request.headers_mut().insert(AUTHORIZATION, token.authorization_header().map_err(sign_in_failed)?);
+        request
+            .headers_mut()
+            .insert(AUTHORIZATION, authorization_header(&token.secret).map_err(sign_in_failed)?);
         self.inner.send(call, operation, request).await
     }
 }
