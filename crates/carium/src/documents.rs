@@ -25,6 +25,7 @@
 //! ```
 
 mod api;
+mod conflict;
 mod digest;
 mod download;
 mod file_name;

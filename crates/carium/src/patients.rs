@@ -298,6 +298,6 @@ impl Patients for ApiPatients {
         let data = types::required::CreatePatientData { attributes: patient.attributes }.into();
         let result =
             self.0.create_patient().body(types::required::CreatePatientRequest { data }).send().await;
-        api_result::convert_result(&operations::CREATE_PATIENT, result).map(|(document, _)| document.data.id)
+        api_result::convert_result(&operations::CREATE_PATIENT, result).map(|document| document.data.id)
     }
 }

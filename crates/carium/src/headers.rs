@@ -1,11 +1,31 @@
-//! The `Retry-After` header (RFC 9110, section 10.2.3).
+//! Response headers: the request ID and `Retry-After`.
 
 use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
 use http::header::{DATE, RETRY_AFTER};
 
-/// Returns the delay of the `Retry-After` header, which is either seconds or an HTTP date.
+/// The response headers in which services and reverse proxies return the request ID, by priority.
+const REQUEST_ID_NAMES: [&str; 4] = ["x-request-id", "request-id", "x-amzn-requestid", "x-correlation-id"];
+
+/// The maximum length of a request ID.
+const MAX_REQUEST_ID_LENGTH: usize = 64;
+
+/// Returns the service's request ID from the headers of a response.
+///
+/// The ID is logged, so values with other characters than letters, digits and dashes are ignored.
+pub(crate) fn request_id(headers: &HeaderMap) -> Option<&str> {
+    let is_loggable = |text: &str| {
+        (1..=MAX_REQUEST_ID_LENGTH).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    REQUEST_ID_NAMES
+        .iter()
+        .filter_map(|name| headers.get(*name)?.to_str().ok())
+        .find(|text| is_loggable(text))
+}
+
+/// Returns the delay of the `Retry-After` header (RFC 9110, section 10.2.3), which is either seconds or an HTTP date.
 ///
 /// A date is compared with the `Date` header of the same response, if there is one, so that a wrong local clock
 /// does not matter. For a date in the past, the delay is zero.
