@@ -30,7 +30,7 @@ pub(crate) struct QueueInner {
     pub(crate) salt: Salt,
     pub(crate) target: Target,
     pub(crate) cipher: Option<RowCipher>,
-    pub(crate) is_read_only: bool,
+    pub(crate) is_inspected: bool,
 }
 
 impl OnboardingQueue {
@@ -58,15 +58,20 @@ impl OnboardingQueue {
         Self::open_with_key(location, target, Some(key)).await
     }
 
-    /// Opens an existing queue without its key and for any target, to inspect its rows and to resolve and retry those
-    /// that are parked. Rows cannot be submitted or processed.
+    /// Opens an existing queue without its key and for any target, to see its state and to decide about its rows.
+    ///
+    /// - It reads: [`status`](Self::status), [`report`](Self::report), [`parked`](Self::parked), [`limits`](Self::limits)
+    ///   and [`ledger`](Self::ledger) work as usual.
+    /// - It may write states and limits: [`resolve`](Self::resolve), [`retry`](Self::retry) and
+    ///   [`set_limits`](Self::set_limits) work as usual. Opening also updates the schema of the database.
+    /// - It does not touch the content of rows: [`submit`](Self::submit) and [`work`](Self::work) fail.
     ///
     /// # Errors
     /// - [`NotFound`](ErrorKind::NotFound): the queue does not exist.
     /// - [`Conflict`](ErrorKind::Conflict): the queue was created by a newer version.
     /// - [`InvalidInput`](ErrorKind::InvalidInput): the location is invalid.
     /// - [`Unavailable`](ErrorKind::Unavailable): the database cannot be used.
-    pub async fn open_read_only(location: &QueueLocation) -> Result<Self, Error> {
+    pub async fn inspect(location: &QueueLocation) -> Result<Self, Error> {
         let database = Database::open_existing(location).await?;
         let columns: QueueColumns = for_backend!(Pool, &database.durable, pool => {
             sqlx::query_as(SELECT_QUEUE).fetch_one(pool).await.map_err(unavailable)?
@@ -76,13 +81,13 @@ impl OnboardingQueue {
         Self::new(database, target, salt, None, true)
     }
 
-    /// Checks that the queue was not opened with [`open_read_only`](Self::open_read_only).
+    /// Checks that the queue was not opened with [`inspect`](Self::inspect).
     ///
     /// # Errors
-    /// [`Conflict`](ErrorKind::Conflict): the queue was opened read-only.
-    pub(crate) fn check_not_read_only(&self) -> Result<(), Error> {
-        if self.0.is_read_only {
-            let message = "the queue is open read-only: rows cannot be submitted or processed";
+    /// [`Conflict`](ErrorKind::Conflict): the queue was opened for inspection.
+    pub(crate) fn check_not_inspected(&self) -> Result<(), Error> {
+        if self.0.is_inspected {
+            let message = "the queue is open for inspection: rows cannot be submitted or processed";
             return Err(Error::new(ErrorKind::Conflict, message));
         }
         Ok(())
@@ -128,7 +133,7 @@ impl OnboardingQueue {
         target: Target,
         salt: Vec<u8>,
         cipher: Option<RowCipher>,
-        is_read_only: bool,
+        is_inspected: bool,
     ) -> Result<Self, Error> {
         let salt = salt.try_into().map_err(|_| {
             Error::new(ErrorKind::Undecodable, "the stored salt of the queue is not 32 bytes")
@@ -136,7 +141,7 @@ impl OnboardingQueue {
         let engine: Arc<dyn Engine> = Arc::new(RiverEngine::new(database.clone())?);
         let writer = Writer::new(database.clone());
         let salt = Salt::new(salt);
-        Ok(Self(Arc::new(QueueInner { database, engine, writer, salt, target, cipher, is_read_only })))
+        Ok(Self(Arc::new(QueueInner { database, engine, writer, salt, target, cipher, is_inspected })))
     }
 
     /// Returns the target of the queue.

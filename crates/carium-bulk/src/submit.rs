@@ -90,11 +90,11 @@ impl OnboardingQueue {
     ///   is invalid.
     /// - [`Io`](ErrorKind::Io): the file cannot be read.
     /// - [`Unavailable`](ErrorKind::Unavailable): the database cannot be used.
-    /// - [`Conflict`](ErrorKind::Conflict): the queue was opened read-only.
+    /// - [`Conflict`](ErrorKind::Conflict): the queue was opened with [`inspect`](Self::inspect).
     ///
     /// After an error, some rows may already be on the queue. Submit the file again.
     pub async fn submit(&self, path: impl AsRef<Path>, options: RowOptions) -> Result<Submission, Error> {
-        self.check_not_read_only()?;
+        self.check_not_inspected()?;
         let path = path.as_ref();
         let mut rows = Rows::open(path, options.clone(), self.0.salt.clone()).await.map_err(file_error)?;
         let mut submission = Submission::default();

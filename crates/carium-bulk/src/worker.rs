@@ -176,13 +176,13 @@ impl OnboardingQueue {
     ///
     /// # Errors
     /// - [`Unavailable`](ErrorKind::Unavailable): the database or the queue engine cannot be used.
-    /// - [`Conflict`](ErrorKind::Conflict): the queue was opened read-only.
+    /// - [`Conflict`](ErrorKind::Conflict): the queue was opened with [`inspect`](Self::inspect).
     pub async fn work(
         &self,
         options: WorkOptions,
         onboarding: impl FnOnce(Arc<dyn Ledger>) -> Onboarding + Send,
     ) -> Result<WorkerHandle, Error> {
-        self.check_not_read_only()?;
+        self.check_not_inspected()?;
         let queue = Arc::clone(&self.0);
         let limiter = CallLimiter::new(queue.database.clone());
         let ledger = DatabaseLedger::new(queue.database.clone(), queue.writer.clone());

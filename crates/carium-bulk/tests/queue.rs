@@ -413,7 +413,7 @@ async fn rejects_another_programs_database_without_changing_it() {
     let before = std::fs::read(path).unwrap();
     for result in [
         OnboardingQueue::open(&fixture.location, Target::sandbox(None)).await,
-        OnboardingQueue::open_read_only(&fixture.location).await,
+        OnboardingQueue::inspect(&fixture.location).await,
     ] {
         assert_eq!(result.unwrap_err().kind(), ErrorKind::InvalidInput);
     }

@@ -76,7 +76,7 @@ impl QueueArgs {
             Some(location) => location,
             None => queue_location::only_queue()?,
         };
-        let handle = OnboardingQueue::open_read_only(&location).await.map_err(queue_error)?;
+        let handle = OnboardingQueue::inspect(&location).await.map_err(queue_error)?;
         Ok(NamedQueue { handle, name: display_name(&location) })
     }
 }
