@@ -48,12 +48,7 @@ pub(super) fn check_row(
                 |other: &RowProblem| other.column.is_some() && other.column == located.column;
             if !problems[..parser_problems].iter().any(is_same_column) {
                 let message = problem.message().unwrap_or("is invalid");
-                // Some messages already say how to fix the problem.
-                let includes_hint = message.contains([':', ';'])
-                    || ["is not one of `", "must be the same as `"]
-                        .iter()
-                        .any(|start| message.starts_with(start));
-                let hint = if includes_hint { None } else { problem.field().map(hint) };
+                let hint = problem.hint().or_else(|| problem.field().map(field_hint));
                 problems.push(RowProblem { hint, ..located.with_message(message) });
             }
         }
@@ -102,8 +97,8 @@ fn hash_key(settings: &FileSettings, name: &str, key: Option<&str>) -> Result<Ro
     }
 }
 
-/// Returns a hint for a field, for messages that do not include one.
-fn hint(field: &str) -> &'static str {
+/// Returns the hint for a field, for problems without a hint of their own.
+fn field_hint(field: &str) -> &'static str {
     let name = field.rsplit('.').next().unwrap_or(field);
     let name = name.split('[').next().unwrap_or(name);
     match name {

@@ -127,11 +127,11 @@ fn invalid_fields() {
             "line 2, column 2, `last-name`: is empty: write the name on one line",
             "line 2, column 3, `birth-date`: is not a valid date in the form YYYY-MM-DD: write a \
              past date such as 1980-07-04",
-            "line 2, column 4, `gender`: is not one of `male`, `female`, `pnta`, `other` and `unknown`",
+            "line 2, column 4, `gender`: is not an allowed value: write `male`, `female`, `pnta`, `other` or `unknown`",
             "line 2, column 5, `email`: is not a valid email address: write an address such as ann@example.com",
             "line 2, column 6, `organization-id`: is not an ID: write a UUID",
-            "line 2, column 7, `mobile-phone`: is not an E.164 phone number; use the form +15551234567",
-            "line 2, column 8, `locale`: is neither `en_US` nor `es_US`",
+            "line 2, column 7, `mobile-phone`: is not an E.164 phone number: use the form +15551234567",
+            "line 2, column 8, `locale`: is not an allowed value: write `en_US` or `es_US`, or omit it",
             "line 2, column 9, `username`: must be the same as `email` or `mobile-phone`: \
              omit it, or write \
              one of the two",
@@ -139,7 +139,7 @@ fn invalid_fields() {
              write a UUID",
             "line 2, column 10, `individual-group-ids`, field `individual-group-ids[2]`: is not an ID: \
              write a UUID",
-            "line 2, column 11, `invite`, field `invite[1]`: is neither `sms` nor `email`",
+            "line 2, column 11, `invite`, field `invite[1]`: is not an allowed value: write `email` or `sms`",
             "line 2, column 11, `invite`, field `invite[2]`: is given twice: write `email` or `sms`, \
              each at most once",
         ],
@@ -149,7 +149,7 @@ fn invalid_fields() {
         default_options(),
         &[
             "line 4, column 3, `birth-date`: is in the future: write a past date such as 1980-07-04",
-            "line 4, column 5, `email`: is missing, and so is `mobile-phone`; at least one of them is required",
+            "line 4, column 5, `email`: is missing, and so is `mobile-phone`: at least one of them is required",
         ],
     );
     assert_csv(
@@ -159,9 +159,8 @@ fn invalid_fields() {
         &[
             "line 2, column 11, `document-3-name`, field `documents[0].name`: is missing: write \
              the name of the document on one line",
-            "line 2, column 12, `document-3-path`, field `documents[0].path`: leads out of the folder \
-             of documents by `..`: write \
-             the path of a file in the documents folder, relative to that folder",
+            "line 2, column 12, `document-3-path`, field `documents[0].path`: leaves the documents folder \
+             through `..`: write the path of a file in the documents folder, relative to that folder",
         ],
     );
     assert_csv(
@@ -173,16 +172,14 @@ fn invalid_fields() {
         &[
             "line 2, column 8, `appointment-type`, field `appointment.type`: is missing: write an ID, \
              or a name that the organization lists",
-            "line 2, column 11, `appointment-end-time`, field `appointment.end-time`: is not after \
-             `start-time`: write a time \
-             such as 2027-01-04T09:00:00Z, with the end after the start",
-            "line 2, column 13, `appointment-guest-url`, field `appointment.guest-url`: has no place \
-             beside a video channel of the platform: omit it, or write \
-             a URL that begins with https://",
+            "line 2, column 11, `appointment-end-time`, field `appointment.end-time`: must be after \
+             `start-time`: write a time such as 2027-01-04T09:00:00Z, with the end after the start",
+            "line 2, column 13, `appointment-guest-url`, field `appointment.guest-url`: cannot be \
+             combined with the platform's video channel: omit it, or write a URL that begins with https://",
             "line 3, column 10, `appointment-start-time`, field `appointment.start-time`: is not a \
              point in time: write it like 2027-01-04T09:00:00Z",
             "line 3, column 12, `appointment-add-video-channel`, field `appointment.add-video-channel`: \
-             is neither `true` nor `false`",
+             is not an allowed value: write `true` or `false`",
             "line 3: the patient has the same username as the row on line 2: remove one of the rows, or \
              set a key column",
         ],

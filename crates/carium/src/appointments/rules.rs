@@ -9,7 +9,7 @@ use crate::problem::Problem;
 pub(super) fn check_times(start: Option<DateTime>, end: Option<DateTime>, problems: &mut Vec<Problem>) {
     for (field, time) in [("start-time", start), ("end-time", end)] {
         if time.is_some_and(|time| time.to_chrono().timestamp_subsec_nanos() != 0) {
-            problems.push(Problem::new(field, "has fractional seconds; use whole seconds"));
+            problems.push(Problem::new(field, "has fractional seconds").with_hint("use whole seconds"));
         }
     }
     if let (Some(start), Some(end)) = (start, end)
@@ -30,10 +30,8 @@ pub(super) fn check_url(
     if has_video_channel {
         problems.push(Problem::new(field, "cannot be combined with the platform's video channel"));
     } else if !is_web_url(url) {
-        problems.push(Problem::new(
-            field,
-            "is not a valid http or https URL; use the form https://example.com/call",
-        ));
+        let problem = Problem::new(field, "is not a valid http or https URL");
+        problems.push(problem.with_hint("use the form https://example.com/call"));
     }
 }
 
