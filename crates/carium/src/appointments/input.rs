@@ -342,7 +342,7 @@ impl fmt::Debug for AppointmentUpdate {
 fn check_times(start: Option<DateTime>, end: Option<DateTime>, problems: &mut Vec<Problem>) {
     for (field, time) in [("start-time", start), ("end-time", end)] {
         if time.is_some_and(|time| time.to_chrono().timestamp_subsec_nanos() != 0) {
-            problems.push(Problem::new(field, "has fractional seconds; use whole seconds"));
+            problems.push(Problem::new(field, "has fractional seconds").with_hint("use whole seconds"));
         }
     }
     if let (Some(start), Some(end)) = (start, end)
@@ -358,10 +358,8 @@ fn check_url(field: &'static str, url: Option<&str>, has_video_channel: bool, pr
     if has_video_channel {
         problems.push(Problem::new(field, "cannot be combined with the platform's video channel"));
     } else if !is_web_url(url) {
-        problems.push(Problem::new(
-            field,
-            "is not a valid http or https URL; use the form https://example.com/call",
-        ));
+        let problem = Problem::new(field, "is not a valid http or https URL");
+        problems.push(problem.with_hint("use the form https://example.com/call"));
     }
 }
 

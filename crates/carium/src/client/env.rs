@@ -56,7 +56,7 @@ fn builder(get_variable: impl Fn(&str) -> Option<OsString>) -> Result<CariumBuil
     if let Some(url) = take(BASE_URL) {
         if url.parse::<BaseUrl>().is_err() {
             problems
-                .push(Problem::new(BASE_URL, "is not a valid base URL; use the form https://api.carium.com"));
+                .push(Problem::new(BASE_URL, "is not a valid base URL").with_hint("use the form https://api.carium.com"));
         }
         builder = builder.base_url(url);
     }

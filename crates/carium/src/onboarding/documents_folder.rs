@@ -17,7 +17,7 @@ pub(super) fn check_relative(path: &str) -> Result<&Path, &'static str> {
         return Err("contains a NUL character");
     }
     if path.contains('\\') {
-        return Err("contains a backslash: separate folders with `/`");
+        return Err("contains a backslash instead of `/`");
     }
     let has_drive = path.as_bytes().get(1) == Some(&b':')
         && path.starts_with(|letter: char| letter.is_ascii_alphabetic());
@@ -64,14 +64,8 @@ pub(super) async fn locate_all(folder: PathBuf, paths: Vec<String>) -> Result<Ve
     })
 }
 
-/// Locates a file by its path relative to a folder. Blocks the thread.
-pub(super) fn locate(folder: &Path, path: &str) -> FileResult {
-    let root = folder.canonicalize().map_err(|_| "cannot be found: the documents folder cannot be read")?;
-    locate_in(&root, path)
-}
-
-/// Locates a file in a folder whose path is already canonical.
-fn locate_in(root: &Path, path: &str) -> FileResult {
+/// Locates a file in a folder whose path is already canonical. Blocks the thread.
+pub(super) fn locate_in(root: &Path, path: &str) -> FileResult {
     let path = root.join(check_relative(path)?).canonicalize().map_err(|error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => "does not exist in the documents folder",
         _ => "cannot be read",

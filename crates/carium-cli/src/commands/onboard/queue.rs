@@ -90,7 +90,7 @@ impl QueueArgs {
             Some(location) => location,
             None => only_queue()?,
         };
-        let handle = OnboardingQueue::open_read_only(&location).await.map_err(queue_error)?;
+        let handle = OnboardingQueue::inspect(&location).await.map_err(queue_error)?;
         Ok(NamedQueue { handle, name: display_name(&location) })
     }
 }

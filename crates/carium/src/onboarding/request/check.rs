@@ -109,21 +109,20 @@ fn check_invite(fields: &RowFields, problems: &mut Vec<Problem>) {
             return;
         }
         let path = format!("invite[{index}]");
-        let (has_address, message) = match channel {
-            NotificationChannel::Email => {
-                (fields.email.is_some(), "needs an email address: give `email`, or use another channel")
+        let missing_address = match channel {
+            NotificationChannel::Email if fields.email.is_none() => {
+                Some(("needs an email address", "give `email`, or use another channel"))
             }
-            NotificationChannel::Sms => (
-                fields.mobile_phone.is_some(),
-                "needs a phone number: give `mobile-phone`, or use another channel",
-            ),
+            NotificationChannel::Sms if fields.mobile_phone.is_none() => {
+                Some(("needs a phone number", "give `mobile-phone`, or use another channel"))
+            }
             // The requirements of a channel that this version does not know are left to the service.
-            _ => (true, ""),
+            _ => None,
         };
         if fields.invite[..position].iter().any(|(_, before)| before == channel) {
             problems.push(Problem::at(path, "is given twice"));
-        } else if !has_address {
-            problems.push(Problem::at(path, message));
+        } else if let Some((message, hint)) = missing_address {
+            problems.push(Problem::at(path, message).with_hint(hint));
         }
     }
 }

@@ -52,13 +52,19 @@ impl OnboardingRow {
     pub fn check_with_documents_in(&self, folder: &Path) -> Result<OnboardingRequest, Error> {
         let mut problems = Vec::new();
         let fields = RowFields::read(&self.0, &mut problems);
+        let root = folder.canonicalize();
         for (index, document) in fields.documents.iter().enumerate() {
             let Some(path) = &document.path else { continue };
-            if problems.len() < MAX_PROBLEMS
-                && documents_folder::check_relative(path).is_ok()
-                && let Err(message) = documents_folder::locate(folder, path)
-            {
-                problems.push(Problem::at(format!("documents[{index}].path"), message));
+            if problems.len() >= MAX_PROBLEMS || documents_folder::check_relative(path).is_err() {
+                continue;
+            }
+            let problem = |message| Problem::at(format!("documents[{index}].path"), message);
+            match &root {
+                Ok(root) => problems.extend(documents_folder::locate_in(root, path).err().map(problem)),
+                Err(_) => problems.push(
+                    problem("cannot be found")
+                        .with_hint("check that the documents folder exists and can be read"),
+                ),
             }
         }
         check::build_request(fields, problems)
@@ -121,7 +127,12 @@ pub(super) struct AppointmentFields {
     pub(super) location: Option<String>,
 }
 
-const NOT_AN_ID: &str = "is not an ID: write a UUID";
+/// The message and the hint of a problem.
+type ProblemText = (&'static str, &'static str);
+
+const NOT_AN_ID: ProblemText = ("is not an ID", "write a UUID");
+const NOT_ALLOWED: &str = "is not an allowed value";
+const NOT_A_TIME: ProblemText = ("is not a point in time", "write it like 2027-01-04T09:00:00Z");
 
 impl RowFields {
     fn read(row: &Json, problems: &mut Vec<Problem>) -> Self {
@@ -133,12 +144,15 @@ impl RowFields {
                 "last-name" => fields.last_name = reader.string(name, value),
                 "birth-date" => fields.birth_date = reader.string(name, value),
                 "gender" => {
-                    let message = "is not one of `male`, `female`, `pnta`, `other` and `unknown`";
-                    fields.gender = reader.parsed(name, value, message);
+                    let hint = "write `male`, `female`, `pnta`, `other` or `unknown`";
+                    fields.gender = reader.parsed(name, value, (NOT_ALLOWED, hint));
                 }
                 "email" => fields.email = reader.string(name, value),
                 "mobile-phone" => fields.mobile_phone = reader.string(name, value),
-                "locale" => fields.locale = reader.parsed(name, value, "is neither `en_US` nor `es_US`"),
+                "locale" => {
+                    let hint = "write `en_US` or `es_US`, or omit it";
+                    fields.locale = reader.parsed(name, value, (NOT_ALLOWED, hint));
+                }
                 "individual-group-ids" => {
                     let items = reader.list(name, value);
                     let ids = items.filter_map(|(path, item)| reader.parsed(&path, item, NOT_AN_ID));
@@ -148,9 +162,9 @@ impl RowFields {
                 "organization-id" => fields.organization_id = reader.parsed(name, value, NOT_AN_ID),
                 "invite" => {
                     let items = reader.list(name, value);
-                    let message = "is neither `sms` nor `email`";
+                    let text = (NOT_ALLOWED, "write `email` or `sms`");
                     let channels = items.enumerate().filter_map(|(index, (path, item))| {
-                        reader.parsed(&path, item, message).map(|channel| (index, channel))
+                        reader.parsed(&path, item, text).map(|channel| (index, channel))
                     });
                     fields.invite = channels.collect();
                 }
@@ -189,7 +203,6 @@ impl DocumentFields {
 
 impl AppointmentFields {
     fn read(path: &str, appointment: &Json, problems: &mut Vec<Problem>) -> Self {
-        const NOT_A_TIME: &str = "is not a point in time: write it like 2027-01-04T09:00:00Z";
         let mut fields = Self::default();
         ObjectReader { path: path.to_owned(), problems }.read_members(appointment, |reader, name, value| {
             match name {
@@ -286,24 +299,28 @@ impl ObjectReader<'_> {
                 return;
             }
             if !seen.insert(name.as_str()) {
-                self.add_problem(&printable(name), "is given twice");
+                self.add_problem(&printable(name), "is given twice", None);
             } else if !matches!(value, Json::Null) && !read(self, name, value) {
-                self.add_problem(&printable(name), "is not a field of the schema");
+                self.add_problem(&printable(name), "is not a field of the schema", None);
             }
         }
     }
 
-    fn add_problem(&mut self, name: &str, message: &'static str) {
+    fn add_problem(&mut self, name: &str, message: &'static str, hint: Option<&'static str>) {
         if self.problems.len() >= MAX_PROBLEMS {
             return;
         }
         let path = if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) };
-        self.problems.push(Problem::at(path, message));
+        let problem = Problem::at(path, message);
+        self.problems.push(match hint {
+            Some(hint) => problem.with_hint(hint),
+            None => problem,
+        });
     }
 
     fn string(&mut self, name: &str, value: &Json) -> Option<String> {
         let Json::Text(text) = value else {
-            self.add_problem(name, "is not a string");
+            self.add_problem(name, "is not a string", None);
             return None;
         };
         Some(text.clone())
@@ -311,17 +328,17 @@ impl ObjectReader<'_> {
 
     fn boolean(&mut self, name: &str, value: &Json) -> Option<bool> {
         let Json::Bool(boolean) = value else {
-            self.add_problem(name, "is neither `true` nor `false`");
+            self.add_problem(name, NOT_ALLOWED, Some("write `true` or `false`"));
             return None;
         };
         Some(*boolean)
     }
 
-    /// Parses a string. `message` is the problem to report if that fails.
-    fn parsed<T: FromStr>(&mut self, name: &str, value: &Json, message: &'static str) -> Option<T> {
+    /// Parses a string, or adds a problem with this message and hint.
+    fn parsed<T: FromStr>(&mut self, name: &str, value: &Json, (message, hint): ProblemText) -> Option<T> {
         let parsed = if let Json::Text(text) = value { text.parse().ok() } else { None };
         if parsed.is_none() {
-            self.add_problem(name, message);
+            self.add_problem(name, message, Some(hint));
         }
         parsed
     }
@@ -335,7 +352,7 @@ impl ObjectReader<'_> {
         let items: &[Json] = if let Json::List(items) = value {
             items
         } else {
-            self.add_problem(name, "is not a list");
+            self.add_problem(name, "is not a list", None);
             &[]
         };
         let name = name.to_owned();

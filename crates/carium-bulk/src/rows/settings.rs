@@ -2,7 +2,6 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,11 +9,7 @@ use carium::patients::OrganizationId;
 use serde::{Deserialize, Serialize};
 
 use super::columns::Columns;
-use super::identity::Salt;
-use super::problem::{RowError, RowProblem, RowProblems};
-use super::reader::RowReader;
-use super::stream::open_file;
-use super::window::ByteWindow;
+use super::row::Salt;
 
 /// The format of a file of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,7 +41,7 @@ pub struct RowOptions {
     pub(super) format: Option<RowFormat>,
     pub(super) key: Option<String>,
     pub(super) organization: Option<OrganizationId>,
-    pub(super) max_row_bytes: Option<usize>,
+    max_row_bytes: Option<usize>,
     /// Not stored with a queue, because each worker has its own documents folder.
     #[serde(skip)]
     pub(super) documents_folder: Option<PathBuf>,
@@ -102,26 +97,16 @@ pub struct Header(pub(super) Arc<FileSettings>);
 
 pub(super) struct FileSettings {
     pub(super) format: RowFormat,
+    /// The columns of a CSV file.
     pub(super) columns: Columns,
-    pub(super) key: Option<String>,
-    pub(super) organization: Option<OrganizationId>,
+    pub(super) options: RowOptions,
     pub(super) salt: Salt,
-    pub(super) max_row_bytes: usize,
-    pub(super) documents_folder: Option<PathBuf>,
 }
 
 impl Header {
     /// Returns the format of the file.
     pub fn format(&self) -> RowFormat {
         self.0.format
-    }
-
-    /// Reads the header of a file without reading its rows.
-    ///
-    /// # Errors
-    /// The same as for [`Rows::open`](super::Rows::open).
-    pub async fn read(path: impl AsRef<Path>, options: RowOptions, salt: Salt) -> Result<Self, RowError> {
-        open_file(path.as_ref(), options, salt).await.map(|(header, _)| header)
     }
 }
 
@@ -132,40 +117,13 @@ impl fmt::Debug for Header {
     }
 }
 
-/// Checks that a reader yields text, and reads the header line if it is a CSV file.
-pub(super) fn open_rows(
-    reader: Box<dyn Read + Send>,
-    format: RowFormat,
-    options: RowOptions,
-    salt: Salt,
-) -> Result<(Header, RowReader), RowError> {
-    let mut window = ByteWindow::new(reader);
-    check_signature(&mut window)?;
-    let RowOptions { key, organization, max_row_bytes, documents_folder, format: _ } = options;
-    let max_row_bytes = max_row_bytes.unwrap_or(DEFAULT_MAX_ROW_BYTES);
-    let columns = Columns::default();
-    let settings = FileSettings { format, columns, key, organization, salt, max_row_bytes, documents_folder };
-    RowReader::open(window, settings)
-}
-
-/// Skips a UTF-8 byte order mark, and rejects files whose first bytes identify a format that is not UTF-8 text.
-fn check_signature(window: &mut ByteWindow<Box<dyn Read + Send>>) -> Result<(), RowError> {
-    while window.bytes().len() < 4 && window.read_more()? {}
-    let reject = |message: &'static str, hint: &'static str| {
-        let problem = RowProblem::new(1, message).with_hint(hint);
-        Err(RowError::Invalid(RowProblems::new(1, None, vec![problem])))
-    };
-    match window.bytes() {
-        [0xef, 0xbb, 0xbf, ..] => window.skip(3),
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return reject("the file is UTF-16", "save it as UTF-8"),
-        [b'P', b'K', 3, 4, ..] => {
-            return reject(
-                "the file is an archive or a spreadsheet workbook",
-                "export the table as CSV in UTF-8",
-            );
-        }
-        [0x1f, 0x8b, ..] => return reject("the file is compressed", "decompress it"),
-        _ => {}
+impl FileSettings {
+    /// Returns the name of the key column or field, if one is set.
+    pub(super) fn key(&self) -> Option<&str> {
+        self.options.key.as_deref()
     }
-    Ok(())
+
+    pub(super) fn max_row_bytes(&self) -> usize {
+        self.options.max_row_bytes.unwrap_or(DEFAULT_MAX_ROW_BYTES)
+    }
 }

@@ -1,12 +1,38 @@
-//! Salted hashes that identify rows and their contents without revealing either.
+//! A row, its location in the file, and the salted hashes that identify it without revealing its content.
 
 use std::fmt;
-use std::fmt::Write as _;
 
 use carium::api::Redacted;
 use carium::onboarding::OnboardingRequest;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
+
+/// A valid row of a file.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Row {
+    /// The location of the row in the file.
+    pub location: RowLocation,
+    /// The key that identifies the row.
+    pub key: RowIdentity,
+    /// The hash of the row's content. It differs if a row with a known key has changed.
+    pub digest: RowDigest,
+    /// The onboarding request that the row describes.
+    pub request: OnboardingRequest,
+}
+
+/// The location of a row in its file. [`read_row`](super::read_row) reads the row again without reading the rest of the
+/// file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(clippy::exhaustive_structs, reason = "reconstructed from the columns that a queue stores")]
+pub struct RowLocation {
+    /// The line on which the row begins, counted from 1.
+    pub line: u64,
+    /// The byte offset at which the row begins, counted from 0.
+    pub offset: u64,
+    /// The length of the row in bytes, including line breaks inside quotes, excluding the final line break.
+    pub length: u64,
+}
 
 /// The salt of a queue's row hashes: 32 random bytes, generated once per queue and stored with it.
 ///
@@ -91,11 +117,7 @@ macro_rules! hexadecimal {
         $(
             impl fmt::Display for $name {
                 fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                    let mut text = String::with_capacity(64);
-                    for byte in self.0 {
-                        write!(text, "{byte:02x}")?;
-                    }
-                    f.write_str(&text)
+                    f.write_str(&hex(&self.0))
                 }
             }
 
@@ -109,3 +131,12 @@ macro_rules! hexadecimal {
 }
 
 hexadecimal!(RowIdentity, RowDigest);
+
+/// Formats bytes as lowercase hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
+}
