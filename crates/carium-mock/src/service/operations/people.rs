@@ -1,35 +1,34 @@
-//! Sign-in and invitations.
+//! Sign-in, patients and their invitations.
 
 use std::time::Duration;
 
-use carium_api::types::{InvitationRequest, LoginRequest, NotificationChannel};
+use carium_api::types::{
+    CreatePatientRequest, IndividualId, InvitationRequest, LoginRequest, NotificationChannel, Username,
+};
+use email_address::EmailAddress;
 use http::StatusCode;
 use serde_json::json;
 use totp_rs::{Builder, Secret};
 
-use super::request::ParsedRequest;
-use super::response::{ErrorResponse, SuccessResponse};
-use super::state::ServiceState;
+use crate::service::message::{ErrorResponse, ParsedRequest, ServiceResult, SuccessResponse};
+use crate::service::state::{FakeAccount, ServiceState, require_known};
 
 /// The default and maximum lifetime of a token in seconds, according to the vendor's reference pages.
 const MAX_TOKEN_LIFETIME: u64 = 3600;
 /// The time step of one-time codes in seconds (RFC 6238).
 const TOTP_STEP: u64 = 30;
 
-pub(crate) fn login(
-    state: &mut ServiceState,
-    request: &ParsedRequest<'_>,
-    now: u64,
-) -> Result<SuccessResponse, ErrorResponse> {
+pub(super) fn login(state: &mut ServiceState, request: &ParsedRequest<'_>, now: u64) -> ServiceResult {
     let body: LoginRequest = request.body()?;
     let lifetime = body.access_token_expiration_seconds.map_or(MAX_TOKEN_LIFETIME, std::num::NonZeroU64::get);
     let unauthenticated = |code, detail| ErrorResponse::new(StatusCode::UNAUTHORIZED, code, detail);
-    let wrong_credentials = || unauthenticated("unauthenticated", "The username or password is wrong.");
-    let account = state.accounts.get_mut(body.username.as_str()).ok_or_else(wrong_credentials)?;
-    if account.password != body.password.expose() {
-        return Err(wrong_credentials());
-    }
-    if let Some(secret) = account.totp_secret {
+    let is_match = |account: &FakeAccount| {
+        account.username == body.username.as_str() && account.password == body.password.expose()
+    };
+    let account = state.accounts.iter_mut().find(|account| is_match(&account.details));
+    let account =
+        account.ok_or_else(|| unauthenticated("unauthenticated", "The username or password is wrong."))?;
+    if let Some(secret) = account.details.totp_secret {
         let code = body
             .totp_code
             .as_ref()
@@ -56,10 +55,42 @@ fn step_of(secret: &str, code: &str, now: u64) -> Option<u64> {
         .find(|step| totp.generate(step * TOTP_STEP).to_string() == code)
 }
 
-pub(crate) fn invite(
-    state: &mut ServiceState,
-    request: &ParsedRequest<'_>,
-) -> Result<SuccessResponse, ErrorResponse> {
+/// Creates a patient. Usernames are unique, whereas patients may share email addresses and phone numbers.
+pub(super) fn create_patient(state: &mut ServiceState, request: &ParsedRequest<'_>) -> ServiceResult {
+    let body: CreatePatientRequest = request.body()?;
+    let mut patient = body.data.attributes;
+    state.require_organization(patient.organization_id)?;
+    let has_groups = patient.individual_group_ids.iter().all(|group| state.groups.contains(group));
+    require_known("individual-group-ids", "group", has_groups)?;
+    if let Some(email) = &patient.email {
+        let is_valid = EmailAddress::is_valid(email.as_str()) && !email.as_str().contains('<');
+        if !is_valid {
+            return Err(ErrorResponse::attribute("invalid", "email", "The email address is invalid."));
+        }
+    }
+    let email = patient.email.as_ref().map(|email| email.as_str().to_owned());
+    let phone = patient.mobile_phone.as_ref().map(|phone| phone.as_str().to_owned());
+    let Some(default_username) = email.clone().or(phone.clone()) else {
+        let detail = "An email address or a phone number is required.";
+        return Err(ErrorResponse::attribute("missing", "email", detail));
+    };
+    let username =
+        patient.username.as_ref().map_or(default_username, |username| username.as_str().to_owned());
+    if ![&email, &phone].into_iter().flatten().any(|contact| *contact == username) {
+        let detail = "The username must be the email address or the phone number.";
+        return Err(ErrorResponse::attribute("invalid", "username", detail));
+    }
+    if state.is_username_taken(&username) {
+        let error = ErrorResponse::attribute("duplicate", "username", "The username is already taken.");
+        return Err(error.with_status(StatusCode::CONFLICT));
+    }
+    patient.username = Username::try_from(username.as_str()).ok();
+    let id = IndividualId(state.next_id());
+    state.add_patient(id, patient);
+    Ok(SuccessResponse::created(json!({"data": {"id": id, "type": "ui-patients"}})))
+}
+
+pub(super) fn invite(state: &mut ServiceState, request: &ParsedRequest<'_>) -> ServiceResult {
     let body: InvitationRequest = request.body()?;
     let invitation = body.data.attributes;
     let username = invitation.username.as_str();

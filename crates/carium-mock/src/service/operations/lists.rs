@@ -6,20 +6,19 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
-use super::request::ParsedRequest;
-use super::response::{ErrorResponse, SuccessResponse};
-use super::state::ServiceState;
+use crate::service::message::{ErrorResponse, ParsedRequest, ServiceResult, SuccessResponse};
+use crate::service::state::ServiceState;
 
 /// The default number of items per page.
 const DEFAULT_PAGE_SIZE: usize = 25;
 const MAX_PAGE_SIZE: usize = 100;
 
 /// Returns the requested page with the links of a JSON:API collection. Only the items of the page are serialized.
-pub(crate) fn paginate<T>(
+pub(super) fn paginate<T>(
     request: &ParsedRequest<'_>,
     items: impl Iterator<Item = T>,
     to_resource: impl Fn(T) -> Value,
-) -> Result<SuccessResponse, ErrorResponse> {
+) -> ServiceResult {
     let number = positive_parameter(request, "page[number]")?.unwrap_or(1);
     let size = positive_parameter(request, "page[size]")?.unwrap_or(DEFAULT_PAGE_SIZE).min(MAX_PAGE_SIZE);
     let mut items = items.skip(number.saturating_sub(1).saturating_mul(size));
@@ -45,12 +44,12 @@ fn page_link(request: &ParsedRequest<'_>, number: usize) -> String {
 }
 
 /// Lists items that have only a name. For these, the parameter `organization-id` is optional but must be valid.
-pub(crate) fn named_items<I: Serialize>(
+pub(super) fn named_items<I: Serialize>(
     state: &ServiceState,
     request: &ParsedRequest<'_>,
     resource_type: &str,
     items: &IndexMap<I, String>,
-) -> Result<SuccessResponse, ErrorResponse> {
+) -> ServiceResult {
     optional_organization(state, request)?;
     paginate(
         request,
@@ -72,7 +71,7 @@ fn optional_organization(
 }
 
 /// Returns the parameter `organization-id`, or an error if it is omitted.
-pub(crate) fn required_organization(
+pub(super) fn required_organization(
     state: &ServiceState,
     request: &ParsedRequest<'_>,
 ) -> Result<OrganizationId, ErrorResponse> {

@@ -1,4 +1,4 @@
-//! The files of documents, and the in-memory object store of the fake.
+//! The in-memory object store of the fake.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -16,31 +16,13 @@ use futures_util::{StreamExt as _, stream};
 use http::{HeaderMap, StatusCode};
 use tokio::time::Instant;
 
-use super::with_bit_flipped;
-use crate::faults::{Fault, FaultInjector, FaultKind, FaultResponse, FaultTarget, FaultTiming};
-
-/// The service's view of the object store: it presigns transfers and reads files.
-pub(crate) trait FileStore: Send + Sync {
-    fn presign_upload(&self, id: DocumentReferenceId) -> PresignedForm;
-    fn presign_download(&self, id: DocumentReferenceId) -> String;
-    fn file(&self, id: DocumentReferenceId) -> Option<Bytes>;
-
-    fn has_file(&self, id: DocumentReferenceId) -> bool {
-        self.file(id).is_some()
-    }
-}
-
-pub(crate) struct PresignedForm {
-    pub(crate) url: String,
-    pub(crate) fields: Vec<(String, String)>,
-}
+use crate::faults::{FaultInjector, FaultKind, FaultResponse, FaultTarget, with_bit_flipped};
+use crate::service::{FileStore, PRESIGN_VALIDITY, PresignedForm};
 
 /// The object store of the in-memory fake, which clients access through the [`Transfers`] trait.
 pub(crate) struct MemoryFileStore {
     files: Mutex<BTreeMap<DocumentReferenceId, StoredFile>>,
     started_at: Instant,
-    /// How long presigned forms and URLs are valid.
-    valid_for: Duration,
     faults: Arc<FaultInjector>,
 }
 
@@ -56,13 +38,13 @@ const DOWNLOADS: &str = "https://store.invalid/downloads";
 const CHUNK: usize = 64 * 1024;
 
 impl MemoryFileStore {
-    pub(crate) fn new(valid_for: Duration, faults: Arc<FaultInjector>) -> Self {
-        Self { files: Mutex::default(), started_at: Instant::now(), valid_for, faults }
+    pub(crate) fn new(faults: Arc<FaultInjector>) -> Self {
+        Self { files: Mutex::default(), started_at: Instant::now(), faults }
     }
 
     /// Returns the expiry time of a form or URL that is presigned now, in milliseconds since the start.
     fn expiry(&self) -> u128 {
-        (self.started_at.elapsed() + self.valid_for).as_millis()
+        (self.started_at.elapsed() + PRESIGN_VALIDITY).as_millis()
     }
 
     fn is_expired(&self, expiry: Option<&str>) -> bool {
@@ -126,6 +108,16 @@ async fn hang() -> Error {
     Error::new(ErrorKind::TimedOut, "the transfer made no progress for too long")
 }
 
+/// Returns the result of an upload with this fault.
+async fn fail(fault: FaultKind) -> Result<(), Error> {
+    match fault {
+        FaultKind::Respond(response) | FaultKind::RespondEarly(response) => check_status(&response),
+        FaultKind::Hang { .. } => Err(hang().await),
+        FaultKind::Expire => Err(expired()),
+        _ => Err(disconnected()),
+    }
+}
+
 /// Converts the status of an injected response to the result that a client returns for it.
 fn check_status(response: &FaultResponse) -> Result<(), Error> {
     if response.status.is_success() {
@@ -137,36 +129,29 @@ fn check_status(response: &FaultResponse) -> Result<(), Error> {
 #[async_trait]
 impl Transfers for MemoryFileStore {
     async fn post(&self, form: &UploadForm, file: FilePart) -> Result<(), Error> {
-        let fault = self.faults.next(FaultTarget::Upload);
-        if let Some(Fault { timing: FaultTiming::Before, kind, .. }) = &fault {
-            return match kind {
-                FaultKind::Respond(response) => {
-                    read(file, u64::MAX).await?;
-                    check_status(response)
-                }
-                FaultKind::Hang => Err(hang().await),
-                FaultKind::Expire => Err(expired()),
-                FaultKind::Reset { after } => {
-                    read(file, after.unwrap_or(u64::MAX)).await?;
-                    Err(disconnected())
-                }
-                FaultKind::Truncate | FaultKind::Corrupt | FaultKind::RevokeToken => Err(disconnected()),
-            };
+        let (before, after) = self.faults.next(FaultTarget::Upload);
+        if let Some(fault) = before {
+            match &fault {
+                FaultKind::Respond(_) => drop(read(file, u64::MAX).await?),
+                FaultKind::Reset { after } => drop(read(file, after.unwrap_or(u64::MAX)).await?),
+                FaultKind::Hang { after: Some(bytes) } => drop(read(file, *bytes).await?),
+                _ => {}
+            }
+            return fail(fault).await;
         }
         self.store(form, file).await?;
-        match fault.map(|fault| fault.kind) {
-            Some(FaultKind::Respond(response)) => check_status(&response),
-            Some(FaultKind::Hang) => Err(hang().await),
-            Some(_) => Err(disconnected()),
+        match after {
+            Some(fault) => fail(fault).await,
             None => Ok(()),
         }
     }
 
     async fn get(&self, url: &Secret, range: Option<ByteRange>) -> Result<DownloadResponse, Error> {
         range.as_ref().map_or(Ok(()), ByteRange::check)?;
-        let fault = self.faults.next(FaultTarget::Download).map(|fault| fault.kind);
+        let (before, after) = self.faults.next(FaultTarget::Download);
+        let fault = before.or(after);
         match &fault {
-            Some(FaultKind::Respond(response)) => {
+            Some(FaultKind::Respond(response) | FaultKind::RespondEarly(response)) => {
                 check_status(response)?;
                 // A successful response with the body of the fault instead of the file.
                 return Ok(DownloadResponse::whole(
@@ -175,10 +160,38 @@ impl Transfers for MemoryFileStore {
                 ));
             }
             Some(FaultKind::Reset { after: None }) => return Err(disconnected()),
-            Some(FaultKind::Hang) => return Err(hang().await),
+            Some(FaultKind::Hang { after: None }) => return Err(hang().await),
             Some(FaultKind::Expire) => return Err(expired()),
             _ => {}
         }
+        let id = self.check_url(url)?;
+        let mut files = self.files();
+        let stored = files.get_mut(&id).ok_or_else(|| rejected(StatusCode::NOT_FOUND))?;
+        if let Some(FaultKind::ReplaceFile(content)) = &fault {
+            stored.content = content.clone();
+        }
+        let StoredFile { name, content } = stored.clone();
+        drop(files);
+        let range = range.filter(|_| !matches!(fault, Some(FaultKind::IgnoreRange)));
+        let total = content.len() as u64;
+        let version = format!("\"{}\"", Sha256Digest::of(&content));
+        let range = range.filter(|range| range.if_version.as_ref().is_none_or(|wanted| *wanted == version));
+        let (from, until) =
+            range.map_or((0, total), |range| (range.from, range.until.unwrap_or(total).min(total)));
+        if from > total {
+            return Err(rejected(StatusCode::RANGE_NOT_SATISFIABLE));
+        }
+        let index = |byte: u64| usize::try_from(byte).unwrap_or(usize::MAX).min(content.len());
+        let body = body_stream(&content.slice(index(from)..index(until.max(from))), fault.as_ref());
+        let mut response = DownloadResponse::whole(Some(total), body);
+        (response.start, response.version, response.file_name) = (from, Some(version), Some(name));
+        Ok(response)
+    }
+}
+
+impl MemoryFileStore {
+    /// Checks a presigned URL and returns the ID of its document.
+    fn check_url(&self, url: &Secret) -> Result<DocumentReferenceId, Error> {
         let forbidden = || rejected(StatusCode::FORBIDDEN);
         let (key, query) = url
             .expose()
@@ -192,27 +205,10 @@ impl Transfers for MemoryFileStore {
         if self.is_expired(Some(expiry)) {
             return Err(expired());
         }
-        let id = key.parse().map_err(|_| forbidden())?;
-        let Some(StoredFile { name, content }) = self.files().get(&id).cloned() else {
-            return Err(rejected(StatusCode::NOT_FOUND));
-        };
-        let total = content.len() as u64;
-        let version = format!("\"{}\"", Sha256Digest::of(&content));
-        let range = range.filter(|range| range.if_version.as_ref().is_none_or(|wanted| *wanted == version));
-        let (from, until) =
-            range.map_or((0, total), |range| (range.from, range.until.unwrap_or(total).min(total)));
-        if from > total {
-            return Err(rejected(StatusCode::RANGE_NOT_SATISFIABLE));
-        }
-        let index = |byte: u64| usize::try_from(byte).unwrap_or(usize::MAX).min(content.len());
-        let body = body_stream(content.slice(index(from)..index(until.max(from))), fault.as_ref());
-        let mut response = DownloadResponse::whole(Some(total), body);
-        (response.start, response.version, response.file_name) = (from, Some(version), Some(name));
-        Ok(response)
+        key.parse().map_err(|_| forbidden())
     }
-}
 
-impl MemoryFileStore {
+    /// Checks a form and stores its file.
     async fn store(&self, form: &UploadForm, file: FilePart) -> Result<(), Error> {
         let forbidden = || rejected(StatusCode::FORBIDDEN);
         // As in S3, fields with this prefix are not part of the signature.
@@ -253,17 +249,22 @@ async fn read(file: FilePart, limit: u64) -> Result<BytesMut, Error> {
 }
 
 /// Returns the body of a download in chunks, with a fault applied.
-fn body_stream(content: Bytes, fault: Option<&FaultKind>) -> ByteStream<Error> {
-    let (content, is_cut) = match fault {
-        Some(FaultKind::Reset { after: Some(bytes) }) => {
-            let limit = usize::try_from(*bytes).unwrap_or(usize::MAX).min(content.len());
-            // If all bytes are sent before the reset, the client has the complete file.
-            (content.slice(..limit), limit < content.len())
+fn body_stream(content: &Bytes, fault: Option<&FaultKind>) -> ByteStream<Error> {
+    let cut_at = match fault {
+        Some(FaultKind::Reset { after: Some(bytes) } | FaultKind::Hang { after: Some(bytes) }) => {
+            usize::try_from(*bytes).unwrap_or(usize::MAX)
         }
-        Some(FaultKind::Truncate) => (content.slice(..content.len() / 2), !content.is_empty()),
-        Some(FaultKind::Corrupt) => (with_bit_flipped(&content, content.len() / 2), false),
-        _ => (content, false),
+        Some(FaultKind::Truncate) => content.len() / 2,
+        _ => usize::MAX,
+    };
+    // If all bytes are sent before the fault, the client has the complete file.
+    let is_cut = cut_at < content.len();
+    let content = match fault {
+        Some(FaultKind::Corrupt) => with_bit_flipped(content, content.len() / 2),
+        _ => content.slice(..cut_at.min(content.len())),
     };
     let chunks: Vec<_> = content.chunks(CHUNK).map(|chunk| Ok(content.slice_ref(chunk))).collect();
-    stream::iter(chunks.into_iter().chain(is_cut.then(|| Err(disconnected())))).boxed()
+    let hangs = matches!(fault, Some(FaultKind::Hang { .. }));
+    let failure = stream::once(async move { Err(if hangs { hang().await } else { disconnected() }) });
+    stream::iter(chunks).chain(failure.take(usize::from(is_cut))).boxed()
 }

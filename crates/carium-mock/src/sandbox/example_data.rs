@@ -7,7 +7,7 @@ use carium_api::types::{
 };
 use uuid::{Uuid, uuid};
 
-use super::state::ServiceState;
+use crate::service::state::ServiceState;
 
 /// The three IDs on the page. The page uses each of them for several kinds of resources.
 const FIRST: Uuid = uuid!("aa6243fb-e4c1-44a0-ae3c-f4c4ab115002");
@@ -16,7 +16,7 @@ const THIRD: Uuid = uuid!("2097e072-92f6-4333-99d6-9693d63be652");
 
 impl ServiceState {
     /// Creates a state with the data of the page. Returns it with the organization of the page's patients.
-    pub(crate) fn with_example_data(seed: u64) -> (Self, OrganizationId) {
+    pub(super) fn with_example_data(seed: u64) -> (Self, OrganizationId) {
         let mut state = Self::new(seed);
         let organization = OrganizationId(SECOND);
         state.organizations.insert(organization);

@@ -8,14 +8,10 @@ use carium_api::{Change, DateTime};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::request::ParsedRequest;
-use super::response::{ErrorResponse, SuccessResponse};
-use super::state::{ServiceState, require_known};
+use crate::service::message::{ErrorResponse, ParsedRequest, ServiceResult, SuccessResponse};
+use crate::service::state::{ServiceState, require_known};
 
-pub(crate) fn create(
-    state: &mut ServiceState,
-    request: &ParsedRequest<'_>,
-) -> Result<SuccessResponse, ErrorResponse> {
+pub(super) fn create(state: &mut ServiceState, request: &ParsedRequest<'_>) -> ServiceResult {
     let body: CreateAppointmentRequest = request.body()?;
     let appointment = body.data.attributes;
     state.require_organization(appointment.organization_id)?;
@@ -30,27 +26,18 @@ pub(crate) fn create(
     Ok(SuccessResponse::created(document))
 }
 
-pub(crate) fn get(
-    state: &ServiceState,
-    request: &ParsedRequest<'_>,
-) -> Result<SuccessResponse, ErrorResponse> {
+pub(super) fn get(state: &ServiceState, request: &ParsedRequest<'_>) -> ServiceResult {
     let id = request.id("appointment")?;
     let appointment = state.appointments.get(&id).ok_or_else(not_found)?;
     Ok(SuccessResponse::ok(document(id, appointment)))
 }
 
-pub(crate) fn delete(
-    state: &mut ServiceState,
-    request: &ParsedRequest<'_>,
-) -> Result<SuccessResponse, ErrorResponse> {
+pub(super) fn delete(state: &mut ServiceState, request: &ParsedRequest<'_>) -> ServiceResult {
     state.appointments.remove(&request.id("appointment")?).ok_or_else(not_found)?;
     Ok(SuccessResponse::no_content())
 }
 
-pub(crate) fn update(
-    state: &mut ServiceState,
-    request: &ParsedRequest<'_>,
-) -> Result<SuccessResponse, ErrorResponse> {
+pub(super) fn update(state: &mut ServiceState, request: &ParsedRequest<'_>) -> ServiceResult {
     let id = request.id("appointment")?;
     let body: UpdateAppointmentRequest = request.body()?;
     let changes = body.data.attributes;

@@ -1,14 +1,13 @@
-//! Access to the parts of a request, with the checks that every operation needs.
+//! Requests and responses of the service.
 
+use bytes::Bytes;
 use carium_api::Operation;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
-use http::{HeaderMap, Request, StatusCode, Uri};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 use url::form_urlencoded;
-
-use super::response::{ErrorResponse, MEDIA_TYPE};
 
 /// A request for an operation.
 pub(crate) struct ParsedRequest<'a> {
@@ -20,7 +19,7 @@ pub(crate) struct ParsedRequest<'a> {
 }
 
 impl<'a> ParsedRequest<'a> {
-    pub(crate) fn new(operation: &'static Operation, request: &'a Request<impl AsRef<[u8]>>) -> Self {
+    pub(crate) fn new(operation: &'static Operation, request: &'a Request<Bytes>) -> Self {
         let query = request.uri().query().unwrap_or_default();
         Self {
             operation,
@@ -37,21 +36,21 @@ impl<'a> ParsedRequest<'a> {
         if let (Some(scheme), Some(authority)) = (self.uri.scheme(), self.uri.authority()) {
             return Some(format!("{scheme}://{authority}"));
         }
-        Some(format!("http://{}", self.header(HOST.as_str())?))
+        Some(format!("http://{}", self.header(&HOST)?))
     }
 
     /// Returns the bearer token.
     pub(crate) fn token(&self) -> Option<&str> {
-        self.header(AUTHORIZATION.as_str())?.strip_prefix("Bearer ")
+        self.header(&AUTHORIZATION)?.strip_prefix("Bearer ")
     }
 
-    fn header(&self, name: &str) -> Option<&str> {
+    fn header(&self, name: &HeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
     /// Checks that the `Accept` header allows the media type of responses.
     pub(crate) fn check_accept(&self) -> Result<(), ErrorResponse> {
-        let accept = self.header(ACCEPT.as_str()).unwrap_or("*/*");
+        let accept = self.header(&ACCEPT).unwrap_or("*/*");
         let allows_response = |range: &str| {
             let range = range.split(';').next().unwrap_or_default().trim();
             [MEDIA_TYPE, "application/*", "*/*"].contains(&range)
@@ -96,7 +95,7 @@ impl<'a> ParsedRequest<'a> {
 
     /// Deserializes the body as strictly as the spec defines it.
     pub(crate) fn body<T: DeserializeOwned + Serialize>(&self) -> Result<T, ErrorResponse> {
-        let media_type = self.header(CONTENT_TYPE.as_str()).unwrap_or_default();
+        let media_type = self.header(&CONTENT_TYPE).unwrap_or_default();
         let media_type = media_type.split(';').next().unwrap_or_default().trim();
         if !["application/json", MEDIA_TYPE].contains(&media_type) {
             let detail = "The media type of requests is application/json.";
@@ -156,4 +155,112 @@ fn find_missing_null(sent: &Value, serialized: Option<&Value>) -> Option<String>
         }),
         _ => None,
     }
+}
+
+/// The media type of every response with a body, according to the vendor's reference pages.
+pub(crate) const MEDIA_TYPE: &str = "application/vnd.api+json";
+
+/// Marks a response, in its extensions, that violates the spec because a test asked for it with a quirk or a fault.
+/// The sandbox does not check such a response.
+#[derive(Clone, Copy)]
+pub(crate) struct SkipSpecCheck;
+
+/// The response to an operation.
+pub(crate) type ServiceResult = Result<SuccessResponse, ErrorResponse>;
+
+/// A successful response.
+pub(crate) struct SuccessResponse {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Option<Value>,
+    pub(crate) skip_spec_check: bool,
+}
+
+/// A JSON:API error response.
+#[derive(Debug)]
+pub(crate) struct ErrorResponse {
+    pub(crate) status: StatusCode,
+    pub(crate) code: &'static str,
+    pub(crate) detail: String,
+    /// The part of the request that caused the error: the kind of location, as in JSON:API, and the location.
+    source: Option<(&'static str, String)>,
+    pub(crate) omit_body: bool,
+}
+
+impl SuccessResponse {
+    pub(crate) fn ok(body: Value) -> Self {
+        Self { status: StatusCode::OK, body: Some(body), skip_spec_check: false }
+    }
+
+    pub(crate) fn created(body: Value) -> Self {
+        Self { status: StatusCode::CREATED, body: Some(body), skip_spec_check: false }
+    }
+
+    pub(crate) fn no_content() -> Self {
+        Self { status: StatusCode::NO_CONTENT, body: None, skip_spec_check: false }
+    }
+
+    pub(crate) fn into_response(self) -> Response<Bytes> {
+        let mut response = http_response(self.status, self.body.as_ref());
+        if self.skip_spec_check {
+            response.extensions_mut().insert(SkipSpecCheck);
+        }
+        response
+    }
+}
+
+impl ErrorResponse {
+    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), source: None, omit_body: false }
+    }
+
+    /// Creates an error for an attribute of the request body.
+    pub(crate) fn attribute(code: &'static str, name: &str, detail: impl Into<String>) -> Self {
+        let error = Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail);
+        error.with_pointer(format!("/data/attributes/{name}"))
+    }
+
+    /// Creates an error for a query parameter.
+    pub(crate) fn parameter(name: &str, detail: impl Into<String>) -> Self {
+        let error = Self::new(StatusCode::BAD_REQUEST, "invalid-parameter", detail);
+        Self { source: Some(("parameter", name.to_owned())), ..error }
+    }
+
+    pub(crate) fn not_found(noun: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not-found", format!("The {noun} does not exist."))
+    }
+
+    pub(crate) fn with_pointer(self, pointer: String) -> Self {
+        Self { source: Some(("pointer", pointer)), ..self }
+    }
+
+    pub(crate) fn with_status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
+    }
+
+    pub(crate) fn into_response(self) -> Response<Bytes> {
+        if self.omit_body {
+            let mut response = http_response(self.status, None);
+            response.extensions_mut().insert(SkipSpecCheck);
+            return response;
+        }
+        let mut error = json!({
+            "status": self.status.as_str(),
+            "code": self.code,
+            "title": self.status.canonical_reason(),
+            "detail": self.detail,
+        });
+        if let Some((kind, location)) = self.source {
+            error["source"] = json!({kind: location});
+        }
+        http_response(self.status, Some(&json!({"errors": [error]})))
+    }
+}
+
+fn http_response(status: StatusCode, body: Option<&Value>) -> Response<Bytes> {
+    let mut response = Response::new(body.map_or_else(Bytes::new, |body| body.to_string().into()));
+    *response.status_mut() = status;
+    if body.is_some() {
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+    }
+    response
 }

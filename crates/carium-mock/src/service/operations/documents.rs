@@ -1,25 +1,45 @@
 //! Document references, and the presigned forms and URLs of their files.
 
+use std::time::Duration;
+
+use bytes::Bytes;
 use carium_api::types::{
     CreateDocumentReferenceRequest, DocumentClassId, DocumentReferenceId, IndividualId, NewDocumentReference,
 };
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::file_store::FileStore;
 use super::lists::{paginate, required_organization};
-use super::quirks::Quirk;
-use super::request::ParsedRequest;
-use super::response::{ErrorResponse, SuccessResponse};
-use super::state::{ServiceState, StoredDocument, require_known};
+use crate::service::message::{ErrorResponse, ParsedRequest, ServiceResult, SuccessResponse};
+use crate::service::quirks::Quirk;
+use crate::service::state::{FakeDocument, ServiceState, require_known};
 
 const RESOURCE_TYPE: &str = "org-document-references";
 
-pub(crate) fn create(
+/// How long presigned forms and URLs are valid.
+pub(crate) const PRESIGN_VALIDITY: Duration = Duration::from_hours(1);
+
+/// The service's view of the object store: it presigns transfers and reads files.
+pub(crate) trait FileStore: Send + Sync {
+    fn presign_upload(&self, id: DocumentReferenceId) -> PresignedForm;
+    fn presign_download(&self, id: DocumentReferenceId) -> String;
+    fn file(&self, id: DocumentReferenceId) -> Option<Bytes>;
+
+    fn has_file(&self, id: DocumentReferenceId) -> bool {
+        self.file(id).is_some()
+    }
+}
+
+pub(crate) struct PresignedForm {
+    pub(crate) url: String,
+    pub(crate) fields: Vec<(String, String)>,
+}
+
+pub(super) fn create(
     state: &mut ServiceState,
     store: &dyn FileStore,
     request: &ParsedRequest<'_>,
-) -> Result<SuccessResponse, ErrorResponse> {
+) -> ServiceResult {
     let body: CreateDocumentReferenceRequest = request.body()?;
     let attributes = body.data.attributes;
     state.require_organization(attributes.organization_id)?;
@@ -31,15 +51,15 @@ pub(crate) fn create(
         form.fields.into_iter().map(|(name, value)| (name, Value::String(value))).collect();
     let mut resource = resource(id, &attributes);
     resource["attributes"]["upload-info"] = json!({"upload-url": form.url, "upload-data": fields});
-    state.documents.insert(id, StoredDocument { attributes, is_processed: false });
+    state.documents.insert(id, FakeDocument { id, attributes, is_processed: false });
     Ok(SuccessResponse::created(json!({"data": resource})))
 }
 
-pub(crate) fn process(
+pub(super) fn process(
     state: &mut ServiceState,
     store: &dyn FileStore,
     request: &ParsedRequest<'_>,
-) -> Result<SuccessResponse, ErrorResponse> {
+) -> ServiceResult {
     let id = request.id("document")?;
     let document = state.documents.get_mut(&id).ok_or_else(not_found)?;
     if document.is_processed && state.quirks.has(Quirk::ReprocessReturns409) {
@@ -53,11 +73,11 @@ pub(crate) fn process(
     Ok(SuccessResponse::no_content())
 }
 
-pub(crate) fn download_info(
+pub(super) fn download_info(
     state: &ServiceState,
     store: &dyn FileStore,
     request: &ParsedRequest<'_>,
-) -> Result<SuccessResponse, ErrorResponse> {
+) -> ServiceResult {
     let id = request.id("document")?;
     let document = state.documents.get(&id).ok_or_else(not_found)?;
     if !document.is_processed {
@@ -67,10 +87,7 @@ pub(crate) fn download_info(
     Ok(SuccessResponse::ok(json!({"data": {"id": id, "type": RESOURCE_TYPE, "attributes": attributes}})))
 }
 
-pub(crate) fn list(
-    state: &ServiceState,
-    request: &ParsedRequest<'_>,
-) -> Result<SuccessResponse, ErrorResponse> {
+pub(super) fn list(state: &ServiceState, request: &ParsedRequest<'_>) -> ServiceResult {
     let organization = required_organization(state, request)?;
     let patient = request.parameter::<IndividualId>("filter[individual-id]")?;
     let class = request.parameter::<DocumentClassId>("filter[class-id]")?;
