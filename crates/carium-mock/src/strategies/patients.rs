@@ -1,16 +1,18 @@
-//! Strategies for patients.
+//! Strategies for patients and invitations.
 
-use carium::NewPatient;
+use std::fmt;
+
+use carium::invitations::NotificationChannel;
 use carium::patients::{Gender, IndividualGroupId, Locale, NewPatientBuilder, OrganizationId};
+use carium::{Error, NewInvitation, NewPatient};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use super::expect_valid;
-use super::ids::id;
-use super::invalid::{Defects, Invalid};
-use super::people::{birth_date, email, first_name, future_date, gender, last_name, phone};
-use super::strings::{matching, one_of};
+use super::inputs::{Defects, Invalid, SetIfSome as _, expect_valid};
+use super::values::{
+    birth_date, email, first_name, future_date, gender, id, last_name, matching, one_of, phone,
+};
 
 /// Generates valid patients: with an email address, a phone or both, and one of them as the username.
 pub fn new_patient() -> impl Strategy<Value = NewPatient> + Clone {
@@ -36,34 +38,31 @@ pub fn new_patient_builder() -> impl Strategy<Value = NewPatientBuilder> + Clone
 /// | `organization-id` | missing |
 pub fn invalid_patient() -> impl Strategy<Value = Invalid<NewPatientBuilder>> + Clone {
     phone_defects(email_defects(birth_date_defects(name_defects(Defects::of(fields())))))
-        .with("gender", "missing", |fields| PatientFields { gender: None, ..fields })
-        .with("email", "missing together with the phone", |fields| PatientFields {
-            email: None,
-            phone: None,
-            ..fields
+        .with("gender", "missing", |fields| fields.gender = None)
+        .with("email", "missing together with the phone", |fields| {
+            (fields.email, fields.phone) = (None, None);
         })
         .with_value(
             "username",
             "not an email address or phone",
             one_of(&["ann", "5550100000", "ann@"]),
-            |fields, username| PatientFields { username: Username::Neither(username), ..fields },
+            |fields, username| fields.username = Username::Neither(username),
         )
         .with("username", "a different contact", |fields| {
-            let other_contact =
-                fields.email.as_deref().or(fields.phone.as_deref()).map(|contact| format!("x{contact}"));
-            PatientFields { username: Username::Neither(other_contact.unwrap_or_default()), ..fields }
+            let contact = fields.email.as_deref().or(fields.phone.as_deref()).unwrap_or_default();
+            fields.username = Username::Neither(format!("x{contact}"));
         })
-        .with("organization-id", "missing", |fields| PatientFields { organization: None, ..fields })
+        .with("organization-id", "missing", |fields| fields.organization = None)
         .any()
         .prop_map(|invalid| invalid.map(PatientFields::into_builder))
         .boxed()
 }
 
 fn name_defects(mut defects: Defects<PatientFields>) -> Defects<PatientFields> {
-    type Setter = fn(PatientFields, Option<String>) -> PatientFields;
+    type Setter = fn(&mut PatientFields, Option<String>);
     let setters: [(&'static str, Setter); 2] = [
-        ("first-name", |fields, first_name| PatientFields { first_name, ..fields }),
-        ("last-name", |fields, last_name| PatientFields { last_name, ..fields }),
+        ("first-name", |fields, name| fields.first_name = name),
+        ("last-name", |fields, name| fields.last_name = name),
     ];
     for (field, set) in setters {
         // The last ones are zero-width characters, which are not visible on their own.
@@ -73,7 +72,7 @@ fn name_defects(mut defects: Defects<PatientFields>) -> Defects<PatientFields> {
             .with(field, "missing", move |fields| set(fields, None))
             .with_value(field, "blank", blank, move |fields, text| set(fields, Some(text)))
             .with_value(field, "a control character", name_with_control_character(), move |fields, text| {
-                set(fields, Some(text))
+                set(fields, Some(text));
             });
     }
     defects
@@ -90,7 +89,7 @@ fn name_with_control_character() -> impl Strategy<Value = String> {
 }
 
 fn birth_date_defects(defects: Defects<PatientFields>) -> Defects<PatientFields> {
-    let set = |fields, date| PatientFields { birth_date: Some(date), ..fields };
+    let set = |fields: &mut PatientFields, date| fields.birth_date = Some(date);
     let not_a_date = one_of(&[
         "2001-02-29",
         "1900-02-29",
@@ -119,14 +118,14 @@ fn birth_date_defects(defects: Defects<PatientFields>) -> Defects<PatientFields>
         "٢٠٠٠-٠١-٠١",
     ]);
     defects
-        .with("birth-date", "missing", |fields| PatientFields { birth_date: None, ..fields })
+        .with("birth-date", "missing", |fields| fields.birth_date = None)
         .with_value("birth-date", "not a calendar date", not_a_date, set)
         .with_value("birth-date", "wrong format", wrong_format, set)
         .with_value("birth-date", "in the future", future_date(), set)
 }
 
 fn email_defects(defects: Defects<PatientFields>) -> Defects<PatientFields> {
-    let set = |fields, email| PatientFields { email: Some(email), ..fields };
+    let set = |fields: &mut PatientFields, email| fields.email = Some(email);
     defects
         .with_value(
             "email",
@@ -137,12 +136,12 @@ fn email_defects(defects: Defects<PatientFields>) -> Defects<PatientFields> {
         .with_value("email", "without a local part or domain", one_of(&["a@", "@example.com", "@"]), set)
         .with_value("email", "a space", one_of(&["a b@example.com", "a@example.com ", " a@example.com"]), set)
         .with_value("email", "a display name", email(), move |fields, email| {
-            set(fields, format!("Ann <{email}>"))
+            set(fields, format!("Ann <{email}>"));
         })
 }
 
 fn phone_defects(defects: Defects<PatientFields>) -> Defects<PatientFields> {
-    let set = |fields, phone| PatientFields { phone: Some(phone), ..fields };
+    let set = |fields: &mut PatientFields, phone| fields.phone = Some(phone);
     let separated = one_of(&["+1 555 010 0000", "+1-555-010-0000", "+1 (555) 010-0000", "+1.555.010.0000"]);
     defects
         .with_value("mobile-phone", "without a plus sign", matching("1555[0-9]{7}"), set)
@@ -157,8 +156,6 @@ fn phone_defects(defects: Defects<PatientFields>) -> Defects<PatientFields> {
             set,
         )
 }
-
-type SetText = fn(NewPatientBuilder, String) -> NewPatientBuilder;
 
 /// The fields of a builder, which can be changed before the builder is created.
 #[derive(Clone, Debug)]
@@ -223,29 +220,73 @@ impl PatientFields {
             Username::Phone => self.phone.clone(),
             Username::Neither(text) => Some(text),
         };
-        let texts: [(SetText, Option<String>); 6] = [
-            (NewPatientBuilder::first_name, self.first_name),
-            (NewPatientBuilder::last_name, self.last_name),
-            (NewPatientBuilder::birth_date, self.birth_date),
-            (NewPatientBuilder::email, self.email),
-            (NewPatientBuilder::mobile_phone, self.phone),
-            (NewPatientBuilder::username, username),
-        ];
-        let mut builder = NewPatient::builder().groups(self.groups);
-        for (set, text) in texts {
-            if let Some(text) = text {
-                builder = set(builder, text);
-            }
-        }
-        if let Some(gender) = self.gender {
-            builder = builder.gender(gender);
-        }
-        if let Some(locale) = self.locale {
-            builder = builder.locale(locale);
-        }
-        if let Some(organization) = self.organization {
-            builder = builder.organization(organization);
-        }
-        builder
+        NewPatient::builder()
+            .groups(self.groups)
+            .set_if_some(self.first_name, NewPatientBuilder::first_name)
+            .set_if_some(self.last_name, NewPatientBuilder::last_name)
+            .set_if_some(self.birth_date, NewPatientBuilder::birth_date)
+            .set_if_some(self.gender, NewPatientBuilder::gender)
+            .set_if_some(self.email, NewPatientBuilder::email)
+            .set_if_some(self.phone, NewPatientBuilder::mobile_phone)
+            .set_if_some(username, NewPatientBuilder::username)
+            .set_if_some(self.locale, NewPatientBuilder::locale)
+            .set_if_some(self.organization, NewPatientBuilder::organization)
     }
+}
+
+/// The arguments of [`NewInvitation::new`]. An invitation has no builder, so this type takes its place in
+/// [`Invalid`].
+#[derive(Clone, PartialEq, Eq)]
+pub struct InvitationInput {
+    /// The username of the user to invite.
+    pub username: String,
+    /// The channels to send the invitation by.
+    pub channels: Vec<NotificationChannel>,
+}
+
+impl InvitationInput {
+    /// Builds the invitation.
+    ///
+    /// # Errors
+    /// Returns the errors of [`NewInvitation::new`].
+    pub fn build(self) -> Result<NewInvitation, Error> {
+        NewInvitation::new(&self.username, self.channels)
+    }
+}
+
+/// Hides the username, which is an email address or a phone, as `carium` does.
+impl fmt::Debug for InvitationInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InvitationInput").field("channels", &self.channels).finish_non_exhaustive()
+    }
+}
+
+/// Generates valid invitations, by email, by SMS or by both, to an email address or a phone.
+pub fn new_invitation() -> impl Strategy<Value = NewInvitation> + Clone {
+    invitation_input().prop_map(|input| expect_valid(input.build()))
+}
+
+/// Generates invitations that are invalid for exactly one reason. [`InvitationInput::build`] returns an error that
+/// names the field and no other.
+///
+/// | field | defects |
+/// | --- | --- |
+/// | `username` | blank |
+/// | `notifications` | empty |
+pub fn invalid_invitation() -> impl Strategy<Value = Invalid<InvitationInput>> + Clone {
+    let blank = one_of(&["", " ", "\t", "\u{3000}"]);
+    Defects::of(invitation_input())
+        .with_value("username", "blank", blank, |input, username| input.username = username)
+        .with("notifications", "empty", |input| input.channels.clear())
+        .any()
+        .boxed()
+}
+
+fn invitation_input() -> impl Strategy<Value = InvitationInput> + Clone {
+    let (email_only, sms_only) = (vec![NotificationChannel::Email], vec![NotificationChannel::Sms]);
+    let both = vec![NotificationChannel::Email, NotificationChannel::Sms];
+    let channels = prop::sample::select(vec![email_only, sms_only, both]);
+    (prop_oneof![email(), phone()], channels)
+        .prop_map(|(username, channels)| InvitationInput { username, channels })
+        .boxed()
 }

@@ -1,9 +1,26 @@
-//! Inputs with exactly one defect.
+//! Building blocks for inputs: setting optional fields of a builder, and inputs with exactly one defect.
 
 use std::fmt::Debug;
 
 use proptest::prelude::*;
 use proptest::strategy::Union;
+
+/// Returns the built input. The strategies generate valid inputs only, which the tests of this crate check.
+pub(super) fn expect_valid<T>(result: Result<T, carium::Error>) -> T {
+    result.expect("the strategy generates valid inputs only")
+}
+
+/// Sets a field of a builder if there is a value for it.
+pub(super) trait SetIfSome: Sized {
+    fn set_if_some<V>(self, value: Option<V>, set: impl FnOnce(Self, V) -> Self) -> Self {
+        match value {
+            Some(value) => set(self, value),
+            None => self,
+        }
+    }
+}
+
+impl<B> SetIfSome for B {}
 
 /// An input that is invalid for exactly one reason.
 #[derive(Clone, Debug)]
@@ -46,12 +63,11 @@ impl<T: Clone + Debug + 'static> Defects<T> {
         field: &'static str,
         defect: &'static str,
         values: impl Strategy<Value = V> + 'static,
-        apply: impl Fn(T, V) -> T + 'static,
+        apply: impl Fn(&mut T, V) + 'static,
     ) -> Self {
-        let invalid = (self.valid.clone(), values).prop_map(move |(valid, value)| Invalid {
-            input: apply(valid, value),
-            field,
-            defect,
+        let invalid = (self.valid.clone(), values).prop_map(move |(mut input, value)| {
+            apply(&mut input, value);
+            Invalid { input, field, defect }
         });
         self.defects.push(invalid.boxed());
         self
@@ -63,9 +79,9 @@ impl<T: Clone + Debug + 'static> Defects<T> {
         self,
         field: &'static str,
         defect: &'static str,
-        apply: impl Fn(T) -> T + 'static,
+        apply: impl Fn(&mut T) + 'static,
     ) -> Self {
-        self.with_value(field, defect, Just(()), move |valid, ()| apply(valid))
+        self.with_value(field, defect, Just(()), move |input, ()| apply(input))
     }
 
     /// Returns a strategy that generates all defects with equal probability.
