@@ -1,10 +1,12 @@
 //! The error of a test case, and the assertions that create it.
 
 use std::fmt;
+use std::num::NonZeroU64;
 
-use carium::{Error, ErrorKind};
+use carium::{Error, ErrorKind, Items, ListOptions, PageCursor};
+use futures_util::StreamExt as _;
 
-use super::Fixture;
+use super::fixture::Fixture;
 
 /// The error of a test case whose requirement is not met: the requirement, what was checked, and the expected and the
 /// actual result.
@@ -95,6 +97,13 @@ pub(super) fn ensure_distinct<T: Ord + Copy + fmt::Debug>(checked: &str, values:
     ensure(duplicate.is_none(), checked, "no duplicates", actual)
 }
 
+/// Fails if a field is not as expected. `fields` has the name of each field and whether its value is the expected one.
+pub(super) fn ensure_fields(checked: &str, fields: &[(&str, bool)]) -> CaseResult {
+    let different: Vec<_> = fields.iter().filter(|(_, is_same)| !is_same).map(|(name, _)| *name).collect();
+    let actual = format!("different values in {different:?}");
+    ensure(different.is_empty(), checked, "the expected field values", actual)
+}
+
 /// Returns the value of a successful result.
 pub(super) fn ensure_ok<T>(checked: impl Into<String>, result: Result<T, Error>) -> CaseResult<T> {
     result.map_err(|error| Mismatch {
@@ -168,6 +177,82 @@ fn describe(error: &Error) -> String {
     format!("{:?}: {error}", error.kind())
 }
 
+/// Maximum number of items that are read, so that an endless list fails the test case instead of blocking it.
+const MAX_ITEMS: usize = 100_000;
+/// Page sizes to test: the smallest ones, the service's default of 25 and its neighbor, and a very large one.
+const PAGE_SIZES: [u64; 6] = [1, 2, 7, 25, 26, 1000];
+
+/// The bounds on the ID of a list item.
+pub(super) trait ItemId: Ord + Copy + fmt::Debug + Send + Sync {}
+
+impl<I: Ord + Copy + fmt::Debug + Send + Sync> ItemId for I {}
+
+/// Reads all items of a list.
+pub(super) async fn read_all<T>(list_name: &str, mut items: Items<T>) -> CaseResult<Vec<T>> {
+    let mut all = Vec::new();
+    while let Some(item) = items.next().await {
+        all.push(ensure_ok(format!("reading {list_name}"), item)?);
+        ensure(all.len() <= MAX_ITEMS, list_name, format!("at most {MAX_ITEMS} items"), "more items")?;
+    }
+    Ok(all)
+}
+
+async fn read_ids<T: Send + Sync, I: ItemId>(
+    list_name: &str,
+    items: Items<T>,
+    id: fn(&T) -> I,
+) -> CaseResult<Vec<I>> {
+    Ok(read_all(list_name, items).await?.iter().map(id).collect())
+}
+
+/// Returns list options with this page size.
+pub(super) fn with_page_size(items: u64) -> ListOptions {
+    NonZeroU64::new(items).map_or_else(ListOptions::default, |items| ListOptions::default().page_size(items))
+}
+
+/// Checks that a list has the required items, has no duplicates, and is the same for every page size.
+pub(super) async fn check_complete<T: Send + Sync, I: ItemId>(
+    list_name: &str,
+    list: impl Fn(ListOptions) -> Items<T> + Send + Sync,
+    id: fn(&T) -> I,
+    required: &[I],
+) -> CaseResult {
+    let ids = read_ids(list_name, list(ListOptions::default()), id).await?;
+    for required in required {
+        let actual = format!("{} other items", ids.len());
+        ensure(ids.contains(required), list_name, format!("an item {required:?}"), actual)?;
+    }
+    ensure_distinct(list_name, &ids)?;
+    for size in PAGE_SIZES {
+        let paged = read_ids(list_name, list(with_page_size(size)), id).await?;
+        let expected =
+            format!("the same {} items in the same order as with the default page size", ids.len());
+        let actual = format!("{} items", paged.len());
+        ensure(paged == ids, format!("{list_name}, with a page size of {size}"), expected, actual)?;
+    }
+    Ok(())
+}
+
+/// Checks that a list starts at the requested page, and that a caller can stop reading it early.
+pub(super) async fn check_start_and_early_stop<T: Send + Sync + 'static, I: ItemId>(
+    list_name: &str,
+    list: impl Fn(ListOptions) -> Items<T> + Send + Sync,
+    id: fn(&T) -> I,
+) -> CaseResult {
+    let ids = read_ids(list_name, list(ListOptions::default()), id).await?;
+    for (number, skipped) in [(1, 0), (2, 1)] {
+        let Some(number) = NonZeroU64::new(number) else { continue };
+        let options = with_page_size(1).start_at(PageCursor::number(number));
+        let rest = read_ids(list_name, list(options), id).await?;
+        let expected = format!("all but the first {skipped} of {} items", ids.len());
+        let actual = format!("{} items", rest.len());
+        let checked = format!("{list_name}, with a page size of 1, starting at page {number}");
+        ensure(ids.get(skipped..) == Some(&rest), checked, expected, actual)?;
+    }
+    let first_ids = read_ids(list_name, list(with_page_size(1)).take(1).boxed(), id).await?;
+    ensure_eq(format!("the first item of {list_name}"), &first_ids.first(), &ids.first())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,7 +263,7 @@ mod tests {
 
     impl Fixture for TestFixture {
         fn organization(&self) -> carium::patients::OrganizationId {
-            super::super::inputs::unknown_id()
+            uuid::Uuid::nil().into()
         }
 
         fn names_fields(&self) -> bool {
