@@ -25,7 +25,6 @@ pub(crate) use self::operations::documents::{FileStore, PRESIGN_VALIDITY, Presig
 pub use self::quirks::Quirk;
 use self::state::ServiceState;
 pub use self::state::{FakeAccount, FakeDocument};
-
 use crate::faults::{FaultInjector, FaultKind, FaultTarget, with_bit_flipped};
 
 /// A call that reached the service.

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
@@ -44,7 +43,7 @@ pub(super) async fn post(
     if let Some(FaultKind::RespondEarly(response)) = &before {
         return Ok(finish(response.to_response(), body));
     }
-    let result = read_upload(store, resource, &head.headers, body.clone(), entry).await;
+    let result = read_upload(store, resource, &head.headers, &mut body, entry).await;
     match (before, after) {
         (Some(fault), _) => {
             body.read_rest().await;
@@ -53,12 +52,12 @@ pub(super) async fn post(
         (None, Some(fault)) => {
             body.read_rest().await;
             if let Ok(upload) = result {
-                upload.store(store, body.clone()).await?;
+                upload.store(store, &mut body).await?;
             }
             fail(fault, body).await
         }
         (None, None) => match result {
-            Ok(upload) => upload.store(store, body).await,
+            Ok(upload) => upload.store(store, &mut body).await,
             Err(_) if body.is_disconnected() => Err(ConnectionClosed),
             Err(error) => Ok(finish(error.into(), body)),
         },
@@ -88,7 +87,7 @@ async fn read_upload(
     store: &StoreState,
     resource: &Resource,
     headers: &HeaderMap,
-    body: UploadBody,
+    body: &mut UploadBody,
     entry: CallEntry,
 ) -> Result<ValidUpload, S3Error> {
     match resource {
@@ -130,7 +129,7 @@ impl ValidUpload {
     async fn store(
         self,
         store: &StoreState,
-        mut body: UploadBody,
+        body: &mut UploadBody,
     ) -> Result<Response<Bytes>, ConnectionClosed> {
         body.read_rest().await;
         if !body.is_complete() {
@@ -166,18 +165,18 @@ const MAX_FIELD_BYTES: usize = 20 * 1024;
 const MAX_OVERHEAD_BYTES: u64 = 64 * 1024;
 
 /// Reads a form part by part.
-struct FormReader {
-    parts: Multipart<'static>,
+struct FormReader<'a> {
+    parts: Multipart<'a>,
     entry: CallEntry,
 }
 
 /// The file part, whose content has not been read yet.
-struct FileField(Field<'static>);
+struct FileField<'a>(Field<'a>);
 
-impl FormReader {
+impl<'a> FormReader<'a> {
     fn open(
         headers: &HeaderMap,
-        body: UploadBody,
+        body: &'a mut UploadBody,
         max_file_bytes: u64,
         entry: CallEntry,
     ) -> Result<Self, S3Error> {
@@ -194,7 +193,7 @@ impl FormReader {
     }
 
     /// Reads the fields before the file. Returns them with the file part, if there is one.
-    async fn read_fields(&mut self) -> Result<(FormFields, Option<FileField>), S3Error> {
+    async fn read_fields(&mut self) -> Result<(FormFields, Option<FileField<'a>>), S3Error> {
         let mut fields = FormFields::default();
         let mut total = 0;
         while let Some((name, mut part)) = self.next_part().await? {
@@ -222,7 +221,7 @@ impl FormReader {
     /// Reads the file. Returns its name and content, or an error if another part follows.
     async fn read_file(
         &mut self,
-        part: FileField,
+        part: FileField<'a>,
         allowed: LengthRange,
     ) -> Result<(Option<String>, Bytes), S3Error> {
         let FileField(mut part) = part;
@@ -250,7 +249,7 @@ impl FormReader {
         Ok((file_name, content.freeze()))
     }
 
-    async fn next_part(&mut self) -> Result<Option<(String, Field<'static>)>, S3Error> {
+    async fn next_part(&mut self) -> Result<Option<(String, Field<'a>)>, S3Error> {
         let Some(part) = self.parts.next_field().await.map_err(|error| parser_error(&error))? else {
             return Ok(None);
         };
@@ -290,14 +289,8 @@ fn fields_too_large() -> S3Error {
     S3Error::bad_request("MaxPostPreDataLengthExceededError", message)
 }
 
-/// The body of an upload. Clones share the same body.
-///
-/// It is shared because the form parser owns its source, and after an error the rest of the body still has to be
-/// read.
-#[derive(Clone)]
-struct UploadBody(Arc<Mutex<BodyReader>>);
-
-struct BodyReader {
+/// The body of an upload, read as a stream with a limit and a byte count.
+struct UploadBody {
     body: Incoming,
     bytes_read: u64,
     max_bytes: u64,
@@ -330,8 +323,7 @@ impl std::error::Error for IncompleteBody {}
 impl UploadBody {
     /// Creates a body of which at most `max_bytes` are read.
     fn new(body: Incoming, max_bytes: u64, entry: CallEntry) -> Self {
-        let status = ReadStatus::Reading;
-        Self(Arc::new(Mutex::new(BodyReader { body, bytes_read: 0, max_bytes, status, entry: Some(entry) })))
+        Self { body, bytes_read: 0, max_bytes, status: ReadStatus::Reading, entry: Some(entry) }
     }
 
     /// Reads the rest of the body, up to the limit.
@@ -341,38 +333,28 @@ impl UploadBody {
 
     /// Checks whether the client has disconnected, so that no response can be sent.
     fn is_disconnected(&self) -> bool {
-        self.lock().status == ReadStatus::Disconnected
+        self.status == ReadStatus::Disconnected
     }
 
     /// Checks whether the whole body has been read.
     fn is_complete(&self) -> bool {
-        self.lock().status == ReadStatus::Complete
+        self.status == ReadStatus::Complete
     }
 
     /// Reads the rest of the body in the background without counting it. If the connection were closed with unread
     /// data, the kernel would reset it, and the client could lose the response.
     fn discard(mut self) {
-        self.lock().entry = None;
+        self.entry = None;
         if !self.is_complete() {
             tokio::spawn(async move { self.read_rest().await });
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BodyReader> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Stream for UploadBody {
     type Item = Result<Bytes, IncompleteBody>;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.lock().poll(cx)
-    }
-}
-
-impl BodyReader {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, IncompleteBody>>> {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
             match self.status {
                 ReadStatus::Complete => return Poll::Ready(None),
