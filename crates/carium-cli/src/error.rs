@@ -57,7 +57,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// The error of a command: an exit code, one sentence that says what happened, a hint and the underlying error.
+/// The error of a command: an exit code, one sentence that describes what happened, a hint and the underlying error.
 ///
 /// All of it is printed to stderr and may end up in logs, so it must not contain values of the input, URLs or bodies.
 /// The only exception is a name to look up, which the error of a failed lookup quotes.
@@ -137,7 +137,7 @@ struct ErrorDetails(Error);
 
 impl std::fmt::Display for ErrorDetails {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:?}, after {} requests", self.0.kind(), self.0.attempts())
+        write!(f, "{:?}, after {}", self.0.kind(), stderr::counted(self.0.attempts().into(), "request"))
     }
 }
 

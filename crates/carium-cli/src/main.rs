@@ -1,7 +1,7 @@
 //! `carium`: the command-line interface of the Carium platform, for people and for scripts.
 //!
-//! Data is written to stdout in the requested format. Messages and errors are written to stderr. The exit code tells
-//! scripts what kind of error occurred; see `error.rs`.
+//! Data is written to stdout in the requested format. Messages and errors are written to stderr. The exit code shows
+//! scripts which kind of error occurred; see `error.rs`.
 
 mod cli;
 mod commands;

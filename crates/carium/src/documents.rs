@@ -1,8 +1,8 @@
 //! Documents: files in a patient's record.
 //!
-//! Filing a document takes three calls on two hosts: create a document reference, post the file to an object store
+//! Uploading a document takes three calls to two hosts: create a document reference, post the file to an object store
 //! with a presigned form, and ask the service to process the upload. [`Uploads`] runs all three and can resume after
-//! a failure; [`Downloads`] reads a document back. Both are built on two traits: [`Documents`], the service, and
+//! a failure; [`Downloads`] downloads a document. Both are built on two traits: [`Documents`], the service, and
 //! [`Transfers`], the object store. An implementation of [`Transfers`] never receives an access token.
 //!
 //! ```no_run

@@ -1,7 +1,7 @@
 //! Onboarding: everything that is done for one patient, with each step applied at most once.
 //!
 //! An [`OnboardingRequest`] describes one patient. [`Onboarding::run`] creates the patient and then, concurrently,
-//! sends the invitation, files the documents and books the first appointment. The response to any of these calls
+//! sends the invitation, uploads the documents and books the first appointment. The response to any of these calls
 //! can be lost, and most of the calls must not be sent twice: apart from documents, the API offers no way to look
 //! up whether a call was applied. A [`Ledger`] therefore records an intent before each call, and the result
 //! after the response. If a run finds an intent without a result, it does not send the call again. It
@@ -62,7 +62,7 @@
 //! | lost response or request | what a later run does |
 //! | --- | --- |
 //! | creating the patient, creating the appointment, sending the invitation | Nothing. The step is unknown until a person has checked it. |
-//! | creating a document reference | Lists the patient's documents. A matching reference has no file: it is reported as an orphan, and the document is filed under a new reference. If several documents could match, the step is unknown. |
+//! | creating a document reference | Lists the patient's documents. A matching reference has no file: it is reported as an orphan, and the document is uploaded under a new reference. If several documents could match, the step is unknown. |
 //! | uploading a file | Uploads the file again. If the presigned form is no longer available, the file is uploaded under a new reference and the old one is an orphan. |
 //! | processing a document | Requests the processing again, which is idempotent. |
 //!

@@ -1,5 +1,5 @@
-//! `carium documents upload` and `carium documents download`: concurrent transfers with progress bars, that an
-//! interruption cancels.
+//! `carium documents upload` and `carium documents download`: concurrent transfers with progress bars. An
+//! interruption cancels them.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -293,7 +293,7 @@ impl UploadDocuments {
         let hint = if items.iter().all(|item| item.state_file.is_some()) {
             "run the same command again to continue; no document is created twice"
         } else {
-            "the sandbox and its data are gone"
+            "the sandbox has ended, and its data is lost"
         };
         if was_interrupted {
             return Err(CliError::new(Exit::Interrupted, format!("interrupted: {message}")).with_hint(hint));

@@ -95,7 +95,7 @@ impl OnboardFile {
         match stop_reason {
             StopReason::Interrupted | StopReason::Aborted => {
                 Err(CliError::new(Exit::Interrupted, "interrupted").with_hint(if is_temporary {
-                    "the sandbox and its data are gone"
+                    "the sandbox has ended, and its data is lost"
                 } else {
                     "run the same command again to continue"
                 }))
@@ -279,7 +279,7 @@ async fn validate_file(
     }
     let omitted = report.problem_count - report.problems.len() as u64;
     if omitted > 0 {
-        stderr::print(&format!("and {omitted} more problems"));
+        stderr::print(&format!("and {}", counted(omitted, "more problem")));
     }
     let (problems, rows) = (counted(report.problem_count, "problem"), counted(report.rows, "row"));
     let message =
