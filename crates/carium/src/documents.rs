@@ -30,7 +30,7 @@ mod digest;
 mod download;
 mod file_name;
 mod job_queue;
-mod local_io;
+pub(crate) mod local_io;
 mod new_document;
 mod progress;
 mod query;
