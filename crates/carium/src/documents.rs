@@ -49,6 +49,7 @@ use carium_api::{Attribute, Redacted, Secret};
 pub(crate) use api::ApiDocuments;
 pub use digest::Sha256Digest;
 pub use download::{Download, DownloadReceipt, DownloadRequest, DownloadStream, Downloads};
+pub(crate) use new_document::DocumentFields;
 pub use new_document::{NewDocument, NewDocumentBuilder};
 pub use progress::{Progress, TransferHandle, TransferStage};
 pub use query::DocumentQuery;

@@ -307,7 +307,8 @@ impl CariumBuilder {
             problems.push(Problem::new("base-url", error.message()));
         }
         if self.credentials.is_none() {
-            problems.push(Problem::new("credentials", "are missing").with_hint("set a username and a password"));
+            problems
+                .push(Problem::new("credentials", "are missing").with_hint("set a username and a password"));
         }
         if self.token_lifetime.is_some_and(|lifetime| !TOKEN_LIFETIMES.contains(&lifetime.as_secs())) {
             problems.push(Problem::new("token-lifetime", "must be between 1 second and 1 hour"));

@@ -55,8 +55,10 @@ fn builder(get_variable: impl Fn(&str) -> Option<OsString>) -> Result<CariumBuil
     let mut builder = CariumBuilder::default();
     if let Some(url) = take(BASE_URL) {
         if url.parse::<BaseUrl>().is_err() {
-            problems
-                .push(Problem::new(BASE_URL, "is not a valid base URL").with_hint("use the form https://api.carium.com"));
+            problems.push(
+                Problem::new(BASE_URL, "is not a valid base URL")
+                    .with_hint("use the form https://api.carium.com"),
+            );
         }
         builder = builder.base_url(url);
     }

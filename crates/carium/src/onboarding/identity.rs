@@ -101,7 +101,7 @@ pub(super) fn check<'a>(
             // Steps that the request no longer contains are listed in the outcome.
             (None, _) => return None,
         };
-        Some(Problem::at(step.to_string(), message))
+        Some(Problem::new(step.to_string(), message))
     };
     let problems: Vec<Problem> = entries.into_iter().filter_map(problem).collect();
     if problems.is_empty() {

@@ -60,7 +60,7 @@ impl LookupCache {
         // The lock is held while listing, so that concurrent rows wait for the same list instead of reading it too.
         let mut cached = self.0[list as usize].lock().await;
         let invalid = |message| {
-            Error::invalid("a name cannot be looked up", vec![Problem::at(path.to_owned(), message)])
+            Error::invalid("a name cannot be looked up", vec![Problem::new(path.to_owned(), message)])
         };
         for _ in 0..2 {
             let age = cached.as_ref().map(|cached| cached.listed_at.elapsed());

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use carium_api::onboarding::IdOrName;
+use carium_api::onboarding::{IdOrName, OnboardingAppointment, OnboardingDocument};
 use carium_api::types::{AppointmentStatusId, AppointmentTypeId, DocumentClassId, PractitionerId};
 use carium_api::uuid::Uuid;
 
 use super::ledger::{EntryState, LedgerEntry};
 use super::lookup_cache::LookupList;
 use super::{Onboarding, OnboardingRequest, Step, documents_folder};
-use crate::documents::UploadStage;
+use crate::appointments::{NewAppointment, NewAppointmentBuilder};
+use crate::documents::{NewDocument, NewDocumentBuilder, UploadStage};
 use crate::error::{Error, ErrorKind};
 use crate::problem::Problem;
 
@@ -32,6 +33,41 @@ pub(super) struct AppointmentInputs {
     pub(super) practitioner: PractitionerId,
     pub(super) appointment_type: AppointmentTypeId,
     pub(super) status: AppointmentStatusId,
+}
+
+impl DocumentInputs {
+    /// Returns a builder with the fields of a row's document.
+    pub(super) fn builder(&self, row: &OnboardingDocument) -> NewDocumentBuilder {
+        let mut document =
+            NewDocument::builder().class(self.class).name(row.name.as_str()).file_name(row.path.as_str());
+        if let Some(description) = &row.description {
+            document = document.description(description);
+        }
+        document
+    }
+}
+
+impl AppointmentInputs {
+    /// Returns a builder with the fields of a row's appointment.
+    pub(super) fn builder(&self, row: &OnboardingAppointment) -> NewAppointmentBuilder {
+        let mut appointment = NewAppointment::builder()
+            .practitioner(self.practitioner)
+            .appointment_type(self.appointment_type)
+            .status(self.status)
+            .between(row.start_time, row.end_time);
+        if row.add_video_channel {
+            appointment = appointment.add_video_channel();
+        }
+        macro_rules! set_if_present {
+            ($($name:ident),*) => {
+                $(if let Some(value) = &row.$name {
+                    appointment = appointment.$name(value.as_str());
+                })*
+            };
+        }
+        set_if_present!(guest_url, host_url, description, patient_instruction, location);
+        appointment
+    }
 }
 
 impl Plan {
@@ -131,7 +167,7 @@ impl Onboarding {
             return BTreeMap::new();
         }
         let invalid_path = |index: &usize, message| {
-            let problem = Problem::at(format!("documents[{index}].path"), message);
+            let problem = Problem::new(format!("documents[{index}].path"), message);
             Error::invalid("a document of the row cannot be read", vec![problem])
         };
         let Some(root) = &self.folder else {
@@ -166,7 +202,7 @@ impl Onboarding {
             };
             return Err(Error::invalid(
                 "a name cannot be looked up",
-                vec![Problem::at(path.to_owned(), message)],
+                vec![Problem::new(path.to_owned(), message)],
             ));
         }
         self.lookups.resolve_id(&self.services, list, text, path).await

@@ -20,7 +20,6 @@ use super::identity::StepIdentity;
 use super::ledger::{EntryState, LedgerEntry};
 use super::outcome::{OnboardingOutcome, SkipReason, StepFailure, StepOutcome, StepReport};
 use super::plan::{AppointmentInputs, DocumentInputs, Plan};
-use super::request::check::{appointment_builder, document_builder};
 use super::{Onboarding, OnboardingRequest, RowKey, Step};
 use crate::documents::{DocumentReferenceId, NewDocument};
 use crate::error::{Error, ErrorKind};
@@ -164,10 +163,7 @@ impl Run<'_> {
         inputs: Option<Result<AppointmentInputs, Error>>,
     ) -> StepReport {
         let build = |inputs: AppointmentInputs| {
-            appointment_builder(requested, inputs.practitioner, inputs.appointment_type, inputs.status)
-                .organization(self.request.organization())
-                .patient(patient)
-                .build()
+            inputs.builder(requested).organization(self.request.organization()).patient(patient).build()
         };
         let step = Step::Appointment;
         match inputs.ok_or_else(not_planned).flatten().and_then(build) {
@@ -221,8 +217,7 @@ impl Run<'_> {
                 let requested = self.request.row.documents.get(index).ok_or_else(not_planned)?;
                 let identity =
                     StepIdentity::of(&Step::Document(index), self.request).ok_or_else(not_planned)?;
-                let document =
-                    document_builder(requested, inputs.class).organization(self.request.organization());
+                let document = inputs.builder(requested).organization(self.request.organization());
                 Ok(PreparedDocument {
                     document: document.patient(patient).build()?,
                     file: inputs.file,
