@@ -256,6 +256,7 @@ fn unknown_message(reason: UnknownReason) -> &'static str {
         }
         UnknownReason::AmbiguousMatch => "several documents in the record match",
         UnknownReason::LookupFailed => "the documents in the record could not be listed to find this one",
+        UnknownReason::LedgerWriteFailed => "the response was received, but it could not be stored",
         _ => "it is unknown whether the operation was applied",
     }
 }
