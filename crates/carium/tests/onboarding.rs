@@ -41,13 +41,15 @@ struct Effect {
 
 /// The effect of each fault at each call. The first match applies.
 ///
-/// After a crash or an outage of the ledger, the calls that were in flight need a person: that of the patient, or those of
-/// the invitation and the appointment.
+/// After a crash or an outage of the ledger, the calls that were in flight need a person: that of the patient, or those
+/// of the invitation and the appointment.
 #[rustfmt::skip]
 const EFFECTS: &[Effect] = &[
     Effect { calls: UNCHECKABLE,                faults: &[ResponseLost, RequestLost],     unknown: 1..=1, resolved: 1..=1 },
     Effect { calls: UNCHECKABLE,                faults: &[CrashBefore, CrashAfter],       unknown: 0..=0, resolved: 1..=2 },
     Effect { calls: &["create ", "process "],   faults: &[ResponseLost, RequestLost],     unknown: 1..=1, resolved: 0..=0 },
+    Effect { calls: &["ledger insert patient"], faults: &[LedgerDown],                    unknown: 0..=0, resolved: 0..=0 },
+    Effect { calls: &["ledger insert patient"], faults: &[LedgerDownAfter],               unknown: 0..=0, resolved: 1..=1 },
     Effect { calls: &["ledger"],                faults: &[NotApplied, ResponseLost],      unknown: 0..=0, resolved: 0..=0 },
     Effect { calls: &["ledger"],                faults: &[LedgerDown, LedgerDownAfter],   unknown: 0..=4, resolved: 0..=2 },
     Effect { calls: &[""],                      faults: &[CrashBefore, CrashAfter],       unknown: 0..=0, resolved: 0..=2 },
@@ -328,6 +330,13 @@ const HISTORIES: &[(&str, &[Event])] = &[
         Run(&[], &["documents[0]: unknown (AmbiguousMatch)"], Next::Person),
         ResolveUnknown,
         Run(&[], &["documents[0]: completed, 1 orphan"], Next::Nothing),
+    ]),
+    ("a document whose intent could not be written is not sent", &[
+        Run(&[
+            ("ledger insert documents[0]", NotApplied),
+            ("ledger compare_and_swap documents[0]", NotApplied),
+        ], &["documents[0]: failed (Unavailable, retryable)"], Next::Retry),
+        Run(&[], &[], Next::Nothing),
     ]),
     ("a processed document whose result could not be written is processed again", &[
         Run(&RESULT_WRITES_FAIL, &["documents[0]: unknown (LedgerWriteFailed, retryable)"], Next::Retry),

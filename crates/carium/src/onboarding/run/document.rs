@@ -132,7 +132,8 @@ impl DocumentStep<'_> {
             WriteResult::VersionConflict => self.report(result, self.previous.as_ref()),
             WriteResult::Failed(_) => {
                 let result = match result {
-                    StepOutcome::Failed(failure) => {
+                    // The ledger has an earlier entry of this run, so something was sent.
+                    StepOutcome::Failed(failure) if written.is_some() => {
                         let retryable = failure.retryable;
                         unknown(UnknownReason::LedgerWriteFailed, failure, retryable)
                     }
