@@ -11,6 +11,7 @@ pub use carium_api::types::{
 };
 use carium_api::{Client, ClientCaredbExt as _, DateTime, operations};
 
+pub(crate) use input::AppointmentFields;
 pub use input::{AppointmentUpdate, NewAppointment, NewAppointmentBuilder};
 
 use crate::api_result;

@@ -1,87 +1,15 @@
-//! Reads the fields of a row, and collects the problems with their types and formats.
+//! The fields of a row, read from untyped JSON.
 
 use std::collections::HashSet;
 use std::fmt;
-use std::path::Path;
 use std::str::FromStr;
 
-use carium_api::onboarding as schema;
-use serde::{Deserialize, Deserializer};
+use carium_api::DateTime;
+use carium_api::types::{Gender, IndividualGroupId, Locale, NotificationChannel, OrganizationId};
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::json::Json;
-use super::{OnboardingRequest, check};
 use crate::error::Error;
-use crate::onboarding::documents_folder;
 use crate::problem::Problem;
-
-/// A row in the form of `specs/onboarding.schema.json`, read but not validated yet.
-///
-/// Any well-formed JSON value can be read. [`check`](Self::check) then reports all problems at once, in messages
-/// that contain no values. Reading fails only if the text is not JSON; the error of `serde_json` has the line and
-/// the column. A field that is `null` counts as omitted.
-///
-/// ```
-/// use carium::onboarding::OnboardingRow;
-///
-/// let line = r#"{"first-name": "Zoë", "birth-date": "29.2.1984", "documents": [{"path": "../letter.pdf"}]}"#;
-/// let error = serde_json::from_str::<OnboardingRow>(line)?.check().unwrap_err();
-/// let fields: Vec<_> = error.problems().iter().filter_map(|problem| problem.field()).collect();
-/// assert!(fields.contains(&"birth-date") && fields.contains(&"documents[0].path"));
-/// # Ok::<(), serde_json::Error>(())
-/// ```
-#[derive(Clone)]
-pub struct OnboardingRow(Json);
-
-impl OnboardingRow {
-    /// Validates the row. Does not look for the files of documents and does not look up names.
-    ///
-    /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput): [`Error::problems`] lists every invalid field by its path
-    /// in the schema, such as `documents[0].class`. At most 100 problems are listed.
-    pub fn check(&self) -> Result<OnboardingRequest, Error> {
-        let mut problems = Vec::new();
-        let fields = RowFields::read(&self.0, &mut problems);
-        check::build_request(fields, problems)
-    }
-
-    /// Validates the row, and checks that the files of its documents are in this folder. Reads the file system, so
-    /// it may block the thread.
-    ///
-    /// # Errors
-    /// As for [`check`](Self::check). A file that is missing or not readable is listed as a problem of its path.
-    pub fn check_with_documents_in(&self, folder: &Path) -> Result<OnboardingRequest, Error> {
-        let mut problems = Vec::new();
-        let fields = RowFields::read(&self.0, &mut problems);
-        let root = folder.canonicalize();
-        for (index, document) in fields.documents.iter().enumerate() {
-            let Some(path) = &document.path else { continue };
-            if problems.len() >= MAX_PROBLEMS || documents_folder::check_relative(path).is_err() {
-                continue;
-            }
-            let problem = |message| Problem::at(format!("documents[{index}].path"), message);
-            match &root {
-                Ok(root) => problems.extend(documents_folder::locate_in(root, path).err().map(problem)),
-                Err(_) => problems.push(
-                    problem("cannot be found")
-                        .with_hint("check that the documents folder exists and can be read"),
-                ),
-            }
-        }
-        check::build_request(fields, problems)
-    }
-}
-
-impl<'de> Deserialize<'de> for OnboardingRow {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Json::deserialize(deserializer).map(Self)
-    }
-}
-
-impl fmt::Debug for OnboardingRow {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OnboardingRow").finish_non_exhaustive()
-    }
-}
 
 /// The fields of a row. A field is `None` if it is omitted or if its type or format is wrong.
 #[derive(Default)]
@@ -89,22 +17,22 @@ pub(super) struct RowFields {
     pub(super) first_name: Option<String>,
     pub(super) last_name: Option<String>,
     pub(super) birth_date: Option<String>,
-    pub(super) gender: Option<carium_api::types::Gender>,
+    pub(super) gender: Option<Gender>,
     pub(super) email: Option<String>,
     pub(super) mobile_phone: Option<String>,
-    pub(super) locale: Option<carium_api::types::Locale>,
-    pub(super) individual_group_ids: Vec<carium_api::types::IndividualGroupId>,
+    pub(super) locale: Option<Locale>,
+    pub(super) individual_group_ids: Vec<IndividualGroupId>,
     pub(super) username: Option<String>,
-    pub(super) organization_id: Option<carium_api::types::OrganizationId>,
+    pub(super) organization_id: Option<OrganizationId>,
     /// Each channel with its index in the list of the row.
-    pub(super) invite: Vec<(usize, carium_api::types::NotificationChannel)>,
-    pub(super) documents: Vec<DocumentFields>,
-    pub(super) appointment: Option<AppointmentFields>,
+    pub(super) invite: Vec<(usize, NotificationChannel)>,
+    pub(super) documents: Vec<RowDocument>,
+    pub(super) appointment: Option<RowAppointment>,
 }
 
 /// The fields of a document of a row.
 #[derive(Default)]
-pub(super) struct DocumentFields {
+pub(super) struct RowDocument {
     pub(super) class: Option<String>,
     pub(super) name: Option<String>,
     pub(super) description: Option<String>,
@@ -113,12 +41,12 @@ pub(super) struct DocumentFields {
 
 /// The fields of the appointment of a row.
 #[derive(Default)]
-pub(super) struct AppointmentFields {
+pub(super) struct RowAppointment {
     pub(super) practitioner: Option<String>,
     pub(super) appointment_type: Option<String>,
     pub(super) status: Option<String>,
-    pub(super) start_time: Option<carium_api::DateTime>,
-    pub(super) end_time: Option<carium_api::DateTime>,
+    pub(super) start_time: Option<DateTime>,
+    pub(super) end_time: Option<DateTime>,
     pub(super) add_video_channel: Option<bool>,
     pub(super) guest_url: Option<String>,
     pub(super) host_url: Option<String>,
@@ -135,7 +63,7 @@ const NOT_ALLOWED: &str = "is not an allowed value";
 const NOT_A_TIME: ProblemText = ("is not a point in time", "write it like 2027-01-04T09:00:00Z");
 
 impl RowFields {
-    fn read(row: &Json, problems: &mut Vec<Problem>) -> Self {
+    pub(super) fn read(row: &Json, problems: &mut RowProblems) -> Self {
         let mut fields = Self::default();
         let mut reader = ObjectReader { path: String::new(), problems };
         reader.read_members(row, |reader, name, value| {
@@ -171,10 +99,10 @@ impl RowFields {
                 "documents" => {
                     let items = reader.list(name, value);
                     fields.documents =
-                        items.map(|(path, item)| DocumentFields::read(path, item, reader.problems)).collect();
+                        items.map(|(path, item)| RowDocument::read(path, item, reader.problems)).collect();
                 }
                 "appointment" => {
-                    fields.appointment = Some(AppointmentFields::read(name, value, reader.problems));
+                    fields.appointment = Some(RowAppointment::read(name, value, reader.problems));
                 }
                 _ => return false,
             }
@@ -184,8 +112,8 @@ impl RowFields {
     }
 }
 
-impl DocumentFields {
-    fn read(path: String, document: &Json, problems: &mut Vec<Problem>) -> Self {
+impl RowDocument {
+    fn read(path: String, document: &Json, problems: &mut RowProblems) -> Self {
         let mut fields = Self::default();
         ObjectReader { path, problems }.read_members(document, |reader, name, value| {
             match name {
@@ -201,8 +129,8 @@ impl DocumentFields {
     }
 }
 
-impl AppointmentFields {
-    fn read(path: &str, appointment: &Json, problems: &mut Vec<Problem>) -> Self {
+impl RowAppointment {
+    fn read(path: &str, appointment: &Json, problems: &mut RowProblems) -> Self {
         let mut fields = Self::default();
         ObjectReader { path: path.to_owned(), problems }.read_members(appointment, |reader, name, value| {
             match name {
@@ -225,64 +153,49 @@ impl AppointmentFields {
     }
 }
 
-impl From<&schema::OnboardingRequest> for RowFields {
-    fn from(row: &schema::OnboardingRequest) -> Self {
-        Self {
-            first_name: Some(row.first_name.as_str().to_owned()),
-            last_name: Some(row.last_name.as_str().to_owned()),
-            birth_date: Some(row.birth_date.to_iso()),
-            gender: Some(row.gender),
-            email: row.email.as_ref().map(|email| email.as_str().to_owned()),
-            mobile_phone: row.mobile_phone.as_ref().map(|phone| phone.as_str().to_owned()),
-            locale: row.locale,
-            individual_group_ids: row.individual_group_ids.clone(),
-            username: row.username.as_ref().map(|username| username.as_str().to_owned()),
-            organization_id: Some(row.organization_id),
-            invite: row.invite.iter().copied().enumerate().collect(),
-            documents: row.documents.iter().map(DocumentFields::from).collect(),
-            appointment: row.appointment.as_ref().map(AppointmentFields::from),
+/// The problems of a row, at most 100. A row with more of them is probably not a row of this schema.
+#[derive(Default)]
+pub(super) struct RowProblems(Vec<Problem>);
+
+impl RowProblems {
+    const MAX: usize = 100;
+
+    /// Checks whether no more problems are added.
+    pub(super) fn is_full(&self) -> bool {
+        self.0.len() >= Self::MAX
+    }
+
+    /// Adds a problem.
+    pub(super) fn add(&mut self, problem: Problem) {
+        if !self.is_full() {
+            self.0.push(problem);
         }
     }
-}
 
-impl From<&schema::OnboardingDocument> for DocumentFields {
-    fn from(document: &schema::OnboardingDocument) -> Self {
-        Self {
-            class: Some(document.class.as_str().to_owned()),
-            name: Some(document.name.as_str().to_owned()),
-            description: document.description.clone(),
-            path: Some(document.path.as_str().to_owned()),
+    /// Adds problems, at most one for each field: a field that could not be read is not reported as missing too.
+    pub(super) fn add_once(&mut self, problems: impl IntoIterator<Item = Problem>) {
+        for problem in problems {
+            if !self.is_full() && !self.0.iter().any(|known| known.field() == problem.field()) {
+                self.0.push(problem);
+            }
         }
     }
-}
 
-impl From<&schema::OnboardingAppointment> for AppointmentFields {
-    fn from(appointment: &schema::OnboardingAppointment) -> Self {
-        Self {
-            practitioner: Some(appointment.practitioner.as_str().to_owned()),
-            appointment_type: Some(appointment.type_.as_str().to_owned()),
-            status: Some(appointment.status.as_str().to_owned()),
-            start_time: Some(appointment.start_time),
-            end_time: Some(appointment.end_time),
-            add_video_channel: Some(appointment.add_video_channel),
-            guest_url: appointment.guest_url.clone(),
-            host_url: appointment.host_url.clone(),
-            description: appointment.description.clone(),
-            patient_instruction: appointment.patient_instruction.clone(),
-            location: appointment.location.clone(),
-        }
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns an error with all problems.
+    pub(super) fn into_error(self) -> Error {
+        Error::invalid("the row cannot be onboarded as given", self.0)
     }
 }
-
-/// Maximum number of problems that are reported for a row. A row with more of them is probably not a row of this
-/// schema.
-pub(super) const MAX_PROBLEMS: usize = 100;
 
 /// Reads the members of a JSON object, and collects problems with the path of each field.
 struct ObjectReader<'a> {
     /// The path of the object in the row. Empty for the row itself.
     path: String,
-    problems: &'a mut Vec<Problem>,
+    problems: &'a mut RowProblems,
 }
 
 impl ObjectReader<'_> {
@@ -290,37 +203,39 @@ impl ObjectReader<'_> {
     fn read_members(&mut self, object: &Json, mut read: impl FnMut(&mut Self, &str, &Json) -> bool) {
         let Json::Object(members) = object else {
             let path = if self.path.is_empty() { "the row".to_owned() } else { self.path.clone() };
-            self.problems.push(Problem::at(path, "is not an object"));
+            self.problems.add(Problem::new(path, "is not an object"));
             return;
         };
         let mut seen = HashSet::new();
         for (name, value) in members {
-            if self.problems.len() >= MAX_PROBLEMS {
+            if self.problems.is_full() {
                 return;
             }
             if !seen.insert(name.as_str()) {
-                self.add_problem(&printable(name), "is given twice", None);
+                self.add_problem(&printable(name), "is given twice");
             } else if !matches!(value, Json::Null) && !read(self, name, value) {
-                self.add_problem(&printable(name), "is not a field of the schema", None);
+                self.add_problem(&printable(name), "is not a field of the schema");
             }
         }
     }
 
-    fn add_problem(&mut self, name: &str, message: &'static str, hint: Option<&'static str>) {
-        if self.problems.len() >= MAX_PROBLEMS {
-            return;
-        }
+    /// Returns a problem with a member of the object.
+    fn problem(&self, name: &str, message: &'static str) -> Problem {
         let path = if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) };
-        let problem = Problem::at(path, message);
-        self.problems.push(match hint {
-            Some(hint) => problem.with_hint(hint),
-            None => problem,
-        });
+        Problem::new(path, message)
+    }
+
+    fn add_problem(&mut self, name: &str, message: &'static str) {
+        self.problems.add(self.problem(name, message));
+    }
+
+    fn add_problem_with_hint(&mut self, name: &str, (message, hint): ProblemText) {
+        self.problems.add(self.problem(name, message).with_hint(hint));
     }
 
     fn string(&mut self, name: &str, value: &Json) -> Option<String> {
         let Json::Text(text) = value else {
-            self.add_problem(name, "is not a string", None);
+            self.add_problem(name, "is not a string");
             return None;
         };
         Some(text.clone())
@@ -328,17 +243,17 @@ impl ObjectReader<'_> {
 
     fn boolean(&mut self, name: &str, value: &Json) -> Option<bool> {
         let Json::Bool(boolean) = value else {
-            self.add_problem(name, NOT_ALLOWED, Some("write `true` or `false`"));
+            self.add_problem_with_hint(name, (NOT_ALLOWED, "write `true` or `false`"));
             return None;
         };
         Some(*boolean)
     }
 
     /// Parses a string, or adds a problem with this message and hint.
-    fn parsed<T: FromStr>(&mut self, name: &str, value: &Json, (message, hint): ProblemText) -> Option<T> {
+    fn parsed<T: FromStr>(&mut self, name: &str, value: &Json, text: ProblemText) -> Option<T> {
         let parsed = if let Json::Text(text) = value { text.parse().ok() } else { None };
         if parsed.is_none() {
-            self.add_problem(name, message, Some(hint));
+            self.add_problem_with_hint(name, text);
         }
         parsed
     }
@@ -352,7 +267,7 @@ impl ObjectReader<'_> {
         let items: &[Json] = if let Json::List(items) = value {
             items
         } else {
-            self.add_problem(name, "is not a list", None);
+            self.add_problem(name, "is not a list");
             &[]
         };
         let name = name.to_owned();
@@ -367,4 +282,86 @@ fn printable(name: &str) -> String {
         && name.starts_with(|letter: char| letter.is_ascii_lowercase())
         && name.chars().all(|letter| letter.is_ascii_lowercase() || matches!(letter, '-' | '_'));
     if is_name { name.to_owned() } else { "a field whose name is hidden".to_owned() }
+}
+
+/// A JSON value that keeps duplicate members of an object, so that they can be reported.
+///
+/// Any well-formed JSON can be deserialized, so no error message of `serde` can contain a value of the row. Numbers
+/// are not kept, because no field of a row is a number.
+#[derive(Clone)]
+pub(super) enum Json {
+    Null,
+    Bool(bool),
+    Number,
+    Text(String),
+    List(Vec<Self>),
+    Object(Vec<(String, Self)>),
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(JsonVisitor)
+    }
+}
+
+struct JsonVisitor;
+
+impl<'de> Visitor<'de> for JsonVisitor {
+    type Value = Json;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Json, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_none<E: de::Error>(self) -> Result<Json, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json, D::Error> {
+        Json::deserialize(deserializer)
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Json, E> {
+        Ok(Json::Bool(value))
+    }
+
+    fn visit_i64<E: de::Error>(self, _: i64) -> Result<Json, E> {
+        Ok(Json::Number)
+    }
+
+    fn visit_u64<E: de::Error>(self, _: u64) -> Result<Json, E> {
+        Ok(Json::Number)
+    }
+
+    fn visit_f64<E: de::Error>(self, _: f64) -> Result<Json, E> {
+        Ok(Json::Number)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Json, E> {
+        Ok(Json::Text(text.to_owned()))
+    }
+
+    fn visit_string<E: de::Error>(self, text: String) -> Result<Json, E> {
+        Ok(Json::Text(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Json::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Json, A::Error> {
+        let mut object = Vec::new();
+        while let Some(member) = members.next_entry()? {
+            object.push(member);
+        }
+        Ok(Json::Object(object))
+    }
 }
