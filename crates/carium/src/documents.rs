@@ -1,8 +1,8 @@
 //! Documents: files in a patient's record.
 //!
-//! Filing a document takes three calls on two hosts: create a document reference, post the file to an object store
+//! Uploading a document takes three calls to two hosts: create a document reference, post the file to an object store
 //! with a presigned form, and ask the service to process the upload. [`Uploads`] runs all three and can resume after
-//! a failure; [`Downloads`] reads a document back. Both are built on two traits: [`Documents`], the service, and
+//! a failure; [`Downloads`] downloads a document. Both are built on two traits: [`Documents`], the service, and
 //! [`Transfers`], the object store. An implementation of [`Transfers`] never receives an access token.
 //!
 //! ```no_run
@@ -25,11 +25,12 @@
 //! ```
 
 mod api;
+mod conflict;
 mod digest;
 mod download;
 mod file_name;
 mod job_queue;
-mod local_io;
+pub(crate) mod local_io;
 mod new_document;
 mod progress;
 mod query;
@@ -48,6 +49,7 @@ use carium_api::{Attribute, Redacted, Secret};
 pub(crate) use api::ApiDocuments;
 pub use digest::Sha256Digest;
 pub use download::{Download, DownloadReceipt, DownloadRequest, DownloadStream, Downloads};
+pub(crate) use new_document::DocumentFields;
 pub use new_document::{NewDocument, NewDocumentBuilder};
 pub use progress::{Progress, TransferHandle, TransferStage};
 pub use query::DocumentQuery;

@@ -101,14 +101,15 @@ mod client;
 pub mod documents;
 mod error;
 mod fingerprint;
+mod headers;
 pub mod invitations;
 mod lookups;
 pub mod onboarding;
 mod page;
+mod page_cursor;
 pub mod patients;
 mod problem;
 mod random;
-mod request_id;
 mod session;
 mod transport;
 

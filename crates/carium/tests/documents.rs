@@ -13,7 +13,8 @@ use carium::documents::{
     UploadStage,
 };
 use carium::{Carium, ErrorKind, ListOptions};
-use carium_mock::object_store::{Object, StoreFault};
+use carium_mock::object_store::Object;
+use carium_mock::{Fault, FaultResponse};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use http::Method;
 use proptest::prelude::*;
@@ -77,22 +78,20 @@ async fn uploads_lists_and_downloads_documents_of_any_size() {
 async fn upload_recovers_from_object_store_faults() {
     let mut table: Vec<_> = chunk_boundaries()
         .flat_map(|offset| [offset.saturating_sub(1), offset, offset + 1])
-        .flat_map(|offset| [StoreFault::ResetAfter(offset), StoreFault::HangAfter(offset)])
+        .flat_map(|offset| [Fault::on_upload().reset_after(offset), Fault::on_upload().hang_after(offset)])
         .collect();
-    table.push(StoreFault::LoseResponse);
+    table.push(Fault::on_upload().lose_response());
     table.extend(
-        [(500, "InternalError"), (503, "SlowDown"), (400, "RequestTimeout"), (429, "TooManyRequests")]
-            .map(|(status, code)| StoreFault::error(status, code, "canary")),
+        [(500, "InternalError"), (503, "SlowDown"), (400, "RequestTimeout"), (429, "TooManyRequests")].map(
+            |(status, code)| Fault::on_upload().respond(FaultResponse::s3_error(status, code, "canary")),
+        ),
     );
     let content = CONTENT.clone();
     let fixture = DocumentFixture::start().await;
     let carium = fixture.client();
     for fault in table {
         let label = format!("{fault:?}");
-        let has_failed = std::sync::atomic::AtomicBool::new(false);
-        fixture.store.set_faults(move |_, _| {
-            (!has_failed.swap(true, std::sync::atomic::Ordering::Relaxed)).then(|| fault.clone())
-        });
+        fixture.store.set_faults([fault]);
         let receipt = carium
             .uploads()
             .upload(document(&carium, "letter.pdf"), UploadSource::bytes(content.clone()))
@@ -160,29 +159,27 @@ async fn rejects_plain_http_urls_if_the_api_uses_https() {
 #[tokio::test]
 async fn download_recovers_from_object_store_faults() {
     let changed_content: Bytes = CONTENT.iter().map(|byte| !byte).collect();
+    let reset = || Fault::on_download().reset_after(CHUNK);
+    let second = || Fault::on_download().call(2);
     let mut table: Vec<_> = chunk_boundaries()
         .flat_map(|offset| [offset.saturating_sub(1), offset, offset + 1])
-        .flat_map(|offset| [StoreFault::ResetAfter(offset), StoreFault::HangAfter(offset)])
-        .map(|fault| (fault, None))
+        .flat_map(|offset| {
+            [Fault::on_download().reset_after(offset), Fault::on_download().hang_after(offset)]
+        })
+        .map(|fault| (vec![fault], &*CONTENT))
         .collect();
     table.extend([(500, "InternalError"), (503, "SlowDown"), (403, "AccessDenied")].map(|(status, code)| {
-        (StoreFault::ResetAfter(CHUNK), Some(StoreFault::error(status, code, "canary")))
+        let response = FaultResponse::s3_error(status, code, "canary");
+        (vec![reset(), second().respond(response)], &*CONTENT)
     }));
-    table.push((StoreFault::ResetAfter(CHUNK), Some(StoreFault::IgnoreRange)));
-    let changed = StoreFault::ReplaceObject(Object::new(changed_content.clone()));
-    table.push((StoreFault::ResetAfter(CHUNK), Some(changed)));
-    for (first, second) in table {
-        let label = format!("{first:?} {second:?}");
+    table.push((vec![reset(), second().ignore_range()], &*CONTENT));
+    table.push((vec![reset(), second().replace_file(changed_content.clone())], &changed_content));
+    for (faults, expected) in table {
+        let label = format!("{faults:?}");
         let fixture = DocumentFixture::start().await;
         let carium = fixture.client();
         let id = fixture.add_document(Object::new(CONTENT.clone()).with_file_name("../Überweisung.pdf"));
-        let expected =
-            if matches!(second, Some(StoreFault::ReplaceObject(_))) { &changed_content } else { &*CONTENT };
-        fixture.store.set_faults(move |_, earlier_requests| match earlier_requests {
-            0 => Some(first.clone()),
-            1 => second.clone(),
-            _ => None,
-        });
+        fixture.store.set_faults(faults);
         let folder = tempfile::tempdir().unwrap();
         let receipt = carium.downloads().to_path(id, folder.path()).await;
         let receipt = receipt.unwrap_or_else(|error| panic!("{label}: {error}"));
@@ -199,9 +196,7 @@ async fn requests_a_new_url_after_expiry_and_continues_with_a_range() {
     let id = fixture.add_document(Object::new(CONTENT.clone()));
     // The first URL expires while the first connection stalls.
     fixture.presigns.lock().unwrap().valid_for = vec![Duration::from_secs(1), Duration::from_hours(1)];
-    fixture
-        .store
-        .set_faults(|_, earlier_requests| (earlier_requests == 0).then_some(StoreFault::HangAfter(CHUNK)));
+    fixture.store.set_faults([Fault::on_download().hang_after(CHUNK)]);
     let carium = fixture.builder().transfer_idle_timeout(Duration::from_millis(2100)).build().unwrap();
     let mut written = Vec::new();
     carium.downloads().to_writer(id, &mut written).await.unwrap();
@@ -218,7 +213,7 @@ async fn detects_corruption_if_the_digest_is_expected() {
     let fixture = DocumentFixture::start().await;
     let carium = fixture.client();
     let id = fixture.add_document(Object::new(CONTENT.clone()));
-    fixture.store.set_faults(|_, _| Some(StoreFault::Corrupt));
+    fixture.store.set_faults([Fault::on_download().every_call().corrupt()]);
     let folder = tempfile::tempdir().unwrap();
     let request = DownloadRequest::new(id).expected_sha256(Sha256Digest::of(&CONTENT));
     let error = carium.downloads().to_path(request, folder.path()).await.unwrap_err();

@@ -36,6 +36,7 @@ async fn process_succeeds_after_a_conflict_that_reports_completion() {
         json!({"detail": "The upload cannot be processed: there is no file."}),
         json!({"detail": "It has not been completed."}),
         json!({"detail": "It is being processed."}),
+        json!({"detail": "It isn’t processed"}),
         json!({"detail": "Another upload is already in progress."}),
         json!({"code": "NOT_DONE"}),
     ] {

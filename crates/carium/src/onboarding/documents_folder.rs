@@ -6,7 +6,8 @@ use std::path::{Component, Path, PathBuf};
 
 use tokio::task::spawn_blocking;
 
-use crate::error::{Error, ErrorKind};
+use crate::documents::local_io;
+use crate::error::Error;
 
 /// Checks that a path is relative, does not leave its base folder, and means the same on every operating system.
 ///
@@ -17,7 +18,7 @@ pub(super) fn check_relative(path: &str) -> Result<&Path, &'static str> {
         return Err("contains a NUL character");
     }
     if path.contains('\\') {
-        return Err("contains a backslash: separate folders with `/`");
+        return Err("contains a backslash instead of `/`");
     }
     let has_drive = path.as_bytes().get(1) == Some(&b':')
         && path.starts_with(|letter: char| letter.is_ascii_alphabetic());
@@ -55,23 +56,12 @@ pub(super) async fn locate_all(folder: PathBuf, paths: Vec<String>) -> Result<Ve
         let root = folder.canonicalize()?;
         Ok(paths.iter().map(|path| locate_in(&root, path)).collect())
     });
-    let located: io::Result<_> =
-        task.await.map_err(|_| Error::new(ErrorKind::Canceled, "the program is shutting down"))?;
-    located.map_err(|error| {
-        // Rebuilt from its code, because the message of the original error may contain the path.
-        let bare = error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
-        Error::new(ErrorKind::Io, "the documents folder cannot be read").with_source(bare)
-    })
+    let located = task.await.map_err(|_| local_io::shutting_down())?;
+    located.map_err(|error: io::Error| local_io::error("the documents folder cannot be read", &error))
 }
 
-/// Locates a file by its path relative to a folder. Blocks the thread.
-pub(super) fn locate(folder: &Path, path: &str) -> FileResult {
-    let root = folder.canonicalize().map_err(|_| "cannot be found: the documents folder cannot be read")?;
-    locate_in(&root, path)
-}
-
-/// Locates a file in a folder whose path is already canonical.
-fn locate_in(root: &Path, path: &str) -> FileResult {
+/// Locates a file in a folder whose path is already canonical. Blocks the thread.
+pub(super) fn locate_in(root: &Path, path: &str) -> FileResult {
     let path = root.join(check_relative(path)?).canonicalize().map_err(|error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => "does not exist in the documents folder",
         _ => "cannot be read",

@@ -173,7 +173,7 @@ impl PartFile {
     fn create(target: &Path, name: &str, overwrite: bool) -> Result<Self, Error> {
         let target = if is_directory(target) { target.join(name) } else { target.to_owned() };
         check_target(&target, overwrite)?;
-        let directory = directory_of(&target);
+        let directory = local_io::directory_of(&target);
         let file = tempfile::Builder::new()
             .prefix(".carium-")
             .suffix(".part")
@@ -203,7 +203,8 @@ impl PartFile {
             io::ErrorKind::AlreadyExists => target_exists(),
             _ => write_error(&error.error),
         })?;
-        sync_directory(directory_of(&self.target)).map_err(|error| write_error(&error))?;
+        local_io::sync_directory(local_io::directory_of(&self.target))
+            .map_err(|error| write_error(&error))?;
         Ok(self.target)
     }
 }
@@ -218,31 +219,6 @@ fn check_target(target: &Path, overwrite: bool) -> Result<(), Error> {
     if !is_directory(target) && !overwrite && fs::symlink_metadata(target).is_ok() {
         return Err(target_exists());
     }
-    Ok(())
-}
-
-fn directory_of(target: &Path) -> &Path {
-    match target.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
-}
-
-/// Syncs a directory, which makes the new name of a file in it durable.
-#[cfg(unix)]
-fn sync_directory(directory: &Path) -> io::Result<()> {
-    use io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
-    match File::open(directory).and_then(|directory| directory.sync_all()) {
-        // The directory can be written but not read, or the file system does not support syncing directories. The
-        // file itself is complete and synced.
-        Err(error) if matches!(error.kind(), PermissionDenied | InvalidInput | Unsupported) => Ok(()),
-        result => result,
-    }
-}
-
-/// Does nothing: on this platform, a directory cannot be opened to be synced.
-#[cfg(not(unix))]
-fn sync_directory(_directory: &Path) -> io::Result<()> {
     Ok(())
 }
 

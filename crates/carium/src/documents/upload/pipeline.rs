@@ -14,13 +14,13 @@ use tracing::Instrument as _;
 use super::source::{OpenSource, UploadSource, already_read};
 use super::state::{UploadPhase, UploadState};
 use super::{SharedState, UploadError, UploadReceipt, UploadStage, UploadStateStore};
+use crate::documents::conflict::reports_missing_file;
 use crate::documents::progress::{AttemptProgress, Canceled, ProgressReporter, TransferStage};
 use crate::documents::{
     Content, CreatedDocument, DocumentServices, FilePart, NewDocument, Sha256Digest, UploadForm,
 };
 use crate::error::{Error, ErrorKind};
 use crate::fingerprint::Fingerprint;
-use crate::problem::Problem;
 
 /// One upload.
 pub(super) struct UploadPipeline {
@@ -274,25 +274,6 @@ impl Iterator for Slices {
 fn may_be_expired(error: &Error, form_issued_at: Option<Instant>) -> bool {
     let is_fresh = form_issued_at.is_some_and(|issued_at| issued_at.elapsed() < FRESH_FORM_PERIOD);
     error.kind() == ErrorKind::Expired || (error.kind() == ErrorKind::Forbidden && !is_fresh)
-}
-
-/// Checks whether the service reports that a reference does not exist or has no file. Any other conflict may mean
-/// that the upload has already been processed. In that case, a new upload would file the document twice.
-fn reports_missing_file(error: &Error) -> bool {
-    let mentions_missing_file = |problem: &Problem| {
-        let texts: Vec<_> = [problem.code(), problem.detail()].into_iter().flatten().collect();
-        let text = texts.join(" ").to_lowercase().replace(|letter: char| !letter.is_alphanumeric(), " ");
-        let contains_any = |words: &[&str]| text.split(' ').any(|word| words.contains(&word));
-        contains_any(&["no", "not", "missing", "without"])
-            && contains_any(&["file", "uploaded", "upload", "object"])
-    };
-    match error.kind() {
-        ErrorKind::NotFound => true,
-        ErrorKind::Conflict => {
-            !error.may_have_been_applied() && error.problems().iter().any(mentions_missing_file)
-        }
-        _ => false,
-    }
 }
 
 /// Returns all attributes of a document, as the input of its fingerprint.
