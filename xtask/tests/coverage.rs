@@ -69,7 +69,7 @@ fn this_workspace_has_no_hole_that_is_not_listed() {
         let cells = line?.split_whitespace().skip(1).filter(|cell| cell.parse::<u32>().is_err());
         Some(cells.collect::<Vec<_>>().join(" "))
     };
-    let expected = "yes Documents::download_info yes yes checks yes documents download";
+    let expected = "yes Documents::download_url yes yes checks yes documents download";
     assert_eq!(row("get_download_info").as_deref(), Some(expected));
     let expected = "yes (no, listed) yes yes (no, listed) yes login";
     assert_eq!(row("login").as_deref(), Some(expected));

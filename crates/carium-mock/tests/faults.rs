@@ -156,7 +156,7 @@ async fn get(fake: &FakeCarium, fault: &Fault, content: &[u8]) -> Result<(), Err
     fake.clear_faults();
     let source = UploadSource::bytes(content.to_vec());
     let id = fake.client().uploads().upload(document(fake), source).await.unwrap().id;
-    let url = carium::Documents::download_info(fake, id).await.unwrap();
+    let url = carium::Documents::download_url(fake, id).await.unwrap();
     fake.set_faults([fault.clone()]);
     let response = fake.client().transfers().get(&url, None).await.map_err(|error| error.kind())?;
     assert_eq!(response.total, Some(content.len() as u64));

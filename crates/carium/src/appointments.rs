@@ -48,7 +48,7 @@ pub trait Appointments: Send + Sync {
     ///
     /// # Errors
     /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): the update did not pass
-    ///   [`AppointmentUpdate::check`]. It was not sent.
+    ///   [`AppointmentUpdate::validate`]. It was not sent.
     /// - [`NotFound`](crate::ErrorKind::NotFound): the appointment does not exist.
     async fn update(&self, id: AppointmentId, update: AppointmentUpdate) -> Result<Appointment, Error>;
 

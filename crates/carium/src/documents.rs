@@ -73,7 +73,7 @@ pub trait Documents: Send + Sync {
 
     /// Lists the documents that match a query: by default all documents of the organization.
     ///
-    /// If the query does not pass [`DocumentQuery::check`], the list yields that error and no request is sent.
+    /// If the query does not pass [`DocumentQuery::validate`], the list yields that error and no request is sent.
     fn list(&self, query: DocumentQuery) -> Items<Document>;
 
     /// Creates a document reference and returns its ID with the presigned form for the file.
@@ -97,7 +97,7 @@ pub trait Documents: Send + Sync {
     /// - [`NotFound`](crate::ErrorKind::NotFound): the reference does not exist.
     /// - [`Undecodable`](crate::ErrorKind::Undecodable): the response has no URL in any of the expected fields. The
     ///   error lists the fields that it has.
-    async fn download_info(&self, id: DocumentReferenceId) -> Result<Secret, Error>;
+    async fn download_url(&self, id: DocumentReferenceId) -> Result<Secret, Error>;
 }
 
 /// A document reference that was just created.

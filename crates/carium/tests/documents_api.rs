@@ -61,7 +61,7 @@ async fn finds_the_download_url_in_any_of_its_possible_fields() {
         json!({"download-url": 7, "url": url}),
     ] {
         let client = Service::script([Behavior::body(json!({"data": {"attributes": attributes}}))]).client();
-        assert_eq!(client.documents().download_info(id()).await.unwrap().expose(), url, "{attributes}");
+        assert_eq!(client.documents().download_url(id()).await.unwrap().expose(), url, "{attributes}");
     }
     for (attributes, message) in [
         (json!({"link": url, "download-info": {}}), "its fields are: `download-info`, `link`"),
@@ -73,7 +73,7 @@ async fn finds_the_download_url_in_any_of_its_possible_fields() {
         (json!(null), "the response has no attributes"),
     ] {
         let client = Service::script([Behavior::body(json!({"data": {"attributes": attributes}}))]).client();
-        let error = client.documents().download_info(id()).await.unwrap_err();
+        let error = client.documents().download_url(id()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Undecodable);
         assert!(error.to_string().contains(message), "{error}");
         assert!(!format!("{error:?}").to_lowercase().contains("canary"), "{error:?}");

@@ -45,7 +45,7 @@ impl Documents for FixedUrl {
         Ok(())
     }
 
-    async fn download_info(&self, _id: DocumentReferenceId) -> Result<Secret, Error> {
+    async fn download_url(&self, _id: DocumentReferenceId) -> Result<Secret, Error> {
         Ok(self.0.as_str().into())
     }
 }

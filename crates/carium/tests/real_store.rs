@@ -183,7 +183,7 @@ impl Documents for Record {
         Ok(())
     }
 
-    async fn download_info(&self, id: DocumentReferenceId) -> Result<Secret, Error> {
+    async fn download_url(&self, id: DocumentReferenceId) -> Result<Secret, Error> {
         self.url_requests.fetch_add(1, Ordering::Relaxed);
         if let Some(url) = self.urls.lock().unwrap().pop_front() {
             return Ok(url);

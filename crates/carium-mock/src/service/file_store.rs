@@ -163,7 +163,7 @@ impl Transfers for MemoryFileStore {
     }
 
     async fn get(&self, url: &Secret, range: Option<ByteRange>) -> Result<DownloadResponse, Error> {
-        range.as_ref().map_or(Ok(()), ByteRange::check)?;
+        range.as_ref().map_or(Ok(()), ByteRange::validate)?;
         let fault = self.faults.next(FaultTarget::Download).map(|fault| fault.kind);
         match &fault {
             Some(FaultKind::Respond(response)) => {

@@ -57,7 +57,7 @@ impl Appointments for ApiAppointments {
     }
 
     async fn update(&self, id: AppointmentId, update: AppointmentUpdate) -> Result<Appointment, Error> {
-        update.check()?;
+        update.validate()?;
         let data = types::required::UpdateAppointmentData { attributes: update.0 }.into();
         let body = types::required::UpdateAppointmentRequest { data };
         let call = self.client.update_appointment().id(id).body(body);

@@ -96,10 +96,10 @@ impl Documents for ApiDocuments {
         }
     }
 
-    async fn download_info(&self, id: DocumentReferenceId) -> Result<Secret, Error> {
+    async fn download_url(&self, id: DocumentReferenceId) -> Result<Secret, Error> {
         let result = self.client.get_download_info().id(id).send().await;
         let (response, _) = api_result::convert_result(&operations::GET_DOWNLOAD_INFO, result)?;
-        download_url(response.data.attributes)
+        find_download_url(response.data.attributes)
     }
 }
 
@@ -133,7 +133,7 @@ fn is_already_processed(error: &Error) -> bool {
 
 /// Returns the URL of a file. The vendor's documentation does not name the field that has it, so the first non-empty
 /// URL of three candidate fields is used.
-fn download_url(attributes: Attribute<types::DownloadInfoAttributes>) -> Result<Secret, Error> {
+fn find_download_url(attributes: Attribute<types::DownloadInfoAttributes>) -> Result<Secret, Error> {
     let undecodable = |message: String| {
         Error::new(ErrorKind::Undecodable, message).with_operation(&operations::GET_DOWNLOAD_INFO)
     };

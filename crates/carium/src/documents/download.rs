@@ -87,7 +87,7 @@ impl Downloads {
     /// - [`Io`](crate::ErrorKind::Io): the file could not be written.
     /// - [`Corrupt`](crate::ErrorKind::Corrupt): the document does not have the expected digest, is longer than the
     ///   object store announced, or keeps changing.
-    /// - Those of [`Documents::download_info`] and [`Transfers::get`].
+    /// - Those of [`Documents::download_url`] and [`Transfers::get`].
     pub fn to_path(
         &self,
         request: impl Into<DownloadRequest>,
@@ -118,7 +118,7 @@ impl Downloads {
     /// - [`Corrupt`](crate::ErrorKind::Corrupt): the document does not have the expected digest, is longer than the
     ///   object store announced, or changed during the download. In the last case, the bytes that the writer has
     ///   received cannot be discarded.
-    /// - Those of [`Documents::download_info`] and [`Transfers::get`].
+    /// - Those of [`Documents::download_url`] and [`Transfers::get`].
     pub fn to_writer<'a>(
         &self,
         request: impl Into<DownloadRequest>,

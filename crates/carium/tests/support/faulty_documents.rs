@@ -264,7 +264,7 @@ impl Documents for FaultyDocuments {
         .await
     }
 
-    async fn download_info(&self, id: DocumentReferenceId) -> Result<Secret, Error> {
+    async fn download_url(&self, id: DocumentReferenceId) -> Result<Secret, Error> {
         let fault = self.fault(Call::Info);
         run_call(fault, false, || format!("https://store.example.com/{id}?canary").into()).await
     }

@@ -154,7 +154,7 @@ impl DownloadPipeline {
         let url = if let Some(url) = &state.url {
             url.clone()
         } else {
-            let url = self.services.documents.download_info(self.request.id).await?;
+            let url = self.services.documents.download_url(self.request.id).await?;
             state.url.insert(url).clone()
         };
         // A range is requested only if a change of the document would be noticed: by the version, or at the end by

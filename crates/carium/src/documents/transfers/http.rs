@@ -126,7 +126,7 @@ impl Transfers for HttpTransfers {
     }
 
     async fn get(&self, url: &Secret, range: Option<ByteRange>) -> Result<DownloadResponse, Error> {
-        range.as_ref().map_or(Ok(()), ByteRange::check)?;
+        range.as_ref().map_or(Ok(()), ByteRange::validate)?;
         let mut url = self.parse_url(url.expose())?;
         for _ in 0..=MAX_REDIRECTS {
             let mut request = self
