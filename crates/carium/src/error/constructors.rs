@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +34,16 @@ impl Error {
         }))
     }
 
+    /// Creates an [`Io`](ErrorKind::Io) error from an error of the standard library, for example of a file.
+    ///
+    /// Only the code of the operating system is kept as the source, or the kind of the error if it has no code.
+    /// The text is dropped: some libraries put the path of the file into it, and a path can contain a name.
+    pub fn from_io(message: impl Into<Cow<'static, str>>, error: &io::Error) -> Self {
+        let without_text =
+            error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
+        Self::new(ErrorKind::Io, message).with_source(without_text)
+    }
+
     /// Sets the operation that failed, an entry of [`carium_api::operations`].
     #[must_use]
     pub fn with_operation(self, operation: &'static Operation) -> Self {
@@ -47,7 +58,7 @@ impl Error {
 
     /// Adds an invalid field.
     ///
-    /// `field` is the name of the field in the API, such as `username`. `message` says message is wrong with it.
+    /// `field` is the name of the field in the API, such as `username`. `message` states what is wrong with it.
     /// Both can be logged.
     #[must_use]
     pub fn with_problem(self, field: &'static str, message: &'static str) -> Self {

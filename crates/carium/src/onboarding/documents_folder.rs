@@ -57,11 +57,7 @@ pub(super) async fn locate_all(folder: PathBuf, paths: Vec<String>) -> Result<Ve
     });
     let located: io::Result<_> =
         task.await.map_err(|_| Error::new(ErrorKind::Canceled, "the program is shutting down"))?;
-    located.map_err(|error| {
-        // Rebuilt from its code, because the message of the original error may contain the path.
-        let bare = error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
-        Error::new(ErrorKind::Io, "the documents folder cannot be read").with_source(bare)
-    })
+    located.map_err(|error| Error::from_io("the documents folder cannot be read", &error))
 }
 
 /// Locates a file by its path relative to a folder. Blocks the thread.
