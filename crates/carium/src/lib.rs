@@ -110,6 +110,7 @@ mod problem;
 mod random;
 mod request_id;
 mod session;
+mod sha256;
 mod transport;
 
 pub use appointments::Appointments;

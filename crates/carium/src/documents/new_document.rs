@@ -6,7 +6,6 @@ use std::path::Path;
 use carium_api::types::{
     self, DocumentClassId, DocumentName, FileName, IndividualId, MediaType, OrganizationId,
 };
-
 use mime_guess::Mime;
 use mime_guess::mime::{Name, STAR};
 
@@ -53,6 +52,7 @@ impl fmt::Debug for NewDocument {
 
 /// Builder for [`NewDocument`].
 #[derive(Clone, Default)]
+#[must_use]
 pub struct NewDocumentBuilder {
     organization: Option<OrganizationId>,
     patient: Option<IndividualId>,
@@ -65,49 +65,42 @@ pub struct NewDocumentBuilder {
 
 impl NewDocumentBuilder {
     /// Sets the organization. Required.
-    #[must_use]
     pub fn organization(mut self, organization: OrganizationId) -> Self {
         self.organization = Some(organization);
         self
     }
 
     /// Sets the patient in whose record the document is filed. Required.
-    #[must_use]
     pub fn patient(mut self, patient: IndividualId) -> Self {
         self.patient = Some(patient);
         self
     }
 
     /// Sets the class, one of [`Documents::classes`](super::Documents::classes). Required.
-    #[must_use]
     pub fn class(mut self, class: DocumentClassId) -> Self {
         self.class = Some(class);
         self
     }
 
     /// Sets the document's name in the record. Required.
-    #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
     /// Sets a description in free text.
-    #[must_use]
     pub fn description(mut self, text: impl Into<String>) -> Self {
         self.description = Some(text.into());
         self
     }
 
     /// Sets the name of the file. If a path is given, only its last component is used. Required.
-    #[must_use]
     pub fn file_name(mut self, name: impl Into<String>) -> Self {
         self.file_name = Some(name.into());
         self
     }
 
     /// Sets the name of the file to the last component of a path.
-    #[must_use]
     pub fn for_file(self, path: impl AsRef<Path>) -> Self {
         let name = path.as_ref().file_name().unwrap_or_default().to_string_lossy();
         self.file_name(name)
@@ -115,7 +108,6 @@ impl NewDocumentBuilder {
 
     /// Sets the media type of the file, such as `application/pdf`. If unset, it is guessed from the file name's
     /// extension, with `application/octet-stream` as the fallback.
-    #[must_use]
     pub fn media_type(mut self, media_type: impl Into<String>) -> Self {
         self.media_type = Some(media_type.into());
         self
@@ -134,29 +126,22 @@ impl NewDocumentBuilder {
         let name = self.validated_name(&mut problems);
         let attachment_filename = self.validated_file_name(&mut problems);
         let attachment_content_type = self.validated_media_type(&mut problems);
-        match (organization_id, individual_id, class_id, name, attachment_filename, attachment_content_type) {
-            (
-                Some(organization_id),
-                Some(individual_id),
-                Some(class_id),
-                Some(name),
-                Some(attachment_filename),
-                Some(attachment_content_type),
-            ) if problems.is_empty() => {
-                let mut attributes =
-                    types::NewDocumentReference::from(types::required::NewDocumentReference {
-                        attachment_content_type,
-                        attachment_filename,
-                        class_id,
-                        individual_id,
-                        name,
-                        organization_id,
-                    });
-                attributes.description = self.description;
-                Ok(NewDocument(attributes))
-            }
-            _ => Err(Error::invalid("the document is invalid", problems)),
-        }
+        let attributes = || {
+            Some(types::required::NewDocumentReference {
+                attachment_content_type: attachment_content_type?,
+                attachment_filename: attachment_filename?,
+                class_id: class_id?,
+                individual_id: individual_id?,
+                name: name?,
+                organization_id: organization_id?,
+            })
+        };
+        let Some(attributes) = attributes().filter(|_| problems.is_empty()) else {
+            return Err(Error::invalid("the document is invalid", problems));
+        };
+        let mut attributes = types::NewDocumentReference::from(attributes);
+        attributes.description = self.description;
+        Ok(NewDocument(attributes))
     }
 
     fn validated_name(&self, problems: &mut Vec<Problem>) -> Option<DocumentName> {

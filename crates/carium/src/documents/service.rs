@@ -1,4 +1,4 @@
-//! [`Documents`] over the API client.
+//! [`Documents`] over the API client, and the interpretation of its responses.
 
 use async_trait::async_trait;
 use carium_api::types::{self, DocumentReferenceId, OrganizationId};
@@ -114,21 +114,39 @@ fn upload_form(info: types::UploadInfo) -> Option<UploadForm> {
 /// attempt that may have been applied also counts, unless its words contradict that. Any other conflict stays an
 /// error, after which the upload can be resumed.
 fn is_already_processed(error: &Error) -> bool {
-    let normalized_text = |problem: &Problem| {
-        let texts = [problem.code(), problem.detail()].into_iter().flatten();
-        texts.collect::<Vec<_>>().join(" ").to_lowercase().replace(['-', '_', '.', ',', ':', ';'], " ")
-    };
-    let texts: Vec<_> = error.problems().iter().map(normalized_text).collect();
-    let contains_any =
-        |words: &[&str]| texts.iter().any(|text| text.split_whitespace().any(|word| words.contains(&word)));
-    let has_completion_word = contains_any(&["processed", "completed", "done", "finished"]);
-    let has_contradicting_word = contains_any(&[
+    let mentions_any = |words| error.problems().iter().any(|problem| has_any_word(problem, words));
+    let has_completion_word = mentions_any(&["processed", "completed", "done", "finished"]);
+    let has_contradicting_word = mentions_any(&[
         "not", "no", "cannot", "can't", "isn't", "wasn't", "hasn't", "never", "without", "being", "progress",
         "failed", "fail", "failure", "error", "pending", "must", "before", "until", "unless", "another",
     ]);
     error.kind() == ErrorKind::Conflict
         && !has_contradicting_word
         && (has_completion_word || error.may_have_been_applied())
+}
+
+/// Checks whether the service reports that a reference does not exist or has no file. Any other conflict may mean
+/// that the upload has already been processed. In that case, a new upload would file the document twice.
+pub(super) fn reports_missing_file(error: &Error) -> bool {
+    let mentions_missing_file = |problem: &Problem| {
+        has_any_word(problem, &["no", "not", "missing", "without"])
+            && has_any_word(problem, &["file", "uploaded", "upload", "object"])
+    };
+    match error.kind() {
+        ErrorKind::NotFound => true,
+        ErrorKind::Conflict => {
+            !error.may_have_been_applied() && error.problems().iter().any(mentions_missing_file)
+        }
+        _ => false,
+    }
+}
+
+/// Checks whether the code or the text of a problem contains one of these words.
+fn has_any_word(problem: &Problem, words: &[&str]) -> bool {
+    let texts = [problem.code(), problem.detail()].into_iter().flatten();
+    let mut found =
+        texts.flat_map(|text| text.split(|letter: char| !letter.is_alphanumeric() && letter != '\''));
+    found.any(|word| words.contains(&word.trim_matches('\'').to_lowercase().as_str()))
 }
 
 /// Returns the URL of a file. The vendor's documentation does not name the field that has it, so the first non-empty
@@ -143,8 +161,8 @@ fn find_download_url(attributes: Attribute<types::DownloadInfoAttributes>) -> Re
     let field_names = field_names(&attributes);
     let nested = attributes.download_info.into_known().map(|info| info.download_url);
     let candidates = [Some(attributes.download_url), nested, Some(attributes.url)];
-    let urls = candidates.into_iter().flatten().filter_map(Attribute::into_known);
-    urls.into_iter().find(|url| !url.expose().is_empty()).ok_or_else(|| {
+    let mut urls = candidates.into_iter().flatten().filter_map(Attribute::into_known);
+    urls.find(|url| !url.expose().is_empty()).ok_or_else(|| {
         undecodable(format!(
             "the response has no URL in `download-url`, `download-info.download-url` or `url`; \
              its fields are: {field_names}"

@@ -1,7 +1,6 @@
-//! The object store: presigned uploads and downloads.
+//! The object store: the trait [`Transfers`] for presigned uploads and downloads, and its implementation over HTTP.
 
 mod http;
-mod idle;
 mod multipart;
 mod response;
 
