@@ -253,12 +253,14 @@ pub(crate) fn patient() -> carium::NewPatient {
 }
 
 pub(crate) fn document() -> carium::NewDocument {
+    document_builder().build().unwrap()
+}
+
+pub(crate) fn document_builder() -> carium::documents::NewDocumentBuilder {
     carium::NewDocument::builder()
         .organization(ORGANIZATION.parse().unwrap())
         .patient(ID.parse().unwrap())
         .class(ID.parse().unwrap())
         .name("Referral letter")
         .file_name("letter.pdf")
-        .build()
-        .unwrap()
 }
