@@ -24,6 +24,8 @@
 //! # }
 //! ```
 
+// `service` and `store` implement the two traits over HTTP. `transfer` and `blocking` are what the two pipelines,
+// `upload` and `download`, share. The other modules are values.
 mod blocking;
 mod download;
 mod file_name;

@@ -113,14 +113,15 @@ impl UploadPipeline {
 
     async fn create_reference(&mut self) -> Result<(), Error> {
         self.reporter.set_stage(TransferStage::Preparing);
-        if let Err(error) = self.enter(UploadPhase::Creating).await {
-            // The request has not been sent, so its outcome is not unknown.
-            self.reset_unsent_creation();
+        let entered = self.enter(UploadPhase::Creating).await;
+        let is_canceled = self.reporter.is_canceled();
+        if let Err(error) = entered.and_then(|()| if is_canceled { Err(canceled()) } else { Ok(()) }) {
+            // The request has not been sent, so its outcome is known. The state store is not called: it may just
+            // have failed.
+            let mut state = self.state.get();
+            state.reset(None);
+            self.state.set(state);
             return Err(error);
-        }
-        if self.reporter.is_canceled() {
-            self.reset_unsent_creation();
-            return Err(canceled());
         }
         let documents = Arc::clone(&self.services.documents);
         let mut create = documents.create(self.document.clone());
@@ -159,13 +160,6 @@ impl UploadPipeline {
             let _ = self.abandon_reference(id).await;
         }
         result
-    }
-
-    /// Returns to the phase before the creation, in memory only: the request was not sent.
-    fn reset_unsent_creation(&self) {
-        let mut state = self.state.get();
-        state.reset(None);
-        self.state.set(state);
     }
 
     /// Marks a reference as an orphan and returns to the first phase.
