@@ -1,4 +1,4 @@
-# Signs in for schemathesis, as the account of the vendor's Examples page. CARIUM_URL says where.
+# Signs in for schemathesis with the account of the vendor's Examples page. CARIUM_URL is the address of the server.
 import os
 
 import requests
@@ -9,9 +9,9 @@ import schemathesis
 class AccessToken:
     def get(self, case, context):
         account = {"username": "username", "password": "password"}
-        answer = requests.post(os.environ["CARIUM_URL"] + "/identity/v1/login/", json=account)
-        answer.raise_for_status()
-        return answer.json()["access-token"]
+        response = requests.post(os.environ["CARIUM_URL"] + "/identity/v1/login/", json=account)
+        response.raise_for_status()
+        return response.json()["access-token"]
 
     def set(self, case, data, context):
         case.headers["Authorization"] = f"Bearer {data}"

@@ -1,50 +1,73 @@
-//! What CI runs: everything that must hold before a change lands, in the order in which it fails fastest.
+//! `cargo xtask ci`: everything that must pass before a change is merged.
+//!
+//! Quick steps run first. A failed step does not stop the run; the summary at the end lists every failure.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::generate::{self, Sources};
-use crate::process::{self, Command};
-use crate::{coverage, drill, finding, interop, workspace};
+use crate::process::Command;
+use crate::{finding, interop, words, workspace};
 
-/// Runs every step, the longer ones too where they are asked for, and stops at the first that fails.
+type Step = (&'static str, fn(&Path) -> Result<(), String>);
+
+/// The steps of every run.
+const STEPS: [Step; 8] = [
+    ("format", format),
+    ("words", words::run),
+    ("specs", specs),
+    ("generated code", generated_code),
+    ("lints", lints),
+    ("docs", docs),
+    // The command of the README, without additional flags.
+    ("tests", |root| cargo(root, &["test", "--workspace"])),
+    ("spec edits", spec_edits),
+];
+
+/// The additional steps of `--full`.
+const FULL_STEPS: [Step; 5] = [
+    ("features", features),
+    ("queue databases", queue_databases),
+    ("licenses and sources", licenses),
+    ("guide", guide),
+    ("third-party tools", interop::run),
+];
+
+/// Runs every step, and the slow steps too if `full` is set.
+///
+/// # Errors
+/// A list of all steps that failed, each with its error.
 pub(crate) fn run(full: bool) -> Result<(), String> {
     let root = workspace::root(None);
-    let mut times = Vec::new();
-    let mut step = |name: &'static str, run: &dyn Fn(&Path) -> Result<(), String>| {
-        workspace::say(&format!("\n== {name}"));
+    let mut summary = String::from("\n");
+    let mut failures = Vec::new();
+    let start = Instant::now();
+    for (name, step) in STEPS.iter().chain(if full { &FULL_STEPS[..] } else { &[] }) {
+        workspace::print(&format!("\n== {name}"));
         let start = Instant::now();
-        run(&root).map_err(|error| format!("{name}: {error}"))?;
-        times.push((name, start.elapsed()));
-        Ok::<(), String>(())
-    };
-    step("format", &|root| {
-        let mend = |error| format!("{error}; run `cargo fmt --all`");
-        cargo(root, &["fmt", "--all", "--check"]).map_err(mend)
-    })?;
-    step("specs", &specs)?;
-    step("generated code is fresh", &fresh)?;
-    step("coverage", &coverage::run)?;
-    step("lints", &|root| {
-        cargo(root, &["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"])
-    })?;
-    // The command of the README, to the letter.
-    step("tests", &|root| cargo(root, &["test", "--workspace"]))?;
-    step("docs", &docs)?;
-    step("drill", &|root| drill::run(root, full, None))?;
-    if full {
-        step("features", &features)?;
-        step("queues, in files and on a server, with all that takes minutes", &queues)?;
-        step("licences and sources", &deny)?;
-        step("the guide as a book", &book)?;
-        step("other people's tools", &interop::run)?;
+        let result = step(&root);
+        let status = if result.is_ok() { "ok    " } else { "FAILED" };
+        summary.push_str(&format!("{status} {:>7.1} s  {name}\n", start.elapsed().as_secs_f64()));
+        if let Err(error) = result {
+            workspace::print_error(&format!("error: {name}: {error}"));
+            failures.push(format!("{name}: {error}"));
+        }
     }
-    workspace::say(&summary(&times));
-    Ok(())
+    summary.push_str(&format!("total  {:>7.1} s", start.elapsed().as_secs_f64()));
+    workspace::print(&summary);
+    if failures.is_empty() {
+        return Ok(());
+    }
+    Err(format!("\n{} failed:\n\n{}", failures.len(), failures.join("\n\n")))
 }
 
 fn cargo(root: &Path, arguments: &[&str]) -> Result<(), String> {
-    Command::new("cargo", arguments).within(root).run()
+    Command::new("cargo", arguments).current_dir(root).run()
+}
+
+fn format(root: &Path) -> Result<(), String> {
+    let check = cargo(root, &["fmt", "--all", "--check"]);
+    check.map_err(|error| format!("{error}; run `cargo fmt --all`"))
 }
 
 fn specs(root: &Path) -> Result<(), String> {
@@ -52,26 +75,34 @@ fn specs(root: &Path) -> Result<(), String> {
     if findings.is_empty() { Ok(()) } else { Err(finding::report(&findings)) }
 }
 
-fn fresh(root: &Path) -> Result<(), String> {
+fn generated_code(root: &Path) -> Result<(), String> {
     let outputs = generate::outputs(&Sources::read(root)?)?;
     let report = generate::check(root, &outputs).map_err(|error| error.to_string())?;
     report.map_or(Ok(()), Err)
 }
 
+fn lints(root: &Path) -> Result<(), String> {
+    cargo(root, &["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"])
+}
+
 pub(crate) fn docs(root: &Path) -> Result<(), String> {
     Command::new("cargo", &["doc", "--workspace", "--no-deps", "--locked"])
-        .within(root)
-        .with("RUSTDOCFLAGS", "--deny warnings")
+        .current_dir(root)
+        .env("RUSTDOCFLAGS", "--deny warnings")
         .run()
 }
 
-/// Each crate by itself, with the features that a build of the whole workspace would hide.
+/// Which crates each of ten typical edits of the spec breaks. The test is ignored by default because it takes minutes.
+fn spec_edits(root: &Path) -> Result<(), String> {
+    cargo(root, &["test", "--locked", "--package", "xtask", "--test", "spec_edits", "--", "--ignored"])
+}
+
+/// Checks each crate alone with different features, because a workspace build unifies the features.
 fn features(root: &Path) -> Result<(), String> {
     let check = |package: &str, features: &str| {
-        cargo(
-            root,
-            &["check", "--locked", "--package", package, "--no-default-features", "--features", features],
-        )
+        let arguments =
+            ["check", "--locked", "--package", package, "--no-default-features", "--features", features];
+        cargo(root, &arguments)
     };
     for (package, features) in [
         ("carium-api", ""),
@@ -89,35 +120,35 @@ fn features(root: &Path) -> Result<(), String> {
     ] {
         check(package, features)?;
     }
-    if let Err(why) = Command::new("pkg-config", &["--exists", "openssl"]).output() {
-        workspace::say(&format!("SKIPPED native-tls: {why}"));
+    if let Err(reason) = Command::new("pkg-config", &["--exists", "openssl"]).output() {
+        workspace::print(&format!("SKIPPED native-tls: {reason}"));
         return Ok(());
     }
     check("carium", "native-tls")
 }
 
-/// The tests of the queue with a server, which they start themselves, and those in which ten thousand rows see their
-/// workers killed.
-fn queues(root: &Path) -> Result<(), String> {
+/// Runs the queue's tests with PostgreSQL, which the tests start themselves, and the ignored tests that kill workers
+/// while ten thousand rows are processed.
+fn queue_databases(root: &Path) -> Result<(), String> {
     let test =
         ["test", "--locked", "--package", "carium-bulk", "--features", "postgres", "--", "--include-ignored"];
     cargo(root, &test)
 }
 
-/// `deny.toml`, less the advisories, whose database is not in a package registry.
-fn deny(root: &Path) -> Result<(), String> {
+/// Checks the rules of `deny.toml`, except the advisories: their database is not in a package registry.
+fn licenses(root: &Path) -> Result<(), String> {
     let deny = tool(root, "cargo-deny", &[])?;
-    Command::new(&deny, &["check", "bans", "licenses", "sources"]).within(root).run()
+    Command::new(&deny, &["check", "bans", "licenses", "sources"]).current_dir(root).run()
 }
 
-/// The guide, into `target/guide`. What its pages say is tested with everything else.
-fn book(root: &Path) -> Result<(), String> {
-    // Without the server, which takes as long to build as all the rest.
+/// Builds the guide into `target/guide`. Its examples are tested by the step "tests".
+fn guide(root: &Path) -> Result<(), String> {
+    // Without the web server, which doubles the build time.
     let mdbook = tool(root, "mdbook", &["--no-default-features", "--features", "search"])?;
-    Command::new(&mdbook, &["build", "docs"]).within(root).run()
+    Command::new(&mdbook, &["build", "docs"]).current_dir(root).run()
 }
 
-/// The path of one of cargo's companions, which is installed into `target/tools` where it is not there yet.
+/// Returns the path of a cargo tool, which is installed into `target/tools` if it is missing.
 pub(crate) fn tool(root: &Path, name: &str, features: &[&str]) -> Result<String, String> {
     let tools = root.join("target/tools");
     let program = tools.join("bin").join(name);
@@ -127,14 +158,4 @@ pub(crate) fn tool(root: &Path, name: &str, features: &[&str]) -> Result<String,
         cargo(root, &[&install, features].concat())?;
     }
     Ok(program.display().to_string())
-}
-
-fn summary(times: &[(&str, Duration)]) -> String {
-    let mut text = String::from("\n");
-    for (name, time) in times {
-        text.push_str(&format!("{:>6.1} s  {name}\n", time.as_secs_f64()));
-    }
-    let total: Duration = times.iter().map(|(_, time)| *time).sum();
-    text.push_str(&format!("{:>6.1} s  in all; {}", total.as_secs_f64(), process::ALL_IS_WELL));
-    text
 }

@@ -29,13 +29,13 @@ impl Document {
     /// # Errors
     /// A finding with the line of the syntax error.
     pub(crate) fn parse(file: &str, text: &str) -> Result<Self, Finding> {
-        let error = |line: usize, what: String, mend: &str| Finding {
+        let error = |line: usize, message: String, fix: &str| Finding {
             file: file.to_owned(),
             line: line.max(1),
             rule: "yaml",
             pointer: String::new(),
-            what,
-            mend: mend.to_owned(),
+            message,
+            fix: fix.to_owned(),
         };
         let nodes = MarkedYaml::load_from_str(text).map_err(|cause| {
             error(
@@ -52,10 +52,10 @@ impl Document {
             ));
         };
         let mut lines = HashMap::new();
-        let value = convert(root, "", &mut lines).map_err(|(line, what)| {
+        let value = convert(root, "", &mut lines).map_err(|(line, message)| {
             error(
                 line,
-                what,
+                message,
                 "use only JSON types: strings, numbers, booleans, null, lists, and maps with string keys",
             )
         })?;
@@ -81,16 +81,16 @@ impl Document {
         &self,
         rule: &'static str,
         pointer: &str,
-        what: impl Into<String>,
-        mend: impl Into<String>,
+        message: impl Into<String>,
+        fix: impl Into<String>,
     ) -> Finding {
         Finding {
             file: self.file.clone(),
             line: self.line(pointer),
             rule,
             pointer: pointer.to_owned(),
-            what: what.into(),
-            mend: mend.into(),
+            message: message.into(),
+            fix: fix.into(),
         }
     }
 }
@@ -108,7 +108,7 @@ fn convert(
     let line = node.span.start.line();
     lines.entry(pointer.to_owned()).or_insert(line);
     match &node.data {
-        YamlData::Value(scalar) => scalar_value(scalar).map_err(|what| (line, what)),
+        YamlData::Value(scalar) => scalar_value(scalar).map_err(|message| (line, message)),
         YamlData::Sequence(items) => items
             .iter()
             .enumerate()

@@ -1,36 +1,36 @@
-//! What is wrong in a document: where, which rule, and how to mend it.
+//! [`Finding`]: a problem in a document, with its location and how to fix it.
 
 use std::fmt;
 
-/// One thing wrong with a document, said so that the reader can mend it without asking.
+/// A problem in a document.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Finding {
-    /// The file, as the reader would name it.
+    /// The file name.
     pub(crate) file: String,
     /// The line, counted from 1.
     pub(crate) line: usize,
-    /// The rule that is broken, in kebab-case.
+    /// The name of the violated rule, in kebab-case.
     pub(crate) rule: &'static str,
-    /// Where in the document, as a JSON pointer. Empty for the document as a whole.
+    /// The location as a JSON pointer. Empty for the whole document.
     pub(crate) pointer: String,
     /// What is wrong, in one sentence.
-    pub(crate) what: String,
-    /// What to do about it, in one sentence.
-    pub(crate) mend: String,
+    pub(crate) message: String,
+    /// How to fix it, in one sentence.
+    pub(crate) fix: String,
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, line, rule, pointer, what, mend } = self;
-        write!(f, "{file}:{line}: {what} [{rule}]")?;
+        let Self { file, line, rule, pointer, message, fix } = self;
+        write!(f, "{file}:{line}: {message} [{rule}]")?;
         if !pointer.is_empty() {
-            write!(f, "\n    at:   {pointer}")?;
+            write!(f, "\n    at: {pointer}")?;
         }
-        write!(f, "\n    mend: {mend}")
+        write!(f, "\n    fix: {fix}")
     }
 }
 
-/// Several findings as one text, in the order of the document, closed by their number.
+/// Formats findings in document order, followed by their number.
 pub(crate) fn report(findings: &[Finding]) -> String {
     let mut sorted: Vec<_> = findings.iter().collect();
     sorted.sort();

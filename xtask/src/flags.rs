@@ -1,71 +1,66 @@
-//! The command line, typed.
+//! The command line.
 
 use std::path::PathBuf;
 
 xflags::xflags! {
-    /// What a maintainer of this workspace does.
+    /// Maintenance tasks of this workspace.
     cmd xtask {
-        /// Write everything that follows from the files in `specs/`.
+        /// Generate all code and files that are derived from `specs/`.
         cmd generate {
-            /// Write nothing; fail, with a diff, where something is stale or was edited by hand.
+            /// Write nothing. Fail with a diff if a generated file is stale or was edited by hand.
             optional --check
-            /// The folder of the workspace, where it is not this one.
+            /// Root directory of the workspace. Defaults to this workspace.
             optional --root root: PathBuf
         }
-        /// Check the files in `specs/` against the rules of this workspace.
+        /// Check the files in `specs/` against the lint rules.
         cmd lint {
-            /// The folder of the workspace, where it is not this one.
+            /// Root directory of the workspace. Defaults to this workspace.
             optional --root root: PathBuf
         }
-        /// Say what has changed in the spec, whom it breaks, and which version follows. Ends with 1 where the version
-        /// of the crates does not say so yet.
+        /// Show how the spec has changed, which changes break callers, and which version bump they require.
+        /// Exits with 1 if the version in `Cargo.toml` is too low for the changes, and with 2 if there is nothing
+        /// to compare.
         cmd diff {
-            /// The older version: an OpenAPI file.
+            /// An OpenAPI file to compare with.
             optional file: PathBuf
-            /// The older version: a git revision. Without it and a file, the last release tag, else the commit that
-            /// brought the spec.
+            /// A git revision to compare with. Defaults to the last release tag, or to the commit that added the spec
+            /// if there is no release.
             optional --base revision: String
-            /// For programs.
+            /// Also generate the code in a copy of the workspace and show which files no longer compile. If everything
+            /// compiles and `cargo-semver-checks` is installed, it compares the public API of `carium-api`.
+            optional --compile
+            /// Print JSON.
             optional --json
-            /// The folder of the workspace, where it is not this one.
+            /// Root directory of the workspace. Defaults to this workspace.
             optional --root root: PathBuf
         }
-        /// Make ten edits of the spec on a copy of the tree, and show what follows by itself and what by hand.
-        cmd drill {
-            /// Run the tests too, which takes long.
-            optional --full
-            /// Only the edits with these words in their name, and nothing before them.
-            optional --only words: String
-        }
-        /// Show how far each operation has come: traits, stand-ins, their contract, the command line.
-        cmd coverage {
-            /// The folder of the workspace, where it is not this one.
-            optional --root root: PathBuf
-        }
-        /// Hold the spec against what the vendor publishes.
+        /// Compare the spec with the vendor's own API description.
         cmd drift {
-            /// A file of the vendor's, OpenAPI 3 as JSON; there is one for each service.
+            /// An OpenAPI 3 file of the vendor, in JSON. The vendor publishes one for each service.
             required vendor: PathBuf
-            /// Those of other services.
+            /// The files of other services.
             repeated more: PathBuf
-            /// Also write the report to this file, as Markdown.
-            optional --markdown markdown: PathBuf
-            /// The folder of the workspace, where it is not this one.
+            /// Root directory of the workspace. Defaults to this workspace.
             optional --root root: PathBuf
         }
-        /// What CI runs: format, lint, freshness, tests, docs.
+        /// Check the language of all tracked text files: report words to avoid, with their replacements.
+        cmd words {
+            /// Root directory of the workspace. Defaults to this workspace.
+            optional --root root: PathBuf
+        }
+        /// Run everything that CI runs: format, words, specs, generated code, lints, docs, tests, spec edits.
         cmd ci {
-            /// Also what takes longer: single features, licences, the spec through other people's tools.
+            /// Also run the slow checks: single features, licenses, the guide, queue databases, third-party tools.
             optional --full
         }
-        /// Whether the workspace can be released: versions, changelog, packages, public API, docs.
+        /// Check whether the workspace can be released: versions, changelog, packages, public API, docs.
         cmd release {
-            /// Look, and release nothing. The rest is a person's.
+            /// Run the checks. Publishing is manual.
             optional --dry-run
-            /// The folder of the workspace, where it is not this one.
+            /// Root directory of the workspace. Defaults to this workspace.
             optional --root root: PathBuf
         }
-        /// Put the spec through other people's tools: validators, client generators, a mock server.
+        /// Check that third-party tools accept the spec: validators, client generators, a mock server.
         cmd interop {
         }
     }

@@ -1,184 +1,156 @@
-//! The rules of the files in `specs/`.
+//! `cargo xtask lint`: checks the files in `specs/`.
 //!
-//! Everything else follows from those files, so a mistake in them is repeated wherever they are read: in
-//! the client, in the mock server, in the documentation. Each rule here is a function that says why it
-//! is one. A finding names the rule, the place, the thing and the way to mend it.
+//! The client, the mock server, the CLI commands and the documentation are generated from these files, so a mistake
+//! in them appears everywhere. Documents are first validated against the official schema of their format. If they are
+//! valid, the rules of this workspace follow:
 //!
-//! | rule | what it asks for | because |
+//! | rule | requires | because |
 //! | --- | --- | --- |
-//! | `description` | whatever has a name is described | descriptions are the documentation of the generated code |
-//! | `example` | bodies of requests and of successes have an example | tests, documentation and the mock server take theirs from here |
-//! | `example-refused` | examples and defaults satisfy their schema | they are copied as they stand |
-//! | `generator-limit` | nothing that the generator cannot take, or ignores | it panics without naming a place, or writes what does not do what the spec says |
-//! | `info-version` | `info.version` is the name of a release | a reader compares it with the vendor's notes |
-//! | `media-type` | requests are `application/json`, responses `application/vnd.api+json` | the service knows no others |
-//! | `named-schema` | objects, choices and ids have a named schema | the generator makes up names otherwise, and one id stands for another |
-//! | `openapi-version` | OpenAPI 3.0 | the generator refuses 3.1 |
-//! | `operation-id` | each operation has one of its own, in snake_case | it becomes the name of a method |
-//! | `path-parameter` | paths and their parameters agree | the generator panics, or writes what does not compile |
-//! | `path-slash` | paths end with a slash | the slash is a part of the service's paths |
-//! | `reference` | references, and nothing beside them, lead to what they are to | what stands beside them is ignored; what leads nowhere is a panic |
-//! | `refusal` | each operation has responses for `4XX` and `5XX` | the generated method takes a refusal for something unexpected otherwise |
-//! | `request-strictness` | objects of requests refuse unknown members | a misspelt one is to fail before it is sent |
-//! | `response-leniency` | answers may hold what the spec does not know | the service may change with every release; one odd value must not fail the rest |
-//! | `retry` | each operation says when it may be repeated, in accord with its method | a wrong class books twice, or gives up too early |
-//! | `schema-name` | names of schemas are in PascalCase and not taken | they become the names of types |
-//! | `security` | it is said of each operation whether it wants a token | without a word it is sent without one |
-//! | `shape` | each word holds what it is to hold | the other rules read past what has another type |
-//! | `source` | each operation says who documents it | a reader tells a promise from a guess by it |
-//! | `tag` | each operation has one declared tag | it names the service behind the path |
-//! | `unknown-keyword` | no word that OpenAPI does not know at its place | tools ignore a misspelt word, a misspelt mark among them |
-//! | `unmarked` | what sounds like health information or a secret, or is marked elsewhere, says whether it is | the generated types print what is not marked |
-//! | `unused-schema` | each named schema is reached by an operation | a type that nothing uses is a promise that nothing keeps |
-//!
-//! One more looks at two files: `shared-definition`, that a definition of `specs/onboarding.schema.json` with
-//! the name of a schema of the API says the same as that schema, because the two become one type.
+//! | `openapi` | valid OpenAPI 3.0, according to the official JSON Schema | generators panic on anything else, or ignore it |
+//! | `json-schema` | valid JSON Schema of draft 7, according to its meta-schema, without unknown keywords | unknown keywords are ignored |
+//! | `extension` | extensions (`x-…`) are known, at the right place, and have a valid value | a misspelled `x-phi` would print health information |
+//! | `format` | formats are known | a misspelled format validates nothing |
+//! | `reference` | references point to named objects of the right kind, and have no siblings | generators panic at others; siblings are ignored |
+//! | `recursion` | no schema contains itself | generated types would differ from it, and sample data would be infinite |
+//! | `unused-schema` | an operation uses each named schema | each becomes a public type |
+//! | `info-version` | `info.version` is the name of a vendor release | readers compare it with the release notes |
+//! | `operation-id` | each operation has a unique ID in snake_case | it becomes a method name |
+//! | `retry` | each operation has a retry class that fits its method | a wrong class books twice, or gives up too early |
+//! | `source` | each operation states who documents it | readers must be able to distinguish documentation from a guess |
+//! | `tag` | each operation has one declared tag | it names the service |
+//! | `security` | each operation states whether it needs a token | otherwise none is sent |
+//! | `error-response` | each operation has responses for `4XX` and `5XX` | otherwise details of errors are dropped |
+//! | `media-type` | requests are `application/json`, responses `application/vnd.api+json` | the service supports no others |
+//! | `path-slash` | paths end with a slash | the service does not respond without it |
+//! | `path-parameter` | paths and declared parameters agree | generators panic, or the code does not compile |
+//! | `named-schema` | objects, enums and IDs have named schemas | they become types; one kind of ID must not replace another |
+//! | `schema-name` | names of schemas are in PascalCase and not reserved | they become type names |
+//! | `shared-definition` | definitions in both files are equal | they become the same type |
+//! | `request-strictness` | objects in requests reject unknown members | a misspelled member must fail before it is sent |
+//! | `response-leniency` | responses accept unknown members and values | the service may change; one value must not fail a response |
+//! | `expectation` | `x-expect` is on a property of a response and names a schema | generated types read values as that schema |
+//! | `unmarked` | names that suggest health information or a secret have a mark | unmarked values are printed |
+//! | `marked-parameter` | parameters do not contain hidden values | URLs and headers are logged outside of the client |
+//! | `description` | everything with a name has a description | it becomes the documentation |
+//! | `example` | bodies of requests and successful responses have an example | tests, documentation and mock server use it |
+//! | `invalid-example` | examples and defaults match their schema | they are copied as they are |
+//! | `generator-limit` | nothing that the generators do not support | they panic without a location, or generate wrong code |
 
-mod context;
-mod descriptions;
-mod examples;
+mod documentation;
 mod generator;
-mod keywords;
 mod leniency;
-mod media_types;
-mod name_words;
-mod naming;
 mod operations;
 mod outline;
 mod paths;
 mod privacy;
 mod references;
-mod security;
-mod shape;
-mod shared;
+mod schemas;
+mod structure;
 #[cfg(test)]
 mod tests;
-mod versions;
-mod words;
 
-use context::Context;
-use words::Kind;
+use outline::{Context, Kind};
 
 use crate::document::Document;
 use crate::finding::Finding;
 use crate::spec::Spec;
 
-/// A rule looks at the whole and reports what breaks it.
+/// Reports violations of a rule. Rules run in the order of their list and see the findings of those before.
 type Rule = fn(&Context<'_>, &mut Vec<Finding>);
 
-/// The rules of a spec.
-const RULES: &[Rule] = &[
-    shape::shape,
-    shape::types,
-    shape::places,
-    shape::patterns,
-    shape::required_lists,
-    security::schemes,
-    security::requirements,
-    security::said,
-    versions::openapi_version,
-    versions::info_version,
-    keywords::unknown_keyword,
-    keywords::misplaced_expect,
-    keywords::statuses,
-    keywords::formats,
+/// The rules for the API spec.
+const API_RULES: &[Rule] = &[
+    structure::extensions,
+    structure::formats,
     references::targets,
     references::siblings,
-    references::expectations,
+    references::security_schemes,
+    references::recursion,
+    references::unused_schemas,
+    operations::info_version,
     operations::operation_id,
     operations::retry,
-    operations::refusal,
     operations::source,
     operations::tag,
+    operations::security,
+    operations::error_responses,
+    operations::media_type,
     paths::path_slash,
     paths::templates,
-    paths::agreement,
-    paths::required,
-    paths::twice,
-    descriptions::description,
-    privacy::unmarked,
-    privacy::unlike_others,
-    privacy::odd_mark,
-    naming::inline,
-    naming::ids,
-    naming::id_schemas,
-    naming::unused,
-    naming::schema_name,
-    leniency::shared,
-    leniency::closed,
-    leniency::strict,
+    paths::declarations,
+    paths::duplicates,
+    schemas::inline_schemas,
+    schemas::ids,
+    schemas::id_schemas,
+    schemas::schema_name,
+    leniency::requests,
+    leniency::objects,
+    leniency::constraints,
     leniency::nullable,
     leniency::attributes,
-    leniency::open_request,
-    media_types::media_type,
-    media_types::missing,
-    generator::methods,
-    generator::callbacks,
-    generator::servers,
+    leniency::expectations,
+    privacy::suspicious_names,
+    privacy::hidden_elsewhere,
+    privacy::marked_parameters,
+    generator::unsupported_members,
     generator::bodies,
     generator::responses,
-    generator::links,
     generator::parameters,
-    generator::parameter_collisions,
+    generator::name_collisions,
     generator::combinations,
     generator::objects,
-    generator::arrays,
-    generator::enums,
-    generator::foreign_words,
-    generator::untyped,
-    generator::recursion,
-    generator::later_words,
-    examples::missing,
-    // The last: it looks at what the others have found.
-    examples::refused,
+    generator::types,
+    documentation::descriptions,
+    documentation::missing_examples,
+    documentation::invalid_examples,
 ];
 
-/// The rules of a JSON Schema: those of the above that are about schemas as such.
+/// The rules for the JSON Schema of onboarding rows.
 const JSON_SCHEMA_RULES: &[Rule] = &[
-    shape::shape,
-    shape::types,
-    shape::patterns,
-    shape::required_lists,
-    keywords::unknown_keyword,
-    keywords::formats,
+    structure::extensions,
+    structure::formats,
     references::targets,
     references::siblings,
-    descriptions::description,
-    privacy::unmarked,
-    privacy::unlike_others,
-    privacy::odd_mark,
+    references::recursion,
+    privacy::suspicious_names,
+    privacy::hidden_elsewhere,
+    generator::name_collisions,
     generator::combinations,
-    generator::arrays,
-    generator::untyped,
-    examples::refused,
+    generator::objects,
+    generator::types,
+    documentation::descriptions,
+    documentation::invalid_examples,
 ];
 
-/// Checks a spec against every rule. What it returns is in the order of the document.
+/// Checks the API spec. Returns findings in document order.
 pub(crate) fn run(spec: &Spec) -> Vec<Finding> {
-    check(&Context::new(spec, Kind::Document), RULES)
+    check(&Context::new(spec, Kind::Document), structure::openapi, API_RULES)
 }
 
-/// Checks a JSON Schema of draft 7 against the rules that are about schemas as such. What it returns is
-/// in the order of the document.
+/// Checks a JSON Schema of draft 7. Returns findings in document order.
 pub(crate) fn run_json_schema(document: &Document) -> Vec<Finding> {
-    // Not a spec, but a document whose references are resolved the same way.
+    // `Spec` resolves the references of any document.
     let spec = Spec { document: document.clone() };
-    check(&Context::new(&spec, Kind::JsonSchema), JSON_SCHEMA_RULES)
+    check(&Context::new(&spec, Kind::JsonSchema), structure::json_schema, JSON_SCHEMA_RULES)
 }
 
-/// Checks what a JSON Schema and the spec of the API both define.
+/// Checks the definitions that the API spec and a JSON Schema have in common.
 pub(crate) fn run_shared(api: &Spec, document: &Document) -> Vec<Finding> {
-    let mut found = Vec::new();
-    shared::shared_definition(api, document, &mut found);
-    found
+    let mut findings = Vec::new();
+    schemas::shared_definitions(api, document, &mut findings);
+    findings
 }
 
-fn check(context: &Context<'_>, rules: &[Rule]) -> Vec<Finding> {
-    let mut found = Vec::new();
-    for rule in rules {
-        rule(context, &mut found);
+fn check(context: &Context<'_>, structure: Rule, rules: &[Rule]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    structure(context, &mut findings);
+    // The other rules rely on a valid structure.
+    if findings.is_empty() {
+        for rule in rules {
+            rule(context, &mut findings);
+        }
     }
-    found.sort();
-    found.dedup();
-    found
+    findings.sort();
+    findings.dedup();
+    findings
 }

@@ -1,13 +1,11 @@
-//! What a maintainer of this workspace does. `cargo xtask help` lists it.
+//! Maintenance tasks of this workspace. `cargo xtask help` lists the commands.
 //!
-//! `main` only dispatches; each command has a module of its own.
+//! `main` parses the command line and dispatches; each command is in its own module.
 
 mod ci;
-mod coverage;
 mod diff;
 mod document;
 mod drift;
-mod drill;
 mod finding;
 mod flags;
 mod generate;
@@ -18,6 +16,7 @@ mod process;
 mod release;
 mod rust;
 mod spec;
+mod words;
 mod workspace;
 
 use std::path::Path;
@@ -28,7 +27,7 @@ use flags::{Generate, XtaskCmd};
 use generate::Sources;
 
 fn main() -> ExitCode {
-    // Whoever does not know the commands yet asks for them in one of these ways.
+    // `xflags` knows only `--help`.
     let mut arguments: Vec<_> = std::env::args_os().skip(1).collect();
     if arguments.first().is_none_or(|first| first == "help") {
         arguments = vec!["--help".into()];
@@ -37,26 +36,25 @@ fn main() -> ExitCode {
         Ok(flags) => flags,
         Err(error) if error.is_help() => error.exit(),
         Err(error) => {
-            workspace::complain(&format!("{error}; `cargo xtask help` lists the commands"));
+            workspace::print_error(&format!("{error}; `cargo xtask help` lists the commands"));
             return ExitCode::from(2);
         }
     };
     let result = match flags.subcommand {
         XtaskCmd::Generate(flags) => run_generate(&flags),
         XtaskCmd::Lint(flags) => run_lint(&workspace::root(flags.root)),
-        // It has exit codes of its own.
+        // `diff` has its own exit codes.
         XtaskCmd::Diff(flags) => return diff::run(&flags),
-        XtaskCmd::Drill(flags) => drill::run(&workspace::root(None), flags.full, flags.only.as_deref()),
-        XtaskCmd::Ci(flags) => ci::run(flags.full),
-        XtaskCmd::Coverage(flags) => coverage::run(&workspace::root(flags.root)),
         XtaskCmd::Drift(flags) => drift::run(&flags),
+        XtaskCmd::Words(flags) => words::run(&workspace::root(flags.root)),
+        XtaskCmd::Ci(flags) => ci::run(flags.full),
         XtaskCmd::Release(flags) => release::run(&flags),
         XtaskCmd::Interop(_) => interop::run(&workspace::root(None)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
-            workspace::complain(&message);
+            workspace::print_error(&message);
             ExitCode::FAILURE
         }
     }
@@ -66,20 +64,21 @@ fn run_generate(flags: &Generate) -> Result<(), String> {
     let root = workspace::root(flags.root.clone());
     let start = Instant::now();
     let outputs = generate::outputs(&Sources::read(&root)?)?;
-    let disk = |error: std::io::Error| format!("the generated files cannot be read or written: {error}");
-    let done = if flags.check {
-        if let Some(report) = generate::check(&root, &outputs).map_err(disk)? {
+    let io_error = |error: std::io::Error| format!("could not read or write the generated files: {error}");
+    let result = if flags.check {
+        if let Some(report) = generate::check(&root, &outputs).map_err(io_error)? {
             return Err(report);
         }
-        "fresh".to_owned()
+        "up to date".to_owned()
     } else {
-        let changed = generate::write(&root, &outputs).map_err(disk)?;
+        let changed = generate::write(&root, &outputs).map_err(io_error)?;
         for path in &changed {
-            workspace::say(path);
+            workspace::print(path);
         }
         format!("{} changed", changed.len())
     };
-    workspace::say(&format!("{} files, {done}, in {:.2} s", outputs.len(), start.elapsed().as_secs_f64()));
+    let seconds = start.elapsed().as_secs_f64();
+    workspace::print(&format!("{} files, {result}, in {seconds:.2} s", outputs.len()));
     Ok(())
 }
 
@@ -88,6 +87,6 @@ fn run_lint(root: &Path) -> Result<(), String> {
     if !findings.is_empty() {
         return Err(finding::report(&findings));
     }
-    workspace::say("no findings");
+    workspace::print("no findings");
     Ok(())
 }

@@ -1,30 +1,24 @@
-//! Whether the workspace can be released as it stands. Releasing it is a person's: a tag, and the packages put into the
-//! organization's registry.
+//! `cargo xtask release`: checks whether the workspace can be released. Publishing is manual: a tag, and an upload of the
+//! packages to the organization's registry.
 //!
-//! What can be told at once (versions, the lock file, the changelog) is told at once, all of it; what takes minutes
-//! (packages, the public API, the docs) comes after, all of it again.
+//! The quick checks (versions, lock file, changelog, tag) run first and report all their problems. The checks that take
+//! minutes (packages, public API, docs) follow.
 
-mod changelog;
 mod crates;
-mod git;
+mod last_release;
 mod packages;
-mod public_api;
-mod versions;
 
+use std::fs;
 use std::path::Path;
 
-use crate::process::{self, Command};
-use crate::workspace::{self, say};
-use crate::{ci, flags};
+use crate::ci;
+use crate::flags;
+use crate::process::Command;
+use crate::workspace::{self, print};
 use crates::Crates;
 
-/// What a check that was made says: nothing, or why it was not made.
-enum Done {
-    Checked,
-    Skipped(String),
-}
-
-type Check<'c> = (&'static str, &'c dyn Fn() -> Result<Done, Vec<String>>);
+/// Returns `Some` with the reason if the check was skipped.
+type Check<'c> = (&'static str, &'c dyn Fn() -> Result<Option<String>, Vec<String>>);
 
 pub(crate) fn run(flags: &flags::Release) -> Result<(), String> {
     let root = workspace::root(flags.root.clone());
@@ -32,41 +26,40 @@ pub(crate) fn run(flags: &flags::Release) -> Result<(), String> {
     let version = crates.version().unwrap_or("VERSION");
     if !flags.dry_run {
         return Err(format!(
-            "a release is made by a person: run `cargo xtask release --dry-run`, tag the commit `v{version}`, and put \
-             the packages that it leaves into your registry"
+            "error: publishing is manual: run `cargo xtask release --dry-run`, tag the commit `v{version}`, and upload \
+             the packages to your registry"
         ));
     }
-    let tag = git::last_tag(&root);
-    checked(&[
-        ("versions", &|| versions::check(&crates).map(|()| Done::Checked)),
-        ("Cargo.lock", &|| lock(&root).map(|()| Done::Checked).map_err(one)),
-        ("CHANGELOG.md", &|| changelog::check(&root, version).map(|()| Done::Checked).map_err(one)),
-        ("tag", &|| git::check(&root, tag.as_deref(), version).map(|()| Done::Checked).map_err(one)),
+    let tag = last_release::tag(&root);
+    run_checks(&[
+        ("versions", &|| crates.check_versions().map(|()| None)),
+        ("Cargo.lock", &|| one(lock_file(&root))),
+        ("CHANGELOG.md", &|| one(check_changelog(&root, version))),
+        ("tag", &|| one(last_release::check_tag(&root, tag.as_deref(), version))),
     ])?;
-    checked(&[
-        ("packages", &|| packages::check(&root, &crates).map(|()| Done::Checked).map_err(one)),
-        ("public API", &|| public_api::check(&root, &crates, tag.as_deref())),
-        ("docs", &|| ci::docs(&root).map(|()| Done::Checked).map_err(one)),
+    run_checks(&[
+        ("packages", &|| one(packages::check(&root, &crates))),
+        ("public API", &|| last_release::check_public_api(&root, &crates, tag.as_deref())),
+        ("docs", &|| one(ci::docs(&root))),
     ])?;
-    say(&format!(
-        "{version} can be released: tag the commit `v{version}`, and put these into your registry:"
+    print(&format!(
+        "version {version} can be released: tag the commit `v{version}` and upload these packages to your registry:"
     ));
     for package in crates.released() {
-        say(&format!("    {}", packages::file(&crates, package).display()));
+        print(&format!("    {}", packages::file(&crates, package).display()));
     }
-    say(process::ALL_IS_WELL);
     Ok(())
 }
 
-/// Makes every check, and gives the problems of all of them.
-fn checked(checks: &[Check<'_>]) -> Result<(), String> {
+/// Runs every check and returns the problems of all of them.
+fn run_checks(checks: &[Check<'_>]) -> Result<(), String> {
     let mut problems = Vec::new();
     for (name, check) in checks {
         match check() {
-            Ok(Done::Checked) => say(&format!("ok      {name}")),
-            Ok(Done::Skipped(why)) => say(&format!("SKIPPED {name}: {why}")),
+            Ok(None) => print(&format!("ok      {name}")),
+            Ok(Some(reason)) => print(&format!("SKIPPED {name}: {reason}")),
             Err(found) => {
-                say(&format!("FAILED  {name}"));
+                print(&format!("FAILED  {name}"));
                 problems.extend(found.into_iter().map(|problem| format!("{name}: {problem}")));
             }
         }
@@ -74,14 +67,66 @@ fn checked(checks: &[Check<'_>]) -> Result<(), String> {
     if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
 }
 
-fn one(problem: String) -> Vec<String> {
-    vec![problem]
+fn one(result: Result<(), String>) -> Result<Option<String>, Vec<String>> {
+    result.map(|()| None).map_err(|problem| vec![problem])
 }
 
-/// Whether the lock file is the one that the manifests lead to.
-fn lock(root: &Path) -> Result<(), String> {
+/// Checks that the lock file matches the manifests.
+fn lock_file(root: &Path) -> Result<(), String> {
     let resolve = Command::new("cargo", &["metadata", "--locked", "--quiet", "--format-version", "1"]);
-    resolve.within(root).output().map(drop).map_err(|error| {
-        format!("it is not what the manifests lead to; run `cargo check` and commit it\n{}", error.trim_end())
+    resolve.current_dir(root).output().map(drop).map_err(|error| {
+        format!("does not match the manifests; run `cargo check` and commit it\n{}", error.trim_end())
     })
+}
+
+/// Checks that the changelog describes the version, in a section of that name or in `Unreleased`.
+fn check_changelog(root: &Path, version: &str) -> Result<(), String> {
+    let text = fs::read_to_string(root.join("CHANGELOG.md"))
+        .map_err(|error| format!("could not read it: {error}"))?;
+    check_sections(&text, version)
+}
+
+fn check_sections(text: &str, version: &str) -> Result<(), String> {
+    let sections = [version, "Unreleased"].map(|name| (name, section(text, name)));
+    match sections.into_iter().find_map(|(name, lines)| Some((name, lines?))) {
+        Some((_, lines)) if lines.iter().any(|line| !line.trim().is_empty() && !line.starts_with('#')) => {
+            Ok(())
+        }
+        Some((name, _)) => Err(format!("section `{name}` is empty; describe the changes for users")),
+        None => Err(format!("has no section `## {version}` or `## Unreleased`")),
+    }
+}
+
+/// Returns the lines below a heading of the second level: `## 0.1.0`, `## [0.1.0] - 2026-01-01`.
+fn section<'t>(text: &'t str, name: &str) -> Option<Vec<&'t str>> {
+    let is_heading = |line: &&str| {
+        let heading = line.strip_prefix("## ").and_then(|it| it.split_whitespace().next());
+        heading.is_some_and(|it| it.trim_matches(['[', ']']).eq_ignore_ascii_case(name))
+    };
+    let mut lines = text.lines().skip_while(|line| !is_heading(line));
+    lines.next()?;
+    Some(lines.take_while(|line| !line.starts_with("## ")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accepts_a_section_with_text_for_the_version_or_unreleased() {
+        for (text, expected) in [
+            ("# Changelog\n\n## Unreleased\n\n### Added\n- A thing.\n", None),
+            ("## [0.2.0] - 2026-01-01\n- A thing.\n\n## 0.1.0\n- Another.\n", None),
+            ("## 0.2.0\n- A thing.\n## Unreleased\n", None),
+            ("## Unreleased\n\n### Added\n\n## 0.1.0\n- Another.\n", Some("`Unreleased` is empty")),
+            ("## Unreleased\n- A thing.\n## 0.2.0\n\n## 0.1.0\n- Another.\n", Some("`0.2.0` is empty")),
+            ("# Changelog\n\n## 0.1.0\n- Another.\n## 0.2.0-rc.1\n- A thing.\n", Some("has no section")),
+            ("", Some("has no section")),
+        ] {
+            match (check_sections(text, "0.2.0"), expected) {
+                (result, None) => assert_eq!(result, Ok(()), "{text}"),
+                (result, Some(expected)) => assert!(result.unwrap_err().contains(expected), "{text}"),
+            }
+        }
+    }
 }

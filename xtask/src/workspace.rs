@@ -1,8 +1,8 @@
-//! Where the workspace is, and how its maintainer is talked to.
+//! The directories of the workspace, and output to the terminal.
 
 use std::path::{Path, PathBuf};
 
-/// The folder of the workspace: the one given, else the one that this program was built in.
+/// Returns the root directory of the workspace: the given one, or the one that this program was built in.
 pub(crate) fn root(given: Option<PathBuf>) -> PathBuf {
     given.unwrap_or_else(|| {
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -10,24 +10,22 @@ pub(crate) fn root(given: Option<PathBuf>) -> PathBuf {
     })
 }
 
-/// The folder that cargo builds into: two above this program.
+/// Returns cargo's target directory, which is two levels above this program.
 pub(crate) fn target() -> Result<PathBuf, String> {
-    let own = std::env::current_exe()
-        .map_err(|error| format!("this program does not know where it lies: {error}"))?;
-    own.ancestors()
-        .nth(2)
-        .map(Path::to_owned)
-        .ok_or_else(|| "this program lies in no target folder".to_owned())
+    let program = std::env::current_exe()
+        .map_err(|error| format!("could not find the path of this program: {error}"))?;
+    let target = program.ancestors().nth(2);
+    target.map(Path::to_owned).ok_or_else(|| format!("{} is not in a target directory", program.display()))
 }
 
-/// Says something on standard output.
-#[expect(clippy::print_stdout, reason = "this is where a command line program prints")]
-pub(crate) fn say(message: &str) {
+/// Prints a line to standard output.
+#[expect(clippy::print_stdout, reason = "the output of a command line program")]
+pub(crate) fn print(message: &str) {
     println!("{message}");
 }
 
-/// Says what went wrong, on standard error.
-#[expect(clippy::print_stderr, reason = "this is where a command line program complains")]
-pub(crate) fn complain(message: &str) {
+/// Prints a line to standard error.
+#[expect(clippy::print_stderr, reason = "the error output of a command line program")]
+pub(crate) fn print_error(message: &str) {
     eprintln!("{message}");
 }

@@ -16,7 +16,7 @@ use crate::{Redacted, Unknown};
 
 /// A property of a response. Any JSON value can be read into it and is serialized unchanged.
 ///
-/// The vendor documents requests in detail but hardly documents responses. So no property of a response is
+/// The vendor documents requests in detail but hardly documents responses. So no property of this type is
 /// required. A value of an unexpected type, an unknown enum value or a date in a new format is kept as
 /// [`Unknown`](Self::Unknown) and does not make the response unreadable. This also keeps enums in responses
 /// open: their type is `Attribute<Locale>`, not `Locale`.

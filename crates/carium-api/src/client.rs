@@ -82,7 +82,7 @@ impl Client {
     /// Reads the page of a list that a link of another page refers to, such as `links.next`.
     ///
     /// # Errors
-    /// - [`Error::InvalidRequest`] if the link leads to another origin. Nothing is sent to it.
+    /// - [`Error::InvalidRequest`] if the link is invalid or leads to another origin. Nothing is sent.
     /// - Otherwise the same errors as the list operation itself.
     pub async fn follow_link<T: DeserializeOwned>(
         &self,
@@ -90,7 +90,9 @@ impl Client {
         link: &str,
     ) -> Result<ResponseValue<T>, Error<ErrorDocument>> {
         let Some(url) = self.baseurl.resolve(operation.path, link) else {
-            return Err(Error::InvalidRequest("the link to the page leads to another origin".to_owned()));
+            return Err(Error::InvalidRequest(
+                "the link to the page is invalid or leads to another origin".to_owned(),
+            ));
         };
         let request = RequestBuilder::new(Method::GET, url)
             .header(ACCEPT, HeaderValue::from_static("application/vnd.api+json"))

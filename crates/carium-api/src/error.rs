@@ -27,7 +27,7 @@ pub enum Error<E = ()> {
     /// A parameter or a part of the body is missing or invalid; the text names it. Nothing was sent.
     InvalidRequest(String),
     /// There is no response, or the transport did not send the request. Whether the operation was applied is
-    /// unknown, unless the [source](TransportError::get_ref) tells.
+    /// unknown, unless the [source](TransportError::get_ref) states it.
     Transport(TransportError),
     /// The service responded with a 4xx or 5xx status and a JSON body.
     ErrorResponse(ResponseValue<E>),

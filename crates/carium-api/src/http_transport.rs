@@ -19,9 +19,10 @@ const MAX_RESPONSE_BYTES: usize = 32 * 1024 * 1024;
 
 /// A transport that sends each request once and reads the response.
 ///
-/// It does not follow redirects, use proxies, keep cookies or retry. Connecting may take 10 seconds, a request 60
-/// seconds, and a response may have 32 MiB. If it has an access token, it adds it to operations that need one, for
-/// the token's own origin only. The crate `carium` adds sign-in and retries.
+/// It does not follow redirects, use proxies, keep cookies or retry. Connecting is limited to 10 seconds, a request
+/// to 60 seconds, and a response body to 32 MiB. If the transport [has an access token](Self::with_token), it adds
+/// the token to operations that need one. If such a request has another origin than the token, it fails and is not
+/// sent. The crate `carium` adds sign-in and retries.
 #[derive(Clone)]
 pub struct HttpTransport {
     client: reqwest::Client,
@@ -42,7 +43,7 @@ impl HttpTransport {
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT)
             .build()
-            .map_err(failed)?;
+            .map_err(transport_error)?;
         Ok(Self { client, token: None })
     }
 
@@ -74,10 +75,10 @@ impl Transport for HttpTransport {
             }
             request.headers_mut().insert(AUTHORIZATION, token.clone());
         }
-        let request = reqwest::Request::try_from(request).map_err(failed)?;
-        let mut received = self.client.execute(request).await.map_err(failed)?;
+        let request = reqwest::Request::try_from(request).map_err(transport_error)?;
+        let mut received = self.client.execute(request).await.map_err(transport_error)?;
         let mut body = BytesMut::new();
-        while let Some(chunk) = received.chunk().await.map_err(failed)? {
+        while let Some(chunk) = received.chunk().await.map_err(transport_error)? {
             if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
                 return Err(TransportError::new("the response is larger than 32 MiB"));
             }
@@ -91,7 +92,7 @@ impl Transport for HttpTransport {
 }
 
 /// Converts an error without its URL, which contains IDs.
-fn failed(error: reqwest::Error) -> TransportError {
+fn transport_error(error: reqwest::Error) -> TransportError {
     TransportError::new(error.without_url())
 }
 

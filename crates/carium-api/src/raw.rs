@@ -14,8 +14,8 @@ use crate::{Client, Operation, Response};
 
 /// A request without types, for programs that choose the operation at run time, such as a command line.
 ///
-/// Other programs use the typed methods of [`Client`]. The request is not checked against the spec. `Debug` shows
-/// only the names of parameters.
+/// Other programs should use the typed methods of [`Client`]. The request is not checked against the spec. `Debug`
+/// shows only the names of parameters.
 #[derive(Clone, Default)]
 pub struct RawRequest {
     path: Vec<(String, String)>,
@@ -120,7 +120,7 @@ fn fill_path(template: &str, parameters: &[(String, String)]) -> Result<String, 
         .split('{')
         .skip(1)
         .filter_map(|part| part.split('}').next())
-        .find(|name| parameters.iter().all(|(given, _)| given != name))
+        .find(|name| parameters.iter().all(|(parameter, _)| parameter != name))
     {
         Some(name) => Err(Error::InvalidRequest(format!("the path parameter `{name}` is missing"))),
         None => Ok(path),
@@ -135,8 +135,8 @@ mod tests {
     fn path_requires_exactly_its_parameters() {
         let pairs = |name: &str, value: &str| [(name.to_owned(), value.to_owned())];
         assert_eq!(fill_path("/a/{id}/", &pairs("id", "x/y {z}")).unwrap(), "/a/x%2Fy%20%7Bz%7D/");
-        for wrong in [&pairs("id", "")[..], &pairs("id", ".."), &pairs("other", "x"), &[]] {
-            assert!(fill_path("/a/{id}/", wrong).is_err());
+        for invalid in [&pairs("id", "")[..], &pairs("id", ".."), &pairs("other", "x"), &[]] {
+            assert!(fill_path("/a/{id}/", invalid).is_err());
         }
         assert_eq!(fill_path("/a/", &[]).unwrap(), "/a/");
     }

@@ -117,7 +117,7 @@ impl<T: DeserializeOwned> ResponseValue<T> {
 }
 
 impl ResponseValue<()> {
-    /// Ignores a body that has no meaning in the spec.
+    /// Discards the body, for responses whose body the spec does not define.
     pub(crate) fn empty(response: Response) -> Self {
         Self { value: (), status: response.status, metadata: response.metadata }
     }

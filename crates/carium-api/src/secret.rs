@@ -15,7 +15,7 @@ use crate::Redacted;
 pub struct Secret(SecretString);
 
 impl Secret {
-    /// Returns the text. Pass it only to the place that needs it.
+    /// Returns the text. Pass it only to code that needs it.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }

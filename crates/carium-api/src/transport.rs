@@ -15,7 +15,7 @@ use crate::Operation;
 /// transports that wrap another transport, and a fake is a transport without a network. The trait uses the types of
 /// `http`, so that an implementation needs no HTTP client.
 ///
-/// An implementation
+/// An implementation:
 /// - sends the request only to the origin of its URI and does not follow redirects;
 /// - reads the complete response before it returns, up to a size limit;
 /// - returns a response of any status as `Ok`;

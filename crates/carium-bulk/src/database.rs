@@ -37,6 +37,29 @@ macro_rules! for_backend {
 }
 pub(crate) use for_backend;
 
+/// Runs a statement on a pool or in a transaction of the backend in use, such as
+/// `run_sql!(Pool(pool), query_as(sql, bound, bound).fetch_all)?`. `query(…).execute` returns the number of affected
+/// rows.
+macro_rules! run_sql {
+    ($enum:ident($value:expr), query($sql:expr $(, $bound:expr)* $(,)?).execute) => {
+        $crate::database::for_backend!($enum, $value, connection => {
+            let query = sqlx::query($sql)$(.bind($bound))*;
+            let result = query.execute($crate::database::run_sql!(@executor $enum connection)).await;
+            result.map(|result| result.rows_affected()).map_err($crate::database::unavailable)
+        })
+    };
+    ($enum:ident($value:expr), $query:ident($sql:expr $(, $bound:expr)* $(,)?).$fetch:ident) => {
+        $crate::database::for_backend!($enum, $value, connection => {
+            let query = sqlx::$query($sql)$(.bind($bound))*;
+            let executor = $crate::database::run_sql!(@executor $enum connection);
+            query.$fetch(executor).await.map_err($crate::database::unavailable)
+        })
+    };
+    (@executor Pool $pool:ident) => { $pool };
+    (@executor Transaction $transaction:ident) => { &mut **$transaction };
+}
+pub(crate) use run_sql;
+
 /// The location of a queue's database.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -114,9 +137,9 @@ impl Database {
             return Err(not_found());
         }
         let database = Self::connect(location).await?;
-        let queues: Result<i64, sqlx::Error> = for_backend!(Pool, &database.durable, pool => {
-            sqlx::query_scalar("SELECT count(*) FROM carium_queue").fetch_one(pool).await
-        });
+        let sql = "SELECT count(*) FROM carium_queue";
+        let queues: Result<i64, sqlx::Error> =
+            for_backend!(Pool, &database.durable, pool => sqlx::query_scalar(sql).fetch_one(pool).await);
         match queues {
             // The database rejects the query if the table does not exist.
             Ok(0) | Err(sqlx::Error::Database(_)) => Err(not_found()),
@@ -193,7 +216,7 @@ impl Database {
             #[cfg(feature = "sqlite")]
             Pool::Sqlite(_) => {
                 let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-                Ok(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+                Ok(nanoseconds(since))
             }
             #[cfg(feature = "postgres")]
             Pool::Postgres(pool) => {
@@ -245,12 +268,6 @@ impl Transaction {
     }
 }
 
-impl fmt::Debug for Database {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Database").finish_non_exhaustive()
-    }
-}
-
 /// Rejects a database file of another program without changing it.
 #[cfg(feature = "sqlite")]
 async fn check_is_queue_file(path: &std::path::Path) -> Result<(), Error> {
@@ -293,4 +310,42 @@ fn open_error(error: sqlx::Error) -> Error {
 /// health information.
 pub(crate) fn unavailable(error: sqlx::Error) -> Error {
     Error::new(ErrorKind::Unavailable, "the queue's database failed").with_source(error)
+}
+
+/// Converts a number to the signed type of the database columns.
+pub(crate) fn to_i64(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Converts a stored number that is never negative.
+pub(crate) fn to_u64(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+/// Converts a duration to the unit in which times are stored.
+pub(crate) fn nanoseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
+}
+
+/// Serializes a value for a database column or a report.
+pub(crate) fn json(value: &impl serde::Serialize) -> Result<String, Error> {
+    let json = serde_json::to_string(value);
+    json.map_err(|_| Error::new(ErrorKind::InvalidInput, "a value of the queue cannot be written as JSON"))
+}
+
+/// Runs an operation until it succeeds, at most `max_retries` times more than once. The delay grows by `step` with each
+/// retry.
+pub(crate) async fn retry<T, E, F: Future<Output = Result<T, E>>>(
+    max_retries: u32,
+    step: Duration,
+    mut operation: impl FnMut() -> F,
+) -> Result<T, E> {
+    let mut retries = 0;
+    loop {
+        match operation().await {
+            Err(_) if retries < max_retries => retries += 1,
+            result => return result,
+        }
+        tokio::time::sleep(step * retries).await;
+    }
 }

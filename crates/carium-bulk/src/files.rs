@@ -1,7 +1,6 @@
 //! The submitted files of a queue, from which workers read the rows again if the file has not changed.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -13,9 +12,8 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
-use crate::database::{Database, for_backend, unavailable};
-use crate::rows::{Header, Row, RowError, RowLocation, RowOptions, Salt, read_row};
-use crate::writer::json;
+use crate::database::{Database, json, run_sql, to_i64, to_u64};
+use crate::rows::{Header, Row, RowError, RowLocation, RowOptions, Salt, hex, read_row};
 
 /// A file as it was submitted: its length and the hash of its content. A file that has only grown since then still
 /// matches, because the hash covers only this length.
@@ -46,23 +44,19 @@ impl FileSnapshot {
         })?;
         let sql = "INSERT INTO carium_file (path, options, length, sha256) VALUES ($1, $2, $3, $4)
             ON CONFLICT (path, options, length, sha256) DO UPDATE SET length = excluded.length RETURNING id";
-        let length = i64::try_from(self.length).unwrap_or(i64::MAX);
-        for_backend!(Pool, &database.durable, pool => {
-            let query = sqlx::query_scalar(sql).bind(path).bind(json(options)?).bind(length).bind(&self.sha256);
-            query.fetch_one(pool).await.map_err(unavailable)
-        })
+        let (options, length) = (json(options)?, to_i64(self.length));
+        run_sql!(Pool(&database.durable), query_scalar(sql, path, options, length, &self.sha256).fetch_one)
     }
 
     async fn load(database: &Database, id: i64) -> Result<(Self, RowOptions), Error> {
         let sql = "SELECT path, options, length, sha256 FROM carium_file WHERE id = $1";
-        let (path, options, length, sha256): (String, String, i64, String) = for_backend!(Pool, &database.durable, pool => {
-            sqlx::query_as(sql).bind(id).fetch_one(pool).await.map_err(unavailable)?
-        });
+        let (path, options, length, sha256): (String, String, i64, String) =
+            run_sql!(Pool(&database.durable), query_as(sql, id).fetch_one)?;
         let options = serde_json::from_str(&options);
         let options = options.map_err(|_| {
             Error::new(ErrorKind::Undecodable, "the stored options of a file cannot be parsed")
         })?;
-        Ok((Self { path: path.into(), length: u64::try_from(length).unwrap_or(0), sha256 }, options))
+        Ok((Self { path: path.into(), length: to_u64(length), sha256 }, options))
     }
 }
 
@@ -83,11 +77,7 @@ fn hash(path: &Path, length: u64) -> io::Result<String> {
     if read < length {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    let mut digits = String::with_capacity(64);
-    for byte in hash.finalize() {
-        write!(digits, "{byte:02x}").map_err(io::Error::other)?;
-    }
-    Ok(digits)
+    Ok(hex(&hash.finalize()))
 }
 
 /// Reads rows from submitted files. Each file is verified when it is first used, and again when it was modified
@@ -119,10 +109,7 @@ impl SourceFiles {
     /// - [`Io`](ErrorKind::Io): the file cannot be read.
     pub(crate) async fn read(&self, file: i64, location: RowLocation) -> Result<Row, Error> {
         let (path, header) = self.verify(file).await?;
-        read_row(path, &header, location).await.map_err(|error| match error {
-            RowError::Io(error) => read_error(&error),
-            _ => file_changed(),
-        })
+        read_row(path, &header, location).await.map_err(row_error)
     }
 
     async fn verify(&self, id: i64) -> Result<(PathBuf, Header), Error> {
@@ -144,10 +131,7 @@ impl SourceFiles {
             Err(error) => return Err(read_error(&error)),
         }
         let header = Header::read(&snapshot.path, options, self.salt.clone()).await;
-        let header = header.map_err(|error| match error {
-            RowError::Io(error) => read_error(&error),
-            _ => file_changed(),
-        })?;
+        let header = header.map_err(row_error)?;
         let path = snapshot.path;
         verified.insert(id, VerifiedFile { path: path.clone(), header: header.clone(), stamp });
         Ok((path, header))
@@ -159,6 +143,14 @@ async fn stamp(path: &Path) -> Result<(SystemTime, u64), Error> {
     let metadata = tokio::fs::metadata(path).await;
     let stamp = metadata.and_then(|metadata| Ok((metadata.modified()?, metadata.len())));
     stamp.map_err(|error| read_error(&error))
+}
+
+/// Converts the error of a row that was valid when it was submitted.
+fn row_error(error: RowError) -> Error {
+    match error {
+        RowError::Io(error) => read_error(&error),
+        _ => file_changed(),
+    }
 }
 
 pub(crate) fn file_changed() -> Error {

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use carium::onboarding::{EntryState, EntryVersion, Ledger, LedgerEntry, RowKey, Step};
 use carium::{Error, ErrorKind};
 
-use crate::database::{Database, for_backend, unavailable};
+use crate::database::{Database, Transaction, json, run_sql};
 use crate::limits::{CallLimiter, CallPermit};
 use crate::writer::{WriteRequest, WriteResult, Writer};
 
@@ -36,31 +36,44 @@ impl DatabaseLedger {
         Self { limiter: Some(limiter), ..self }
     }
 
-    /// Waits for a permit before an intent is written.
-    async fn acquire_permit(&self, row: &RowKey, step: &Step, entry: &LedgerEntry) -> Result<(), Error> {
-        let Some(limiter) = self.limiter.as_ref().filter(|_| entry.state() == EntryState::Intent) else {
-            return Ok(());
+    /// Writes an entry. An intent first waits for a permit, which is held until the next entry of the step.
+    async fn write(
+        &self,
+        row: &RowKey,
+        step: &Step,
+        entry: &LedgerEntry,
+        expected: Option<EntryVersion>,
+    ) -> Result<WriteResult, Error> {
+        let request = WriteRequest::Entry {
+            row: row.clone(),
+            step: step.to_string(),
+            version: entry.version().to_string(),
+            entry: json(entry)?,
+            expected: expected.map(|version| version.to_string()),
         };
-        let permit = limiter.acquire().await?;
-        let mut permits = self.permits.lock().unwrap_or_else(PoisonError::into_inner);
-        permits.insert((row.clone(), step.clone()), permit);
-        Ok(())
-    }
-
-    /// Releases the permit of a step, unless its call is in flight now.
-    fn release_permit(&self, row: &RowKey, step: &Step, is_in_flight: bool) {
-        if !is_in_flight && self.limiter.is_some() {
-            let mut permits = self.permits.lock().unwrap_or_else(PoisonError::into_inner);
-            permits.remove(&(row.clone(), step.clone()));
-        }
+        let Some(limiter) = &self.limiter else { return self.writer.write(request).await };
+        let permit = match entry.state() {
+            EntryState::Intent => Some(limiter.acquire().await?),
+            _ => None,
+        };
+        let result = self.writer.write(request).await;
+        let key = (row.clone(), step.clone());
+        match permit.filter(|_| matches!(result, Ok(WriteResult::Written))) {
+            Some(permit) => self.permits().insert(key, permit),
+            None => self.permits().remove(&key),
+        };
+        result
     }
 
     /// Releases all permits of a row, after its run has ended for any reason.
     pub(crate) fn release_permits_of(&self, row: &RowKey) {
         if self.limiter.is_some() {
-            let mut permits = self.permits.lock().unwrap_or_else(PoisonError::into_inner);
-            permits.retain(|(other, _), _| other != row);
+            self.permits().retain(|(other, _), _| other != row);
         }
+    }
+
+    fn permits(&self) -> MutexGuard<'_, HashMap<(RowKey, Step), CallPermit>> {
+        self.permits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -68,9 +81,8 @@ impl DatabaseLedger {
 impl Ledger for DatabaseLedger {
     async fn entries(&self, row: &RowKey) -> Result<Vec<(Step, LedgerEntry)>, Error> {
         let sql = "SELECT step, entry FROM carium_ledger WHERE row_key = $1";
-        let entries: Vec<(String, String)> = for_backend!(Pool, &self.database.durable, pool => {
-            sqlx::query_as(sql).bind(row.as_str()).fetch_all(pool).await.map_err(unavailable)?
-        });
+        let entries: Vec<(String, String)> =
+            run_sql!(Pool(&self.database.durable), query_as(sql, row.as_str()).fetch_all)?;
         entries.into_iter().map(|(step, entry)| Ok((step.parse()?, parse_entry(&entry)?))).collect()
     }
 
@@ -80,13 +92,7 @@ impl Ledger for DatabaseLedger {
         step: &Step,
         entry: &LedgerEntry,
     ) -> Result<Option<LedgerEntry>, Error> {
-        self.acquire_permit(row, step, entry).await?;
-        let request =
-            WriteRequest::InsertEntry { row: row.clone(), step: step.clone(), entry: entry.clone() };
-        let result = self.writer.write(request).await;
-        let is_in_flight = entry.state() == EntryState::Intent && matches!(result, Ok(WriteResult::Written));
-        self.release_permit(row, step, is_in_flight);
-        match result? {
+        match self.write(row, step, entry, None).await? {
             WriteResult::Written => Ok(None),
             WriteResult::Conflict(Some(existing)) => parse_entry(&existing).map(Some),
             WriteResult::Conflict(None) => {
@@ -102,14 +108,23 @@ impl Ledger for DatabaseLedger {
         expected: EntryVersion,
         entry: &LedgerEntry,
     ) -> Result<bool, Error> {
-        self.acquire_permit(row, step, entry).await?;
-        let (row_key, step_key, new_entry) = (row.clone(), step.clone(), entry.clone());
-        let request =
-            WriteRequest::CompareAndSwapEntry { row: row_key, step: step_key, expected, entry: new_entry };
-        let result = self.writer.write(request).await;
-        let is_written = matches!(result, Ok(WriteResult::Written));
-        self.release_permit(row, step, entry.state() == EntryState::Intent && is_written);
-        result.map(|_| is_written)
+        let result = self.write(row, step, entry, Some(expected)).await?;
+        Ok(matches!(result, WriteResult::Written))
+    }
+}
+
+impl Transaction {
+    /// Deletes the ledger entries of a row if none of its steps can have been applied. Returns whether they were
+    /// deleted.
+    pub(crate) async fn delete_ledger_if_not_applied(&mut self, key: &str) -> Result<bool, Error> {
+        let sql = "SELECT entry FROM carium_ledger WHERE row_key = $1";
+        let entries: Vec<String> = run_sql!(Transaction(&mut *self), query_scalar(sql, key).fetch_all)?;
+        if !entries.iter().all(|entry| parse_entry(entry).is_ok_and(|entry| entry.is_not_applied())) {
+            return Ok(false);
+        }
+        let sql = "DELETE FROM carium_ledger WHERE row_key = $1";
+        run_sql!(Transaction(self), query(sql, key).execute)?;
+        Ok(true)
     }
 }
 

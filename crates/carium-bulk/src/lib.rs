@@ -1,7 +1,8 @@
-//! Onboarding many patients with Carium: files of rows and a durable queue.
+//! Onboards many patients from files, with a durable queue.
 //!
-//! A CSV or NDJSON file has one patient per row ([`rows`]). Each patient is created once, invited, given their
-//! documents and booked for a first appointment, even if the network, the process or the machine fails in between.
+//! A CSV or NDJSON file has one patient per row ([`rows`]). Each patient is created once and invited, their documents
+//! are uploaded, and their first appointment is booked, even if the network, the process or the machine fails in
+//! between.
 //! Any number of processes can work on a queue; if it is on a PostgreSQL server, they can run on any number of
 //! machines.
 //!
@@ -60,7 +61,7 @@
 //!   continues.
 //!
 //! A worker that has sent no heartbeat for five seconds is stale. Other workers, or the next one to start, reclaim
-//! its rows; the [ledger](carium::onboarding::Ledger) has everything that it did. If the worker was only suspended,
+//! its rows and continue from the [ledger](carium::onboarding::Ledger). If the worker was only suspended,
 //! it notices when it resumes that its rows were reclaimed, and the ledger prevents duplicate requests.
 //!
 //! One case cannot be prevented without idempotency keys in the API: a machine is suspended after it wrote an intent
@@ -93,19 +94,15 @@ mod queue;
 mod report;
 mod row_store;
 pub mod rows;
-mod status;
 mod submit;
-mod target;
 mod worker;
 mod writer;
 
 pub use self::database::QueueLocation;
 pub use self::encryption::{ENCRYPTION_KEY_VARIABLE, EncryptionKey};
 pub use self::limits::Limits;
-pub use self::queue::OnboardingQueue;
+pub use self::queue::{OnboardingQueue, RetrySelection, Target};
 pub use self::report::ReportFormat;
-pub use self::row_store::{RetrySelection, RowFailure, RowRecord, RowState};
-pub use self::status::RowCounts;
+pub use self::row_store::{RowCounts, RowFailure, RowRecord, RowState};
 pub use self::submit::Submission;
-pub use self::target::Target;
 pub use self::worker::{StopHandle, WorkOptions, WorkProgress, WorkerHandle};

@@ -5,7 +5,6 @@
 //! as long as it sends heartbeats.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -14,7 +13,7 @@ use carium::{Error, ErrorKind};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 
-use crate::database::{Database, Transaction, for_backend, unavailable};
+use crate::database::{Database, Transaction, run_sql, to_u64};
 
 /// Limits that apply to all workers of a queue together, on any number of machines.
 ///
@@ -65,19 +64,15 @@ impl Database {
         #[allow(clippy::cast_possible_truncation, reason = "at most 1,000 seconds in nanoseconds")]
         let call_interval = limits.max_calls_per_second.map(|rate| (NANOS_PER_SECOND / rate) as i64);
         let sql = "UPDATE carium_limit SET call_interval = $1, max_in_flight = $2";
-        for_backend!(Pool, &self.durable, pool => {
-            let query = sqlx::query(sql).bind(call_interval).bind(limits.max_in_flight.map(i64::from));
-            query.execute(pool).await.map_err(unavailable)?;
-        });
-        Ok(())
+        let max_in_flight = limits.max_in_flight.map(i64::from);
+        run_sql!(Pool(&self.durable), query(sql, call_interval, max_in_flight).execute).map(drop)
     }
 
     /// Returns the limits.
     pub(crate) async fn limits(&self) -> Result<Limits, Error> {
         let sql = "SELECT call_interval, max_in_flight FROM carium_limit";
-        let (call_interval, max_in_flight): (Option<i64>, Option<i64>) = for_backend!(Pool, &self.durable, pool => {
-            sqlx::query_as(sql).fetch_one(pool).await.map_err(unavailable)?
-        });
+        let (call_interval, max_in_flight): (Option<i64>, Option<i64>) =
+            run_sql!(Pool(&self.durable), query_as(sql).fetch_one)?;
         #[allow(clippy::cast_precision_loss, reason = "the rate is only displayed")]
         let max_calls_per_second = call_interval.map(|interval| NANOS_PER_SECOND / interval as f64);
         Ok(Limits {
@@ -95,12 +90,10 @@ impl Database {
             WHERE call_interval IS NOT NULL RETURNING next_call, call_interval";
         // The connections of the engine are less durable, which is sufficient: no reserved call starts after a power
         // cut.
-        let reserved: Option<(i64, i64)> = for_backend!(Pool, &self.engine, pool => {
-            sqlx::query_as(sql).bind(now).bind(calls).fetch_optional(pool).await.map_err(unavailable)?
-        });
-        let nanoseconds = |count: i64| Duration::from_nanos(u64::try_from(count).unwrap_or(0));
-        Ok(reserved
-            .map(|(next, interval)| (nanoseconds(next - calls * interval - now), nanoseconds(interval))))
+        let reserved: Option<(i64, i64)> =
+            run_sql!(Pool(&self.engine), query_as(sql, now, calls).fetch_optional)?;
+        let duration = |nanoseconds: i64| Duration::from_nanos(to_u64(nanoseconds));
+        Ok(reserved.map(|(next, interval)| (duration(next - calls * interval - now), duration(interval))))
     }
 }
 
@@ -179,12 +172,6 @@ impl CallLimiter {
     }
 }
 
-impl fmt::Debug for CallLimiter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CallLimiter").finish_non_exhaustive()
-    }
-}
-
 /// A worker's share of the calls in flight. The sum of all shares never exceeds the limit.
 pub(crate) struct InFlightShare {
     permits: Arc<Semaphore>,
@@ -227,15 +214,14 @@ impl InFlightShare {
         transaction: &mut Transaction,
     ) -> Result<NewShare, Error> {
         let demand = self.peak_demand.swap(self.demand.load(Ordering::Acquire), Ordering::AcqRel);
-        let (limit, workers, others, starving): (Option<i64>, i64, i64, i64) = for_backend!(Transaction, transaction, transaction => {
-            let sql = "SELECT limits.max_in_flight,
-                        (SELECT count(*) FROM carium_worker),
-                        (SELECT CAST(coalesce(sum(share), 0) AS BIGINT) FROM carium_worker WHERE id <> $1),
-                        (SELECT count(*) FROM carium_worker WHERE id <> $1 AND share < demand
-                            AND share * (SELECT count(*) FROM carium_worker) < limits.max_in_flight)
-                    FROM carium_limit limits";
-            sqlx::query_as(sql).bind(worker).fetch_one(&mut **transaction).await.map_err(unavailable)?
-        });
+        let sql = "SELECT limits.max_in_flight,
+                    (SELECT count(*) FROM carium_worker),
+                    (SELECT CAST(coalesce(sum(share), 0) AS BIGINT) FROM carium_worker WHERE id <> $1),
+                    (SELECT count(*) FROM carium_worker WHERE id <> $1 AND share < demand
+                        AND share * (SELECT count(*) FROM carium_worker) < limits.max_in_flight)
+                FROM carium_limit limits";
+        let (limit, workers, others, starving): (Option<i64>, i64, i64, i64) =
+            run_sql!(Transaction(&mut *transaction), query_as(sql, worker).fetch_one)?;
         let Some(limit) = limit else { return Ok(NewShare { size: NO_LIMIT, permits_to_add: 0 }) };
         if self.size.load(Ordering::Acquire) == NO_LIMIT {
             self.revoke();
@@ -254,11 +240,8 @@ impl InFlightShare {
         // Given-up permits are gone even if the transaction is not committed, so a smaller size is stored
         // immediately.
         self.size.store(size.min(current), Ordering::Release);
-        for_backend!(Transaction, transaction, transaction => {
-            let query = sqlx::query("UPDATE carium_worker SET share = $1, demand = $2 WHERE id = $3");
-            let query = query.bind(size).bind(demand).bind(worker);
-            query.execute(&mut **transaction).await.map_err(unavailable)?;
-        });
+        let sql = "UPDATE carium_worker SET share = $1, demand = $2 WHERE id = $3";
+        run_sql!(Transaction(transaction), query(sql, size, demand, worker).execute)?;
         Ok(NewShare { size, permits_to_add: usize::try_from(size - current).unwrap_or(0) })
     }
 

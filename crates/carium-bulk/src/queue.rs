@@ -1,19 +1,71 @@
-//! Opening a queue, and access to its target, ledger and limits.
+//! A queue: how it is opened, what it reports, and the decisions of a person about parked rows.
 
 use std::fmt;
 use std::sync::Arc;
 
-use carium::onboarding::Ledger;
-use carium::{Error, ErrorKind};
+use carium::onboarding::{Ledger, Resolution, RowKey, Step};
+use carium::patients::OrganizationId;
+use carium::{Carium, Error, ErrorKind};
+use futures_util::Stream;
+use futures_util::stream::{self, TryStreamExt as _};
 
-use crate::Target;
-use crate::database::{Database, QueueLocation, for_backend, unavailable};
+use crate::database::{Database, QueueLocation, run_sql};
 use crate::encryption::{EncryptionKey, RowCipher};
 use crate::engine::{Engine, RiverEngine};
 use crate::ledger::DatabaseLedger;
 use crate::limits::Limits;
+use crate::row_store::{RowCounts, RowId, RowRecord, StoredRow};
 use crate::rows::Salt;
 use crate::writer::Writer;
+
+/// The base URL and organization that a queue belongs to. A queue cannot be opened for any other target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    base_url: String,
+    organization: Option<OrganizationId>,
+}
+
+impl Target {
+    /// Returns the target of a client.
+    pub fn for_client(carium: &Carium) -> Self {
+        Self { base_url: carium.api().base_url().to_string(), organization: carium.organization() }
+    }
+
+    /// Creates the target of a sandbox. It does not depend on the sandbox's port, which changes with each start.
+    pub fn sandbox(organization: impl Into<Option<OrganizationId>>) -> Self {
+        Self { base_url: "sandbox".to_owned(), organization: organization.into() }
+    }
+
+    /// Returns the base URL, or `sandbox`.
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// Returns the organization whose lookups (practitioners, types and so on) the rows refer to.
+    pub fn organization(&self) -> Option<OrganizationId> {
+        self.organization
+    }
+
+    /// Checks that a queue which was created for the target `of_queue` may be used for this target.
+    pub(crate) fn check(&self, of_queue: &Self) -> Result<(), Error> {
+        if self == of_queue {
+            return Ok(());
+        }
+        let message = if self.base_url == of_queue.base_url {
+            "the queue was created for another organization"
+        } else {
+            "the queue was created for another base URL"
+        };
+        Err(Error::new(ErrorKind::Conflict, message))
+    }
+
+    pub(crate) fn from_parts(base_url: String, organization: Option<&str>) -> Result<Self, Error> {
+        let invalid =
+            |_| Error::new(ErrorKind::Undecodable, "the stored organization of the queue is not an ID");
+        let organization = organization.map(str::parse::<OrganizationId>).transpose().map_err(invalid)?;
+        Ok(Self { base_url, organization })
+    }
+}
 
 /// A durable queue of rows to onboard, with a record of each row's state and outcome. Clones share their state and
 /// are cheap.
@@ -30,7 +82,7 @@ pub(crate) struct QueueInner {
     pub(crate) salt: Salt,
     pub(crate) target: Target,
     pub(crate) cipher: Option<RowCipher>,
-    pub(crate) is_read_only: bool,
+    pub(crate) is_inspected: bool,
 }
 
 impl OnboardingQueue {
@@ -58,31 +110,34 @@ impl OnboardingQueue {
         Self::open_with_key(location, target, Some(key)).await
     }
 
-    /// Opens an existing queue without its key and for any target, to inspect its rows and to resolve and retry those
-    /// that are parked. Rows cannot be submitted or processed.
+    /// Opens an existing queue without its key and for any target, to see its state and to decide about its rows.
+    ///
+    /// - It reads: [`status`](Self::status), [`report`](Self::report), [`parked`](Self::parked), [`limits`](Self::limits)
+    ///   and [`ledger`](Self::ledger) work as usual.
+    /// - It may write states and limits: [`resolve`](Self::resolve), [`retry`](Self::retry) and
+    ///   [`set_limits`](Self::set_limits) work as usual. Opening also updates the schema of the database.
+    /// - It does not touch the content of rows: [`submit`](Self::submit) and [`work`](Self::work) fail.
     ///
     /// # Errors
     /// - [`NotFound`](ErrorKind::NotFound): the queue does not exist.
     /// - [`Conflict`](ErrorKind::Conflict): the queue was created by a newer version.
     /// - [`InvalidInput`](ErrorKind::InvalidInput): the location is invalid.
     /// - [`Unavailable`](ErrorKind::Unavailable): the database cannot be used.
-    pub async fn open_read_only(location: &QueueLocation) -> Result<Self, Error> {
+    pub async fn inspect(location: &QueueLocation) -> Result<Self, Error> {
         let database = Database::open_existing(location).await?;
-        let columns: QueueColumns = for_backend!(Pool, &database.durable, pool => {
-            sqlx::query_as(SELECT_QUEUE).fetch_one(pool).await.map_err(unavailable)?
-        });
-        let (base_url, organization, salt, _) = columns;
+        let (base_url, organization, salt, _): QueueColumns =
+            run_sql!(Pool(&database.durable), query_as(SELECT_QUEUE).fetch_one)?;
         let target = Target::from_parts(base_url, organization.as_deref())?;
         Self::new(database, target, salt, None, true)
     }
 
-    /// Checks that the queue was not opened with [`open_read_only`](Self::open_read_only).
+    /// Checks that the queue was not opened with [`inspect`](Self::inspect).
     ///
     /// # Errors
-    /// [`Conflict`](ErrorKind::Conflict): the queue was opened read-only.
-    pub(crate) fn check_not_read_only(&self) -> Result<(), Error> {
-        if self.0.is_read_only {
-            let message = "the queue is open read-only: rows cannot be submitted or processed";
+    /// [`Conflict`](ErrorKind::Conflict): the queue was opened for inspection.
+    pub(crate) fn check_not_inspected(&self) -> Result<(), Error> {
+        if self.0.is_inspected {
+            let message = "the queue is open for inspection: rows cannot be submitted or processed";
             return Err(Error::new(ErrorKind::Conflict, message));
         }
         Ok(())
@@ -101,19 +156,19 @@ impl OnboardingQueue {
         }
         let cipher = cipher.filter(|_| database.stores_rows());
         let mut salt = [0; 32];
-        fill_random(&mut salt)?;
+        getrandom::fill(&mut salt)
+            .map_err(|_| Error::new(ErrorKind::Io, "the random number generator of the system failed"))?;
         let key_check = cipher.as_ref().map(|cipher| cipher.encrypt(KEY_CHECK, KEY_CHECK)).transpose()?;
-        let (base_url, organization, salt, key_check) = for_backend!(Pool, &database.durable, pool => {
-            // If several processes open a new queue at the same time, the first one creates it.
-            let sql = "INSERT INTO carium_queue (singleton, base_url, organization, salt, key_check)
-                VALUES (1, $1, $2, $3, $4) ON CONFLICT (singleton) DO NOTHING";
-            let query = sqlx::query(sql).bind(target.base_url());
-            let query = query.bind(target.organization().map(|id| id.to_string()));
-            let query = query.bind(salt.as_slice()).bind(key_check);
-            query.execute(pool).await.map_err(unavailable)?;
-            let columns: QueueColumns = sqlx::query_as(SELECT_QUEUE).fetch_one(pool).await.map_err(unavailable)?;
-            columns
-        });
+        // If several processes open a new queue at the same time, the first one creates it.
+        let sql = "INSERT INTO carium_queue (singleton, base_url, organization, salt, key_check)
+            VALUES (1, $1, $2, $3, $4) ON CONFLICT (singleton) DO NOTHING";
+        let (base_url, organization) = (target.base_url(), target.organization().map(|id| id.to_string()));
+        run_sql!(
+            Pool(&database.durable),
+            query(sql, base_url, organization, salt.as_slice(), key_check).execute
+        )?;
+        let (base_url, organization, salt, key_check): QueueColumns =
+            run_sql!(Pool(&database.durable), query_as(SELECT_QUEUE).fetch_one)?;
         target.check(&Target::from_parts(base_url, organization.as_deref())?)?;
         if let (Some(cipher), Some(key_check)) = (&cipher, key_check) {
             let decrypted = cipher.decrypt(KEY_CHECK, key_check);
@@ -128,7 +183,7 @@ impl OnboardingQueue {
         target: Target,
         salt: Vec<u8>,
         cipher: Option<RowCipher>,
-        is_read_only: bool,
+        is_inspected: bool,
     ) -> Result<Self, Error> {
         let salt = salt.try_into().map_err(|_| {
             Error::new(ErrorKind::Undecodable, "the stored salt of the queue is not 32 bytes")
@@ -136,7 +191,7 @@ impl OnboardingQueue {
         let engine: Arc<dyn Engine> = Arc::new(RiverEngine::new(database.clone())?);
         let writer = Writer::new(database.clone());
         let salt = Salt::new(salt);
-        Ok(Self(Arc::new(QueueInner { database, engine, writer, salt, target, cipher, is_read_only })))
+        Ok(Self(Arc::new(QueueInner { database, engine, writer, salt, target, cipher, is_inspected })))
     }
 
     /// Returns the target of the queue.
@@ -166,10 +221,107 @@ impl OnboardingQueue {
         self.0.database.limits().await
     }
 
+    /// Counts the rows in each state.
+    ///
+    /// # Errors
+    /// [`Unavailable`](ErrorKind::Unavailable): the database cannot be used.
+    pub async fn status(&self) -> Result<RowCounts, Error> {
+        let mut transaction = self.0.database.begin_read().await?;
+        let running = self.0.engine.count_running(&mut transaction).await?;
+        let counts = transaction.count_rows(running).await?;
+        transaction.commit().await?;
+        Ok(counts)
+    }
+
+    /// Returns all rows, in the order in which they were submitted. The stream keeps one page of rows in memory.
+    pub fn report(&self) -> impl Stream<Item = Result<RowRecord, Error>> + Send + '_ {
+        self.records(false)
+    }
+
+    /// Returns the parked rows, which a person must look at: those that are failed or unknown.
+    pub fn parked(&self) -> impl Stream<Item = Result<RowRecord, Error>> + Send + '_ {
+        self.records(true)
+    }
+
+    fn records(&self, only_parked: bool) -> impl Stream<Item = Result<RowRecord, Error>> + Send + '_ {
+        let pages = stream::try_unfold(0, move |after| async move {
+            let page = self.0.database.rows_after(after, only_parked).await?;
+            let last = page.last().map(|row| row.id);
+            let records = stream::iter(page.into_iter().map(StoredRow::into_record));
+            Ok::<_, Error>(last.map(|last| (records, last)))
+        });
+        pages.try_flatten()
+    }
+
+    /// Records what a person found out about a step with an unknown outcome, and puts the row back on the queue.
+    ///
+    /// # Errors
+    /// - [`NotFound`](ErrorKind::NotFound): no row has this ID.
+    /// - [`Conflict`](ErrorKind::Conflict): the outcome of the step is not unknown, or is no longer unknown.
+    /// - [`InvalidInput`](ErrorKind::InvalidInput): the resolution has an ID for an invitation, or no ID for another
+    ///   step.
+    /// - [`Unavailable`](ErrorKind::Unavailable): the database cannot be used.
+    pub async fn resolve(&self, row: i64, step: &Step, resolution: Resolution) -> Result<(), Error> {
+        let key = RowKey::new(self.0.database.row(row).await?.ok_or_else(no_row)?.key);
+        carium::onboarding::resolve(&*self.ledger(), &key, step, resolution).await?;
+        self.requeue(&[row]).await.map(drop)
+    }
+
+    /// Puts parked rows back on the queue, and returns their number.
+    ///
+    /// # Errors
+    /// - [`NotFound`](ErrorKind::NotFound): no failed or unknown row has this ID.
+    /// - [`Unavailable`](ErrorKind::Unavailable): the database cannot be used. Some of the rows may be on the queue.
+    pub async fn retry(&self, which: RetrySelection) -> Result<u64, Error> {
+        match which {
+            RetrySelection::Row(row) => match self.requeue(&[row]).await? {
+                0 => Err(no_row()),
+                rows => Ok(rows),
+            },
+            RetrySelection::Failed => {
+                let (mut requeued, mut after) = (0, 0);
+                loop {
+                    let failed = self.0.database.failed_rows(after).await?;
+                    let Some(last) = failed.last() else { return Ok(requeued) };
+                    after = *last;
+                    requeued += self.requeue(&failed).await?;
+                }
+            }
+        }
+    }
+
+    /// Puts those of the rows that are parked back on the queue, and returns their number.
+    async fn requeue(&self, rows: &[RowId]) -> Result<u64, Error> {
+        let mut transaction = self.0.database.begin().await?;
+        let mut unparked = Vec::with_capacity(rows.len());
+        for row in rows {
+            if transaction.unpark(*row).await? {
+                unparked.push(*row);
+            }
+        }
+        self.0.engine.enqueue(&mut transaction, &unparked).await?;
+        transaction.commit().await?;
+        Ok(unparked.len() as u64)
+    }
+
     /// Closes the database connections. If the queue is only dropped, they are closed later, in the background.
     pub async fn close(self) {
         self.0.database.close().await;
     }
+}
+
+/// The rows that [`OnboardingQueue::retry`] retries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RetrySelection {
+    /// The row with this ID, which must be failed or unknown. Steps with an unknown outcome are not retried.
+    Row(i64),
+    /// All failed rows.
+    Failed,
+}
+
+fn no_row() -> Error {
+    Error::new(ErrorKind::NotFound, "no row has this ID, or the row is not parked")
 }
 
 const SELECT_QUEUE: &str = "SELECT base_url, organization, salt, key_check FROM carium_queue";
@@ -177,12 +329,6 @@ type QueueColumns = (String, Option<String>, Vec<u8>, Option<Vec<u8>>);
 
 /// The text that is stored encrypted with the queue's key, to detect a wrong key.
 const KEY_CHECK: &[u8] = b"carium-bulk";
-
-/// Fills a buffer from the random number generator of the operating system.
-fn fill_random(bytes: &mut [u8]) -> Result<(), Error> {
-    getrandom::fill(bytes)
-        .map_err(|_| Error::new(ErrorKind::Io, "the random number generator of the system failed"))
-}
 
 impl fmt::Debug for OnboardingQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

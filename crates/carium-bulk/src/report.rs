@@ -3,8 +3,8 @@
 use carium::Error;
 use carium::onboarding::{OnboardingOutcome, Step, StepOutcome, StepReport};
 
+use crate::database::json;
 use crate::row_store::{RowFailure, RowRecord};
-use crate::writer::json;
 
 /// The format of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +65,7 @@ fn csv_line(row: &RowRecord) -> String {
         row.row.to_string(),
         row.file.as_ref().map(|file| file.display().to_string()).unwrap_or_default(),
         row.line.to_string(),
-        format!("{:?}", row.state).to_lowercase(),
+        row.state.as_str().to_owned(),
         row.attempts.to_string(),
         completed(|step| *step == Step::Patient),
         completed(|step| matches!(step, Step::Invitation(_))),

@@ -1,15 +1,19 @@
-//! The row store: the state and outcome of every row, and the decisions of a person about parked rows.
+//! The row store: the database table with the state and outcome of every row, and all statements on it.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
-use carium::onboarding::{OnboardingOutcome, Resolution, RowKey, Step, StepFailure};
+use carium::onboarding::{OnboardingOutcome, StepFailure};
 use carium::{Error, ErrorKind};
-use futures_util::Stream;
-use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
 
+#[cfg(doc)]
 use crate::OnboardingQueue;
-use crate::database::{Transaction, for_backend, unavailable};
+use crate::database::{Database, Transaction, for_backend, run_sql, to_i64, to_u64, unavailable};
+use crate::rows::RowLocation;
+
+/// The ID of a row in the row store.
+pub(crate) type RowId = i64;
 
 /// The state of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -24,6 +28,29 @@ pub enum RowState {
     Failed,
     /// The outcome of a step is unknown, and a person must check it in Carium.
     Unknown,
+}
+
+impl RowState {
+    const ALL: [Self; 4] = [Self::Pending, Self::Completed, Self::Failed, Self::Unknown];
+
+    /// Returns the name of the state, as it is stored and reported.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, Error> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or_else(invalid_record)
+    }
+
+    /// Checks whether a row in this state waits for a person.
+    pub(crate) fn is_parked(self) -> bool {
+        matches!(self, Self::Failed | Self::Unknown)
+    }
 }
 
 /// Why no step of a row was started in the last attempt.
@@ -58,143 +85,309 @@ pub struct RowRecord {
     pub failure: Option<RowFailure>,
 }
 
-/// The rows that [`OnboardingQueue::retry`] retries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The number of rows in each state. Every submitted row is in exactly one state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum RetrySelection {
-    /// The row with this ID, which must be failed or unknown. Steps with an unknown outcome are not retried.
-    Row(i64),
-    /// All failed rows.
-    Failed,
+pub struct RowCounts {
+    /// Rows that wait for a worker or for a retry.
+    pub pending: u64,
+    /// Rows that a worker is processing.
+    pub running: u64,
+    /// Rows whose steps are all completed.
+    pub completed: u64,
+    /// Rows with a step that failed. A person must fix the cause and [retry](OnboardingQueue::retry) them.
+    pub failed: u64,
+    /// Rows with a step whose outcome is unknown. A person must check it in Carium and
+    /// [resolve](OnboardingQueue::resolve) it.
+    pub unknown: u64,
+}
+
+impl RowCounts {
+    /// Returns the total number of rows.
+    pub fn rows(&self) -> u64 {
+        self.unsettled() + self.settled()
+    }
+
+    /// Returns the number of rows that are completed or parked.
+    pub(crate) fn settled(&self) -> u64 {
+        self.completed + self.failed + self.unknown
+    }
+
+    /// Returns the number of rows that wait for a person: failed or unknown.
+    pub fn parked(&self) -> u64 {
+        self.failed + self.unknown
+    }
+
+    /// Returns the number of rows that a worker has yet to finish.
+    pub(crate) fn unsettled(&self) -> u64 {
+        self.pending + self.running
+    }
+}
+
+/// A row as it is stored, without its content.
+pub(crate) struct StoredRow {
+    pub(crate) id: RowId,
+    pub(crate) key: String,
+    pub(crate) digest: String,
+    /// The submitted file, for a queue in a file.
+    pub(crate) file: Option<i64>,
+    path: Option<String>,
+    pub(crate) location: RowLocation,
+    pub(crate) state: RowState,
+    pub(crate) attempts: i64,
+    /// The fencing token, which changes with each update of the state.
+    pub(crate) version: i64,
+    outcome: Option<String>,
+    failure: Option<String>,
+}
+
+/// The query for the rows that meet a condition, with the columns of [`StoredColumns`].
+macro_rules! select_rows {
+    ($condition:literal) => {
+        concat!(
+            "SELECT r.id, row_key, digest, file_id, path, line, byte_offset, byte_length, state, attempts, version,
+                outcome, failure
+            FROM carium_row r LEFT JOIN carium_file f ON f.id = file_id ",
+            $condition
+        )
+    };
+}
+
+type StoredColumns = (
+    RowId,
+    String,
+    String,
+    Option<i64>,
+    Option<String>,
+    i64,
+    i64,
+    i64,
+    String,
+    i64,
+    i64,
+    Option<String>,
+    Option<String>,
+);
+
+impl StoredRow {
+    fn from_columns(columns: StoredColumns) -> Result<Self, Error> {
+        let (id, key, digest, file, path, line, offset, length, state, attempts, version, outcome, failure) =
+            columns;
+        let location = RowLocation { line: to_u64(line), offset: to_u64(offset), length: to_u64(length) };
+        let state = RowState::parse(&state)?;
+        Ok(Self { id, key, digest, file, path, location, state, attempts, version, outcome, failure })
+    }
+
+    /// Checks whether the row failed only because its file had changed or was missing.
+    pub(crate) fn is_unreadable(&self) -> bool {
+        let failure = self.failure.as_deref().and_then(|failure| serde_json::from_str(failure).ok());
+        self.state == RowState::Failed && failure == Some(RowFailure::Unreadable)
+    }
+
+    pub(crate) fn into_record(self) -> Result<RowRecord, Error> {
+        let outcome = self.outcome.map(|outcome| serde_json::from_str(&outcome)).transpose();
+        let failure = self.failure.map(|failure| serde_json::from_str(&failure)).transpose();
+        Ok(RowRecord {
+            row: self.id,
+            file: self.path.map(PathBuf::from),
+            line: self.location.line,
+            state: self.state,
+            attempts: to_u64(self.attempts),
+            outcome: outcome.map_err(|_| invalid_record())?,
+            failure: failure.map_err(|_| invalid_record())?,
+        })
+    }
+}
+
+fn invalid_record() -> Error {
+    Error::new(ErrorKind::Undecodable, "the stored record of a row cannot be parsed")
+}
+
+/// The content of a row to be stored.
+pub(crate) struct NewRow {
+    pub(crate) key: String,
+    pub(crate) digest: String,
+    /// The submitted file, for a queue in a file.
+    pub(crate) file: Option<i64>,
+    pub(crate) location: RowLocation,
+    /// The row itself, for a queue on a server.
+    pub(crate) encrypted: Option<Vec<u8>>,
+}
+
+/// The result of processing a row.
+#[derive(Clone, Debug)]
+pub(crate) struct RowUpdate {
+    pub(crate) row: RowId,
+    /// The version of the row when the worker read it. If it has changed since, another worker has processed the row.
+    pub(crate) version: i64,
+    pub(crate) state: RowState,
+    pub(crate) attempts: i64,
+    pub(crate) outcome: Option<String>,
+    pub(crate) failure: Option<String>,
+    /// Whether to update the row even if its version has changed. Set for completed rows, because a completed row
+    /// stays completed.
+    pub(crate) is_final: bool,
 }
 
 /// The number of rows that are read or enqueued at a time.
-const PAGE_SIZE: i64 = 1000;
+pub(crate) const PAGE_SIZE: i64 = 1000;
 
-type RecordColumns = (i64, Option<String>, i64, String, i64, Option<String>, Option<String>);
+const PENDING: &str = RowState::Pending.as_str();
+const COMPLETED: &str = RowState::Completed.as_str();
+const FAILED: &str = RowState::Failed.as_str();
+const UNKNOWN: &str = RowState::Unknown.as_str();
 
-impl OnboardingQueue {
-    /// Returns all rows, in the order in which they were submitted. The stream keeps one page of rows in memory.
-    pub fn report(&self) -> impl Stream<Item = Result<RowRecord, Error>> + Send + '_ {
-        self.records(
-            "SELECT r.id, f.path, r.line, r.state, r.attempts, r.outcome, r.failure
-            FROM carium_row r LEFT JOIN carium_file f ON f.id = r.file_id
-            WHERE r.id > $1 ORDER BY r.id LIMIT $2",
-        )
+impl Database {
+    pub(crate) async fn row(&self, id: RowId) -> Result<Option<StoredRow>, Error> {
+        let sql = select_rows!("WHERE r.id = $1");
+        let columns: Option<StoredColumns> = run_sql!(Pool(&self.durable), query_as(sql, id).fetch_optional)?;
+        columns.map(StoredRow::from_columns).transpose()
     }
 
-    /// Returns the parked rows, which a person must look at: those that are failed or unknown.
-    pub fn parked(&self) -> impl Stream<Item = Result<RowRecord, Error>> + Send + '_ {
-        self.records(
-            "SELECT r.id, f.path, r.line, r.state, r.attempts, r.outcome, r.failure
-            FROM carium_row r LEFT JOIN carium_file f ON f.id = r.file_id
-            WHERE r.id > $1 AND r.state IN ('failed', 'unknown') ORDER BY r.id LIMIT $2",
-        )
+    /// Returns the encrypted content of a row, for a queue on a server.
+    pub(crate) async fn encrypted_row(&self, id: RowId) -> Result<Option<Vec<u8>>, Error> {
+        let sql = "SELECT encrypted FROM carium_row WHERE id = $1";
+        let encrypted: Option<Option<Vec<u8>>> =
+            run_sql!(Pool(&self.durable), query_scalar(sql, id).fetch_optional)?;
+        Ok(encrypted.flatten())
     }
 
-    /// Streams the results of a query in pages. Its parameters are the last ID of the previous page and the page
-    /// size.
-    fn records(&self, sql: &'static str) -> impl Stream<Item = Result<RowRecord, Error>> + Send + '_ {
-        let pages = stream::try_unfold(Some(0), move |after| async move {
-            let Some(after) = after else { return Ok(None) };
-            let page: Vec<RecordColumns> = for_backend!(Pool, &self.0.database.durable, pool => {
-                let query = sqlx::query_as(sql).bind(after).bind(PAGE_SIZE);
-                query.fetch_all(pool).await.map_err(unavailable)?
+    /// Returns a page of the rows after an ID.
+    pub(crate) async fn rows_after(&self, after: RowId, only_parked: bool) -> Result<Vec<StoredRow>, Error> {
+        let rows: Vec<StoredColumns> = if only_parked {
+            let sql = select_rows!("WHERE r.id > $1 AND state IN ($3, $4) ORDER BY r.id LIMIT $2");
+            run_sql!(Pool(&self.durable), query_as(sql, after, PAGE_SIZE, FAILED, UNKNOWN).fetch_all)?
+        } else {
+            let sql = select_rows!("WHERE r.id > $1 ORDER BY r.id LIMIT $2");
+            run_sql!(Pool(&self.durable), query_as(sql, after, PAGE_SIZE).fetch_all)?
+        };
+        rows.into_iter().map(StoredRow::from_columns).collect()
+    }
+
+    /// Returns the IDs of a page of the failed rows after an ID.
+    pub(crate) async fn failed_rows(&self, after: RowId) -> Result<Vec<RowId>, Error> {
+        let sql = "SELECT id FROM carium_row WHERE state = $1 AND id > $2 ORDER BY id LIMIT $3";
+        run_sql!(Pool(&self.durable), query_scalar(sql, FAILED, after, PAGE_SIZE).fetch_all)
+    }
+}
+
+impl Transaction {
+    /// Counts the rows in each state. `running` of the pending rows are in progress.
+    pub(crate) async fn count_rows(&mut self, running: u64) -> Result<RowCounts, Error> {
+        let sql = "SELECT state, count(*) FROM carium_row GROUP BY state";
+        let states: Vec<(String, i64)> = run_sql!(Transaction(self), query_as(sql).fetch_all)?;
+        let mut counts = RowCounts::default();
+        for (state, rows) in states {
+            let count = match RowState::parse(&state)? {
+                RowState::Pending => &mut counts.pending,
+                RowState::Completed => &mut counts.completed,
+                RowState::Failed => &mut counts.failed,
+                RowState::Unknown => &mut counts.unknown,
+            };
+            *count = to_u64(rows);
+        }
+        counts.running = running.min(counts.pending);
+        counts.pending -= counts.running;
+        Ok(counts)
+    }
+
+    /// Inserts the rows whose key is new, and returns their IDs by key.
+    pub(crate) async fn insert_rows(&mut self, rows: &[NewRow]) -> Result<HashMap<String, RowId>, Error> {
+        let inserted: Vec<(String, RowId)> = for_backend!(Transaction, self, transaction => {
+            let mut query = sqlx::QueryBuilder::new(
+                "INSERT INTO carium_row
+                    (row_key, digest, file_id, line, byte_offset, byte_length, encrypted, state) ",
+            );
+            query.push_values(rows, |mut values, row| {
+                values.push_bind(&row.key);
+                values.push_bind(&row.digest);
+                values.push_bind(row.file);
+                values.push_bind(to_i64(row.location.line));
+                values.push_bind(to_i64(row.location.offset));
+                values.push_bind(to_i64(row.location.length));
+                values.push_bind(&row.encrypted);
+                values.push_bind(PENDING);
             });
-            let next = page.last().map(|row| row.0);
-            Ok::<_, Error>(Some((stream::iter(page).map(parse_record), next)).filter(|_| next.is_some()))
+            query.push(" ON CONFLICT (row_key) DO NOTHING RETURNING row_key, id");
+            query.build_query_as().fetch_all(&mut **transaction).await.map_err(unavailable)?
         });
-        pages.try_flatten()
+        Ok(inserted.into_iter().collect())
     }
 
-    /// Records what a person found out about a step with an unknown outcome, and puts the row back on the queue.
-    ///
-    /// # Errors
-    /// - [`NotFound`](ErrorKind::NotFound): no row has this ID.
-    /// - [`Conflict`](ErrorKind::Conflict): the outcome of the step is not unknown, or is no longer unknown.
-    /// - [`InvalidInput`](ErrorKind::InvalidInput): the resolution has an ID for an invitation, or no ID for another
-    ///   step.
-    /// - [`Unavailable`](ErrorKind::Unavailable): the database cannot be used.
-    pub async fn resolve(&self, row: i64, step: &Step, resolution: Resolution) -> Result<(), Error> {
-        let key: Option<String> = for_backend!(Pool, &self.0.database.durable, pool => {
-            let query = sqlx::query_scalar("SELECT row_key FROM carium_row WHERE id = $1").bind(row);
-            query.fetch_optional(pool).await.map_err(unavailable)?
+    /// Returns the stored rows with the keys of these rows, by key.
+    pub(crate) async fn rows_by_key(&mut self, rows: &[NewRow]) -> Result<HashMap<String, StoredRow>, Error> {
+        let stored: Vec<StoredColumns> = for_backend!(Transaction, self, transaction => {
+            let mut query = sqlx::QueryBuilder::new(select_rows!("WHERE row_key IN ("));
+            let mut list = query.separated(", ");
+            for row in rows {
+                list.push_bind(&row.key);
+            }
+            query.push(")");
+            query.build_query_as().fetch_all(&mut **transaction).await.map_err(unavailable)?
         });
-        let key = RowKey::new(key.ok_or_else(no_row)?);
-        carium::onboarding::resolve(&*self.ledger(), &key, step, resolution).await?;
-        self.requeue(&[row]).await.map(drop)
+        let rows = stored.into_iter().map(|columns| {
+            let row = StoredRow::from_columns(columns)?;
+            Ok((row.key.clone(), row))
+        });
+        rows.collect()
     }
 
-    /// Puts parked rows back on the queue, and returns their number.
-    ///
-    /// # Errors
-    /// - [`NotFound`](ErrorKind::NotFound): no failed or unknown row has this ID.
-    /// - [`Unavailable`](ErrorKind::Unavailable): the database cannot be used. Some of the rows may be on the queue.
-    pub async fn retry(&self, which: RetrySelection) -> Result<u64, Error> {
-        match which {
-            RetrySelection::Row(row) => match self.requeue(&[row]).await? {
-                0 => Err(no_row()),
-                rows => Ok(rows),
-            },
-            RetrySelection::Failed => {
-                let (mut requeued, mut after) = (0, 0);
-                loop {
-                    let sql =
-                        "SELECT id FROM carium_row WHERE state = 'failed' AND id > $1 ORDER BY id LIMIT $2";
-                    let failed: Vec<i64> = for_backend!(Pool, &self.0.database.durable, pool => {
-                        let query = sqlx::query_scalar(sql).bind(after).bind(PAGE_SIZE);
-                        query.fetch_all(pool).await.map_err(unavailable)?
-                    });
-                    let Some(last) = failed.last() else { return Ok(requeued) };
-                    after = *last;
-                    requeued += self.requeue(&failed).await?;
-                }
-            }
-        }
+    /// Replaces the content of a row, and resets its state.
+    pub(crate) async fn replace_row(&mut self, id: RowId, row: &NewRow) -> Result<(), Error> {
+        let sql =
+            "UPDATE carium_row SET digest = $1, encrypted = $2, state = $3, attempts = 0, outcome = NULL,
+            failure = NULL, version = version + 1 WHERE id = $4";
+        let encrypted = row.encrypted.as_deref();
+        run_sql!(Transaction(&mut *self), query(sql, &row.digest, encrypted, PENDING, id).execute)?;
+        self.move_row(id, row).await
     }
 
-    /// Puts those of the rows that are parked back on the queue, and returns their number.
-    async fn requeue(&self, rows: &[i64]) -> Result<u64, Error> {
-        let mut transaction = self.0.database.begin().await?;
-        let mut unparked = Vec::with_capacity(rows.len());
-        for row in rows {
-            if unpark(&mut transaction, *row).await? {
-                unparked.push(*row);
-            }
-        }
-        self.0.engine.enqueue(&mut transaction, &unparked).await?;
-        transaction.commit().await?;
-        Ok(unparked.len() as u64)
+    /// Updates the file and the location of a row.
+    pub(crate) async fn move_row(&mut self, id: RowId, row: &NewRow) -> Result<(), Error> {
+        let sql =
+            "UPDATE carium_row SET file_id = $1, line = $2, byte_offset = $3, byte_length = $4 WHERE id = $5";
+        let [line, offset, length] =
+            [row.location.line, row.location.offset, row.location.length].map(to_i64);
+        run_sql!(Transaction(self), query(sql, row.file, line, offset, length, id).execute).map(drop)
     }
-}
 
-/// Sets a parked row to pending. Returns `false` if the row is not parked.
-async fn unpark(transaction: &mut Transaction, row: i64) -> Result<bool, Error> {
-    let sql = "UPDATE carium_row SET state = 'pending', attempts = 0, failure = NULL, version = version + 1
-        WHERE id = $1 AND state IN ('failed', 'unknown')";
-    for_backend!(Transaction, transaction, transaction => {
-        let result = sqlx::query(sql).bind(row).execute(&mut **transaction).await;
-        result.map(|result| result.rows_affected() == 1).map_err(unavailable)
-    })
-}
+    /// Sets a parked row to pending. Returns `false` if the row is not parked.
+    pub(crate) async fn unpark(&mut self, id: RowId) -> Result<bool, Error> {
+        let sql = "UPDATE carium_row SET state = $1, attempts = 0, failure = NULL, version = version + 1
+            WHERE id = $2 AND state IN ($3, $4)";
+        let updated = run_sql!(Transaction(self), query(sql, PENDING, id, FAILED, UNKNOWN).execute)?;
+        Ok(updated == 1)
+    }
 
-fn parse_record(columns: RecordColumns) -> Result<RowRecord, Error> {
-    let (row, file, line, state, attempts, outcome, failure) = columns;
-    let invalid = || Error::new(ErrorKind::Undecodable, "the stored record of a row cannot be parsed");
-    let number = |number: i64| u64::try_from(number).unwrap_or(0);
-    let state = match state.as_str() {
-        "pending" => RowState::Pending,
-        "completed" => RowState::Completed,
-        "failed" => RowState::Failed,
-        "unknown" => RowState::Unknown,
-        _ => return Err(invalid()),
-    };
-    let outcome = outcome.map(|outcome| serde_json::from_str(&outcome)).transpose().map_err(|_| invalid())?;
-    let failure = failure.map(|failure| serde_json::from_str(&failure)).transpose().map_err(|_| invalid())?;
-    let (line, attempts) = (number(line), number(attempts));
-    Ok(RowRecord { row, file: file.map(PathBuf::from), line, state, attempts, outcome, failure })
-}
+    /// Sets a row to pending unless it is completed, and keeps its attempts. Returns `false` if it is completed.
+    pub(crate) async fn set_pending(&mut self, id: RowId) -> Result<bool, Error> {
+        let sql = "UPDATE carium_row SET state = $1, failure = NULL, version = version + 1
+            WHERE id = $2 AND state <> $3";
+        let updated = run_sql!(Transaction(self), query(sql, PENDING, id, COMPLETED).execute)?;
+        Ok(updated == 1)
+    }
 
-fn no_row() -> Error {
-    Error::new(ErrorKind::NotFound, "no row has this ID, or the row is not parked")
+    /// Stores the result of processing a row. Returns `false` if another worker has changed the row.
+    pub(crate) async fn update_row(&mut self, update: &RowUpdate) -> Result<bool, Error> {
+        let RowUpdate { row, version, state, attempts, outcome, failure, is_final } = update;
+        let sql = "UPDATE carium_row
+            SET state = $1, attempts = $2, outcome = coalesce($3, outcome), failure = $4, version = version + 1
+            WHERE id = $5 AND state <> $6 AND (version = $7 OR $8)";
+        let updated = run_sql!(
+            Transaction(self),
+            query(
+                sql,
+                state.as_str(),
+                attempts,
+                outcome.as_deref(),
+                failure.as_deref(),
+                row,
+                COMPLETED,
+                version,
+                is_final
+            )
+            .execute
+        )?;
+        Ok(updated == 1)
+    }
 }

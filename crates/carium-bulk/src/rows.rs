@@ -50,40 +50,28 @@
 //! # }
 //! ```
 
-mod check;
-mod columns;
-mod csv;
-mod header;
-mod identity;
-mod lines;
-mod location;
-mod ndjson;
+// What all other modules share: a row, and what can be wrong with it.
 mod problem;
-mod reader;
+mod row;
+
+// From bytes to the records of a CSV file and their columns.
+mod columns;
 mod records;
-mod stream;
-mod validate;
 mod window;
 
-use carium::onboarding::OnboardingRequest;
+// From a record or a line to a valid row, with the settings of the file.
+mod check;
+mod csv;
+mod ndjson;
+mod settings;
 
-pub use header::{Header, RowFormat, RowOptions};
-pub use identity::{RowDigest, RowIdentity, Salt};
-pub use location::{RowLocation, read_row};
-pub use problem::{RowError, RowProblem, RowProblems};
-pub use stream::Rows;
-pub use validate::{ValidationReport, validate};
+// Whole files.
+mod reader;
+mod validate;
 
-/// A valid row of a file.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Row {
-    /// The location of the row in the file.
-    pub location: RowLocation,
-    /// The key that identifies the row.
-    pub key: RowIdentity,
-    /// The hash of the row's content. It differs if a row with a known key has changed.
-    pub digest: RowDigest,
-    /// The onboarding request that the row describes.
-    pub request: OnboardingRequest,
-}
+pub use self::problem::{RowError, RowProblem, RowProblems};
+pub use self::reader::{Rows, read_row};
+pub(crate) use self::row::hex;
+pub use self::row::{Row, RowDigest, RowIdentity, RowLocation, Salt};
+pub use self::settings::{Header, RowFormat, RowOptions};
+pub use self::validate::{ValidationReport, validate};

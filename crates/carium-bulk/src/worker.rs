@@ -1,28 +1,31 @@
 //! Workers, which process the rows of a queue. Any number of processes can run one; each sends heartbeats.
 
+mod handle;
 mod heartbeat;
 mod progress;
 mod row;
 
-use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use carium::Error;
+#[cfg(doc)]
+use carium::ErrorKind;
 use carium::onboarding::{Ledger, Onboarding};
-use carium::{Error, ErrorKind};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
+pub use self::handle::{StopHandle, WorkerHandle};
 pub use self::progress::WorkProgress;
 
+use self::handle::Phase;
 use self::heartbeat::{HEARTBEAT_INTERVAL, Heartbeat};
 use self::progress::ProgressMonitor;
 use self::row::{ParkedLimit, RowProcessor, RowsInProgress};
-use crate::OnboardingQueue;
 use crate::engine::EngineRun;
 use crate::files::SourceFiles;
 use crate::ledger::DatabaseLedger;
 use crate::limits::CallLimiter;
+use crate::queue::OnboardingQueue;
 
 /// Options of a worker.
 #[derive(Clone, Debug)]
@@ -82,91 +85,6 @@ impl WorkOptions {
     }
 }
 
-/// A running worker. Dropping it stops the worker immediately, as [`StopHandle::stop_now`] does.
-#[must_use]
-pub struct WorkerHandle {
-    stop: StopHandle,
-    progress: watch::Receiver<WorkProgress>,
-    run: JoinHandle<Result<(), Error>>,
-}
-
-/// Stops a running worker from anywhere in the program. Cheap to clone.
-#[derive(Clone)]
-pub struct StopHandle(Arc<watch::Sender<Phase>>);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Phase {
-    Running,
-    /// Rows in progress are finished, and no new ones are started.
-    Stopping,
-    Stopped,
-}
-
-impl StopHandle {
-    /// Stops the worker gracefully: it starts no more rows, and finishes those in progress.
-    pub fn stop(&self) {
-        self.0.send_if_modified(|phase| {
-            let is_running = *phase == Phase::Running;
-            if is_running {
-                *phase = Phase::Stopping;
-            }
-            is_running
-        });
-    }
-
-    /// Stops the worker immediately and cancels the rows in progress, for example on a second Ctrl-C. As if the
-    /// process were killed, each call in flight leaves an intent in the ledger, and its outcome is unknown.
-    pub fn stop_now(&self) {
-        self.0.send_replace(Phase::Stopped);
-    }
-
-    async fn reached(&self, phase: Phase) {
-        // `wait_for` fails only if the sender is dropped, and `self` holds the sender.
-        let _ = self.0.subscribe().wait_for(|current| *current >= phase).await;
-    }
-}
-
-impl fmt::Debug for StopHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("StopHandle").field(&*self.0.borrow()).finish()
-    }
-}
-
-impl WorkerHandle {
-    /// Returns a handle that stops the worker.
-    pub fn stop_handle(&self) -> StopHandle {
-        self.stop.clone()
-    }
-
-    /// Returns a receiver of the queue's progress, for a progress bar or for metrics. It is updated while the worker
-    /// runs.
-    pub fn progress(&self) -> watch::Receiver<WorkProgress> {
-        self.progress.clone()
-    }
-
-    /// Waits until the worker has stopped.
-    ///
-    /// # Errors
-    /// - [`Unavailable`](ErrorKind::Unavailable): the queue engine failed.
-    /// - [`Canceled`](ErrorKind::Canceled): the task of the worker was canceled or panicked.
-    pub async fn join(mut self) -> Result<(), Error> {
-        let run = (&mut self.run).await;
-        run.unwrap_or_else(|_| Err(Error::new(ErrorKind::Canceled, "the task of the worker did not finish")))
-    }
-}
-
-impl Drop for WorkerHandle {
-    fn drop(&mut self) {
-        self.stop.stop_now();
-    }
-}
-
-impl fmt::Debug for WorkerHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WorkerHandle").field("stop", &self.stop).finish_non_exhaustive()
-    }
-}
-
 impl OnboardingQueue {
     /// Starts a worker in this process. Any number of processes can run workers on the same queue; with a queue on a
     /// server, they can run on any number of machines.
@@ -176,13 +94,13 @@ impl OnboardingQueue {
     ///
     /// # Errors
     /// - [`Unavailable`](ErrorKind::Unavailable): the database or the queue engine cannot be used.
-    /// - [`Conflict`](ErrorKind::Conflict): the queue was opened read-only.
+    /// - [`Conflict`](ErrorKind::Conflict): the queue was opened with [`inspect`](Self::inspect).
     pub async fn work(
         &self,
         options: WorkOptions,
         onboarding: impl FnOnce(Arc<dyn Ledger>) -> Onboarding + Send,
     ) -> Result<WorkerHandle, Error> {
-        self.check_not_read_only()?;
+        self.check_not_inspected()?;
         let queue = Arc::clone(&self.0);
         let limiter = CallLimiter::new(queue.database.clone());
         let ledger = DatabaseLedger::new(queue.database.clone(), queue.writer.clone());
@@ -193,7 +111,7 @@ impl OnboardingQueue {
         // The first heartbeat registers the worker, which must happen before rows are assigned to it. It also
         // reclaims the rows of stale workers.
         heartbeat.send().await?;
-        let stop = StopHandle(Arc::new(watch::Sender::new(Phase::Running)));
+        let stop = StopHandle::new();
         let files = SourceFiles::new(queue.database.clone(), queue.salt.clone());
         let processor = RowProcessor {
             queue: Arc::clone(&queue),
@@ -216,7 +134,7 @@ impl OnboardingQueue {
             stop.clone(),
             options.stop_when_settled,
         );
-        Ok(WorkerHandle { stop, progress, run: tokio::spawn(run) })
+        Ok(WorkerHandle::new(stop, progress, tokio::spawn(run)))
     }
 }
 
@@ -242,7 +160,7 @@ async fn run(
         loop {
             match monitor.measure().await {
                 Ok(current) => {
-                    let is_settled = current.counts.pending + current.counts.running == 0;
+                    let is_settled = current.counts.unsettled() == 0;
                     progress.send_replace(current);
                     if stop_when_settled && is_settled {
                         stop.stop();

@@ -3,12 +3,12 @@
 //! Each write must be on disk before its row continues, and a disk can flush only a limited number of times per
 //! second. While one transaction is being committed, new requests collect for the next one.
 
-use carium::onboarding::{EntryVersion, LedgerEntry, RowKey, Step};
+use carium::onboarding::RowKey;
 use carium::{Error, ErrorKind};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::database::{Database, Transaction, for_backend, unavailable};
-use crate::engine::RowId;
+use crate::database::{Database, Transaction, run_sql};
+use crate::row_store::RowUpdate;
 
 /// The maximum number of requests that wait for a transaction. Further callers wait until there is capacity.
 const CHANNEL_CAPACITY: usize = 1024;
@@ -24,27 +24,10 @@ pub(crate) struct Writer(mpsc::Sender<PendingWrite>);
 /// A write to the ledger or to the row store.
 #[derive(Debug)]
 pub(crate) enum WriteRequest {
-    /// Inserts a ledger entry, unless the step already has one.
-    InsertEntry { row: RowKey, step: Step, entry: LedgerEntry },
-    /// Replaces the ledger entry of the step, if it still has the expected version.
-    CompareAndSwapEntry { row: RowKey, step: Step, expected: EntryVersion, entry: LedgerEntry },
+    /// Inserts the ledger entry of a step that has none, or replaces the one with the expected version.
+    Entry { row: RowKey, step: String, version: String, entry: String, expected: Option<String> },
     /// Updates a row in the row store.
     UpdateRow(RowUpdate),
-}
-
-/// The result of processing a row, for the row store.
-#[derive(Clone, Debug)]
-pub(crate) struct RowUpdate {
-    pub(crate) row: RowId,
-    /// The version of the row when the worker read it. If it has changed since, another worker has processed the row.
-    pub(crate) version: i64,
-    pub(crate) state: &'static str,
-    pub(crate) attempts: i64,
-    pub(crate) outcome: Option<String>,
-    pub(crate) failure: Option<String>,
-    /// Whether to update the row even if its version has changed. Set for completed rows, because a completed row
-    /// stays completed.
-    pub(crate) is_final: bool,
 }
 
 /// The result of a write.
@@ -53,7 +36,7 @@ pub(crate) enum WriteResult {
     /// The write was applied.
     Written,
     /// The write was not applied, because of an existing entry or another version. Contains the existing ledger entry
-    /// after [`WriteRequest::InsertEntry`].
+    /// if the step was expected to have none.
     Conflict(Option<String>),
 }
 
@@ -78,19 +61,14 @@ async fn write_batches(database: Database, mut receiver: mpsc::Receiver<PendingW
     let mut pending = Vec::with_capacity(MAX_BATCH);
     while receiver.recv_many(&mut pending, MAX_BATCH).await > 0 {
         let (requests, senders): (Vec<_>, Vec<_>) = pending.drain(..).unzip();
-        match write_batch(&database, &requests).await {
-            Ok(results) => {
-                for (sender, result) in senders.into_iter().zip(results) {
-                    // The caller may have been canceled.
-                    let _ = sender.send(Some(result));
-                }
-            }
-            Err(error) => {
-                tracing::warn!(%error, writes = requests.len(), "could not write to the queue's database");
-                for sender in senders {
-                    let _ = sender.send(None);
-                }
-            }
+        let results = write_batch(&database, &requests).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, writes = requests.len(), "could not write to the queue's database");
+            Vec::new()
+        });
+        let results = results.into_iter().map(Some).chain(std::iter::repeat_with(|| None));
+        for (sender, result) in senders.into_iter().zip(results) {
+            // The caller may have been canceled.
+            let _ = sender.send(result);
         }
     }
 }
@@ -107,44 +85,33 @@ async fn write_batch(database: &Database, requests: &[WriteRequest]) -> Result<V
 
 impl WriteRequest {
     async fn execute(&self, transaction: &mut Transaction) -> Result<WriteResult, Error> {
-        for_backend!(Transaction, transaction, transaction => match self {
-            Self::InsertEntry { row, step, entry } => {
-                let step = step.to_string();
-                let sql = "INSERT INTO carium_ledger (row_key, step, version, entry) VALUES ($1, $2, $3, $4)
-                    ON CONFLICT (row_key, step) DO NOTHING";
-                let query = sqlx::query(sql).bind(row.as_str()).bind(&step);
-                let query = query.bind(entry.version().to_string()).bind(json(entry)?);
-                if query.execute(&mut **transaction).await.map_err(unavailable)?.rows_affected() == 1 {
-                    return Ok(WriteResult::Written);
-                }
-                let sql = "SELECT entry FROM carium_ledger WHERE row_key = $1 AND step = $2";
-                let query = sqlx::query_scalar(sql).bind(row.as_str()).bind(&step);
-                query.fetch_optional(&mut **transaction).await.map(WriteResult::Conflict).map_err(unavailable)
-            }
-            Self::CompareAndSwapEntry { row, step, expected, entry } => {
+        let is_written = match self {
+            Self::Entry { row, step, version, entry, expected: Some(expected) } => {
                 let sql = "UPDATE carium_ledger SET version = $1, entry = $2
                     WHERE row_key = $3 AND step = $4 AND version = $5";
-                let query = sqlx::query(sql).bind(entry.version().to_string()).bind(json(entry)?);
-                let query = query.bind(row.as_str()).bind(step.to_string()).bind(expected.to_string());
-                let updated = query.execute(&mut **transaction).await.map_err(unavailable)?.rows_affected();
-                Ok(if updated == 1 { WriteResult::Written } else { WriteResult::Conflict(None) })
+                let row = row.as_str();
+                let updated = run_sql!(
+                    Transaction(transaction),
+                    query(sql, version, entry, row, step, expected).execute
+                );
+                updated? == 1
             }
-            Self::UpdateRow(update) => {
-                let sql = "UPDATE carium_row
-                    SET state = $1, attempts = $2, outcome = coalesce($3, outcome), failure = $4, version = version + 1
-                    WHERE id = $5 AND state <> 'completed' AND (version = $6 OR $7)";
-                let query = sqlx::query(sql).bind(update.state).bind(update.attempts);
-                let query = query.bind(update.outcome.as_deref()).bind(update.failure.as_deref());
-                let query = query.bind(update.row).bind(update.version).bind(update.is_final);
-                let updated = query.execute(&mut **transaction).await.map_err(unavailable)?.rows_affected();
-                Ok(if updated == 1 { WriteResult::Written } else { WriteResult::Conflict(None) })
+            Self::Entry { row, step, version, entry, expected: None } => {
+                let row = row.as_str();
+                let sql = "INSERT INTO carium_ledger (row_key, step, version, entry) VALUES ($1, $2, $3, $4)
+                    ON CONFLICT (row_key, step) DO NOTHING";
+                let inserted =
+                    run_sql!(Transaction(&mut *transaction), query(sql, row, step, version, entry).execute)?;
+                if inserted == 0 {
+                    let sql = "SELECT entry FROM carium_ledger WHERE row_key = $1 AND step = $2";
+                    let existing =
+                        run_sql!(Transaction(transaction), query_scalar(sql, row, step).fetch_optional);
+                    return existing.map(WriteResult::Conflict);
+                }
+                true
             }
-        })
+            Self::UpdateRow(update) => transaction.update_row(update).await?,
+        };
+        Ok(if is_written { WriteResult::Written } else { WriteResult::Conflict(None) })
     }
-}
-
-/// Serializes a value for a database column or a report.
-pub(crate) fn json(value: &impl serde::Serialize) -> Result<String, Error> {
-    let json = serde_json::to_string(value);
-    json.map_err(|_| Error::new(ErrorKind::InvalidInput, "a value of the queue cannot be written as JSON"))
 }

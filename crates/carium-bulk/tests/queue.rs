@@ -66,6 +66,18 @@ fn rows(fake: &FakeCarium, numbers: Range<usize>) -> String {
     lines(numbers.map(|number| patient_row(fake, number)))
 }
 
+/// Opens the queue of a fixture, and submits a file with the rows of these patients to it.
+async fn submit(fixture: &QueueFixture, fake: &FakeCarium, numbers: Range<usize>) -> OnboardingQueue {
+    let file = fixture.write("patients.ndjson", &rows(fake, numbers));
+    let queue = fixture.open(fake).await;
+    queue.submit(&file, RowOptions::new()).await.unwrap();
+    queue
+}
+
+async fn report(queue: &OnboardingQueue) -> Vec<RowRecord> {
+    queue.report().try_collect().await.unwrap()
+}
+
 async fn parked(queue: &OnboardingQueue) -> Vec<RowRecord> {
     queue.parked().try_collect().await.unwrap()
 }
@@ -92,7 +104,7 @@ async fn completes_full_rows(fixture: QueueFixture) {
         assert_eq!(fake.document_bytes(document.id).unwrap(), letter(number).as_bytes());
         assert_eq!(fake.invitations_to(&format!("zoe{number}@example.com")).len(), 1);
     }
-    let report: Vec<RowRecord> = queue.report().try_collect().await.unwrap();
+    let report = report(&queue).await;
     assert_eq!(report.len(), 20);
     for (row, line) in report.iter().zip(1..) {
         assert_eq!((row.state, row.line), (RowState::Completed, line));
@@ -110,9 +122,8 @@ async fn completes_full_rows(fixture: QueueFixture) {
 
 async fn submits_a_file_again(fixture: QueueFixture) {
     let fake = FakeCarium::new();
-    let file = fixture.write("patients.ndjson", &rows(&fake, 0..10));
-    let queue = fixture.open(&fake).await;
-    queue.submit(&file, RowOptions::new()).await.unwrap();
+    let queue = submit(&fixture, &fake, 0..10).await;
+    let file = fixture.path("patients.ndjson");
     work(&queue, &fake, &fixture).await;
 
     let same = queue.submit(&file, RowOptions::new()).await.unwrap();
@@ -149,9 +160,7 @@ async fn reports_duplicate_keys() {
 #[tokio::test(flavor = "multi_thread")]
 async fn does_not_read_rows_from_a_changed_file() {
     let (fixture, fake) = (QueueFixture::sqlite(), FakeCarium::new());
-    let file = fixture.write("patients.ndjson", &rows(&fake, 0..3));
-    let queue = fixture.open(&fake).await;
-    queue.submit(&file, RowOptions::new()).await.unwrap();
+    let queue = submit(&fixture, &fake, 0..3).await;
     fixture.write("patients.ndjson", &rows(&fake, 0..3).replace("1984", "1985"));
 
     assert_eq!(work(&queue, &fake, &fixture).await.failed, 3);
@@ -207,9 +216,7 @@ async fn execute_sql(fixture: &QueueFixture, [sqlite, postgres]: [&'static str; 
 /// Simulates an assignment that was committed, but never reached the worker because the connection was lost.
 async fn reclaims_a_lost_assignment(fixture: QueueFixture) {
     let fake = FakeCarium::new();
-    let file = fixture.write("patients.ndjson", &rows(&fake, 0..1));
-    let queue = fixture.open(&fake).await;
-    queue.submit(&file, RowOptions::new()).await.unwrap();
+    let queue = submit(&fixture, &fake, 0..1).await;
     let later = "UPDATE river_job SET scheduled_at = '2100-01-01 00:00:00.000'";
     execute_sql(&fixture, [later, later]).await;
     let options = WorkOptions::new().stop_when_settled();
@@ -280,9 +287,7 @@ fn response_lost() -> Error {
 
 async fn resolves_unknown_steps(fixture: QueueFixture) {
     let fake = FakeCarium::new();
-    let file = fixture.write("patients.ndjson", &rows(&fake, 0..4));
-    let queue = fixture.open(&fake).await;
-    queue.submit(&file, RowOptions::new()).await.unwrap();
+    let queue = submit(&fixture, &fake, 0..4).await;
     work_with(&queue, WorkOptions::new(), failing(&fake, 2, true, response_lost)).await;
 
     let counts = queue.status().await.unwrap();
@@ -319,9 +324,7 @@ async fn resolves_unknown_steps(fixture: QueueFixture) {
 
 async fn parks_and_retries_failed_rows(fixture: QueueFixture) {
     let fake = FakeCarium::new();
-    let file = fixture.write("patients.ndjson", &rows(&fake, 0..3));
-    let queue = fixture.open(&fake).await;
-    queue.submit(&file, RowOptions::new()).await.unwrap();
+    let queue = submit(&fixture, &fake, 0..3).await;
     let rejected = || Error::new(ErrorKind::Rejected, "rejected");
     let unavailable = || Error::new(ErrorKind::Unavailable, "unavailable");
     work_with(&queue, WorkOptions::new(), failing(&fake, 1, false, rejected)).await;
@@ -347,15 +350,13 @@ async fn parks_and_retries_failed_rows(fixture: QueueFixture) {
 
 async fn rate_limits_do_not_count_as_attempts(fixture: QueueFixture) {
     let fake = FakeCarium::new();
-    let file = fixture.write("patients.ndjson", &rows(&fake, 0..1));
-    let queue = fixture.open(&fake).await;
-    queue.submit(&file, RowOptions::new()).await.unwrap();
+    let queue = submit(&fixture, &fake, 0..1).await;
     let limited =
         || Error::new(ErrorKind::RateLimited, "too many requests").with_retry_after(Duration::from_secs(1));
     work_with(&queue, WorkOptions::new().max_attempts(1), failing(&fake, 2, false, limited)).await;
     let counts = queue.status().await.unwrap();
     assert_eq!((counts.completed, fake.patients().len()), (1, 1));
-    let report: Vec<RowRecord> = queue.report().try_collect().await.unwrap();
+    let report = report(&queue).await;
     assert_eq!(report[0].attempts, 0);
 }
 
@@ -391,9 +392,7 @@ async fn accepts_corrected_row_if_nothing_was_created(fixture: QueueFixture) {
 
 async fn stops_after_max_parked_rows(fixture: QueueFixture) {
     let fake = FakeCarium::new();
-    let file = fixture.write("patients.ndjson", &rows(&fake, 0..500));
-    let queue = fixture.open(&fake).await;
-    queue.submit(&file, RowOptions::new()).await.unwrap();
+    let queue = submit(&fixture, &fake, 0..500).await;
     let forbidden = || Error::new(ErrorKind::Forbidden, "forbidden");
     let options = WorkOptions::new().max_concurrent_rows(4).max_parked(10);
     work_with(&queue, options, failing(&fake, usize::MAX, false, forbidden)).await;
@@ -413,7 +412,7 @@ async fn rejects_another_programs_database_without_changing_it() {
     let before = std::fs::read(path).unwrap();
     for result in [
         OnboardingQueue::open(&fixture.location, Target::sandbox(None)).await,
-        OnboardingQueue::open_read_only(&fixture.location).await,
+        OnboardingQueue::inspect(&fixture.location).await,
     ] {
         assert_eq!(result.unwrap_err().kind(), ErrorKind::InvalidInput);
     }
@@ -425,9 +424,7 @@ async fn rejects_another_programs_database_without_changing_it() {
 
 async fn stops_gracefully_on_request(fixture: QueueFixture) {
     let fake = FakeCarium::new();
-    let file = fixture.write("patients.ndjson", &rows(&fake, 0..2000));
-    let queue = fixture.open(&fake).await;
-    queue.submit(&file, RowOptions::new()).await.unwrap();
+    let queue = submit(&fixture, &fake, 0..2000).await;
     let worker = queue.work(WorkOptions::new(), |ledger| fake.client().onboarding(ledger)).await.unwrap();
     let mut progress = worker.progress();
     progress.wait_for(|progress| progress.counts.completed > 0).await.unwrap();

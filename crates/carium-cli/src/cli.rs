@@ -1,15 +1,10 @@
-//! The command line: global options and commands.
+//! The command line: its definition, and its errors without the values of arguments.
 
-use std::path::PathBuf;
+use clap::error::{ContextKind, ContextValue};
+use clap::{Error, Parser};
 
-use carium::patients::OrganizationId;
-use clap::{Args, Parser, Subcommand};
-
-use crate::commands::lookups::LookupCommand;
-use crate::commands::{
-    api, appointments, completions, documents, invitations, login, man, onboard, patients, sandbox, worker,
-};
-use crate::output::Format;
+use crate::commands::Command;
+use crate::settings::GlobalArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -69,91 +64,24 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// Options of every command. They can be written before or after the command.
-#[derive(Args, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each field is an independent flag")]
-#[command(next_help_heading = "Global options")]
-pub(crate) struct GlobalArgs {
-    /// Run against an in-memory sandbox that is discarded when the command ends
-    #[arg(long, global = true)]
-    pub(crate) sandbox: bool,
-    /// Base URL of the API
-    #[arg(
-        long,
-        global = true,
-        value_name = "URL",
-        help = "Base URL of the API. Defaults to https://api.carium.com"
-    )]
-    pub(crate) base_url: Option<String>,
-    /// Allow a plain http base URL on another machine. Only for test networks without real patients
-    #[arg(long, global = true, hide_short_help = true)]
-    pub(crate) dangerously_allow_plain_http: bool,
-    /// Account to sign in with
-    #[arg(long, global = true, value_name = "USERNAME")]
-    pub(crate) account: Option<String>,
-    /// Read the password from this file descriptor instead of CARIUM_PASSWORD or a prompt
-    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
-    pub(crate) password_fd: Option<u32>,
-    /// Prompt for a one-time code instead of deriving it from CARIUM_TOTP_SECRET
-    #[arg(long, global = true, hide_short_help = true)]
-    pub(crate) ask_code: bool,
-    /// Organization to work in
-    #[arg(long, global = true, value_name = "ID")]
-    pub(crate) organization: Option<OrganizationId>,
-    /// Profile to read settings from. Defaults to `default`
-    #[arg(long, global = true, value_name = "NAME")]
-    pub(crate) profile: Option<String>,
-    /// Output format
-    #[arg(long, short, global = true, value_name = "FORMAT", hide_possible_values = true)]
-    #[arg(help = "Output format: table, json or ndjson. Defaults to table")]
-    pub(crate) output: Option<Format>,
-    /// Print the causes of an error
-    #[arg(long, short, global = true)]
-    pub(crate) verbose: bool,
-    /// Append traces to this file
-    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
-    pub(crate) log: Option<PathBuf>,
+/// Replaces the values that clap quotes in an error with `…`. A value may be about a patient, and stderr often ends
+/// up in logs. The names of flags and commands stay.
+pub(crate) fn redact_values(mut error: Error) -> Error {
+    for kind in [ContextKind::InvalidValue, ContextKind::InvalidArg, ContextKind::InvalidSubcommand] {
+        let is_safe = match error.get(kind) {
+            Some(ContextValue::String(text)) => kind == ContextKind::InvalidArg && is_argument_name(text),
+            _ => true,
+        };
+        if !is_safe {
+            error.insert(kind, ContextValue::String("…".to_owned()));
+        }
+    }
+    error
 }
 
-/// The commands.
-///
-/// A variant has a doc comment only if its type does not describe the command: clap would show the comment of the
-/// variant and omit the details from the comment of the type.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    Login(login::Login),
-    Logout(login::Logout),
-    /// Create patients
-    #[command(subcommand)]
-    Patients(patients::PatientsCommand),
-    /// Send invitations to patients
-    #[command(subcommand)]
-    Invitations(invitations::InvitationsCommand),
-    /// Create, read, update and delete appointments
-    #[command(subcommand)]
-    Appointments(appointments::AppointmentsCommand),
-    /// List the practitioners that appointments can be booked with
-    #[command(subcommand)]
-    Practitioners(LookupCommand),
-    /// List the appointment types
-    #[command(subcommand)]
-    AppointmentTypes(LookupCommand),
-    /// List the appointment statuses
-    #[command(subcommand)]
-    AppointmentStatuses(LookupCommand),
-    /// Upload, list and download documents
-    #[command(subcommand)]
-    Documents(documents::DocumentsCommand),
-    Onboard(Box<onboard::Onboard>),
-    Worker(worker::Worker),
-    /// Call any operation of the API directly
-    ///
-    /// There is a command for each operation of the API. The request is not validated. It is signed in, and retried
-    /// if that is safe. The response is printed unchanged, except that secrets are hidden.
-    Api(api::ApiCall),
-    Sandbox(sandbox::ServeSandbox),
-    Completions(completions::Completions),
-    Man(man::Man),
+/// Checks whether a text is the name of a flag or of a positional argument, such as `--gender <GENDER>` or `<ID>`.
+fn is_argument_name(text: &str) -> bool {
+    text.starts_with(['-', '<', '[']) && !text.contains('=')
 }
 
 #[cfg(test)]
@@ -183,5 +111,25 @@ mod tests {
             }
         }
         check(&Cli::command(), "carium");
+    }
+
+    #[test]
+    fn redacts_values_and_keeps_flag_names() {
+        let create = ["carium", "patients", "create", "--gender"];
+        for (arguments, expected) in [
+            (vec!["canary"], "--gender"),
+            (vec!["male", "canary"], "unexpected argument"),
+            (vec!["male", "--other=canary"], "unexpected argument"),
+            (vec!["male", "--output", "canary"], "--output"),
+            (vec!["male", "--individual-group-id", "canary"], "--individual-group-id"),
+        ] {
+            let error = Cli::try_parse_from(create.iter().chain(&arguments)).unwrap_err();
+            let text = redact_values(error).render().to_string();
+            assert!(!text.contains("canary") && text.contains(expected), "{arguments:?}: {text}");
+        }
+        let text = redact_values(Cli::try_parse_from(["carium", "canary"]).unwrap_err()).render().to_string();
+        assert!(!text.contains("canary"), "{text}");
+        let text = redact_values(Cli::try_parse_from(["carium", "api", "get_appointment"]).unwrap_err());
+        assert!(text.render().to_string().contains("--id <ID>"), "{text}");
     }
 }

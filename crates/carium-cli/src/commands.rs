@@ -1,65 +1,108 @@
-//! The commands, one module each.
+//! The commands, one module for each subject.
 
 pub(crate) mod api;
-pub(crate) mod appointments;
-pub(crate) mod completions;
-pub(crate) mod documents;
-pub(crate) mod invitations;
-pub(crate) mod login;
-pub(crate) mod lookups;
-pub(crate) mod man;
-pub(crate) mod onboard;
-pub(crate) mod patients;
-pub(crate) mod sandbox;
-pub(crate) mod worker;
+mod appointments;
+mod documents;
+mod login;
+mod lookups;
+mod onboard;
+mod patients;
+mod sandbox;
+mod shell;
 
-use lookups::LookupCommand;
+use clap::Subcommand;
 
-use crate::cli::Command;
+use self::api::ApiCall;
+use self::appointments::AppointmentsCommand;
+use self::documents::DocumentsCommand;
+use self::login::{Login, Logout};
+use self::lookups::{Lookup, LookupCommand};
+use self::onboard::{Onboard, Worker};
+use self::patients::{InvitationsCommand, PatientsCommand};
+use self::sandbox::ServeSandbox;
+use self::shell::{Completions, Man};
 use crate::error::CliError;
 use crate::interrupt::unless_interrupted;
 use crate::settings::Settings;
 
-/// Runs a command that needs neither settings nor a runtime. Returns `None` for any other command.
-pub(crate) fn run_offline(command: &Command) -> Option<Result<(), CliError>> {
-    match command {
-        Command::Completions(completions) => Some(completions.run()),
-        Command::Man(man) => Some(man.run()),
-        Command::Api(call) => call.run_offline(),
-        _ => None,
-    }
+/// The commands.
+///
+/// A variant has a doc comment only if its type does not describe the command: clap would show the comment of the
+/// variant and omit the details from the comment of the type.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Login(Login),
+    Logout(Logout),
+    /// Create patients
+    #[command(subcommand)]
+    Patients(PatientsCommand),
+    /// Send invitations to patients
+    #[command(subcommand)]
+    Invitations(InvitationsCommand),
+    /// Create, read, update and delete appointments
+    #[command(subcommand)]
+    Appointments(AppointmentsCommand),
+    /// List the practitioners that appointments can be booked with
+    #[command(subcommand)]
+    Practitioners(LookupCommand),
+    /// List the appointment types
+    #[command(subcommand)]
+    AppointmentTypes(LookupCommand),
+    /// List the appointment statuses
+    #[command(subcommand)]
+    AppointmentStatuses(LookupCommand),
+    /// Upload, list and download documents
+    #[command(subcommand)]
+    Documents(DocumentsCommand),
+    Onboard(Box<Onboard>),
+    Worker(Worker),
+    /// Call any operation of the API directly
+    ///
+    /// There is a command for each operation of the API. The request is not validated. It is signed in, and retried
+    /// if that is safe. The response is printed unchanged, except that secrets are hidden.
+    Api(ApiCall),
+    Sandbox(ServeSandbox),
+    Completions(Completions),
+    Man(Man),
 }
 
-pub(crate) async fn run(command: Command, settings: &Settings) -> Result<(), CliError> {
-    crate::interrupt::install_handlers();
-    match command {
-        Command::Login(login) => unless_interrupted(login.run(settings), false).await,
-        Command::Logout(login::Logout {}) => login::Logout::run(settings),
-        Command::Patients(patients) => unless_interrupted(patients.run(settings), true).await,
-        Command::Invitations(invitations) => unless_interrupted(invitations.run(settings), true).await,
-        Command::Appointments(appointments) => {
-            let may_change_data = appointments.may_change_data();
-            unless_interrupted(appointments.run(settings), may_change_data).await
+impl Command {
+    /// Runs a command that needs neither settings nor a runtime. Returns `None` for any other command.
+    pub(crate) fn run_offline(&self, command_line: fn() -> clap::Command) -> Option<Result<(), CliError>> {
+        match self {
+            Self::Completions(completions) => Some(completions.run(command_line())),
+            Self::Man(man) => Some(man.run(command_line())),
+            Self::Api(call) => call.run_offline(),
+            _ => None,
         }
-        Command::Practitioners(LookupCommand::List(list)) => {
-            unless_interrupted(list.practitioners(settings), false).await
+    }
+
+    pub(crate) async fn run(self, settings: &Settings) -> Result<(), CliError> {
+        crate::interrupt::install_handlers();
+        let list = |lookup: Lookup| unless_interrupted(lookup.write(settings), false);
+        match self {
+            Self::Login(login) => unless_interrupted(login.run(settings), false).await,
+            Self::Logout(Logout {}) => Logout::run(settings),
+            Self::Patients(patients) => unless_interrupted(patients.run(settings), true).await,
+            Self::Invitations(invitations) => unless_interrupted(invitations.run(settings), true).await,
+            Self::Appointments(appointments) => {
+                let may_change_data = appointments.may_change_data();
+                unless_interrupted(appointments.run(settings), may_change_data).await
+            }
+            Self::Practitioners(LookupCommand::List(_)) => list(Lookup::Practitioners).await,
+            Self::AppointmentTypes(LookupCommand::List(_)) => list(Lookup::AppointmentTypes).await,
+            Self::AppointmentStatuses(LookupCommand::List(_)) => list(Lookup::AppointmentStatuses).await,
+            // These handle interruption themselves: transfers save their state, and rows in progress are finished.
+            Self::Documents(documents) => documents.run(settings).await,
+            Self::Onboard(onboard) => onboard.run(settings).await,
+            Self::Worker(worker) => worker.run(settings).await,
+            Self::Api(call) => {
+                let may_change_data = call.may_change_data();
+                unless_interrupted(call.run(settings), may_change_data).await
+            }
+            Self::Sandbox(sandbox) => sandbox.run().await,
+            // Handled by `run_offline`.
+            Self::Completions(_) | Self::Man(_) => Ok(()),
         }
-        Command::AppointmentTypes(LookupCommand::List(list)) => {
-            unless_interrupted(list.appointment_types(settings), false).await
-        }
-        Command::AppointmentStatuses(LookupCommand::List(list)) => {
-            unless_interrupted(list.appointment_statuses(settings), false).await
-        }
-        // These handle interruption themselves: transfers save their state, and rows in progress are finished.
-        Command::Documents(documents) => documents.run(settings).await,
-        Command::Onboard(onboard) => onboard.run(settings).await,
-        Command::Worker(worker) => worker.run(settings).await,
-        Command::Api(call) => {
-            let may_change_data = call.may_change_data();
-            unless_interrupted(call.run(settings), may_change_data).await
-        }
-        Command::Sandbox(sandbox) => sandbox.run().await,
-        // Handled by `run_offline`.
-        Command::Completions(_) | Command::Man(_) => Ok(()),
     }
 }

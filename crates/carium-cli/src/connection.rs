@@ -5,28 +5,22 @@ use carium_bulk::Target;
 use carium_mock::{Sandbox, SandboxBuilder};
 
 use crate::error::{CliError, Exit};
-use crate::settings::{self, Settings};
-use crate::{one_time_code, stderr};
+use crate::settings::Settings;
+use crate::{credentials, stderr};
 
 const DEFAULT_BASE_URL: &str = "https://api.carium.com";
 const USER_AGENT: &str = concat!("carium-cli/", env!("CARGO_PKG_VERSION"));
 
-/// A client, and the sandbox that it talks to if the command runs with `--sandbox`.
+/// A client with its server and account, and the sandbox that it talks to if the command runs with `--sandbox`.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) client: Carium,
-    pub(crate) info: ConnectionInfo,
-    /// Stops when the connection is dropped.
-    sandbox: Option<Sandbox>,
-}
-
-/// The server and the account of a connection.
-#[derive(Debug)]
-pub(crate) struct ConnectionInfo {
     pub(crate) base_url: String,
     pub(crate) account: String,
     /// Whether the account signs in with one-time codes.
     pub(crate) has_codes: bool,
+    /// Stops when the connection is dropped.
+    sandbox: Option<Sandbox>,
 }
 
 impl Connection {
@@ -50,7 +44,7 @@ pub(crate) async fn connect(settings: &Settings) -> Result<Connection, CliError>
         return connect_to_sandbox().await;
     }
     let (base_url, account) = (base_url(settings), account(settings)?);
-    let password = settings::password(settings, &base_url, &account)?;
+    let password = credentials::password(settings, &base_url, &account)?;
     connect_with_password(settings, password).await
 }
 
@@ -61,22 +55,21 @@ pub(crate) async fn connect_with_password(
 ) -> Result<Connection, CliError> {
     let (base_url, account) = (base_url(settings), account(settings)?);
     let mut credentials = Credentials::new(&account, password)?;
-    let mut builder = client_builder(settings, &base_url);
-    let has_codes = settings.prompts_for_code || settings.totp_secret.is_some();
+    let totp_secret = settings.totp_secret.as_ref().filter(|_| !settings.prompts_for_code);
     if settings.prompts_for_code {
-        let code = settings::prompt("One-time code: ")?;
+        let code = credentials::prompt("One-time code: ")?;
         let digits: String = code.expose().split_whitespace().collect();
         credentials = credentials.one_time_code(OneTimeCode::single_use(Secret::from(digits)));
-    } else if let Some(secret) = &settings.totp_secret {
+    } else if let Some(secret) = totp_secret {
         credentials = credentials.one_time_code(OneTimeCode::from_totp_secret(secret)?);
     }
-    builder = builder.credentials(credentials);
-    let client = builder.build()?;
+    let client = client_builder(settings, &base_url).credentials(credentials).build()?;
     // This may wait for up to 30 seconds, so it comes after everything that can fail at once.
-    if settings.totp_secret.is_some() && !settings.prompts_for_code {
-        one_time_code::wait_for_unused_code(&base_url, &account).await?;
+    if totp_secret.is_some() {
+        credentials::wait_for_unused_code(&base_url, &account).await?;
     }
-    Ok(Connection { client, info: ConnectionInfo { base_url, account, has_codes }, sandbox: None })
+    let has_codes = settings.prompts_for_code || totp_secret.is_some();
+    Ok(Connection { client, base_url, account, has_codes, sandbox: None })
 }
 
 /// Creates a client for operations that need no access token. It never signs in.
@@ -88,8 +81,7 @@ pub(crate) async fn connect_without_sign_in(settings: &Settings) -> Result<Conne
     // The builder requires credentials, but they are not sent with such operations.
     let client =
         client_builder(settings, &base_url).credentials(Credentials::new("none", "none")?).build()?;
-    let info = ConnectionInfo { base_url, account: String::new(), has_codes: false };
-    Ok(Connection { client, info, sandbox: None })
+    Ok(Connection { client, base_url, account: String::new(), has_codes: false, sandbox: None })
 }
 
 fn client_builder(settings: &Settings, base_url: &str) -> CariumBuilder {
@@ -129,6 +121,6 @@ async fn connect_to_sandbox() -> Result<Connection, CliError> {
         .map_err(|error| CliError::new(Exit::Other, "could not start the sandbox").with_source(error))?;
     let client = sandbox.client_builder().user_agent(USER_AGENT).build()?;
     let account = sandbox.fake().account().username.to_owned();
-    let info = ConnectionInfo { base_url: sandbox.url().to_owned(), account, has_codes: false };
-    Ok(Connection { client, info, sandbox: Some(sandbox) })
+    let base_url = sandbox.url().to_owned();
+    Ok(Connection { client, base_url, account, has_codes: false, sandbox: Some(sandbox) })
 }

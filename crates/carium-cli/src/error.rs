@@ -57,7 +57,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// The error of a command: an exit code, one sentence that says what happened, a hint and the underlying error.
+/// The error of a command: an exit code, one sentence that describes what happened, a hint and the underlying error.
 ///
 /// All of it is printed to stderr and may end up in logs, so it must not contain values of the input, URLs or bodies.
 /// The only exception is a name to look up, which the error of a failed lookup quotes.
@@ -137,7 +137,7 @@ struct ErrorDetails(Error);
 
 impl std::fmt::Display for ErrorDetails {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:?}, after {} requests", self.0.kind(), self.0.attempts())
+        write!(f, "{:?}, after {}", self.0.kind(), stderr::counted(self.0.attempts().into(), "request"))
     }
 }
 
@@ -148,12 +148,10 @@ impl StdError for ErrorDetails {
 }
 
 fn hint_for(error: &Error) -> Option<String> {
-    if error.may_have_been_applied() {
-        return Some(
-            "check in Carium whether the operation was applied before you run the command again".to_owned(),
-        );
-    }
     let hint = match error.kind() {
+        _ if error.may_have_been_applied() => {
+            "check in Carium whether the operation was applied before you run the command again"
+        }
         ErrorKind::InvalidInput => {
             "correct the values named above and run the command again; nothing was sent"
         }
@@ -163,12 +161,12 @@ fn hint_for(error: &Error) -> Option<String> {
         ErrorKind::Conflict | ErrorKind::Rejected => {
             "correct what the service rejected and run the command again"
         }
-        ErrorKind::RateLimited => {
-            return Some(match error.retry_after() {
-                Some(wait) => format!("run the command again in {} seconds", wait.as_secs().max(1)),
-                None => "run the command again in a few minutes".to_owned(),
-            });
-        }
+        ErrorKind::RateLimited => match error.retry_after() {
+            Some(wait) => {
+                return Some(format!("run the command again in {} seconds", wait.as_secs().max(1)));
+            }
+            None => "run the command again in a few minutes",
+        },
         ErrorKind::Unavailable => "check the base URL and the network, or run the command again later",
         ErrorKind::TimedOut | ErrorKind::Expired => "run the command again later",
         ErrorKind::AlreadyExists => {

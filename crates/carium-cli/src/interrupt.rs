@@ -36,8 +36,8 @@ pub(crate) async fn interrupted() {
     }
 }
 
-/// Runs a command, and drops it if the program is interrupted. If the command `may_change_data`, the error says that
-/// the operation may have been applied.
+/// Runs a command, and drops it if the program is interrupted. If the command `may_change_data`, the hint of
+/// the error states that the operation may have been applied.
 pub(crate) async fn unless_interrupted<T>(
     command: impl Future<Output = Result<T, CliError>>,
     may_change_data: bool,

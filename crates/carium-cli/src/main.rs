@@ -1,29 +1,31 @@
 //! `carium`: the command-line interface of the Carium platform, for people and for scripts.
 //!
-//! Data is written to stdout in the requested format. Messages and errors are written to stderr. The exit code tells
-//! scripts what kind of error occurred; see `error.rs`.
+//! Data is written to stdout in the requested format. Messages and errors are written to stderr. The exit code shows
+//! scripts which kind of error occurred; see `error.rs`.
 
 mod cli;
 mod commands;
 mod connection;
+mod credentials;
 mod directories;
 mod error;
 #[rustfmt::skip]
 mod generated;
 mod interrupt;
-mod keyring;
-mod logging;
-mod lookup;
-mod one_time_code;
 mod output;
-mod progress;
 mod settings;
 mod stderr;
-mod usage;
 
+use std::fs::OpenOptions;
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Mutex;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::cli::Cli;
 use crate::error::{CliError, Exit};
@@ -32,7 +34,7 @@ use crate::settings::Settings;
 fn main() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|error| {
         // Exits with code 2, or with 0 after `--help` and `--version`.
-        usage::redact_values(error).exit()
+        cli::redact_values(error).exit()
     });
     let verbose = cli.global.verbose;
     match run(cli) {
@@ -45,16 +47,36 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<(), CliError> {
-    if let Some(result) = commands::run_offline(&cli.command) {
+    if let Some(result) = cli.command.run_offline(Cli::command) {
         return result;
     }
     let settings = Settings::read(cli.global)?;
-    logging::start(settings.log.as_deref())?;
+    if let Some(file) = &settings.log {
+        start_log(file)?;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
         CliError::new(Exit::Other, "could not start the async runtime").with_source(error)
     })?;
-    let result = runtime.block_on(commands::run(cli.command, &settings));
+    let result = runtime.block_on(cli.command.run(&settings));
     // A prompt may still block one of the runtime's threads; do not wait for it.
     runtime.shutdown_background();
     result
+}
+
+/// Appends the traces of this project's crates to a file. The traces of other crates are excluded,
+/// because an HTTP client may trace headers and URLs.
+fn start_log(path: &Path) -> Result<(), CliError> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path).map_err(|error| {
+        CliError::new(Exit::Other, "could not write the file of `--log`")
+            .with_source(error)
+            .with_hint("check that its directory exists and that you may write to it")
+    })?;
+    let own_crates = Targets::new().with_target("carium", LevelFilter::TRACE);
+    let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(Mutex::new(file));
+    tracing_subscriber::registry().with(layer.with_filter(own_crates)).init();
+    Ok(())
 }

@@ -1,20 +1,67 @@
 //! The settings of the program. Each is read from a flag, then from the environment, then from a profile.
 
-mod password;
-mod profile;
-
+use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use carium::Secret;
 use carium::patients::OrganizationId;
+use clap::Args;
+use serde::Deserialize;
 
-pub(crate) use password::{password, prompt};
-use profile::Profile;
-
-use crate::cli::GlobalArgs;
+use crate::directories;
 use crate::error::{CliError, Exit};
 use crate::output::Format;
+
+/// The name of the profile that is used if none is named.
+const DEFAULT_PROFILE: &str = "default";
+
+/// Options of every command. They can be written before or after the command.
+#[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each field is an independent flag")]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct GlobalArgs {
+    /// Run against an in-memory sandbox that is discarded when the command ends
+    #[arg(long, global = true)]
+    pub(crate) sandbox: bool,
+    /// Base URL of the API
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        help = "Base URL of the API. Defaults to https://api.carium.com"
+    )]
+    pub(crate) base_url: Option<String>,
+    /// Allow a plain http base URL on another machine. Only for test networks without real patients
+    #[arg(long, global = true, hide_short_help = true)]
+    pub(crate) dangerously_allow_plain_http: bool,
+    /// Account to sign in with
+    #[arg(long, global = true, value_name = "USERNAME")]
+    pub(crate) account: Option<String>,
+    /// Read the password from this file descriptor instead of CARIUM_PASSWORD or a prompt
+    #[arg(long, global = true, value_name = "N", hide_short_help = true)]
+    pub(crate) password_fd: Option<u32>,
+    /// Prompt for a one-time code instead of deriving it from CARIUM_TOTP_SECRET
+    #[arg(long, global = true, hide_short_help = true)]
+    pub(crate) ask_code: bool,
+    /// Organization to work in
+    #[arg(long, global = true, value_name = "ID")]
+    pub(crate) organization: Option<OrganizationId>,
+    /// Profile to read settings from. Defaults to `default`
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// Output format
+    #[arg(long, short, global = true, value_name = "FORMAT", hide_possible_values = true)]
+    #[arg(help = "Output format: table, json or ndjson. Defaults to table")]
+    pub(crate) output: Option<Format>,
+    /// Print the causes of an error
+    #[arg(long, short, global = true)]
+    pub(crate) verbose: bool,
+    /// Append traces to this file
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
+    pub(crate) log: Option<PathBuf>,
+}
 
 /// The settings of the program.
 #[derive(Debug)]
@@ -82,15 +129,74 @@ impl Settings {
     }
 }
 
+/// A profile: a named group of settings, which is one table of the configuration file. It cannot contain a password.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Profile {
+    base_url: Option<String>,
+    username: Option<String>,
+    organization_id: Option<OrganizationId>,
+    output: Option<Format>,
+}
+
+impl Profile {
+    /// Reads a profile from this file, or from the default configuration file. If no name is given, neither the file
+    /// nor the default profile has to exist.
+    fn read(name: Option<String>, file: Option<String>) -> Result<Self, CliError> {
+        let Some(path) = file.map(PathBuf::from).or_else(directories::config_file) else {
+            return Ok(Self::default());
+        };
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+            Err(error) => {
+                let message = format!("could not read the configuration file {}", path.display());
+                return Err(CliError::new(Exit::Other, message).with_source(error));
+            }
+        };
+        let invalid = |message: String| {
+            let allowed =
+                "a profile has `base-url`, `username`, `organization-id` and `output`, and no password";
+            CliError::new(Exit::InvalidInput, message)
+                .with_hint(format!("correct {}; {allowed}", path.display()))
+        };
+        // The parser's message may quote the file, and the file may contain a password by mistake.
+        let mut profiles: BTreeMap<String, Self> = toml::from_str(&text).map_err(|error| {
+            let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+            invalid(format!("the configuration file is invalid near line {line}"))
+        })?;
+        match name {
+            Some(name) => profiles.remove(&name).ok_or_else(|| {
+                let names: Vec<_> = profiles.keys().map(String::as_str).collect();
+                let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+                invalid(format!("profile `{name}` does not exist; existing profiles: {names}"))
+            }),
+            None => Ok(profiles.remove(DEFAULT_PROFILE).unwrap_or_default()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
+    use clap::{Parser, Subcommand};
 
     use super::*;
-    use crate::cli::Cli;
+
+    #[derive(Parser)]
+    struct TestCli {
+        #[command(flatten)]
+        global: GlobalArgs,
+        #[command(subcommand)]
+        _command: TestCommand,
+    }
+
+    #[derive(Subcommand)]
+    enum TestCommand {
+        Login,
+    }
 
     fn settings(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Settings, CliError> {
-        let cli = Cli::try_parse_from([&["carium"], arguments].concat()).unwrap();
+        let cli = TestCli::try_parse_from([&["carium"], arguments].concat()).unwrap();
         Settings::resolve(cli.global, |name| {
             variables.iter().find(|(variable, _)| *variable == name).map(|(_, value)| OsString::from(value))
         })

@@ -12,11 +12,32 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use carium::api::types::NewPatient;
+use carium_bulk::RowState;
 use carium_mock::{FakeCarium, FaultPlan, Sandbox};
+use serde::Deserialize;
 use serde_json::Value;
 use support::{CommandOutput, TestEnv};
 
 const ROWS: usize = 200;
+
+/// The summary of a queue, as `carium onboard` and `carium onboard status` print it.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+struct Summary {
+    rows: u64,
+    completed: u64,
+    pending: u64,
+    running: u64,
+    failed: u64,
+    unknown: u64,
+    newly_completed: u64,
+    queue: String,
+}
+
+impl Summary {
+    fn parse(output: &CommandOutput) -> Self {
+        serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+    }
+}
 
 fn clinic_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/clinic")
@@ -61,10 +82,16 @@ impl TestClinic {
         output_of(command).await
     }
 
-    async fn status(&self) -> Value {
-        let output = self.run_subcommand(&["status", "--output", "json"]).await;
+    /// Runs a subcommand of `carium onboard`, and asserts that it is refused with a hint.
+    async fn assert_invalid(&self, arguments: &[&str]) {
+        let output = self.run_subcommand(arguments).await;
+        assert!(output.code == Some(3) && output.stderr.contains("hint: "), "{arguments:?}: {output:?}");
+    }
+
+    async fn status(&self) -> Summary {
+        let output = self.run_subcommand(&["status", "--output", "json", "--verbose"]).await;
         assert_eq!(output.code, Some(0), "{output:?}");
-        serde_json::from_str(&output.stdout).unwrap()
+        Summary::parse(&output)
     }
 
     /// Writes a file next to the queue.
@@ -112,36 +139,27 @@ async fn wait_for(process: Child) -> CommandOutput {
     )
 }
 
-fn number(value: &Value, name: &str) -> u64 {
-    value[name].as_u64().unwrap_or_else(|| panic!("{name} is missing: {value}"))
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn onboards_each_patient_once_in_repeated_runs() {
     let clinic = TestClinic::start().await;
     let before = clinic.fake().patients().len();
     let first = clinic.run_onboard(&["--output", "json"]).await;
     assert_eq!(first.code, Some(0), "{first:?}");
-    let summary: Value = serde_json::from_str(&first.stdout).unwrap();
-    for (name, expected) in [
-        ("rows", 200),
-        ("completed", 200),
-        ("newly_completed", 200),
-        ("pending", 0),
-        ("running", 0),
-        ("failed", 0),
-        ("unknown", 0),
-    ] {
-        assert_eq!(number(&summary, name), expected, "{summary}");
-    }
+    let all_completed = Summary {
+        rows: 200,
+        completed: 200,
+        pending: 0,
+        running: 0,
+        failed: 0,
+        unknown: 0,
+        newly_completed: 200,
+        queue: "clinic.db".to_owned(),
+    };
+    assert_eq!(Summary::parse(&first), all_completed);
     clinic.assert_each_patient_exists_once(before);
     let second = clinic.run_onboard(&["--output", "json"]).await;
-    let summary: Value = serde_json::from_str(&second.stdout).unwrap();
-    assert_eq!(
-        (second.code, number(&summary, "newly_completed"), number(&summary, "completed")),
-        (Some(0), 0, 200),
-        "{second:?}"
-    );
+    let summary = Summary::parse(&second);
+    assert_eq!((second.code, summary.newly_completed, summary.completed), (Some(0), 0, 200), "{second:?}");
     clinic.assert_each_patient_exists_once(before);
     let report = clinic.run_subcommand(&["report"]).await;
     assert_eq!(report.stdout.lines().count(), 1 + ROWS, "{report:?}");
@@ -178,28 +196,27 @@ async fn loses_and_duplicates_nothing_after_twenty_kills() {
         process.wait().unwrap();
     }
     let mut last = clinic.run_onboard(&["--rate", "none"]).await;
-    let mut unknown = 0;
+    let mut resolved = 0;
     for _ in 0..5 {
         let status = clinic.status().await;
-        let all = ["completed", "pending", "running", "failed", "unknown"].map(|name| number(&status, name));
-        assert_eq!(all.iter().sum::<u64>(), ROWS as u64, "{status}");
+        let Summary { completed, pending, running, failed, unknown, .. } = status;
+        assert_eq!(completed + pending + running + failed + unknown, ROWS as u64, "{status:?}");
         if last.code == Some(0) {
             break;
         }
-        assert_eq!((last.code, number(&status, "failed")), (Some(7), 0), "{last:?}");
+        assert_eq!((last.code, failed), (Some(7), 0), "{last:?}");
         let parked = clinic.run_subcommand(&["parked", "--output", "ndjson"]).await;
         for line in parked.stdout.lines() {
-            unknown += 1;
+            resolved += 1;
             clinic.resolve(&serde_json::from_str(line).unwrap()).await;
         }
         last = clinic.run_onboard(&[]).await;
     }
     assert_eq!(last.code, Some(0), "{last:?}");
     // At most the 16 rows in progress at each kill.
-    assert!(unknown <= 20 * 16, "{unknown}");
+    assert!(resolved <= 20 * 16, "{resolved}");
     clinic.assert_each_patient_exists_once(before);
-    let status = clinic.status().await;
-    assert_eq!(number(&status, "completed"), ROWS as u64);
+    assert_eq!(clinic.status().await.completed, ROWS as u64);
 }
 
 impl TestClinic {
@@ -259,8 +276,8 @@ async fn interruption_finishes_calls_in_flight_and_the_next_run_continues() {
         "{output:?}"
     );
     let status = clinic.status().await;
-    assert_eq!((number(&status, "running"), number(&status, "unknown")), (0, 0), "{status}");
-    assert!(number(&status, "pending") > 0, "{status}");
+    assert_eq!((status.running, status.unknown), (0, 0), "{status:?}");
+    assert!(status.pending > 0, "{status:?}");
     let rerun = clinic.run_onboard(&["--rate", "none"]).await;
     assert_eq!(rerun.code, Some(0), "{rerun:?}");
     clinic.assert_each_patient_exists_once(before);
@@ -297,13 +314,14 @@ async fn operator_resolves_and_retries_parked_rows() {
         assert!(first.stderr.contains(text), "{text}: {first:?}");
     }
     let status = clinic.status().await;
-    assert_eq!(["completed", "failed", "unknown"].map(|name| number(&status, name)), [1, 1, 1]);
+    assert_eq!([status.completed, status.failed, status.unknown], [1, 1, 1]);
     let parked = clinic.run_subcommand(&["parked", "--output", "json"]).await;
     let parked: Vec<Value> = serde_json::from_str(&parked.stdout).unwrap();
     assert_eq!(parked.len(), 2, "{parked:?}");
-    let row_in_state =
-        |state: &str| parked.iter().find(|row| row["state"] == state).unwrap()["row"].to_string();
-    let (unknown, failed) = (row_in_state("unknown"), row_in_state("failed"));
+    let row_in_state = |state: RowState| {
+        parked.iter().find(|row| row["state"] == state.as_str()).unwrap()["row"].to_string()
+    };
+    let (unknown, failed) = (row_in_state(RowState::Unknown), row_in_state(RowState::Failed));
     // Invalid commands change nothing and print a hint.
     for arguments in [
         vec!["resolve", &failed, "--not-created"],
@@ -312,8 +330,7 @@ async fn operator_resolves_and_retries_parked_rows() {
         vec!["resolve", "999", "--not-created"],
         vec!["retry", "999"],
     ] {
-        let output = clinic.run_subcommand(&arguments).await;
-        assert!(output.code == Some(3) && output.stderr.contains("hint: "), "{arguments:?}: {output:?}");
+        clinic.assert_invalid(&arguments).await;
     }
     let patients = clinic.fake().patients();
     let (id, _) = patients.iter().find(|(_, patient)| has_username(patient, "canary-a@example.com")).unwrap();
@@ -344,8 +361,8 @@ async fn stops_at_max_failures() {
         .run_onboard(&["--max-failures", "5", "--concurrency", "1", "--rate", "20/s", "--output", "json"])
         .await;
     assert!(output.code == Some(7) && output.stderr.contains("--max-failures"), "{output:?}");
-    let summary: Value = serde_json::from_str(&output.stdout).unwrap();
-    assert!((5..8).contains(&number(&summary, "failed")) && number(&summary, "pending") > 0, "{summary}");
+    let summary = Summary::parse(&output);
+    assert!((5..8).contains(&summary.failed) && summary.pending > 0, "{summary:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -410,9 +427,9 @@ async fn finds_the_queue_of_a_file_by_path_or_content() {
     assert!(moved.code == Some(0) && moved.stderr.contains("2 of 2 rows were submitted before"), "{moved:?}");
     assert_eq!(clinic.fake().patients().len(), before + 2);
     let status = output_of(clinic.env.carium(&["onboard", "status", "-o", "json"])).await;
-    let status: Value = serde_json::from_str(&status.stdout).unwrap();
-    assert_eq!(number(&status, "completed"), 2);
-    let queue = status["queue"].as_str().unwrap();
+    let status = Summary::parse(&status);
+    assert_eq!(status.completed, 2);
+    let queue = status.queue.as_str();
     let worked = output_of(clinic.env.carium(&["worker", "--queue", queue, "--until-settled"])).await;
     assert_eq!(worked.code, Some(0), "{worked:?}");
     // The queue is bound to one server.

@@ -108,22 +108,20 @@
 //!   items per list, because the default page size is 25.
 
 mod appointments;
+mod assertions;
 mod cross_service;
 mod documents;
-mod fake_fixture;
 mod fixture;
-mod inputs;
 mod invitations;
-mod lists;
 mod patients;
+mod steps;
 mod table;
 mod transfers;
-mod violation;
 
-pub use fixture::{
+pub use self::assertions::ContractViolation;
+pub use self::fixture::{
     AppointmentsFixture, DocumentsFixture, Fixture, FullFixture, InvitationsFixture, PatientsFixture,
 };
-pub use violation::ContractViolation;
 
 /// Creates the public functions of a group. Each runs a test case and adds its name and requirement to the error.
 macro_rules! public_cases {

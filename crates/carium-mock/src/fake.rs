@@ -5,12 +5,12 @@
 //! uploaded. Calls go through the whole client except the network, so retries, checks and errors are the same as in
 //! production.
 
+mod file_store;
 mod traits;
 
 use std::fmt;
 use std::hash::Hash;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use carium::documents::{DocumentReferenceId, Transfers};
@@ -24,10 +24,10 @@ use carium_api::types::{
 use indexmap::IndexMap;
 use uuid::Uuid;
 
+use self::file_store::MemoryFileStore;
 use crate::faults::{Fault, FaultInjector, FaultPlan};
-use crate::service::file_store::{FileStore, MemoryFileStore};
-use crate::service::state::{ServiceState, StoredDocument};
-use crate::service::{FakeAccount, FakeCall, Quirk, Service};
+use crate::service::state::ServiceState;
+use crate::service::{FakeAccount, FakeCall, FakeDocument, FileStore, Quirk, Service};
 
 /// An in-memory fake of the Carium service. Clones are cheap and share their state.
 ///
@@ -57,7 +57,6 @@ pub struct FakeCarium(Arc<FakeInner>);
 
 struct FakeInner {
     service: Arc<Service>,
-    store: Arc<dyn FileStore>,
     organization: OrganizationId,
     client: Carium,
     /// Creates builders of further clients.
@@ -77,14 +76,14 @@ impl FakeCarium {
         let organization = OrganizationId(state.next_id());
         state.organizations.insert(organization);
         let faults = Arc::new(FaultInjector::default());
-        let store = Arc::new(MemoryFileStore::new(Duration::from_hours(1), Arc::clone(&faults)));
-        let service = Arc::new(Service::new(state, Arc::<MemoryFileStore>::clone(&store), faults));
+        let store = Arc::new(MemoryFileStore::new(Arc::clone(&faults)));
         let file_store: Arc<dyn FileStore> = Arc::<MemoryFileStore>::clone(&store);
-        let (transport, transfers) = (Arc::clone(&service), store);
-        Self::from_parts(service, file_store, organization, move || {
-            let transport: Arc<dyn Transport> = Arc::<Service>::clone(&transport);
-            let transfers: Arc<dyn Transfers> = Arc::<MemoryFileStore>::clone(&transfers);
-            Carium::builder().base_url("https://fake.invalid").transport(transport).transfers(transfers)
+        let service = Arc::new(Service::new(state, file_store, faults));
+        let transport: Arc<dyn Transport> = Arc::<Service>::clone(&service);
+        let transfers: Arc<dyn Transfers> = store;
+        Self::from_parts(service, organization, move || {
+            let builder = Carium::builder().base_url("https://fake.invalid");
+            builder.transport(Arc::clone(&transport)).transfers(Arc::clone(&transfers))
         })
         .expect("the configuration is constant, and with a custom transport no HTTP client is created")
     }
@@ -92,15 +91,14 @@ impl FakeCarium {
     /// Creates a fake whose clients start from `new_builder`. Credentials and organization are added here.
     pub(crate) fn from_parts(
         service: Arc<Service>,
-        store: Arc<dyn FileStore>,
         organization: OrganizationId,
         new_builder: impl Fn() -> CariumBuilder + Send + Sync + 'static,
     ) -> Result<Self, carium::Error> {
-        let credentials = FakeAccount::plain().credentials()?;
+        let credentials = FakeAccount::plain().credentials();
         let new_builder = move || new_builder().credentials(credentials.clone()).organization(organization);
         let client = new_builder().build()?;
         let new_builder = Box::new(new_builder);
-        Ok(Self(Arc::new(FakeInner { service, store, organization, client, new_builder })))
+        Ok(Self(Arc::new(FakeInner { service, organization, client, new_builder })))
     }
 
     /// Returns the real client, connected to this fake. It signs in automatically.
@@ -187,18 +185,12 @@ impl FakeCarium {
 
     /// Returns the document references that were created, in order of creation.
     pub fn documents(&self) -> Vec<FakeDocument> {
-        let state = self.0.service.state();
-        let fake_document = |(id, document): (&DocumentReferenceId, &StoredDocument)| FakeDocument {
-            id: *id,
-            attributes: document.attributes.clone(),
-            is_processed: document.is_processed,
-        };
-        state.documents.iter().map(fake_document).collect()
+        self.0.service.state().documents.values().cloned().collect()
     }
 
     /// Returns the file of a document, or `None` if no file was uploaded.
     pub fn document_bytes(&self, id: DocumentReferenceId) -> Option<Bytes> {
-        self.0.store.file(id)
+        self.0.service.store().file(id)
     }
 
     /// Returns the calls that reached the service, in order, including sign-ins. At most the last million calls are
@@ -277,16 +269,4 @@ impl fmt::Debug for FakeCarium {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FakeCarium").field("organization", &self.0.organization).finish_non_exhaustive()
     }
-}
-
-/// A document reference in the fake. `Debug` shows only what may be logged.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct FakeDocument {
-    /// The ID of the document reference.
-    pub id: DocumentReferenceId,
-    /// The attributes that were sent when it was created.
-    pub attributes: types::NewDocumentReference,
-    /// Whether the upload was processed, so that the document can be downloaded.
-    pub is_processed: bool,
 }

@@ -59,11 +59,11 @@ pub mod strategies;
 
 #[cfg(feature = "expectations")]
 pub use expectations::{items, items_then_error};
-pub use fake::{FakeCarium, FakeDocument};
+pub use fake::FakeCarium;
 pub use faults::{Fault, FaultPlan, FaultResponse, InvalidFaultPlan};
 #[cfg(feature = "sandbox")]
 pub use sandbox::{Sandbox, SandboxBuilder};
-pub use service::{FakeAccount, FakeCall, Quirk};
+pub use service::{FakeAccount, FakeCall, FakeDocument, Quirk};
 #[cfg(feature = "sandbox")]
 pub use spec_check::{Direction, Violation};
 

@@ -4,8 +4,12 @@
 //! S3's statuses and error documents. Objects are kept in memory. Faults can be injected, at an exact byte where that
 //! matters, and all calls are recorded.
 //!
+//! [`Sandbox::object_store`](crate::Sandbox::object_store) returns the store of a sandbox. A store can also be started
+//! alone:
+//!
 //! ```
-//! use carium_mock::object_store::{ObjectStore, PresignPost, StoreFault};
+//! use carium_mock::Fault;
+//! use carium_mock::object_store::{ObjectStore, PresignPost};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -13,7 +17,7 @@
 //! let form = store.presign_post(PresignPost::new("reports/1").content_type("text/plain"));
 //! assert_eq!(form.fields[1], ("Content-Type".to_owned(), "text/plain".to_owned()));
 //! // The first download is cut after 10 bytes. Later downloads succeed.
-//! store.set_faults(|call, index| (call.method == "GET" && index == 0).then_some(StoreFault::ResetAfter(10)));
+//! store.set_faults([Fault::on_download().reset_after(10)]);
 //! # Ok(())
 //! # }
 //! ```
@@ -41,40 +45,31 @@
 //! The store uses tokio's clock, which a test can pause and advance. Forms expire to the millisecond. As in S3, links
 //! have whole seconds, so a link may expire up to a second early.
 
-mod address;
-mod call_log;
-mod clock;
-mod error;
-mod fault;
-mod form;
-mod get;
-mod object;
+mod download;
 mod policy;
-mod post;
-mod presign;
-mod query;
-mod range;
 mod response;
-mod server;
-mod sign;
-mod upload_body;
+mod signature;
+mod state;
+mod upload;
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::ALLOW;
+use http::{Method, Request, Response};
+use hyper::body::Incoming;
 use tokio::net::TcpListener;
 
-pub use self::call_log::StoreCall;
-pub use self::fault::{StoreFault, StoreResponse};
-pub use self::object::Object;
-pub use self::presign::{PresignPost, PresignedPost};
-use self::server::{StoreState, serve_connection};
-use crate::listener::Listener;
-
-/// The default maximum size of an object in bytes.
-const MAX_OBJECT_BYTES: u64 = 64 * 1024 * 1024;
+pub use self::policy::{PresignPost, PresignedPost};
+use self::response::{ResponseExt as _, S3Error};
+use self::signature::Resource;
+use self::state::StoreState;
+pub use self::state::{Object, StoreCall};
+use crate::faults::{FaultInjector, FaultPlan};
+use crate::listener::{BodyEnd, Listener, Reply};
 
 /// An object store that listens on 127.0.0.1. Clones share the same store, which stops when the last clone is
 /// dropped.
@@ -87,11 +82,19 @@ pub struct ObjectStore {
 impl ObjectStore {
     /// Starts an empty store on a free port.
     pub async fn start() -> io::Result<Self> {
+        Self::with_faults(Arc::default()).await
+    }
+
+    /// Starts an empty store that gets its faults from a shared plan.
+    pub(crate) async fn with_faults(faults: Arc<FaultInjector>) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let url = format!("http://{}", listener.local_addr()?);
-        let state = Arc::new(StoreState::new(url, MAX_OBJECT_BYTES));
+        let state = Arc::new(StoreState::new(url, faults));
         let shared = Arc::clone(&state);
-        let listener = Listener::spawn(listener, move |socket| serve_connection(socket, Arc::clone(&shared)));
+        let listener = Listener::spawn(listener, move |request| {
+            let store = Arc::clone(&shared);
+            async move { serve(&store, request).await }
+        });
         Ok(Self { state, _listener: Arc::new(listener) })
     }
 
@@ -104,14 +107,14 @@ impl ObjectStore {
     ///
     /// As in S3, the form can be used several times while it is valid. Each upload replaces the object.
     pub fn presign_post(&self, upload: PresignPost) -> PresignedPost {
-        upload.sign(&self.state.signer, &self.state.clock, &self.state.url)
+        upload.sign(&self.state)
     }
 
     /// Presigns a link that downloads the object with this key. The object does not have to exist yet.
     ///
     /// `valid_for` is rounded down to whole seconds and limited to one week.
     pub fn presign_get(&self, key: &str, valid_for: Duration) -> String {
-        presign::presign_get(key, valid_for, &self.state.signer, &self.state.clock, &self.state.url)
+        download::presign_get(&self.state, key, valid_for)
     }
 
     /// Stores an object without a media type and a file name.
@@ -139,35 +142,43 @@ impl ObjectStore {
         self.state.calls.all()
     }
 
-    /// Sets a function that selects the fault for each call.
+    /// Injects these faults into uploads and downloads. Accepts a list of [`Fault`](crate::Fault)s or a [`FaultPlan`].
     ///
-    /// The function is called when the headers of a call have been read. Its arguments are the call and the index of
-    /// the call among those of the same method, counted from 0.
-    pub fn set_faults(
-        &self,
-        select: impl Fn(&StoreCall, usize) -> Option<StoreFault> + Send + Sync + 'static,
-    ) {
-        self.state.set_faults(Some(Arc::new(select)));
+    /// Replaces the previous plan and resets the call counters. The store of a sandbox shares its plan with the
+    /// service, so [`FakeCarium::set_faults`](crate::FakeCarium::set_faults) has the same effect.
+    pub fn set_faults(&self, plan: impl Into<FaultPlan>) {
+        self.state.faults.set(plan.into());
     }
 
-    /// Sets a function that selects a fault for calls for which [`set_faults`](Self::set_faults) selects none. The
-    /// sandbox uses it for its fault plan. It can be set only once.
-    pub(crate) fn set_fallback_faults(
-        &self,
-        select: impl Fn(&StoreCall, usize) -> Option<StoreFault> + Send + Sync + 'static,
-    ) {
-        self.state.set_fallback_faults(Arc::new(select));
-    }
-
-    /// Removes the faults set with [`set_faults`](Self::set_faults).
+    /// Removes all faults.
     pub fn clear_faults(&self) {
-        self.state.set_faults(None);
+        self.set_faults(FaultPlan::default());
     }
 
     /// Sets the maximum size of an uploaded object in bytes. Defaults to 64 MiB.
     ///
     /// A larger upload is rejected with `EntityTooLarge`, even if its form allows the size.
     pub fn set_max_object_bytes(&self, bytes: u64) {
-        self.state.set_max_object_bytes(bytes);
+        self.state.max_object_bytes.store(bytes, Ordering::Relaxed);
     }
+}
+
+async fn serve(store: &StoreState, request: Request<Incoming>) -> Reply {
+    let resource = Resource::from_path(request.uri().path());
+    let key = match &resource {
+        Resource::Object(key) => Some(key.clone()),
+        Resource::Bucket | Resource::UnknownBucket => None,
+    };
+    let method = request.method().clone();
+    let entry = store.calls.add(StoreCall::new(method.clone(), key, request.headers()));
+    let (response, end) = match method {
+        Method::POST => (upload::post(store, &resource, request, entry.clone()).await?, BodyEnd::Complete),
+        Method::GET => download::get(store, &resource, &request.into_parts().0)?,
+        _ => {
+            let response = Response::from(S3Error::method_not_allowed());
+            (response.with_header(ALLOW, "GET, POST"), BodyEnd::Complete)
+        }
+    };
+    entry.update(|call| call.status = Some(response.status().as_u16()));
+    Ok((response, end))
 }

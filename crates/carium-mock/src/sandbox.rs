@@ -4,28 +4,28 @@
 //! access tokens are not sent to other hosts. The fake produces the responses. This module adds sockets, routing, and
 //! checks against the spec. Files are stored in an [`ObjectStore`] on a second port.
 
-mod builder;
-mod route;
+mod example_data;
 mod server;
-mod store_faults;
 mod violation_log;
 
+use std::fmt;
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
 use bytes::Bytes;
 use carium::documents::DocumentReferenceId;
 use carium::{Carium, CariumBuilder};
+use tokio::net::TcpListener;
 
-pub use builder::SandboxBuilder;
-use violation_log::ViolationLog;
-
+use self::violation_log::ViolationLog;
 use crate::fake::FakeCarium;
+use crate::faults::FaultInjector;
 use crate::listener::Listener;
 use crate::object_store::{ObjectStore, PresignPost};
-use crate::service::file_store::{FileStore, PresignedForm};
+use crate::service::state::ServiceState;
+use crate::service::{FileStore, PRESIGN_VALIDITY, PresignedForm, Quirk, Service};
 use crate::spec_check::Violation;
 
 /// A fake Carium service that listens on a local port. It stops when it is dropped.
@@ -130,23 +130,98 @@ impl Drop for Sandbox {
     }
 }
 
-/// Lets the service use the object store.
-struct SandboxFileStore(ObjectStore);
+/// Builder for [`Sandbox`].
+#[must_use = "the sandbox does not run until `start` is called"]
+pub struct SandboxBuilder {
+    listen: SocketAddr,
+    seed: u64,
+    quirks: Vec<Quirk>,
+    violations: ViolationLog,
+}
 
-/// How long presigned forms and URLs are valid.
-const VALID_FOR: Duration = Duration::from_hours(1);
+impl SandboxBuilder {
+    fn new() -> Self {
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Self { listen, seed: 0, quirks: Vec::new(), violations: ViolationLog::default() }
+    }
 
-impl FileStore for SandboxFileStore {
+    /// Sets the address to listen on. Defaults to 127.0.0.1 and a free port.
+    ///
+    /// The object store always listens on 127.0.0.1 and a free port.
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen = address;
+        self
+    }
+
+    /// Sets the seed that IDs of created resources are derived from. Defaults to 0.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Enables a quirk. Can be called several times.
+    pub fn quirk(mut self, quirk: Quirk) -> Self {
+        self.quirks.push(quirk);
+        self
+    }
+
+    /// Calls a function for each violation of the spec, instead of panicking when the sandbox is dropped.
+    ///
+    /// Intended for a sandbox that serves other processes. The function runs on the task of the connection and must
+    /// not block.
+    pub fn on_violation(mut self, callback: impl Fn(&Violation) + Send + Sync + 'static) -> Self {
+        self.violations = ViolationLog::with_callback(Box::new(callback));
+        self
+    }
+
+    /// Starts the sandbox.
+    ///
+    /// # Errors
+    /// Fails if the address cannot be bound or the HTTP client cannot be created.
+    pub async fn start(self) -> io::Result<Sandbox> {
+        let faults = Arc::new(FaultInjector::default());
+        let store = ObjectStore::with_faults(Arc::clone(&faults)).await?;
+        let listener = TcpListener::bind(self.listen).await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let (state, organization) = ServiceState::with_example_data(self.seed);
+        let service = Arc::new(Service::new(state, Arc::new(store.clone()), faults));
+        let base_url = url.clone();
+        let fake = FakeCarium::from_parts(Arc::clone(&service), organization, move || {
+            Carium::builder().base_url(&base_url)
+        })
+        .map_err(io::Error::other)?;
+        fake.set_quirks(self.quirks);
+        let violations = Arc::new(self.violations);
+        let log = Arc::clone(&violations);
+        let listener = Listener::spawn(listener, move |request| {
+            let (service, log) = (Arc::clone(&service), Arc::clone(&log));
+            async move { server::serve(&service, &log, request).await }
+        });
+        Ok(Sandbox { fake, store, url, violations, _listener: listener })
+    }
+}
+
+impl fmt::Debug for SandboxBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SandboxBuilder")
+            .field("listen", &self.listen)
+            .field("seed", &self.seed)
+            .field("quirks", &self.quirks)
+            .finish_non_exhaustive()
+    }
+}
+
+impl FileStore for ObjectStore {
     fn presign_upload(&self, id: DocumentReferenceId) -> PresignedForm {
-        let form = self.0.presign_post(PresignPost::new(id.to_string()).valid_for(VALID_FOR));
+        let form = self.presign_post(PresignPost::new(id.to_string()).valid_for(PRESIGN_VALIDITY));
         PresignedForm { url: form.url, fields: form.fields }
     }
 
     fn presign_download(&self, id: DocumentReferenceId) -> String {
-        self.0.presign_get(&id.to_string(), VALID_FOR)
+        self.presign_get(&id.to_string(), PRESIGN_VALIDITY)
     }
 
     fn file(&self, id: DocumentReferenceId) -> Option<Bytes> {
-        self.0.object(&id.to_string()).map(|object| object.content().clone())
+        self.object(&id.to_string()).map(|object| object.content().clone())
     }
 }

@@ -4,18 +4,9 @@
 //! [`FakeCarium`](crate::FakeCarium) calls it in memory, and the sandbox calls it over HTTP. Both therefore follow
 //! the same rules.
 
-mod account;
-mod appointments;
-mod documents;
-#[cfg(feature = "sandbox")]
-mod example_data;
-pub(crate) mod file_store;
-mod identity;
-mod lists;
-mod patients;
+pub(crate) mod message;
+mod operations;
 mod quirks;
-mod request;
-pub(crate) mod response;
 pub(crate) mod state;
 
 use std::collections::VecDeque;
@@ -23,20 +14,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use carium::TransportFailure;
 use carium_api::{Operation, Transport, TransportError};
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use tokio::time::Instant;
 
-pub use account::FakeAccount;
-use file_store::FileStore;
-pub use quirks::Quirk;
-use request::ParsedRequest;
-use response::{ErrorResponse, SkipSpecCheck, SuccessResponse};
-use state::ServiceState;
-
-use crate::faults::{FaultInjector, FaultKind, FaultTarget, FaultTiming};
+use self::message::{ParsedRequest, SkipSpecCheck};
+pub(crate) use self::operations::documents::{FileStore, PRESIGN_VALIDITY, PresignedForm};
+pub use self::quirks::Quirk;
+use self::state::ServiceState;
+pub use self::state::{FakeAccount, FakeDocument};
+use crate::faults::{FaultInjector, FaultKind, FaultTarget, with_bit_flipped};
 
 /// A call that reached the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +80,10 @@ impl Service {
         &self.faults
     }
 
+    pub(crate) fn store(&self) -> &dyn FileStore {
+        &*self.store
+    }
+
     pub(crate) fn state(&self) -> MutexGuard<'_, ServiceState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -107,13 +100,8 @@ impl Service {
 
     /// Handles a request and injects the fault for it, if any.
     pub(crate) fn handle(&self, operation: &'static Operation, request: &Request<Bytes>) -> CallOutcome {
-        let fault = self.faults.next(FaultTarget::of(operation));
-        let fault_injected = fault.is_some();
-        let (before, after) = match fault {
-            Some(fault) if fault.timing == FaultTiming::Before => (Some(fault.kind), None),
-            Some(fault) => (None, Some(fault.kind)),
-            None => (None, None),
-        };
+        let (before, after) = self.faults.next(FaultTarget::of(operation));
+        let fault_injected = before.is_some() || after.is_some();
         let record = |status: Option<u16>| {
             let call = FakeCall { operation: operation.id, status, fault_injected };
             let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
@@ -141,56 +129,9 @@ impl Service {
     fn respond(&self, operation: &'static Operation, request: &Request<Bytes>) -> Response<Bytes> {
         let state = &mut *self.state();
         let request = ParsedRequest::new(operation, request);
-        match self.dispatch(state, &request) {
+        match operations::apply(state, self.store(), &request, self.now()) {
             Ok(success) => state.quirks.apply_to_success(&request, success).into_response(),
             Err(error) => state.quirks.apply_to_error(error).into_response(),
-        }
-    }
-
-    /// Applies the operation that a request is for.
-    fn dispatch(
-        &self,
-        state: &mut ServiceState,
-        request: &ParsedRequest<'_>,
-    ) -> Result<SuccessResponse, ErrorResponse> {
-        let now = self.now();
-        if request.operation.needs_token && !request.token().is_some_and(|token| state.is_valid_token(token))
-        {
-            let detail = "The access token is missing, invalid or expired.";
-            return Err(ErrorResponse::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail));
-        }
-        request.check_accept()?;
-        let store = &*self.store;
-        match request.operation.id {
-            "login" => identity::login(state, request, now),
-            "resend_invitation" => identity::invite(state, request),
-            "create_patient" => patients::create(state, request),
-            "create_appointment" => appointments::create(state, request),
-            "get_appointment" => appointments::get(state, request),
-            "update_appointment" => appointments::update(state, request),
-            "delete_appointment" => appointments::delete(state, request),
-            "list_practitioners" => {
-                lists::named_items(state, request, "org-practitioners", &state.practitioners)
-            }
-            "list_appointment_statuses" => {
-                lists::named_items(state, request, "org-appointment-statuses", &state.appointment_statuses)
-            }
-            "list_appointment_types" => {
-                lists::named_items(state, request, "org-appointment-types", &state.appointment_types)
-            }
-            "list_document_classes" => {
-                lists::required_organization(state, request)?;
-                lists::named_items(state, request, "org-document-classes", &state.document_classes)
-            }
-            "create_document_reference" => documents::create(state, store, request),
-            "list_document_references" => documents::list(state, request),
-            "process_upload" => documents::process(state, store, request),
-            "get_download_info" => documents::download_info(state, store, request),
-            // An operation that was added to the spec but not to the fake.
-            id => {
-                let detail = format!("The fake does not implement {id}.");
-                Err(ErrorResponse::new(StatusCode::NOT_FOUND, "not-implemented", detail))
-            }
         }
     }
 }
@@ -219,7 +160,7 @@ impl FaultKind {
     /// Returns the outcome of a call that would have received this response without the fault.
     fn apply_to(self, mut response: Response<Bytes>) -> CallOutcome {
         match self {
-            Self::Respond(replacement) => {
+            Self::Respond(replacement) | Self::RespondEarly(replacement) => {
                 let mut response = replacement.to_response();
                 response.extensions_mut().insert(SkipSpecCheck);
                 CallOutcome::Responded(response)
@@ -227,7 +168,7 @@ impl FaultKind {
             Self::Reset { .. } => CallOutcome::Reset,
             // An empty body cannot be cut in the middle.
             Self::Truncate if response.body().is_empty() => CallOutcome::Reset,
-            Self::Hang => CallOutcome::Hang,
+            Self::Hang { .. } => CallOutcome::Hang,
             Self::Truncate => CallOutcome::Truncated(response),
             Self::Corrupt => {
                 // Flipping a bit of the first byte, a brace, makes the body invalid JSON.
@@ -235,17 +176,10 @@ impl FaultKind {
                 response.extensions_mut().insert(SkipSpecCheck);
                 CallOutcome::Responded(response)
             }
-            // `handle` has already revoked the tokens, and only the file store can expire anything.
-            Self::RevokeToken | Self::Expire => CallOutcome::Responded(response),
+            // `handle` has already revoked the tokens, and the others are faults of transfers.
+            Self::RevokeToken | Self::Expire | Self::IgnoreRange | Self::ReplaceFile(_) => {
+                CallOutcome::Responded(response)
+            }
         }
     }
-}
-
-/// Returns the bytes with one bit flipped in the byte at `index`, if there is one.
-fn with_bit_flipped(bytes: &Bytes, index: usize) -> Bytes {
-    let mut bytes = BytesMut::from(bytes.as_ref());
-    if let Some(byte) = bytes.get_mut(index) {
-        *byte ^= 1;
-    }
-    bytes.freeze()
 }

@@ -36,36 +36,25 @@
 //! The strategies for builders, such as [`new_patient_builder`], let you set fields yourself, for example an existing
 //! organization: `new_patient_builder().prop_map(|builder| builder.organization(id))`.
 
-mod appointment;
-mod appointment_update;
-mod document;
-mod files;
-mod ids;
-mod invalid;
-mod invitation;
-mod patient;
-mod people;
-mod query;
-mod strings;
-mod text;
-mod times;
-mod urls;
+mod appointments;
+mod documents;
+mod inputs;
+mod patients;
+mod values;
 
-pub use appointment::{invalid_appointment, new_appointment, new_appointment_builder};
-pub use appointment_update::{appointment_update, invalid_appointment_update};
-pub use document::{invalid_document, new_document, new_document_builder};
-pub use files::{file_name, media_type};
-pub use ids::id;
-pub use invalid::Invalid;
-pub use invitation::{InvitationInput, invalid_invitation, new_invitation};
-pub use patient::{invalid_patient, new_patient, new_patient_builder};
-pub use people::{birth_date, email, first_name, gender, last_name, phone};
-pub use query::{document_query, invalid_document_query, list_options};
-pub use text::{document_name, text};
-pub use times::{date_time, start_and_end};
-pub use urls::web_url;
-
-/// Returns the built input. The strategies generate valid inputs only, which the tests of this crate check.
-fn expect_valid<T>(result: Result<T, carium::Error>) -> T {
-    result.expect("the strategy generates valid inputs only")
-}
+pub use self::appointments::{
+    appointment_update, invalid_appointment, invalid_appointment_update, new_appointment,
+    new_appointment_builder,
+};
+pub use self::documents::{
+    document_query, invalid_document, invalid_document_query, list_options, new_document,
+    new_document_builder,
+};
+pub use self::inputs::Invalid;
+pub use self::patients::{
+    InvitationInput, invalid_invitation, invalid_patient, new_invitation, new_patient, new_patient_builder,
+};
+pub use self::values::{
+    birth_date, date_time, document_name, email, file_name, first_name, gender, id, last_name, media_type,
+    phone, start_and_end, text, web_url,
+};

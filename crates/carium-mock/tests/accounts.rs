@@ -49,8 +49,7 @@ async fn code_can_be_used_once() {
 async fn client_generates_one_time_codes() {
     let sandbox = Sandbox::start().await.unwrap();
     for account in [sandbox.fake().account(), sandbox.fake().account_with_totp()] {
-        let client =
-            Carium::builder().base_url(sandbox.url()).credentials(account.credentials().unwrap()).build();
+        let client = Carium::builder().base_url(sandbox.url()).credentials(account.credentials()).build();
         let statuses = client.unwrap().appointments().statuses(ListOptions::default());
         assert_eq!(statuses.try_collect::<Vec<_>>().await.unwrap().len(), 1);
     }

@@ -5,6 +5,7 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
+use carium::api::{ClientCaredbExt as _, types};
 use carium::appointments::{AppointmentUpdate, NewAppointment};
 use carium::documents::{DocumentQuery, NewDocument, Sha256Digest, UploadSource};
 use carium::invitations::NotificationChannel;
@@ -93,6 +94,7 @@ fn appointment(fake: &FakeCarium, patient: IndividualId) -> NewAppointment {
         .status(fake.appointment_status("Scheduled"))
         .appointment_type(fake.appointment_type("Video visit"))
         .between(time("2020-01-01T09:00:00Z"), time("2020-01-01T09:30:00Z"))
+        .guest_url("https://example.com/guest")
         .location("Room 4")
         .build()
         .unwrap()
@@ -232,4 +234,43 @@ async fn ids_depend_only_on_the_seed() {
     };
     assert_eq!(ids(1), ids(1));
     assert_ne!(ids(1), ids(2));
+}
+
+/// Sends the attributes with the generated API client, which does not check them, and returns the status of the
+/// response.
+async fn status_of_create(fake: &FakeCarium, attributes: types::NewAppointment) -> u16 {
+    let data = types::required::CreateAppointmentData { attributes }.into();
+    let body = types::required::CreateAppointmentRequest { data };
+    let call = fake.client().api().create_appointment().body(body);
+    let _ = call.send().await;
+    fake.calls().last().unwrap().status.unwrap()
+}
+
+#[tokio::test]
+async fn appointment_must_end_after_it_starts() {
+    let fake = FakeCarium::new();
+    let valid = appointment(&fake, fake.add_individual()).attributes().clone();
+    assert_eq!(status_of_create(&fake, valid.clone()).await, 201);
+    let mut backwards = valid.clone();
+    (backwards.start_time, backwards.end_time) = (valid.end_time, valid.start_time);
+    assert_eq!(status_of_create(&fake, backwards).await, 422);
+    let mut empty = valid;
+    empty.end_time = empty.start_time;
+    assert_eq!(status_of_create(&fake, empty).await, 422);
+    assert_eq!(fake.appointments().len(), 1);
+}
+
+#[tokio::test]
+async fn video_channel_cannot_be_combined_with_urls() {
+    let fake = FakeCarium::new();
+    let valid = appointment(&fake, fake.add_individual());
+    let mut both = valid.attributes().clone();
+    both.add_video_channel = true;
+    assert_eq!(status_of_create(&fake, both).await, 422);
+    // The client allows each of the two steps, because it checks only one request at a time.
+    let id = carium::Appointments::create(&fake, valid).await.unwrap();
+    let channel = AppointmentUpdate::default().video_channel(true);
+    let error = fake.update(id, channel).await.unwrap_err();
+    assert_eq!((error.kind(), error.problems()[0].field()), (ErrorKind::Rejected, Some("guest-url")));
+    assert_eq!(fake.get(id).await.unwrap().has_video_channel, Some(false));
 }

@@ -93,6 +93,7 @@ async fn transfers_fail_with_each_fault() {
         (Fault::on_upload().respond(403), Some(Forbidden), false),
         (Fault::on_upload().respond(413), Some(Rejected), false),
         (Fault::on_upload().after_applying().respond(500), Some(Unavailable), true),
+        (Fault::on_upload().respond_early(503), Some(Unavailable), false),
         (Fault::on_upload().reset(), Some(Unavailable), false),
         (Fault::on_upload().reset_after(1000), Some(Unavailable), false),
         (Fault::on_upload().lose_response(), Some(Unavailable), true),
@@ -113,6 +114,8 @@ async fn transfers_fail_with_each_fault() {
         (Fault::on_download().truncate(), Some(Unavailable)),
         (Fault::on_download().expire(), Some(Expired)),
         (Fault::on_download().corrupt(), Some(Corrupt)),
+        (Fault::on_download().replace_file(vec![8; 300_000]), Some(Corrupt)),
+        (Fault::on_download().ignore_range(), None),
         (Fault::on_download().call(2).corrupt(), None),
     ];
     for (fault, expected) in downloads {
@@ -135,6 +138,25 @@ async fn downloads_are_complete_if_the_fault_is_not_before_their_end() {
             (b"", Fault::on_download().truncate(), Ok(())),
         ] {
             assert_eq!(get(&fake, &fault, content).await, expected, "{} bytes, {fault}", content.len());
+        }
+    }
+}
+
+#[tokio::test]
+async fn ignore_range_returns_the_whole_file() {
+    use futures_util::TryStreamExt as _;
+    let (sandbox, _) = fake_and_sandbox().await;
+    for fake in [FakeCarium::new(), sandbox.fake().clone()] {
+        let source = UploadSource::bytes("four");
+        let id = fake.client().uploads().upload(document(&fake), source).await.unwrap().id;
+        let url = carium::Documents::download_url(&fake, id).await.unwrap();
+        fake.set_faults([Fault::on_download().call(2).ignore_range()]);
+        for expected in [(1, "our"), (0, "four")] {
+            let range = Some(carium::documents::ByteRange::starting_at(1));
+            let response = fake.client().transfers().get(&url, range).await.unwrap();
+            let start = response.start;
+            let chunks: Vec<_> = response.body.try_collect().await.unwrap();
+            assert_eq!((start, chunks.concat().as_slice()), (expected.0, expected.1.as_bytes()));
         }
     }
 }
@@ -172,11 +194,14 @@ fn document(fake: &FakeCarium) -> carium::documents::NewDocument {
 #[tokio::test(start_paused = true)]
 async fn hanging_transfers_time_out() {
     let fake = FakeCarium::new();
-    for fault in [Fault::on_upload().hang(), Fault::on_upload().after_applying().hang()] {
+    let on_upload = Fault::on_upload;
+    for fault in [on_upload().hang(), on_upload().hang_after(1), on_upload().after_applying().hang()] {
         let (_, result) = post(&fake, &fault, b"x").await;
         assert_eq!(result.unwrap_err().kind(), ErrorKind::TimedOut);
     }
-    assert_eq!(get(&fake, &Fault::on_download().hang(), b"x").await, Err(ErrorKind::TimedOut));
+    for fault in [Fault::on_download().hang(), Fault::on_download().hang_after(1)] {
+        assert_eq!(get(&fake, &fault, b"xy").await, Err(ErrorKind::TimedOut));
+    }
 }
 
 #[tokio::test]
@@ -237,10 +262,10 @@ fn parses_plan_from_toml() {
     let response = FaultResponse::status(503).header("retry-after", "1").body("Service unavailable");
     let expected = FaultPlan::random(7)
         .one_in(3)
-        .with(Fault::on(&operations::CREATE_PATIENT).calls(2..=4).after_applying().respond(response))
-        .with(Fault::on_upload().reset_after(1000))
-        .with(Fault::on_download().every_call().truncate())
-        .with(Fault::on(&operations::LOGIN).calls(3..).lose_response());
+        .fault(Fault::on(&operations::CREATE_PATIENT).calls(2..=4).after_applying().respond(response))
+        .fault(Fault::on_upload().reset_after(1000))
+        .fault(Fault::on_download().every_call().truncate())
+        .fault(Fault::on(&operations::LOGIN).calls(3..).lose_response());
     assert_eq!(plan, expected);
 }
 

@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod support {
+    pub(crate) mod raw_client;
+}
+
 use carium::appointments::{AppointmentUpdate, NewAppointment};
 use carium::documents::{DocumentQuery, UploadSource};
 use carium::patients::{Gender, IndividualId};
@@ -9,6 +13,7 @@ use carium::{Carium, ErrorKind, ListOptions, NewInvitation};
 use carium_mock::{FakeCarium, Quirk, Sandbox};
 use futures_util::TryStreamExt as _;
 use serde_json::{Value, json};
+use support::raw_client::{FIRST, RawClient, SECOND, patient};
 
 /// Uses every operation of the client.
 async fn use_every_operation(fake: &FakeCarium, carium: &Carium, quirk: Quirk) {
@@ -68,45 +73,33 @@ async fn client_handles_every_quirk() {
     }
 }
 
-/// A sandbox and an access token for raw HTTP requests to it.
-struct RawClient(Sandbox, String);
+/// A sandbox and a client that sends raw HTTP requests to it.
+struct RawSandbox {
+    sandbox: Sandbox,
+    client: RawClient,
+}
 
-impl RawClient {
+impl RawSandbox {
     async fn with_quirks(quirks: &[Quirk]) -> Self {
         let sandbox = Sandbox::start().await.unwrap();
         sandbox.fake().set_quirks(quirks.iter().copied());
-        let mut client = Self(sandbox, String::new());
-        let login = json!({"username": "username", "password": "password"});
-        let (_, body) = client.send("POST", "/identity/v1/login/", Some(login)).await;
-        body["access-token"].as_str().unwrap().clone_into(&mut client.1);
-        client
+        let client = RawClient::signed_in(&sandbox).await;
+        Self { sandbox, client }
     }
 
     async fn send(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
-        let url = format!("{}{path}", self.0.url());
-        let mut request = reqwest::Client::new().request(method.parse().unwrap(), url);
-        request = request.header("authorization", format!("Bearer {}", self.1));
-        if let Some(body) = body {
-            request = request.header("content-type", "application/json").body(body.to_string());
-        }
-        let response = request.send().await.unwrap();
-        let status = response.status().as_u16();
-        (status, serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or_default())
+        self.client.send(method, path, body).await
     }
 
     async fn create_patient(&self) -> (u16, Value) {
-        let patient = json!({"data": {"type": "ui-patients", "attributes": {
-            "first-name": "James", "last-name": "Reece", "birth-date": "1980-07-04", "gender": "male",
-            "email": "james.reece@example.com", "organization-id": "8d25a2a6-8219-40d1-a34f-c24ec69f4f72",
-        }}});
-        self.send("POST", "/showboat/v1/patients/", Some(patient)).await
+        self.send("POST", "/showboat/v1/patients/", Some(patient())).await
     }
 }
 
 #[tokio::test]
 async fn quirks_change_the_responses() {
-    let plain = RawClient::with_quirks(&[]).await;
-    let quirky = RawClient::with_quirks(&[
+    let plain = RawSandbox::with_quirks(&[]).await;
+    let quirky = RawSandbox::with_quirks(&[
         Quirk::AbsoluteLinks,
         Quirk::ErrorsWithoutBody,
         Quirk::BodyInsteadOf204,
@@ -126,17 +119,17 @@ async fn quirks_change_the_responses() {
     assert_eq!(quirky.create_patient().await, (422, Value::Null));
     let list = "/caredb/v1/org-practitioners/?page[size]=1";
     for client in [&plain, &quirky] {
-        client.0.fake().practitioner("Dr. Reed");
+        client.sandbox.fake().practitioner("Dr. Reed");
     }
     let next = |body: &Value| body["links"]["next"].as_str().unwrap().to_owned();
     let relative = next(&plain.send("GET", list, None).await.1);
     assert!(relative.starts_with("/caredb/"), "{relative}");
-    assert_eq!(next(&quirky.send("GET", list, None).await.1), format!("{}{relative}", quirky.0.url()));
-    let appointment = "/caredb/v1/org-appointments/aa6243fb-e4c1-44a0-ae3c-f4c4ab115002/";
+    assert_eq!(next(&quirky.send("GET", list, None).await.1), format!("{}{relative}", quirky.sandbox.url()));
+    let appointment = &format!("/caredb/v1/org-appointments/{FIRST}/");
     assert_eq!(plain.send("DELETE", appointment, None).await, (204, Value::Null));
     let (status, body) = quirky.send("DELETE", appointment, None).await;
     assert!(status == 200 && body.is_object(), "{status}");
-    let last_page = RawClient::with_quirks(&[Quirk::LastPageOmitsNextLink]).await;
+    let last_page = RawSandbox::with_quirks(&[Quirk::LastPageOmitsNextLink]).await;
     let links = |body: Value| body["links"].as_object().unwrap().clone();
     assert!(links(plain.send("GET", "/caredb/v1/org-practitioners/", None).await.1)["next"].is_null());
     assert!(
@@ -146,22 +139,21 @@ async fn quirks_change_the_responses() {
 
 #[tokio::test]
 async fn quirks_change_document_responses() {
-    let client = RawClient::with_quirks(&[Quirk::NonStringFormFields]).await;
-    let first = "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002";
+    let client = RawSandbox::with_quirks(&[Quirk::NonStringFormFields]).await;
     let document = json!({"data": {"type": "org-document-references", "attributes": {
-        "attachment-content-type": "text/plain", "attachment-filename": "a.txt", "class-id": first,
-        "name": "A", "individual-id": first, "organization-id": "8d25a2a6-8219-40d1-a34f-c24ec69f4f72",
+        "attachment-content-type": "text/plain", "attachment-filename": "a.txt", "class-id": FIRST,
+        "name": "A", "individual-id": FIRST, "organization-id": SECOND,
     }}});
     let (_, body) = client.send("POST", "/caredb/v1/org-document-references/", Some(document)).await;
     let fields = &body["data"]["attributes"]["upload-info"]["upload-data"];
     assert!(fields["x-ignore-number"].is_number() && fields["x-ignore-flag"].is_boolean(), "{fields}");
     let id = body["data"]["id"].as_str().unwrap();
-    client.0.object_store().put(id, "text");
+    client.sandbox.object_store().put(id, "text");
     let process = format!("/caredb/v1/org-document-references/{id}/process-upload/");
     for status in [204, 204] {
         assert_eq!(client.send("POST", &process, None).await.0, status);
     }
-    client.0.fake().set_quirks([Quirk::ReprocessReturns409]);
+    client.sandbox.fake().set_quirks([Quirk::ReprocessReturns409]);
     assert_eq!(client.send("POST", &process, None).await.0, 409);
     let info = format!("/caredb/v1/org-document-references/{id}/get-download-info/");
     let cases = [
@@ -170,7 +162,7 @@ async fn quirks_change_document_responses() {
         (Some(Quirk::DownloadUrlInUrl), "/url"),
     ];
     for (quirk, pointer) in cases {
-        client.0.fake().set_quirks(quirk);
+        client.sandbox.fake().set_quirks(quirk);
         let (_, body) = client.send("GET", &info, None).await;
         let attributes = body["data"]["attributes"].clone();
         assert!(attributes.pointer(pointer).is_some_and(Value::is_string), "{pointer}");

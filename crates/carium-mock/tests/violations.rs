@@ -3,68 +3,19 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod support {
+    pub(crate) mod raw_client;
+}
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
 use carium_mock::{Direction, Sandbox};
 use serde_json::{Value, json};
+use support::raw_client::{FIRST, RawClient, SECOND, patient};
 
-const FIRST: &str = "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002";
-const SECOND: &str = "8d25a2a6-8219-40d1-a34f-c24ec69f4f72";
 /// An invalid value in requests, which no violation may contain.
 const CANARY: &str = "canary";
-
-/// A client that can send invalid requests.
-struct RawClient {
-    http: reqwest::Client,
-    url: String,
-    token: String,
-}
-
-impl RawClient {
-    async fn signed_in(sandbox: &Sandbox) -> Self {
-        let mut client =
-            Self { http: reqwest::Client::new(), url: sandbox.url().to_owned(), token: String::new() };
-        let account = sandbox.fake().account();
-        let login = json!({"username": account.username, "password": account.password});
-        let (status, body) = client.send("POST", "/identity/v1/login/", Some(login)).await;
-        assert_eq!(status, 200);
-        body["access-token"].as_str().unwrap().clone_into(&mut client.token);
-        client
-    }
-
-    async fn send(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
-        let body = body.map(|body| ("application/json", body.to_string()));
-        let body = body.as_ref().map(|(media_type, body)| (*media_type, body.as_str()));
-        self.send_with_media_type(method, path, body).await
-    }
-
-    async fn send_with_media_type(
-        &self,
-        method: &str,
-        path: &str,
-        body: Option<(&str, &str)>,
-    ) -> (u16, Value) {
-        let request = self.http.request(method.parse().unwrap(), format!("{}{path}", self.url));
-        let mut request = request.header("accept", "application/vnd.api+json");
-        if !self.token.is_empty() {
-            request = request.header("authorization", format!("Bearer {}", self.token));
-        }
-        if let Some((media_type, body)) = body {
-            request = request.header("content-type", media_type).body(body.to_owned());
-        }
-        let response = request.send().await.unwrap();
-        let status = response.status().as_u16();
-        (status, serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or_default())
-    }
-}
-
-fn patient() -> Value {
-    json!({"data": {"type": "ui-patients", "attributes": {
-        "first-name": "James", "last-name": "Reece", "birth-date": "1980-07-04", "gender": "male",
-        "email": "james.reece@example.com", "organization-id": SECOND,
-    }}})
-}
 
 /// Returns the patient with another value for an attribute.
 fn patient_with(name: &str, value: Value) -> Value {
@@ -177,7 +128,7 @@ async fn service_rejects_requests_that_only_the_generated_types_accept() {
 }
 
 #[tokio::test]
-async fn reports_violations_in_path_query_method_and_headers() {
+async fn reports_violations_in_path_query_and_method() {
     let sandbox = Sandbox::start().await.unwrap();
     let raw = RawClient::signed_in(&sandbox).await;
     let documents = "/caredb/v1/org-document-references/";
@@ -228,6 +179,12 @@ async fn reports_violations_in_path_query_method_and_headers() {
         );
         assert!(!lines[0].contains(CANARY), "{path}: {lines:?}");
     }
+}
+
+#[tokio::test]
+async fn reports_violations_in_media_types_and_bodies() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let raw = RawClient::signed_in(&sandbox).await;
     let invitations = "/identity/v1/resend-invitation/";
     let bodies = [
         (invitations, Some(("text/plain", "{}")), "header content-type: expected application/json"),

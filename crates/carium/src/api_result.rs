@@ -8,24 +8,15 @@ use carium_api::{Operation, Response, ResponseValue, RetryClass};
 use http::{Extensions, HeaderMap, StatusCode};
 
 use crate::error::{Error, ErrorKind};
+use crate::headers::{request_id, retry_after};
 use crate::problem::Problem;
-use crate::request_id::request_id;
-use crate::transport::{CallReport, FailureCause, RequestUri, TransportFailure, retry_after};
+use crate::transport::{CallReport, FailureCause, TransportFailure};
 
 type ApiResult<T> = Result<ResponseValue<T>, carium_api::Error<ErrorDocument>>;
 
-/// Returns the decoded value of a response and the URI that it was requested from.
-pub(crate) fn convert_result<T>(
-    operation: &'static Operation,
-    result: ApiResult<T>,
-) -> Result<(T, Option<RequestUri>), Error> {
-    match result {
-        Ok(value) => {
-            let uri = value.extensions().get().cloned();
-            Ok((value.into_inner(), uri))
-        }
-        Err(error) => Err(convert_error(operation, error)),
-    }
+/// Returns the decoded value of a response.
+pub(crate) fn convert_result<T>(operation: &'static Operation, result: ApiResult<T>) -> Result<T, Error> {
+    result.map(ResponseValue::into_inner).map_err(|error| convert_error(operation, error))
 }
 
 /// Converts an error of the low-level client.
@@ -58,15 +49,18 @@ fn report(extensions: &Extensions) -> CallReport {
 
 fn from_failure(operation: &'static Operation, failure: TransportFailure) -> Error {
     let report = failure.report;
-    let outcome_unknown = report.outcome_unknown || failure.may_have_been_applied();
+    let may_have_been_applied = failure.may_have_been_applied() && operation.retry != RetryClass::Safe;
     let (kind, message) = match failure.cause {
         // The error describes the failed sign-in. Only an earlier attempt of the operation itself can have been
         // applied.
         FailureCause::SignIn(error) => {
-            let may_have_been_applied = report.outcome_unknown && operation.retry != RetryClass::Safe;
             return error.with(|inner| inner.may_have_been_applied = may_have_been_applied);
         }
         FailureCause::NotSent => (ErrorKind::Unavailable, "could not reach the service; retry later"),
+        FailureCause::OtherOrigin => (
+            ErrorKind::InvalidInput,
+            "the request was not sent, because its URL has another origin than the base URL",
+        ),
         FailureCause::ConnectionLost => {
             (ErrorKind::Unavailable, "the connection was closed before the response was complete")
         }
@@ -76,7 +70,7 @@ fn from_failure(operation: &'static Operation, failure: TransportFailure) -> Err
         FailureCause::ResponseTooLarge => {
             (ErrorKind::Undecodable, "the response is larger than the client's `max_response_bytes` limit")
         }
-        FailureCause::CallTimeout { .. } => (
+        FailureCause::CallTimeout => (
             ErrorKind::TimedOut,
             "the call did not complete within its timeout; retry later or with a longer timeout",
         ),
@@ -86,7 +80,7 @@ fn from_failure(operation: &'static Operation, failure: TransportFailure) -> Err
     Error::new(kind, message).with(|inner| {
         inner.attempts = report.attempts;
         inner.not_sent = not_sent;
-        inner.may_have_been_applied = outcome_unknown && operation.retry != RetryClass::Safe;
+        inner.may_have_been_applied = may_have_been_applied;
         inner.source = Some(source);
     })
 }

@@ -46,28 +46,6 @@ struct ClientInner {
 }
 
 impl Carium {
-    /// Returns a builder for a client.
-    pub fn builder() -> CariumBuilder {
-        CariumBuilder::default()
-    }
-
-    /// Creates a client from environment variables.
-    ///
-    /// | variable | |
-    /// | --- | --- |
-    /// | `CARIUM_USERNAME` | The username of the account. Required. |
-    /// | `CARIUM_PASSWORD` | The password of the account. Required. |
-    /// | `CARIUM_TOTP_SECRET` | The base32 secret of the account's one-time codes. Required if the account uses them. |
-    /// | `CARIUM_ORGANIZATION_ID` | The default organization. Optional. |
-    /// | `CARIUM_BASE_URL` | The base URL of the API. Defaults to `https://api.carium.com`. |
-    ///
-    /// # Errors
-    /// Returns [`InvalidInput`](crate::ErrorKind::InvalidInput) if variables are missing or invalid.
-    /// [`Error::problems`] lists all of them.
-    pub fn from_env() -> Result<Self, Error> {
-        env::builder(|name| std::env::var_os(name))?.build()
-    }
-
     pub(crate) fn new(
         api: Client,
         session: Arc<Session>,

@@ -1,8 +1,8 @@
 //! Documents: files in a patient's record.
 //!
-//! Filing a document takes three calls on two hosts: create a document reference, post the file to an object store
+//! Uploading a document takes three calls to two hosts: create a document reference, post the file to an object store
 //! with a presigned form, and ask the service to process the upload. [`Uploads`] runs all three and can resume after
-//! a failure; [`Downloads`] reads a document back. Both are built on two traits: [`Documents`], the service, and
+//! a failure; [`Downloads`] downloads a document. Both are built on two traits: [`Documents`], the service, and
 //! [`Transfers`], the object store. An implementation of [`Transfers`] never receives an access token.
 //!
 //! ```no_run
@@ -25,8 +25,9 @@
 //! ```
 
 // `service` and `store` implement the two traits over HTTP. `transfer` and `blocking` are what the two pipelines,
-// `upload` and `download`, share. The other modules are values.
+// `upload` and `download`, share. The other modules are values and rules.
 mod blocking;
+mod conflict;
 mod download;
 mod file_name;
 mod new_document;
@@ -45,6 +46,7 @@ use carium_api::{Attribute, Redacted, Secret};
 
 pub use crate::sha256::Sha256Digest;
 pub use download::{Download, DownloadReceipt, DownloadRequest, DownloadStream, Downloads};
+pub(crate) use new_document::DocumentFields;
 pub use new_document::{NewDocument, NewDocumentBuilder};
 pub use query::DocumentQuery;
 pub(crate) use service::ApiDocuments;

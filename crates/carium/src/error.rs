@@ -1,25 +1,22 @@
 //! The error type of this crate.
 
-mod constructors;
-mod kind;
-
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use carium_api::Operation;
 use http::StatusCode;
+use serde::{Deserialize, Serialize};
 
-pub use kind::ErrorKind;
-
-use crate::page::PageCursor;
+use crate::page_cursor::PageCursor;
 use crate::problem::Problem;
 
 /// The error that all functions of this crate return.
 ///
-/// `Error` is opaque. Use its methods to decide message to do next, in this order:
+/// `Error` is opaque. Use its methods to decide what to do next, in this order:
 ///
 /// 1. [`may_have_been_applied`](Self::may_have_been_applied): if `true`, check whether the operation took
 ///    effect before you retry it.
@@ -53,6 +50,7 @@ use crate::problem::Problem;
 /// ```
 pub struct Error(Box<ErrorInner>);
 
+#[derive(Clone)]
 pub(crate) struct ErrorInner {
     pub(crate) kind: ErrorKind,
     pub(crate) message: Cow<'static, str>,
@@ -142,6 +140,93 @@ impl Error {
     }
 }
 
+/// Constructors for implementations of this crate's traits, such as fakes and wrappers.
+impl Error {
+    /// Creates an error of this kind.
+    ///
+    /// The message can be logged, so it must not contain values of a request or a response.
+    pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(ErrorInner {
+            kind,
+            message: message.into(),
+            operation: None,
+            status: None,
+            request_id: None,
+            attempts: 0,
+            retry_after: None,
+            problems: Vec::new(),
+            may_have_been_applied: false,
+            not_sent: false,
+            page: None,
+            source: None,
+        }))
+    }
+
+    /// Creates an [`Io`](ErrorKind::Io) error from an error of the standard library, for example of a file.
+    ///
+    /// Only the code of the operating system is kept as the source, or the kind of the error if it has no code.
+    /// The text is dropped: some libraries put the path of the file into it, and a path can contain a name.
+    pub fn from_io(message: impl Into<Cow<'static, str>>, error: &io::Error) -> Self {
+        let without_text =
+            error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
+        Self::new(ErrorKind::Io, message).with_source(without_text)
+    }
+
+    /// Sets the operation that failed, an entry of [`carium_api::operations`].
+    #[must_use]
+    pub fn with_operation(self, operation: &'static Operation) -> Self {
+        self.with(|inner| inner.operation = Some(operation))
+    }
+
+    /// Sets the HTTP status of the response. A number that is not a valid status is ignored.
+    #[must_use]
+    pub fn with_status(self, status: u16) -> Self {
+        self.with(|inner| inner.status = StatusCode::from_u16(status).ok())
+    }
+
+    /// Adds an invalid field.
+    ///
+    /// `field` is the name of the field in the API, such as `username`. `message` says what is wrong with it.
+    /// Both can be logged.
+    #[must_use]
+    pub fn with_problem(self, field: &'static str, message: &'static str) -> Self {
+        self.with(|inner| inner.problems.push(Problem::new(field, message)))
+    }
+
+    /// Sets the delay that the service requested before the next attempt.
+    #[must_use]
+    pub fn with_retry_after(self, delay: Duration) -> Self {
+        self.with(|inner| inner.retry_after = Some(delay))
+    }
+
+    /// Sets the source of the error. Its `Display` and `Debug` output can be logged.
+    #[must_use]
+    pub fn with_source(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.with(|inner| inner.source = Some(Arc::from(source.into())))
+    }
+
+    /// Marks the operation as one that [may have been applied](Self::may_have_been_applied).
+    #[must_use]
+    pub fn with_unknown_outcome(self) -> Self {
+        self.with(|inner| inner.may_have_been_applied = true)
+    }
+
+    /// Creates an [`InvalidInput`](ErrorKind::InvalidInput) error with these problems.
+    pub(crate) fn invalid(message: &'static str, problems: Vec<Problem>) -> Self {
+        Self::new(ErrorKind::InvalidInput, message).with(|inner| inner.problems = problems)
+    }
+
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut ErrorInner)) -> Self {
+        change(&mut self.0);
+        self
+    }
+
+    /// Returns a copy of the error, for another caller that waited for the same result.
+    pub(crate) fn duplicate(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &self.0;
@@ -190,4 +275,84 @@ impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
     }
+}
+
+/// The category of an [`Error`].
+///
+/// Check [`Error::may_have_been_applied`](Error::may_have_been_applied) before you act on the kind: an
+/// error of most kinds can leave the outcome of a call unknown.
+///
+/// `ErrorKind` is serialized as its name in `kebab-case`, such as `invalid-input`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The input is invalid. The call failed before any request for it was sent.
+    ///
+    /// *Troubleshooting:* [`Error::problems`](Error::problems) lists the invalid fields. Correct them.
+    InvalidInput,
+    /// The service rejected the credentials or the access token, or the session cannot sign in again because
+    /// its single-use one-time code has been used.
+    ///
+    /// *Troubleshooting:* Check the username, the password and the source of the one-time codes.
+    Unauthenticated,
+    /// The account does not have permission for this operation (status 403).
+    ///
+    /// *Troubleshooting:* Ask the administrator of the account for the permission. Check the organization ID.
+    Forbidden,
+    /// The requested resource does not exist (status 404 or 410).
+    ///
+    /// *Troubleshooting:* Check the IDs, and that they belong to the organization of the account.
+    NotFound,
+    /// The request conflicts with existing data (status 409), such as a username that is taken.
+    ///
+    /// *Troubleshooting:* Check whether the resource already exists. If it does not, change the conflicting
+    /// value.
+    Conflict,
+    /// The service rejected the request (any other 4xx status).
+    ///
+    /// *Troubleshooting:* [`Error::problems`](Error::problems) lists the rejected fields, as far as the
+    /// service named them. [`Problem::detail`](crate::Problem::detail) is the service's explanation.
+    Rejected,
+    /// The service received too many requests (status 429), and the retries did not succeed.
+    ///
+    /// *Troubleshooting:* Wait for [`Error::retry_after`](Error::retry_after), or for some minutes if it
+    /// is `None`. Lower [`max_concurrency`](crate::CariumBuilder::max_concurrency) if this happens often.
+    RateLimited,
+    /// The service could not be reached, the connection was lost, or the service failed (5xx status).
+    ///
+    /// *Troubleshooting:* Retry later. Check the network, the proxy and the base URL if no call succeeds.
+    Unavailable,
+    /// The call did not complete in time, or the service reported a timeout (status 408).
+    ///
+    /// *Troubleshooting:* Retry later, or raise [`call_timeout`](crate::CariumBuilder::call_timeout) or
+    /// [`attempt_timeout`](crate::CariumBuilder::attempt_timeout).
+    TimedOut,
+    /// The response is not one that the API describes: a redirect, an unexpected status, an unreadable body, or
+    /// a body that is too large.
+    ///
+    /// *Troubleshooting:* Check the base URL, and whether a proxy responds in place of the service. Otherwise
+    /// report the [`Error::request_id`](Error::request_id) to the vendor.
+    Undecodable,
+    /// A presigned form or URL has expired.
+    ///
+    /// *Troubleshooting:* Request a new one. [`Uploads`](crate::Uploads) and [`Downloads`](crate::Downloads) do
+    /// so automatically.
+    Expired,
+    /// A local file, or another source or destination of a transfer, could not be read or written.
+    ///
+    /// *Troubleshooting:* Check the path, the permissions and the free disk space.
+    Io,
+    /// The destination of a download already exists. It was not changed.
+    ///
+    /// *Troubleshooting:* Choose another path, or allow the download to replace the file.
+    AlreadyExists,
+    /// The received content has a different length or a different digest than expected.
+    ///
+    /// *Troubleshooting:* Download the file again. If the error persists, the stored file is damaged.
+    Corrupt,
+    /// The operation was canceled.
+    ///
+    /// *Troubleshooting:* None is needed if the cancellation was intended.
+    Canceled,
 }

@@ -42,7 +42,8 @@ impl NewInvitation {
         notifications.sort_unstable();
         notifications.dedup();
         if notifications.is_empty() {
-            problems.push(Problem::new("notifications", "is empty; specify `email`, `sms` or both"));
+            problems
+                .push(Problem::new("notifications", "is empty").with_hint("specify `email`, `sms` or both"));
         }
         // A username is an email address or a phone number, so it cannot be blank.
         let username = Username::try_from(username).ok().filter(|_| !username.trim().is_empty());

@@ -1,19 +1,19 @@
 //! Paginated lists.
 
 use std::collections::HashSet;
-use std::fmt;
 use std::future::Future;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::num::NonZeroU64;
 
 use carium_api::types::{ErrorDocument, PageLinks};
-use carium_api::{Attribute, Client, Operation, Redacted, ResponseValue};
+use carium_api::{Attribute, Client, Operation, ResponseValue};
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use serde::de::DeserializeOwned;
 use url::Url;
 
 use crate::api_result;
 use crate::error::{Error, ErrorKind};
+use crate::page_cursor::CursorPosition;
+pub use crate::page_cursor::{ListOptions, PageCursor};
 use crate::transport::RequestUri;
 
 /// A stream of the items of a list.
@@ -21,84 +21,6 @@ use crate::transport::RequestUri;
 /// Pages are fetched lazily: a page is requested when the stream is polled for an item of it. The stream ends
 /// after its first error. To resume it, pass [`Error::page_cursor`] to [`ListOptions::start_at`].
 pub type Items<T> = BoxStream<'static, Result<T, Error>>;
-
-/// A position in a list, from which the list can be started or resumed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct PageCursor(CursorPosition);
-
-#[derive(Clone, PartialEq, Eq)]
-enum CursorPosition {
-    First,
-    Number(NonZeroU64),
-    /// The `next` link of an earlier page. It is valid only for the list operation that returned it.
-    Link {
-        operation: &'static str,
-        link: String,
-    },
-}
-
-impl PageCursor {
-    /// Returns a cursor for the first page.
-    pub fn first() -> Self {
-        Self(CursorPosition::First)
-    }
-
-    /// Returns a cursor for the page with this number. The first page has number 1.
-    pub fn number(number: NonZeroU64) -> Self {
-        Self(CursorPosition::Number(number))
-    }
-
-    pub(crate) fn as_number(&self) -> Option<NonZeroU64> {
-        match &self.0 {
-            CursorPosition::Number(number) => Some(*number),
-            CursorPosition::First | CursorPosition::Link { .. } => None,
-        }
-    }
-}
-
-impl Default for PageCursor {
-    fn default() -> Self {
-        Self::first()
-    }
-}
-
-impl fmt::Debug for PageCursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            CursorPosition::First => f.write_str("PageCursor(first)"),
-            CursorPosition::Number(number) => write!(f, "PageCursor({number})"),
-            // The query of the link can contain health information.
-            CursorPosition::Link { .. } => write!(f, "PageCursor({})", Redacted::Phi),
-        }
-    }
-}
-
-/// Options for listing: the first page to read and the page size.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ListOptions {
-    pub(crate) page: PageCursor,
-    pub(crate) page_size: Option<NonZeroU64>,
-}
-
-impl ListOptions {
-    /// Starts the list at this page, from [`PageCursor::number`] or [`Error::page_cursor`]. Defaults to the
-    /// first page.
-    #[must_use]
-    pub fn start_at(mut self, page: PageCursor) -> Self {
-        self.page = page;
-        self
-    }
-
-    /// Sets the maximum number of items per page. Defaults to the service's page size.
-    ///
-    /// The service may return fewer items. A list that is resumed from [`Error::page_cursor`] keeps its
-    /// original page size.
-    #[must_use]
-    pub fn page_size(mut self, items: NonZeroU64) -> Self {
-        self.page_size = Some(items);
-        self
-    }
-}
 
 /// A page of a list, as the service returns it.
 pub(crate) trait ListPage: DeserializeOwned + Send + 'static {
@@ -166,10 +88,12 @@ impl<B> PageReader<B> {
                 (self.request_page)(self.client.clone(), page.clone()).await
             }
         };
-        let (page, uri) = api_result::convert_result(self.operation, result)?;
-        if let Some(RequestUri(uri)) = uri {
+        if let Ok(response) = &result
+            && let Some(RequestUri(uri)) = response.extensions().get()
+        {
             self.requested_pages.insert(hash_page_url(&uri.to_string()));
         }
+        let page = api_result::convert_result(self.operation, result)?;
         let (items, links) = page.into_parts();
         // The presence of a `next` link decides whether the list continues, because a page can be empty.
         match self.next_page(links) {

@@ -190,10 +190,8 @@ impl NewPatientBuilder {
         let email = self.email.as_deref().map(|text| email(text, &mut problems));
         let mobile_phone = self.mobile_phone.as_deref().map(|text| phone(text, &mut problems));
         if email.is_none() && mobile_phone.is_none() {
-            problems.push(Problem::new(
-                "email",
-                "is missing, and so is `mobile-phone`; at least one of them is required",
-            ));
+            let problem = Problem::new("email", "is missing, and so is `mobile-phone`");
+            problems.push(problem.with_hint("at least one of them is required"));
         }
         let username = self.checked_username(&mut problems);
         let organization_id = required("organization-id", self.organization, &mut problems);
@@ -283,8 +281,8 @@ fn email(text: &str, problems: &mut Vec<Problem>) -> Option<EmailAddress> {
 fn phone(text: &str, problems: &mut Vec<Problem>) -> Option<PhoneNumber> {
     let phone = PhoneNumber::try_from(text).ok();
     if phone.is_none() {
-        problems
-            .push(Problem::new("mobile-phone", "is not an E.164 phone number; use the form +15551234567"));
+        let problem = Problem::new("mobile-phone", "is not an E.164 phone number");
+        problems.push(problem.with_hint("use the form +15551234567"));
     }
     phone
 }
@@ -298,6 +296,6 @@ impl Patients for ApiPatients {
         let data = types::required::CreatePatientData { attributes: patient.attributes }.into();
         let result =
             self.0.create_patient().body(types::required::CreatePatientRequest { data }).send().await;
-        api_result::convert_result(&operations::CREATE_PATIENT, result).map(|(document, _)| document.data.id)
+        api_result::convert_result(&operations::CREATE_PATIENT, result).map(|document| document.data.id)
     }
 }

@@ -13,24 +13,21 @@ use carium_api::{Redacted, operations, types};
 pub struct Problem {
     field: Option<Cow<'static, str>>,
     message: Option<&'static str>,
+    hint: Option<&'static str>,
     code: Option<String>,
     detail: Option<String>,
 }
 
 impl Problem {
-    pub(crate) fn new(field: &'static str, message: &'static str) -> Self {
-        Self { field: Some(field.into()), message: Some(message), code: None, detail: None }
+    /// Creates a problem with a field, given its name in the API or its path in other input, such as
+    /// `documents[0].path`. A path may contain names and indices, but no values.
+    pub(crate) fn new(field: impl Into<Cow<'static, str>>, message: &'static str) -> Self {
+        Self { field: Some(field.into()), message: Some(message), hint: None, code: None, detail: None }
     }
 
-    /// Creates a problem at a path that is known only at run time. The path may contain names and indices, but
-    /// no values.
-    pub(crate) fn at(path: String, message: &'static str) -> Self {
-        Self { field: Some(path.into()), message: Some(message), code: None, detail: None }
-    }
-
-    /// Returns the same problem for another path, for input whose field names differ from those of the API.
-    pub(crate) fn with_path(self, path: String) -> Self {
-        Self { field: Some(path.into()), ..self }
+    /// Adds how to fix the problem.
+    pub(crate) fn with_hint(self, hint: &'static str) -> Self {
+        Self { hint: Some(hint), ..self }
     }
 
     /// Returns the name of the field in the API, such as `birth-date`.
@@ -45,6 +42,11 @@ impl Problem {
     /// Returns `None` for problems that the service reported; see [`detail`](Self::detail).
     pub fn message(&self) -> Option<&'static str> {
         self.message
+    }
+
+    /// Returns how to fix the problem, if the message alone does not make it clear.
+    pub fn hint(&self) -> Option<&'static str> {
+        self.hint
     }
 
     /// Returns the service's error code, if it sent one. Do not log it: its content is not known.
@@ -81,6 +83,7 @@ impl Problem {
         Self {
             field: field.map(Cow::Borrowed),
             message: None,
+            hint: None,
             code: error.code.known().cloned(),
             detail: text.cloned(),
         }
@@ -88,7 +91,11 @@ impl Problem {
 }
 
 /// Returns the value. If it is `None`, adds a problem for the field.
-pub(crate) fn required<T>(field: &'static str, value: Option<T>, problems: &mut Vec<Problem>) -> Option<T> {
+pub(crate) fn required<T>(
+    field: impl Into<Cow<'static, str>>,
+    value: Option<T>,
+    problems: &mut Vec<Problem>,
+) -> Option<T> {
     if value.is_none() {
         problems.push(Problem::new(field, "is missing"));
     }
@@ -98,7 +105,10 @@ pub(crate) fn required<T>(field: &'static str, value: Option<T>, problems: &mut 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.field, self.message) {
-            (Some(field), Some(message)) => write!(f, "`{field}` {message}"),
+            (Some(field), Some(message)) => {
+                write!(f, "`{field}` {message}")?;
+                self.hint.map_or(Ok(()), |hint| write!(f, ": {hint}"))
+            }
             (Some(field), None) => write!(f, "`{field}` was rejected by the service"),
             (None, _) => f.write_str("a problem without a known field (see `Problem::detail`)"),
         }
@@ -110,6 +120,7 @@ impl fmt::Debug for Problem {
         f.debug_struct("Problem")
             .field("field", &self.field)
             .field("message", &self.message)
+            .field("hint", &self.hint)
             .field("code", &self.code.as_ref().map(|_| Redacted::Unknown))
             .field("detail", &self.detail.as_ref().map(|_| Redacted::Phi))
             .finish()

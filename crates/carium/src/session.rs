@@ -4,26 +4,31 @@
 //! - The task is spawned, so that a caller that is canceled does not restart the sign-in for the others.
 //! - The token is renewed before it expires. If the renewal fails, the token is used until it expires.
 //! - A token that the service rejects is replaced once, unless another call has replaced it already.
+//! - After the service has rejected the credentials, there is no other sign-in for some seconds.
 
 mod credentials;
-mod one_time_code;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use carium_api::{BaseUrl, Client, ClientIdentityExt as _, Secret, Transport, operations, types};
+use async_trait::async_trait;
+use bytes::Bytes;
+use carium_api::{Client, ClientIdentityExt as _, Operation, Secret, operations, types};
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
-use http::HeaderValue;
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, Request, Response, StatusCode};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-pub use credentials::Credentials;
-pub use one_time_code::OneTimeCode;
+pub(crate) use credentials::Clock;
+use credentials::single_use_code_spent;
+pub use credentials::{Credentials, OneTimeCode};
 
 use crate::api_result;
 use crate::error::{Error, ErrorKind};
+use crate::transport::{CallContext, FailureCause, Layer, TransportFailure};
 
 /// The assumed lifetime of a token if no lifetime was requested: the maximum that the vendor's reference
 /// allows.
@@ -33,7 +38,7 @@ const MAX_RENEWAL_MARGIN: Duration = Duration::from_mins(1);
 /// The time limit for obtaining a one-time code, for example from a person who is prompted for it.
 const CODE_TIMEOUT: Duration = Duration::from_mins(5);
 /// The delay after a failed sign-in. During it, a token that is still valid is not renewed, and rejected
-/// credentials are not sent again.
+/// credentials are not sent again, because repeated sign-ins with wrong credentials can lock the account.
 const FAILURE_COOLDOWN: Duration = Duration::from_secs(5);
 
 /// An access token.
@@ -46,19 +51,12 @@ pub(crate) struct Token {
     expires_at: Instant,
 }
 
-impl Token {
-    /// Returns the value of the `Authorization` header, marked as sensitive.
-    ///
-    /// It is created for each request, because a stored `HeaderValue` would not be wiped from memory like the
-    /// `Secret`.
-    ///
-    /// # Errors
-    /// Returns `Undecodable` if the token contains characters that are not allowed in a header.
-    pub(crate) fn authorization_header(&self) -> Result<HeaderValue, Error> {
-        authorization_header(&self.secret)
-    }
-}
-
+/// Returns the value of the `Authorization` header, marked as sensitive.
+///
+/// It is created for each request, because a stored `HeaderValue` would not be wiped from memory like the `Secret`.
+///
+/// # Errors
+/// Returns `Undecodable` if the token contains characters that are not allowed in a header.
 fn authorization_header(secret: &Secret) -> Result<HeaderValue, Error> {
     let mut header = HeaderValue::try_from(format!("Bearer {}", secret.expose())).map_err(|_| {
         let message = "the service returned an access token with characters that are not allowed in a header";
@@ -68,15 +66,12 @@ fn authorization_header(secret: &Secret) -> Result<HeaderValue, Error> {
     Ok(header)
 }
 
-/// Returns the seconds since the Unix epoch. It is called for each code, because the system clock can be
-/// adjusted and the machine can be suspended.
-pub(crate) type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
-
 type SharedSignIn = Shared<BoxFuture<'static, Result<Token, Arc<Error>>>>;
 
 /// Holds the credentials and the current access token, and signs in when a token is needed.
 pub(crate) struct Session {
     credentials: Credentials,
+    /// A client for the base URL that sends sign-in requests.
     client: Client,
     lifetime: Option<Duration>,
     clock: Clock,
@@ -88,28 +83,26 @@ struct SessionState {
     token: Option<Token>,
     /// The last sign-in task and its result.
     sign_in: Option<(AbortHandle, SharedSignIn)>,
-    /// The end of the cooldown after a failed sign-in.
-    cooldown_until: Option<Instant>,
-    /// The error of rejected credentials, and the time until which it is returned without another sign-in.
-    /// Repeated sign-ins with wrong credentials can lock the account.
-    rejection: Option<(Instant, Arc<Error>)>,
+    /// The error of the last sign-in if it failed, and the end of the cooldown after it.
+    failure: Option<(Instant, Arc<Error>)>,
     sign_in_count: u64,
+}
+
+impl SessionState {
+    /// Returns the error of the last sign-in if it failed and its cooldown has not ended.
+    fn recent_failure(&self) -> Option<&Error> {
+        self.failure.as_ref().filter(|(until, _)| Instant::now() < *until).map(|(_, error)| &**error)
+    }
 }
 
 impl Session {
     pub(crate) fn new(
         credentials: Credentials,
-        base_url: BaseUrl,
-        transport: Arc<dyn Transport>,
+        client: Client,
         lifetime: Option<Duration>,
         clock: Clock,
     ) -> Self {
-        let client = Client::with_shared_transport(base_url, transport);
         Self { credentials, client, lifetime, clock, state: Mutex::new(SessionState::default()) }
-    }
-
-    pub(crate) fn base_url(&self) -> &BaseUrl {
-        self.client.base_url()
     }
 
     /// Returns a valid token. Signs in if there is none.
@@ -120,21 +113,13 @@ impl Session {
             match state.token.clone() {
                 Some(token) if now < token.renew_at => return Ok(token),
                 Some(token) if now < token.expires_at => {
-                    let is_cooled_down = state.cooldown_until.is_none_or(|until| now >= until);
-                    if is_cooled_down && self.credentials.can_sign_in_again() {
+                    if state.recent_failure().is_none() && self.credentials.can_sign_in_again() {
                         // The spawned task renews the token in the background.
                         drop(self.shared_sign_in(&mut state));
                     }
                     return Ok(token);
                 }
-                _ => {
-                    if let Some((until, error)) = &state.rejection
-                        && now < *until
-                    {
-                        return Err(error.duplicate());
-                    }
-                    self.shared_sign_in(&mut state)
-                }
+                _ => self.sign_in_unless_rejected(&mut state)?,
             }
         };
         sign_in.await.map_err(|error| error.duplicate())
@@ -142,19 +127,17 @@ impl Session {
 
     /// Returns a token that replaces one that the service rejected. Signs in, unless the current token is a
     /// newer one.
-    pub(crate) async fn replace_token(self: &Arc<Self>, rejected: &Token) -> Result<Token, Error> {
+    async fn replace_token(self: &Arc<Self>, rejected: &Token) -> Result<Token, Error> {
         let sign_in = {
             let mut state = self.state();
             match &state.token {
                 Some(token) if token.number != rejected.number => return Ok(token.clone()),
                 // The session cannot sign in again, so it keeps the token: other calls may still succeed with
                 // it.
-                Some(_) if !self.credentials.can_sign_in_again() => {
-                    return Err(one_time_code::single_use_code_spent());
-                }
+                Some(_) if !self.credentials.can_sign_in_again() => return Err(single_use_code_spent()),
                 _ => {
                     state.token = None;
-                    self.shared_sign_in(&mut state)
+                    self.sign_in_unless_rejected(&mut state)?
                 }
             }
         };
@@ -165,6 +148,15 @@ impl Session {
         // No code panics between two related changes of the state, so a poisoned lock still holds a consistent
         // state.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the sign-in that is in progress, or starts one, unless the service has recently rejected the
+    /// credentials.
+    fn sign_in_unless_rejected(self: &Arc<Self>, state: &mut SessionState) -> Result<SharedSignIn, Error> {
+        match state.recent_failure() {
+            Some(error) if error.kind() == ErrorKind::Unauthenticated => Err(error.duplicate()),
+            _ => Ok(self.shared_sign_in(state)),
+        }
     }
 
     /// Returns the sign-in that is in progress, or starts one.
@@ -195,16 +187,13 @@ impl Session {
                 state.sign_in_count += 1;
                 let token = self.new_token(secret, state.sign_in_count);
                 state.token = Some(token.clone());
-                (state.cooldown_until, state.rejection) = (None, None);
+                state.failure = None;
                 Ok(token)
             }
             Err(error) => {
                 tracing::warn!(error.r#type = ?error.kind(), "sign-in failed");
-                let (until, error) = (Instant::now() + FAILURE_COOLDOWN, Arc::new(error));
-                state.cooldown_until = Some(until);
-                if error.kind() == ErrorKind::Unauthenticated {
-                    state.rejection = Some((until, Arc::clone(&error)));
-                }
+                let error = Arc::new(error);
+                state.failure = Some((Instant::now() + FAILURE_COOLDOWN, Arc::clone(&error)));
                 Err(error)
             }
         }
@@ -227,7 +216,7 @@ impl Session {
             .totp_code(code.clone())
             .access_token_expiration_seconds(lifetime_seconds);
         let result = self.client.login().body_map(|_| request).send().await;
-        let (response, _) = api_result::convert_result(&operations::LOGIN, result)
+        let response = api_result::convert_result(&operations::LOGIN, result)
             .map_err(|error| self.sign_in_error(error, code))?;
         if response.access_token.expose().is_empty() {
             return Err(Error::new(ErrorKind::Undecodable, "the service returned an empty access token"));
@@ -265,5 +254,61 @@ impl Session {
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session").field("credentials", &self.credentials).finish_non_exhaustive()
+    }
+}
+
+/// The layer that adds the session's access token to requests. If the service rejects the token, replaces it and
+/// sends the request once more.
+pub(crate) struct Authenticate<T> {
+    inner: T,
+    session: Arc<Session>,
+}
+
+impl<T: Layer> Authenticate<T> {
+    pub(crate) fn new(inner: T, session: Arc<Session>) -> Self {
+        Self { inner, session }
+    }
+
+    async fn send_with(
+        &self,
+        token: &Token,
+        call: &CallContext,
+        operation: &'static Operation,
+        mut request: Request<Bytes>,
+    ) -> Result<Response<Bytes>, TransportFailure> {
+        request
+            .headers_mut()
+            .insert(AUTHORIZATION, authorization_header(&token.secret).map_err(sign_in_failed)?);
+        self.inner.send(call, operation, request).await
+    }
+}
+
+fn sign_in_failed(error: Error) -> TransportFailure {
+    TransportFailure::new(FailureCause::SignIn(error))
+}
+
+#[async_trait]
+impl<T: Layer> Layer for Authenticate<T> {
+    async fn send(
+        &self,
+        call: &CallContext,
+        operation: &'static Operation,
+        request: Request<Bytes>,
+    ) -> Result<Response<Bytes>, TransportFailure> {
+        if !operation.needs_token {
+            return self.inner.send(call, operation, request).await;
+        }
+        // The token must not be sent to another origin than the one that issued it.
+        if !self.session.client.base_url().is_same_origin(&request.uri().to_string()) {
+            return Err(TransportFailure::new(FailureCause::OtherOrigin));
+        }
+        let token = self.session.token().await.map_err(sign_in_failed)?;
+        let response = self.send_with(&token, call, operation, request.clone()).await?;
+        if response.status() != StatusCode::UNAUTHORIZED || !call.claim_token_replacement() {
+            return Ok(response);
+        }
+        // A request with status 401 was not applied, so sending it again is safe for every operation.
+        let token = self.session.replace_token(&token).await.map_err(sign_in_failed)?;
+        self.send_with(&token, call, operation, request).await
     }
 }

@@ -1,51 +1,52 @@
 //! The transport of the client: a stack of layers that sends the requests of the low-level client.
 //!
-//! Each layer is a [`Transport`] that wraps the next one. From the outermost to the innermost:
+//! From the outermost to the innermost layer:
 //!
 //! | layer | purpose |
 //! | --- | --- |
-//! | `deadline` | limits the duration of the whole call; opens the tracing span of the call |
-//! | `retry` | retries failed attempts; see [`RetryPolicy`] for the rules |
-//! | `limit` | limits the number of concurrent requests of the client |
-//! | `authenticate` | adds the access token; after a 401, replaces the token once and sends the request once more |
-//! | `attempt` | limits the duration of one attempt, counts it and logs its result |
-//! | `http`, or a custom transport | sends the request and reads the response, up to a maximum size |
+//! | `Deadline` | limits the duration of the whole call; opens the tracing span of the call |
+//! | `Retry` | retries failed attempts; see [`RetryPolicy`] for the rules |
+//! | `ConcurrencyLimit` | limits the number of concurrent requests of the client |
+//! | `Authenticate` | adds the access token; after a 401, replaces the token once and sends the request once more |
+//! | `Attempt` | limits the duration of one attempt, counts it and logs its result |
+//! | `HttpLayer`, or a custom transport | sends the request and reads the response, up to a maximum size |
 //!
-//! `authenticate` is inside `limit`, so that a token cannot expire while a request waits for its turn.
+//! `Authenticate` is inside `ConcurrencyLimit`, so that a token cannot expire while a request waits for its turn.
 //!
-//! Sign-in requests use the same layers, except for `limit` and `authenticate`. They skip `limit` because the
-//! requests that wait for the token already hold its permits, which would be a deadlock.
+//! Sign-in requests use the same layers, except for `ConcurrencyLimit` and `Authenticate`. They skip the limit
+//! because the requests that wait for the token already hold its permits, which would be a deadlock.
+//!
+//! `Deadline` implements the low-level client's [`Transport`]. It creates the `CallContext` that the other layers,
+//! which implement `Layer`, get with each request.
 //!
 //! All delays use tokio's clock, and jitter comes from an injected function. Tests pause the clock and check
 //! exact times.
 
 mod attempt;
-mod authenticate;
-mod call_state;
 mod deadline;
 mod failure;
 mod http;
-mod limit;
+mod layer;
 mod retry;
-mod retry_after;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use carium_api::Transport;
 
-pub(crate) use self::http::ReqwestTransport;
-pub(crate) use call_state::{CallReport, RequestUri};
-pub(crate) use failure::FailureCause;
-pub use failure::TransportFailure;
-pub(crate) use retry::RetryBudget;
-pub use retry::RetryPolicy;
-pub(crate) use retry_after::retry_after;
+use self::attempt::ConcurrencyLimit;
+use self::deadline::Deadline;
+use self::retry::{Retry, RetryBudget};
 
-use crate::session::Session;
+pub(crate) use self::http::{CustomTransport, HttpLayer};
+pub(crate) use attempt::Attempt;
+pub(crate) use deadline::RequestUri;
+pub use failure::TransportFailure;
+pub(crate) use failure::{CallReport, FailureCause};
+pub(crate) use layer::{CallContext, Layer};
+pub use retry::RetryPolicy;
 
 /// The settings of the layers.
-#[derive(Clone)]
 pub(crate) struct TransportSettings {
     pub(crate) call_timeout: Duration,
     pub(crate) attempt_timeout: Duration,
@@ -57,39 +58,39 @@ pub(crate) struct TransportSettings {
     pub(crate) server: Arc<str>,
 }
 
-/// Returns the layers for sign-in requests, around the innermost transport.
-pub(crate) fn unauthenticated(
-    innermost: &Arc<dyn Transport>,
-    settings: &TransportSettings,
-    budget: &Arc<RetryBudget>,
-) -> Arc<dyn Transport> {
-    let attempt = attempt::Attempt::new(Arc::clone(innermost), settings.attempt_timeout);
-    with_retries_and_deadline(attempt, settings, budget)
+/// Builds the layers of a client, all of which share a retry budget.
+pub(crate) struct TransportBuilder {
+    innermost: Arc<dyn Layer>,
+    settings: TransportSettings,
+    budget: Arc<RetryBudget>,
 }
 
-/// Returns all layers, around the innermost transport.
-pub(crate) fn authenticated(
-    innermost: &Arc<dyn Transport>,
-    session: Arc<Session>,
-    settings: &TransportSettings,
-    budget: &Arc<RetryBudget>,
-) -> Arc<dyn Transport> {
-    let attempt = attempt::Attempt::new(Arc::clone(innermost), settings.attempt_timeout);
-    let authenticated = authenticate::Authenticate::new(attempt, session);
-    let limited = limit::ConcurrencyLimit::new(authenticated, settings.max_concurrency);
-    with_retries_and_deadline(limited, settings, budget)
-}
+impl TransportBuilder {
+    pub(crate) fn new(innermost: Arc<dyn Layer>, settings: TransportSettings) -> Self {
+        Self { innermost, settings, budget: Arc::new(RetryBudget::new()) }
+    }
 
-fn with_retries_and_deadline(
-    inner: impl Transport,
-    settings: &TransportSettings,
-    budget: &Arc<RetryBudget>,
-) -> Arc<dyn Transport> {
-    let retry = retry::Retry::new(
-        inner,
-        settings.retry_policy.clone(),
-        Arc::clone(budget),
-        Arc::clone(&settings.random),
-    );
-    Arc::new(deadline::Deadline::new(retry, settings.call_timeout, Arc::clone(&settings.server)))
+    /// Returns the layers for sign-in requests.
+    pub(crate) fn unauthenticated(&self) -> Arc<dyn Transport> {
+        self.with_retries_and_deadline(self.attempt())
+    }
+
+    /// Returns the layers for all other requests. `authenticate` adds the `Authenticate` layer of the session.
+    pub(crate) fn authenticated<L: Layer>(
+        &self,
+        authenticate: impl FnOnce(Attempt) -> L,
+    ) -> Arc<dyn Transport> {
+        let limited = ConcurrencyLimit::new(authenticate(self.attempt()), self.settings.max_concurrency);
+        self.with_retries_and_deadline(limited)
+    }
+
+    fn attempt(&self) -> Attempt {
+        Attempt::new(Arc::clone(&self.innermost), self.settings.attempt_timeout)
+    }
+
+    fn with_retries_and_deadline(&self, inner: impl Layer) -> Arc<dyn Transport> {
+        let TransportSettings { call_timeout, retry_policy, random, server, .. } = &self.settings;
+        let retry = Retry::new(inner, retry_policy.clone(), Arc::clone(&self.budget), Arc::clone(random));
+        Arc::new(Deadline::new(retry, *call_timeout, Arc::clone(server)))
+    }
 }

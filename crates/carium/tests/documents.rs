@@ -5,7 +5,6 @@
 mod support;
 
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +13,8 @@ use carium::documents::{
     UploadSource, UploadStage,
 };
 use carium::{Carium, ErrorKind, ListOptions};
-use carium_mock::object_store::{Object, StoreFault};
+use carium_mock::object_store::Object;
+use carium_mock::{Fault, FaultResponse};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use http::Method;
 use proptest::prelude::*;
@@ -31,12 +31,9 @@ fn upload(carium: &Carium) -> Upload {
     carium.uploads().upload(support::document(), UploadSource::bytes(CONTENT.clone()))
 }
 
-/// Lost connections at, before and after each chunk boundary.
-fn connection_faults() -> impl Iterator<Item = StoreFault> {
-    (0..=SIZE / CHUNK)
-        .map(|chunk| chunk * CHUNK)
-        .flat_map(|offset| [offset.saturating_sub(1), offset, offset + 1])
-        .flat_map(|offset| [StoreFault::ResetAfter(offset), StoreFault::HangAfter(offset)])
+/// Offsets at, before and after each chunk boundary.
+fn offsets() -> impl Iterator<Item = u64> {
+    (0..=SIZE / CHUNK).map(|chunk| chunk * CHUNK).flat_map(|at| [at.saturating_sub(1), at, at + 1])
 }
 
 #[tokio::test]
@@ -71,17 +68,20 @@ async fn uploads_lists_and_downloads_documents_of_any_size() {
 /// Connections are lost at, before and after each chunk boundary, and after the store has accepted the file.
 #[tokio::test]
 async fn upload_recovers_from_object_store_faults() {
-    let errors =
-        [(500, "InternalError"), (503, "SlowDown"), (400, "RequestTimeout"), (429, "TooManyRequests")]
-            .map(|(status, code)| StoreFault::error(status, code, "canary"));
+    let faults = offsets()
+        .flat_map(|offset| [Fault::on_upload().reset_after(offset), Fault::on_upload().hang_after(offset)])
+        .chain([Fault::on_upload().lose_response()])
+        .chain(
+            [(500, "InternalError"), (503, "SlowDown"), (400, "RequestTimeout"), (429, "TooManyRequests")]
+                .map(|(status, code)| {
+                    Fault::on_upload().respond(FaultResponse::s3_error(status, code, "canary"))
+                }),
+        );
     let fixture = DocumentFixture::start().await;
     let carium = fixture.client();
-    for fault in connection_faults().chain([StoreFault::LoseResponse]).chain(errors) {
+    for fault in faults {
         let label = format!("{fault:?}");
-        let has_failed = AtomicBool::new(false);
-        fixture
-            .store
-            .set_faults(move |_, _| (!has_failed.swap(true, Ordering::Relaxed)).then(|| fault.clone()));
+        fixture.store.set_faults([fault]);
         let receipt = upload(&carium).await.unwrap_or_else(|error| panic!("{label}: {error}"));
         assert_eq!((receipt.sha256, receipt.orphans.len()), (Sha256Digest::of(&CONTENT), 0), "{label}");
         assert!(*fixture.store.object(&receipt.id.to_string()).unwrap().content() == *CONTENT, "{label}");
@@ -129,28 +129,28 @@ async fn rejects_plain_http_urls_if_the_api_uses_https() {
 #[tokio::test]
 async fn download_recovers_from_object_store_faults() {
     let changed_content: Bytes = CONTENT.iter().map(|byte| !byte).collect();
+    let second = || Fault::on_download().call(2);
+    let error = |status, code| second().respond(FaultResponse::s3_error(status, code, "canary"));
     let second_faults = [
-        StoreFault::error(500, "InternalError", "canary"),
-        StoreFault::error(503, "SlowDown", "canary"),
-        StoreFault::error(403, "AccessDenied", "canary"),
-        StoreFault::IgnoreRange,
-        StoreFault::ReplaceObject(Object::new(changed_content.clone())),
-    ];
-    let table = connection_faults()
-        .map(|fault| (fault, None))
-        .chain(second_faults.map(|second| (StoreFault::ResetAfter(CHUNK), Some(second))));
-    for (first, second) in table {
-        let label = format!("{first:?} {second:?}");
+        (error(500, "InternalError"), &*CONTENT),
+        (error(503, "SlowDown"), &*CONTENT),
+        (error(403, "AccessDenied"), &*CONTENT),
+        (second().ignore_range(), &*CONTENT),
+        (second().replace_file(changed_content.clone()), &changed_content),
+    ]
+    .map(|(second, expected)| (vec![Fault::on_download().reset_after(CHUNK), second], expected));
+    let table = offsets()
+        .flat_map(|offset| {
+            [Fault::on_download().reset_after(offset), Fault::on_download().hang_after(offset)]
+        })
+        .map(|fault| (vec![fault], &*CONTENT))
+        .chain(second_faults);
+    for (faults, expected) in table {
+        let label = format!("{faults:?}");
         let fixture = DocumentFixture::start().await;
         let carium = fixture.client();
         let id = fixture.add_document(Object::new(CONTENT.clone()).with_file_name("../Überweisung.pdf"));
-        let expected =
-            if matches!(second, Some(StoreFault::ReplaceObject(_))) { &changed_content } else { &*CONTENT };
-        fixture.store.set_faults(move |_, earlier_requests| match earlier_requests {
-            0 => Some(first.clone()),
-            1 => second.clone(),
-            _ => None,
-        });
+        fixture.store.set_faults(faults);
         let folder = tempfile::tempdir().unwrap();
         let receipt = carium.downloads().to_path(id, folder.path()).await;
         let receipt = receipt.unwrap_or_else(|error| panic!("{label}: {error}"));
@@ -167,9 +167,7 @@ async fn requests_a_new_url_after_expiry_and_continues_with_a_range() {
     let id = fixture.add_document(Object::new(CONTENT.clone()));
     // The first URL expires while the first connection stalls.
     fixture.presigns.lock().unwrap().valid_for = vec![Duration::from_secs(1), Duration::from_hours(1)];
-    fixture
-        .store
-        .set_faults(|_, earlier_requests| (earlier_requests == 0).then_some(StoreFault::HangAfter(CHUNK)));
+    fixture.store.set_faults([Fault::on_download().hang_after(CHUNK)]);
     let carium = fixture.builder().transfer_idle_timeout(Duration::from_millis(2100)).build().unwrap();
     let mut written = Vec::new();
     carium.downloads().to_writer(id, &mut written).await.unwrap();
@@ -186,7 +184,7 @@ async fn detects_corruption_if_the_digest_is_expected() {
     let fixture = DocumentFixture::start().await;
     let carium = fixture.client();
     let id = fixture.add_document(Object::new(CONTENT.clone()));
-    fixture.store.set_faults(|_, _| Some(StoreFault::Corrupt));
+    fixture.store.set_faults([Fault::on_download().every_call().corrupt()]);
     let folder = tempfile::tempdir().unwrap();
     let request = DownloadRequest::new(id).expected_sha256(Sha256Digest::of(&CONTENT));
     let error = carium.downloads().to_path(request, folder.path()).await.unwrap_err();

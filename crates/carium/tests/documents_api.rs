@@ -32,6 +32,7 @@ async fn process_succeeds_after_a_conflict_that_reports_completion() {
         (json!({"detail": "It has not been completed."}), Err(ErrorKind::Conflict)),
         (json!({"detail": "It can't be processed."}), Err(ErrorKind::Conflict)),
         (json!({"detail": "It is being processed."}), Err(ErrorKind::Conflict)),
+        (json!({"detail": "It isn’t processed"}), Err(ErrorKind::Conflict)),
         (json!({"detail": "Another upload is already in progress."}), Err(ErrorKind::Conflict)),
         (json!({"code": "NOT_DONE"}), Err(ErrorKind::Conflict)),
     ] {

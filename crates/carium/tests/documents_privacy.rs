@@ -9,22 +9,28 @@ mod support;
 use std::time::Duration;
 
 use carium::documents::{Document, DocumentQuery, DownloadRequest, UploadSource, UploadState};
-use carium_mock::object_store::{Object, StoreFault};
+use carium_mock::object_store::Object;
+use carium_mock::{Fault, FaultResponse};
 use futures_util::TryStreamExt as _;
 use support::document_fixture::DocumentFixture;
 use support::log::{Log, all_output, assert_contains_none};
 
-fn faults() -> Vec<Option<StoreFault>> {
+/// Plans whose faults apply to the first five uploads and the first five downloads.
+fn fault_plans() -> Vec<Vec<Fault>> {
+    let upload = || Fault::on_upload().calls(..=5);
+    let download = || Fault::on_download().calls(..=5);
+    let respond =
+        |response: FaultResponse| vec![upload().respond(response.clone()), download().respond(response)];
     vec![
-        None,
-        Some(StoreFault::ResetAfter(70_000)),
-        Some(StoreFault::HangAfter(70_000)),
-        Some(StoreFault::LoseResponse),
-        Some(StoreFault::Corrupt),
-        Some(StoreFault::IgnoreRange),
-        Some(StoreFault::error(403, "AccessDenied", "canary: Policy expired.")),
-        Some(StoreFault::error(500, "canary", "canary")),
-        Some(StoreFault::error(307, "canary", "canary")),
+        vec![],
+        vec![upload().reset_after(70_000), download().reset_after(70_000)],
+        vec![upload().hang_after(70_000), download().hang_after(70_000)],
+        vec![upload().lose_response(), download().lose_response()],
+        vec![download().corrupt()],
+        vec![download().ignore_range()],
+        respond(FaultResponse::s3_error(403, "AccessDenied", "canary: Policy expired.")),
+        respond(FaultResponse::s3_error(500, "canary", "canary")),
+        respond(FaultResponse::s3_error(307, "canary", "canary")),
     ]
 }
 
@@ -39,14 +45,12 @@ async fn logs_debug_output_and_errors_have_no_private_data() {
     let path = canaries.join("canary-file.pdf");
     std::fs::write(&path, "canary-content ".repeat(30_000)).unwrap();
 
-    for fault in faults() {
+    for faults in fault_plans() {
         let fixture = DocumentFixture::start().await;
         let carium = fixture.builder().transfer_idle_timeout(Duration::from_millis(50)).build().unwrap();
         let id =
             fixture.add_document(Object::new("canary-content ".repeat(30_000)).with_file_name("canary-name"));
-        fixture
-            .store
-            .set_faults(move |_, earlier_requests| if earlier_requests < 5 { fault.clone() } else { None });
+        fixture.store.set_faults(faults);
         let document = carium
             .new_document()
             .patient(support::ID.parse().unwrap())

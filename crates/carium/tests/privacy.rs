@@ -7,15 +7,17 @@
 
 mod support;
 
+use std::fmt;
 use std::time::Duration;
 
 use carium::api::ClientCaredbExt as _;
-use carium::appointments::{AppointmentUpdate, NewAppointment};
+use carium::appointments::AppointmentUpdate;
 use carium::patients::Gender;
-use carium::{Credentials, ListOptions, NewInvitation, NewPatient, OneTimeCode};
+use carium::{Carium, Credentials, ListOptions, NewInvitation, NewPatient, OneTimeCode};
 use futures_util::StreamExt as _;
 use serde_json::json;
 use support::http_service::{HttpService, Reply};
+use support::id;
 use support::log::{Log, all_output, assert_contains_none};
 
 fn replies() -> Vec<Reply> {
@@ -43,121 +45,130 @@ fn replies() -> Vec<Reply> {
     ]
 }
 
-#[tokio::test]
-#[allow(clippy::too_many_lines, reason = "the log can be captured only once per process")]
-async fn health_information_and_secrets_do_not_appear_in_any_output() {
-    let log = Log::capture_all();
-    let mut output = String::new();
+/// The `Debug` and `Display` output of all values, errors and their sources.
+#[derive(Default)]
+struct Output(String);
 
-    for reply in replies() {
-        let service = HttpService::start(move |path| {
-            if path.contains("login") {
-                Reply::json(200, r#"{"access-token": "canary-token"}"#)
-            } else {
-                reply.clone()
-            }
-        })
-        .await;
-        let code = OneTimeCode::single_use("canary-code");
-        let credentials = Credentials::new("canary-username", "canary-password").unwrap().one_time_code(code);
-        output.push_str(&format!("{credentials:?} {credentials:#?}"));
-        let builder = service.builder().credentials(credentials).call_timeout(Duration::from_secs(1));
-        output.push_str(&format!("{builder:?}"));
-        let client = builder.build().unwrap();
-        output.push_str(&format!("{client:?}"));
+impl Output {
+    fn add_debug(&mut self, value: &impl fmt::Debug) {
+        self.0.push_str(&format!("{value:?} {value:#?}"));
+    }
 
-        let patient = NewPatient::builder()
-            .first_name("canary-first")
-            .last_name("canary-last")
-            .birth_date("1811-02-03")
-            .gender(Gender::Female)
-            .email("canary@example.com")
-            .mobile_phone("+15559990000")
-            .organization(support::ORGANIZATION.parse().unwrap());
-        output.push_str(&format!("{patient:?}"));
-        let patient = patient.build().unwrap();
-        output.push_str(&format!("{patient:?} {patient:#?}"));
-        let invitation = NewInvitation::by_email("canary@example.com").unwrap();
-        output.push_str(&format!("{invitation:?}"));
-        let (start, end) = ("1812-01-01T09:00:00Z".parse().unwrap(), "1812-01-01T10:00:00Z".parse().unwrap());
-        let appointment = NewAppointment::builder()
-            .organization(support::ORGANIZATION.parse().unwrap())
-            .patient(support::ID.parse().unwrap())
-            .practitioner(support::ID.parse().unwrap())
-            .status(support::ID.parse().unwrap())
-            .appointment_type(support::ID.parse().unwrap())
-            .between(start, end)
-            .guest_url("https://canary.example.com/guest")
-            .host_url("https://canary.example.com/host")
-            .description("canary-description")
-            .patient_instruction("canary-instruction")
-            .location("canary-location")
-            .build()
-            .unwrap();
-        let update = AppointmentUpdate::default().between(start, end).description("canary-description");
-        output.push_str(&format!("{appointment:?} {update:?}"));
+    fn add_errors(&mut self, errors: &[Option<carium::Error>]) {
+        errors.iter().flatten().for_each(|error| self.0.push_str(&all_output(error)));
+    }
+}
 
-        let id = support::ID.parse().unwrap();
-        let appointments = client.appointments();
-        let mut errors = vec![
-            client.patients().create(patient).await.err(),
-            client.invitations().send(invitation).await.err(),
-            appointments.create(appointment).await.err(),
-            appointments.update(id, update).await.err(),
-            appointments.delete(id).await.err(),
-        ];
-        match appointments.get(id).await {
-            Ok(appointment) => output.push_str(&format!("{appointment:?}")),
+fn credentials(code: OneTimeCode, output: &mut Output) -> Credentials {
+    let credentials = Credentials::new("canary-username", "canary-password").unwrap().one_time_code(code);
+    output.add_debug(&credentials);
+    credentials
+}
+
+/// The reply to a login, or `reply` to all other requests.
+fn login_or(path: &str, reply: &Reply) -> Reply {
+    if path.contains("login") {
+        Reply::json(200, r#"{"access-token": "canary-token"}"#)
+    } else {
+        reply.clone()
+    }
+}
+
+/// Calls all operations with canaries in all private fields.
+async fn call_all(client: &Carium, output: &mut Output) {
+    output.add_debug(client);
+    let patient = client
+        .new_patient()
+        .first_name("canary-first")
+        .last_name("canary-last")
+        .birth_date("1811-02-03")
+        .gender(Gender::Female)
+        .email("canary@example.com")
+        .mobile_phone("+15559990000");
+    output.add_debug(&patient);
+    let patient = patient.build().unwrap();
+    output.add_debug(&patient);
+    let invitation = NewInvitation::by_email("canary@example.com").unwrap();
+    output.add_debug(&invitation);
+    let (start, end) = ("1812-01-01T09:00:00Z".parse().unwrap(), "1812-01-01T10:00:00Z".parse().unwrap());
+    let appointment = support::appointment(client.new_appointment())
+        .between(start, end)
+        .guest_url("https://canary.example.com/guest")
+        .host_url("https://canary.example.com/host")
+        .description("canary-description")
+        .patient_instruction("canary-instruction")
+        .location("canary-location")
+        .build()
+        .unwrap();
+    let update = AppointmentUpdate::default().between(start, end).description("canary-description");
+    output.add_debug(&(&appointment, &update));
+
+    let appointments = client.appointments();
+    let mut errors = vec![
+        client.patients().create(patient).await.err(),
+        client.invitations().send(invitation).await.err(),
+        appointments.create(appointment).await.err(),
+        appointments.update(id(), update).await.err(),
+        appointments.delete(id()).await.err(),
+    ];
+    match appointments.get(id()).await {
+        Ok(appointment) => output.add_debug(&appointment),
+        Err(error) => errors.push(Some(error)),
+    }
+    let mut practitioners = appointments.practitioners(ListOptions::default());
+    while let Some(item) = practitioners.next().await {
+        match item {
+            Ok(practitioner) => output.add_debug(&practitioner),
             Err(error) => errors.push(Some(error)),
         }
-        let mut practitioners = appointments.practitioners(ListOptions::default());
-        while let Some(item) = practitioners.next().await {
-            match item {
-                Ok(practitioner) => output.push_str(&format!("{practitioner:?}")),
-                Err(error) => errors.push(Some(error)),
-            }
-        }
-        errors.iter().flatten().for_each(|error| output.push_str(&all_output(error)));
-        // Errors of the low-level client contain the responses.
-        if let Err(error) = client.api().get_appointment().id(support::ID).send().await {
-            output.push_str(&format!("{error} {error:?} {error:#?}"));
-        }
+    }
+    output.add_errors(&errors);
+    // Errors of the low-level client contain the responses.
+    if let Err(error) = client.api().get_appointment().id(support::ID).send().await {
+        output.0.push_str(&error.to_string());
+        output.add_debug(&error);
+    }
+}
+
+// The log can be captured only once per process, so one test covers all cases.
+#[tokio::test]
+async fn health_information_and_secrets_do_not_appear_in_any_output() {
+    let log = Log::capture_all();
+    let mut output = Output::default();
+
+    for reply in replies() {
+        let service = HttpService::start(move |path| login_or(path, &reply)).await;
+        let credentials = credentials(OneTimeCode::single_use("canary-code"), &mut output);
+        let builder = service.builder().credentials(credentials).call_timeout(Duration::from_secs(1));
+        output.add_debug(&builder);
+        call_all(&builder.build().unwrap(), &mut output).await;
     }
     // A login that fails with a description, and an HTTP client with verbose logs.
     for status in [200, 401, 500] {
         let service = HttpService::start(move |_| Reply::json(status, r#"{"canary-login": "canary"}"#)).await;
         let verbose_http_client = reqwest::Client::builder().connection_verbose(true);
-        let secret = OneTimeCode::from_totp_secret(&"JBSWY3DPEHPK3PXP".into()).unwrap();
-        let credentials =
-            Credentials::new("canary-username", "canary-password").unwrap().one_time_code(secret);
-        output.push_str(&format!("{credentials:?}"));
-        let client =
-            service.builder().credentials(credentials).http_client(verbose_http_client).build().unwrap();
-        let error = client.appointments().get(support::ID.parse().unwrap()).await.unwrap_err();
-        output.push_str(&all_output(&error));
+        let code = OneTimeCode::from_totp_secret(&"JBSWY3DPEHPK3PXP".into()).unwrap();
+        let builder = service.builder().credentials(credentials(code, &mut output));
+        let client = builder.http_client(verbose_http_client).build().unwrap();
+        output.add_errors(&[client.appointments().get(id()).await.err()]);
     }
     // A page link with a canary, to a page without a response.
-    let service = HttpService::start(|path| match path {
-        path if path.contains("login") => Reply::json(200, r#"{"access-token": "canary-token"}"#),
-        path if path.contains("canary-link") => Reply::Bytes(Vec::new()),
-        _ => Reply::json(200, r#"{"data": [], "links": {"next": "?canary=canary-link"}}"#),
+    let service = HttpService::start(|path| {
+        let page = if path.contains("canary-link") {
+            Reply::Bytes(Vec::new())
+        } else {
+            Reply::json(200, r#"{"data": [], "links": {"next": "?canary=canary-link"}}"#)
+        };
+        login_or(path, &page)
     })
     .await;
     let client = service.builder().build().unwrap();
     let mut practitioners = client.appointments().practitioners(ListOptions::default());
-    output.push_str(&all_output(&practitioners.next().await.unwrap().unwrap_err()));
+    output.add_errors(&[Some(practitioners.next().await.unwrap().unwrap_err())]);
 
-    let rejected = [
-        NewPatient::builder()
-            .first_name("")
-            .email("canary")
-            .birth_date("canary")
-            .username("canary")
-            .build()
-            .err(),
-        NewInvitation::new(" ", []).err(),
-    ];
-    rejected.iter().flatten().for_each(|error| output.push_str(&all_output(error)));
+    let invalid_patient =
+        NewPatient::builder().first_name("").email("canary").birth_date("canary").username("canary");
+    output.add_errors(&[invalid_patient.build().err(), NewInvitation::new(" ", []).err()]);
 
     let log = log.text();
     assert!(
@@ -167,5 +178,5 @@ async fn health_information_and_secrets_do_not_appear_in_any_output() {
     );
     assert!(log.contains("carium.operation=\"create_patient\""), "the log contains our crates");
     let canaries = ["canary", "1811-02", "1812-01", "5559990000", "JBSWY3DP", "Female", "female"];
-    assert_contains_none(&canaries, &[&output, &log]);
+    assert_contains_none(&canaries, &[&output.0, &log]);
 }

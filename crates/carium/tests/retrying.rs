@@ -5,10 +5,11 @@
 
 mod support;
 
+use std::fmt::Debug;
 use std::time::Duration;
 
 use carium::{ErrorKind, RetryPolicy};
-use support::{Behavior, Service, call};
+use support::{Behavior, Service, call, call_from_tasks};
 
 const SAFE: [&str; 2] = ["get_appointment", "list_practitioners"];
 const IDEMPOTENT: [&str; 2] = ["update_appointment", "delete_appointment"];
@@ -22,7 +23,7 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(20);
 struct FailureCase {
     name: &'static str,
     step: Behavior,
-    /// How long the attempt duration.
+    /// How long the attempt takes.
     duration: Duration,
     /// Whether it is certain that the request was not applied.
     is_not_applied: bool,
@@ -61,19 +62,32 @@ fn failure_cases() -> Vec<FailureCase> {
     ]
 }
 
+impl FailureCase {
+    /// Checks that the call was retried once and succeeded, or that it was not retried and failed.
+    #[track_caller]
+    fn check<T: Debug, E: Debug>(
+        &self,
+        service: &Service,
+        operation: &str,
+        result: &Result<T, E>,
+        is_retried: bool,
+    ) {
+        assert_eq!(result.is_ok(), is_retried, "{operation} {}: {result:?}", self.name);
+        let times = [Duration::ZERO, self.duration + FIRST_DELAY];
+        let expected = if is_retried { &times[..] } else { &times[..1] };
+        assert_eq!(service.times(operation), expected, "{operation} {}", self.name);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn retries_safe_and_idempotent_calls_after_transient_failures_only() {
     for operation in SAFE.into_iter().chain(IDEMPOTENT) {
-        for FailureCase { name, step, duration, is_transient, .. } in failure_cases() {
-            let service = Service::script([step, Behavior::success(operation)]);
+        for case in failure_cases() {
+            let service = Service::script([case.step.clone(), Behavior::success(operation)]);
             let result = call(&service.client(), operation).await;
-            let times = service.times(operation);
-            if is_transient {
-                assert!(result.is_ok(), "{operation} {name}: {result:?}");
-                assert_eq!(times, [Duration::ZERO, duration + FIRST_DELAY], "{operation} {name}");
-            } else {
-                assert_eq!(times.len(), 1, "{operation} {name}");
-                assert_eq!(result.unwrap_err().attempts(), 1, "{operation} {name}");
+            case.check(&service, operation, &result, case.is_transient);
+            if let Err(error) = result {
+                assert_eq!(error.attempts(), 1, "{operation} {}", case.name);
             }
         }
     }
@@ -82,17 +96,13 @@ async fn retries_safe_and_idempotent_calls_after_transient_failures_only() {
 #[tokio::test(start_paused = true)]
 async fn retries_creations_only_if_the_request_was_not_applied() {
     for operation in CREATE {
-        for FailureCase { name, step, duration, is_not_applied, is_transient } in failure_cases() {
-            let service = Service::script([step, Behavior::success(operation)]);
+        for case in failure_cases() {
+            let service = Service::script([case.step.clone(), Behavior::success(operation)]);
             let result = call(&service.client(), operation).await;
-            let times = service.times(operation);
-            if is_not_applied && is_transient {
-                assert!(result.is_ok(), "{operation} {name}: {result:?}");
-                assert_eq!(times, [Duration::ZERO, duration + FIRST_DELAY], "{operation} {name}");
-            } else {
-                let error = result.unwrap_err();
-                assert_eq!(times.len(), 1, "{operation} {name}: one request");
-                assert_eq!(error.may_have_been_applied(), !is_not_applied, "{operation} {name}: {error}");
+            case.check(&service, operation, &result, case.is_not_applied && case.is_transient);
+            if let Err(error) = result {
+                let expected = !case.is_not_applied;
+                assert_eq!(error.may_have_been_applied(), expected, "{operation} {}: {error}", case.name);
             }
         }
     }
@@ -101,43 +111,37 @@ async fn retries_creations_only_if_the_request_was_not_applied() {
 #[tokio::test(start_paused = true)]
 async fn retries_low_level_document_calls_by_their_retry_class() {
     use carium::api::{ClientCaredbExt as _, types};
-    for FailureCase { name, step, duration, is_not_applied, is_transient } in failure_cases() {
-        let service = Service::script([step.clone(), Behavior::success("process_upload")]);
+    let document: types::NewDocumentReference = types::NewDocumentReference::builder()
+        .attachment_content_type("application/pdf")
+        .attachment_filename("example.pdf")
+        .class_id(support::ID)
+        .name("Example Document")
+        .individual_id(support::ID)
+        .organization_id(support::ORGANIZATION)
+        .try_into()
+        .unwrap();
+    for case in failure_cases() {
+        let service = Service::script([case.step.clone(), Behavior::success("process_upload")]);
         let result = service.client().api().process_upload().id(support::ID).send().await;
-        assert_eq!(result.is_ok(), is_transient, "process_upload {name}");
-        let expected =
-            if is_transient { vec![Duration::ZERO, duration + FIRST_DELAY] } else { vec![Duration::ZERO] };
-        assert_eq!(service.times("process_upload"), expected, "process_upload {name}");
+        case.check(&service, "process_upload", &result, case.is_transient);
 
-        let service = Service::script([step, Behavior::success("create_document_reference")]);
-        let document: types::NewDocumentReference = types::NewDocumentReference::builder()
-            .attachment_content_type("application/pdf")
-            .attachment_filename("example.pdf")
-            .class_id(support::ID)
-            .name("Example Document")
-            .individual_id(support::ID)
-            .organization_id(support::ORGANIZATION)
-            .try_into()
-            .unwrap();
-        let data = types::CreateDocumentReferenceData::builder().attributes(document);
+        let service = Service::script([case.step.clone(), Behavior::success("create_document_reference")]);
+        let data = types::CreateDocumentReferenceData::builder().attributes(document.clone());
         let client = service.client();
         let result = client.api().create_document_reference().body_map(|body| body.data(data)).send().await;
-        let is_retried = is_transient && is_not_applied;
-        assert_eq!(result.is_ok(), is_retried, "create_document_reference {name}");
-        let expected =
-            if is_retried { vec![Duration::ZERO, duration + FIRST_DELAY] } else { vec![Duration::ZERO] };
-        assert_eq!(service.times("create_document_reference"), expected, "create_document_reference {name}");
+        let is_retried = case.is_transient && case.is_not_applied;
+        case.check(&service, "create_document_reference", &result, is_retried);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn retries_sign_in_only_if_not_applied_and_never_sends_a_code_twice() {
-    for FailureCase { name, step, duration, is_not_applied, is_transient } in failure_cases() {
+    for case in failure_cases() {
         for has_code in [false, true] {
-            let first_step = step.clone();
+            let first_step = case.step.clone();
             let service = Service::new(move |request, earlier| match (request.operation, earlier) {
                 ("login", 0) => first_step.clone(),
-                ("login", _) => Behavior::body(serde_json::json!({"access-token": "token"})),
+                ("login", _) => Behavior::token("token"),
                 _ => Behavior::success(request.operation),
             });
             let mut credentials = carium::Credentials::new("username", "password").unwrap();
@@ -147,11 +151,9 @@ async fn retries_sign_in_only_if_not_applied_and_never_sends_a_code_twice() {
             let client = service.builder().credentials(credentials).build().unwrap();
             let result = call(&client, "get_appointment").await;
             // If the request was not sent, the code was not used.
-            let is_retried = is_transient && is_not_applied && (!has_code || name == "not sent");
-            assert_eq!(result.is_ok(), is_retried, "{name} {has_code}: {result:?}");
-            let expected =
-                if is_retried { vec![Duration::ZERO, duration + FIRST_DELAY] } else { vec![Duration::ZERO] };
-            assert_eq!(service.times("login"), expected, "{name} {has_code}");
+            let is_retried =
+                case.is_transient && case.is_not_applied && (!has_code || case.name == "not sent");
+            case.check(&service, "login", &result, is_retried);
         }
     }
 }
@@ -242,15 +244,9 @@ async fn calls_end_at_the_call_timeout() {
 async fn calls_that_time_out_before_sending_have_a_known_outcome() {
     let service = Service::script([Behavior::Silent]);
     let client = service.builder().max_concurrency(4).call_timeout(Duration::from_secs(10)).build().unwrap();
-    let calls: Vec<_> = (0..100)
-        .map(|_| {
-            let client = client.clone();
-            tokio::spawn(async move { call(&client, "create_patient").await.unwrap_err() })
-        })
-        .collect();
     let mut unknown_count = 0;
-    for call in calls {
-        let error = call.await.unwrap();
+    for result in call_from_tasks(&client, "create_patient", 100).await {
+        let error = result.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut);
         unknown_count += usize::from(error.may_have_been_applied());
     }
@@ -271,7 +267,7 @@ async fn unknown_outcome_of_an_attempt_survives_later_attempts_except_for_reads(
     }
     // A failed sign-in does not hide the unknown outcome of an earlier attempt.
     let service = Service::new(|request, earlier| match (request.operation, earlier) {
-        ("login", 0) => Behavior::body(serde_json::json!({"access-token": "token"})),
+        ("login", 0) => Behavior::token("token"),
         ("update_appointment", 0) => Behavior::Lost,
         _ => Behavior::status(401),
     });
@@ -302,7 +298,7 @@ async fn extreme_settings_do_not_overflow() {
 #[tokio::test(start_paused = true)]
 async fn retries_with_retry_after_do_not_use_the_budget() {
     let service = Service::new(|request, earlier| match (request.operation, earlier % 2) {
-        ("login", _) => Behavior::body(serde_json::json!({"access-token": "token"})),
+        ("login", _) => Behavior::token("token"),
         (_, 0) => Behavior::status(429).with_header("retry-after", "1"),
         _ => Behavior::success(request.operation),
     });
@@ -333,19 +329,15 @@ async fn limits_the_number_of_concurrent_requests() {
         .call_timeout(Duration::from_secs(59))
         .build()
         .unwrap();
-    let calls: Vec<_> = (0..10)
-        .map(|_| {
-            let client = client.clone();
-            tokio::spawn(async move { call(&client, "get_appointment").await })
-        })
-        .collect();
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    assert_eq!(service.count("get_appointment"), 3);
-    tokio::time::sleep(ATTEMPT_TIMEOUT).await;
-    assert_eq!(service.count("get_appointment"), 6);
-    tokio::time::sleep(ATTEMPT_TIMEOUT).await;
-    assert_eq!(service.count("get_appointment"), 9);
-    for call in calls {
-        assert_eq!(call.await.unwrap().unwrap_err().kind(), ErrorKind::TimedOut);
+    let count_requests = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        for expected in [3, 6, 9] {
+            assert_eq!(service.count("get_appointment"), expected);
+            tokio::time::sleep(ATTEMPT_TIMEOUT).await;
+        }
+    };
+    let (results, ()) = tokio::join!(call_from_tasks(&client, "get_appointment", 10), count_requests);
+    for result in results {
+        assert_eq!(result.unwrap_err().kind(), ErrorKind::TimedOut);
     }
 }

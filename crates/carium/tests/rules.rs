@@ -11,6 +11,8 @@ use carium::{Change, DateTime, Error, ErrorKind, NewInvitation, NewPatient};
 use chrono::{Days, NaiveDate, Utc};
 use proptest::option;
 use proptest::prelude::*;
+use serde_json::json;
+use support::{Behavior, Service, id};
 
 fn fields(error: &Error) -> Vec<&str> {
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
@@ -34,6 +36,10 @@ struct PatientInput {
     with_organization: bool,
 }
 
+fn one_of(texts: &[&'static str]) -> impl Strategy<Value = String> + use<> {
+    prop::sample::select(texts.to_vec()).prop_map(str::to_owned)
+}
+
 fn names() -> impl Strategy<Value = String> {
     prop_oneof!["[A-Za-zéñŁ王' -]{1,12}", Just(String::new()), Just("  ".to_owned())]
 }
@@ -54,18 +60,18 @@ fn dates() -> impl Strategy<Value = String> {
         "0000-01-01",
         "1980-07-4x",
     ];
-    prop_oneof![4 => past, 1 => future, 1 => prop::sample::select(invalid.to_vec()).prop_map(str::to_owned), 1 => ".*"]
+    prop_oneof![4 => past, 1 => future, 1 => one_of(&invalid), 1 => ".*"]
 }
 
 fn emails() -> impl Strategy<Value = String> {
     let invalid =
         ["", "a", "@example.com", "a@", "a b@example.com", "a@b@c", "a@example..com", "<a@example.com>"];
-    prop_oneof![4 => "[a-z0-9.]{1,8}[a-z]@example\\.com", 1 => prop::sample::select(invalid.to_vec()).prop_map(str::to_owned)]
+    prop_oneof![4 => "[a-z0-9.]{1,8}[a-z]@example\\.com", 1 => one_of(&invalid)]
 }
 
 fn phones() -> impl Strategy<Value = String> {
     let invalid = ["", "+", "+0555", "5551234567", "+1 555 123", "+12345678901234567"];
-    prop_oneof![4 => "\\+1555[0-9]{7}", 1 => prop::sample::select(invalid.to_vec()).prop_map(str::to_owned), 1 => ".*"]
+    prop_oneof![4 => "\\+1555[0-9]{7}", 1 => one_of(&invalid), 1 => ".*"]
 }
 
 fn patient_inputs() -> impl Strategy<Value = PatientInput> {
@@ -87,8 +93,16 @@ fn patient_inputs() -> impl Strategy<Value = PatientInput> {
         0_u8..4,
         any::<bool>(),
     )
-        .prop_map(
-            |(
+        .prop_map(|fields| {
+            let (first_name, last_name, birth_date, gender, email, mobile_phone, username, with_organization) =
+                fields;
+            let username = match username {
+                0 => None,
+                1 => email.clone(),
+                2 => mobile_phone.clone(),
+                _ => Some("another-username".to_owned()),
+            };
+            PatientInput {
                 first_name,
                 last_name,
                 birth_date,
@@ -97,25 +111,8 @@ fn patient_inputs() -> impl Strategy<Value = PatientInput> {
                 mobile_phone,
                 username,
                 with_organization,
-            )| {
-                let username = match username {
-                    0 => None,
-                    1 => email.clone(),
-                    2 => mobile_phone.clone(),
-                    _ => Some("another-username".to_owned()),
-                };
-                PatientInput {
-                    first_name,
-                    last_name,
-                    birth_date,
-                    gender,
-                    email,
-                    mobile_phone,
-                    username,
-                    with_organization,
-                }
-            },
-        )
+            }
+        })
 }
 
 fn build(input: &PatientInput) -> Result<NewPatient, Error> {
@@ -138,7 +135,7 @@ fn build(input: &PatientInput) -> Result<NewPatient, Error> {
         builder = builder.gender(gender);
     }
     if input.with_organization {
-        builder = builder.organization(support::ORGANIZATION.parse().unwrap());
+        builder = builder.organization(id());
     }
     builder.build()
 }
@@ -230,14 +227,8 @@ proptest! {
         guest in option::of(prop::sample::select(vec!["https://example.com/guest", "not a url", "mailto:a@example.com"])),
         host in option::of(prop::sample::select(vec!["https://example.com/host", ""])),
     ) {
-        let id = support::ID;
         let time = |seconds| DateTime::try_from(chrono::DateTime::from_timestamp(seconds, 0).unwrap()).unwrap();
-        let mut builder = NewAppointment::builder()
-            .organization(id.parse().unwrap())
-            .patient(id.parse().unwrap())
-            .practitioner(id.parse().unwrap())
-            .status(id.parse().unwrap())
-            .appointment_type(id.parse().unwrap())
+        let mut builder = support::appointment(NewAppointment::builder().organization(id()))
             .between(time(start), time(start + length));
         if has_video_channel {
             builder = builder.add_video_channel();
@@ -299,18 +290,26 @@ fn error_lists_all_missing_fields() {
 fn rejects_values_that_only_look_valid() {
     let base = || {
         NewPatient::builder()
+            .first_name("James")
             .last_name("Reece")
             .birth_date("1980-07-04")
             .gender(Gender::Male)
             .email("a@example.com")
+            .organization(id())
     };
-    let organization = || support::ORGANIZATION.parse().unwrap();
     for name in ["\0", "\u{200b}", "\u{feff} ", "a\nb"] {
-        let error = base().organization(organization()).first_name(name).build().unwrap_err();
+        let error = base().first_name(name).build().unwrap_err();
         assert_eq!(fields(&error), ["first-name"], "{name:?}");
     }
-    let at = |text: &str| text.parse::<DateTime>().unwrap();
-    let update = || AppointmentUpdate::default();
+    // "Today" is the date in UTC+14, the first time zone to reach it.
+    let tomorrow = (Utc::now() + chrono::TimeDelta::hours(14) + chrono::TimeDelta::days(1)).date_naive();
+    let error = base().birth_date(tomorrow.to_string()).build().unwrap_err();
+    assert_eq!(fields(&error), ["birth-date"]);
+}
+
+#[test]
+fn rejects_invalid_appointment_updates() {
+    let update = AppointmentUpdate::default;
     for url in [
         "javascript://x/%0aalert(1)",
         "file://host/etc",
@@ -324,42 +323,43 @@ fn rejects_values_that_only_look_valid() {
     ] {
         assert_eq!(fields(&update().guest_url(url).validate().unwrap_err()), ["guest-url"], "{url}");
     }
+    let at = |text: &str| text.parse::<DateTime>().unwrap();
     let with_fraction = update().between(at("2030-01-01T09:00:00.5Z"), at("2030-01-01T10:00:00Z"));
     assert_eq!(fields(&with_fraction.validate().unwrap_err()), ["start-time"]);
     let url_and_channel = update().video_channel(true).host_url("https://example.com/host");
     assert_eq!(fields(&url_and_channel.validate().unwrap_err()), ["host-url"]);
     let cleared = update().video_channel(true).host_url(Change::Clear).guest_url(Change::Clear);
     assert!(cleared.validate().is_ok());
-    // "Today" is the date in UTC+14, the first time zone to reach it.
-    let tomorrow = (Utc::now() + chrono::TimeDelta::hours(14) + chrono::TimeDelta::days(1)).date_naive();
-    let error =
-        base().organization(organization()).first_name("James").birth_date(tomorrow.to_string()).build();
-    assert_eq!(fields(&error.unwrap_err()), ["birth-date"]);
 }
 
 #[test]
 fn documents_need_exactly_one_media_type() {
     let with = |media_type: &str| {
         carium::NewDocument::builder()
-            .organization(support::ORGANIZATION.parse().unwrap())
-            .patient(support::ID.parse().unwrap())
-            .class(support::ID.parse().unwrap())
+            .organization(id())
+            .patient(id())
+            .class(id())
             .name("Referral letter")
             .file_name("letter.pdf")
             .media_type(media_type)
             .build()
     };
-    for media_type in
-        ["", "application", "application/", "/pdf", "image/*", "*/*", "application/pdf, image/png"]
-    {
+    for media_type in [
+        "",
+        "application",
+        "application/",
+        "/pdf",
+        "image/*",
+        "*/*",
+        "application/pdf, image/png",
+        // Valid by the grammar of media types, but not allowed in a header.
+        "text/plain; a=\"é\"",
+        "text/plain; a=\"\u{7f}\"",
+        "text/plain; a=\"\u{4e00}\"",
+    ] {
         let error = with(media_type).unwrap_err();
         assert_eq!(fields(&error), ["attachment-content-type"], "{media_type}");
-    }
-    // Valid by the grammar of media types, but not allowed in a header.
-    for media_type in ["text/plain; a=\"é\"", "text/plain; a=\"\u{7f}\"", "text/plain; a=\"\u{4e00}\""] {
-        let error = with(media_type).unwrap_err();
-        assert_eq!(fields(&error), ["attachment-content-type"], "{media_type}");
-        assert_eq!(error.problems().len(), 1);
+        assert_eq!(error.problems().len(), 1, "{media_type}");
     }
     for media_type in ["application/pdf", "image/svg+xml", "text/plain; charset=utf-8"] {
         assert_eq!(with(media_type).unwrap().media_type(), media_type);
@@ -369,8 +369,8 @@ fn documents_need_exactly_one_media_type() {
 #[tokio::test(start_paused = true)]
 async fn service_errors_are_mapped_to_fields() {
     let field_of = |source: serde_json::Value| async move {
-        let body = serde_json::json!({"errors": [{"source": source}]});
-        let service = support::Service::script([support::Behavior::Respond(422, Vec::new(), body)]);
+        let body = json!({"errors": [{"source": source}]});
+        let service = Service::script([Behavior::Respond(422, Vec::new(), body)]);
         let error = support::call(&service.client(), "create_patient").await.unwrap_err();
         error.problems()[0].field().map(str::to_owned)
     };
@@ -381,9 +381,9 @@ async fn service_errors_are_mapped_to_fields() {
         ("/data", None),
         ("/data/attributes/canary", None),
     ] {
-        assert_eq!(field_of(serde_json::json!({"pointer": pointer})).await.as_deref(), field, "{pointer}");
+        assert_eq!(field_of(json!({"pointer": pointer})).await.as_deref(), field, "{pointer}");
     }
-    let source = serde_json::json!({"pointer": "/x", "parameter": "email"});
+    let source = json!({"pointer": "/x", "parameter": "email"});
     assert_eq!(field_of(source).await.as_deref(), Some("email"));
 }
 
@@ -396,8 +396,8 @@ fn sends_locale_and_groups() {
         .gender(Gender::Pnta)
         .mobile_phone("+15551234567")
         .locale(Locale::EsUs)
-        .groups([support::ID.parse().unwrap()])
-        .organization(support::ORGANIZATION.parse().unwrap())
+        .groups([id()])
+        .organization(id())
         .build()
         .unwrap();
     let sent = serde_json::to_value(patient.attributes()).unwrap();
@@ -407,13 +407,13 @@ fn sends_locale_and_groups() {
 
 #[tokio::test(start_paused = true)]
 async fn empty_appointment_updates_are_not_sent() {
-    let service = support::Service::script([support::Behavior::success("update_appointment")]);
+    let service = Service::script([Behavior::success("update_appointment")]);
     let client = service.client();
-    let send = |update| client.appointments().update(support::ID.parse().unwrap(), update);
+    let send = |update| client.appointments().update(id(), update);
     assert_eq!(send(AppointmentUpdate::default()).await.unwrap_err().kind(), ErrorKind::InvalidInput);
     assert_eq!(service.requests().len(), 0);
     send(AppointmentUpdate::default().description(Change::Clear).location("Room 4")).await.unwrap();
     let sent: serde_json::Value = serde_json::from_slice(&service.requests()[1].body).unwrap();
-    let expected = serde_json::json!({"data": {"attributes": {"description": null, "location": "Room 4"}, "type": "org-appointments"}});
+    let expected = json!({"data": {"attributes": {"description": null, "location": "Room 4"}, "type": "org-appointments"}});
     assert_eq!(sent, expected);
 }

@@ -8,28 +8,25 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use carium::{Credentials, ErrorKind, OneTimeCode, Secret};
+use carium::{Carium, Credentials, ErrorKind, OneTimeCode, Secret};
 use serde_json::{Value, json};
-use support::{Behavior, Service, call};
+use support::{Behavior, Service, call, call_from_tasks};
 use tokio::time::{Instant, sleep};
 
-fn credentials() -> Credentials {
-    Credentials::new("username", "password").unwrap()
-}
-
-/// A service that rejects tokens older than `lifetime`.
-fn service_with_token_lifetime(lifetime: Duration) -> Arc<Service> {
-    slow_service_with_token_lifetime(lifetime, Duration::ZERO)
+/// A client that signs in with one-time codes.
+fn client_with_code(service: &Arc<Service>, code: OneTimeCode) -> Carium {
+    let credentials = Credentials::new("username", "password").unwrap().one_time_code(code);
+    service.builder().credentials(credentials).build().unwrap()
 }
 
 /// A service that rejects tokens older than `lifetime` and takes `delay` for each response.
-fn slow_service_with_token_lifetime(lifetime: Duration, delay: Duration) -> Arc<Service> {
+fn service_with_token_lifetime(lifetime: Duration, delay: Duration) -> Arc<Service> {
     let issued = Mutex::new(Vec::<Instant>::new());
     Service::new(move |request, earlier| {
         let mut issued = issued.lock().unwrap();
         if request.operation == "login" {
             issued.push(Instant::now());
-            return Behavior::body(json!({"access-token": format!("token-{earlier}")}));
+            return Behavior::token(format!("token-{earlier}"));
         }
         let number: usize = request.token.as_deref().unwrap().trim_start_matches("token-").parse().unwrap();
         if issued[number].elapsed() < lifetime {
@@ -43,7 +40,7 @@ fn slow_service_with_token_lifetime(lifetime: Duration, delay: Duration) -> Arc<
 #[tokio::test(start_paused = true)]
 async fn concurrent_tasks_sign_in_once_per_token_lifetime() {
     let lifetime = Duration::from_mins(5);
-    let service = service_with_token_lifetime(lifetime);
+    let service = service_with_token_lifetime(lifetime, Duration::ZERO);
     let client = service.builder().token_lifetime(lifetime).max_concurrency(1_000).build().unwrap();
     let lifetimes = 4;
     let calls: Vec<_> = (0..1_000)
@@ -75,18 +72,12 @@ async fn calls_that_wait_longer_than_a_token_lifetime_succeed() {
     // With 4 concurrent calls of 1 second each and tokens of 1 minute, most calls wait longer than several
     // tokens live.
     let lifetime = Duration::from_mins(1);
-    let service = slow_service_with_token_lifetime(lifetime, Duration::from_secs(1));
+    let service = service_with_token_lifetime(lifetime, Duration::from_secs(1));
     let deadline = Duration::from_hours(1);
     let builder = service.builder().token_lifetime(lifetime).max_concurrency(4).call_timeout(deadline);
     let client = builder.build().unwrap();
-    let calls: Vec<_> = (0..1_000)
-        .map(|_| {
-            let client = client.clone();
-            tokio::spawn(async move { call(&client, "get_appointment").await })
-        })
-        .collect();
-    for call in calls {
-        call.await.unwrap().unwrap();
+    for result in call_from_tasks(&client, "get_appointment", 1_000).await {
+        result.unwrap();
     }
     assert_eq!(service.count("get_appointment"), 1_000, "no call was rejected and sent again");
     assert!((4..=6).contains(&service.count("login")), "{}", service.count("login"));
@@ -97,7 +88,7 @@ async fn call_rejected_with_an_old_token_uses_the_renewed_token() {
     // Both calls are sent with the same token. The second is rejected after the first has renewed the token.
     let service =
         Service::new(|request, earlier| match (request.operation, earlier, request.token.as_deref()) {
-            ("login", _, _) => Behavior::body(json!({"access-token": format!("token-{earlier}")})),
+            ("login", _, _) => Behavior::token(format!("token-{earlier}")),
             (_, 1, Some("token-0")) => {
                 Behavior::Later(Duration::from_secs(2), Box::new(Behavior::status(401)))
             }
@@ -113,17 +104,11 @@ async fn call_rejected_with_an_old_token_uses_the_renewed_token() {
 
 #[tokio::test(start_paused = true)]
 async fn concurrent_tasks_sign_in_once_after_the_token_expired() {
-    let service = service_with_token_lifetime(Duration::from_hours(1));
+    let service = service_with_token_lifetime(Duration::from_hours(1), Duration::ZERO);
     let client = service.builder().max_concurrency(1_000).build().unwrap();
     for round in 1..=3_usize {
-        let calls: Vec<_> = (0..1_000)
-            .map(|_| {
-                let client = client.clone();
-                tokio::spawn(async move { call(&client, "get_appointment").await })
-            })
-            .collect();
-        for call in calls {
-            call.await.unwrap().unwrap();
+        for result in call_from_tasks(&client, "get_appointment", 1_000).await {
+            result.unwrap();
         }
         assert_eq!(service.count("login"), round);
         sleep(Duration::from_hours(2)).await;
@@ -133,18 +118,12 @@ async fn concurrent_tasks_sign_in_once_after_the_token_expired() {
 #[tokio::test(start_paused = true)]
 async fn token_that_expires_early_is_replaced_once() {
     // The client assumes a lifetime of 1 hour, but the service uses 1 minute.
-    let service = service_with_token_lifetime(Duration::from_mins(1));
+    let service = service_with_token_lifetime(Duration::from_mins(1), Duration::ZERO);
     let client = service.builder().max_concurrency(100).build().unwrap();
     call(&client, "get_appointment").await.unwrap();
     sleep(Duration::from_mins(2)).await;
-    let calls: Vec<_> = (0..100)
-        .map(|_| {
-            let client = client.clone();
-            tokio::spawn(async move { call(&client, "create_patient").await })
-        })
-        .collect();
-    for call in calls {
-        call.await.unwrap().unwrap();
+    for result in call_from_tasks(&client, "create_patient", 100).await {
+        result.unwrap();
     }
     assert_eq!(service.count("login"), 2);
     assert!(service.count("create_patient") <= 200, "each call was sent at most once with each token");
@@ -165,7 +144,7 @@ async fn status_401_renews_the_token_once_and_resends_once() {
 async fn valid_token_is_used_while_renewal_fails() {
     let lifetime = Duration::from_mins(10);
     let service = Service::new(|request, earlier| match (request.operation, earlier) {
-        ("login", 0) => Behavior::body(json!({"access-token": "token-0"})),
+        ("login", 0) => Behavior::token("token-0"),
         ("login", _) => Behavior::status(500),
         _ => Behavior::success(request.operation),
     });
@@ -223,6 +202,25 @@ async fn rejected_credentials_are_cached_briefly_and_reported_as_unauthenticated
 }
 
 #[tokio::test(start_paused = true)]
+async fn credentials_rejected_after_a_401_are_sent_once_per_cooldown() {
+    // The token and the credentials are revoked while 20 calls are in flight. Their responses arrive one by one.
+    let service = Service::new(|request, earlier| match (request.operation, earlier) {
+        ("login", 0) => Behavior::token("token"),
+        ("login", _) => Behavior::status(401),
+        _ => Behavior::Later(Duration::from_millis(100 * earlier as u64), Box::new(Behavior::status(401))),
+    });
+    let client = service.client();
+    for result in call_from_tasks(&client, "get_appointment", 20).await {
+        let error = result.unwrap_err();
+        assert_eq!((error.kind(), error.operation()), (ErrorKind::Unauthenticated, Some("login")));
+    }
+    assert_eq!(service.count("login"), 2, "repeated sign-ins could lock the account");
+    sleep(Duration::from_secs(6)).await;
+    call(&client, "get_appointment").await.unwrap_err();
+    assert_eq!(service.count("login"), 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn session_survives_a_code_function_that_panics_or_returns_a_used_code() {
     let service = Service::script([Behavior::success("get_appointment")]);
     let calls = Arc::new(Mutex::new(0));
@@ -237,7 +235,7 @@ async fn session_survives_a_code_function_that_panics_or_returns_a_used_code() {
             Secret::from("123456")
         }
     });
-    let client = service.builder().credentials(credentials().one_time_code(code)).build().unwrap();
+    let client = client_with_code(&service, code);
     let error = call(&client, "get_appointment").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     call(&client, "get_appointment").await.unwrap();
@@ -269,15 +267,11 @@ fn session_survives_the_shutdown_of_its_runtime() {
 async fn unsent_code_is_reused_and_token_that_cannot_be_renewed_is_kept_after_401() {
     let service = Service::new(|request, earlier| match (request.operation, earlier) {
         ("login", 0..5) => Behavior::NotSent,
-        ("login", _) => Behavior::body(json!({"access-token": "token"})),
+        ("login", _) => Behavior::token("token"),
         ("create_patient", _) => Behavior::status(401),
         _ => Behavior::success(request.operation),
     });
-    let client = service
-        .builder()
-        .credentials(credentials().one_time_code(OneTimeCode::single_use("123456")))
-        .build()
-        .unwrap();
+    let client = client_with_code(&service, OneTimeCode::single_use("123456"));
     assert_eq!(call(&client, "get_appointment").await.unwrap_err().kind(), ErrorKind::Unavailable);
     call(&client, "get_appointment").await.unwrap();
     assert_eq!(call(&client, "create_patient").await.unwrap_err().kind(), ErrorKind::Unauthenticated);
@@ -291,7 +285,7 @@ async fn low_level_sign_in_sends_its_code_once() {
     for (has_code, request_count) in [(false, 2), (true, 1)] {
         let service = Service::new(|_, earlier| match earlier {
             0 => Behavior::status(503),
-            _ => Behavior::body(json!({"access-token": "token"})),
+            _ => Behavior::token("token"),
         });
         let client = service.client();
         let login = client.api().login().body_map(|body| {
@@ -324,11 +318,7 @@ fn code_of(body: &[u8]) -> Option<String> {
 #[tokio::test(start_paused = true)]
 async fn single_use_code_signs_in_once_and_then_fails_with_a_clear_error() {
     let service = Service::script([Behavior::success("get_appointment"), Behavior::status(401)]);
-    let client = service
-        .builder()
-        .credentials(credentials().one_time_code(OneTimeCode::single_use("123456")))
-        .build()
-        .unwrap();
+    let client = client_with_code(&service, OneTimeCode::single_use("123456"));
     call(&client, "get_appointment").await.unwrap();
     let error = call(&client, "get_appointment").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unauthenticated);
@@ -342,12 +332,11 @@ async fn totp_codes_are_never_sent_twice() {
     // Every token is rejected, so the calls sign in more often than the codes change.
     let service = Service::script([Behavior::status(401)]);
     let code = OneTimeCode::from_totp_secret(&secret).unwrap();
-    let client = service.builder().credentials(credentials().one_time_code(code)).build().unwrap();
+    let client = client_with_code(&service, code);
     for _ in 0..3 {
         call(&client, "get_appointment").await.unwrap_err();
     }
-    let logins: Vec<_> =
-        service.requests().into_iter().filter(|request| request.operation == "login").collect();
+    let logins = service.requests_for("login");
     let codes: Vec<_> = logins.iter().map(|request| code_of(&request.body).unwrap()).collect();
     assert!(codes.len() >= 4);
     assert!(codes.iter().all(|code| code.len() == 6 && code.bytes().all(|digit| digit.is_ascii_digit())));
@@ -367,14 +356,9 @@ async fn code_function_is_called_for_each_sign_in() {
         let code = Secret::from(format!("code-{calls}"));
         async move { code }
     });
-    let client = service.builder().credentials(credentials().one_time_code(code)).build().unwrap();
+    let client = client_with_code(&service, code);
     call(&client, "get_appointment").await.unwrap_err();
-    let codes: Vec<_> = service
-        .requests()
-        .iter()
-        .filter(|request| request.operation == "login")
-        .map(|request| code_of(&request.body))
-        .collect();
+    let codes: Vec<_> = service.requests_for("login").iter().map(|request| code_of(&request.body)).collect();
     assert_eq!(codes, [Some("code-1".to_owned()), Some("code-2".to_owned())]);
 }
 

@@ -7,9 +7,10 @@ mod support;
 
 use std::time::{Duration, Instant};
 
+use carium::api::{RawRequest, operations};
 use carium::{Carium, ErrorKind};
-use support::call;
 use support::http_service::{HttpService, Reply};
+use support::{Behavior, Service, call};
 
 const TOKEN: &str = r#"{"access-token": "canary-token"}"#;
 
@@ -19,42 +20,27 @@ fn login_or(path: &str, reply: &Reply) -> Reply {
 }
 
 fn invalid_responses() -> Vec<(&'static str, Reply, ErrorKind)> {
+    use ErrorKind::{Rejected, TimedOut, Unavailable, Undecodable};
     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/vnd.api+json\r\n";
     let raw = |rest: &str| format!("{head}{rest}").into_bytes();
     let html = "<html>canary</html>";
     vec![
-        (
-            "truncated body",
-            Reply::Bytes(raw("content-length: 1000\r\n\r\n{\"data\"")),
-            ErrorKind::Unavailable,
-        ),
-        ("truncated headers", Reply::Bytes(b"HTTP/1.1 200 OK\r\ncont".to_vec()), ErrorKind::Unavailable),
-        (
-            "truncated chunk",
-            Reply::Bytes(raw("transfer-encoding: chunked\r\n\r\nff\r\n{")),
-            ErrorKind::Unavailable,
-        ),
-        ("not HTTP", Reply::Bytes(b"220 smtp.example.com ESMTP\r\n".to_vec()), ErrorKind::Unavailable),
-        ("no bytes", Reply::Bytes(Vec::new()), ErrorKind::Unavailable),
-        ("empty body", Reply::json(200, ""), ErrorKind::Undecodable),
-        ("wrong type", Reply::json(200, r#"{"data": {"id": 7}}"#), ErrorKind::Undecodable),
-        ("not JSON", Reply::with(200, "text/html", &[], html), ErrorKind::Undecodable),
-        ("proxy error page", Reply::with(503, "text/html", &[], html), ErrorKind::Unavailable),
-        ("invalid error document", Reply::json(422, r#"{"errors": "canary"}"#), ErrorKind::Rejected),
-        ("unexpected status", Reply::json(299, "{}"), ErrorKind::Undecodable),
-        (
-            "large content-length",
-            Reply::Stall(raw("content-length: 99999999999\r\n\r\n")),
-            ErrorKind::Undecodable,
-        ),
-        ("large body", Reply::json(200, &" ".repeat(2 * 1024 * 1024)), ErrorKind::Undecodable),
-        ("no response", Reply::Stall(Vec::new()), ErrorKind::TimedOut),
-        ("stalled body", Reply::Stall(raw("content-length: 1000\r\n\r\n{")), ErrorKind::TimedOut),
-        (
-            "slow body",
-            Reply::Drip(raw("content-length: 1000\r\n\r\n"), Duration::from_millis(50)),
-            ErrorKind::TimedOut,
-        ),
+        ("truncated body", Reply::Bytes(raw("content-length: 1000\r\n\r\n{\"data\"")), Unavailable),
+        ("truncated headers", Reply::Bytes(b"HTTP/1.1 200 OK\r\ncont".to_vec()), Unavailable),
+        ("truncated chunk", Reply::Bytes(raw("transfer-encoding: chunked\r\n\r\nff\r\n{")), Unavailable),
+        ("not HTTP", Reply::Bytes(b"220 smtp.example.com ESMTP\r\n".to_vec()), Unavailable),
+        ("no bytes", Reply::Bytes(Vec::new()), Unavailable),
+        ("empty body", Reply::json(200, ""), Undecodable),
+        ("wrong type", Reply::json(200, r#"{"data": {"id": 7}}"#), Undecodable),
+        ("not JSON", Reply::with(200, "text/html", &[], html), Undecodable),
+        ("proxy error page", Reply::with(503, "text/html", &[], html), Unavailable),
+        ("invalid error document", Reply::json(422, r#"{"errors": "canary"}"#), Rejected),
+        ("unexpected status", Reply::json(299, "{}"), Undecodable),
+        ("large content-length", Reply::Stall(raw("content-length: 99999999999\r\n\r\n")), Undecodable),
+        ("large body", Reply::json(200, &" ".repeat(2 * 1024 * 1024)), Undecodable),
+        ("no response", Reply::Stall(Vec::new()), TimedOut),
+        ("stalled body", Reply::Stall(raw("content-length: 1000\r\n\r\n{")), TimedOut),
+        ("slow body", Reply::Drip(raw("content-length: 1000\r\n\r\n"), Duration::from_millis(50)), TimedOut),
     ]
 }
 
@@ -126,6 +112,20 @@ async fn redirects_are_not_followed() {
 }
 
 #[tokio::test]
+async fn requests_to_another_origin_are_refused_and_not_retried() {
+    let mut operation = operations::LIST_PRACTITIONERS.clone();
+    // After the base URL, the host of the base URL becomes the user name of another host.
+    operation.path = "@evil.example/";
+    let service = Service::script([Behavior::success("list_practitioners")]);
+    let request = RawRequest::default();
+    let error = service.client().send_raw(Box::leak(Box::new(operation)), request).await.unwrap_err();
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::InvalidInput, 0), "{error}");
+    assert!(!error.is_transient() && !error.may_have_been_applied());
+    assert!(!support::log::all_output(&error).contains("evil"));
+    assert!(service.requests().is_empty());
+}
+
+#[tokio::test]
 async fn sends_the_token_with_every_call_except_login() {
     let service = HttpService::start(|path| login_or(path, &Reply::json(200, r#"{"data": []}"#))).await;
     let client = service.builder().user_agent("clinic/1.0").build().unwrap();
@@ -144,18 +144,17 @@ async fn sends_the_token_with_every_call_except_login() {
 
 #[test]
 fn rejects_unsafe_base_urls_and_lists_all_invalid_settings() {
+    let credentials = || carium::Credentials::new("username", "password").unwrap();
     for url in
         ["https://me:canary@example.com", "http://api.carium.com", "https://example.com?canary", "canary"]
     {
-        let credentials = carium::Credentials::new("username", "password").unwrap();
-        let error = Carium::builder().base_url(url).credentials(credentials).build().unwrap_err();
+        let error = Carium::builder().base_url(url).credentials(credentials()).build().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         assert_eq!(error.problems()[0].field(), Some("base-url"));
         assert!(!format!("{error} {error:?}").contains("canary"));
     }
-    let credentials = carium::Credentials::new("username", "password").unwrap();
     let plain = Carium::builder().base_url("http://test.example.com").dangerously_allow_plain_http();
-    assert!(plain.credentials(credentials).build().is_ok());
+    assert!(plain.credentials(credentials()).build().is_ok());
     let error =
         Carium::builder().base_url("x").max_concurrency(0).token_lifetime(Duration::from_hours(2)).build();
     assert_eq!(error.unwrap_err().problems().len(), 4, "all problems are listed");

@@ -1,4 +1,4 @@
-//! The version of the spec that another is compared with.
+//! The older version of the spec: a git revision or a file.
 
 use std::fs;
 use std::path::Path;
@@ -13,104 +13,111 @@ use crate::spec::Spec;
 
 const MANIFEST: &str = "Cargo.toml";
 
-/// What is said where a folder has no history to look into.
-const NO_BASE: &str = "there is neither a release tag (vX.Y.Z) nor a commit that has specs/carium.yaml here; \
-                       name a revision with `--base`, or a file";
+const NO_BASE: &str = "there is no release tag (vX.Y.Z) and no commit that added specs/carium.yaml; \
+                       pass a revision with `--base`, or a file";
 
-/// A version of the spec, with that of the crates that it belongs to.
+/// A version of the spec, with the version of the crates that it belongs to.
 #[derive(Debug, Clone)]
-pub(crate) struct Base {
-    /// What it is called: a tag, a revision, a file.
+pub(crate) struct SpecVersion {
+    /// A name for people: a tag, a revision or a file.
     pub(crate) name: String,
     pub(crate) api: Spec,
-    /// The schema of an onboarding file, where this version has one.
+    /// The schema of an onboarding file. `None` if this version has no such schema.
     pub(crate) onboarding: Option<Document>,
     /// The version of the crates.
     pub(crate) version: Version,
+    /// The commit, if the version was read from git.
+    pub(crate) commit: Option<String>,
 }
 
-impl Base {
-    /// The spec as it stands in a folder.
-    pub(crate) fn of_tree(root: &Path) -> Result<Self, String> {
-        let text = |path: &str| read(&root.join(path), path);
-        Ok(Self {
-            name: "the tree".to_owned(),
-            api: parse_api(SPEC, &text(SPEC)?)?,
-            onboarding: Some(parse_document(ONBOARDING, &text(ONBOARDING)?)?),
-            version: version_of(&text(MANIFEST)?)?,
+impl SpecVersion {
+    /// Reads the spec in a working directory.
+    pub(crate) fn read_tree(root: &Path) -> Result<Self, String> {
+        let file = |path: &str| read(&root.join(path), path);
+        Self::new("the working tree".to_owned(), None, file)
+    }
+
+    /// Reads the spec at a revision.
+    pub(crate) fn read_revision(root: &Path, revision: &str) -> Result<Self, String> {
+        let commit = resolve(root, revision)
+            .ok_or_else(|| format!("git has no revision `{revision}` in {}", root.display()))?;
+        let short: String = commit.chars().take(10).collect();
+        let name = if commit.starts_with(revision) { short } else { format!("{revision} ({short})") };
+        Self::new(name, Some(commit.clone()), |path| {
+            git(root, &["show", &format!("{commit}:{path}")])
+                .ok_or_else(|| format!("revision `{revision}` has no {path}"))
         })
     }
 
-    /// The spec as it stood at a revision.
-    pub(crate) fn of_revision(root: &Path, revision: &str) -> Result<Self, String> {
-        let commit = commit(root, revision)
-            .ok_or_else(|| format!("git knows no revision `{revision}` in {}", root.display()))?;
-        let at = |path: &str| git(root, &["show", &format!("{commit}:{path}")]);
-        let text = at(SPEC).ok_or_else(|| format!("revision `{revision}` has no {SPEC}"))?;
-        let manifest = at(MANIFEST).ok_or_else(|| format!("revision `{revision}` has no {MANIFEST}"))?;
-        let onboarding = at(ONBOARDING).map(|text| parse_document(ONBOARDING, &text)).transpose()?;
-        let short: String = commit.chars().take(10).collect();
-        let name = if commit.starts_with(revision) { short } else { format!("{revision} ({short})") };
-        Ok(Self { name, api: parse_api(SPEC, &text)?, onboarding, version: version_of(&manifest)? })
+    fn new(
+        name: String,
+        commit: Option<String>,
+        file: impl Fn(&str) -> Result<String, String>,
+    ) -> Result<Self, String> {
+        let onboarding = file(ONBOARDING).ok();
+        Ok(Self {
+            name,
+            api: Spec::parse(SPEC, &file(SPEC)?).map_err(one_line)?,
+            onboarding: onboarding
+                .map(|text| Document::parse(ONBOARDING, &text))
+                .transpose()
+                .map_err(one_line)?,
+            version: crate_version(&file(MANIFEST)?)?,
+            commit,
+        })
     }
 
-    /// The spec at the last release, else where it first stood.
-    pub(crate) fn of_last_release(root: &Path) -> Result<Self, String> {
+    /// Reads the spec at the last release, or at the commit that added the spec if there is no release.
+    pub(crate) fn read_last_release(root: &Path) -> Result<Self, String> {
         let revision = last_release(root).or_else(|| first_commit(root)).ok_or(NO_BASE)?;
-        Self::of_revision(root, &revision)
+        Self::read_revision(root, &revision)
     }
 
-    /// The spec in a file. It tells no version of the crates: that of the last release stands for it, else the tree's.
-    pub(crate) fn of_file(path: &Path, root: &Path, tree: &Self) -> Result<Self, String> {
+    /// Reads the spec in a file. A file does not contain the version of the crates, so this uses the version of the last
+    /// release, or that of the working tree if there is no release.
+    pub(crate) fn read_file(path: &Path, root: &Path, tree: &Self) -> Result<Self, String> {
         let name = path.display().to_string();
-        let api = parse_api(&name, &read(path, &name)?)?;
+        let api = Spec::parse(&name, &read(path, &name)?).map_err(one_line)?;
         if api.root().get("openapi").is_none() {
-            return Err(format!("{name} is no OpenAPI document: it has no `openapi` at its top"));
+            return Err(format!("{name} is not an OpenAPI document: it has no `openapi` member"));
         }
-        let released = Self::of_last_release(root).map(|base| base.version);
-        Ok(Self { name, api, onboarding: None, version: released.unwrap_or_else(|_| tree.version.clone()) })
+        let released = Self::read_last_release(root).map(|base| base.version);
+        let version = released.unwrap_or_else(|_| tree.version.clone());
+        Ok(Self { name, api, onboarding: None, version, commit: None })
     }
 }
 
 fn read(path: &Path, name: &str) -> Result<String, String> {
-    fs::read_to_string(path).map_err(|error| format!("{name} cannot be read: {error}"))
+    fs::read_to_string(path).map_err(|error| format!("could not read {name}: {error}"))
 }
 
-fn parse_api(name: &str, text: &str) -> Result<Spec, String> {
-    Spec::parse(name, text).map_err(in_a_sentence)
+fn one_line(Finding { file, line, message, .. }: Finding) -> String {
+    format!("{file}:{line}: {message}")
 }
 
-fn parse_document(name: &str, text: &str) -> Result<Document, String> {
-    Document::parse(name, text).map_err(in_a_sentence)
-}
-
-fn in_a_sentence(Finding { file, line, what, .. }: Finding) -> String {
-    format!("{file}:{line}: {what}")
-}
-
-/// The version that the crates of the workspace share.
-fn version_of(manifest: &str) -> Result<Version, String> {
+/// Returns the version that the crates of a workspace share.
+fn crate_version(manifest: &str) -> Result<Version, String> {
     let manifest: toml::Table = toml::from_str(manifest)
-        .map_err(|error| format!("{MANIFEST} cannot be read: {}", error.message()))?;
+        .map_err(|error| format!("could not parse {MANIFEST}: {}", error.message()))?;
     let version = manifest
         .get("workspace")
         .and_then(|workspace| workspace.get("package")?.get("version")?.as_str())
         .ok_or_else(|| format!("{MANIFEST} has no `version` in `[workspace.package]`"))?;
-    version.parse().map_err(|error| format!("the version `{version}` in {MANIFEST} is none: {error}"))
+    version.parse().map_err(|error| format!("invalid version `{version}` in {MANIFEST}: {error}"))
 }
 
-/// What git says to a question, where it has an answer.
+/// Returns the output of a git command, or `None` if it fails.
 fn git(root: &Path, arguments: &[&str]) -> Option<String> {
-    Command::new("git", arguments).within(root).answer().ok()
+    Command::new("git", arguments).current_dir(root).stdout().ok()
 }
 
-fn commit(root: &Path, revision: &str) -> Option<String> {
+fn resolve(root: &Path, revision: &str) -> Option<String> {
     let revision = format!("{revision}^{{commit}}");
-    let said = git(root, &["rev-parse", "--verify", "--quiet", "--end-of-options", &revision])?;
-    Some(said.trim().to_owned())
+    let commit = git(root, &["rev-parse", "--verify", "--quiet", "--end-of-options", &revision])?;
+    Some(commit.trim().to_owned())
 }
 
-/// The greatest tag vX.Y.Z that leads to where the folder stands.
+/// Returns the highest tag vX.Y.Z that is an ancestor of `HEAD`. Pre-releases do not count.
 fn last_release(root: &Path) -> Option<String> {
     let tags = git(root, &["tag", "--list", "v*", "--merged", "HEAD"])?;
     let releases = tags.lines().filter_map(|tag| {
@@ -120,8 +127,8 @@ fn last_release(root: &Path) -> Option<String> {
     releases.max().map(|(_, tag)| tag)
 }
 
-/// The commit that brought the spec.
+/// Returns the commit that added the spec.
 fn first_commit(root: &Path) -> Option<String> {
-    let said = git(root, &["log", "--diff-filter=A", "--format=%H", "--reverse", "--", SPEC])?;
-    said.lines().next().map(str::to_owned)
+    let log = git(root, &["log", "--diff-filter=A", "--format=%H", "--reverse", "--", SPEC])?;
+    log.lines().next().map(str::to_owned)
 }

@@ -1,138 +1,156 @@
-//! What has changed in a spec, and what that does to those who call.
+//! A change of the spec, its effect on callers, and the version bump that it requires.
 
 use std::fmt;
 
-/// The sides of a call that something is a part of.
+use semver::Version;
+
+/// The sides of a call that a part of the spec belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Reach {
+pub(crate) struct CallSides {
     pub(crate) request: bool,
     pub(crate) response: bool,
 }
 
-impl Reach {
+impl CallSides {
     pub(crate) const REQUEST: Self = Self { request: true, response: false };
     pub(crate) const RESPONSE: Self = Self { request: false, response: true };
     pub(crate) const BOTH: Self = Self { request: true, response: true };
-    pub(crate) const NEITHER: Self = Self { request: false, response: false };
 }
 
-impl fmt::Display for Reach {
+impl fmt::Display for CallSides {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match (self.request, self.response) {
-            (true, true) => "requests and answers",
+            (true, true) => "requests and responses",
             (true, false) => "requests",
-            (false, true) => "answers",
-            (false, false) => "nobody",
+            (false, true) => "responses",
+            (false, false) => "nothing",
         })
     }
 }
 
-/// What a change does to those who call, the worst first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The effect of a change on callers, ordered from the most severe to the least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Effect {
-    /// Something that must not be printed is printed from now on, by programs that nobody touches.
-    Safety(Reach),
-    /// Programs do not compile, requests are refused, or answers cannot be read any more.
-    Break(Reach),
+    /// A value that must not be printed is printed from now on, by programs that do not change.
+    Safety,
+    /// Programs no longer compile, requests are rejected, or responses cannot be read.
+    Break,
     /// The same program does something else.
-    Behaviour,
-    /// There is more to use, and whoever does not use it sees nothing of it.
+    Behavior,
+    /// There is something new to use. Programs that do not use it are not affected.
     Addition,
-    /// Only what people read, or what is written in another way.
+    /// Only text for readers, or notation, has changed.
     Wording,
 }
 
 impl Effect {
-    /// Every effect, the worst first, with sides that say nothing.
-    pub(crate) const CLASSES: [Self; 5] = [
-        Self::Safety(Reach::NEITHER),
-        Self::Break(Reach::NEITHER),
-        Self::Behaviour,
-        Self::Addition,
-        Self::Wording,
-    ];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Safety, Self::Break, Self::Behavior, Self::Addition, Self::Wording];
 
-    /// The name of the class, as in JSON.
+    /// The name of the class in JSON.
     pub(crate) fn class(self) -> &'static str {
         match self {
-            Self::Safety(_) => "safety",
-            Self::Break(_) => "break",
-            Self::Behaviour => "behaviour",
+            Self::Safety => "safety",
+            Self::Break => "break",
+            Self::Behavior => "behavior",
             Self::Addition => "addition",
             Self::Wording => "wording",
         }
     }
 
-    /// The sides on which it breaks callers.
-    pub(crate) fn breaks(self) -> Reach {
-        match self {
-            Self::Safety(reach) | Self::Break(reach) => reach,
-            Self::Behaviour | Self::Addition | Self::Wording => Reach::NEITHER,
-        }
-    }
-
-    /// Whether callers have to do something, or should.
+    /// Whether callers must, or should, react.
     pub(crate) fn is_breaking(self) -> bool {
-        matches!(self, Self::Safety(_) | Self::Break(_))
+        matches!(self, Self::Safety | Self::Break)
     }
-}
-
-/// What a change is about, by which its Rust items are found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Subject {
-    /// The document as a whole.
-    Document,
-    /// The release that the document was written against.
-    Release,
-    /// Operations, by their ids.
-    Operations(Vec<String>),
-    /// A parameter of operations.
-    Parameter { operations: Vec<String>, name: String },
-    /// A named schema.
-    Schema(String),
-    /// A property of a named schema, or something inside it.
-    Field { schema: String, property: String },
-    /// A value of an enum.
-    Value { schema: String, value: String },
 }
 
 /// One change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Change {
-    /// The file of the spec, from the root of the workspace.
+    /// The file of the spec, relative to the workspace.
     pub(crate) file: &'static str,
-    /// What kind of change, in kebab-case.
+    /// The kind of change, in kebab-case.
     pub(crate) kind: &'static str,
-    /// Where, as a JSON pointer into the new file, or into the old one where the thing is gone.
+    /// The location as a JSON pointer into the new file, or into the old file if the part was removed.
     pub(crate) pointer: String,
-    /// The line of that.
+    /// The line of that location.
     pub(crate) line: usize,
-    /// Whether pointer and line are those of the old file.
-    pub(crate) is_gone: bool,
-    /// Where, in the words of the spec: `NewPatient.email`.
+    /// Whether pointer and line refer to the old file.
+    pub(crate) in_old_file: bool,
+    /// The name of the changed part: `NewPatient.email`.
     pub(crate) place: String,
-    /// What has changed, in one sentence.
-    pub(crate) what: String,
-    /// What it does.
+    /// The change, in one sentence whose subject is the place.
+    pub(crate) message: String,
     pub(crate) effect: Effect,
-    /// What it is about.
-    pub(crate) subject: Subject,
+    /// The sides of calls that the changed part belongs to.
+    pub(crate) sides: CallSides,
+    /// The IDs of the operations that the changed part belongs to.
+    pub(crate) operations: Vec<String>,
+}
+
+/// The component of the version that must be increased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Bump {
+    None,
+    Patch,
+    Minor,
+    Major,
+}
+
+impl Bump {
+    /// Returns the bump that changes require, by Cargo's rules. Below 1.0, a break requires a minor bump and everything
+    /// else a patch. From 1.0 on, a break requires a major bump, and an addition or another behavior a minor bump.
+    pub(crate) fn required(effects: impl IntoIterator<Item = Effect>, version: &Version) -> Self {
+        let is_early = version.major == 0;
+        let bump = |effect: Effect| match effect {
+            Effect::Safety | Effect::Break if is_early => Self::Minor,
+            Effect::Safety | Effect::Break => Self::Major,
+            Effect::Addition | Effect::Behavior if !is_early => Self::Minor,
+            _ => Self::Patch,
+        };
+        effects.into_iter().map(bump).max().unwrap_or(Self::None)
+    }
+
+    /// Returns the lowest version after this bump.
+    pub(crate) fn apply(self, version: &Version) -> Version {
+        match self {
+            Self::None => version.clone(),
+            Self::Patch => Version::new(version.major, version.minor, version.patch + 1),
+            Self::Minor => Version::new(version.major, version.minor + 1, 0),
+            Self::Major => Version::new(version.major + 1, 0, 0),
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Patch => "patch",
+            Self::Minor => "minor",
+            Self::Major => "major",
+        }
+    }
 }
 
 #[cfg(test)]
-impl Change {
-    /// One of which nothing else matters to a test.
-    pub(super) fn of_test(effect: Effect, subject: Subject) -> Self {
-        Self {
-            file: "t.yaml",
-            kind: "test",
-            pointer: String::new(),
-            line: 1,
-            is_gone: false,
-            place: String::new(),
-            what: String::new(),
-            effect,
-            subject,
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bump_follows_from_the_most_severe_effect_and_the_version() {
+        for (effects, version, expected) in [
+            (&[][..], "0.1.4", "0.1.4"),
+            (&[Effect::Wording], "0.1.4", "0.1.5"),
+            (&[Effect::Addition, Effect::Behavior], "0.1.4", "0.1.5"),
+            (&[Effect::Addition, Effect::Break], "0.1.4", "0.2.0"),
+            (&[Effect::Safety], "0.1.4", "0.2.0"),
+            (&[Effect::Wording], "1.2.3", "1.2.4"),
+            (&[Effect::Addition], "1.2.3", "1.3.0"),
+            (&[Effect::Behavior], "1.2.3", "1.3.0"),
+            (&[Effect::Break], "1.2.3", "2.0.0"),
+        ] {
+            let version: Version = version.parse().unwrap();
+            let needed = Bump::required(effects.iter().copied(), &version).apply(&version);
+            assert_eq!(needed.to_string(), expected, "{effects:?} from {version}");
         }
     }
 }

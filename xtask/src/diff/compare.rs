@@ -1,66 +1,62 @@
-//! Two versions of a spec, word by word.
+//! Compares two versions of a spec, keyword by keyword.
 //!
-//! Named parts are compared under their names, and a reference is what it refers to, so each change is found once
-//! and where it was made. What a word means to callers is said in the files of this module; a word that none of them
-//! knows counts as a break, since nobody has looked at it.
+//! Named parts are compared under their names and a reference is compared by its target's name, so each change is
+//! reported once, at the place where it was made. A keyword that the comparison does not know counts as a break,
+//! because its effect is unknown.
 
-mod bodies;
-mod limits;
 mod operations;
 mod schemas;
 
 use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::change::{Change, Effect, Reach, Subject};
+use super::change::Effect::{self, Behavior, Break, Wording};
+use super::change::{CallSides, Change};
 use crate::document::{Document, join};
 use crate::generate::{ONBOARDING, SPEC};
 use crate::spec::{Sides, Spec, members, schema_pointer};
 
-/// What has changed between two versions of the spec of the API.
+/// Keywords that are documentation wherever they occur.
+const DOCUMENTATION: [&str; 8] =
+    ["summary", "description", "title", "example", "examples", "externalDocs", "deprecated", "x-source"];
+
+/// Returns the changes between two versions of the API's spec.
 pub(crate) fn apis(old: &Spec, new: &Spec) -> Vec<Change> {
     let mut comparison = Comparison::new(SPEC, old, new);
     comparison.document();
-    comparison.merge();
+    merge(&mut comparison.changes);
     if comparison.changes.is_empty() && old.root() != new.root() {
-        comparison.note(&At::document(), "wording", Effect::Wording, "the same is written in another way");
+        comparison.note(&At::document(), "wording", Wording, "has another notation");
     }
     comparison.changes
 }
 
-/// What has changed between two versions of the schema of an onboarding file, but for the definitions that it shares
-/// with the API: the linter holds them equal, and they become the API's types.
+/// Returns the changes between two versions of the schema of an onboarding file. The definitions that it shares with the
+/// API are not compared: the linter checks that they are equal, and they become the API's types.
 pub(crate) fn onboarding(old: &Document, new: &Document, apis: [&Spec; 2]) -> Vec<Change> {
     let specs = [old, new].map(Spec::of_json_schema);
     let mut comparison = Comparison::new(ONBOARDING, &specs[0], &specs[1]);
     comparison.schemas(|name| apis.iter().all(|api| api.schema(name).is_none()));
-    if comparison.changes.is_empty() && specs_differ(old, new, apis) {
-        let what = "examples or annotations are others";
-        comparison.note(&At::document(), "wording", Effect::Wording, what);
+    if comparison.changes.is_empty() && old.value != new.value {
+        comparison.note(
+            &At::document(),
+            "wording",
+            Wording,
+            "has other examples, annotations or shared definitions",
+        );
     }
     let titles = [old, new].map(|document| document.value.get("title").and_then(Value::as_str));
     for change in &mut comparison.changes {
-        change.pointer = own_pointer(&change.pointer, titles);
-        change.line = if change.is_gone { old } else { new }.line(&change.pointer);
+        change.pointer = json_schema_pointer(&change.pointer, titles);
+        change.line = if change.in_old_file { old } else { new }.line(&change.pointer);
     }
     comparison.changes
 }
 
-/// Whether anything but the definitions that the API has too is another.
-fn specs_differ(old: &Document, new: &Document, apis: [&Spec; 2]) -> bool {
-    let [old, new] = [old, new].map(|document| {
-        let mut value = document.value.clone();
-        if let Some(definitions) = value.get_mut("definitions").and_then(Value::as_object_mut) {
-            definitions.retain(|name, _| apis.iter().all(|api| api.schema(name).is_none()));
-        }
-        value
-    });
-    old != new
-}
-
-/// Where something stands in the schema of an onboarding file, from where it stands in that schema as a spec.
-fn own_pointer(pointer: &str, titles: [Option<&str>; 2]) -> String {
+/// Converts a pointer into the schema in its form as a spec to a pointer into the original file.
+fn json_schema_pointer(pointer: &str, titles: [Option<&str>; 2]) -> String {
     for title in titles.into_iter().flatten() {
         let root = schema_pointer(title);
         if let Some(rest) =
@@ -72,13 +68,13 @@ fn own_pointer(pointer: &str, titles: [Option<&str>; 2]) -> String {
     pointer.replacen("/components/schemas", "/definitions", 1)
 }
 
-/// Where a comparison is.
+/// The current position of a comparison.
 #[derive(Debug, Clone)]
 struct At {
     pointer: String,
     place: String,
-    subject: Subject,
-    reach: Reach,
+    sides: CallSides,
+    operations: Vec<String>,
 }
 
 impl At {
@@ -86,14 +82,18 @@ impl At {
         Self {
             pointer: String::new(),
             place: "the document".to_owned(),
-            subject: Subject::Document,
-            reach: Reach::BOTH,
+            sides: CallSides::BOTH,
+            operations: Vec::new(),
         }
     }
 
-    /// A member of this, which is about the same.
+    /// A member of this part, reported under the same name.
     fn inside(&self, member: &str) -> Self {
         Self { pointer: join(&self.pointer, member), ..self.clone() }
+    }
+
+    fn with_sides(&self, sides: CallSides) -> Self {
+        Self { sides, ..self.clone() }
     }
 }
 
@@ -101,74 +101,93 @@ struct Comparison<'a> {
     file: &'static str,
     old: &'a Spec,
     new: &'a Spec,
-    /// The sides of each version, looked up once a schema is found to differ.
+    /// The sides of the named schemas in each version. Computed when the first schema differs.
     sides: OnceCell<[Sides; 2]>,
+    /// The pointers that each operation references, directly or not. Computed when the first named part differs.
+    references: OnceCell<BTreeMap<&'a str, BTreeSet<String>>>,
     changes: Vec<Change>,
 }
 
 impl<'a> Comparison<'a> {
     fn new(file: &'static str, old: &'a Spec, new: &'a Spec) -> Self {
-        Self { file, old, new, sides: OnceCell::new(), changes: Vec::new() }
+        Self { file, old, new, sides: OnceCell::new(), references: OnceCell::new(), changes: Vec::new() }
     }
 
-    fn note(&mut self, at: &At, kind: &'static str, effect: Effect, what: impl Into<String>) {
-        let is_gone = self.new.root().pointer(&at.pointer).is_none();
-        let document = if is_gone { &self.old.document } else { &self.new.document };
+    fn note(&mut self, at: &At, kind: &'static str, effect: Effect, message: impl Into<String>) {
+        let in_old_file = self.new.root().pointer(&at.pointer).is_none();
+        let document = if in_old_file { &self.old.document } else { &self.new.document };
         self.changes.push(Change {
             file: self.file,
             kind,
             pointer: at.pointer.clone(),
             line: document.line(&at.pointer),
-            is_gone,
+            in_old_file,
             place: at.place.clone(),
-            what: what.into(),
+            message: message.into(),
             effect,
-            subject: at.subject.clone(),
+            sides: at.sides,
+            operations: at.operations.clone(),
         });
     }
 
-    fn wording(&mut self, at: &At, word: &str) {
-        self.note(&at.inside(word), "wording", Effect::Wording, format!("`{word}` is another"));
+    fn wording(&mut self, at: &At, keyword: &str) {
+        self.note(&at.inside(keyword), "wording", Wording, format!("has another `{keyword}`"));
     }
 
-    fn unknown(&mut self, at: &At, word: &str) {
-        let what = format!("`{word}` is another, and this comparison does not know what follows from it");
-        self.note(&at.inside(word), "unknown-word", Effect::Break(at.reach), what);
+    /// Notes a change of a keyword that has no meaning of its own at this place.
+    fn other(&mut self, at: &At, keyword: &str) {
+        if DOCUMENTATION.contains(&keyword) {
+            return self.wording(at, keyword);
+        }
+        let message = format!("has another `{keyword}`, whose effect is unknown to this comparison");
+        self.note(&at.inside(keyword), "unknown-keyword", Break, message);
     }
 
-    /// The sides from which a named schema is reached, before or after. One that nothing reaches is a type all the
-    /// same; a row of an onboarding file is something that teams write.
-    fn reach(&self, name: &str) -> Reach {
+    /// Returns the sides from which a named schema is reached in either version. A schema that no operation reaches is
+    /// a public type all the same; a row of an onboarding file is written by callers.
+    fn schema_sides(&self, name: &str) -> CallSides {
         if self.file == ONBOARDING {
-            return Reach::REQUEST;
+            return CallSides::REQUEST;
         }
         let sides = self.sides.get_or_init(|| [self.old.sides(), self.new.sides()]);
         let request = sides.iter().any(|sides| sides.in_request(name));
         let response = sides.iter().any(|sides| sides.in_response(name));
-        if request || response { Reach { request, response } } else { Reach::BOTH }
+        if request || response { CallSides { request, response } } else { CallSides::BOTH }
+    }
+
+    /// Returns the IDs of the operations that reach a named part in either version.
+    fn operations_using(&self, pointer: &str) -> Vec<String> {
+        let references = self.references.get_or_init(|| {
+            let mut references: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+            for spec in [self.new, self.old] {
+                for operation in spec.operations() {
+                    let targets = references.entry(operation.id()).or_default();
+                    operation.parameters().for_each(|(_, parameter)| collect(spec, parameter, targets));
+                    collect(spec, operation.value, targets);
+                }
+            }
+            references
+        });
+        let uses = references.iter().filter(|(_, targets)| targets.contains(pointer));
+        uses.map(|(id, _)| (*id).to_owned()).collect()
     }
 
     fn document(&mut self) {
         let at = At::document();
-        for (word, _, _) in differing(self.old.root(), self.new.root()) {
-            match word {
+        for (keyword, _, _) in differing(self.old.root(), self.new.root()) {
+            match keyword {
                 "paths" => self.operations(),
                 "components" => self.components(),
                 "info" => self.info(),
                 "servers" => {
-                    self.note(
-                        &at.inside(word),
-                        "server",
-                        Effect::Behaviour,
-                        "requests go to another address",
-                    );
+                    self.note(&at.inside(keyword), "server", Behavior, "has other server addresses");
                 }
                 "security" => {
-                    let what = "what is sent with requests that say nothing of it is another";
-                    self.note(&at.inside(word), "security", Effect::Behaviour, what);
+                    let message = "has another default for the authentication of requests";
+                    self.note(&at.inside(keyword), "security", Behavior, message);
                 }
-                "openapi" | "tags" | "externalDocs" => self.wording(&at, word),
-                _ => self.unknown(&at, word),
+                "openapi" | "tags" => self.wording(&at, keyword),
+                _ => self.other(&at, keyword),
             }
         }
     }
@@ -176,13 +195,12 @@ impl<'a> Comparison<'a> {
     fn info(&mut self) {
         let at = At { place: "info".to_owned(), ..At::document() }.inside("info");
         let [old, new] = [self.old, self.new].map(|spec| spec.root().get("info").unwrap_or(&Value::Null));
-        for (word, was, is) in differing(old, new) {
-            if word == "version" {
-                let what = format!("the release is {}, was {}", text_of(is), text_of(was));
-                let at = At { subject: Subject::Release, ..at.inside(word) };
-                self.note(&at, "release", Effect::Wording, what);
+        for (keyword, was, is) in differing(old, new) {
+            if keyword == "version" {
+                let message = format!("has release {} instead of {}", text_of(is), text_of(was));
+                self.note(&at.inside(keyword), "release", Wording, message);
             } else {
-                self.wording(&at, word);
+                self.wording(&at, keyword);
             }
         }
     }
@@ -191,72 +209,88 @@ impl<'a> Comparison<'a> {
         let at = At::document().inside("components");
         let [old, new] =
             [self.old, self.new].map(|spec| spec.root().get("components").unwrap_or(&Value::Null));
-        for (word, _, _) in differing(old, new) {
-            match word {
+        for (keyword, _, _) in differing(old, new) {
+            match keyword {
                 "schemas" => self.schemas(|_| true),
                 "parameters" => self.named_parameters(),
                 "responses" => self.named_responses(),
                 "securitySchemes" => {
-                    let at = At { place: "the way to sign in".to_owned(), ..at.inside(word) };
-                    self.note(
-                        &at,
-                        "security",
-                        Effect::Behaviour,
-                        "what is sent to sign a request is another",
-                    );
+                    let at = At { place: "the authentication scheme".to_owned(), ..at.inside(keyword) };
+                    self.note(&at, "security", Behavior, "is different: requests carry other credentials");
                 }
-                // What refers to one of these is compared where it does.
-                "requestBodies" | "examples" => self.wording(&at, word),
-                _ => self.unknown(&at, word),
+                // These are compared where they are referenced.
+                "requestBodies" | "examples" => self.wording(&at, keyword),
+                _ => self.other(&at, keyword),
             }
         }
-    }
-
-    /// What several operations share is found once with each of them.
-    fn merge(&mut self) {
-        let mut merged: Vec<Change> = Vec::new();
-        for change in std::mem::take(&mut self.changes) {
-            let same = merged.iter_mut().find(|other| {
-                (&other.pointer, other.kind, other.effect) == (&change.pointer, change.kind, change.effect)
-            });
-            match (same.map(|other| &mut other.subject), &change.subject) {
-                (
-                    Some(Subject::Parameter { operations, .. } | Subject::Operations(operations)),
-                    Subject::Parameter { operations: more, .. } | Subject::Operations(more),
-                ) => {
-                    for id in more {
-                        if !operations.contains(id) {
-                            operations.push(id.clone());
-                        }
-                    }
-                }
-                _ => merged.push(change),
-            }
-        }
-        self.changes = merged;
     }
 }
 
-/// A member of two maps, with what it was and what it is.
+/// Merges changes that were found with each of several operations.
+pub(crate) fn merge(changes: &mut Vec<Change>) {
+    let mut merged: Vec<Change> = Vec::new();
+    for change in std::mem::take(changes) {
+        let same = |other: &&mut Change| {
+            (&other.pointer, other.kind, other.sides, &other.message)
+                == (&change.pointer, change.kind, change.sides, &change.message)
+        };
+        let Some(other) = merged.iter_mut().find(same) else {
+            merged.push(change);
+            continue;
+        };
+        for id in change.operations {
+            if !other.operations.contains(&id) {
+                other.operations.push(id);
+            }
+        }
+    }
+    *changes = merged;
+}
+
+/// Collects the targets of all references below a value, and of the references below those.
+fn collect(spec: &Spec, value: &Value, targets: &mut BTreeSet<String>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| collect(spec, item, targets)),
+        Value::Object(map) => {
+            for (keyword, member) in map {
+                let pointer = match (keyword.as_str(), member.as_str()) {
+                    ("$ref", Some(target)) => target.trim_start_matches('#').to_owned(),
+                    ("x-expect", Some(name)) => schema_pointer(name),
+                    _ => {
+                        collect(spec, member, targets);
+                        continue;
+                    }
+                };
+                if let (true, Some(target)) = (targets.insert(pointer.clone()), spec.root().pointer(&pointer))
+                {
+                    collect(spec, target, targets);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A member of two maps with its old and its new value.
 type Difference<'v> = (&'v str, Option<&'v Value>, Option<&'v Value>);
 
-/// The members of two maps that differ, in the order of the new one, then those that are gone.
+/// Returns the members of two maps that differ, in the order of the new map, followed by removed members.
 fn differing<'v>(old: &'v Value, new: &'v Value) -> Vec<Difference<'v>> {
     both(Some(old), Some(new)).into_iter().filter(|(_, was, is)| was != is).collect()
 }
 
-/// The members of two maps, in the order of the new one, then those that are gone.
+/// Returns the members of two maps, in the order of the new map, followed by removed members.
 fn both<'v>(old: Option<&'v Value>, new: Option<&'v Value>) -> Vec<Difference<'v>> {
-    let is_new = |name: &str| new.is_some_and(|new| new.get(name).is_some());
-    let now = members(new).map(|(name, is)| (name, old.and_then(|old| old.get(name)), Some(is)));
-    let gone = members(old).filter(|(name, _)| !is_new(name)).map(|(name, was)| (name, Some(was), None));
-    now.chain(gone).collect()
+    let in_new = |name: &str| new.is_some_and(|new| new.get(name).is_some());
+    let current = members(new).map(|(name, is)| (name, old.and_then(|old| old.get(name)), Some(is)));
+    let removed = members(old).filter(|(name, _)| !in_new(name)).map(|(name, was)| (name, Some(was), None));
+    current.chain(removed).collect()
 }
 
-/// A value for a sentence.
+/// Formats a value for a message.
 fn text_of(value: Option<&Value>) -> String {
     match value {
-        None => "nothing".to_owned(),
+        None => "none".to_owned(),
         Some(Value::String(text)) => format!("`{text}`"),
         Some(value) => format!("`{value}`"),
     }

@@ -1,158 +1,171 @@
-//! What has changed, for people and as JSON.
+//! The result of a comparison, and its report as text and as JSON.
 
+use semver::Version;
 use serde_json::{Value, json};
 
-use super::change::Effect;
-use super::{Diff, Found};
+use super::change::{Bump, Change, Effect};
+use super::compile::{CompileReport, PublicApi};
 
-/// More uses than this say that everything is touched; JSON has them all.
-const USES_SHOWN: usize = 6;
+/// The changes between two versions of the spec, and their consequences.
+#[derive(Debug)]
+pub(super) struct SpecDiff {
+    /// The name of the older version.
+    pub(super) base: String,
+    /// The old and the new version of the crates.
+    pub(super) versions: [Version; 2],
+    pub(super) changes: Vec<Change>,
+    pub(super) bump: Bump,
+    /// Present with `--compile`.
+    pub(super) compile: Option<CompileReport>,
+}
 
-/// The whole for a person to read, the worst first.
-pub(super) fn text(diff: &Diff) -> String {
-    let mut text = format!("From {} to the tree: {}", diff.base, counted(diff.found.len(), "change"));
-    for class in Effect::CLASSES {
-        let found: Vec<_> =
-            diff.found.iter().filter(|it| it.change.effect.class() == class.class()).collect();
-        if found.is_empty() {
-            continue;
-        }
-        text.push_str(&format!("\n\n{}", heading(class)));
-        for found in found {
-            text.push_str(&entry(found));
-        }
+impl SpecDiff {
+    /// The lowest version of the crates that the changes allow.
+    fn required_version(&self) -> Version {
+        self.bump.apply(&self.versions[0])
+    }
+
+    /// Whether the version of the crates in the working tree is high enough.
+    pub(super) fn has_required_version(&self) -> bool {
+        self.bump == Bump::None || self.versions[1] >= self.required_version()
+    }
+}
+
+/// Formats the report for a terminal, the most severe changes first.
+pub(super) fn text(diff: &SpecDiff) -> String {
+    let count = diff.changes.len();
+    let plural = if count == 1 { "" } else { "s" };
+    let mut text = format!("From {} to the working tree: {count} change{plural}", diff.base);
+    text.push_str(&changes_text(&diff.changes));
+    if let Some(report) = &diff.compile {
+        text.push_str(&format!("\n\n{}", compile_text(report)));
     }
     text.push_str(&format!("\n\n{}", conclusion(diff)));
     text
 }
 
-fn heading(class: Effect) -> &'static str {
-    match class {
-        Effect::Safety(_) => "Unsafe: what must not be printed is printed",
-        Effect::Break(_) => "Breaks callers",
-        Effect::Behaviour => "Does something else, and breaks nobody",
-        Effect::Addition => "Is there beside what was there, and breaks nobody",
-        Effect::Wording => "For readers only",
-    }
-}
-
-fn entry(found: &Found) -> String {
-    let change = &found.change;
-    let breaks = change.effect.breaks();
-    let sides = if change.effect.is_breaking() { format!("; breaks {breaks}") } else { String::new() };
-    let mut text = format!("\n  {} {} [{}{sides}]", change.place, change.what, change.kind);
-    let then = if change.is_gone { " of the older version" } else { "" };
-    text.push_str(&format!(
-        "\n    at:         {}{then}, line {}: {}",
-        change.file,
-        change.line,
-        pointer(&change.pointer)
-    ));
-    if change.effect == Effect::Wording {
-        return text;
-    }
-    if !found.carium_api.is_empty() {
-        text.push_str(&format!("\n    carium-api: {}", shown(&found.carium_api)));
-    }
-    let mut public: Vec<_> = found.carium.iter().filter_map(|it| it.public.clone()).collect();
-    public.dedup();
-    if !public.is_empty() {
-        text.push_str(&format!("\n    carium:     {}", shown(&public)));
-    }
-    let mut inside: Vec<_> = found
-        .carium
-        .iter()
-        .filter(|it| it.public.is_none())
-        .map(|it| format!("{} in {}", it.item, it.file))
-        .collect();
-    inside.dedup();
-    if !inside.is_empty() {
-        text.push_str(&format!("\n    inside:     {}", shown(&inside)));
+/// Formats changes for a terminal, the most severe first.
+pub(crate) fn changes_text(changes: &[Change]) -> String {
+    let mut text = String::new();
+    for effect in Effect::ALL {
+        let mut changes = changes.iter().filter(|change| change.effect == effect).peekable();
+        if changes.peek().is_some() {
+            text.push_str(&format!("\n\n{}", heading(effect)));
+        }
+        changes.for_each(|change| text.push_str(&entry(change)));
     }
     text
 }
 
-fn pointer(pointer: &str) -> &str {
-    if pointer.is_empty() { "the whole" } else { pointer }
-}
-
-fn shown(names: &[String]) -> String {
-    let first = names.iter().take(USES_SHOWN).cloned().collect::<Vec<_>>().join(", ");
-    match names.len().saturating_sub(USES_SHOWN) {
-        0 => first,
-        more => format!("{first} and {more} more"),
+fn heading(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Safety => "Unsafe: protected values will be printed",
+        Effect::Break => "Breaks callers",
+        Effect::Behavior => "Changes behavior; callers still compile",
+        Effect::Addition => "Additions; callers are not affected",
+        Effect::Wording => "Documentation and notation only",
     }
 }
 
-fn counted(count: usize, what: &str) -> String {
-    format!(
-        "{} {what}{}",
-        if count == 0 { "no".to_owned() } else { count.to_string() },
-        if count == 1 { "" } else { "s" }
-    )
+fn entry(change: &Change) -> String {
+    let breaks =
+        if change.effect.is_breaking() { format!("; breaks {}", change.sides) } else { String::new() };
+    let version = if change.in_old_file { " (old version)" } else { "" };
+    let mut text = format!(
+        "\n  {} {} [{}{breaks}]\n    at {}:{}{version} {}",
+        change.place, change.message, change.kind, change.file, change.line, change.pointer
+    );
+    if change.effect != Effect::Wording && !change.operations.is_empty() {
+        text.push_str(&format!("\n    operations: {}", change.operations.join(", ")));
+    }
+    text
 }
 
-fn conclusion(diff: &Diff) -> String {
+fn compile_text(report: &CompileReport) -> String {
+    let mut text = String::from("Code generated from this spec");
+    if report.errors.is_empty() {
+        text.push_str("\n  carium-api, carium and carium-mock compile.");
+    } else {
+        text.push_str("\n  These lines do not compile. Crates that depend on their crates were not checked.");
+    }
+    for error in &report.errors {
+        text.push_str(&format!("\n    {}:{}: {}", error.file, error.line, error.message));
+    }
+    let PublicApi { status, detail } = &report.public_api;
+    format!("{text}\n  Public API of carium-api: {status}; {detail}")
+}
+
+fn conclusion(diff: &SpecDiff) -> String {
     let [was, is] = &diff.versions;
-    if diff.found.is_empty() {
-        return format!("Nothing follows: the crates had version {was} there, and have {is} here.");
+    if diff.changes.is_empty() {
+        return format!("No version bump is required. Version of the crates: {was} then, {is} now.");
     }
-    let so = if diff.is_carried() { "as they should" } else { "not enough" };
+    let verdict = if diff.has_required_version() { "sufficient" } else { "too low" };
     format!(
-        "A {} bump follows: from version {was} of the crates to {} or later. Here they have {is}: {so}.",
-        diff.bump,
-        diff.needed()
+        "Required: a {} bump, from version {was} of the crates to {} or later. The version is {is}: {verdict}.",
+        diff.bump.name(),
+        diff.required_version()
     )
 }
 
-/// What is wrong with the version, with the changes that ask for more.
-pub(super) fn not_carried(diff: &Diff) -> String {
-    let asks =
-        |found: &&Found| super::Bump::of(std::slice::from_ref(&found.change), &diff.versions[0]) == diff.bump;
-    let places: Vec<_> = diff.found.iter().filter(asks).map(|it| it.change.place.clone()).collect();
+/// Formats the error about a version that is too low, with the changes that require a higher one.
+pub(super) fn version_error(diff: &SpecDiff) -> String {
+    let requires_bump = |change: &&Change| Bump::required([change.effect], &diff.versions[0]) == diff.bump;
+    let places = diff.changes.iter().filter(requires_bump).map(|change| change.place.as_str());
     format!(
-        "the version of the crates is {}, and {} asks for {} or later ({} bump): {}",
+        "error: version {} of the crates is too low: these changes require {} or later ({} bump): {}",
         diff.versions[1],
-        if places.len() == 1 { "this change" } else { "each of these changes" },
-        diff.needed(),
-        diff.bump,
-        places.join(", ")
+        diff.required_version(),
+        diff.bump.name(),
+        places.collect::<Vec<_>>().join(", ")
     )
 }
 
-/// The whole for programs.
-pub(super) fn json(diff: &Diff) -> String {
-    let changes: Vec<Value> = diff.found.iter().map(change).collect();
-    let report = json!({
+/// Formats the report as JSON.
+pub(super) fn json(diff: &SpecDiff) -> String {
+    let mut report = json!({
         "base": { "name": diff.base, "version": diff.versions[0].to_string() },
         "tree": { "version": diff.versions[1].to_string() },
-        "changes": changes,
+        "changes": diff.changes.iter().map(json_change).collect::<Vec<_>>(),
         "bump": diff.bump.name(),
-        "needed": diff.needed().to_string(),
-        "carried": diff.is_carried(),
+        "required_version": diff.required_version().to_string(),
+        "has_required_version": diff.has_required_version(),
     });
+    if let Some(compile) = &diff.compile {
+        report["compile"] = json_compile(compile);
+    }
     format!("{report:#}")
 }
 
-fn change(found: &Found) -> Value {
-    let change = &found.change;
-    let breaks = change.effect.breaks();
-    let uses: Vec<Value> = found
-        .carium
-        .iter()
-        .map(|it| json!({ "public": it.public, "item": it.item, "file": it.file }))
-        .collect();
+fn json_change(change: &Change) -> Value {
+    let breaks = change.effect.is_breaking();
     json!({
         "file": change.file,
         "line": change.line,
         "pointer": change.pointer,
-        "in_older_version": change.is_gone,
+        "in_old_file": change.in_old_file,
         "place": change.place,
         "kind": change.kind,
-        "what": change.what,
+        "message": change.message,
         "class": change.effect.class(),
-        "breaks": { "request": breaks.request, "response": breaks.response },
-        "carium_api": found.carium_api,
-        "carium": uses,
+        "breaks": {
+            "request": breaks && change.sides.request,
+            "response": breaks && change.sides.response,
+        },
+        "operations": change.operations,
+    })
+}
+
+fn json_compile(report: &CompileReport) -> Value {
+    let errors: Vec<_> = report
+        .errors
+        .iter()
+        .map(|error| json!({ "file": error.file, "line": error.line, "message": error.message }))
+        .collect();
+    let PublicApi { status, detail } = &report.public_api;
+    json!({
+        "crates": report.broken_crates(),
+        "errors": errors,
+        "public_api": { "status": status, "detail": detail },
     })
 }

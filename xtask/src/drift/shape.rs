@@ -1,18 +1,18 @@
-//! What a schema says of a value, with its references and combinations worked out.
+//! The values that a schema describes, with references and combinations worked out.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::api::{Api, reference};
+use super::vendor::{Api, reference};
 use crate::spec::{members, strings};
 
-/// What a schema says of a value. What is inside of it stays as written, until it is asked for in turn.
+/// The values that a schema describes. The schemas of members and items stay as written.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Shape {
-    /// The types of JSON that the value can have; none where that is not said.
+    /// The JSON types of the value, without `null`. Empty if unknown.
     pub(super) types: BTreeSet<String>,
-    /// Whether it can be `null`.
+    /// Whether the value can be `null`.
     pub(super) null: bool,
     pub(super) format: Option<String>,
     /// The values of an enum.
@@ -24,55 +24,57 @@ pub(super) struct Shape {
     pub(super) items: Option<Value>,
 }
 
-/// The way to a schema through references.
+/// The references that lead to a schema.
 #[derive(Default)]
 struct Trail<'a> {
     references: Vec<&'a str>,
-    /// How many of them there were when the innermost alternative began.
+    /// The number of references before the innermost `oneOf` or `anyOf`.
     before_alternative: usize,
 }
 
 impl Shape {
-    /// What a schema says.
+    /// Reads a schema.
     ///
     /// # Errors
-    /// A reference leads nowhere, out of the file, or in a circle.
-    pub(super) fn of(api: &Api, schema: &Value) -> Result<Self, String> {
+    /// A reference cannot be resolved: its target does not exist, is in another file, or refers back to it.
+    pub(super) fn read(api: &Api, schema: &Value) -> Result<Self, String> {
         read(api, schema, &mut Trail::default())
     }
 
-    /// Whether nothing is said at all.
-    pub(super) fn says_nothing(&self) -> bool {
+    /// Whether the schema describes nothing.
+    pub(super) fn is_empty(&self) -> bool {
         self.types.is_empty()
     }
 
-    /// Whether more is said than that there is something.
-    pub(super) fn documents(&self) -> bool {
+    /// Whether the schema describes more than an object without properties.
+    pub(super) fn is_documented(&self) -> bool {
         let is_bare_object = self.types.iter().eq(["object"]) && self.fields.is_empty();
-        !self.says_nothing() && !is_bare_object
+        !self.is_empty() && !is_bare_object
     }
 
-    /// The shape in a few words.
-    pub(super) fn in_words(&self) -> String {
-        let types: Vec<_> = self.types.iter().map(String::as_str).collect();
-        let mut words = if types.is_empty() { "anything".to_owned() } else { types.join(" or ") };
+    /// Returns the shape as a schema without its enum, members and items. Several types are one text.
+    pub(super) fn keywords(&self) -> Value {
+        let mut schema = json!({});
+        if !self.types.is_empty() {
+            schema["type"] = self.types.iter().map(String::as_str).collect::<Vec<_>>().join(" or ").into();
+        }
         if let Some(format) = &self.format {
-            words.push_str(&format!(" ({format})"));
+            schema["format"] = format.as_str().into();
         }
         if self.null {
-            words.push_str(" or null");
+            schema["nullable"] = true.into();
         }
-        words
+        schema
     }
 
-    /// What is said by this one and the other at once.
-    fn and(mut self, other: Self) -> Self {
+    /// Returns the values that satisfy both.
+    fn intersection(mut self, other: Self) -> Self {
         if self.types.is_empty() {
             self.types = other.types;
-        } else if self.types.intersection(&other.types).next().is_some() {
+        } else if !self.types.is_disjoint(&other.types) {
             self.types.retain(|it| other.types.contains(it));
         }
-        // `nullable` beside a reference is how OpenAPI 3.0 makes something that is referred to nullable.
+        // In OpenAPI 3.0, `nullable` beside a reference makes its target nullable.
         self.null |= other.null;
         self.format = self.format.or(other.format);
         self.values = match (self.values, other.values) {
@@ -84,12 +86,12 @@ impl Shape {
         };
         merge(&mut self.fields, other.fields, "allOf");
         self.required.extend(other.required);
-        self.items = combined(self.items, other.items, "allOf");
+        self.items = combine(self.items, other.items, "allOf");
         self
     }
 
-    /// What is said by this one or the other.
-    fn or(mut self, other: Self) -> Self {
+    /// Returns the values that satisfy one or the other.
+    fn union(mut self, other: Self) -> Self {
         if self.types.is_empty() || other.types.is_empty() {
             self.types.clear();
         } else {
@@ -104,53 +106,53 @@ impl Shape {
         });
         merge(&mut self.fields, other.fields, "anyOf");
         self.required.retain(|it| other.required.contains(it));
-        self.items = combined(self.items, other.items, "anyOf");
+        self.items = combine(self.items, other.items, "anyOf");
         self
     }
 }
 
-fn merge(fields: &mut Map<String, Value>, others: Map<String, Value>, word: &str) {
+fn merge(fields: &mut Map<String, Value>, others: Map<String, Value>, keyword: &str) {
     for (name, schema) in others {
-        let merged = combined(fields.remove(&name), Some(schema), word);
+        let merged = combine(fields.remove(&name), Some(schema), keyword);
         fields.extend(merged.map(|schema| (name, schema)));
     }
 }
 
-fn combined(one: Option<Value>, other: Option<Value>, word: &str) -> Option<Value> {
+fn combine(one: Option<Value>, other: Option<Value>, keyword: &str) -> Option<Value> {
     match (one, other) {
         (Some(one), Some(other)) if one == other => Some(one),
-        (Some(one), Some(other)) => Some(json!({ word: [one, other] })),
+        (Some(one), Some(other)) => Some(json!({ keyword: [one, other] })),
         (one, other) => one.or(other),
     }
 }
 
 fn read<'a>(api: &'a Api, schema: &'a Value, trail: &mut Trail<'a>) -> Result<Shape, String> {
-    let mut shape = own(schema);
+    let mut shape = own_shape(schema);
     if let Some(reference) = reference(schema) {
         match trail.references.iter().position(|seen| *seen == reference) {
-            // Who is one of several and refers to all of them is what those that came before it say already.
+            // An alternative that refers back to the whole adds nothing to the alternatives before it.
             Some(at) if at < trail.before_alternative => {}
-            Some(_) => return Err(api.circle(reference)),
+            Some(_) => return Err(api.cycle_error(reference)),
             None => {
                 trail.references.push(reference);
-                shape = shape.and(read(api, api.target(reference)?, trail)?);
+                shape = shape.intersection(read(api, api.target(reference)?, trail)?);
                 trail.references.pop();
             }
         }
     }
-    // What an answer of ours is expected to be. A vendor's file has no such word.
+    // Only our spec has this keyword: the type that a value of a response should have.
     let expected = schema.get("x-expect").and_then(Value::as_str);
     if let Some(expected) = expected.and_then(|name| api.root.pointer("/components/schemas")?.get(name)) {
-        shape = shape.and(read(api, expected, trail)?);
+        shape = shape.intersection(read(api, expected, trail)?);
     }
     for part in list(schema, "allOf") {
-        shape = shape.and(read(api, part, trail)?);
+        shape = shape.intersection(read(api, part, trail)?);
     }
-    for word in ["oneOf", "anyOf"] {
+    for keyword in ["oneOf", "anyOf"] {
         let before = std::mem::replace(&mut trail.before_alternative, trail.references.len());
-        let mut either: Option<Shape> = None;
-        for part in list(schema, word) {
-            if is_null(part) {
+        let mut alternatives: Option<Shape> = None;
+        for part in list(schema, keyword) {
+            if part.get("type").and_then(Value::as_str) == Some("null") {
                 shape.null = true;
                 continue;
             }
@@ -158,30 +160,26 @@ fn read<'a>(api: &'a Api, schema: &'a Value, trail: &mut Trail<'a>) -> Result<Sh
                 continue;
             }
             let part = read(api, part, trail)?;
-            either = Some(match either {
-                Some(others) => others.or(part),
+            alternatives = Some(match alternatives {
+                Some(others) => others.union(part),
                 None => part,
             });
         }
         trail.before_alternative = before;
-        if let Some(either) = either {
-            shape = shape.and(either);
+        if let Some(alternatives) = alternatives {
+            shape = shape.intersection(alternatives);
         }
     }
     Ok(shape)
 }
 
-fn list<'a>(schema: &'a Value, word: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
-    schema.get(word).and_then(Value::as_array).into_iter().flatten()
+fn list<'a>(schema: &'a Value, keyword: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
+    schema.get(keyword).and_then(Value::as_array).into_iter().flatten()
 }
 
-fn is_null(schema: &Value) -> bool {
-    schema.get("type").and_then(Value::as_str) == Some("null")
-}
-
-/// What a schema says itself, by the words of OpenAPI 3.0 and of 3.1.
-fn own(schema: &Value) -> Shape {
-    let text = |word: &str| schema.get(word).and_then(Value::as_str).map(ToOwned::to_owned);
+/// Reads the keywords of a schema itself, those of OpenAPI 3.0 and of 3.1.
+fn own_shape(schema: &Value) -> Shape {
+    let text = |keyword: &str| schema.get(keyword).and_then(Value::as_str).map(ToOwned::to_owned);
     let mut shape = Shape {
         types: strings(schema.get("type")).map(ToOwned::to_owned).chain(text("type")).collect(),
         null: schema.get("nullable") == Some(&Value::Bool(true)),

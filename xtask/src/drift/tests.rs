@@ -1,17 +1,12 @@
-//! The comparison, on our own spec turned into JSON and changed in one place, and on documents that are invented
-//! here in the manner of vendors: nothing in them is the vendor's.
-
-mod odd;
-mod problems;
+//! The comparison, with our own spec after one change, and with invented documents in the style of vendors.
 
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::compare;
-use super::difference::Drift;
-use super::report;
+use super::Drift;
 use super::vendor::Vendor;
+use crate::diff::tests::edit;
 use crate::spec::Spec;
 
 fn spec() -> Spec {
@@ -19,30 +14,39 @@ fn spec() -> Spec {
     Spec::parse("carium.yaml", text).unwrap()
 }
 
-fn vendor(document: &Value) -> Vendor {
-    Vendor::parse("vendor.json", &document.to_string()).unwrap()
+fn compare(document: &Value) -> Drift {
+    let vendor = Vendor::parse("vendor.json", &document.to_string()).unwrap();
+    super::compare(&spec(), &[vendor]).unwrap()
 }
 
-/// What differs, a line each: place, side, kind, ours, theirs.
+fn report(drift: &Drift) -> String {
+    super::report(&spec(), &["vendor.json".to_owned()], drift)
+}
+
+/// Formats the differences, one a line: name, side, message.
 fn lines(drift: &Drift) -> String {
     let mut lines = String::new();
-    for it in &drift.differences {
-        let side = it.side.map(|side| format!("{side}, ")).unwrap_or_default();
-        writeln!(lines, "{}: {side}{}: {} | {}", it.place.name, it.what, it.ours, it.theirs).unwrap();
+    for change in &drift.changes {
+        let side = match (change.sides.request, change.sides.response) {
+            (true, true) => "",
+            (true, false) => " (request)",
+            (false, _) => " (response)",
+        };
+        writeln!(lines, "{}{side}: {}", change.place, change.message).unwrap();
     }
     lines
 }
 
 #[test]
-fn our_own_spec_differs_from_itself_in_nothing() {
+fn our_spec_does_not_differ_from_itself() {
     let spec = spec();
-    let drift = compare::run(&spec, &[vendor(spec.root())]).unwrap();
+    let drift = compare(spec.root());
     assert_eq!(lines(&drift), "");
     assert_eq!(drift.compared.len(), spec.operations().len());
     assert!(drift.not_compared.is_empty());
-    assert!(report::text(&drift).ends_with("15 operations compared. No differences."));
-    // All that is marked as inferred is in it, too.
-    let documented: Vec<_> = drift.documented.iter().map(|it| it.place.name.as_str()).collect();
+    assert!(report(&drift).contains(": 15 operations compared\n\nNo differences."));
+    // It documents everything that is marked as inferred.
+    let documented: Vec<_> = drift.documented.iter().map(|(_, it)| it.name.as_str()).collect();
     for inferred in ["list_practitioners", "PatientAttributes", "query page[number]", "NewDocumentReference"]
     {
         assert!(documented.contains(&inferred), "{inferred} in {documented:?}");
@@ -50,285 +54,216 @@ fn our_own_spec_differs_from_itself_in_nothing() {
     assert!(!documented.contains(&"login") && !documented.contains(&"UploadInfo"), "{documented:?}");
 }
 
-/// A change to our spec, as JSON, and the lines that follow from it.
-type Row = (&'static str, fn(&mut Value), &'static str);
-
-fn at<'v>(value: &'v mut Value, pointer: &str) -> &'v mut Value {
-    value.pointer_mut(pointer).unwrap_or_else(|| panic!("there is no {pointer}"))
-}
-
-fn schema<'v>(root: &'v mut Value, name: &str) -> &'v mut Value {
-    at(root, &format!("/components/schemas/{name}"))
-}
-
-fn remove(value: &mut Value, pointer: &str, member: &str) {
-    let map = at(value, pointer).as_object_mut().unwrap();
-    map.shift_remove(member).unwrap_or_else(|| panic!("there is no {member} at {pointer}"));
-}
-
-const LOGIN: &str = "/paths/~1identity~1v1~1login~1/post";
-const CREATED: &str = "/paths/~1showboat~1v1~1patients~1/post/responses";
-
-const ROWS: &[Row] = &[
-    (
-        "a path is gone, and another is like it",
-        |root| {
-            let paths = at(root, "/paths").as_object_mut().unwrap();
-            let item = paths.remove("/caredb/v1/org-practitioners/").unwrap();
-            paths.insert("/caredb/v1/org-practioners/".to_owned(), item);
-        },
-        "list_practitioners: path: /caredb/v1/org-practitioners/ | no such path; the nearest is /caredb/v1/org-practioners/\n",
-    ),
-    (
-        "a path is gone",
-        |root| remove(root, "/paths", "/identity/v1/resend-invitation/"),
-        "resend_invitation: path: /identity/v1/resend-invitation/ | no such path\n",
-    ),
-    (
-        "a path ends without its slash",
-        |root| {
-            let paths = at(root, "/paths").as_object_mut().unwrap();
-            let item = paths.remove("/showboat/v1/patients/").unwrap();
-            paths.insert("/showboat/v1/patients".to_owned(), item);
-        },
-        "create_patient: slash at the end: /showboat/v1/patients/ | /showboat/v1/patients\n",
-    ),
-    (
-        "a method is another",
-        |root| {
-            let item = at(root, "/paths/~1caredb~1v1~1org-appointments~1{id}~1").as_object_mut().unwrap();
-            let patch = item.remove("patch").unwrap();
-            item.insert("put".to_owned(), patch);
-        },
-        "update_appointment: method: PATCH | GET, DELETE, PUT\n",
-    ),
-    (
-        "a field of a request is gone",
-        |root| remove(root, "/components/schemas/NewPatient/properties", "locale"),
-        "NewPatient.locale: request, missing in theirs: string, optional | no such field\n",
-    ),
-    (
-        "a field of a request is new",
-        |root| {
-            let fields = at(schema(root, "NewPatient"), "/properties").as_object_mut().unwrap();
-            fields.insert("middle-name".to_owned(), json!({"type": "string", "nullable": true}));
-        },
-        "NewPatient.middle-name: request, new in theirs: no such field | string or null, optional\n",
-    ),
-    (
-        "a field of an answer is new, in both answers of a creation",
-        |root| {
-            let fields = at(schema(root, "PatientAttributes"), "/properties").as_object_mut().unwrap();
-            fields.insert("created-at".to_owned(), json!({"type": "string", "format": "date-time"}));
-        },
-        "PatientAttributes.created-at: answer, new in theirs: no such field | string (date-time), optional\n",
-    ),
-    (
-        "a field of a request is required",
-        |root| at(schema(root, "NewPatient"), "/required").as_array_mut().unwrap().push("locale".into()),
-        "NewPatient.locale: request, required: optional | required\n",
-    ),
-    (
-        "a field of a request is no longer required",
-        |root| remove(root, "/components/schemas/NewInvitation", "required"),
-        "NewInvitation.username: request, required: required | optional\n\
-         NewInvitation.notifications: request, required: required | optional\n",
-    ),
-    (
-        "an answer promises what we rely on no more",
-        |root| remove(root, "/components/schemas/LoginResponse", "required"),
-        "LoginResponse.access-token: answer, required: required | optional\n",
-    ),
-    (
-        "an answer promises more than we rely on",
-        |root| {
-            let answer = schema(root, "AppointmentStatusAttributes");
-            answer["required"] = json!(["name"]);
-            remove(answer, "/properties/name", "nullable");
-        },
-        "",
-    ),
-    (
-        "an answer may be null where we rely on it",
-        |root| {
-            schema(root, "AppointmentDocument")["properties"]["data"] = json!({
-                "allOf": [{"$ref": "#/components/schemas/Appointment"}], "nullable": true
-            });
-        },
-        "Appointment: answer, null: never null | may be null\n",
-    ),
-    (
-        "a request cannot be cleared",
-        |root| remove(root, "/components/schemas/AppointmentChanges/properties/location", "nullable"),
-        "AppointmentChanges.location: request, null: may be null | never null\n",
-    ),
-    (
-        "a type is another",
-        |root| schema(root, "LoginRequest")["properties"]["interactive"]["type"] = "string".into(),
-        "LoginRequest.interactive: request, type: boolean | string\n",
-    ),
-    (
-        "a list is one thing",
-        |root| {
-            let field = &mut schema(root, "NewPatient")["properties"]["individual-group-ids"];
-            *field = json!({"$ref": "#/components/schemas/IndividualGroupId"});
-        },
-        "NewPatient.individual-group-ids: request, type: array | string (uuid)\n",
-    ),
-    (
-        "the items of a list are others",
-        |root| {
-            let field = &mut schema(root, "NewPatient")["properties"]["individual-group-ids"];
-            field["items"] = json!({"type": "integer"});
-        },
-        "IndividualGroupId: request, type: string (uuid) | integer\n",
-    ),
-    (
-        "a format is another, wherever the type is used",
-        |root| remove(root, "/components/schemas/PractitionerId", "format"),
-        "PractitionerId: request, format: uuid | none\n\
-         PractitionerId: answer, format: uuid | none\n\
-         AppointmentAttributes.practitioner-id: answer, format: uuid | none\n",
-    ),
-    (
-        "an enum has a value more, and one less",
-        |root| schema(root, "Gender")["enum"] = json!(["male", "female", "pnta", "other", "nonbinary"]),
-        "Gender: request, enum: unknown | nonbinary\n\
-         PatientAttributes.gender: answer, enum: unknown | nonbinary\n",
-    ),
-    (
-        "an enum has a value more",
-        |root| at(schema(root, "NotificationChannel"), "/enum").as_array_mut().unwrap().push("push".into()),
-        "NotificationChannel: request, enum: 2 of them, none of its own | push\n",
-    ),
-    (
-        "an enum is none",
-        |root| remove(root, "/components/schemas/NotificationChannel", "enum"),
-        "NotificationChannel: request, enum: sms, email | any\n",
-    ),
-    (
-        "values are documented that were not",
-        |root| schema(root, "Patient")["properties"]["type"]["enum"] = json!(["ui-patients"]),
-        "Patient.type: answer, enum: any | ui-patients\n",
-    ),
-    (
-        "the fields of an object are not documented",
-        |root| remove(root, "/components/schemas/ErrorSource", "properties"),
-        "ErrorSource: answer, fields: pointer, parameter, header | none that are named\n",
-    ),
-    (
-        "nothing is said of a value",
-        |root| *schema(root, "DocumentName") = json!({}),
-        "DocumentName: request, type: string | anything\n",
-    ),
-    (
-        "a parameter is gone, and another is new",
-        |root| at(root, "/components/parameters/PageSize")["name"] = "limit".into(),
-        "query page[size]: request, missing in theirs: integer, optional | no such parameter\n",
-    ),
-    (
-        "a parameter is required",
-        |root| at(root, "/components/parameters/OrganizationIdFilter")["required"] = true.into(),
-        "query organization-id: request, required: optional | required\n",
-    ),
-    (
-        "a parameter of a path is of another type",
-        |root| {
-            at(root, "/components/parameters/DocumentReferencePath")["schema"] = json!({"type": "integer"});
-        },
-        "DocumentReferenceId: request, type: string (uuid) | integer\n",
-    ),
-    (
-        "a body is gone",
-        |root| remove(root, LOGIN, "requestBody"),
-        "login: request, missing in theirs: a body | no body\n",
-    ),
-    (
-        "a body is new",
-        |root| {
-            let process = "/paths/~1caredb~1v1~1org-document-references~1{id}~1process-upload~1/post";
-            at(root, process)["requestBody"] = json!({"content": {"application/json": {"schema": {}}}});
-        },
-        "process_upload: request, new in theirs: no body | a body, optional\n",
-    ),
-    (
-        "a body may be left out",
-        |root| remove(root, &format!("{LOGIN}/requestBody"), "required"),
-        "login: request, required: a body, required | optional\n",
-    ),
-    (
-        "a body is of another media type",
-        |root| {
-            at(root, LOGIN)["requestBody"]["content"] = json!({"multipart/form-data": {"schema": {}}});
-        },
-        "login: request, media type: JSON | multipart/form-data\n",
-    ),
-    (
-        "it is said with which status a creation answers",
-        |root| remove(root, CREATED, "200"),
-        "create_patient: answer, missing in theirs: 200 | 201\n",
-    ),
-    (
-        "a status is new",
-        |root| at(root, CREATED)["202"] = json!({"description": "Later."}),
-        "create_patient: answer, new in theirs: 200, 201 | 202\n",
-    ),
-    (
-        "an answer has no body",
-        |root| remove(root, &format!("{LOGIN}/responses/200"), "content"),
-        "login 200: answer, missing in theirs: a body | no body of JSON\n",
-    ),
-];
+/// Cases: a description, edits of our spec, and the differences that follow.
+const CASES: &str = include_str!("tests/edits.txt");
 
 #[test]
-fn each_kind_of_difference_is_found_and_nothing_else() {
+fn each_edit_of_our_spec_is_found_and_nothing_else() {
     let spec = spec();
-    for (what, change, expected) in ROWS {
+    for case in CASES.trim().split("\n# ") {
         let mut document = spec.root().clone();
-        change(&mut document);
-        let drift = compare::run(&spec, &[vendor(&document)]).unwrap();
-        let found = lines(&drift);
-        // A parameter that has another name is two differences for each operation that has it.
-        let found: String =
-            found.split_inclusive('\n').filter(|line| !line.contains(" query limit:")).collect();
-        assert_eq!(found, *expected, "{what}");
-        assert!(report::text(&drift).lines().count() > drift.differences.len(), "{what}");
+        let (expected, edits): (Vec<_>, Vec<_>) =
+            case.lines().skip(1).partition(|line| line.starts_with("> "));
+        for line in edits {
+            edit(&mut document, line);
+        }
+        let drift = compare(&document);
+        let found: Vec<_> = lines(&drift).lines().map(|line| format!("> {line}")).collect();
+        assert_eq!(found, expected, "{case}");
     }
 }
 
 #[test]
-fn what_several_operations_share_is_said_once_with_all_of_them_and_its_line() {
+fn shared_part_is_one_difference_with_all_operations_and_its_line() {
     let spec = spec();
     let mut document = spec.root().clone();
-    at(&mut document, "/components/parameters/OrganizationIdFilter")["required"] = true.into();
-    let drift = compare::run(&spec, &[vendor(&document)]).unwrap();
-    let [difference] = drift.differences.as_slice() else { panic!("{:?}", drift.differences) };
-    let lists = ["list_practitioners", "list_appointment_statuses", "list_appointment_types"];
-    assert_eq!(difference.operations, lists);
-    let line = spec.document.text.lines().nth(difference.line - 1).unwrap();
-    assert_eq!(line.trim(), "OrganizationIdFilter:");
-    let markdown = report::markdown(&drift);
-    let row = format!(
-        "| {} | query organization-id | request of {} | required | optional | required |",
-        difference.line,
-        lists.join(", ").replace('_', "\\_"),
+    edit(&mut document, "set /components/parameters/OrganizationIdFilter/required true");
+    let drift = compare(&document);
+    let [change] = drift.changes.as_slice() else { panic!("{:?}", drift.changes) };
+    assert_eq!(
+        change.operations,
+        ["list_practitioners", "list_appointment_statuses", "list_appointment_types"]
     );
-    assert!(markdown.contains(&row), "{markdown}");
+    let line = spec.document.text.lines().nth(change.line - 1).unwrap();
+    assert_eq!(line.trim(), "OrganizationIdFilter:");
 }
 
 #[test]
-fn what_is_inferred_and_documented_otherwise_says_so() {
+fn inferred_part_that_is_documented_differently_says_so() {
+    let mut document = spec().root().clone();
+    edit(&mut document, "set #PractitionerAttributes/properties/name/type \"integer\"");
+    let report = report(&compare(&document));
+    assert!(report.contains("\n  PractitionerAttributes is documented differently, see above\n"), "{report}");
+    assert!(report.contains("\n  AppointmentTypeAttributes is documented as in our spec\n"), "{report}");
+}
+
+/// Returns a document of one service with a server path, another media type, other names of path parameters, combinations,
+/// references with encoded braces, a discriminator, and keywords of OpenAPI 3.1.
+fn identity() -> Value {
+    serde_json::from_str(include_str!("tests/identity.json")).unwrap()
+}
+
+#[test]
+fn unusual_file_is_read_and_only_its_service_is_compared() {
+    let drift = compare(&identity());
+    assert_eq!(drift.compared, ["login", "resend_invitation"]);
+    assert_eq!(drift.not_compared.len(), 13);
+    assert_eq!(lines(&drift), "");
+}
+
+#[test]
+fn every_notation_of_null_is_understood() {
+    for notation in [
+        json!({"type": ["string", "null"]}),
+        json!({"type": "string", "nullable": true}),
+        json!({"oneOf": [{"type": "string"}, {"type": "null"}]}),
+        json!({"anyOf": [{"$ref": "#/components/schemas/Name"}, {"type": "null"}]}),
+        json!({"allOf": [{"$ref": "#/components/schemas/Name"}], "nullable": true}),
+    ] {
+        let mut document = identity();
+        document["components"]["schemas"]["Credentials"]["properties"]["password"] = notation.clone();
+        let expected = "LoginRequest.password (request): may now be `null`: the Rust type changes\n";
+        assert_eq!(lines(&compare(&document)), expected, "{notation}");
+    }
+}
+
+/// Returns a document with one list, at any path, with any parameters.
+fn documents(path: &str, parameters: &Value) -> Value {
+    let mut document = spec().root().clone();
+    let mut item = document["paths"]["/caredb/v1/org-document-references/"].clone();
+    item["get"]["parameters"] = parameters.clone();
+    document["paths"] = json!({ path: item });
+    document
+}
+
+/// Returns the differences without those of the service's other operations, which the document does not contain.
+fn differences_of_list(document: &Value) -> String {
+    let lines = lines(&compare(document));
+    lines.split_inclusive('\n').filter(|line| !line.contains(": is not documented")).collect()
+}
+
+#[test]
+fn object_parameter_is_one_parameter_for_each_member() {
+    let id = json!({"type": "string", "format": "uuid"});
+    let number = json!({"type": "integer"});
+    let parameters = json!([
+        {"name": "organization-id", "in": "query", "required": true, "schema": id},
+        {"name": "filter", "in": "query", "style": "deepObject",
+         "schema": {"properties": {"individual-id": id, "class-id": id}}},
+        {"name": "page", "in": "query", "style": "deepObject",
+         "schema": {"properties": {"number": number, "size": number, "offset": number}}},
+    ]);
+    let document = documents("/caredb/v1/org-document-references/", &parameters);
+    let expected =
+        "list_document_references query page[offset] (request): is a new optional property (`integer`)\n";
+    assert_eq!(differences_of_list(&document), expected);
+}
+
+#[test]
+fn server_url_may_contain_part_of_the_path_or_a_prefix() {
     let spec = spec();
-    let mut document = spec.root().clone();
-    schema(&mut document, "PractitionerAttributes")["properties"]["name"]["type"] = "integer".into();
-    let drift = compare::run(&spec, &[vendor(&document)]).unwrap();
-    let text = report::text(&drift);
-    let outcome = |name: &str| {
-        let line = text
-            .lines()
-            .find(|line| line.contains(&format!(" {name}: ")) && line.ends_with(char::is_alphabetic));
-        line.and_then(|line| line.rsplit(": ").next()).map(ToOwned::to_owned)
-    };
-    assert_eq!(outcome("PractitionerAttributes").as_deref(), Some("see above"), "{text}");
-    assert_eq!(outcome("AppointmentTypeAttributes").as_deref(), Some("as we have it"), "{text}");
+    let parameters = &spec.root()["paths"]["/caredb/v1/org-document-references/"]["get"]["parameters"];
+    for (server, path) in [
+        ("https://api.example.com/caredb/v1", "/org-document-references/"),
+        ("/caredb/", "/v1/org-document-references/"),
+        ("//api.example.com/caredb?x=1", "/v1/org-document-references/"),
+        ("https://api.example.com/gateway", "/caredb/v1/org-document-references/"),
+        ("https://api.example.com", "/caredb/v1/org-document-references/"),
+    ] {
+        let mut document = documents(path, parameters);
+        document["servers"] = json!([{ "url": server }]);
+        assert_eq!(differences_of_list(&document), "", "{server}");
+        // The same for the servers of a path item.
+        document["servers"] = json!([]);
+        document["paths"][path]["servers"] = json!([{ "url": server }]);
+        assert_eq!(differences_of_list(&document), "", "{server}");
+    }
+}
+
+#[test]
+fn path_parameters_are_matched_by_position() {
+    let mut document = spec().root().clone();
+    let paths = document["paths"].as_object_mut().unwrap();
+    let mut item = paths.remove("/caredb/v1/org-appointments/{id}/").unwrap();
+    item["parameters"] = json!([
+        {"name": "appointment_id", "in": "path", "required": true, "schema": {"type": "string", "format": "uuid"}}
+    ]);
+    paths.insert("/caredb/v1/org-appointments/{appointment_id}/".to_owned(), item);
+    assert_eq!(lines(&compare(&document)), "");
+}
+
+#[test]
+fn alternatives_have_what_they_have_in_common() {
+    let mut document = identity();
+    document["components"]["schemas"]["Name"] =
+        json!({"oneOf": [{"type": "string", "format": "email"}, {"type": "string", "format": "phone"}]});
+    assert_eq!(lines(&compare(&document)), "");
+    document["components"]["schemas"]["Name"] = json!({"oneOf": [{"type": "string"}, {"type": "integer"}]});
+    let lines = lines(&compare(&document));
+    assert!(lines.contains("Username (request): is `integer or string` instead of `string`:"), "{lines}");
+}
+
+/// Returns a file with one schema for the body of a login.
+fn login(schemas: &Value) -> Value {
+    json!({
+        "openapi": "3.0.1",
+        "paths": {"/identity/v1/login/": {"post": {
+            "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Login"}}}},
+            "responses": {}
+        }}},
+        "components": {"schemas": schemas}
+    })
+}
+
+#[test]
+fn file_that_cannot_be_compared_is_an_error_of_one_line() {
+    let one = json!({"$ref": "#/components/schemas/Login"});
+    let nested = "[".repeat(100_000);
+    for (text, expected) in [
+        ("openapi: 3.0.0", "is not JSON ("),
+        ("", "is not JSON ("),
+        (nested.as_str(), "is not JSON ("),
+        ("[]", "is not an OpenAPI document"),
+        (r#"{"swagger": "2.0", "paths": {}}"#, "has version 2.0; only OpenAPI 3 is supported"),
+        (r#"{"openapi": 3, "paths": {}}"#, "is not an OpenAPI document"),
+        (r#"{"openapi": "3.0.0"}"#, "documents no paths"),
+        (r#"{"openapi": "3.0.0", "paths": {"/billing/v1/bills/": {}}}"#, "has no path of our services"),
+        (&login(&json!({})).to_string(), "`#/components/schemas/Login` does not exist"),
+        (
+            &login(&json!({"Login": {"$ref": "login.json"}})).to_string(),
+            "the reference `login.json` leads to another file",
+        ),
+        (&login(&json!({"Login": one})).to_string(), "`#/components/schemas/Login` leads back to itself"),
+        (&login(&json!({"Login": {"allOf": [one]}})).to_string(), "leads back to itself"),
+    ] {
+        let vendor = Vendor::parse("vendor.json", text);
+        let error = vendor.and_then(|vendor| super::compare(&spec(), &[vendor])).unwrap_err();
+        assert!(error.starts_with("vendor.json") && error.contains(expected), "{error}");
+        assert!(!error.contains('\n') && error.len() < 250, "{error}");
+    }
+}
+
+#[test]
+fn malformed_parts_are_ignored() {
+    for malformed in
+        [json!(7), json!("x"), json!([1]), json!(null), json!({"allOf": 3, "properties": [], "type": {}})]
+    {
+        assert!(!compare(&login(&json!({"Login": malformed}))).changes.is_empty());
+        for member in ["parameters", "requestBody", "responses", "servers"] {
+            let mut document = login(&json!({"Login": {}}));
+            document["paths"]["/identity/v1/login/"]["post"][member] = malformed.clone();
+            document[member] = malformed.clone();
+            assert!(!compare(&document).changes.is_empty());
+        }
+    }
+}
+
+#[test]
+fn schema_may_contain_itself() {
+    let tree = json!({"type": "object", "properties": {
+        "username": {"$ref": "#/components/schemas/Login"},
+        "children": {"type": "array", "items": {"$ref": "#/components/schemas/Login"}}
+    }});
+    let lines = lines(&compare(&login(&json!({"Login": tree}))));
+    assert!(lines.contains("Username (request): is `object` instead of `string`"), "{lines}");
 }

@@ -1,35 +1,91 @@
-//! A file that the vendor publishes: read, and asked for our operations.
+//! API descriptions: our spec, and the files of the vendor.
 
 use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
 
-use super::api::Api;
-use crate::spec::members;
+use crate::spec::{Spec, members};
 
-/// A vendor's file, with the paths that it documents.
+/// A description of an API, with the name of its file for error messages.
+#[derive(Debug, Clone)]
+pub(super) struct Api {
+    pub(super) file: String,
+    pub(super) root: Value,
+}
+
+impl Api {
+    pub(super) fn new(spec: &Spec) -> Self {
+        Self { file: spec.document.file.clone(), root: spec.root().clone() }
+    }
+
+    /// Returns the value at the end of a chain of references, or the value itself.
+    ///
+    /// # Errors
+    /// A target does not exist, is in another file, or refers back to a reference of the chain.
+    pub(super) fn follow<'a>(&'a self, value: &'a Value) -> Result<&'a Value, String> {
+        let mut seen: Vec<&str> = Vec::new();
+        let mut at = value;
+        while let Some(reference) = reference(at) {
+            if seen.contains(&reference) {
+                return Err(self.cycle_error(reference));
+            }
+            seen.push(reference);
+            at = self.target(reference)?;
+        }
+        Ok(at)
+    }
+
+    /// Returns the target of a reference.
+    ///
+    /// # Errors
+    /// The target does not exist or is in another file.
+    pub(super) fn target(&self, reference: &str) -> Result<&Value, String> {
+        let Some(pointer) = reference.strip_prefix('#') else {
+            return Err(format!(
+                "{}: the reference `{reference}` leads to another file; combine the files into one first",
+                self.file
+            ));
+        };
+        // References are URLs, so some tools encode braces and slashes.
+        let decoded = percent_encoding::percent_decode_str(pointer).decode_utf8_lossy();
+        let target = self.root.pointer(pointer).or_else(|| self.root.pointer(&decoded));
+        target
+            .ok_or_else(|| format!("{}: the target of the reference `{reference}` does not exist", self.file))
+    }
+
+    pub(super) fn cycle_error(&self, reference: &str) -> String {
+        format!("{}: the reference `{reference}` leads back to itself", self.file)
+    }
+}
+
+/// Returns the target of a value that is a reference.
+pub(super) fn reference(value: &Value) -> Option<&str> {
+    value.get("$ref").and_then(Value::as_str)
+}
+
+/// A file of the vendor.
 #[derive(Debug, Clone)]
 pub(super) struct Vendor {
     pub(super) api: Api,
-    paths: Vec<Documented>,
+    paths: Vec<ServedPath>,
 }
 
-/// A path, as it is behind one of the servers.
+/// A path as one of the servers serves it.
 #[derive(Debug, Clone)]
-struct Documented {
-    /// The whole of it, from the root of the host.
+struct ServedPath {
+    /// The full path, including that of the server.
     path: String,
-    /// The name of the path item in the file.
+    /// The key of the path item in the file.
     key: String,
 }
 
-/// An operation that was found in a vendor's file.
+/// A path item of the vendor for a path of ours.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Found<'a> {
-    /// The whole path.
+pub(super) struct DocumentedPath<'a> {
+    /// The full path.
     pub(super) path: &'a str,
-    /// The path item, whose parameters the operation shares.
+    /// The path item, whose parameters its operations share.
     pub(super) item: &'a Value,
 }
 
@@ -37,37 +93,35 @@ impl Vendor {
     /// Reads a file.
     ///
     /// # Errors
-    /// One sentence: it cannot be read, is not JSON, or not a description that this understands.
+    /// The file cannot be read, is not JSON, or is not an OpenAPI 3 document.
     pub(super) fn read(path: &Path) -> Result<Self, String> {
         let file = path.display().to_string();
-        let text = fs::read_to_string(path).map_err(|error| format!("{file} cannot be read: {error}"))?;
+        let text = fs::read_to_string(path).map_err(|error| format!("could not read {file}: {error}"))?;
         Self::parse(&file, &text)
     }
 
     pub(super) fn parse(file: &str, text: &str) -> Result<Self, String> {
-        // Files that were saved on Windows begin with a mark.
+        // Files that were saved on Windows may begin with a byte order mark.
         let root: Value = serde_json::from_str(text.trim_start_matches('\u{feff}'))
-            .map_err(|error| format!("{file} is not JSON ({error}); ask for the file in that form"))?;
-        let version = ["openapi", "swagger"].into_iter().find_map(|word| root.get(word)?.as_str());
+            .map_err(|error| format!("{file} is not JSON ({error}); convert it to JSON first"))?;
+        let version = ["openapi", "swagger"].into_iter().find_map(|member| root.get(member)?.as_str());
         match version {
             Some(version) if version == "3" || version.starts_with("3.") => {}
             Some(version) => {
-                return Err(format!("{file} is of version {version}; OpenAPI 3 is understood, and no other"));
+                return Err(format!("{file} has version {version}; only OpenAPI 3 is supported"));
             }
             None => {
-                return Err(format!(
-                    "{file} is no description of an API: it has neither `openapi` nor `swagger` at its top"
-                ));
+                return Err(format!("{file} is not an OpenAPI document: it has no `openapi` member"));
             }
         }
         if !root.get("paths").is_some_and(Value::is_object) {
-            return Err(format!("{file} documents no paths: it has no map `paths`"));
+            return Err(format!("{file} documents no paths: it has no `paths` object"));
         }
-        let paths = documented(&root);
+        let paths = served_paths(&root);
         Ok(Self { api: Api { file: file.to_owned(), root }, paths })
     }
 
-    /// How the file names itself.
+    /// Returns the file's name with its title and version.
     pub(super) fn title(&self) -> String {
         let info = |member: &str| self.api.root.pointer("/info").and_then(|info| info.get(member)?.as_str());
         match (info("title"), info("version")) {
@@ -77,50 +131,49 @@ impl Vendor {
         }
     }
 
-    /// Whether anything of a service is documented.
+    /// Whether the file documents any path of a service.
     pub(super) fn has_service(&self, service: &str) -> bool {
-        self.paths.iter().any(|it| segments(&it.path).first() == Some(&service))
+        self.paths_of(service).next().is_some()
     }
 
-    /// The path items at a path of ours, whatever their parameters are called. One that ends as ours does, with or
-    /// without a slash, comes first.
+    /// Returns the path items for a path of ours; the names of parameters do not matter. An item whose trailing slash
+    /// agrees comes first.
     ///
     /// # Errors
-    /// A reference leads nowhere, out of the file, or in a circle.
-    pub(super) fn at(&self, ours: &str) -> Result<Vec<Found<'_>>, String> {
-        let mut same: Vec<_> = self.paths.iter().filter(|it| is_same(&it.path, ours)).collect();
-        same.sort_by_key(|it| it.path.ends_with('/') != ours.ends_with('/'));
+    /// A reference cannot be resolved.
+    pub(super) fn at(&self, path: &str) -> Result<Vec<DocumentedPath<'_>>, String> {
+        let mut same: Vec<_> = self.paths.iter().filter(|it| is_same(&it.path, path)).collect();
+        same.sort_by_key(|it| it.path.ends_with('/') != path.ends_with('/'));
         let items = self.api.root.get("paths");
-        let found = same.into_iter().filter_map(|it| Some((it, items?.get(&it.key)?)));
-        found.map(|(it, item)| Ok(Found { path: &it.path, item: self.api.follow(item)? })).collect()
+        let items = same.into_iter().filter_map(|it| Some((it, items?.get(&it.key)?)));
+        items.map(|(it, item)| Ok(DocumentedPath { path: &it.path, item: self.api.follow(item)? })).collect()
     }
 
-    /// The paths of a service.
+    /// Returns the paths of a service.
     pub(super) fn paths_of(&self, service: &str) -> impl Iterator<Item = &str> {
-        let of_service = move |it: &&Documented| segments(&it.path).first() == Some(&service);
+        let of_service = move |it: &&ServedPath| segments(&it.path).first() == Some(&service);
         self.paths.iter().filter(of_service).map(|it| it.path.as_str())
     }
 }
 
-fn documented(root: &Value) -> Vec<Documented> {
-    let mut paths: Vec<Documented> = Vec::new();
+fn served_paths(root: &Value) -> Vec<ServedPath> {
+    let mut paths: Vec<ServedPath> = Vec::new();
     for (key, item) in members(root.get("paths")).filter(|(key, _)| key.starts_with('/')) {
-        // A part of the path may stand with the servers: of the document, of the path, or of an operation.
+        // The document, a path item and an operation can each have servers, whose URLs can contain part of the path.
         let mut servers = vec![root.get("servers"), item.get("servers")];
         servers.extend(members(Some(item)).map(|(_, operation)| operation.get("servers")));
         let servers = servers.into_iter().flatten().filter_map(Value::as_array).flatten();
-        let bases = servers.map(base_path).chain([String::new()]);
-        for base in bases {
+        for base in servers.map(base_path).chain([String::new()]) {
             let path = format!("{base}{key}");
             if !paths.iter().any(|it| it.path == path && it.key == *key) {
-                paths.push(Documented { path, key: key.to_owned() });
+                paths.push(ServedPath { path, key: key.to_owned() });
             }
         }
     }
     paths
 }
 
-/// The path of a server, without a slash at its end. Variables have their defaults.
+/// Returns the path of a server without a trailing slash. Variables are replaced by their defaults.
 fn base_path(server: &Value) -> String {
     let mut url = server.get("url").and_then(Value::as_str).unwrap_or_default().to_owned();
     for (name, variable) in members(server.get("variables")) {
@@ -137,21 +190,25 @@ fn base_path(server: &Value) -> String {
     if path.is_empty() { String::new() } else { format!("/{path}") }
 }
 
-/// The parts of a path. A slash at its end or in the middle too many is none.
+/// Returns the methods of a path item.
+pub(super) fn methods(item: &Value) -> impl Iterator<Item = &str> {
+    const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+    members(Some(item)).map(|(method, _)| method).filter(|method| METHODS.contains(method))
+}
+
+/// Returns the segments of a path. Empty ones, such as after a trailing slash, are ignored.
 pub(super) fn segments(path: &str) -> Vec<&str> {
     path.split('/').filter(|segment| !segment.is_empty()).collect()
 }
 
-pub(super) fn is_parameter(segment: &str) -> bool {
+pub(super) fn is_path_parameter(segment: &str) -> bool {
     segment.starts_with('{') && segment.ends_with('}')
 }
 
-/// Whether two paths are the same but for the names of parameters and the slash at the end.
+/// Whether two paths are equal except for the names of parameters and a trailing slash.
 fn is_same(one: &str, other: &str) -> bool {
     let (one, other) = (segments(one), segments(other));
-    one.len() == other.len()
-        && one
-            .iter()
-            .zip(&other)
-            .all(|(one, other)| one == other || (is_parameter(one) && is_parameter(other)))
+    let is_same =
+        |(one, other): (&&str, &&str)| one == other || (is_path_parameter(one) && is_path_parameter(other));
+    one.len() == other.len() && one.iter().zip(&other).all(is_same)
 }

@@ -1,197 +1,196 @@
-//! What every operation says of itself.
+//! Operations: IDs, tags, retry classes, sources, security, error responses and media types.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::context::{Context, listed, operation_name, text};
-use super::words::Kind;
-use crate::document::join;
+use super::outline::{Context, Kind, listed};
 use crate::finding::Finding;
-use crate::spec::{Operation, strings};
+use crate::spec::strings;
 
-/// The classes of operations, by when a call may be repeated.
-const RETRY: [&str; 3] = ["safe", "idempotent", "create"];
+/// The retry classes of operations, the values of `x-retry`.
+pub(super) const RETRY_CLASSES: [&str; 3] = ["safe", "idempotent", "create"];
 
-/// Names that the generated code has for something else.
-const RESERVED: [&str; 3] = ["all", "fields", "send"];
+/// The values of `x-source`: who documents an operation or a schema.
+pub(super) const SOURCES: [&str; 3] = ["examples-page", "reference", "inferred"];
 
-/// Who documents a part of the spec.
-const SOURCES: [&str; 3] = ["examples-page", "reference", "inferred"];
+/// Method names that the generated code uses for other purposes.
+const RESERVED_IDS: [&str; 3] = ["all", "fields", "send"];
 
-/// `operation-id`: every operation has an id of its own, in snake_case. It becomes the name of a method;
-/// the generator stops at one that is missing or stands twice.
-pub(super) fn operation_id(context: &Context<'_>, out: &mut Vec<Finding>) {
-    let rule = "operation-id";
-    let mut seen: BTreeMap<&str, String> = BTreeMap::new();
+/// `info-version`: `info.version` is the name of a vendor release, so that a reader can compare it with the release
+/// notes.
+pub(super) fn info_version(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    let is_release = |version: &str| {
+        let digits = version.strip_prefix('R').unwrap_or_default();
+        digits.len() == 10 && digits.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    for node in context.each(Kind::Info) {
+        if !node.text("version").is_some_and(is_release) {
+            let fix = "write the vendor's name of the release: R and ten digits, such as `R2025010800`";
+            context.report(
+                findings,
+                "info-version",
+                (node, "version"),
+                "has no release as its `version`",
+                fix,
+            );
+        }
+    }
+}
+
+/// `operation-id`: each operation has a unique ID in snake_case. It becomes a method name; the generator panics if it
+/// is missing or a duplicate.
+pub(super) fn operation_id(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    const RULE: &str = "operation-id";
+    let mut operations_by_id: BTreeMap<&str, String> = BTreeMap::new();
     for operation in &context.operations {
-        let name = operation_name(operation);
-        let at = join(&operation.pointer, "operationId");
-        match operation.value.get("operationId") {
-            None => {
-                let mend = "write `operationId:` with what it does, such as `create_patient`";
-                context.report(out, rule, &operation.pointer, format!("{name} has no `operationId`"), mend);
-            }
-            Some(Value::String(id)) => {
-                if !is_snake_case(id) {
-                    let mend = "write lower-case words with `_` between them, such as `create_patient`";
-                    let what = format!("the `operationId` `{id}` is not in snake_case");
-                    context.report(out, rule, &at, what, mend);
-                }
-                let place = format!("`{} {}`", operation.method.to_uppercase(), operation.path);
-                if RESERVED.contains(&id.as_str()) || syn::parse_str::<syn::Ident>(id).is_err() {
-                    let what = format!("the `operationId` `{id}` is taken in the generated code");
-                    context.report(out, rule, &at, what, "write what it does with what, such as `move_room`");
-                }
-                if let Some(first) = seen.get(id.as_str()) {
-                    let what = format!("the `operationId` `{id}` of {place} is also that of {first}");
-                    context.report(out, rule, &at, what, "give one of the two another name");
-                } else {
-                    seen.insert(id, place);
-                }
-            }
-            Some(_) => {}
+        let id = operation.id();
+        let endpoint = format!("{} {}", operation.method.to_uppercase(), operation.path);
+        if id.is_empty() {
+            let fix = "add `operationId:` with a verb and a noun, such as `create_patient`";
+            context.report_operation(findings, RULE, (operation, ""), "has no `operationId`", fix);
+            continue;
+        }
+        let mut report = |problem: &str, fix: &str| {
+            context.report_operation(findings, RULE, (operation, "operationId"), problem, fix);
+        };
+        if !is_snake_case(id) {
+            report(
+                "does not have an ID in snake_case",
+                "write lowercase words with `_`, such as `create_patient`",
+            );
+        }
+        if RESERVED_IDS.contains(&id) || syn::parse_str::<syn::Ident>(id).is_err() {
+            report(
+                "has an ID that is reserved in Rust or in the generated code",
+                "add the noun, as in `move_patient`",
+            );
+        }
+        if let Some(other) = operations_by_id.insert(id, endpoint.clone()) {
+            report(&format!("has the same ID as `{other}`"), "rename one of the two");
         }
     }
 }
 
-/// `retry`: every operation says whether a client may repeat it, and says it in accord with its method.
-/// A wrong class books an appointment twice, or gives up where it need not.
-pub(super) fn retry(context: &Context<'_>, out: &mut Vec<Finding>) {
+/// `retry`: each operation has a retry class that fits its method. A wrong class books an appointment twice, or gives
+/// up too early.
+pub(super) fn retry(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for operation in &context.operations {
-        let name = operation_name(operation);
-        let at = join(&operation.pointer, "x-retry");
-        let Some(class) = operation.value.get("x-retry") else {
-            context.report(
-                out,
-                "retry",
-                &operation.pointer,
-                format!("{name} does not say when it may be repeated"),
-                format!("write `x-retry:` with one of {}", listed(RETRY)),
-            );
-            continue;
-        };
-        let Some(class) = class.as_str().filter(|class| RETRY.contains(class)) else {
-            context.report(
-                out,
-                "retry",
-                &at,
-                format!("{name} has an `x-retry` that is no class"),
-                format!("write one of {}", listed(RETRY)),
-            );
-            continue;
-        };
-        let method = operation.method.to_uppercase();
-        let wrong = match (operation.method, class) {
-            ("get" | "head", "idempotent" | "create") => Some("write `x-retry: safe`: it changes nothing"),
-            ("post" | "put" | "patch" | "delete", "safe") => {
-                Some("write `idempotent` where a second call changes nothing more, else `create`")
+        let (member, problem, fix) = match (operation.method, operation.text("x-retry")) {
+            (_, None) if operation.value.get("x-retry").is_none() => {
+                let fix = format!("add `x-retry:` with one of {}", listed(RETRY_CLASSES));
+                ("", "has no retry class".to_owned(), fix)
             }
-            _ => None,
+            ("get" | "head", Some(class @ ("idempotent" | "create"))) => (
+                "x-retry",
+                format!("is a GET with the retry class `{class}`"),
+                "write `x-retry: safe`, because it changes nothing".to_owned(),
+            ),
+            ("post" | "put" | "patch" | "delete", Some("safe")) => (
+                "x-retry",
+                format!("is a {} with the retry class `safe`", operation.method.to_uppercase()),
+                "write `idempotent` if a second call changes nothing more, otherwise `create`".to_owned(),
+            ),
+            _ => continue,
         };
-        if let Some(mend) = wrong {
-            let what = format!("{name} is a {method}, and `{class}` is no class for that");
-            context.report(out, "retry", &at, what, mend);
-        }
+        context.report_operation(findings, "retry", (operation, member), &problem, fix);
     }
 }
 
-/// `refusal`: every operation says what a refusal and a failure look like, as `4XX` and `5XX`. Without them the
-/// generated method takes both for something unexpected, and its callers' handling of errors passes them by.
-pub(super) fn refusal(context: &Context<'_>, out: &mut Vec<Finding>) {
-    // Where there are none at all, another rule says so.
-    let with_responses =
-        |operation: &&Operation<'_>| operation.value.get("responses").is_some_and(Value::is_object);
-    for operation in context.operations.iter().filter(with_responses) {
-        let missing: Vec<_> = ["4XX", "5XX"]
-            .into_iter()
-            .filter(|range| !operation.responses().any(|(status, _, _)| status == *range))
-            .collect();
-        if !missing.is_empty() {
-            let what = format!("{} has no response for {}", operation_name(operation), listed(missing));
-            let mend = "write it as a reference to `#/components/responses/ClientError` or `…/Failed`";
-            context.report(out, "refusal", &join(&operation.pointer, "responses"), what, mend);
-        }
+/// `source`: each operation states who documents it, so that a reader can distinguish documented behavior from a
+/// guess.
+pub(super) fn source(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    for operation in context.operations.iter().filter(|it| it.value.get("x-source").is_none()) {
+        let fix = format!("add `x-source:` with one of {}", listed(SOURCES));
+        context.report_operation(findings, "source", (operation, ""), "does not state who documents it", fix);
     }
 }
 
-/// `source`: every operation says who documents it, and wherever that is said it is one of three. A
-/// reader must be able to tell what the vendor promises from what was guessed.
-pub(super) fn source(context: &Context<'_>, out: &mut Vec<Finding>) {
-    for operation in &context.operations {
-        if operation.value.get("x-source").is_none() {
-            context.report(
-                out,
-                "source",
-                &operation.pointer,
-                format!("{} does not say who documents it", operation_name(operation)),
-                format!("write `x-source:` with one of {}", listed(SOURCES)),
-            );
-        }
-    }
-    for node in &context.nodes {
-        let known = node.kind.words().iter().any(|(word, _)| *word == "x-source");
-        let Some(source) = node.value.get("x-source").filter(|_| known && !node.is_reference()) else {
-            continue;
-        };
-        if source.as_str().is_none_or(|source| !SOURCES.contains(&source)) {
-            context.report(
-                out,
-                "source",
-                &node.at("x-source"),
-                format!("{} has an `x-source` that is none of the known ones", context.name(node)),
-                format!("write one of {}", listed(SOURCES)),
-            );
-        }
-    }
-}
-
-/// `tag`: every operation has exactly one tag, declared at the top. It names the service behind the path,
-/// and the module that the operation belongs to.
-pub(super) fn tag(context: &Context<'_>, out: &mut Vec<Finding>) {
+/// `tag`: each operation has exactly one tag, which is declared. It names the service, and becomes part of the name
+/// of a trait.
+pub(super) fn tag(context: &Context<'_>, findings: &mut Vec<Finding>) {
     let mut declared = BTreeSet::new();
-    for tag in context.each(Kind::Tag) {
-        if let Some(name) = text(tag, "name")
-            && !declared.insert(name)
-        {
-            let what = format!("tag `{name}` is declared twice");
-            context.report(out, "tag", &tag.pointer, what, "keep one of the two");
+    for node in context.each(Kind::Tag) {
+        let name = node.text("name").unwrap_or_default();
+        if !declared.insert(name) {
+            context.report(findings, "tag", (node, ""), "is declared twice", "remove one of the two");
         }
-        // It becomes a part of the name of a trait.
-        if let Some(name) = text(tag, "name").filter(|name| !name.bytes().all(|it| it.is_ascii_lowercase())) {
-            let what = format!("tag `{name}` is not one word in lower case");
-            context.report(
-                out,
-                "tag",
-                &tag.at("name"),
-                what,
-                "write the name of the service, such as `caredb`",
-            );
+        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_lowercase()) {
+            let fix = "write the name of the service, such as `caredb`";
+            context.report(findings, "tag", (node, "name"), "is not one lowercase word", fix);
         }
     }
     for operation in &context.operations {
-        let name = operation_name(operation);
-        let at = join(&operation.pointer, "tags");
-        let tags = match operation.value.get("tags") {
-            None => Vec::new(),
-            Some(Value::Array(_)) => strings(operation.value.get("tags")).collect(),
-            Some(_) => continue,
+        let (problem, fix) = match strings(operation.value.get("tags")).collect::<Vec<_>>()[..] {
+            [tag] if declared.contains(tag) => continue,
+            [tag] => (
+                format!("has the undeclared tag `{tag}`"),
+                "declare it in `tags:` at the top of the document, with a description",
+            ),
+            ref tags => (
+                format!("has {} tags instead of one", tags.len()),
+                "write `tags:` with the name of the service",
+            ),
         };
-        if tags.len() != 1 {
-            let what = format!("{name} has {} tags instead of one", tags.len());
-            context.report(out, "tag", &at, what, "write `tags:` with the service behind the path");
+        context.report_operation(findings, "tag", (operation, "tags"), &problem, fix);
+    }
+}
+
+/// `security`: each operation, or the document, states whether it needs an access token. If nothing is stated, none
+/// is sent.
+pub(super) fn security(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    if context.spec.root().get("security").is_some() {
+        return;
+    }
+    for operation in context.operations.iter().filter(|it| it.value.get("security").is_none()) {
+        let problem = "does not state whether it needs an access token";
+        let fix = "add `security:` at the top of the document, or `security: []` to a public operation";
+        context.report_operation(findings, "security", (operation, ""), problem, fix);
+    }
+}
+
+/// `error-response`: each operation has responses for `4XX` and `5XX`. Without them the generated method treats an
+/// error response as unexpected and drops its details.
+pub(super) fn error_responses(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    for operation in &context.operations {
+        let has = |range: &str| operation.responses().any(|(status, ..)| status == range);
+        for (range, name) in [("4XX", "ClientError"), ("5XX", "ServerError")] {
+            if !has(range) {
+                let problem = format!("has no response for `{range}`");
+                let fix = format!("add `{range}:` with a `$ref` to `#/components/responses/{name}`");
+                context.report_operation(findings, "error-response", (operation, "responses"), &problem, fix);
+            }
         }
-        for tag in tags.into_iter().filter(|tag| !declared.contains(tag)) {
-            let what = format!("{name} has the tag `{tag}`, which is not declared");
-            let mend = "declare it under `tags:` at the top of the document, with a description";
-            context.report(out, "tag", &at, what, mend);
+    }
+}
+
+/// `media-type`: requests are `application/json` and responses `application/vnd.api+json`, the only media types of
+/// the service. The generator panics if a request has several, and omits a request body that has none.
+pub(super) fn media_type(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    const RULE: &str = "media-type";
+    for node in context.each(Kind::MediaType) {
+        let expected = match context.parent(node).map(|parent| parent.kind) {
+            Some(Kind::RequestBody) => "application/json",
+            Some(Kind::Response) => "application/vnd.api+json",
+            _ => continue,
+        };
+        if node.key != expected {
+            let problem = format!("is not `{expected}`");
+            context.report(findings, RULE, (node, ""), &problem, format!("write `{expected}:`"));
+        }
+    }
+    for node in context.each(Kind::RequestBody) {
+        let content = node.value.get("content").and_then(Value::as_object);
+        if content.is_some_and(serde_json::Map::is_empty) {
+            let fix = "add `application/json:` with a schema and an example";
+            context.report(findings, RULE, (node, "content"), "has no media type", fix);
         }
     }
 }
 
 fn is_snake_case(id: &str) -> bool {
-    id.starts_with(|first: char| first.is_ascii_lowercase())
-        && id.split('_').all(|word| {
-            !word.is_empty() && word.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit())
-        })
+    let is_word = |word: &str| {
+        !word.is_empty() && word.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit())
+    };
+    id.starts_with(|first: char| first.is_ascii_lowercase()) && id.split('_').all(is_word)
 }

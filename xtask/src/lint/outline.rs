@@ -1,62 +1,356 @@
-//! The objects of a document, found by walking it along [the words](super::words).
+//! The objects of a document that the rules check, with their locations and names.
 
 use serde_json::Value;
 
-use super::words::{Holds, Kind};
-use crate::document::join;
+use Form::{Direct, Named};
 
-/// One object of the document.
+use crate::document::{Document, join};
+use crate::finding::Finding;
+use crate::spec::{Mark, Operation, Sides, Spec};
+
+/// The kinds of objects, with the names of the OpenAPI specification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Document,
+    Info,
+    Tag,
+    PathItem,
+    Operation,
+    Parameter,
+    RequestBody,
+    MediaType,
+    Response,
+    Header,
+    Example,
+    SecurityScheme,
+    Components,
+    Schema,
+    /// A schema of a JSON Schema file of draft 7.
+    JsonSchema,
+}
+
+/// How a member of an object contains other objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// An object or a list of objects.
+    Direct,
+    /// A map from names to objects.
+    Named,
+}
+
+impl Kind {
+    /// Returns the members that contain objects, by form and kind.
+    fn children(self) -> &'static [(Form, Self, &'static [&'static str])] {
+        match self {
+            Self::Document => &[
+                (Direct, Self::Info, &["info"]),
+                (Direct, Self::Tag, &["tags"]),
+                (Direct, Self::Components, &["components"]),
+                (Named, Self::PathItem, &["paths"]),
+            ],
+            Self::PathItem => &[
+                (Direct, Self::Parameter, &["parameters"]),
+                (
+                    Direct,
+                    Self::Operation,
+                    &["get", "put", "post", "delete", "options", "head", "patch", "trace"],
+                ),
+            ],
+            Self::Operation => &[
+                (Direct, Self::Parameter, &["parameters"]),
+                (Direct, Self::RequestBody, &["requestBody"]),
+                (Named, Self::Response, &["responses"]),
+            ],
+            Self::Parameter | Self::Header => &[
+                (Direct, Self::Schema, &["schema"]),
+                (Named, Self::Example, &["examples"]),
+                (Named, Self::MediaType, &["content"]),
+            ],
+            Self::RequestBody => &[(Named, Self::MediaType, &["content"])],
+            Self::MediaType => &[(Direct, Self::Schema, &["schema"]), (Named, Self::Example, &["examples"])],
+            Self::Response => &[(Named, Self::Header, &["headers"]), (Named, Self::MediaType, &["content"])],
+            Self::Components => &[
+                (Named, Self::Schema, &["schemas"]),
+                (Named, Self::Response, &["responses"]),
+                (Named, Self::Parameter, &["parameters"]),
+                (Named, Self::Example, &["examples"]),
+                (Named, Self::RequestBody, &["requestBodies"]),
+                (Named, Self::Header, &["headers"]),
+                (Named, Self::SecurityScheme, &["securitySchemes"]),
+            ],
+            Self::Schema => &[
+                (Direct, Self::Schema, &["items", "additionalProperties", "allOf", "oneOf", "anyOf", "not"]),
+                (Named, Self::Schema, &["properties"]),
+            ],
+            Self::JsonSchema => &[
+                (Direct, Self::JsonSchema, &["items", "additionalItems", "contains", "additionalProperties"]),
+                (
+                    Direct,
+                    Self::JsonSchema,
+                    &["propertyNames", "allOf", "oneOf", "anyOf", "not", "if", "then", "else"],
+                ),
+                (
+                    Named,
+                    Self::JsonSchema,
+                    &["properties", "patternProperties", "dependencies", "definitions"],
+                ),
+            ],
+            Self::Info | Self::Tag | Self::Example | Self::SecurityScheme => &[],
+        }
+    }
+
+    /// Returns the pointer of the map of named objects of this kind, if a `$ref` may replace such an object.
+    pub(super) fn section(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Schema => "/components/schemas",
+            Self::Response => "/components/responses",
+            Self::Parameter => "/components/parameters",
+            Self::Example => "/components/examples",
+            Self::RequestBody => "/components/requestBodies",
+            Self::Header => "/components/headers",
+            Self::SecurityScheme => "/components/securitySchemes",
+            Self::JsonSchema => "/definitions",
+            _ => return None,
+        })
+    }
+
+    /// Returns `true` for a schema of either language.
+    pub(super) fn is_schema(self) -> bool {
+        matches!(self, Self::Schema | Self::JsonSchema)
+    }
+}
+
+/// An object of the document.
 #[derive(Debug, Clone)]
 pub(super) struct Node<'a> {
     pub(super) kind: Kind,
-    /// Where it stands, as a JSON pointer.
+    /// The location as a JSON pointer.
     pub(super) pointer: String,
-    /// The object itself; always a map.
+    /// The object, always a map.
     pub(super) value: &'a Value,
-    /// The word that leads to it: `properties` for a property, `schemas` for a named schema.
+    /// The member of the parent that contains the object, for example `properties`.
     pub(super) via: &'static str,
-    /// The name under which it stands, where `via` holds a map, else its place in a list, else `via`.
+    /// The name or index of the object in that member, or the name of the member itself.
     pub(super) key: String,
-    /// The object around it, as its place in the outline.
-    pub(super) parent: Option<usize>,
+    /// The index of the parent in the outline.
+    parent: Option<usize>,
 }
 
 impl Node<'_> {
-    /// The pointer of a member.
+    /// Returns the pointer of a member.
     pub(super) fn at(&self, member: &str) -> String {
         join(&self.pointer, member)
     }
 
-    /// Whether a word stands here at all; what it holds is a matter of its shape.
-    pub(super) fn has(&self, word: &str) -> bool {
-        self.value.get(word).is_some()
+    /// Returns `true` if the object has this member.
+    pub(super) fn has(&self, member: &str) -> bool {
+        self.value.get(member).is_some()
     }
 
-    /// Whether this is a property of an object.
+    /// Returns a string member.
+    pub(super) fn text(&self, member: &str) -> Option<&str> {
+        self.value.get(member).and_then(Value::as_str)
+    }
+
+    /// Returns `true` for a property of an object schema.
     pub(super) fn is_property(&self) -> bool {
         self.kind.is_schema() && self.via == "properties"
     }
 
-    /// Whether this is a schema with a name of its own that others refer to.
+    /// Returns `true` for a named schema.
     pub(super) fn is_named_schema(&self) -> bool {
         self.kind.is_schema() && matches!(self.via, "schemas" | "definitions")
     }
 
-    /// Whether a `$ref` stands here for the object.
+    /// Returns `true` if a `$ref` replaces the object.
     pub(super) fn is_reference(&self) -> bool {
-        self.kind.may_refer() && self.value.get("$ref").is_some()
+        self.kind.section().is_some() && self.has("$ref")
     }
 }
 
-/// The objects of a document, in its order; the root first, where it is a map.
-pub(super) fn of(root: &Value, kind: Kind) -> Vec<Node<'_>> {
-    let mut nodes = Vec::new();
-    visit(&mut nodes, Step { kind, via: "", key: String::new(), pointer: String::new(), parent: None }, root);
-    nodes
+/// The document that is checked, with the queries that several rules share.
+pub(super) struct Context<'a> {
+    pub(super) spec: &'a Spec,
+    /// All objects in document order.
+    pub(super) nodes: Vec<Node<'a>>,
+    pub(super) operations: Vec<Operation<'a>>,
+    sides: Sides,
 }
 
-/// The way to an object.
-struct Step {
+/// The sides of a call that use an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Usage {
+    pub(super) request: bool,
+    pub(super) response: bool,
+}
+
+impl Usage {
+    pub(super) const NONE: Self = Self { request: false, response: false };
+    pub(super) const REQUEST: Self = Self { request: true, response: false };
+    pub(super) const RESPONSE: Self = Self { request: false, response: true };
+    pub(super) const BOTH: Self = Self { request: true, response: true };
+}
+
+impl<'a> Context<'a> {
+    /// Creates the context of a document with a root of this kind.
+    pub(super) fn new(spec: &'a Spec, kind: Kind) -> Self {
+        let mut nodes = Vec::new();
+        let root = Origin { kind, via: "", key: String::new(), pointer: String::new(), parent: None };
+        visit(&mut nodes, root, spec.root());
+        let operations = spec.operations().into_iter().filter(|it| it.value.is_object()).collect();
+        Self { spec, nodes, operations, sides: spec.sides() }
+    }
+
+    /// Returns the document.
+    pub(super) fn document(&self) -> &'a Document {
+        &self.spec.document
+    }
+
+    /// Returns the objects of one kind, without references.
+    pub(super) fn each(&self, kind: Kind) -> impl Iterator<Item = &Node<'a>> {
+        self.nodes.iter().filter(move |node| node.kind == kind && !node.is_reference())
+    }
+
+    /// Returns all schemas, without references.
+    pub(super) fn schemas(&self) -> impl Iterator<Item = &Node<'a>> {
+        self.nodes.iter().filter(|node| node.kind.is_schema() && !node.is_reference())
+    }
+
+    /// Returns the properties of all schemas, including references.
+    pub(super) fn properties(&self) -> impl Iterator<Item = &Node<'a>> {
+        self.nodes.iter().filter(|node| node.is_property())
+    }
+
+    /// Returns the object that contains another.
+    pub(super) fn parent(&self, node: &Node<'_>) -> Option<&Node<'a>> {
+        self.nodes.get(node.parent?)
+    }
+
+    /// Returns an object and those that contain it, innermost first.
+    pub(super) fn ancestors<'n>(&'n self, node: &'n Node<'a>) -> impl Iterator<Item = &'n Node<'a>> {
+        std::iter::successors(Some(node), |node| self.parent(node))
+    }
+
+    /// Returns the sides of a call that use an object.
+    pub(super) fn usage(&self, node: &Node<'a>) -> Usage {
+        for ancestor in self.ancestors(node) {
+            match ancestor.kind {
+                Kind::Schema if ancestor.is_named_schema() => return self.schema_usage(&ancestor.key),
+                Kind::Parameter | Kind::RequestBody => return Usage::REQUEST,
+                Kind::Response => return Usage::RESPONSE,
+                _ => {}
+            }
+        }
+        Usage::NONE
+    }
+
+    /// Returns the sides of a call that use a named schema.
+    pub(super) fn schema_usage(&self, name: &str) -> Usage {
+        Usage { request: self.sides.in_request(name), response: self.sides.in_response(name) }
+    }
+
+    /// Returns the privacy mark of a schema or of the schema that it refers to.
+    pub(super) fn mark(&self, schema: &Value) -> Mark {
+        match self.spec.mark(schema) {
+            Mark::Unmarked => self.spec.mark(self.referenced(schema)),
+            mark => mark,
+        }
+    }
+
+    /// Returns the schema that another refers to, directly or as the only member of an `allOf`, or the schema itself.
+    pub(super) fn referenced<'v>(&'v self, schema: &'v Value) -> &'v Value {
+        match schema.get("allOf").and_then(Value::as_array).map(Vec::as_slice) {
+            Some([only]) => self.spec.resolve(only),
+            _ => self.spec.resolve(schema),
+        }
+    }
+
+    /// Reports a problem of an object, at one of its members unless `member` is empty. The message starts with the
+    /// name of the object.
+    pub(super) fn report(
+        &self,
+        findings: &mut Vec<Finding>,
+        rule: &'static str,
+        (node, member): (&Node<'_>, &str),
+        problem: &str,
+        fix: impl Into<String>,
+    ) {
+        let pointer = if member.is_empty() { node.pointer.clone() } else { node.at(member) };
+        findings.push(self.document().finding(rule, &pointer, format!("{} {problem}", self.name(node)), fix));
+    }
+
+    /// Reports a problem of an operation, like [`Self::report`].
+    pub(super) fn report_operation(
+        &self,
+        findings: &mut Vec<Finding>,
+        rule: &'static str,
+        (operation, member): (&Operation<'_>, &str),
+        problem: &str,
+        fix: impl Into<String>,
+    ) {
+        let at = &operation.pointer;
+        let pointer = if member.is_empty() { at.clone() } else { join(at, member) };
+        let message = format!("{} {problem}", operation_name(operation));
+        findings.push(self.document().finding(rule, &pointer, message, fix));
+    }
+
+    /// Returns the name of an object for messages.
+    pub(super) fn name(&self, node: &Node<'_>) -> String {
+        let key = &node.key;
+        let Some(parent) = self.parent(node) else { return "the document".to_owned() };
+        let in_components = parent.kind == Kind::Components;
+        let owner = || self.name(parent);
+        match node.kind {
+            Kind::PathItem => format!("path `{key}`"),
+            Kind::Operation => match self.operations.iter().find(|it| it.pointer == node.pointer) {
+                Some(operation) => operation_name(operation),
+                None => format!("operation `{key}` of {}", owner()),
+            },
+            Kind::Tag => format!("tag `{}`", node.text("name").unwrap_or(key)),
+            Kind::Parameter if in_components => format!("parameter `{key}`"),
+            Kind::Parameter => {
+                let name = self.spec.resolve(node.value).get("name").and_then(Value::as_str);
+                format!("parameter `{}` of {}", name.unwrap_or(key), owner())
+            }
+            Kind::RequestBody if in_components => format!("request body `{key}`"),
+            Kind::RequestBody => format!("the request body of {}", owner()),
+            Kind::Response if in_components => format!("response `{key}`"),
+            Kind::Response => format!("response `{key}` of {}", owner()),
+            Kind::Schema | Kind::JsonSchema => match node.via {
+                "schemas" | "definitions" => format!("schema `{key}`"),
+                "properties" => format!("property `{key}` of {}", owner()),
+                "schema" => format!("the schema of {}", owner()),
+                "items" => format!("the items of {}", owner()),
+                via => format!("a schema in `{via}` of {}", owner()),
+            },
+            Kind::Header => format!("header `{key}` of {}", owner()),
+            Kind::SecurityScheme => format!("security scheme `{key}`"),
+            Kind::Info | Kind::Components => format!("`{key}`"),
+            _ => format!("`{key}` of {}", owner()),
+        }
+    }
+}
+
+/// Returns the name of an operation for messages.
+pub(super) fn operation_name(operation: &Operation<'_>) -> String {
+    match operation.id() {
+        "" => format!("operation `{} {}`", operation.method.to_uppercase(), operation.path),
+        id => format!("operation `{id}`"),
+    }
+}
+
+/// Formats names for a sentence: in backticks, with commas.
+pub(super) fn listed<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
+    names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// Returns `true` if a schema describes objects.
+pub(super) fn is_object(schema: &Value) -> bool {
+    schema.get("type").and_then(Value::as_str) == Some("object") || schema.get("properties").is_some()
+}
+
+/// The location of an object that is to be visited.
+struct Origin {
     kind: Kind,
     via: &'static str,
     key: String,
@@ -64,40 +358,36 @@ struct Step {
     parent: Option<usize>,
 }
 
-fn visit<'a>(nodes: &mut Vec<Node<'a>>, step: Step, value: &'a Value) {
+fn visit<'a>(nodes: &mut Vec<Node<'a>>, origin: Origin, value: &'a Value) {
     let Some(map) = value.as_object() else { return };
-    let Step { kind, via, key, pointer, parent } = step;
+    let Origin { kind, via, key, pointer, parent } = origin;
     let index = nodes.len();
     nodes.push(Node { kind, pointer: pointer.clone(), value, via, key, parent });
-    // OpenAPI 3.0 ignores what stands beside a `$ref`.
-    if kind.may_refer() && map.contains_key("$ref") {
+    if nodes[index].is_reference() {
         return;
     }
-    for (word, member) in map {
-        let Some(&(via, holds)) = kind.words().iter().find(|(known, _)| known == word) else {
-            continue;
+    for (member, content) in map {
+        let children = kind.children().iter();
+        let mut children =
+            children.flat_map(|(form, kind, names)| names.iter().map(move |name| (*name, *kind, *form)));
+        let Some((via, kind, form)) = children.find(|(name, ..)| name == member) else { continue };
+        let at = join(&pointer, member);
+        let mut enter = |key: &str, pointer, value| {
+            visit(nodes, Origin { kind, via, key: key.to_owned(), pointer, parent: Some(index) }, value);
         };
-        let at = join(&pointer, word);
-        let mut enter = |kind, key: &str, pointer, value| {
-            let key = key.to_owned();
-            visit(nodes, Step { kind, via, key, pointer, parent: Some(index) }, value);
-        };
-        match (holds, member) {
-            (Holds::One(kind) | Holds::FlagOr(kind) | Holds::OneOrMany(kind), Value::Object(_)) => {
-                enter(kind, via, at, member);
-            }
-            (Holds::Many(kind) | Holds::OneOrMany(kind), Value::Array(items)) => {
+        match content {
+            Value::Array(items) => {
                 for (index, item) in items.iter().enumerate() {
                     let key = index.to_string();
-                    enter(kind, &key, join(&at, &key), item);
+                    enter(&key, join(&at, &key), item);
                 }
             }
-            (Holds::Map(kind), Value::Object(members)) => {
-                for (key, member) in members {
-                    enter(kind, key, join(&at, key), member);
+            Value::Object(members) if form == Named => {
+                for (key, item) in members {
+                    enter(key, join(&at, key), item);
                 }
             }
-            _ => {}
+            _ => enter(via, at, content),
         }
     }
 }

@@ -1,187 +1,94 @@
-//! What must never be printed.
+//! Privacy marks: which values must not be printed.
 
 use std::collections::BTreeMap;
 
-use super::context::Context;
-use super::name_words;
-use super::outline::Node;
-use super::words::Kind;
+use super::outline::{Context, Kind, Node};
 use crate::finding::Finding;
 use crate::spec::Mark;
 
 const RULE: &str = "unmarked";
 
-/// Words in the names of what tells something about a person. Free text is among them: what people write
-/// into a `note` is not for the spec to foresee.
+/// Words in names of personal data. Free text is included, because anything can be written in a `note`.
+#[rustfmt::skip]
 const PERSONAL: &[&str] = &[
-    "address",
-    "age",
-    "birth",
-    "birthdate",
-    "birthday",
-    "body",
-    "cell",
-    "city",
-    "comment",
-    "county",
-    "description",
-    "detail",
-    "diagnosis",
-    "dob",
-    "email",
-    "fax",
-    "filename",
-    "firstname",
-    "forename",
-    "fullname",
-    "gender",
-    "initials",
-    "instruction",
-    "landline",
-    "lastname",
-    "location",
-    "mail",
-    "medication",
-    "memo",
-    "message",
-    "middlename",
-    "mobile",
-    "mrn",
-    "name",
-    "narrative",
-    "nickname",
-    "note",
-    "phone",
-    "postcode",
-    "reason",
-    "remark",
-    "sex",
-    "ssn",
-    "street",
-    "summary",
-    "surname",
-    "tel",
-    "telephone",
-    "text",
-    "title",
-    "town",
-    "uri",
-    "url",
-    "username",
-    "zip",
+    "address", "age", "birth", "birthdate", "birthday", "body", "cell", "city", "comment", "county", "description",
+    "detail", "diagnosis", "dob", "email", "fax", "filename", "firstname", "forename", "fullname", "gender",
+    "initials", "instruction", "landline", "lastname", "location", "mail", "medication", "memo", "message",
+    "middlename", "mobile", "mrn", "name", "narrative", "nickname", "note", "phone", "postcode", "reason", "remark",
+    "sex", "ssn", "street", "summary", "surname", "tel", "telephone", "text", "title", "town", "uri", "url",
+    "username", "zip",
 ];
 
-/// Words in the names of what opens something.
+/// Words in names of secrets.
+#[rustfmt::skip]
 const SECRET: &[&str] = &[
-    "bearer",
-    "code",
-    "cookie",
-    "credential",
-    "jwt",
-    "key",
-    "mfa",
-    "otp",
-    "passcode",
-    "passphrase",
-    "passwd",
-    "password",
-    "pin",
-    "policy",
-    "pwd",
-    "secret",
-    "session",
-    "signature",
-    "token",
-    "totp",
+    "bearer", "code", "cookie", "credential", "jwt", "key", "mfa", "otp", "passcode", "passphrase", "passwd",
+    "password", "pin", "policy", "pwd", "secret", "session", "signature", "token", "totp",
 ];
 
-/// `unmarked`: what sounds like health information or like a secret says whether it is, `true` or
-/// `false`. The generated types print what is not marked; a mark that was forgotten looks like one that
-/// was decided against.
-pub(super) fn unmarked(context: &Context<'_>, out: &mut Vec<Finding>) {
+/// `unmarked`: a property or parameter whose name suggests health information or a secret has a mark, `true` or
+/// `false`. Generated types print unmarked values, and a forgotten mark would look like a decision to print the
+/// value.
+pub(super) fn suspicious_names(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for node in &context.nodes {
-        let Some(name) = own_name(node) else { continue };
-        let Some((mark, sounds)) = sound(name) else {
-            continue;
-        };
-        // A mark with another value than a flag is reported as such, once.
-        if is_marked(context, node) || has_bad_mark(context, node) {
-            continue;
+        let suspicion = name_on_the_wire(node).and_then(suspicion);
+        if let Some((mark, meaning)) = suspicion.filter(|_| !is_marked(context, node)) {
+            let problem = format!("has no privacy mark, although its name suggests {meaning}");
+            let fix = format!("write `{mark}: true`, or `{mark}: false` if it may be printed");
+            context.report(findings, RULE, (node, ""), &problem, fix);
         }
-        context.report(
-            out,
-            RULE,
-            &node.pointer,
-            format!("{} sounds like {sounds} and carries no mark", context.name(node)),
-            format!("write `{mark}: true`, or `{mark}: false` where it may be printed"),
-        );
     }
 }
 
-/// `unmarked`: what is hidden in one place says in every other whether it is. The same name stands for the
-/// same thing in a request and in its answer; forgotten in one of them, it is printed there.
-pub(super) fn unlike_others(context: &Context<'_>, out: &mut Vec<Finding>) {
+/// `unmarked`: a property that is hidden in one schema has a mark in every schema. The same name means the same in a
+/// request and its response, and would be printed where the mark was forgotten.
+pub(super) fn hidden_elsewhere(context: &Context<'_>, findings: &mut Vec<Finding>) {
     let mut hidden: BTreeMap<&str, &Node<'_>> = BTreeMap::new();
-    for node in &context.nodes {
-        if let Some(name) = own_name(node).filter(|_| context.mark(node.value).is_hidden()) {
+    for node in context.nodes.iter().filter(|node| context.mark(node.value).is_hidden()) {
+        if let Some(name) = name_on_the_wire(node) {
             hidden.entry(name).or_insert(node);
         }
     }
     for node in &context.nodes {
-        let Some(name) = own_name(node).filter(|name| sound(name).is_none()) else {
-            continue;
-        };
-        let Some(other) = hidden.get(name).filter(|_| !is_marked(context, node)) else {
-            continue;
-        };
-        if !has_bad_mark(context, node) {
-            context.report(
-                out,
-                RULE,
-                &node.pointer,
-                format!("{} carries no mark, and {} does", context.name(node), context.name(other)),
-                "write the same mark, or the mark with `false` where it may be printed",
-            );
+        let Some(name) = name_on_the_wire(node).filter(|name| suspicion(name).is_none()) else { continue };
+        if let Some(other) = hidden.get(name).filter(|_| !is_marked(context, node)) {
+            let problem = format!("has no privacy mark, but {} has one", context.name(other));
+            let fix = "write the same mark, or the mark with `false` if the value may be printed";
+            context.report(findings, RULE, (node, ""), &problem, fix);
         }
     }
 }
 
-/// `unmarked`: a mark is `true` or `false`. Another value, `yes` in quotes say, marks nothing.
-pub(super) fn odd_mark(context: &Context<'_>, out: &mut Vec<Finding>) {
-    for node in context.nodes.iter().filter(|node| can_be_marked(node) && !node.is_reference()) {
-        for mark in ["x-phi", "x-secret"] {
-            if node.value.get(mark).is_some_and(|value| !value.is_boolean()) {
-                context.report(
-                    out,
-                    RULE,
-                    &node.at(mark),
-                    format!("the `{mark}` of {} is neither `true` nor `false`", context.name(node)),
-                    format!("write `{mark}: true` or `{mark}: false`, without quotes"),
-                );
-            }
+/// `marked-parameter`: parameters do not contain hidden values, because proxies and servers log URLs and headers.
+pub(super) fn marked_parameters(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    for node in context.each(Kind::Parameter) {
+        let schema = node.value.get("schema").unwrap_or(node.value);
+        if context.mark(schema).is_hidden() || context.mark(node.value).is_hidden() {
+            let problem = "is hidden, but URLs and headers are logged outside of the client";
+            let fix = "send it in a body, or write `x-phi: false` if it may be printed";
+            context.report(findings, "marked-parameter", (node, ""), problem, fix);
         }
     }
 }
 
-/// What a name sounds like, with the mark for that; nothing where it sounds harmless.
-fn sound(name: &str) -> Option<(&'static str, &'static str)> {
-    let words = name_words::of(name);
-    let is = |known| words.iter().any(|word| name_words::is_one_of(word, known));
-    if is(SECRET) {
+/// Returns the mark that a name suggests, with its meaning.
+fn suspicion(name: &str) -> Option<(&'static str, &'static str)> {
+    let words = words(name);
+    let has = |known| words.iter().any(|word| is_one_of(word, known));
+    if has(SECRET) {
         Some(("x-secret", "a secret"))
-    } else if is(PERSONAL) {
+    } else if has(PERSONAL) {
         Some(("x-phi", "health information"))
     } else {
         None
     }
 }
 
-/// The name under which a value is sent, where the object has one.
-fn own_name<'n>(node: &'n Node<'_>) -> Option<&'n str> {
+/// Returns the name of a property or parameter.
+fn name_on_the_wire<'n>(node: &'n Node<'_>) -> Option<&'n str> {
     match node.kind {
-        Kind::Parameter if !node.is_reference() => super::context::text(node, "name"),
-        kind if kind.is_schema() && node.via == "properties" => Some(&node.key),
-        _ => None,
+        Kind::Parameter if !node.is_reference() => node.text("name"),
+        _ => node.is_property().then_some(node.key.as_str()),
     }
 }
 
@@ -190,12 +97,64 @@ fn is_marked(context: &Context<'_>, node: &Node<'_>) -> bool {
     [Some(node.value), schema].into_iter().flatten().any(|it| context.mark(it) != Mark::Unmarked)
 }
 
-fn can_be_marked(node: &Node<'_>) -> bool {
-    node.kind == Kind::Parameter || node.kind.is_schema()
+/// Splits a name in kebab-case, snake_case, camelCase or with brackets (`filter[class-id]`) into lowercase words. So
+/// `note` is found in `visit-note`, but not in `notifications`.
+pub(super) fn words(name: &str) -> Vec<String> {
+    let letters: Vec<char> = name.chars().collect();
+    let mut words = vec![String::new()];
+    for (index, letter) in letters.iter().enumerate() {
+        let before = index.checked_sub(1).map(|before| letters[before]);
+        let starts_word = letter.is_uppercase()
+            && before.is_some_and(|before| {
+                // `birthDate` is split before the D, `SSNumber` before the N, and `SSN` nowhere.
+                !before.is_uppercase() || letters.get(index + 1).is_some_and(|next| next.is_lowercase())
+            });
+        if starts_word || !letter.is_alphanumeric() {
+            words.push(String::new());
+        }
+        if let Some(word) = words.last_mut().filter(|_| letter.is_alphanumeric()) {
+            word.extend(letter.to_lowercase());
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
 }
 
-fn has_bad_mark(context: &Context<'_>, node: &Node<'_>) -> bool {
-    let target = context.spec.resolve(node.value);
-    let odd = |mark: &str| target.get(mark).is_some_and(|value| !value.is_boolean());
-    odd("x-phi") || odd("x-secret")
+/// Returns `true` if a word, in singular or plural, is one of the known words.
+fn is_one_of(word: &str, known: &[&str]) -> bool {
+    let singular = [
+        Some(word.to_owned()),
+        word.strip_suffix("ies").map(|stem| format!("{stem}y")),
+        word.strip_suffix("es").map(str::to_owned),
+        word.strip_suffix('s').map(str::to_owned),
+    ];
+    singular.into_iter().flatten().any(|word| known.contains(&word.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn splits_names_into_words() {
+        for (name, expected) in [
+            ("first-name", vec!["first", "name"]),
+            ("birthDate", vec!["birth", "date"]),
+            ("patientSSN", vec!["patient", "ssn"]),
+            ("SSNumber", vec!["ss", "number"]),
+            ("filter[class-id]", vec!["filter", "class", "id"]),
+            ("__x_", vec!["x"]),
+            ("", vec![]),
+        ] {
+            assert_eq!(words(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn recognizes_plurals() {
+        for word in ["note", "notes", "address", "addresses", "policies"] {
+            assert!(is_one_of(word, &["note", "address", "policy"]), "{word}");
+        }
+        assert!(!is_one_of("notifications", &["note"]));
+    }
 }

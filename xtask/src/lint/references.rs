@@ -1,93 +1,145 @@
-//! What refers to something else: `$ref` and `x-expect`.
+//! References: `$ref`, names of security schemes, and schemas that nothing refers to.
+
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::context::{Context, listed};
-use super::outline::Node;
-use super::words::Kind;
+use super::outline::{Context, Kind, Node, Usage, listed};
+use crate::document::join;
 use crate::finding::Finding;
 use crate::spec::members;
 
 const RULE: &str = "reference";
 
-/// `reference`: a `$ref` leads to something of its kind that has a name in this document. The generator
-/// looks up the last part of a `$ref` among the components and panics, without saying where, when it is
-/// not there; it reads no other file.
-pub(super) fn targets(context: &Context<'_>, out: &mut Vec<Finding>) {
+/// `reference`: a `$ref` points to an existing named object of the right kind in this document. The generator takes
+/// the last segment of a `$ref` as the name and panics, without a location, if it does not exist.
+pub(super) fn targets(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for node in context.nodes.iter().filter(|node| node.is_reference()) {
-        if let Err(wrong) = target(context, node) {
-            let home = match node.kind.section() {
-                Some(section) => format!("#/components/{section}/"),
-                None => "#/definitions/".to_owned(),
-            };
-            context.report(
-                out,
-                RULE,
-                &node.at("$ref"),
-                format!("the `$ref` for {} {wrong}", context.name(node)),
-                format!("refer to a name that is there, as `{home}…`"),
-            );
+        let Some(section) = node.kind.section() else { continue };
+        if let Err(problem) = check_target(context, node, section) {
+            let fix = format!("write `#{section}/NAME` with an existing name");
+            context.report(findings, RULE, (node, "$ref"), &problem, fix);
         }
     }
 }
 
-/// `reference`: nothing stands beside a `$ref`. OpenAPI 3.0 ignores it, be it a `description`, `nullable`
-/// or an `x-phi`; so does the generator.
-pub(super) fn siblings(context: &Context<'_>, out: &mut Vec<Finding>) {
-    for node in context.nodes.iter().filter(|node| node.is_reference()) {
-        let mut ignored = members(Some(node.value)).map(|(word, _)| word).filter(|word| *word != "$ref");
-        let Some(first) = ignored.next() else {
-            continue;
-        };
-        let words = listed(std::iter::once(first).chain(ignored));
-        let mend = match node.kind {
-            kind if kind.is_schema() => "write `allOf: [{ $ref: … }]`, with the rest beside it",
-            _ => "move it to what the `$ref` leads to, or remove it",
-        };
-        let what = format!("{words} beside the `$ref` for {} is ignored", context.name(node));
-        context.report(out, RULE, &node.at(first), what, mend);
-    }
-}
-
-/// `reference`: `x-expect` names a schema. What it names is what the generated type reads the values as.
-pub(super) fn expectations(context: &Context<'_>, out: &mut Vec<Finding>) {
-    for node in context.each(Kind::Schema) {
-        let Some(expected) = node.value.get("x-expect") else {
-            continue;
-        };
-        if expected.as_str().is_none_or(|name| context.spec.schema(name).is_none()) {
-            context.report(
-                out,
-                RULE,
-                &node.at("x-expect"),
-                format!("the `x-expect` of {} names no schema", context.name(node)),
-                "write the name of a schema under `components/schemas`, without a path",
-            );
-        }
-    }
-}
-
-/// Whether the `$ref` of a node leads somewhere sensible, or what is wrong with it.
-fn target(context: &Context<'_>, node: &Node<'_>) -> Result<(), String> {
-    let Some(reference) = node.value.get("$ref").and_then(Value::as_str) else {
-        return Err("is not text".to_owned());
-    };
+fn check_target(context: &Context<'_>, node: &Node<'_>, section: &str) -> Result<(), String> {
+    let reference = node.text("$ref").unwrap_or_default();
     let Some(pointer) = reference.strip_prefix('#') else {
-        return Err("leads out of this document".to_owned());
+        return Err("refers to another document".to_owned());
     };
-    if context.spec.root().pointer(pointer).is_none() {
-        return Err(format!("leads nowhere: there is no `{reference}`"));
+    let root = context.spec.root();
+    if root.pointer(pointer).is_none() {
+        return Err(format!("refers to `{reference}`, which does not exist"));
     }
-    if let Some(section) = node.kind.section() {
-        let name = pointer.strip_prefix("/components/").and_then(|rest| rest.strip_prefix(section));
-        if name.and_then(|rest| rest.strip_prefix('/')).is_none_or(|name| name.contains('/')) {
-            return Err(format!("leads to `{reference}`, which is not a name among the {section}"));
+    let name = pointer.strip_prefix(section).and_then(|rest| rest.strip_prefix('/'));
+    if name.is_none_or(|name| name.contains('/')) {
+        return Err(format!("refers to `{reference}`, which is not in `{}`", &section[1..]));
+    }
+    // `resolve` stops at a reference that is part of a circle or does not exist.
+    let end = context.spec.resolve(node.value).get("$ref").and_then(Value::as_str);
+    match end.and_then(|end| root.pointer(end.strip_prefix('#')?)) {
+        Some(_) => Err("refers to itself".to_owned()),
+        None => Ok(()),
+    }
+}
+
+/// `reference`: a `$ref` has no siblings. OpenAPI 3.0 and the generator ignore them, even `nullable` and `x-phi`.
+pub(super) fn siblings(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    for node in context.nodes.iter().filter(|node| node.is_reference()) {
+        let ignored: Vec<_> =
+            members(Some(node.value)).map(|(name, _)| name).filter(|name| *name != "$ref").collect();
+        let Some(first) = ignored.first().copied() else { continue };
+        let fix = match node.kind {
+            kind if kind.is_schema() => "write `allOf: [{ $ref: … }]` with the other keywords beside it",
+            _ => "move it to the referenced object, or remove it",
+        };
+        let problem = format!("has {} beside `$ref`, where it is ignored", listed(ignored));
+        context.report(findings, RULE, (node, first), &problem, fix);
+    }
+}
+
+/// `reference`: `security` names declared schemes. It decides whether an operation is sent with an access token.
+pub(super) fn security_schemes(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    let schemes = context.spec.root().pointer("/components/securitySchemes");
+    for node in context.nodes.iter().filter(|node| matches!(node.kind, Kind::Document | Kind::Operation)) {
+        let requirements = node.value.get("security").and_then(Value::as_array);
+        for (index, requirement) in requirements.into_iter().flatten().enumerate() {
+            for (scheme, _) in members(Some(requirement)) {
+                if schemes.is_none_or(|schemes| schemes.get(scheme).is_none()) {
+                    let at = join(&join(&node.at("security"), &index.to_string()), scheme);
+                    let message =
+                        format!("{} requires the unknown security scheme `{scheme}`", context.name(node));
+                    let fix = "write the name of a scheme in `components/securitySchemes`";
+                    findings.push(context.document().finding(RULE, &at, message, fix));
+                }
+            }
         }
     }
-    let end = context.spec.resolve(node.value);
-    let goes_on = end.get("$ref").and_then(Value::as_str).and_then(|next| next.strip_prefix('#'));
-    match goes_on.and_then(|next| context.spec.root().pointer(next)) {
-        Some(_) => Err("leads in a circle".to_owned()),
-        None => Ok(()),
+}
+
+/// `recursion`: no schema contains itself, directly or through others. The generator would box it in a type that
+/// differs from the schema, and sample data for it would be infinite.
+pub(super) fn recursion(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    let named = || context.nodes.iter().filter(|node| node.is_named_schema());
+    let mut graph: BTreeMap<&str, Vec<&str>> = named().map(|node| (node.key.as_str(), Vec::new())).collect();
+    for node in context.nodes.iter().filter(|node| node.kind.is_schema() && node.is_reference()) {
+        let owner = context.ancestors(node).find(|ancestor| ancestor.is_named_schema());
+        let target = node.text("$ref").and_then(|target| target.rsplit('/').next());
+        if let (Some(owner), Some(target)) = (owner, target) {
+            graph.entry(&owner.key).or_default().push(target);
+        }
+    }
+    let mut reported: Vec<&str> = Vec::new();
+    for node in named() {
+        let mut path = vec![node.key.as_str()];
+        if !reported.contains(&path[0]) && find_cycle(&graph, &mut path, &mut Vec::new()) {
+            let problem = format!("contains itself: `{}` → `{}`", path.join("` → `"), node.key);
+            context.report(
+                findings,
+                "recursion",
+                (node, ""),
+                &problem,
+                "replace one of these references by an ID",
+            );
+            reported.extend(path);
+        }
+    }
+}
+
+/// Extends a path along references until the last schema refers to the first.
+fn find_cycle<'g>(
+    graph: &BTreeMap<&'g str, Vec<&'g str>>,
+    path: &mut Vec<&'g str>,
+    visited: &mut Vec<&'g str>,
+) -> bool {
+    let targets = path.last().and_then(|last| graph.get(last)).into_iter().flatten();
+    for target in targets {
+        if path.first() == Some(target) {
+            return true;
+        }
+        if !visited.contains(target) {
+            visited.push(target);
+            path.push(target);
+            if find_cycle(graph, path, visited) {
+                return true;
+            }
+            path.pop();
+        }
+    }
+    false
+}
+
+/// `unused-schema`: an operation uses each named schema. The generator creates a public type for each.
+pub(super) fn unused_schemas(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    // With a wrong reference, its target would be reported as unused.
+    if findings.iter().any(|finding| finding.rule == RULE) {
+        return;
+    }
+    for node in context.nodes.iter().filter(|node| node.is_named_schema()) {
+        if context.schema_usage(&node.key) == Usage::NONE {
+            let fix = "refer to it where it belongs, or remove it";
+            context.report(findings, "unused-schema", (node, ""), "is not used by any operation", fix);
+        }
     }
 }

@@ -1,4 +1,6 @@
-//! A copy of the workspace, to do things to.
+//! A copy of the workspace that tests can edit.
+
+#![allow(dead_code, reason = "each test program uses a part of this")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,42 +8,34 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-/// The workspace that is tested.
+const PARTS: [&str; 8] =
+    ["Cargo.toml", "Cargo.lock", "crates", "docs", "examples", "specs", "xtask", "CHANGELOG.md"];
+
+/// Files that crates include or package.
+const DOCUMENTS: [&str; 5] =
+    ["ARCHITECTURE.md", "CONTRIBUTING.md", "LICENSE-APACHE", "LICENSE-MIT", "README.md"];
+
+/// Returns the root directory of the workspace under test.
 pub(crate) fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// A copy of everything that is not built, removed when dropped.
+/// A copy of the workspace without build output. Dropping it removes the copy.
 pub(crate) struct Copy {
-    folder: TempDir,
+    directory: TempDir,
 }
 
 impl Copy {
     pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        for part in [
-            "Cargo.toml",
-            "Cargo.lock",
-            ".cargo",
-            "crates",
-            "docs",
-            "examples",
-            "specs",
-            "xtask",
-            "ARCHITECTURE.md",
-            "CHANGELOG.md",
-            "CONTRIBUTING.md",
-            "LICENSE-APACHE",
-            "LICENSE-MIT",
-            "README.md",
-        ] {
-            copy(&workspace().join(part), &folder.path().join(part));
+        let directory = tempfile::tempdir().unwrap();
+        for part in PARTS.iter().chain(&DOCUMENTS) {
+            copy(&workspace().join(part), &directory.path().join(part));
         }
-        Self { folder }
+        Self { directory }
     }
 
     pub(crate) fn path(&self, path: &str) -> PathBuf {
-        self.folder.path().join(path)
+        self.directory.path().join(path)
     }
 
     pub(crate) fn read(&self, path: &str) -> String {
@@ -52,59 +46,64 @@ impl Copy {
         fs::write(self.path(path), text).unwrap();
     }
 
-    /// Puts a text before the first place where another one stands, which must be there.
-    #[allow(dead_code, reason = "not every test adds to a file")]
+    /// Replaces the first occurrence of a text, which must exist.
+    pub(crate) fn replace(&self, path: &str, old: &str, new: &str) {
+        let text = self.read(path);
+        assert!(text.contains(old), "{path} does not contain {old:?}");
+        self.write(path, &text.replacen(old, new, 1));
+    }
+
+    /// Inserts a text before the first occurrence of another, which must exist.
     pub(crate) fn insert_before(&self, path: &str, place: &str, text: &str) {
-        let old = self.read(path);
-        let at = old.find(place).unwrap_or_else(|| panic!("{path} has no {place:?}"));
-        self.write(path, &format!("{}{text}{}", &old[..at], &old[at..]));
+        self.replace(path, place, &format!("{text}{place}"));
     }
 
-    /// Runs `cargo xtask …` on the copy: the program that was built here, told to work there.
-    pub(crate) fn xtask(&self, arguments: &[&str]) -> Said {
-        let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
-            .args(arguments)
-            .arg("--root")
-            .arg(self.folder.path())
-            .output()
-            .unwrap();
-        Said::from(output)
+    /// Runs `xtask` on the copy.
+    pub(crate) fn xtask(&self, arguments: &[&str]) -> CommandOutput {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command.args(arguments).arg("--root").arg(self.directory.path());
+        CommandOutput::from(command.output().unwrap())
     }
 
-    /// Runs cargo in the copy. What it builds is kept for the next run, but apart from what this workspace
-    /// builds: cargo takes a crate at the same place in two workspaces for the same crate.
-    #[allow(dead_code, reason = "not every test builds")]
-    pub(crate) fn cargo(&self, arguments: &[&str]) -> Said {
-        // The target folder of the running test is two folders above the program.
-        let target = Path::new(env!("CARGO_BIN_EXE_xtask")).ancestors().nth(2).unwrap().join("drill");
-        let output = Command::new(env!("CARGO"))
+    /// Runs cargo in the copy. Its target directory is kept for the next run. It is not that of the workspace, because
+    /// cargo identifies a crate by its path in the workspace and would mix up the crates of both.
+    pub(crate) fn cargo(&self, arguments: &[&str]) -> CommandOutput {
+        // The target directory is two levels above the program.
+        let target = Path::new(env!("CARGO_BIN_EXE_xtask")).ancestors().nth(2).unwrap().join("regenerated");
+        let mut command = Command::new(env!("CARGO"));
+        command.args(arguments).env("CARGO_TARGET_DIR", target).current_dir(self.directory.path());
+        CommandOutput::from(command.output().unwrap())
+    }
+
+    /// Runs git in the copy, with an invented identity. The command must succeed.
+    pub(crate) fn git(&self, arguments: &[&str]) {
+        let output = Command::new("git")
+            .args(["-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "init.defaultBranch=main"])
+            .args(["-c", "commit.gpgsign=false", "-c", "tag.gpgsign=false"])
             .args(arguments)
-            .env("CARGO_TARGET_DIR", target)
-            .current_dir(self.folder.path())
+            .current_dir(self.directory.path())
             .output()
             .unwrap();
-        Said::from(output)
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
 }
 
-/// What a program said, and whether it succeeded.
+/// The output and exit status of a program.
 #[derive(Debug)]
-pub(crate) struct Said {
-    #[allow(dead_code, reason = "where the exit code tells more, it is looked at")]
+pub(crate) struct CommandOutput {
     pub(crate) success: bool,
-    #[allow(dead_code, reason = "most tests tell success from failure only")]
     pub(crate) code: Option<i32>,
-    pub(crate) out: String,
-    pub(crate) err: String,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
-impl From<Output> for Said {
+impl From<Output> for CommandOutput {
     fn from(output: Output) -> Self {
         Self {
             success: output.status.success(),
             code: output.status.code(),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
         }
     }
 }

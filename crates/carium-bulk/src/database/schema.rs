@@ -9,7 +9,7 @@ use riverqueue::migrate::PostgresMigrator;
 #[cfg(feature = "sqlite")]
 use riverqueue::migrate::SqliteMigrator;
 
-use super::{Database, Pool, Transaction, for_backend, unavailable};
+use super::{Database, Pool, Transaction, retry, run_sql, to_i64};
 
 /// The statements that each version adds. Released versions must not be edited; add a new one instead.
 const VERSIONS: &[&[&str]] = &[&[
@@ -94,31 +94,24 @@ impl Database {
             #[cfg(feature = "postgres")]
             Transaction::Postgres(transaction) => {
                 let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(MIGRATION_LOCK);
-                lock.execute(&mut **transaction).await.map_err(unavailable)?;
+                lock.execute(&mut **transaction).await.map_err(super::unavailable)?;
             }
         }
-        let version: i64 = for_backend!(Transaction, &mut transaction, transaction => {
-            sqlx::query(CREATE_VERSION_TABLE).execute(&mut **transaction).await.map_err(unavailable)?;
-            let version = sqlx::query_scalar("SELECT version FROM carium_version");
-            version.fetch_optional(&mut **transaction).await.map_err(unavailable)?.unwrap_or(0)
-        });
-        let latest = VERSIONS.len() as u64;
-        let version = u64::try_from(version).unwrap_or(u64::MAX);
-        if version > latest {
+        run_sql!(Transaction(&mut transaction), query(CREATE_VERSION_TABLE).execute)?;
+        let sql = "SELECT version FROM carium_version";
+        let version: Option<i64> = run_sql!(Transaction(&mut transaction), query_scalar(sql).fetch_optional)?;
+        let version = usize::try_from(version.unwrap_or(0)).unwrap_or(usize::MAX);
+        if version > VERSIONS.len() {
             return Err(newer_version());
         }
-        if version < latest {
-            for statement in
-                VERSIONS.iter().skip(usize::try_from(version).unwrap_or(usize::MAX)).copied().flatten()
-            {
+        if version < VERSIONS.len() {
+            for statement in VERSIONS.iter().skip(version).copied().flatten() {
                 transaction.execute_ddl(statement).await?;
             }
-            for_backend!(Transaction, &mut transaction, transaction => {
-                let sql = "INSERT INTO carium_version (singleton, version) VALUES (1, $1)
-                    ON CONFLICT (singleton) DO UPDATE SET version = excluded.version";
-                let query = sqlx::query(sql).bind(i64::try_from(latest).unwrap_or(i64::MAX));
-                query.execute(&mut **transaction).await.map_err(unavailable)?;
-            });
+            let sql = "INSERT INTO carium_version (singleton, version) VALUES (1, $1)
+                ON CONFLICT (singleton) DO UPDATE SET version = excluded.version";
+            let latest = to_i64(VERSIONS.len() as u64);
+            run_sql!(Transaction(&mut transaction), query(sql, latest).execute)?;
         }
         transaction.commit().await
     }
@@ -131,34 +124,27 @@ impl Database {
         };
         // The engine's migrations do not lock the database, so they fail if another process migrates at the same
         // time.
-        let mut retries = 0;
-        loop {
-            let migrated = match &self.durable {
-                #[cfg(feature = "sqlite")]
-                Pool::Sqlite(pool) => {
-                    let migrator = SqliteMigrator::new(pool.clone());
-                    check_engine_version(&migrator.existing_versions().await.map_err(failed)?)?;
-                    migrator.migrate_up().await
-                }
-                #[cfg(feature = "postgres")]
-                Pool::Postgres(pool) => {
-                    let migrator = PostgresMigrator::new(pool.clone());
-                    check_engine_version(&migrator.existing_versions().await.map_err(failed)?)?;
-                    migrator.migrate_up().await
-                }
-            };
-            match migrated {
-                Ok(_) => return Ok(()),
-                Err(error) if retries == MAX_MIGRATION_RETRIES => return Err(failed(error)),
-                Err(_) => retries += 1,
+        let migrated = match &self.durable {
+            #[cfg(feature = "sqlite")]
+            Pool::Sqlite(pool) => {
+                let migrator = SqliteMigrator::new(pool.clone());
+                check_engine_version(&migrator.existing_versions().await.map_err(failed)?)?;
+                retry(MAX_MIGRATION_RETRIES, RETRY_STEP, || migrator.migrate_up()).await
             }
-            tokio::time::sleep(Duration::from_millis(100) * retries).await;
-        }
+            #[cfg(feature = "postgres")]
+            Pool::Postgres(pool) => {
+                let migrator = PostgresMigrator::new(pool.clone());
+                check_engine_version(&migrator.existing_versions().await.map_err(failed)?)?;
+                retry(MAX_MIGRATION_RETRIES, RETRY_STEP, || migrator.migrate_up()).await
+            }
+        };
+        migrated.map(drop).map_err(failed)
     }
 }
 
 /// The maximum number of retries of the engine's migrations.
 const MAX_MIGRATION_RETRIES: u32 = 10;
+const RETRY_STEP: Duration = Duration::from_millis(100);
 
 impl Transaction {
     /// Executes a statement of [`VERSIONS`] with the types of the backend.
@@ -172,10 +158,7 @@ impl Transaction {
         let statement = statement.replace("{bytes}", bytes).replace("{serial}", serial);
         // The statement consists only of constants of this file.
         let statement = sqlx::AssertSqlSafe(statement);
-        for_backend!(Transaction, self, transaction => {
-            sqlx::query(statement).execute(&mut **transaction).await.map_err(unavailable)?;
-        });
-        Ok(())
+        run_sql!(Transaction(self), query(statement).execute).map(drop)
     }
 }
 

@@ -2,11 +2,9 @@
 
 use carium::onboarding::OnboardingRow;
 
-use super::Row;
-use super::header::FileSettings;
-use super::identity::{RowDigest, RowIdentity};
-use super::location::RowLocation;
 use super::problem::{RowProblem, RowProblems};
+use super::row::{Row, RowDigest, RowIdentity, RowLocation};
+use super::settings::FileSettings;
 
 /// The fields of a row that can identify it, as written in the file.
 #[derive(Default)]
@@ -34,7 +32,7 @@ pub(super) fn check_row(
     mut problems: Vec<RowProblem>,
     locate: impl Fn(Option<&str>) -> RowProblem,
 ) -> Result<Row, RowProblems> {
-    let checked = match &settings.documents_folder {
+    let checked = match &settings.options.documents_folder {
         Some(folder) => row.check_with_documents_in(folder),
         None => row.check(),
     };
@@ -48,37 +46,31 @@ pub(super) fn check_row(
                 |other: &RowProblem| other.column.is_some() && other.column == located.column;
             if !problems[..parser_problems].iter().any(is_same_column) {
                 let message = problem.message().unwrap_or("is invalid");
-                // Some messages already say how to fix the problem.
-                let includes_hint = message.contains([':', ';'])
-                    || ["is not one of `", "must be the same as `"]
-                        .iter()
-                        .any(|start| message.starts_with(start));
-                let hint = if includes_hint { None } else { problem.field().map(hint) };
+                let hint = problem.hint().or_else(|| problem.field().map(field_hint));
                 problems.push(RowProblem { hint, ..located.with_message(message) });
             }
         }
     }
-    let key = match (&settings.key, &checked) {
-        (None, Ok(request)) => Some(RowIdentity::of_username(&settings.salt, request.username())),
-        (None, Err(_)) => {
-            key_fields.effective_username().map(|name| RowIdentity::of_username(&settings.salt, name))
-        }
-        (Some(name), _) => match hash_key(settings, name, key_fields.key.as_deref()) {
-            Ok(key) => Some(key),
-            Err(message) => {
-                let is_about_key = |problem: &RowProblem| {
-                    problem.column_name.as_deref() == Some(name) || problem.field.as_deref() == Some(name)
-                };
-                if !problems.iter().any(is_about_key) {
-                    problems.push(locate(Some(name)).with_message(message));
-                }
-                None
+    let salt = &settings.salt;
+    let key = match (settings.key(), &checked) {
+        (None, Ok(request)) => Some(RowIdentity::of_username(salt, request.username())),
+        (None, Err(_)) => key_fields.effective_username().map(|name| RowIdentity::of_username(salt, name)),
+        (Some(name), _) => {
+            let key = hash_key(settings, name, key_fields.key.as_deref());
+            let is_about_key = |problem: &RowProblem| {
+                problem.column_name.as_deref() == Some(name) || problem.field.as_deref() == Some(name)
+            };
+            if let Err(message) = key
+                && !problems.iter().any(is_about_key)
+            {
+                problems.push(locate(Some(name)).with_message(message));
             }
-        },
+            key.ok()
+        }
     };
     match (checked, key) {
         (Ok(request), Some(key)) if problems.is_empty() => {
-            Ok(Row { location, key, digest: RowDigest::of(&settings.salt, &request), request })
+            Ok(Row { location, key, digest: RowDigest::of(salt, &request), request })
         }
         _ => {
             problems.sort_by_key(|problem| (problem.line, problem.column.is_none(), problem.column));
@@ -102,8 +94,8 @@ fn hash_key(settings: &FileSettings, name: &str, key: Option<&str>) -> Result<Ro
     }
 }
 
-/// Returns a hint for a field, for messages that do not include one.
-fn hint(field: &str) -> &'static str {
+/// Returns the hint for a field, for problems without a hint of their own.
+fn field_hint(field: &str) -> &'static str {
     let name = field.rsplit('.').next().unwrap_or(field);
     let name = name.split('[').next().unwrap_or(name);
     match name {

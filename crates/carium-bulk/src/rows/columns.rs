@@ -125,38 +125,32 @@ impl Columns {
         for (index, name) in names.iter().enumerate() {
             let number = index as u64 + 1;
             let problem = |message: String| RowProblem::new(record.line_of(index), message).at_column(number);
-            let column = match name {
-                Some("") => Some(Column::Unnamed),
-                Some(name) if seen.iter().any(|(before, _)| before == name) => None,
-                Some(name) => Column::parse(name).or_else(|| (key == Some(name)).then_some(Column::Key)),
-                None => None,
+            let column = match *name {
+                None => Err(problem("is not UTF-8".to_owned()).with_hint("save the file as UTF-8")),
+                Some("") => Ok(Column::Unnamed),
+                Some(name) => match seen.iter().find(|(before, _)| *before == name) {
+                    Some((_, first)) => Err(problem(format!("is a duplicate of column {first}"))
+                        .with_column_name(name)
+                        .with_hint("keep one of them")),
+                    None => Column::parse(name)
+                        .or_else(|| (key == Some(name)).then_some(Column::Key))
+                        .inspect(|_| seen.push((name, number)))
+                        .ok_or_else(|| unknown_column(name, known, problem)),
+                },
             };
-            match (column, name) {
-                (Some(Column::Unnamed), _) => {}
-                (Some(column), Some(name)) => {
-                    seen.push((name, number));
-                    if key == Some(name) {
-                        columns.key = Some(index);
-                    }
-                    if let Column::Document(document, _) = column
-                        && !columns.documents.contains(&document)
-                    {
-                        columns.documents.push(document);
-                    }
-                }
-                (None, Some(name)) => {
-                    problems.push(match seen.iter().find(|(before, _)| before == name) {
-                        Some((_, first)) => problem(format!("is a duplicate of column {first}"))
-                            .with_column_name(*name)
-                            .with_hint("keep one of them"),
-                        None => unknown_column(name, known, problem),
-                    });
-                }
-                (_, None) => {
-                    problems.push(problem("is not UTF-8".to_owned()).with_hint("save the file as UTF-8"));
-                }
+            let column = column.unwrap_or_else(|problem| {
+                problems.push(problem);
+                Column::Unnamed
+            });
+            if column != Column::Unnamed && key == *name {
+                columns.key = Some(index);
             }
-            columns.all.push(column.unwrap_or(Column::Unnamed));
+            if let Column::Document(document, _) = column
+                && !columns.documents.contains(&document)
+            {
+                columns.documents.push(document);
+            }
+            columns.all.push(column);
         }
         columns.documents.sort_unstable();
         columns.check_required(record.line, key, has_organization, &mut problems);
@@ -185,33 +179,23 @@ impl Columns {
             let message = "is missing, and so is `mobile-phone`: add at least one of the columns";
             missing("email".to_owned(), message);
         }
-        for number in &self.documents {
-            for field in REQUIRED_DOCUMENT_FIELDS {
-                let column = Column::Document(*number, field);
-                if !has(column) {
-                    missing(
-                        column.name(key),
-                        "is missing, but the file has other columns of this document: add the column",
-                    );
-                }
-            }
-        }
-        if self.all.iter().any(|column| matches!(column, Column::Appointment(_))) {
-            for field in REQUIRED_APPOINTMENT_FIELDS {
-                let column = Column::Appointment(field);
-                if !has(column) {
-                    missing(
-                        column.name(key),
-                        "is missing, but the file has other columns of the appointment: add the column",
-                    );
-                }
-            }
+        let of_document = "is missing, but the file has other columns of this document: add the column";
+        let documents = self.documents.iter().flat_map(|number| {
+            REQUIRED_DOCUMENT_FIELDS.map(|field| (Column::Document(*number, field), of_document))
+        });
+        let of_appointment = "is missing, but the file has other columns of the appointment: add the column";
+        let has_appointment = self.all.iter().any(|column| matches!(column, Column::Appointment(_)));
+        let appointment = REQUIRED_APPOINTMENT_FIELDS
+            .into_iter()
+            .filter(|_| has_appointment)
+            .map(|field| (Column::Appointment(field), of_appointment));
+        for (column, message) in documents.chain(appointment).filter(|(column, _)| !has(*column)) {
+            missing(column.name(key), message);
         }
         if let (Some(key), None) = (key, self.key) {
-            missing(
-                key.to_owned(),
-                "is missing, but is set as the key column: add the column, or set another key column",
-            );
+            let message =
+                "is missing, but is set as the key column: add the column, or set another key column";
+            missing(key.to_owned(), message);
         }
     }
 }

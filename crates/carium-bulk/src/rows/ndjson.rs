@@ -1,24 +1,94 @@
-//! Parses a line of NDJSON into a row.
+//! NDJSON: splits a file into lines, and parses each line into a row.
 
 use std::fmt;
+use std::io::{self, Read};
 
 use carium::onboarding::OnboardingRow;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeSeed, Deserializer, Error, IntoDeserializer as _, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer as _, Error, IntoDeserializer as _, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::error::Category;
 
-use super::Row;
 use super::check::{KeyFields, check_row};
 use super::columns::PATIENT_FIELDS;
-use super::header::{FileSettings, Header};
-use super::location::RowLocation;
 use super::problem::{RowProblem, RowProblems};
+use super::row::{Row, RowLocation};
+use super::settings::FileSettings;
+use super::window::{ByteWindow, Next};
+
+/// Reads lines that end with a line feed, optionally preceded by a carriage return.
+pub(super) struct Lines<R> {
+    window: ByteWindow<R>,
+    /// The number of bytes of the window that the last line took.
+    used: usize,
+    max_row_bytes: usize,
+}
+
+/// A line without its line break.
+pub(super) struct Line<'a> {
+    bytes: &'a [u8],
+    number: u64,
+    offset: u64,
+}
+
+impl<R: Read> Lines<R> {
+    pub(super) fn new(window: ByteWindow<R>, max_row_bytes: usize) -> Self {
+        Self { window, used: 0, max_row_bytes }
+    }
+
+    pub(super) fn next(&mut self) -> io::Result<Next<Line<'_>>> {
+        self.window.consume(self.used);
+        self.used = 0;
+        let mut searched = 0;
+        let (length, used) = loop {
+            let bytes = self.window.bytes();
+            if let Some(at) = bytes[searched..].iter().position(|byte| *byte == b'\n') {
+                break (searched + at, searched + at + 1);
+            }
+            searched = bytes.len();
+            if searched > self.max_row_bytes {
+                return self.skip_line();
+            }
+            if !self.window.read_more()? {
+                break (searched, searched);
+            }
+        };
+        if used == 0 {
+            return Ok(Next::EndOfFile);
+        }
+        self.used = used;
+        if length > self.max_row_bytes {
+            return Ok(Next::TooLong(self.window.line()));
+        }
+        let bytes = &self.window.bytes()[..length];
+        let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+        Ok(Next::Item(Line { bytes, number: self.window.line(), offset: self.window.offset() }))
+    }
+
+    /// Skips the rest of a line that is too long.
+    fn skip_line(&mut self) -> io::Result<Next<Line<'_>>> {
+        let line = self.window.line();
+        loop {
+            let bytes = self.window.bytes();
+            let end = bytes.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
+            self.window.consume(end.unwrap_or(bytes.len()));
+            if end.is_some() || !self.window.read_more()? {
+                return Ok(Next::TooLong(line));
+            }
+        }
+    }
+}
+
+impl Line<'_> {
+    pub(super) fn is_blank(&self) -> bool {
+        self.bytes.iter().all(u8::is_ascii_whitespace)
+    }
+}
 
 /// Parses a line, or returns all of its problems.
-pub(super) fn parse(header: &Header, bytes: &[u8], line: u64, offset: u64) -> Result<Row, RowProblems> {
-    let settings = &*header.0;
+pub(super) fn parse(settings: &FileSettings, line: &Line<'_>) -> Result<Row, RowProblems> {
+    let Line { bytes, number: line, offset } = *line;
     let location = RowLocation { line, offset, length: bytes.len() as u64 };
     let invalid = |problem| RowProblems::new(line, Some(location), vec![problem]);
     let text = str::from_utf8(bytes).map_err(|error| {
@@ -36,8 +106,8 @@ pub(super) fn parse(header: &Header, bytes: &[u8], line: u64, offset: u64) -> Re
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let mut key_fields = KeyFields::default();
     let mut key = KeyValue::Missing;
-    let seed = RowSeed { settings, key_fields: &mut key_fields, key: &mut key };
-    let row = seed.deserialize(&mut deserializer).and_then(|row| deserializer.end().map(|()| row));
+    let visitor = RowVisitor { settings, key_fields: &mut key_fields, key: &mut key };
+    let row = deserializer.deserialize_map(visitor).and_then(|row| deserializer.end().map(|()| row));
     // The message of the error is not used because it may contain values from the file.
     let row = row.map_err(|error| match error.classify() {
         Category::Eof => malformed("the JSON object is not complete", error.column()),
@@ -48,19 +118,11 @@ pub(super) fn parse(header: &Header, bytes: &[u8], line: u64, offset: u64) -> Re
         KeyValue::Missing => {}
         KeyValue::Text(text) => key_fields.key = Some(text),
         KeyValue::Invalid(message) => {
-            problems.push(locate(line, settings.key.as_deref()).with_message(message));
+            problems.push(RowProblem::new(line, message).with_field(settings.key()));
         }
     }
-    check_row(settings, location, &key_fields, &row, problems, |field| locate(line, field))
-}
-
-/// Creates a problem without a message at a schema field.
-fn locate(line: u64, field: Option<&str>) -> RowProblem {
-    let problem = RowProblem::new(line, "");
-    match field {
-        Some(field) => problem.with_field(field),
-        None => problem,
-    }
+    let locate = |field: Option<&str>| RowProblem::new(line, "").with_field(field);
+    check_row(settings, location, &key_fields, &row, problems, locate)
 }
 
 /// The value of the key field of a line.
@@ -73,21 +135,13 @@ enum KeyValue {
 
 /// Deserializes a row. It removes the key field if it is not in the schema, and adds the organization of the options
 /// if the row has none.
-struct RowSeed<'a> {
+struct RowVisitor<'a> {
     settings: &'a FileSettings,
     key_fields: &'a mut KeyFields,
     key: &'a mut KeyValue,
 }
 
-impl<'de> DeserializeSeed<'de> for RowSeed<'_> {
-    type Value = OnboardingRow;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<OnboardingRow, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for RowSeed<'_> {
+impl<'de> Visitor<'de> for RowVisitor<'_> {
     type Value = OnboardingRow;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -95,8 +149,8 @@ impl<'de> Visitor<'de> for RowSeed<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<OnboardingRow, A::Error> {
-        let has_organization = self.settings.organization.is_none();
-        let members = RowMembers { inner: members, seed: self, pending_value: None, has_organization };
+        let has_organization = self.settings.options.organization.is_none();
+        let members = RowMembers { inner: members, visitor: self, pending_value: None, has_organization };
         OnboardingRow::deserialize(MapAccessDeserializer::new(members))
     }
 }
@@ -104,7 +158,7 @@ impl<'de> Visitor<'de> for RowSeed<'_> {
 /// The members of the row's object, with the key removed and the organization added.
 struct RowMembers<'a, A> {
     inner: A,
-    seed: RowSeed<'a>,
+    visitor: RowVisitor<'a>,
     /// The value of the current member, if it was already read.
     pending_value: Option<Value>,
     /// Whether the row has an organization, or the options have none to add.
@@ -115,7 +169,7 @@ impl<'de, A: MapAccess<'de>> RowMembers<'_, A> {
     /// Returns the name of the next member that is passed to `OnboardingRow`.
     fn next_name(&mut self) -> Result<Option<String>, A::Error> {
         while let Some(name) = self.inner.next_key::<String>()? {
-            let is_key = self.seed.settings.key.as_deref() == Some(name.as_str());
+            let is_key = self.visitor.settings.key() == Some(name.as_str());
             let is_in_schema = PATIENT_FIELDS.contains(&name.as_str())
                 || ["documents", "appointment"].contains(&name.as_str());
             if is_key {
@@ -147,14 +201,14 @@ impl<'de, A: MapAccess<'de>> RowMembers<'_, A> {
             Value::Number(number) if !number.is_f64() => KeyValue::Text(number.to_string()),
             _ => KeyValue::Invalid("is the key, but is neither a string nor an integer"),
         };
-        *self.seed.key = match (&*self.seed.key, key) {
+        *self.visitor.key = match (&*self.visitor.key, key) {
             (KeyValue::Missing, key) => key,
             _ => KeyValue::Invalid("is the key, but occurs twice"),
         };
     }
 
     fn record_field(&mut self, name: &str, value: &Value) {
-        let key_fields = &mut *self.seed.key_fields;
+        let key_fields = &mut *self.visitor.key_fields;
         let text = value.as_str().map(str::to_owned);
         match name {
             "username" => key_fields.username = text,
@@ -170,7 +224,7 @@ impl<'de, A: MapAccess<'de>> RowMembers<'_, A> {
             return None;
         }
         self.has_organization = true;
-        let organization = self.seed.settings.organization?;
+        let organization = self.visitor.settings.options.organization?;
         self.pending_value = Some(Value::String(organization.to_string()));
         Some("organization-id".to_owned())
     }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::{fmt, io};
 
-use super::{RowIdentity, RowLocation};
+use super::row::{RowIdentity, RowLocation};
 
 /// A problem of a row, with its location and usually a hint. It never contains a value from the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +29,8 @@ impl RowProblem {
         Self { column_name: Some(name.into()), ..self }
     }
 
-    pub(super) fn with_field(self, field: impl Into<String>) -> Self {
-        Self { field: Some(field.into()), ..self }
+    pub(super) fn with_field(self, field: Option<&str>) -> Self {
+        Self { field: field.map(str::to_owned), ..self }
     }
 
     pub(super) fn with_hint(self, hint: &'static str) -> Self {
@@ -165,6 +165,13 @@ pub enum RowError {
     Io(io::Error),
     /// The file name does not end in `.csv`, `.ndjson` or `.jsonl`, and no format was set.
     UnknownFormat,
+}
+
+impl RowError {
+    /// Creates the error of a row with one problem, whose location is not known.
+    pub(super) fn invalid(line: u64, problem: RowProblem) -> Self {
+        Self::Invalid(RowProblems::new(line, None, vec![problem]))
+    }
 }
 
 impl From<io::Error> for RowError {

@@ -4,7 +4,8 @@ use std::io::{self, Read};
 
 use csv_core::ReadRecordResult;
 
-use super::window::{ByteWindow, count_lines};
+use super::problem::RowProblem;
+use super::window::{ByteWindow, Next, count_lines};
 
 /// Reads records in the format of RFC 4180: comma separators, double quotes, and any of the usual line endings.
 ///
@@ -21,14 +22,6 @@ pub(super) struct Records<R> {
     max_row_bytes: usize,
 }
 
-/// The next record, or why there is none.
-pub(super) enum NextRecord<'a> {
-    Record(Record<'a>),
-    /// The record that begins on this line exceeds the maximum length.
-    TooLong(u64),
-    EndOfFile,
-}
-
 /// A record: its bytes and its fields.
 pub(super) struct Record<'a> {
     pub(super) line: u64,
@@ -40,8 +33,7 @@ pub(super) struct Record<'a> {
 }
 
 /// A quoting error, with its byte position in the record.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum QuoteFault {
+enum QuoteFault {
     /// The quote at this position is never closed.
     Unclosed(usize),
     /// The byte at this position follows a closing quote, but neither ends the field nor doubles the quote.
@@ -60,11 +52,11 @@ impl<R: Read> Records<R> {
         }
     }
 
-    pub(super) fn next(&mut self) -> io::Result<NextRecord<'_>> {
+    pub(super) fn next(&mut self) -> io::Result<Next<Record<'_>>> {
         self.window.consume(self.used);
         self.used = 0;
         if !self.skip_line_breaks()? {
-            return Ok(NextRecord::EndOfFile);
+            return Ok(Next::EndOfFile);
         }
         self.parser.reset();
         // After a reset, the parser skips a byte order mark at the start of its input, which here is not the start of
@@ -73,7 +65,7 @@ impl<R: Read> Records<R> {
         let (mut used, mut text, mut ends) = (0, 0, 0);
         loop {
             if used > self.max_row_bytes {
-                return Ok(NextRecord::TooLong(self.window.line()));
+                break;
             }
             // At the end of the file the input stays empty, which the parser takes as the end.
             if used == self.window.bytes().len() {
@@ -91,13 +83,13 @@ impl<R: Read> Records<R> {
             }
         }
         if used > self.max_row_bytes {
-            return Ok(NextRecord::TooLong(self.window.line()));
+            return Ok(Next::TooLong(self.window.line()));
         }
         self.used = used;
         let raw = &self.window.bytes()[..used];
         let raw = raw.strip_suffix(b"\n").unwrap_or(raw);
         let raw = raw.strip_suffix(b"\r").unwrap_or(raw);
-        Ok(NextRecord::Record(Record {
+        Ok(Next::Item(Record {
             line: self.window.line(),
             offset: self.window.offset(),
             raw,
@@ -145,8 +137,23 @@ impl Record<'_> {
         self.text.iter().all(u8::is_ascii_whitespace) && self.quote_fault().is_none()
     }
 
+    /// Returns the problem of the first quoting error.
+    pub(super) fn quote_problem(&self) -> Option<RowProblem> {
+        let (at, message, hint) = match self.quote_fault()? {
+            QuoteFault::Unclosed(at) => {
+                (at, "a quote is opened but never closed", "close it, or double it if it is part of the text")
+            }
+            QuoteFault::TextAfterClosing(at) => (
+                at,
+                "text follows a closing quote",
+                "double each quote that is part of the text, and close each quote that opens a field",
+            ),
+        };
+        Some(RowProblem::new(self.line_at(at), message).at_column(self.column_at(at)).with_hint(hint))
+    }
+
     /// Returns the first quoting error. `csv-core` accepts any quoting without an error.
-    pub(super) fn quote_fault(&self) -> Option<QuoteFault> {
+    fn quote_fault(&self) -> Option<QuoteFault> {
         if self.raw.contains(&b'"') { scan_fields(self.raw, |_| {}).err() } else { None }
     }
 
@@ -166,12 +173,12 @@ impl Record<'_> {
     }
 
     /// Returns the line of a byte position in the record.
-    pub(super) fn line_at(&self, at: usize) -> u64 {
+    fn line_at(&self, at: usize) -> u64 {
         count_lines(self.line, false, self.raw.get(..at).unwrap_or(self.raw)).0
     }
 
     /// Returns the column of a byte position in the record, counted from 1.
-    pub(super) fn column_at(&self, at: usize) -> u64 {
+    fn column_at(&self, at: usize) -> u64 {
         let mut column = 0;
         let _ = scan_fields(self.raw, |start| column += u64::from(start <= at));
         column

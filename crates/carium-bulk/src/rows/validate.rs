@@ -5,10 +5,10 @@ use std::path::Path;
 use futures_util::StreamExt as _;
 use tokio::task::spawn_blocking;
 
-use super::header::{Header, RowOptions};
-use super::identity::{RowIdentity, Salt};
 use super::problem::{RowError, RowProblem, RowProblems};
-use super::stream::{Rows, read_interrupted};
+use super::reader::{Rows, read_interrupted};
+use super::row::{RowIdentity, Salt};
+use super::settings::{FileSettings, RowOptions};
 
 /// The result of validating a whole file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -95,7 +95,7 @@ async fn validate_rows(
     let duplicates = spawn_blocking(move || keys.into_duplicates()).await.map_err(read_interrupted)?;
     report.problem_count += duplicates.len() as u64;
     report.invalid_rows += duplicates.iter().filter(|row| !row.is_invalid).count() as u64;
-    report.problems.extend(duplicates.iter().take(max_problems).map(|row| row.problem(&header)));
+    report.problems.extend(duplicates.iter().take(max_problems).map(|row| row.problem(&header.0)));
     report.problems.sort_by_key(RowProblem::line);
     report.problems.truncate(max_problems);
     Ok(report)
@@ -155,10 +155,9 @@ impl KeyIndex {
 }
 
 impl DuplicateRow {
-    fn problem(&self, header: &Header) -> RowProblem {
+    fn problem(&self, settings: &FileSettings) -> RowProblem {
         let (line, first_line) = (u64::from(self.line), self.first_line);
-        let settings = &*header.0;
-        let Some(key) = &settings.key else {
+        let Some(key) = settings.key() else {
             let message = format!("the patient has the same username as the row on line {first_line}");
             return RowProblem::new(line, message).with_hint("remove one of the rows, or set a key column");
         };
@@ -167,7 +166,7 @@ impl DuplicateRow {
         let problem = problem.with_hint("remove one of the rows, or correct the key");
         match settings.columns.key {
             Some(index) => problem.with_column_name(key).at_column(index as u64 + 1),
-            None => problem.with_field(key),
+            None => problem.with_field(Some(key)),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! A sliding window over the bytes of a file, which tracks the position in the file.
+//! A sliding window over the bytes of a file, which tracks the position in the file. The parsers of both formats read from
+//! it.
 
 use std::io::{ErrorKind, Read, Result};
 
@@ -95,6 +96,24 @@ impl<R: Read> ByteWindow<R> {
     pub(super) fn skip(&mut self, length: usize) {
         self.offset += length as u64;
         self.start += length;
+    }
+}
+
+/// The next line or record of a file, or why there is none.
+pub(super) enum Next<T> {
+    Item(T),
+    /// The line or record that begins on this line exceeds the maximum length.
+    TooLong(u64),
+    EndOfFile,
+}
+
+impl<T> Next<T> {
+    pub(super) fn map<U>(self, convert: impl FnOnce(T) -> U) -> Next<U> {
+        match self {
+            Self::Item(item) => Next::Item(convert(item)),
+            Self::TooLong(line) => Next::TooLong(line),
+            Self::EndOfFile => Next::EndOfFile,
+        }
     }
 }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use carium::Error;
 
-use crate::database::{for_backend, unavailable};
+use super::row::RowsInProgress;
+use crate::database::{nanoseconds, run_sql};
 use crate::limits::CallLimiter;
 use crate::queue::QueueInner;
-use crate::worker::row::RowsInProgress;
 
 /// How often a worker sends a heartbeat.
 pub(super) const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
@@ -45,29 +45,25 @@ impl Heartbeat {
         let in_progress = self.in_progress.ids();
         let now = self.queue.database.now().await?;
         let mut transaction = self.queue.database.engine.begin().await?;
-        let was_unregistered = for_backend!(Transaction, &mut transaction, transaction => {
-            let query = sqlx::query("UPDATE carium_worker SET last_heartbeat = $1 WHERE id = $2");
-            let query = query.bind(now).bind(&self.worker_id);
-            let updated = query.execute(&mut **transaction).await.map_err(unavailable)?.rows_affected();
-            let was_unregistered = updated == 0;
-            if was_unregistered {
-                let query = sqlx::query("INSERT INTO carium_worker (id, last_heartbeat) VALUES ($1, $2)");
-                let query = query.bind(&self.worker_id).bind(now);
-                query.execute(&mut **transaction).await.map_err(unavailable)?;
-            }
-            let timeout = i64::try_from(HEARTBEAT_TIMEOUT.as_nanos()).unwrap_or(i64::MAX);
-            let query = sqlx::query("DELETE FROM carium_worker WHERE last_heartbeat < $1").bind(now - timeout);
-            query.execute(&mut **transaction).await.map_err(unavailable)?;
-            was_unregistered
-        });
-        if was_unregistered {
+        let worker = &self.worker_id;
+        let sql = "UPDATE carium_worker SET last_heartbeat = $1 WHERE id = $2";
+        let updated = run_sql!(Transaction(&mut transaction), query(sql, now, worker).execute)?;
+        if updated == 0 {
+            let sql = "INSERT INTO carium_worker (id, last_heartbeat) VALUES ($1, $2)";
+            run_sql!(Transaction(&mut transaction), query(sql, worker, now).execute)?;
+        }
+        let sql = "DELETE FROM carium_worker WHERE last_heartbeat < $1";
+        let limit = now - nanoseconds(HEARTBEAT_TIMEOUT);
+        run_sql!(Transaction(&mut transaction), query(sql, limit).execute)?;
+        if updated == 0 {
+            // The worker was not registered, so others may use its share.
             share.revoke();
         }
         let engine = &self.queue.engine;
         let mut rows = engine.reclaim_from_stale_workers(&mut transaction).await?;
-        rows.extend(engine.reclaim_lost_assignments(&mut transaction, &self.worker_id, &in_progress).await?);
+        rows.extend(engine.reclaim_lost_assignments(&mut transaction, worker, &in_progress).await?);
         engine.enqueue(&mut transaction, &rows).await?;
-        let new_share = share.negotiate(&self.worker_id, &mut transaction).await?;
+        let new_share = share.negotiate(worker, &mut transaction).await?;
         transaction.commit().await?;
         share.apply(new_share);
         if !rows.is_empty() {
@@ -78,11 +74,9 @@ impl Heartbeat {
 
     /// Unregisters the worker. Other workers reclaim its remaining rows at their next heartbeat.
     pub(crate) async fn unregister(&self) {
-        let result = for_backend!(Pool, &self.queue.database.engine, pool => {
-            let query = sqlx::query("DELETE FROM carium_worker WHERE id = $1").bind(&self.worker_id);
-            query.execute(pool).await.map(drop).map_err(unavailable)
-        });
-        if let Err(error) = result {
+        let sql = "DELETE FROM carium_worker WHERE id = $1";
+        let deleted = run_sql!(Pool(&self.queue.database.engine), query(sql, &self.worker_id).execute);
+        if let Err(error) = deleted {
             tracing::warn!(%error, "could not unregister the worker: its rows are reclaimed after the heartbeat timeout");
         }
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use carium::Error;
 use tokio::time::{Instant, sleep};
 
-use crate::OnboardingQueue;
-use crate::status::RowCounts;
+use crate::queue::OnboardingQueue;
+use crate::row_store::RowCounts;
 
 /// The progress of a queue, including the work of all its workers.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -57,7 +57,7 @@ impl<'a> ProgressMonitor<'a> {
         let started = Instant::now();
         let counts = self.queue.status().await?;
         self.duration = started.elapsed();
-        let settled = counts.completed + counts.failed + counts.unknown;
+        let settled = counts.settled();
         if let Some((previous_time, previous_settled)) = self.previous.replace((started, settled)) {
             let elapsed = started.duration_since(previous_time).as_secs_f64().max(0.001);
             #[allow(clippy::cast_precision_loss, reason = "the rate is only displayed")]
@@ -69,9 +69,8 @@ impl<'a> ProgressMonitor<'a> {
                 latest * SMOOTHING_FACTOR + self.rows_per_second * (1.0 - SMOOTHING_FACTOR)
             };
         }
-        let unsettled = counts.pending + counts.running;
         #[allow(clippy::cast_precision_loss, reason = "the time is only displayed")]
-        let seconds = unsettled as f64 / self.rows_per_second;
+        let seconds = counts.unsettled() as f64 / self.rows_per_second;
         // After a time without settled rows, the last rate no longer predicts the remaining time.
         if settled != self.last_change.1 {
             self.last_change = (started, settled);

@@ -11,17 +11,15 @@ use carium::onboarding::{
     StepOutcome,
 };
 use carium::{Error, ErrorKind};
-use tokio::time::sleep;
 
-use crate::database::{for_backend, unavailable};
-use crate::engine::{Disposition, RowHandler, RowId};
+use super::handle::StopHandle;
+use crate::database::{json, retry};
+use crate::engine::{Disposition, RowHandler};
 use crate::files::{SourceFiles, file_changed};
 use crate::ledger::DatabaseLedger;
 use crate::queue::QueueInner;
-use crate::row_store::RowFailure;
-use crate::rows::RowLocation;
-use crate::worker::StopHandle;
-use crate::writer::{RowUpdate, WriteRequest, WriteResult, json};
+use crate::row_store::{RowFailure, RowId, RowState, RowUpdate, StoredRow};
+use crate::writer::{WriteRequest, WriteResult};
 
 /// The maximum delay between two attempts.
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
@@ -31,6 +29,7 @@ const DEFAULT_RATE_LIMIT_DELAY: Duration = Duration::from_secs(5);
 const DATABASE_RETRY_DELAY: Duration = Duration::from_secs(2);
 /// The maximum number of retries to store the outcome of a row. Together with the delays, they take about a minute.
 const MAX_STORE_RETRIES: u32 = 24;
+const STORE_RETRY_STEP: Duration = Duration::from_millis(200);
 
 /// Processes the rows that the engine assigns to a worker.
 pub(super) struct RowProcessor {
@@ -89,30 +88,67 @@ impl Drop for InProgressGuard<'_> {
     }
 }
 
-/// A row as stored in the row store.
-struct StoredRow {
-    key: String,
-    digest: String,
-    location: RowLocation,
-    file: Option<i64>,
-    encrypted: Option<Vec<u8>>,
-    state: String,
-    attempts: i64,
-    version: i64,
+/// What follows from one attempt at a row.
+struct Conclusion {
+    next_action: NextAction,
+    /// Whether rate limits are the only reason to retry.
+    is_rate_limited: bool,
+    /// The state of the row if it needs a person.
+    parked_state: RowState,
     outcome: Option<String>,
+    failure: Option<String>,
+    is_final: bool,
 }
 
-type StoredColumns =
-    (String, String, Option<i64>, i64, i64, i64, Option<Vec<u8>>, String, i64, i64, Option<String>);
-
-/// The result of one attempt at a row.
-enum AttemptResult {
+impl Conclusion {
     /// The onboarding ran and had this outcome.
-    Ran(OnboardingOutcome),
+    fn ran(outcome: &OnboardingOutcome) -> Result<Self, Error> {
+        let has_unknown_step = outcome.unknown_steps().next().is_some();
+        Ok(Self {
+            next_action: outcome.next_action(),
+            is_rate_limited: is_only_rate_limited(outcome),
+            parked_state: if has_unknown_step { RowState::Unknown } else { RowState::Failed },
+            outcome: Some(json(outcome)?),
+            failure: None,
+            is_final: outcome.is_complete(),
+        })
+    }
+
     /// The onboarding failed before it sent anything.
-    NotStarted(Error),
-    /// The row could not be read, for example because its file has changed.
-    Unreadable(Error),
+    fn not_started(error: &Error) -> Result<Self, Error> {
+        let failure = StepFailure::from(error);
+        let retry = failure.retryable.then(|| NextAction::Retry(failure.retry_after()));
+        let conclusion = Self::failed(&RowFailure::NotStarted(failure))?;
+        Ok(Self {
+            next_action: retry.unwrap_or(NextAction::NeedsPerson),
+            is_rate_limited: error.kind() == ErrorKind::RateLimited,
+            ..conclusion
+        })
+    }
+
+    /// No step was started, and a person must fix the cause.
+    fn failed(failure: &RowFailure) -> Result<Self, Error> {
+        Ok(Self {
+            next_action: NextAction::NeedsPerson,
+            is_rate_limited: false,
+            parked_state: RowState::Failed,
+            outcome: None,
+            failure: Some(json(failure)?),
+            is_final: false,
+        })
+    }
+}
+
+/// Checks whether rate limits are the only reason to retry.
+fn is_only_rate_limited(outcome: &OnboardingOutcome) -> bool {
+    let is_rate_limit = |failure: &StepFailure| failure.kind == ErrorKind::RateLimited;
+    outcome.steps().iter().all(|report| match &report.result {
+        StepOutcome::Failed(failure) if failure.retryable => is_rate_limit(failure),
+        StepOutcome::Unknown(unknown) if unknown.retryable => {
+            unknown.failure.as_ref().is_some_and(is_rate_limit)
+        }
+        _ => true,
+    })
 }
 
 #[async_trait]
@@ -131,61 +167,52 @@ impl RowHandler for RowProcessor {
 
 impl RowProcessor {
     async fn process(&self, row: RowId) -> Result<Disposition, Error> {
-        let Some(stored) = self.load(row).await?.filter(|stored| stored.state == "pending") else {
+        let stored = self.queue.database.row(row).await?;
+        let Some(stored) = stored.filter(|stored| stored.state == RowState::Pending) else {
             // The row was on the queue twice, and is already settled.
             return Ok(Disposition::Finished);
         };
-        let result = match self.request(&stored).await {
+        let conclusion = match self.request(&stored).await {
             Ok(request) => {
                 let key = RowKey::new(stored.key.as_str());
                 let guard = PermitGuard { ledger: &self.ledger, row: &key };
-                let previous_outcome =
-                    stored.outcome.as_deref().and_then(|outcome| serde_json::from_str(outcome).ok());
-                let outcome = match previous_outcome {
-                    Some(previous) => self.onboarding.resume(&key, &request, &previous).await,
-                    None => self.onboarding.run(&key, &request).await,
-                };
+                let outcome = self.onboarding.run(&key, &request).await;
                 drop(guard);
-                outcome.map_or_else(AttemptResult::NotStarted, AttemptResult::Ran)
+                match outcome {
+                    Ok(outcome) => Conclusion::ran(&outcome)?,
+                    Err(error) => Conclusion::not_started(&error)?,
+                }
             }
             Err(error) if matches!(error.kind(), ErrorKind::Canceled | ErrorKind::Unavailable) => {
                 return Err(error);
             }
-            Err(error) => AttemptResult::Unreadable(error),
+            Err(error) => {
+                tracing::warn!(row, %error, "could not read the row");
+                Conclusion::failed(&RowFailure::Unreadable)?
+            }
         };
-        let (update, disposition) = self.decide(row, &stored, &result)?;
-        self.store(row, update, disposition).await
-    }
-
-    async fn load(&self, row: RowId) -> Result<Option<StoredRow>, Error> {
-        let sql = "SELECT row_key, digest, file_id, line, byte_offset, byte_length, encrypted, state, attempts, version,
-            outcome FROM carium_row WHERE id = $1";
-        let columns: Option<StoredColumns> = for_backend!(Pool, &self.queue.database.durable, pool => {
-            sqlx::query_as(sql).bind(row).fetch_optional(pool).await.map_err(unavailable)?
-        });
-        let number = |number: i64| u64::try_from(number).unwrap_or(0);
-        Ok(columns.map(|columns| {
-            let (key, digest, file, line, offset, length, encrypted, state, attempts, version, outcome) =
-                columns;
-            let location = RowLocation { line: number(line), offset: number(offset), length: number(length) };
-            StoredRow { key, digest, location, file, encrypted, state, attempts, version, outcome }
-        }))
+        let (update, disposition) = self.decide(&stored, conclusion);
+        self.store(update, disposition).await
     }
 
     /// Reads the onboarding request of a row from its file, or from the encrypted copy in the database.
     async fn request(&self, stored: &StoredRow) -> Result<OnboardingRequest, Error> {
-        match (stored.file, &stored.encrypted, &self.queue.cipher) {
-            (_, Some(encrypted), Some(cipher)) => {
-                let row = cipher.decrypt(stored.key.as_bytes(), encrypted.clone())?;
+        let encrypted = match &self.queue.cipher {
+            Some(cipher) => self.queue.database.encrypted_row(stored.id).await?.map(|row| (cipher, row)),
+            None => None,
+        };
+        match (stored.file, encrypted) {
+            (_, Some((cipher, encrypted))) => {
+                let row = cipher.decrypt(stored.key.as_bytes(), encrypted)?;
                 let row = serde_json::from_slice::<OnboardingRow>(&row);
                 row.map_err(|_| Error::new(ErrorKind::Corrupt, "the decrypted row cannot be parsed"))?.check()
             }
-            (Some(file), _, _) => {
+            (Some(file), None) => {
                 let row = self.files.read(file, stored.location).await?;
                 let is_same = row.key.to_string() == stored.key && row.digest.to_string() == stored.digest;
                 if is_same { Ok(row.request) } else { Err(file_changed()) }
             }
-            _ => Err(Error::new(
+            (None, None) => Err(Error::new(
                 ErrorKind::InvalidInput,
                 "the row is encrypted, but the queue was opened without a key",
             )),
@@ -193,101 +220,41 @@ impl RowProcessor {
     }
 
     /// Decides the new state of a row and whether it is retried.
-    fn decide(
-        &self,
-        row: RowId,
-        stored: &StoredRow,
-        result: &AttemptResult,
-    ) -> Result<(RowUpdate, Disposition), Error> {
-        let mut update = RowUpdate {
-            row,
-            version: stored.version,
-            state: "pending",
-            attempts: stored.attempts,
-            outcome: None,
-            failure: None,
-            is_final: false,
+    fn decide(&self, stored: &StoredRow, conclusion: Conclusion) -> (RowUpdate, Disposition) {
+        let mut attempts = stored.attempts;
+        let (state, disposition) = match conclusion.next_action {
+            NextAction::None => (RowState::Completed, Disposition::Finished),
+            NextAction::Retry(delay) if conclusion.is_rate_limited => {
+                let delay = add_jitter(delay.unwrap_or(DEFAULT_RATE_LIMIT_DELAY));
+                (RowState::Pending, Disposition::RetryAfter(delay))
+            }
+            NextAction::Retry(delay) if attempts + 1 < self.max_attempts => {
+                attempts += 1;
+                let delay = backoff(attempts).max(delay.unwrap_or_default());
+                (RowState::Pending, Disposition::RetryAfter(delay))
+            }
+            NextAction::Retry(_) => {
+                attempts += 1;
+                (conclusion.parked_state, Disposition::Finished)
+            }
+            _ => (conclusion.parked_state, Disposition::Finished),
         };
-        let (next_action, is_rate_limited, has_unknown_step) = match result {
-            AttemptResult::Ran(outcome) => {
-                update.outcome = Some(json(outcome)?);
-                update.is_final = outcome.is_complete();
-                let is_rate_limit = |failure: &StepFailure| failure.kind == ErrorKind::RateLimited;
-                // Whether rate limits are the only reason to retry.
-                let is_rate_limited = outcome.steps().iter().all(|report| match &report.result {
-                    StepOutcome::Failed(failure) if failure.retryable => is_rate_limit(failure),
-                    StepOutcome::Unknown(unknown) if unknown.retryable => {
-                        unknown.failure.as_ref().is_some_and(is_rate_limit)
-                    }
-                    _ => true,
-                });
-                (outcome.next_action(), is_rate_limited, outcome.unknown_steps().next().is_some())
-            }
-            AttemptResult::NotStarted(error) => {
-                let failure = StepFailure::from(error);
-                let next_action = if failure.retryable {
-                    NextAction::Retry(failure.retry_after())
-                } else {
-                    NextAction::NeedsPerson
-                };
-                update.failure = Some(json(&RowFailure::NotStarted(failure))?);
-                (next_action, error.kind() == ErrorKind::RateLimited, false)
-            }
-            AttemptResult::Unreadable(error) => {
-                tracing::warn!(row, %error, "could not read the row");
-                update.failure = Some(json(&RowFailure::Unreadable)?);
-                (NextAction::NeedsPerson, false, false)
-            }
-        };
-        let parked_state = if has_unknown_step { "unknown" } else { "failed" };
-        let disposition = match next_action {
-            NextAction::None => {
-                update.state = "completed";
-                Disposition::Finished
-            }
-            NextAction::Retry(delay) if is_rate_limited => {
-                Disposition::RetryAfter(add_jitter(delay.unwrap_or(DEFAULT_RATE_LIMIT_DELAY)))
-            }
-            NextAction::Retry(delay) => {
-                update.attempts += 1;
-                if update.attempts < self.max_attempts {
-                    Disposition::RetryAfter(backoff(update.attempts).max(delay.unwrap_or_default()))
-                } else {
-                    update.state = parked_state;
-                    Disposition::Finished
-                }
-            }
-            _ => {
-                update.state = parked_state;
-                Disposition::Finished
-            }
-        };
-        Ok((update, disposition))
+        let Conclusion { outcome, failure, is_final, .. } = conclusion;
+        let (row, version) = (stored.id, stored.version);
+        (RowUpdate { row, version, state, attempts, outcome, failure, is_final }, disposition)
     }
 
     /// Stores the result of a row. If the database fails, it retries for about a minute, because the outcome would
     /// otherwise be lost.
-    async fn store(
-        &self,
-        row: RowId,
-        update: RowUpdate,
-        disposition: Disposition,
-    ) -> Result<Disposition, Error> {
-        let mut retries: u32 = 0;
-        let result = loop {
-            match self.queue.writer.write(WriteRequest::UpdateRow(update.clone())).await {
-                Ok(result) => break result,
-                Err(error) if retries == MAX_STORE_RETRIES => return Err(error),
-                Err(_) => retries += 1,
-            }
-            sleep(Duration::from_millis(200) * retries).await;
-        };
-        if matches!(update.state, "failed" | "unknown") {
+    async fn store(&self, update: RowUpdate, disposition: Disposition) -> Result<Disposition, Error> {
+        let write = || self.queue.writer.write(WriteRequest::UpdateRow(update.clone()));
+        let result = retry(MAX_STORE_RETRIES, STORE_RETRY_STEP, write).await?;
+        if update.state.is_parked() {
             self.parked_limit.count_parked();
         }
         match result {
             WriteResult::Written => Ok(disposition),
-            WriteResult::Conflict(_) => self.requeue_after_conflict(row).await,
+            WriteResult::Conflict(_) => self.requeue_after_conflict(update.row).await,
         }
     }
 
@@ -295,13 +262,8 @@ impl RowProcessor {
     /// considered stale. Neither worker's outcome is necessarily up to date, so the next run takes it from the
     /// ledger.
     async fn requeue_after_conflict(&self, row: RowId) -> Result<Disposition, Error> {
-        let sql = "UPDATE carium_row SET state = 'pending', version = version + 1 WHERE id = $1 AND state <> 'completed'";
         let mut transaction = self.queue.database.begin().await?;
-        let is_pending = for_backend!(Transaction, &mut transaction, transaction => {
-            let result = sqlx::query(sql).bind(row).execute(&mut **transaction).await;
-            result.map_err(unavailable)?.rows_affected() == 1
-        });
-        if is_pending {
+        if transaction.set_pending(row).await? {
             // The job of this worker was removed when its rows were reclaimed, so a new one is needed.
             self.queue.engine.enqueue(&mut transaction, &[row]).await?;
         }

@@ -4,7 +4,7 @@ pub(crate) mod table;
 
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use carium::api::{RawRequest, RetryClass};
 use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, value_parser};
@@ -97,7 +97,7 @@ fn redact(value: &mut Value, names: &[&str]) {
 }
 
 /// Reads a JSON body from a file, or from stdin if the path is `-`. The bytes are sent unchanged.
-fn read_body(path: &std::path::Path) -> Result<Vec<u8>, CliError> {
+fn read_body(path: &Path) -> Result<Vec<u8>, CliError> {
     let mut bytes = Vec::new();
     let result = if path.as_os_str() == "-" {
         io::stdin().lock().take(MAX_BODY_BYTES + 1).read_to_end(&mut bytes)
@@ -147,7 +147,7 @@ fn operation_command(command: &'static OperationCommand) -> clap::Command {
     let id = command.operation.id;
     let mut clap_command = clap::Command::new(id)
         .about(command.summary)
-        .long_about(format!("{}\n\n{}", command.summary, command.description))
+        .long_about(format!("{}\n\n{}", command.summary, unwrapped(command.description)))
         .after_help(usage_example(command));
     for parameter in command.parameters {
         clap_command = clap_command.arg(
@@ -155,7 +155,7 @@ fn operation_command(command: &'static OperationCommand) -> clap::Command {
                 .long(parameter.flag)
                 .value_name(parameter.value)
                 .required(parameter.required)
-                .help(parameter.description),
+                .help(parameter.description.trim_end_matches('.')),
         );
     }
     if command.example.is_some() {
@@ -184,6 +184,11 @@ fn operation_command(command: &'static OperationCommand) -> clap::Command {
         );
     }
     clap_command
+}
+
+/// Joins the lines of each paragraph, so that clap can wrap the text to the width of the terminal.
+fn unwrapped(text: &str) -> String {
+    text.split("\n\n").map(|paragraph| paragraph.replace('\n', " ")).collect::<Vec<_>>().join("\n\n")
 }
 
 fn usage_example(command: &OperationCommand) -> String {

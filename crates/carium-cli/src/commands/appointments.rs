@@ -3,12 +3,12 @@
 use carium::appointments::{Appointment, AppointmentId, AppointmentUpdate, IndividualId};
 use carium::{Change, DateTime};
 use clap::{Args, Subcommand};
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::lookups::Lookup;
 use crate::connection::connect;
 use crate::error::CliError;
-use crate::lookup;
-use crate::output::{self, Record, record};
+use crate::output;
 use crate::settings::Settings;
 
 /// The commands for appointments.
@@ -148,15 +148,13 @@ impl AppointmentsCommand {
             Self::Get(GetAppointment { id }) => {
                 let connection = connect(settings).await?;
                 let appointment = connection.client.appointments().get(id).await?;
-                output::write_record(settings.format, to_record(&appointment))
+                output::write_record(settings.format, &to_record(&appointment))
             }
             Self::Update(update) => update.run(settings).await,
             Self::Delete(DeleteAppointment { id }) => {
                 let connection = connect(settings).await?;
                 connection.client.appointments().delete(id).await?;
-                let mut deleted = record([("id", Some(id.to_string()))]);
-                deleted.insert("deleted".to_owned(), Value::Bool(true));
-                output::write_record(settings.format, deleted)
+                output::write_record(settings.format, &json!({"id": id, "deleted": true}))
             }
         }
     }
@@ -169,9 +167,9 @@ impl CreateAppointment {
         let mut appointment = client
             .new_appointment()
             .patient(self.patient)
-            .practitioner(lookup::practitioner(client, &self.practitioner).await?)
-            .appointment_type(lookup::appointment_type(client, &self.appointment_type).await?)
-            .status(lookup::appointment_status(client, &self.status).await?)
+            .practitioner(Lookup::Practitioners.find(client, &self.practitioner).await?)
+            .appointment_type(Lookup::AppointmentTypes.find(client, &self.appointment_type).await?)
+            .status(Lookup::AppointmentStatuses.find(client, &self.status).await?)
             .between(self.start, self.end);
         if self.video_channel {
             appointment = appointment.add_video_channel();
@@ -193,7 +191,7 @@ impl CreateAppointment {
             appointment = appointment.location(text);
         }
         let id = client.appointments().create(appointment.build()?).await?;
-        output::write_record(settings.format, record([("id", Some(id.to_string()))]))
+        output::write_record(settings.format, &json!({"id": id}))
     }
 }
 
@@ -206,13 +204,13 @@ impl UpdateAppointment {
             update = update.between(start, end);
         }
         if let Some(practitioner) = &self.practitioner {
-            update = update.practitioner(lookup::practitioner(client, practitioner).await?);
+            update = update.practitioner(Lookup::Practitioners.find(client, practitioner).await?);
         }
         if let Some(appointment_type) = &self.appointment_type {
-            update = update.appointment_type(lookup::appointment_type(client, appointment_type).await?);
+            update = update.appointment_type(Lookup::AppointmentTypes.find(client, appointment_type).await?);
         }
         if let Some(status) = &self.status {
-            update = update.status(lookup::appointment_status(client, status).await?);
+            update = update.status(Lookup::AppointmentStatuses.find(client, status).await?);
         }
         if let Some(has_channel) = self.video_channel {
             update = update.video_channel(has_channel);
@@ -230,30 +228,25 @@ impl UpdateAppointment {
             .patient_instruction(change("patient-instruction", details.patient_instruction))
             .location(change("location", details.location));
         let appointment = client.appointments().update(self.id, update).await?;
-        output::write_record(settings.format, to_record(&appointment))
+        output::write_record(settings.format, &to_record(&appointment))
     }
 }
 
-fn to_record(appointment: &Appointment) -> Record {
-    let Appointment { guest_url, host_url, description, patient_instruction, location, .. } = appointment;
-    let mut record = record([
-        ("id", Some(appointment.id.to_string())),
-        ("organization-id", appointment.organization.map(|id| id.to_string())),
-        ("individual-id", appointment.patient.map(|id| id.to_string())),
-        ("practitioner-id", appointment.practitioner.map(|id| id.to_string())),
-        ("status-id", appointment.status.map(|id| id.to_string())),
-        ("type-id", appointment.appointment_type.map(|id| id.to_string())),
-        ("start-time", appointment.start.map(|time| time.to_string())),
-        ("end-time", appointment.end.map(|time| time.to_string())),
-        ("guest-url", guest_url.clone()),
-        ("host-url", host_url.clone()),
-        ("description", description.clone()),
-        ("patient-instruction", patient_instruction.clone()),
-        ("location", location.clone()),
-    ]);
-    record.insert(
-        "add-video-channel".to_owned(),
-        appointment.has_video_channel.map_or(Value::Null, Value::Bool),
-    );
-    record
+fn to_record(appointment: &Appointment) -> Value {
+    json!({
+        "id": appointment.id,
+        "organization-id": appointment.organization,
+        "individual-id": appointment.patient,
+        "practitioner-id": appointment.practitioner,
+        "status-id": appointment.status,
+        "type-id": appointment.appointment_type,
+        "start-time": appointment.start,
+        "end-time": appointment.end,
+        "guest-url": appointment.guest_url,
+        "host-url": appointment.host_url,
+        "description": appointment.description,
+        "patient-instruction": appointment.patient_instruction,
+        "location": appointment.location,
+        "add-video-channel": appointment.has_video_channel,
+    })
 }

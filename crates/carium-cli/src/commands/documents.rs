@@ -1,29 +1,28 @@
 //! `carium documents`.
 
-mod download;
-mod upload;
+mod transfers;
 mod upload_state;
 
-use carium::ListOptions;
 use carium::documents::{Document, DocumentQuery, IndividualId};
 use clap::{Args, Subcommand};
-use futures_util::stream::{StreamExt as _, TryStreamExt as _};
+use futures_util::stream::StreamExt as _;
+use serde_json::{Value, json};
 
-use super::lookups::write_lookup;
+use self::transfers::{DownloadDocuments, UploadDocuments};
+use super::lookups::Lookup;
 use crate::connection::connect;
 use crate::error::CliError;
 use crate::interrupt::unless_interrupted;
-use crate::lookup;
-use crate::output::{ListWriter, Record, record};
+use crate::output::ListWriter;
 use crate::settings::Settings;
 
 /// The commands for documents.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DocumentsCommand {
     Classes(ListClasses),
-    Upload(upload::UploadDocuments),
+    Upload(UploadDocuments),
     List(ListDocuments),
-    Download(download::DownloadDocuments),
+    Download(DownloadDocuments),
 }
 
 /// List the document classes
@@ -55,11 +54,7 @@ impl DocumentsCommand {
     pub(crate) async fn run(self, settings: &Settings) -> Result<(), CliError> {
         match self {
             Self::Classes(ListClasses {}) => {
-                let list = write_lookup(settings, |client| {
-                    let classes = client.documents().classes(ListOptions::default());
-                    classes.map_ok(|class| (class.id, class.name))
-                });
-                unless_interrupted(list, false).await
+                unless_interrupted(Lookup::DocumentClasses.write(settings), false).await
             }
             Self::List(list) => unless_interrupted(list.run(settings), false).await,
             Self::Upload(upload) => upload.run(settings).await,
@@ -77,28 +72,28 @@ impl ListDocuments {
             query = query.patient(patient);
         }
         if let Some(class) = &self.class {
-            query = query.class(lookup::document_class(client, class).await?);
+            query = query.class(Lookup::DocumentClasses.find(client, class).await?);
         }
         let mut documents = client.documents().list(query);
         let mut output = ListWriter::new(settings.format, &["id", "name", "file-name", "media-type"]);
         while output.is_open()
             && let Some(document) = documents.next().await
         {
-            output.push(to_record(document?))?;
+            output.push(to_record(&document?))?;
         }
         output.finish()
     }
 }
 
-fn to_record(document: Document) -> Record {
-    record([
-        ("id", Some(document.id.to_string())),
-        ("individual-id", document.patient.map(|id| id.to_string())),
-        ("organization-id", document.organization.map(|id| id.to_string())),
-        ("class-id", document.class.map(|id| id.to_string())),
-        ("name", document.name),
-        ("description", document.description),
-        ("file-name", document.file_name),
-        ("media-type", document.media_type),
-    ])
+fn to_record(document: &Document) -> Value {
+    json!({
+        "id": document.id,
+        "individual-id": document.patient,
+        "organization-id": document.organization,
+        "class-id": document.class,
+        "name": document.name,
+        "description": document.description,
+        "file-name": document.file_name,
+        "media-type": document.media_type,
+    })
 }

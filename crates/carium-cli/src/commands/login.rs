@@ -1,13 +1,12 @@
 //! `carium login` and `carium logout`.
 
 use clap::Args;
-use serde_json::Value;
+use serde_json::json;
 
 use crate::connection::{account, base_url, connect, connect_with_password};
 use crate::error::{CliError, Exit};
-use crate::output::{self, record};
-use crate::settings::{self, Settings};
-use crate::{keyring, stderr};
+use crate::settings::Settings;
+use crate::{credentials, output, stderr};
 
 /// Check the credentials
 ///
@@ -38,7 +37,7 @@ pub(crate) struct Logout {}
 
 impl Logout {
     pub(crate) fn run(settings: &Settings) -> Result<(), CliError> {
-        let was_stored = keyring::delete(&base_url(settings), &account(settings)?)?;
+        let was_stored = credentials::delete_password(&base_url(settings), &account(settings)?)?;
         stderr::print(if was_stored { "the password was deleted" } else { "no password was stored" });
         Ok(())
     }
@@ -47,33 +46,27 @@ impl Logout {
 impl Login {
     pub(crate) async fn run(self, settings: &Settings) -> Result<(), CliError> {
         if self.keep && settings.is_sandbox {
-            return Err(CliError::new(
-                Exit::Usage,
-                "`--keep` cannot be used with `--sandbox`: the sandbox ends with the command",
-            ));
+            let message = "`--keep` cannot be used with `--sandbox`: the sandbox ends with the command";
+            return Err(CliError::new(Exit::Usage, message));
         }
-        let connection = if self.keep {
-            let (base_url, account) = (base_url(settings), account(settings)?);
-            let password = settings::password(settings, &base_url, &account)?;
-            let connection = connect_with_password(settings, password.clone()).await?;
-            connection.client.sign_in().await?;
-            keyring::store(&base_url, &account, &password)?;
-            connection
+        let (connection, password) = if self.keep {
+            let password = credentials::password(settings, &base_url(settings), &account(settings)?)?;
+            (connect_with_password(settings, password.clone()).await?, Some(password))
         } else {
-            let connection = connect(settings).await?;
-            connection.client.sign_in().await?;
-            connection
+            (connect(settings).await?, None)
         };
-        let info = &connection.info;
-        let organization = connection.client.organization().map(|id| id.to_string());
-        let mut session = record([
-            ("account", Some(info.account.clone())),
-            ("base-url", Some(info.base_url.clone())),
-            ("organization-id", organization),
-            ("api-version", Some(carium::api::operations::API_VERSION.to_owned())),
-        ]);
-        session.insert("signed-in".to_owned(), Value::Bool(true));
-        session.insert("one-time-code".to_owned(), Value::Bool(info.has_codes));
-        output::write_record(settings.format, session)
+        connection.client.sign_in().await?;
+        if let Some(password) = password {
+            credentials::store_password(&connection.base_url, &connection.account, &password)?;
+        }
+        let session = json!({
+            "account": connection.account,
+            "base-url": connection.base_url,
+            "organization-id": connection.client.organization(),
+            "api-version": carium::api::operations::API_VERSION,
+            "signed-in": true,
+            "one-time-code": connection.has_codes,
+        });
+        output::write_record(settings.format, &session)
     }
 }

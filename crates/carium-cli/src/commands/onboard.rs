@@ -1,28 +1,20 @@
-//! `carium onboard`: onboards a file of patients, and manages the rows in its queue.
+//! `carium onboard` and `carium worker`: onboarding of many patients with a queue.
 
 mod onboard_file;
-pub(crate) mod options;
-mod parked;
-mod queue_location;
-mod reason;
-mod report;
-mod resolve;
-mod retry;
-mod status;
-pub(crate) mod summary;
-mod validation;
-pub(crate) mod work;
+mod queue;
+mod subcommands;
+mod summary;
+mod worker;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 
 use self::onboard_file::OnboardFile;
-use self::options::QueueArgs;
+use self::queue::QueueArgs;
+use self::subcommands::QueueCommand;
+pub(super) use self::worker::Worker;
 use crate::error::{CliError, Exit};
+use crate::interrupt::unless_interrupted;
 use crate::settings::Settings;
-
-/// The message after `resolve` and `retry`, which send nothing themselves.
-const PROCESSED_LATER: &str =
-    "the next `carium onboard` of the same file, or a `carium worker`, processes these rows";
 
 /// Onboard the patients of a file, and manage the rows that need attention
 ///
@@ -57,16 +49,6 @@ pub(crate) struct Onboard {
     command: Option<QueueCommand>,
 }
 
-/// The commands for the rows of a queue.
-#[derive(Debug, Subcommand)]
-enum QueueCommand {
-    Status(status::Status),
-    Parked(parked::ListParked),
-    Resolve(resolve::ResolveRow),
-    Retry(retry::RetryRows),
-    Report(report::WriteReport),
-}
-
 impl Onboard {
     pub(crate) async fn run(self, settings: &Settings) -> Result<(), CliError> {
         let Some(command) = self.command else { return self.file.run(self.queue, settings).await };
@@ -77,19 +59,7 @@ impl Onboard {
                  subcommand as `./status`",
             ));
         }
-        crate::interrupt::unless_interrupted(
-            async {
-                let queue = self.queue.open_read_only().await?;
-                match command {
-                    QueueCommand::Status(status) => status.run(&queue, settings).await,
-                    QueueCommand::Parked(parked) => parked.run(&queue, settings).await,
-                    QueueCommand::Resolve(resolve) => resolve.run(&queue, settings).await,
-                    QueueCommand::Retry(retry) => retry.run(&queue, settings).await,
-                    QueueCommand::Report(report) => report.run(&queue, settings).await,
-                }
-            },
-            false,
-        )
-        .await
+        let run = async { command.run(&self.queue.inspect().await?, settings).await };
+        unless_interrupted(run, false).await
     }
 }

@@ -1,11 +1,14 @@
-//! `carium patients`.
+//! `carium patients` and `carium invitations`.
 
+use carium::NewInvitation;
+use carium::invitations::NotificationChannel;
 use carium::patients::{Gender, IndividualGroupId, Locale};
 use clap::{Args, Subcommand};
+use serde_json::json;
 
 use crate::connection::connect;
 use crate::error::CliError;
-use crate::output::{self, record};
+use crate::output;
 use crate::settings::Settings;
 
 /// The commands for patients.
@@ -96,7 +99,52 @@ impl PatientsCommand {
         let patient = patient.build()?;
         let username = patient.username().to_owned();
         let id = connection.client.patients().create(patient).await?;
-        let created = record([("individual-id", Some(id.to_string())), ("username", Some(username))]);
-        output::write_record(settings.format, created)
+        output::write_record(settings.format, &json!({"individual-id": id, "username": username}))
+    }
+}
+
+/// The commands for invitations.
+#[derive(Debug, Subcommand)]
+pub(crate) enum InvitationsCommand {
+    Send(SendInvitation),
+}
+
+/// Invite a patient to the web and mobile applications
+///
+/// Sends a message each time it is run. The patient must exist.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  carium invitations send james.reece@example.com
+  carium invitations send +15551234567 --by sms
+  carium --sandbox invitations send example@example.com --by email --by sms")]
+pub(crate) struct SendInvitation {
+    /// Username of the patient: an email address or a phone number
+    #[arg(value_name = "USERNAME")]
+    username: String,
+    /// Channel of the message: email or sms. Can be passed more than once. Defaults to sms for a phone number, and to
+    /// email otherwise
+    #[arg(long, value_name = "CHANNEL", value_parser = parse_channel)]
+    by: Vec<NotificationChannel>,
+}
+
+fn parse_channel(text: &str) -> Result<NotificationChannel, &'static str> {
+    text.parse().map_err(|_| "expected email or sms")
+}
+
+impl InvitationsCommand {
+    pub(crate) async fn run(self, settings: &Settings) -> Result<(), CliError> {
+        let Self::Send(SendInvitation { username, by }) = self;
+        let channels = match by.as_slice() {
+            [] if username.starts_with('+') => vec![NotificationChannel::Sms],
+            [] => vec![NotificationChannel::Email],
+            _ => by,
+        };
+        let invitation = NewInvitation::new(&username, channels)?;
+        let notifications: Vec<_> =
+            invitation.attributes().notifications.iter().map(ToString::to_string).collect();
+        let connection = connect(settings).await?;
+        connection.client.invitations().send(invitation).await?;
+        output::write_record(settings.format, &json!({"username": username, "notifications": notifications}))
     }
 }

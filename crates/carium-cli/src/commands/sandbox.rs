@@ -1,13 +1,13 @@
 //! `carium sandbox`.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use carium::ListOptions;
 use carium_mock::{FaultPlan, Sandbox};
 use clap::Args;
 use futures_util::stream::TryStreamExt as _;
 
+use super::lookups::Lookup;
 use crate::connection::sandbox_builder;
 use crate::error::{CliError, Exit};
 use crate::interrupt::interrupted;
@@ -67,9 +67,11 @@ impl ServeSandbox {
     }
 }
 
-fn read_fault_plan(path: &std::path::Path) -> Result<FaultPlan, CliError> {
+fn read_fault_plan(path: &Path) -> Result<FaultPlan, CliError> {
     let text = std::fs::read_to_string(path).map_err(|error| {
-        CliError::new(Exit::InvalidInput, "could not read the fault plan").with_source(error)
+        CliError::new(Exit::InvalidInput, "could not read the fault plan")
+            .with_source(error)
+            .with_hint("check the path of `--faults`")
     })?;
     text.parse::<FaultPlan>().map_err(|error| {
         CliError::new(Exit::InvalidInput, error.to_string())
@@ -92,21 +94,16 @@ async fn describe(sandbox: &Sandbox) -> Result<String, CliError> {
         ),
         format!("organization: {}", fake.organization()),
     ];
-    let mut add = |label: &str, id: String, name: Option<String>| {
-        lines.push(format!("{label}: {id} ({})", name.unwrap_or_default()));
-    };
-    let all = ListOptions::default;
-    for item in client.appointments().practitioners(all()).try_collect::<Vec<_>>().await? {
-        add("practitioner", item.id.to_string(), item.name);
-    }
-    for item in client.appointments().types(all()).try_collect::<Vec<_>>().await? {
-        add("appointment type", item.id.to_string(), item.name);
-    }
-    for item in client.appointments().statuses(all()).try_collect::<Vec<_>>().await? {
-        add("appointment status", item.id.to_string(), item.name);
-    }
-    for item in client.documents().classes(all()).try_collect::<Vec<_>>().await? {
-        add("document class", item.id.to_string(), item.name);
+    for (label, lookup) in [
+        ("practitioner", Lookup::Practitioners),
+        ("appointment type", Lookup::AppointmentTypes),
+        ("appointment status", Lookup::AppointmentStatuses),
+        ("document class", Lookup::DocumentClasses),
+    ] {
+        let mut items = lookup.items(client);
+        while let Some((id, name)) = items.try_next().await? {
+            lines.push(format!("{label}: {id} ({})", name.unwrap_or_default()));
+        }
     }
     lines.push("to use it from another terminal:".to_owned());
     for (name, value) in [

@@ -3,68 +3,27 @@
 use carium::appointments::{
     Appointment, AppointmentId, AppointmentUpdate, NewAppointment, NewAppointmentBuilder,
 };
-use carium::{Change, DateTime, Error, ErrorKind};
+use carium::{Change, DateTime, ErrorKind};
 use futures_util::future::join_all;
 
-use super::AppointmentsFixture;
-use super::inputs::{unique_word, unknown_id};
-use super::lists::{check_complete, check_start_and_early_stop};
-use super::violation::{
-    CaseResult, REJECTION_KINDS, ensure, ensure_distinct, ensure_eq, ensure_field_rejected, ensure_ok,
-    ensure_rejected,
+use super::assertions::{
+    CaseResult, REJECTION_KINDS, check_complete, check_start_and_early_stop, ensure, ensure_distinct,
+    ensure_eq, ensure_field_rejected, ensure_fields, ensure_ok, ensure_rejected,
 };
-
-const CONCURRENT_CALLS: usize = 16;
-
-fn time(text: &str) -> CaseResult<DateTime> {
-    let parse_error = |_| Error::new(ErrorKind::InvalidInput, "the time is invalid");
-    ensure_ok("parsing a time", text.parse().map_err(parse_error))
-}
-
-/// Returns a builder with the required fields only.
-fn minimal(fixture: &dyn AppointmentsFixture) -> CaseResult<NewAppointmentBuilder> {
-    let [practitioner, _] = fixture.two_practitioners();
-    let [status, _] = fixture.two_statuses();
-    let [appointment_type, _] = fixture.two_types();
-    let appointment = NewAppointment::builder()
-        .organization(fixture.organization())
-        .patient(fixture.individual())
-        .practitioner(practitioner)
-        .status(status)
-        .appointment_type(appointment_type);
-    Ok(appointment.between(time("2030-01-01T09:00:00Z")?, time("2030-01-01T09:30:00Z")?))
-}
+use super::fixture::AppointmentsFixture;
+use super::steps::{
+    CONCURRENT_CALLS, appointment_builder, build_appointment, create_appointment, get_appointment, time,
+    unique_word, unknown_id,
+};
 
 /// Returns a builder with every field that does not exclude another one.
 fn with_all_fields(fixture: &dyn AppointmentsFixture) -> CaseResult<NewAppointmentBuilder> {
-    Ok(minimal(fixture)?
+    Ok(appointment_builder(fixture)?
         .guest_url("https://example.com/guest?room=4&from=mail#now")
         .host_url("https://example.com/host")
         .description(unique_word())
         .patient_instruction("Please reschedule at https://example.com/reschedule\nor call.")
         .location("Room 4, \"Überlingen\""))
-}
-
-fn build(appointment: NewAppointmentBuilder) -> CaseResult<NewAppointment> {
-    ensure_ok("building an appointment", appointment.build())
-}
-
-async fn try_create(
-    fixture: &dyn AppointmentsFixture,
-    appointment: NewAppointmentBuilder,
-) -> CaseResult<Result<AppointmentId, Error>> {
-    Ok(fixture.appointments().create(build(appointment)?).await)
-}
-
-async fn create_appointment(
-    fixture: &dyn AppointmentsFixture,
-    appointment: NewAppointmentBuilder,
-) -> CaseResult<AppointmentId> {
-    ensure_ok("creating an appointment", try_create(fixture, appointment).await?)
-}
-
-async fn get_appointment(fixture: &dyn AppointmentsFixture, id: AppointmentId) -> CaseResult<Appointment> {
-    ensure_ok("reading an appointment", fixture.appointments().get(id).await)
 }
 
 async fn update_appointment(
@@ -112,13 +71,27 @@ fn check_fields(checked: &str, actual: &Appointment, expected: &Appointment) -> 
         ("patient-instruction", actual.patient_instruction == expected.patient_instruction),
         ("location", actual.location == expected.location),
     ];
-    let different: Vec<_> = fields.iter().filter(|(_, is_same)| !is_same).map(|(name, _)| *name).collect();
-    ensure(
-        different.is_empty(),
-        checked,
-        "the expected field values",
-        format!("different values in {different:?}"),
-    )
+    ensure_fields(checked, &fields)
+}
+
+/// Checks the fields of the appointment with the ID of `expected`.
+async fn check_stored(
+    fixture: &dyn AppointmentsFixture,
+    checked: &str,
+    expected: &Appointment,
+) -> CaseResult {
+    check_fields(checked, &get_appointment(fixture, expected.id).await?, expected)
+}
+
+/// Updates an appointment, and checks the appointment that the update returns and the one that is read afterwards.
+async fn update_and_check(
+    fixture: &dyn AppointmentsFixture,
+    update: AppointmentUpdate,
+    expected: &Appointment,
+) -> CaseResult {
+    let updated = update_appointment(fixture, expected.id, update).await?;
+    check_fields("the appointment that an update returns", &updated, expected)?;
+    check_stored(fixture, "an appointment after an update", expected).await
 }
 
 /// Creates an appointment, and checks that a read returns the same fields.
@@ -126,38 +99,41 @@ async fn create_and_check(
     fixture: &dyn AppointmentsFixture,
     appointment: NewAppointmentBuilder,
 ) -> CaseResult<Appointment> {
-    let appointment = build(appointment)?;
+    let appointment = build_appointment(appointment)?;
     let result = fixture.appointments().create(appointment.clone()).await;
     let id = ensure_ok("creating an appointment", result)?;
     let expected = expected_after_create(id, &appointment);
-    check_fields("a created appointment", &get_appointment(fixture, id).await?, &expected)?;
+    check_stored(fixture, "a created appointment", &expected).await?;
     Ok(expected)
 }
 
 pub(super) async fn appointment_ids_are_unique(fixture: &dyn AppointmentsFixture) -> CaseResult {
     let mut ids = Vec::new();
     for _ in 0..3 {
-        ids.push(create_appointment(fixture, minimal(fixture)?).await?);
+        ids.push(create_appointment(fixture, appointment_builder(fixture)?).await?);
     }
     ensure_distinct("the IDs of three appointments", &ids)
 }
 
 pub(super) async fn returns_appointment_as_created(fixture: &dyn AppointmentsFixture) -> CaseResult {
-    create_and_check(fixture, minimal(fixture)?).await?;
+    create_and_check(fixture, appointment_builder(fixture)?).await?;
     create_and_check(fixture, with_all_fields(fixture)?).await.map(drop)
 }
 
 pub(super) async fn keeps_urls_without_video_channel(fixture: &dyn AppointmentsFixture) -> CaseResult {
-    create_and_check(fixture, minimal(fixture)?.guest_url("https://example.com/guest")).await?;
-    create_and_check(fixture, minimal(fixture)?.host_url("https://example.com/host")).await?;
-    let both = minimal(fixture)?.guest_url("https://example.com/guest").host_url("https://example.com/host");
+    create_and_check(fixture, appointment_builder(fixture)?.guest_url("https://example.com/guest")).await?;
+    create_and_check(fixture, appointment_builder(fixture)?.host_url("https://example.com/host")).await?;
+    let both = appointment_builder(fixture)?
+        .guest_url("https://example.com/guest")
+        .host_url("https://example.com/host");
     create_and_check(fixture, both).await.map(drop)
 }
 
 pub(super) async fn attaches_video_channel_only_if_requested(
     fixture: &dyn AppointmentsFixture,
 ) -> CaseResult {
-    for (appointment, expected) in [(minimal(fixture)?.add_video_channel(), true), (minimal(fixture)?, false)]
+    for (appointment, expected) in
+        [(appointment_builder(fixture)?.add_video_channel(), true), (appointment_builder(fixture)?, false)]
     {
         let id = create_appointment(fixture, appointment).await?;
         let actual = get_appointment(fixture, id).await?.has_video_channel;
@@ -175,7 +151,7 @@ pub(super) async fn accepts_any_time_range(fixture: &dyn AppointmentsFixture) ->
         ("2030-06-01T22:00:00-07:00", "2030-06-01T23:00:00-07:00"),
         ("2099-01-01T00:00:00Z", "2099-01-02T00:00:00Z"),
     ] {
-        create_and_check(fixture, minimal(fixture)?.between(time(start)?, time(end)?)).await?;
+        create_and_check(fixture, appointment_builder(fixture)?.between(time(start)?, time(end)?)).await?;
     }
     Ok(())
 }
@@ -185,34 +161,41 @@ async fn check_unknown_reference(
     field: &str,
     appointment: NewAppointmentBuilder,
 ) -> CaseResult {
-    let result = try_create(fixture, appointment).await?;
-    ensure_field_rejected(
-        fixture,
-        field,
-        "creating an appointment with an unknown ID",
-        result,
-        &REJECTION_KINDS,
-    )
+    let result = fixture.appointments().create(build_appointment(appointment)?).await;
+    let checked = "creating an appointment with an unknown ID";
+    ensure_field_rejected(fixture, field, checked, result, &REJECTION_KINDS)
 }
 
 pub(super) async fn rejects_unknown_organization(fixture: &dyn AppointmentsFixture) -> CaseResult {
-    check_unknown_reference(fixture, "organization-id", minimal(fixture)?.organization(unknown_id())).await
+    check_unknown_reference(
+        fixture,
+        "organization-id",
+        appointment_builder(fixture)?.organization(unknown_id()),
+    )
+    .await
 }
 
 pub(super) async fn rejects_unknown_patient(fixture: &dyn AppointmentsFixture) -> CaseResult {
-    check_unknown_reference(fixture, "individual-id", minimal(fixture)?.patient(unknown_id())).await
+    check_unknown_reference(fixture, "individual-id", appointment_builder(fixture)?.patient(unknown_id()))
+        .await
 }
 
 pub(super) async fn rejects_unknown_practitioner(fixture: &dyn AppointmentsFixture) -> CaseResult {
-    check_unknown_reference(fixture, "practitioner-id", minimal(fixture)?.practitioner(unknown_id())).await
+    check_unknown_reference(
+        fixture,
+        "practitioner-id",
+        appointment_builder(fixture)?.practitioner(unknown_id()),
+    )
+    .await
 }
 
 pub(super) async fn rejects_unknown_status(fixture: &dyn AppointmentsFixture) -> CaseResult {
-    check_unknown_reference(fixture, "status-id", minimal(fixture)?.status(unknown_id())).await
+    check_unknown_reference(fixture, "status-id", appointment_builder(fixture)?.status(unknown_id())).await
 }
 
 pub(super) async fn rejects_unknown_type(fixture: &dyn AppointmentsFixture) -> CaseResult {
-    check_unknown_reference(fixture, "type-id", minimal(fixture)?.appointment_type(unknown_id())).await
+    check_unknown_reference(fixture, "type-id", appointment_builder(fixture)?.appointment_type(unknown_id()))
+        .await
 }
 
 /// An update and its expected effect on the appointment.
@@ -232,9 +215,9 @@ fn update_step(
 fn setting_updates(fixture: &dyn AppointmentsFixture) -> CaseResult<Vec<UpdateStep>> {
     let update = AppointmentUpdate::default;
     let (start, end) = new_times()?;
-    let [_, practitioner] = fixture.two_practitioners();
-    let [_, status] = fixture.two_statuses();
-    let [_, appointment_type] = fixture.two_types();
+    let practitioner = fixture.two_practitioners()[1];
+    let status = fixture.two_statuses()[1];
+    let appointment_type = fixture.two_types()[1];
     let text = |text: &str| Some(text.to_owned());
     let (guest, host) = ("https://example.com/g2", "https://example.com/h2");
     Ok(vec![
@@ -270,23 +253,15 @@ fn clearing_updates() -> Vec<UpdateStep> {
     ]
 }
 
-/// Applies each update, and checks the returned appointment, the appointment that is read afterwards, and another
-/// appointment that must not change.
+/// Applies each update and checks its effect. Also checks another appointment, which must not change.
 async fn check_updates(fixture: &dyn AppointmentsFixture, steps: Vec<UpdateStep>) -> CaseResult {
-    let appointment = build(with_all_fields(fixture)?)?;
-    let id = ensure_ok("creating an appointment", fixture.appointments().create(appointment.clone()).await)?;
+    let mut expected = create_and_check(fixture, with_all_fields(fixture)?).await?;
     let other = create_and_check(fixture, with_all_fields(fixture)?).await?;
-    let mut expected = expected_after_create(id, &appointment);
     for UpdateStep { update, apply } in steps {
         apply(&mut expected);
-        check_fields(
-            "the appointment that an update returns",
-            &update_appointment(fixture, id, update).await?,
-            &expected,
-        )?;
-        check_fields("an appointment after an update", &get_appointment(fixture, id).await?, &expected)?;
+        update_and_check(fixture, update, &expected).await?;
     }
-    check_fields("an appointment that was not updated", &get_appointment(fixture, other.id).await?, &other)
+    check_stored(fixture, "an appointment that was not updated", &other).await
 }
 
 pub(super) async fn update_changes_only_given_fields(fixture: &dyn AppointmentsFixture) -> CaseResult {
@@ -298,7 +273,7 @@ pub(super) async fn update_clears_only_given_fields(fixture: &dyn AppointmentsFi
 }
 
 pub(super) async fn update_is_persisted(fixture: &dyn AppointmentsFixture) -> CaseResult {
-    let id = create_appointment(fixture, minimal(fixture)?).await?;
+    let id = create_appointment(fixture, appointment_builder(fixture)?).await?;
     update_appointment(fixture, id, AppointmentUpdate::default().location("Room 5")).await?;
     let channel = AppointmentUpdate::default().video_channel(true);
     let attached = update_appointment(fixture, id, channel).await?.has_video_channel;
@@ -329,17 +304,7 @@ pub(super) async fn update_sets_and_clears_several_fields(fixture: &dyn Appointm
     expected.status = Some(status);
     expected.location = None;
     expected.description = Some("Another".to_owned());
-    let id = expected.id;
-    check_fields(
-        "the appointment that an update of several fields returns",
-        &update_appointment(fixture, id, update).await?,
-        &expected,
-    )?;
-    check_fields(
-        "an appointment after an update of several fields",
-        &get_appointment(fixture, id).await?,
-        &expected,
-    )
+    update_and_check(fixture, update, &expected).await
 }
 
 /// Checks that an update is rejected and changes nothing.
@@ -356,11 +321,7 @@ async fn check_update_rejected(
         Some(field) => ensure_field_rejected(fixture, field, checked, result, kinds)?,
         None => ensure_rejected(checked, result, kinds).map(drop)?,
     }
-    check_fields(
-        "an appointment after a rejected update",
-        &get_appointment(fixture, before.id).await?,
-        &before,
-    )
+    check_stored(fixture, "an appointment after a rejected update", &before).await
 }
 
 pub(super) async fn rejects_empty_update(fixture: &dyn AppointmentsFixture) -> CaseResult {
@@ -380,17 +341,14 @@ pub(super) async fn rejects_update_with_video_channel_and_url(
 pub(super) async fn rejects_update_with_unknown_reference(fixture: &dyn AppointmentsFixture) -> CaseResult {
     // The valid changes in the same update must not be applied either.
     let update = || AppointmentUpdate::default().location("Room 5").description(Change::Clear);
-    check_update_rejected(
-        fixture,
-        Some("practitioner-id"),
-        update().practitioner(unknown_id()),
-        &REJECTION_KINDS,
-    )
-    .await?;
-    check_update_rejected(fixture, Some("status-id"), update().status(unknown_id()), &REJECTION_KINDS)
-        .await?;
-    check_update_rejected(fixture, Some("type-id"), update().appointment_type(unknown_id()), &REJECTION_KINDS)
-        .await
+    for (field, update) in [
+        ("practitioner-id", update().practitioner(unknown_id())),
+        ("status-id", update().status(unknown_id())),
+        ("type-id", update().appointment_type(unknown_id())),
+    ] {
+        check_update_rejected(fixture, Some(field), update, &REJECTION_KINDS).await?;
+    }
+    Ok(())
 }
 
 async fn check_not_found(
@@ -414,27 +372,24 @@ pub(super) async fn unknown_appointment_is_not_found(fixture: &dyn AppointmentsF
 
 pub(super) async fn deleted_appointment_is_not_found(fixture: &dyn AppointmentsFixture) -> CaseResult {
     let kept = create_and_check(fixture, with_all_fields(fixture)?).await?;
-    let deleted = create_appointment(fixture, minimal(fixture)?).await?;
+    let deleted = create_appointment(fixture, appointment_builder(fixture)?).await?;
     ensure_ok("deleting an appointment", fixture.appointments().delete(deleted).await)?;
     check_not_found(fixture, "a deleted appointment", deleted).await?;
-    check_fields("an appointment that was not deleted", &get_appointment(fixture, kept.id).await?, &kept)
+    check_stored(fixture, "an appointment that was not deleted", &kept).await
 }
 
 pub(super) async fn concurrent_creates_keep_their_fields(fixture: &dyn AppointmentsFixture) -> CaseResult {
     let mut inputs = Vec::new();
     for _ in 0..CONCURRENT_CALLS {
-        inputs.push(build(with_all_fields(fixture)?)?);
+        inputs.push(build_appointment(with_all_fields(fixture)?)?);
     }
     let appointments = fixture.appointments();
     let results = join_all(inputs.iter().cloned().map(|appointment| appointments.create(appointment))).await;
     let mut ids = Vec::new();
     for (appointment, result) in inputs.iter().zip(results) {
         let id = ensure_ok("creating an appointment concurrently", result)?;
-        check_fields(
-            "an appointment that was created concurrently",
-            &get_appointment(fixture, id).await?,
-            &expected_after_create(id, appointment),
-        )?;
+        let expected = expected_after_create(id, appointment);
+        check_stored(fixture, "an appointment that was created concurrently", &expected).await?;
         ids.push(id);
     }
     ensure_distinct("the IDs of appointments that were created concurrently", &ids)

@@ -1,78 +1,22 @@
 //! Test cases for [`Documents`](carium::Documents).
 
-use bytes::Bytes;
 use carium::documents::{
-    Content, Document, DocumentClassId, DocumentQuery, DocumentReferenceId, FilePart, IndividualId,
-    NewDocument, NewDocumentBuilder, UploadForm,
+    Document, DocumentClassId, DocumentQuery, DocumentReferenceId, IndividualId, NewDocument,
+    NewDocumentBuilder,
 };
 use carium::{Error, ErrorKind};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
-use super::DocumentsFixture;
-use super::inputs::{unique_word, unknown_id};
-use super::lists::{check_complete, check_start_and_early_stop, read_all, with_page_size};
-use super::violation::{
-    CaseResult, REJECTION_KINDS, ensure, ensure_distinct, ensure_eq, ensure_field_rejected, ensure_ok,
-    ensure_rejected, ensure_some,
+use super::assertions::{
+    CaseResult, REJECTION_KINDS, check_complete, check_start_and_early_stop, ensure, ensure_distinct,
+    ensure_eq, ensure_field_rejected, ensure_fields, ensure_ok, ensure_rejected, ensure_some, read_all,
+    with_page_size,
 };
-
-/// Returns a builder for a valid document of a patient.
-pub(super) fn document_builder(fixture: &dyn DocumentsFixture, patient: IndividualId) -> NewDocumentBuilder {
-    NewDocument::builder()
-        .organization(fixture.organization())
-        .patient(patient)
-        .class(fixture.two_classes()[0])
-        .name(unique_word())
-        .file_name("letter.pdf")
-}
-
-/// Returns a builder for a valid document.
-fn any_document_builder(fixture: &dyn DocumentsFixture) -> NewDocumentBuilder {
-    document_builder(fixture, fixture.two_individuals()[0])
-}
-
-pub(super) fn build_document(document: NewDocumentBuilder) -> CaseResult<NewDocument> {
-    ensure_ok("building a document", document.build())
-}
-
-/// Creates a document reference, and returns its ID and its upload form.
-pub(super) async fn create_document(
-    fixture: &dyn DocumentsFixture,
-    document: NewDocument,
-) -> CaseResult<(DocumentReferenceId, UploadForm)> {
-    let reference = ensure_ok("creating a document", fixture.documents().create(document).await)?;
-    Ok((reference.id, ensure_some("the upload form of a created document", reference.form)?))
-}
-
-/// Returns the file of a document as a single chunk.
-pub(super) fn single_chunk_part(document: &NewDocument, content: impl Into<Bytes>) -> FilePart {
-    let content = content.into();
-    let length = content.len() as u64;
-    FilePart::new(document.file_name(), document.media_type(), length, Content::Bytes(content))
-}
-
-/// Creates a document and uploads its file, without processing it.
-async fn upload_document(
-    fixture: &dyn DocumentsFixture,
-    document: NewDocument,
-    content: impl Into<Bytes>,
-) -> CaseResult<DocumentReferenceId> {
-    let file = single_chunk_part(&document, content);
-    let (id, form) = create_document(fixture, document).await?;
-    ensure_ok("uploading a file", fixture.transfers().post(&form, file).await)?;
-    Ok(id)
-}
-
-/// Creates a document, uploads its file and processes it.
-pub(super) async fn store_document(
-    fixture: &dyn DocumentsFixture,
-    document: NewDocument,
-    content: impl Into<Bytes>,
-) -> CaseResult<DocumentReferenceId> {
-    let id = upload_document(fixture, document, content).await?;
-    ensure_ok("processing an uploaded file", fixture.documents().process(id).await)?;
-    Ok(id)
-}
+use super::fixture::DocumentsFixture;
+use super::steps::{
+    any_document, build_document, check_download, create_document, document_builder, single_chunk_part,
+    store_document, unique_word, unknown_id, upload_document,
+};
 
 /// Returns the IDs of the documents in a list.
 async fn list_ids(
@@ -113,7 +57,7 @@ async fn check_list(
 pub(super) async fn reference_has_unique_id_and_upload_form(fixture: &dyn DocumentsFixture) -> CaseResult {
     let mut ids = Vec::new();
     for _ in 0..3 {
-        let (id, form) = create_document(fixture, build_document(any_document_builder(fixture))?).await?;
+        let (id, form) = create_document(fixture, build_document(any_document(fixture))?).await?;
         ensure(!form.url().expose().is_empty(), "the upload form of a document", "a URL", "an empty URL")?;
         ids.push(id);
     }
@@ -130,25 +74,20 @@ async fn check_unknown_reference(
 }
 
 pub(super) async fn rejects_unknown_organization(fixture: &dyn DocumentsFixture) -> CaseResult {
-    check_unknown_reference(
-        fixture,
-        "organization-id",
-        any_document_builder(fixture).organization(unknown_id()),
-    )
-    .await
-}
-
-pub(super) async fn rejects_unknown_patient(fixture: &dyn DocumentsFixture) -> CaseResult {
-    check_unknown_reference(fixture, "individual-id", any_document_builder(fixture).patient(unknown_id()))
+    check_unknown_reference(fixture, "organization-id", any_document(fixture).organization(unknown_id()))
         .await
 }
 
+pub(super) async fn rejects_unknown_patient(fixture: &dyn DocumentsFixture) -> CaseResult {
+    check_unknown_reference(fixture, "individual-id", any_document(fixture).patient(unknown_id())).await
+}
+
 pub(super) async fn rejects_unknown_class(fixture: &dyn DocumentsFixture) -> CaseResult {
-    check_unknown_reference(fixture, "class-id", any_document_builder(fixture).class(unknown_id())).await
+    check_unknown_reference(fixture, "class-id", any_document(fixture).class(unknown_id())).await
 }
 
 pub(super) async fn rejects_processing_without_file(fixture: &dyn DocumentsFixture) -> CaseResult {
-    let document = build_document(any_document_builder(fixture))?;
+    let document = build_document(any_document(fixture))?;
     let file = single_chunk_part(&document, "a letter");
     let (id, form) = create_document(fixture, document).await?;
     let result = fixture.documents().process(id).await;
@@ -175,21 +114,21 @@ async fn check_not_downloadable(
 }
 
 pub(super) async fn rejects_download_without_file(fixture: &dyn DocumentsFixture) -> CaseResult {
-    let (id, _) = create_document(fixture, build_document(any_document_builder(fixture))?).await?;
+    let (id, _) = create_document(fixture, build_document(any_document(fixture))?).await?;
     check_not_downloadable(fixture, "downloading a document without a file", id).await
 }
 
 pub(super) async fn rejects_download_before_processing(fixture: &dyn DocumentsFixture) -> CaseResult {
-    let id = upload_document(fixture, build_document(any_document_builder(fixture))?, "a letter").await?;
+    let id = upload_document(fixture, any_document(fixture), "a letter").await?;
     check_not_downloadable(fixture, "downloading a document that was not processed", id).await
 }
 
 pub(super) async fn processing_is_idempotent(fixture: &dyn DocumentsFixture) -> CaseResult {
-    let id = store_document(fixture, build_document(any_document_builder(fixture))?, "a letter").await?;
+    let id = store_document(fixture, any_document(fixture), "a letter").await?;
     for _ in 0..2 {
         ensure_ok("processing a processed document", fixture.documents().process(id).await)?;
     }
-    super::transfers::check_download(fixture, "a document that was processed twice", id, b"a letter").await
+    check_download(fixture, "a document that was processed twice", id, b"a letter").await
 }
 
 pub(super) async fn unknown_document_is_not_found(fixture: &dyn DocumentsFixture) -> CaseResult {
@@ -209,8 +148,9 @@ pub(super) async fn lists_stored_document_as_created(fixture: &dyn DocumentsFixt
         .media_type("application/pdf");
     let minimal =
         document_builder(fixture, patient).file_name("noext").media_type("text/plain; charset=utf-8");
-    for document in [build_document(with_all_fields)?, build_document(minimal)?] {
-        let id = store_document(fixture, document.clone(), "a letter").await?;
+    for builder in [with_all_fields, minimal] {
+        let document = build_document(builder.clone())?;
+        let id = store_document(fixture, builder, "a letter").await?;
         let query = DocumentQuery::default().patient(patient);
         let listed = read_all("the documents", fixture.documents().list(query)).await?;
         let found = listed.into_iter().find(|listed| listed.id == id);
@@ -231,20 +171,13 @@ fn check_fields(actual: &Document, document: &NewDocument) -> CaseResult {
         ("attachment-filename", actual.file_name.as_deref() == Some(document.file_name())),
         ("attachment-content-type", actual.media_type.as_deref() == Some(document.media_type())),
     ];
-    let different: Vec<_> = fields.iter().filter(|(_, is_same)| !is_same).map(|(name, _)| *name).collect();
-    let checked = "the document in the list of its patient";
-    let actual = format!("different values in {different:?}");
-    ensure(different.is_empty(), checked, "the field values of the created document", actual)
+    ensure_fields("the document in the list of its patient", &fields)
 }
 
 pub(super) async fn filters_documents_by_patient(fixture: &dyn DocumentsFixture) -> CaseResult {
     let [first_patient, second_patient] = fixture.two_individuals();
-    let first =
-        store_document(fixture, build_document(document_builder(fixture, first_patient))?, "a letter")
-            .await?;
-    let second =
-        store_document(fixture, build_document(document_builder(fixture, second_patient))?, "a letter")
-            .await?;
+    let first = store_document(fixture, document_builder(fixture, first_patient), "a letter").await?;
+    let second = store_document(fixture, document_builder(fixture, second_patient), "a letter").await?;
     let query = |patient| DocumentQuery::default().patient(patient);
     let checked = "the list of a patient";
     check_list(fixture, checked, query(first_patient), &[first], &[second]).await?;
@@ -264,8 +197,7 @@ pub(super) async fn filters_documents_by_class(fixture: &dyn DocumentsFixture) -
     let [patient, other_patient] = fixture.two_individuals();
     let [class, other_class]: [DocumentClassId; 2] = fixture.two_classes();
     let store_letter = async |patient, class| {
-        let document = build_document(document_builder(fixture, patient).class(class))?;
-        store_document(fixture, document, "a letter").await
+        store_document(fixture, document_builder(fixture, patient).class(class), "a letter").await
     };
     let matching = store_letter(patient, class).await?;
     let wrong_class = store_letter(patient, other_class).await?;
@@ -280,13 +212,13 @@ pub(super) async fn filters_documents_by_class(fixture: &dyn DocumentsFixture) -
 
 pub(super) async fn filters_documents_by_organization(fixture: &dyn DocumentsFixture) -> CaseResult {
     let first_organization = fixture.organization();
-    let first = store_document(fixture, build_document(any_document_builder(fixture))?, "a letter").await?;
+    let first = store_document(fixture, any_document(fixture), "a letter").await?;
     let query = |organization| DocumentQuery::default().organization(organization);
     let checked = "the list of an organization";
     let Some(second_organization) = fixture.other_organization() else {
         return check_list(fixture, checked, query(first_organization), &[first], &[]).await;
     };
-    let document = build_document(any_document_builder(fixture).organization(second_organization))?;
+    let document = any_document(fixture).organization(second_organization);
     let second = store_document(fixture, document, "a letter").await?;
     let default = DocumentQuery::default();
     check_list(fixture, "the list without an organization", default, &[first], &[second]).await?;
@@ -297,15 +229,8 @@ pub(super) async fn filters_documents_by_organization(fixture: &dyn DocumentsFix
 pub(super) async fn applies_extra_filters(fixture: &dyn DocumentsFixture) -> CaseResult {
     let Some(filter) = fixture.filter_by_name().map(str::to_owned) else { return Ok(()) };
     let (first_name, second_name) = (format!("{} & [more]", unique_word()), unique_word());
-    let first =
-        store_document(fixture, build_document(any_document_builder(fixture).name(&first_name))?, "a letter")
-            .await?;
-    let second = store_document(
-        fixture,
-        build_document(any_document_builder(fixture).name(&second_name))?,
-        "a letter",
-    )
-    .await?;
+    let first = store_document(fixture, any_document(fixture).name(&first_name), "a letter").await?;
+    let second = store_document(fixture, any_document(fixture).name(&second_name), "a letter").await?;
     let query = |name: &str| DocumentQuery::default().filter(&filter, name);
     let checked = "the list with a filter by name";
     check_list(fixture, checked, query(&first_name), &[first], &[second]).await?;
@@ -317,9 +242,7 @@ pub(super) async fn lists_all_documents(fixture: &dyn DocumentsFixture) -> CaseR
     let [patient, _] = fixture.two_individuals();
     let mut known = Vec::new();
     for _ in 0..4 {
-        known.push(
-            store_document(fixture, build_document(document_builder(fixture, patient))?, "a letter").await?,
-        );
+        known.push(store_document(fixture, document_builder(fixture, patient), "a letter").await?);
     }
     let documents = fixture.documents();
     let list = |options| documents.list(DocumentQuery::default().patient(patient).options(options));

@@ -4,17 +4,16 @@ use carium::invitations::NotificationChannel::{Email, Sms};
 use carium::invitations::{NewInvitation, NotificationChannel};
 use carium::{Error, ErrorKind};
 
-use super::InvitationsFixture;
-use super::inputs::{random_phone, unique_email};
-use super::violation::{CaseResult, ensure_eq, ensure_field_rejected, ensure_ok};
+use super::assertions::{CaseResult, ensure_eq, ensure_field_rejected, ensure_ok};
+use super::fixture::InvitationsFixture;
+use super::steps::{random_phone, try_invite, unique_email};
 
 async fn send(
     fixture: &dyn InvitationsFixture,
     username: &str,
     channels: &[NotificationChannel],
 ) -> CaseResult<Result<(), Error>> {
-    let invitation = NewInvitation::new(username, channels.iter().copied());
-    Ok(fixture.invitations().send(ensure_ok("building an invitation", invitation)?).await)
+    try_invite(fixture, NewInvitation::new(username, channels.iter().copied())).await
 }
 
 /// Invites a known user, and checks that exactly one invitation was sent, by exactly these channels.

@@ -4,19 +4,20 @@ use std::io;
 
 use bytes::Bytes;
 use carium::documents::{
-    ByteRange, Content, DocumentQuery, DocumentReferenceId, DownloadResponse, FilePart, NewDocument,
-    UploadForm,
+    ByteRange, Content, DocumentQuery, DocumentReferenceId, FilePart, NewDocument, UploadForm,
 };
 use carium::{ErrorKind, Secret};
 use futures_util::future::join_all;
 use futures_util::{StreamExt as _, stream};
 
-use super::DocumentsFixture;
-use super::documents::{
-    build_document, create_document, document_builder, single_chunk_part, store_document,
+use super::assertions::{
+    CaseResult, REJECTION_KINDS, ensure, ensure_eq, ensure_ok, ensure_rejected, read_all,
 };
-use super::lists::read_all;
-use super::violation::{CaseResult, REJECTION_KINDS, ensure, ensure_eq, ensure_ok, ensure_rejected};
+use super::fixture::DocumentsFixture;
+use super::steps::{
+    any_document, build_document, check_bytes, check_download, create_document, document_builder,
+    download_url, read_body, single_chunk_part, store_document,
+};
 
 /// The kinds of error with which a store may reject a request. S3 uses several.
 const STORE_REJECTION_KINDS: [ErrorKind; 4] =
@@ -25,10 +26,6 @@ const STORE_REJECTION_KINDS: [ErrorKind; 4] =
 const LARGE_FILE_LENGTH: usize = 700_000;
 const CONCURRENT_UPLOADS: usize = 8;
 
-fn new_document(fixture: &dyn DocumentsFixture) -> CaseResult<NewDocument> {
-    build_document(document_builder(fixture, fixture.two_individuals()[0]))
-}
-
 /// Returns bytes without a short period, so that missing, duplicate or reordered chunks are detected.
 fn large_content() -> Bytes {
     let mut bytes = Vec::with_capacity(LARGE_FILE_LENGTH);
@@ -36,51 +33,6 @@ fn large_content() -> Bytes {
         (0..LARGE_FILE_LENGTH as u64).map(|index| index.wrapping_mul(2_654_435_761).to_be_bytes()[5]),
     );
     bytes.into()
-}
-
-async fn download_url(fixture: &dyn DocumentsFixture, id: DocumentReferenceId) -> CaseResult<Secret> {
-    ensure_ok("requesting the download URL of a document", fixture.documents().download_url(id).await)
-}
-
-/// Reads the body. Stops after the chunk that exceeds the expected length.
-async fn read_body(
-    checked: &str,
-    mut response: DownloadResponse,
-    expected_length: usize,
-) -> CaseResult<Vec<u8>> {
-    let mut bytes = Vec::new();
-    while let Some(chunk) = response.body.next().await {
-        bytes.extend_from_slice(&ensure_ok(format!("reading {checked}"), chunk)?);
-        if bytes.len() > expected_length {
-            break;
-        }
-    }
-    Ok(bytes)
-}
-
-fn check_bytes(checked: &str, actual: &[u8], expected: &[u8]) -> CaseResult {
-    let difference = match actual.iter().zip(expected).position(|(a, b)| a != b) {
-        Some(index) => format!("different from byte {index} on"),
-        None => "equal up to the shorter length".to_owned(),
-    };
-    let description = format!("{} bytes, {difference}", actual.len());
-    ensure(actual == expected, checked, format!("exactly {} bytes", expected.len()), description)
-}
-
-/// Checks that the download of a document returns exactly these bytes.
-pub(super) async fn check_download(
-    fixture: &dyn DocumentsFixture,
-    checked: &str,
-    id: DocumentReferenceId,
-    expected: &[u8],
-) -> CaseResult {
-    let url = download_url(fixture, id).await?;
-    let response = ensure_ok(format!("downloading {checked}"), fixture.transfers().get(&url, None).await)?;
-    ensure_eq(format!("the start offset of {checked}"), &response.start, &0)?;
-    if let Some(total) = response.total {
-        ensure_eq(format!("the declared length of {checked}"), &total, &(expected.len() as u64))?;
-    }
-    check_bytes(checked, &read_body(checked, response, expected.len()).await?, expected)
 }
 
 pub(super) async fn downloads_uploaded_bytes(fixture: &dyn DocumentsFixture) -> CaseResult {
@@ -96,7 +48,7 @@ pub(super) async fn downloads_uploaded_bytes(fixture: &dyn DocumentsFixture) -> 
         ("a file of JSON", br#"{"data":null}"#),
     ];
     for (description, content) in contents {
-        let id = store_document(fixture, new_document(fixture)?, content.to_vec()).await?;
+        let id = store_document(fixture, any_document(fixture), content.to_vec()).await?;
         check_download(fixture, description, id, content).await?;
     }
     Ok(())
@@ -112,7 +64,7 @@ fn chunked_part(document: &NewDocument, content: &Bytes, length: u64, chunk_size
 pub(super) async fn streams_large_files_in_chunks(fixture: &dyn DocumentsFixture) -> CaseResult {
     let content = large_content();
     for chunk_size in [65_536, 100_003, LARGE_FILE_LENGTH] {
-        let document = new_document(fixture)?;
+        let document = build_document(any_document(fixture))?;
         let file = chunked_part(&document, &content, content.len() as u64, chunk_size);
         let (id, form) = create_document(fixture, document).await?;
         ensure_ok("uploading a file in chunks", fixture.transfers().post(&form, file).await)?;
@@ -136,8 +88,9 @@ pub(super) async fn accepts_any_file_name(fixture: &dyn DocumentsFixture) -> Cas
     ];
     let [patient, _] = fixture.two_individuals();
     for name in names {
-        let document = build_document(document_builder(fixture, patient).file_name(name))?;
-        ensure_eq("the length of a document's file name", &document.file_name().len(), &name.len())?;
+        let document = document_builder(fixture, patient).file_name(name);
+        let length = build_document(document.clone())?.file_name().len();
+        ensure_eq("the length of a document's file name", &length, &name.len())?;
         let id = store_document(fixture, document, name.as_bytes().to_vec()).await?;
         check_download(fixture, "a file with an unusual name", id, name.as_bytes()).await?;
         let query = DocumentQuery::default().patient(patient);
@@ -152,21 +105,18 @@ pub(super) async fn accepts_any_file_name(fixture: &dyn DocumentsFixture) -> Cas
 }
 
 pub(super) async fn concurrent_uploads_keep_their_files(fixture: &dyn DocumentsFixture) -> CaseResult {
-    let mut inputs = Vec::new();
-    for number in 0..CONCURRENT_UPLOADS {
-        inputs.push((new_document(fixture)?, format!("letter {number}")));
-    }
+    let contents: Vec<_> = (0..CONCURRENT_UPLOADS).map(|number| format!("letter {number}")).collect();
     let uploads =
-        inputs.iter().map(|(document, content)| store_document(fixture, document.clone(), content.clone()));
+        contents.iter().map(|content| store_document(fixture, any_document(fixture), content.clone()));
     let ids = join_all(uploads).await;
-    for (id, (_, content)) in ids.into_iter().zip(&inputs) {
+    for (id, content) in ids.into_iter().zip(&contents) {
         check_download(fixture, "a file that was uploaded concurrently", id?, content.as_bytes()).await?;
     }
     Ok(())
 }
 
 pub(super) async fn repeated_post_changes_nothing(fixture: &dyn DocumentsFixture) -> CaseResult {
-    let document = new_document(fixture)?;
+    let document = build_document(any_document(fixture))?;
     let file = || single_chunk_part(&document, "a letter");
     let (id, form) = create_document(fixture, document.clone()).await?;
     for _ in 0..2 {
@@ -211,7 +161,7 @@ fn modified_forms(form: &UploadForm) -> Vec<(String, UploadForm)> {
 }
 
 pub(super) async fn rejects_modified_form(fixture: &dyn DocumentsFixture) -> CaseResult {
-    let document = new_document(fixture)?;
+    let document = build_document(any_document(fixture))?;
     let (id, form) = create_document(fixture, document.clone()).await?;
     for (description, form) in modified_forms(&form) {
         let result = fixture.transfers().post(&form, single_chunk_part(&document, "a letter")).await;
@@ -232,7 +182,7 @@ async fn check_has_no_file(fixture: &dyn DocumentsFixture, id: DocumentReference
 pub(super) async fn failing_source_stores_nothing(fixture: &dyn DocumentsFixture) -> CaseResult {
     let content = large_content();
     for length in [10_u64, LARGE_FILE_LENGTH as u64] {
-        let document = new_document(fixture)?;
+        let document = build_document(any_document(fixture))?;
         let (id, form) = create_document(fixture, document.clone()).await?;
         let first_half = content.slice(..usize::try_from(length / 2).unwrap_or(0));
         let chunks = stream::iter([Ok(first_half), Err(io::Error::from(io::ErrorKind::PermissionDenied))]);
@@ -248,7 +198,7 @@ pub(super) async fn failing_source_stores_nothing(fixture: &dyn DocumentsFixture
 pub(super) async fn wrong_length_stores_nothing(fixture: &dyn DocumentsFixture) -> CaseResult {
     let content = large_content();
     for length in [LARGE_FILE_LENGTH as u64 - 1, LARGE_FILE_LENGTH as u64 + 1] {
-        let document = new_document(fixture)?;
+        let document = build_document(any_document(fixture))?;
         let (id, form) = create_document(fixture, document.clone()).await?;
         let file = chunked_part(&document, &content, length, 65_536);
         let result = fixture.transfers().post(&form, file).await;
@@ -259,7 +209,7 @@ pub(super) async fn wrong_length_stores_nothing(fixture: &dyn DocumentsFixture) 
 }
 
 pub(super) async fn rejects_modified_url(fixture: &dyn DocumentsFixture) -> CaseResult {
-    let id = store_document(fixture, new_document(fixture)?, "a letter").await?;
+    let id = store_document(fixture, any_document(fixture), "a letter").await?;
     let url = download_url(fixture, id).await?;
     let length = url.expose().chars().count();
     let without_query = url.expose().split('?').next().unwrap_or_default().to_owned();
@@ -308,7 +258,7 @@ async fn check_range(
 
 pub(super) async fn range_returns_exact_bytes(fixture: &dyn DocumentsFixture) -> CaseResult {
     let content = large_content();
-    let id = store_document(fixture, new_document(fixture)?, content.clone()).await?;
+    let id = store_document(fixture, any_document(fixture), content.clone()).await?;
     let url = download_url(fixture, id).await?;
     let length = LARGE_FILE_LENGTH as u64;
     for (from, until) in [
@@ -331,7 +281,7 @@ pub(super) async fn range_returns_exact_bytes(fixture: &dyn DocumentsFixture) ->
 }
 
 pub(super) async fn rejects_empty_range(fixture: &dyn DocumentsFixture) -> CaseResult {
-    let id = store_document(fixture, new_document(fixture)?, b"hello world".to_vec()).await?;
+    let id = store_document(fixture, any_document(fixture), b"hello world".to_vec()).await?;
     let url = download_url(fixture, id).await?;
     for range in [
         ByteRange::starting_at(0).until(0),
@@ -346,7 +296,7 @@ pub(super) async fn rejects_empty_range(fixture: &dyn DocumentsFixture) -> CaseR
 
 pub(super) async fn rejects_range_past_end(fixture: &dyn DocumentsFixture) -> CaseResult {
     let content: &[u8] = b"0123456789";
-    let id = store_document(fixture, new_document(fixture)?, content).await?;
+    let id = store_document(fixture, any_document(fixture), content).await?;
     let url = download_url(fixture, id).await?;
     for range in
         [ByteRange::starting_at(11), ByteRange::starting_at(11).until(12), ByteRange::starting_at(1_000_000)]
@@ -364,7 +314,7 @@ pub(super) async fn rejects_range_past_end(fixture: &dyn DocumentsFixture) -> Ca
 
 pub(super) async fn range_of_other_version_returns_whole_file(fixture: &dyn DocumentsFixture) -> CaseResult {
     let content: &[u8] = b"0123456789";
-    let id = store_document(fixture, new_document(fixture)?, content).await?;
+    let id = store_document(fixture, any_document(fixture), content).await?;
     let url = download_url(fixture, id).await?;
     let first = ensure_ok("downloading a file", fixture.transfers().get(&url, None).await)?;
     // A store without versions cannot compare them.

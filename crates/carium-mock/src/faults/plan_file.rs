@@ -9,7 +9,8 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{CallRange, Fault, FaultKind, FaultPlan, FaultResponse, FaultTarget, FaultTiming};
+use super::fault::{CallRange, Fault, FaultKind, FaultResponse, FaultTarget, FaultTiming};
+use super::plan::FaultPlan;
 
 /// Parses a plan from TOML.
 ///
@@ -43,6 +44,9 @@ use super::{CallRange, Fault, FaultKind, FaultPlan, FaultResponse, FaultTarget, 
 /// - A fault is invalid, such as an unknown operation or `expire` for an API call. The error reports all problems.
 ///
 /// Each problem has its line number.
+///
+/// Faults that only tests in Rust need cannot be written in TOML: `respond_early`, `hang_after`, `ignore_range` and
+/// `replace_file`.
 impl FromStr for FaultPlan {
     type Err = InvalidFaultPlan;
 
@@ -51,19 +55,17 @@ impl FromStr for FaultPlan {
             let line = error.span().map(|span| line_of(text, span.start));
             InvalidFaultPlan(vec![PlanError { line, message: error.message().to_owned() }])
         })?;
-        let mut plan = Self::default();
+        let mut plan =
+            file.random.map_or_else(Self::default, |random| Self::random(random.seed).one_in(random.one_in));
         let mut errors = Vec::new();
         for entry in file.fault {
             let line = Some(line_of(text, entry.span().start));
             match entry.into_inner().into_fault() {
-                Ok(fault) => plan.faults.push(fault),
+                Ok(fault) => plan = plan.fault(fault),
                 Err(messages) => {
                     errors.extend(messages.into_iter().map(|message| PlanError { line, message }));
                 }
             }
-        }
-        if let Some(random) = file.random {
-            plan.random = Self::random(random.seed).one_in(random.one_in.unwrap_or(10)).random;
         }
         if errors.is_empty() { Ok(plan) } else { Err(InvalidFaultPlan(errors)) }
     }
@@ -110,7 +112,12 @@ struct PlanFile {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct RandomEntry {
     seed: u64,
-    one_in: Option<u64>,
+    #[serde(default = "default_one_in")]
+    one_in: u64,
+}
+
+fn default_one_in() -> u64 {
+    10
 }
 
 #[derive(Deserialize)]
@@ -180,7 +187,7 @@ impl FaultEntry {
                 FaultKind::Respond(response)
             }
             FaultAction::Reset | FaultAction::LoseResponse => FaultKind::Reset { after: self.bytes },
-            FaultAction::Hang => FaultKind::Hang,
+            FaultAction::Hang => FaultKind::Hang { after: None },
             FaultAction::Truncate => FaultKind::Truncate,
             FaultAction::Corrupt => FaultKind::Corrupt,
             FaultAction::RevokeToken => FaultKind::RevokeToken,

@@ -1,53 +1,35 @@
-//! The HTTP server of the sandbox.
-
-use std::sync::Arc;
+//! The HTTP interface of the sandbox: it maps requests to operations, and checks requests and responses.
 
 use bytes::Bytes;
+use carium_api::{Operation, operations};
 use http::header::{ALLOW, HeaderValue};
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
-use super::route::{Route, redacted_call, route};
 use super::violation_log::ViolationLog;
-use crate::listener::{BodyEnd, Connection, ConnectionClosed, CutSignal, ResponseBody};
-use crate::service::response::ErrorResponse;
+use crate::listener::{BodyEnd, ConnectionClosed, Reply};
+use crate::service::message::ErrorResponse;
 use crate::service::{CallOutcome, Service};
 use crate::spec_check::Violation;
 
 /// Requests of this API are small, so larger bodies are rejected.
 const MAX_REQUEST_BYTES: usize = 1024 * 1024;
 
-pub(super) async fn serve_connection(
-    socket: TcpStream,
-    service: Arc<Service>,
-    violations: Arc<ViolationLog>,
-) {
-    let cut = CutSignal::default();
-    let connection = TokioIo::new(Connection { socket, cut: cut.clone() });
-    let handler = service_fn(move |request| {
-        let (service, violations, cut) = (Arc::clone(&service), Arc::clone(&violations), cut.clone());
-        async move {
-            let (response, end) = match serve(&service, &violations, request).await {
-                CallOutcome::Responded(response) => (response, BodyEnd::Complete),
-                CallOutcome::Truncated(response) => {
-                    let half = response.body().len() as u64 / 2;
-                    (response, BodyEnd::Cut(half, cut))
-                }
-                CallOutcome::Reset => return Err(ConnectionClosed),
-                CallOutcome::Hang => std::future::pending().await,
-            };
-            Ok(response.map(|body| ResponseBody::new(body, end)))
+/// Handles a request.
+pub(super) async fn serve(service: &Service, violations: &ViolationLog, request: Request<Incoming>) -> Reply {
+    match respond(service, violations, request).await {
+        CallOutcome::Responded(response) => Ok((response, BodyEnd::Complete)),
+        CallOutcome::Truncated(response) => {
+            let end = BodyEnd::middle_of(response.body());
+            Ok((response, end))
         }
-    });
-    drop(http1::Builder::new().serve_connection(connection, handler).await);
+        CallOutcome::Reset => Err(ConnectionClosed),
+        CallOutcome::Hang => std::future::pending().await,
+    }
 }
 
-async fn serve(service: &Service, violations: &ViolationLog, request: Request<Incoming>) -> CallOutcome {
+async fn respond(service: &Service, violations: &ViolationLog, request: Request<Incoming>) -> CallOutcome {
     let (head, body) = request.into_parts();
     let body = match Limited::new(body, MAX_REQUEST_BYTES).collect().await {
         Ok(body) => body,
@@ -104,4 +86,72 @@ fn path_not_found(similar: Option<&str>) -> Response<Bytes> {
     let hint = similar.map(|path| format!(" Did you mean {path}?")).unwrap_or_default();
     let detail = format!("The path is not in the spec. Every path of the API ends with a slash.{hint}");
     ErrorResponse::new(StatusCode::NOT_FOUND, "unknown-path", detail).into_response()
+}
+
+/// The result of routing a request.
+enum Route {
+    Operation(&'static Operation),
+    /// The path exists, but only with these methods.
+    MethodNotAllowed(Vec<&'static Method>),
+    /// The path does not exist. Contains the most similar path of the spec, if any.
+    NotFound(Option<&'static str>),
+}
+
+fn route(method: &Method, path: &str) -> Route {
+    let at_path: Vec<_> = operations::ALL.iter().filter(|operation| matches(operation.path, path)).collect();
+    if let Some(operation) = at_path.iter().find(|operation| operation.method == *method) {
+        return Route::Operation(operation);
+    }
+    if at_path.is_empty() {
+        return Route::NotFound(most_similar(path));
+    }
+    Route::MethodNotAllowed(at_path.into_iter().map(|operation| &operation.method).collect())
+}
+
+/// Checks whether a path matches a template. The trailing slash is required. Double slashes are ignored, because
+/// two of the vendor's example programs send one.
+fn matches(template: &str, path: &str) -> bool {
+    let (template, segments) = (segments(template), segments(path));
+    path.ends_with('/')
+        && template.len() == segments.len()
+        && template
+            .iter()
+            .zip(&segments)
+            .all(|(expected, segment)| expected.starts_with('{') || expected == segment)
+}
+
+fn segments(path: &str) -> Vec<&str> {
+    path.split('/').filter(|segment| !segment.is_empty()).collect()
+}
+
+/// Formats a call without data of the client: the method and the path segments that the spec defines are printed, and
+/// all others are replaced.
+fn redacted_call(method: &Method, path: &str) -> String {
+    let is_known = |segment: &str| {
+        operations::ALL.iter().any(|operation| segments(operation.path).contains(&segment))
+            && !segment.starts_with('{')
+    };
+    let method = operations::ALL.iter().map(|operation| &operation.method).find(|known| *known == method);
+    let mut call = format!("{} /", method.map_or("(unknown method)", Method::as_str));
+    for segment in segments(path) {
+        call.push_str(if is_known(segment) { segment } else { "…" });
+        call.push('/');
+    }
+    if !path.ends_with('/') {
+        call.pop();
+    }
+    call
+}
+
+/// Returns the path of the spec that shares the longest prefix and suffix with this one, as a hint for a typo.
+fn most_similar(path: &str) -> Option<&'static str> {
+    let similarity = |operation: &&Operation| {
+        let is_equal = |(one, other): &(u8, u8)| one == other;
+        let prefix = path.bytes().zip(operation.path.bytes()).take_while(is_equal).count();
+        let suffix = path.bytes().rev().zip(operation.path.bytes().rev()).take_while(is_equal).count();
+        (prefix + suffix).saturating_sub(path.len().abs_diff(operation.path.len()))
+    };
+    let best = operations::ALL.iter().copied().max_by_key(similarity)?;
+    // Every path starts and ends with a slash, so these two bytes are not a similarity.
+    (similarity(&best) > 2).then_some(best.path)
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use carium_api::Operation;
 use http::{Request, Response};
 
-use crate::service::response::SkipSpecCheck;
+use crate::service::message::SkipSpecCheck;
 use crate::spec_check::{Violation, check_request, check_response};
 
 /// The number of violations that are kept, which limits the memory of a sandbox that runs for days.

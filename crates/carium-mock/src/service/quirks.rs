@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::request::ParsedRequest;
-use super::response::{ErrorResponse, SuccessResponse};
+use super::message::{ErrorResponse, ParsedRequest, SuccessResponse};
 
 /// An alternative behavior in a case that the vendor's documentation does not specify. Clients have to handle both
 /// variants.

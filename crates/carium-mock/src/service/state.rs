@@ -1,8 +1,10 @@
-//! The state of the service.
+//! The state of the service, and its accounts.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fmt;
 use std::time::Duration;
 
+use carium::{Credentials, OneTimeCode, Secret};
 use carium_api::types::{
     self, AppointmentId, AppointmentStatusId, AppointmentTypeId, DocumentClassId, DocumentReferenceId,
     IndividualGroupId, IndividualId, NotificationChannel, OrganizationId, PractitionerId,
@@ -11,9 +13,66 @@ use indexmap::IndexMap;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::account::{Account, FakeAccount};
+use super::message::ErrorResponse;
 use super::quirks::Quirks;
-use super::response::ErrorResponse;
+
+/// An account of the fake. `Debug` shows only the username.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FakeAccount {
+    /// The username.
+    pub username: &'static str,
+    /// The password.
+    pub password: &'static str,
+    /// The base32 TOTP secret, if the account requires one-time codes (RFC 6238: SHA-1, six digits, a new code
+    /// every 30 seconds). Each code can be used once.
+    pub totp_secret: Option<&'static str>,
+}
+
+impl FakeAccount {
+    /// Returns the account of the vendor's Examples page.
+    pub(crate) const fn plain() -> Self {
+        Self { username: "username", password: "password", totp_secret: None }
+    }
+
+    /// Returns an account that requires one-time codes. Its secret has 20 bytes, as RFC 4226 recommends.
+    pub(crate) const fn with_totp() -> Self {
+        Self {
+            username: "username-with-code",
+            password: "password",
+            totp_secret: Some("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"),
+        }
+    }
+
+    /// Returns the credentials for a client, which generates one-time codes itself if the account requires them.
+    ///
+    /// # Panics
+    /// Panics if a field was changed to a value that [`Credentials`] rejects.
+    pub fn credentials(&self) -> Credentials {
+        const REASON: &str = "the accounts of the fake are valid";
+        let credentials = Credentials::new(self.username, self.password).expect(REASON);
+        match self.totp_secret {
+            Some(secret) => {
+                let secret = Secret::from(secret);
+                credentials.one_time_code(OneTimeCode::from_totp_secret(&secret).expect(REASON))
+            }
+            None => credentials,
+        }
+    }
+}
+
+impl fmt::Debug for FakeAccount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FakeAccount").field("username", &self.username).finish_non_exhaustive()
+    }
+}
+
+/// An account and the state of its one-time codes.
+pub(crate) struct Account {
+    pub(crate) details: FakeAccount,
+    /// The TOTP time steps whose codes were used.
+    pub(crate) used_steps: BTreeSet<u64>,
+}
 
 /// The state of the service. All collections are keyed by ID, so that lookups stay fast in large tests.
 pub(crate) struct ServiceState {
@@ -21,8 +80,7 @@ pub(crate) struct ServiceState {
     /// A separate generator, so that the number of sign-ins does not affect IDs.
     token_numbers: fastrand::Rng,
     pub(crate) quirks: Quirks,
-    /// By username.
-    pub(crate) accounts: BTreeMap<String, Account>,
+    pub(crate) accounts: [Account; 2],
     /// Access tokens and when they expire.
     pub(crate) tokens: HashMap<String, Instant>,
     pub(crate) organizations: HashSet<OrganizationId>,
@@ -41,13 +99,19 @@ pub(crate) struct ServiceState {
     /// The channels of each invitation, by lowercase username.
     invitations: HashMap<String, Vec<Vec<NotificationChannel>>>,
     pub(crate) appointments: BTreeMap<AppointmentId, types::NewAppointment>,
-    pub(crate) documents: IndexMap<DocumentReferenceId, StoredDocument>,
+    pub(crate) documents: IndexMap<DocumentReferenceId, FakeDocument>,
 }
 
-/// A document reference.
-pub(crate) struct StoredDocument {
-    pub(crate) attributes: types::NewDocumentReference,
-    pub(crate) is_processed: bool,
+/// A document reference in the fake. `Debug` shows only what may be logged.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct FakeDocument {
+    /// The ID of the document reference.
+    pub id: DocumentReferenceId,
+    /// The attributes that were sent when it was created.
+    pub attributes: types::NewDocumentReference,
+    /// Whether the upload was processed, so that the document can be downloaded.
+    pub is_processed: bool,
 }
 
 impl ServiceState {
@@ -58,7 +122,7 @@ impl ServiceState {
             ids: fastrand::Rng::with_seed(seed),
             token_numbers: fastrand::Rng::with_seed(!seed),
             quirks: Quirks::default(),
-            accounts: accounts.map(|account| (account.username.to_owned(), account.into())).into(),
+            accounts: accounts.map(|details| Account { details, used_steps: BTreeSet::new() }),
             tokens: HashMap::new(),
             organizations: HashSet::new(),
             groups: HashSet::new(),
@@ -131,7 +195,7 @@ impl ServiceState {
 
     /// Checks whether a patient, another user or an account has this username.
     pub(crate) fn is_username_taken(&self, username: &str) -> bool {
-        let is_account = || self.accounts.keys().any(|account| account.eq_ignore_ascii_case(username));
+        let is_account = || self.accounts.iter().any(|it| it.details.username.eq_ignore_ascii_case(username));
         self.patient_by_username(username).is_some() || self.has_user(username) || is_account()
     }
 

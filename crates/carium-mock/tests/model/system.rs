@@ -150,6 +150,19 @@ impl System {
             Action::DeleteAppointment(appointment) => {
                 carium.appointments().delete(self.appointment(appointment)).await?;
             }
+            Action::ListPractitioners { page_size } => {
+                let options = ListOptions::default().page_size(NonZeroU64::new(page_size).unwrap());
+                return Ok(carium.appointments().practitioners(options).try_collect::<Vec<_>>().await?.len());
+            }
+            Action::RevokeTokens => self.fake.revoke_tokens(),
+            _ => return self.run_on_documents(action).await,
+        }
+        Ok(0)
+    }
+
+    async fn run_on_documents(&mut self, action: &Action) -> Result<usize, ObservedError> {
+        let carium = &self.client;
+        match *action {
             Action::CreateDocument { patient } => {
                 let reference = carium.documents().create(self.document(patient)).await?;
                 self.documents.push((reference.id, reference.form));
@@ -180,11 +193,7 @@ impl System {
                     .options(ListOptions::default().page_size(NonZeroU64::new(page_size).unwrap()));
                 return Ok(carium.documents().list(query).try_collect::<Vec<_>>().await?.len());
             }
-            Action::ListPractitioners { page_size } => {
-                let options = ListOptions::default().page_size(NonZeroU64::new(page_size).unwrap());
-                return Ok(carium.appointments().practitioners(options).try_collect::<Vec<_>>().await?.len());
-            }
-            Action::RevokeTokens => self.fake.revoke_tokens(),
+            _ => unreachable!("{action:?} is not an action on documents"),
         }
         Ok(0)
     }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use carium_mock::object_store::{Object, ObjectStore, StoreFault, StoreResponse};
+use carium_mock::object_store::ObjectStore;
+use carium_mock::{Fault, FaultResponse};
 use tokio::io::AsyncWriteExt as _;
 
 use crate::support::{
@@ -11,36 +12,33 @@ use crate::support::{
 
 const HOUR: Duration = Duration::from_hours(1);
 
-/// Starts a store that injects this fault into every call.
-async fn store_with_fault(fault: StoreFault) -> ObjectStore {
+/// Starts a store that injects these faults.
+async fn store_with_faults(faults: impl IntoIterator<Item = Fault>) -> ObjectStore {
     let store = ObjectStore::start().await.unwrap();
-    store.set_faults(move |_, _| Some(fault.clone()));
+    store.set_faults(faults);
     store
 }
 
 #[tokio::test]
-async fn fault_function_receives_call_and_its_index_per_method() {
-    let store = ObjectStore::start().await.unwrap();
+async fn uploads_and_downloads_are_counted_separately() {
+    let slow_down = FaultResponse::s3_error(503, "SlowDown", "Please reduce your request rate.");
+    let store = store_with_faults([Fault::on_download().call(2).respond(slow_down)]).await;
     store.put("b", "content 1");
-    store.set_faults(|call, nth| {
-        let second_get = call.method == "GET" && call.key.as_deref() == Some("b") && nth == 1;
-        second_get.then(|| StoreFault::error(503, "SlowDown", "Please reduce your request rate."))
-    });
     let link = store.presign_get("b", HOUR);
     for status in [200, 503, 200] {
         assert_eq!(send(client().get(&link)).await.status, status);
         assert_eq!(upload(&store, "content 1").send().await.status, 204);
     }
-    store.set_faults(|_, _| Some(StoreFault::LoseResponse));
+    store.set_faults([Fault::on_download().every_call().lose_response()]);
     store.clear_faults();
     assert_eq!(send(client().get(&link)).await.status, 200);
 }
 
 #[tokio::test]
 async fn respond_fault_replaces_response_and_stores_nothing() {
-    let response =
-        StoreResponse::new(500).with_header("retry-after", "7").with_header("b d", "").with_body("injected");
-    let store = store_with_fault(StoreFault::Respond(response)).await;
+    let response = FaultResponse::status(500).header("retry-after", "7").header("b d", "").body("injected");
+    let faults = [Fault::on_upload().respond(response.clone()), Fault::on_download().respond(response)];
+    let store = store_with_faults(faults).await;
     let upload = upload(&store, varied_bytes(3_000_000));
     let link = store.presign_get("a/1", HOUR);
     for response in [upload.send().await, send(client().get(&link)).await] {
@@ -52,14 +50,15 @@ async fn respond_fault_replaces_response_and_stores_nothing() {
     assert_eq!(call.key.as_deref(), Some("a/1"));
     assert_eq!(store.keys(), Vec::<String>::new());
 
-    let store = store_with_fault(StoreFault::error(503, "SlowDown", "Less < more")).await;
+    let response = FaultResponse::s3_error(503, "SlowDown", "Less < more");
+    let store = store_with_faults([Fault::on_download().respond(response)]).await;
     let response = send(client().get(store.presign_get("a/1", HOUR))).await;
     response.assert_error(503, "SlowDown", "Less ");
 }
 
 #[tokio::test]
 async fn response_can_be_sent_before_the_body_is_read() {
-    let store = store_with_fault(StoreFault::Respond(StoreResponse::new(503).before_body())).await;
+    let store = store_with_faults([Fault::on_upload().every_call().respond_early(503)]).await;
     let upload = upload(&store, varied_bytes(3_000_000));
     let mut stream = connect(&store, upload.head()).await;
     let (response, _) = read_until_quiet(&mut stream, 1).await;
@@ -76,14 +75,14 @@ async fn response_can_be_sent_before_the_body_is_read() {
 async fn reset_after_closes_upload_at_exact_byte() {
     let length = upload(&ObjectStore::start().await.unwrap(), varied_bytes(1_000_000)).body().len() as u64;
     for (limit, read) in [(0, 0), (1, 1), (500_000, 500_000), (length, length), (length + 1, length)] {
-        let store = store_with_fault(StoreFault::ResetAfter(limit)).await;
+        let store = store_with_faults([Fault::on_upload().reset_after(limit)]).await;
         assert!(try_send(upload(&store, varied_bytes(1_000_000)).request()).await.is_err());
         let call = &store.calls()[0];
         assert_eq!((call.body_bytes_read, call.status), (read, None), "{limit}");
         assert_eq!(store.keys(), Vec::<String>::new());
     }
     // The same applies to an upload that is rejected before the limit is reached.
-    let store = store_with_fault(StoreFault::ResetAfter(500_000)).await;
+    let store = store_with_faults([Fault::on_upload().reset_after(500_000)]).await;
     let mut upload = upload(&store, varied_bytes(1_000_000));
     upload.drop_field("policy");
     assert!(try_send(upload.request()).await.is_err());
@@ -91,8 +90,8 @@ async fn reset_after_closes_upload_at_exact_byte() {
 }
 
 #[tokio::test]
-async fn stall_after_stops_reading_upload_at_exact_byte() {
-    let store = store_with_fault(StoreFault::HangAfter(5000)).await;
+async fn hang_after_stops_reading_upload_at_exact_byte() {
+    let store = store_with_faults([Fault::on_upload().hang_after(5000)]).await;
     let upload = upload(&store, varied_bytes(10_000));
     let mut stream = connect(&store, [upload.head().into_bytes(), upload.body()].concat()).await;
     wait_until(|| store.calls().first().is_some_and(|call| call.body_bytes_read == 5000)).await;
@@ -103,7 +102,9 @@ async fn stall_after_stops_reading_upload_at_exact_byte() {
 
 #[tokio::test]
 async fn lost_response_fault_stores_valid_uploads_only() {
-    let store = store_with_fault(StoreFault::LoseResponse).await;
+    let faults =
+        [Fault::on_upload().every_call().lose_response(), Fault::on_download().every_call().lose_response()];
+    let store = store_with_faults(faults).await;
     let mut upload = upload(&store, "content 1");
     assert!(try_send(upload.request()).await.is_err());
     assert_eq!(store.object("a/1").unwrap().content(), "content 1");
@@ -117,13 +118,14 @@ async fn lost_response_fault_stores_valid_uploads_only() {
 }
 
 #[tokio::test]
-async fn reset_and_stall_end_download_at_exact_byte() {
+async fn reset_and_hang_end_download_at_exact_byte() {
     let content = varied_bytes(4_000_000);
     for (limit, is_reset) in
         [(0, true), (1, true), (65_536, true), (3_000_001, true), (0, false), (3_000_001, false)]
     {
-        let fault = if is_reset { StoreFault::ResetAfter(limit) } else { StoreFault::HangAfter(limit) };
-        let store = store_with_fault(fault).await;
+        let on = || Fault::on_download().every_call();
+        let fault = if is_reset { on().reset_after(limit) } else { on().hang_after(limit) };
+        let store = store_with_faults([fault]).await;
         store.put("a/1", content.clone());
         let link = store.presign_get("a/1", HOUR);
         let mut stream = connect(&store, get_head(&store, &link)).await;
@@ -148,7 +150,7 @@ async fn reset_and_stall_end_download_at_exact_byte() {
 async fn reset_after_is_exact_if_client_reads_late() {
     // The content is larger than the socket buffers, so the store is still writing when the client starts reading.
     let content = varied_bytes(20_000_000);
-    let store = store_with_fault(StoreFault::ResetAfter(19_000_000)).await;
+    let store = store_with_faults([Fault::on_download().reset_after(19_000_000)]).await;
     store.put("a/1", content.clone());
     let mut stream = connect(&store, get_head(&store, &store.presign_get("a/1", HOUR))).await;
     wait_until(|| !store.calls().is_empty()).await;
@@ -159,7 +161,7 @@ async fn reset_after_is_exact_if_client_reads_late() {
 
 #[tokio::test]
 async fn ignore_range_returns_whole_object() {
-    let store = store_with_fault(StoreFault::IgnoreRange).await;
+    let store = store_with_faults([Fault::on_download().every_call().ignore_range()]).await;
     store.put("a/1", "content 1");
     for range in ["bytes=2-4", "bytes=99-"] {
         let response = send(client().get(store.presign_get("a/1", HOUR)).header("range", range)).await;
@@ -170,7 +172,7 @@ async fn ignore_range_returns_whole_object() {
 
 #[tokio::test]
 async fn corrupt_flips_one_bit() {
-    let store = store_with_fault(StoreFault::Corrupt).await;
+    let store = store_with_faults([Fault::on_download().every_call().corrupt()]).await;
     store.put("a/1", "content 1");
     let link = store.presign_get("a/1", HOUR);
     let response = send(client().get(&link)).await;
@@ -181,13 +183,12 @@ async fn corrupt_flips_one_bit() {
 }
 
 #[tokio::test]
-async fn changed_replaces_object_before_download() {
+async fn replace_file_replaces_content_before_download() {
     let store = ObjectStore::start().await.unwrap();
     store.put("a/1", "content 1");
     let link = store.presign_get("a/1", HOUR);
     let etag = store.object("a/1").unwrap().etag().to_owned();
-    store
-        .set_faults(|_, nth| (nth == 1).then(|| StoreFault::ReplaceObject(Object::new("content 2, longer"))));
+    store.set_faults([Fault::on_download().call(2).replace_file("content 2, longer")]);
     for body in ["tent 1", "content 2, longer", "content 2, longer"] {
         let request = client().get(&link).header("range", "bytes=3-").header("if-range", &etag);
         assert_eq!(send(request).await.text(), body);
@@ -197,10 +198,9 @@ async fn changed_replaces_object_before_download() {
 
 #[tokio::test]
 async fn download_faults_do_not_affect_uploads() {
-    for fault in
-        [StoreFault::Corrupt, StoreFault::IgnoreRange, StoreFault::ReplaceObject(Object::new("other"))]
-    {
-        let store = store_with_fault(fault).await;
+    let on = || Fault::on_download().every_call();
+    for fault in [on().corrupt(), on().ignore_range(), on().replace_file("other")] {
+        let store = store_with_faults([fault]).await;
         assert_eq!(upload(&store, "content 1").send().await.status, 204);
         assert_eq!(store.object("a/1").unwrap().content(), "content 1");
     }

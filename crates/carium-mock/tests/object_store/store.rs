@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use carium_mock::object_store::{Object, ObjectStore, PresignPost, StoreFault, StoreResponse};
+use carium_mock::object_store::{Object, ObjectStore, PresignPost};
+use carium_mock::{Fault, FaultResponse};
 use tokio::net::TcpStream;
 
 use crate::support::{connect, read_until_quiet, upload, wait_until};
@@ -40,14 +41,15 @@ async fn debug_output_contains_no_credentials_and_no_content() {
     store.put_object(canary, object.clone());
     let link = store.presign_get("a/1", Duration::from_mins(1));
     let _ = crate::support::send(crate::support::client().get(&link)).await;
-    let response = StoreResponse::new(500).with_header(canary, canary).with_body(canary);
+    let response = FaultResponse::status(500).header(canary, canary).body(canary);
     let printed = [
         format!("{upload:?}"),
         format!("{form:?}"),
         format!("{object:?}"),
         format!("{store:?}"),
-        format!("{:?}", StoreFault::Respond(response)),
-        format!("{:?}", StoreFault::ReplaceObject(object.clone())),
+        format!("{:?}", Fault::on_upload().respond(response.clone())),
+        format!("{:?}", Fault::on_upload().respond_early(response)),
+        format!("{:?}", Fault::on_download().replace_file(canary)),
         format!("{:?}", store.calls()),
     ];
     let signature = link.rsplit_once('=').unwrap().1;

@@ -11,8 +11,8 @@ use super::Carium;
 use crate::documents::{HttpTransfers, TransferRetries, Transfers};
 use crate::error::{Error, ErrorKind};
 use crate::problem::Problem;
-use crate::session::{Clock, Credentials, Session};
-use crate::transport::{self, ReqwestTransport, RetryBudget, RetryPolicy, TransportSettings};
+use crate::session::{Authenticate, Clock, Credentials, Session};
+use crate::transport::{CustomTransport, HttpLayer, Layer, RetryPolicy, TransportBuilder, TransportSettings};
 
 const DEFAULT_BASE_URL: &str = "https://api.carium.com";
 /// The upper bound for timeouts. It keeps `Instant + timeout` from overflowing.
@@ -83,6 +83,13 @@ impl Default for CariumBuilder {
                 SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
             }),
         }
+    }
+}
+
+impl Carium {
+    /// Returns a builder for a client.
+    pub fn builder() -> CariumBuilder {
+        CariumBuilder::default()
     }
 }
 
@@ -248,27 +255,7 @@ impl CariumBuilder {
     /// Returns [`InvalidInput`](ErrorKind::InvalidInput) if settings are missing or invalid, or if the HTTP
     /// client cannot be created. [`Error::problems`] lists all invalid settings.
     pub fn build(self) -> Result<Carium, Error> {
-        let mut problems = Vec::new();
-        let base_url = self.checked_base_url(&mut problems);
-        if self.credentials.is_none() {
-            problems.push(Problem::new("credentials", "are missing; set a username and a password"));
-        }
-        if self.token_lifetime.is_some_and(|lifetime| !TOKEN_LIFETIMES.contains(&lifetime.as_secs())) {
-            problems.push(Problem::new("token-lifetime", "must be between 1 second and 1 hour"));
-        }
-        if http::HeaderValue::try_from(&self.user_agent).is_err() {
-            problems.push(Problem::new("user-agent", "contains characters that are not allowed in a header"));
-        }
-        if self.max_concurrency == 0 {
-            problems.push(Problem::new("max-concurrency", "must be at least 1"));
-        }
-        if self.transfer_idle_timeout.is_zero() {
-            problems.push(Problem::new("transfer-idle-timeout", "must be greater than 0"));
-        }
-        let (Some(base_url), Some(credentials), []) = (base_url, self.credentials, problems.as_slice())
-        else {
-            return Err(Error::invalid("the client configuration is invalid", problems));
-        };
+        let (base_url, credentials) = self.check()?;
         let settings = TransportSettings {
             call_timeout: self.call_timeout.min(MAX_TIMEOUT),
             attempt_timeout: self.attempt_timeout.min(MAX_TIMEOUT),
@@ -283,11 +270,11 @@ impl CariumBuilder {
         let configure = |custom: Option<reqwest::ClientBuilder>| {
             configure_http_client(custom, is_plain_http, connect_timeout, &self.user_agent)
         };
-        let innermost = if let Some(transport) = self.transport {
-            transport
+        let innermost: Arc<dyn Layer> = if let Some(transport) = self.transport {
+            Arc::new(CustomTransport(transport))
         } else {
             let client = build_http_client(configure(self.http_client))?;
-            Arc::new(ReqwestTransport::new(client, self.max_response_bytes))
+            Arc::new(HttpLayer::new(client, self.max_response_bytes))
         };
         let transfers = if let Some(transfers) = self.transfers {
             transfers
@@ -296,32 +283,49 @@ impl CariumBuilder {
             Arc::new(HttpTransfers::new(client, self.transfer_idle_timeout.min(MAX_TIMEOUT), is_plain_http))
         };
         let retries = TransferRetries::new(settings.retry_policy.clone(), Arc::clone(&settings.random));
-        let budget = Arc::new(RetryBudget::new());
-        let session = Session::new(
+        let transport = TransportBuilder::new(innermost, settings);
+        let session = Arc::new(Session::new(
             credentials,
-            base_url.clone(),
-            transport::unauthenticated(&innermost, &settings, &budget),
+            Client::with_shared_transport(base_url.clone(), transport.unauthenticated()),
             self.token_lifetime.map(|lifetime| Duration::from_secs(lifetime.as_secs())),
             self.clock,
-        );
-        let session = Arc::new(session);
-        let transport = transport::authenticated(&innermost, Arc::clone(&session), &settings, &budget);
-        Ok(Carium::new(
-            Client::with_shared_transport(base_url, transport),
-            session,
-            self.organization,
-            transfers,
-            retries,
-        ))
+        ));
+        let transport = transport.authenticated(|attempt| Authenticate::new(attempt, Arc::clone(&session)));
+        let client = Client::with_shared_transport(base_url, transport);
+        Ok(Carium::new(client, session, self.organization, transfers, retries))
     }
 
-    fn checked_base_url(&self, problems: &mut Vec<Problem>) -> Option<BaseUrl> {
-        let parsed = if self.allow_plain_http {
+    /// Checks all settings. Returns the parsed base URL and the credentials.
+    fn check(&self) -> Result<(BaseUrl, Credentials), Error> {
+        let mut problems = Vec::new();
+        let base_url = if self.allow_plain_http {
             BaseUrl::parse_allowing_plain_http(&self.base_url)
         } else {
             self.base_url.parse()
         };
-        parsed.map_err(|error| problems.push(Problem::new("base-url", error.message()))).ok()
+        if let Err(error) = &base_url {
+            problems.push(Problem::new("base-url", error.message()));
+        }
+        if self.credentials.is_none() {
+            problems
+                .push(Problem::new("credentials", "are missing").with_hint("set a username and a password"));
+        }
+        if self.token_lifetime.is_some_and(|lifetime| !TOKEN_LIFETIMES.contains(&lifetime.as_secs())) {
+            problems.push(Problem::new("token-lifetime", "must be between 1 second and 1 hour"));
+        }
+        if http::HeaderValue::try_from(&self.user_agent).is_err() {
+            problems.push(Problem::new("user-agent", "contains characters that are not allowed in a header"));
+        }
+        if self.max_concurrency == 0 {
+            problems.push(Problem::new("max-concurrency", "must be at least 1"));
+        }
+        if self.transfer_idle_timeout.is_zero() {
+            problems.push(Problem::new("transfer-idle-timeout", "must be greater than 0"));
+        }
+        match (base_url, &self.credentials) {
+            (Ok(base_url), Some(credentials)) if problems.is_empty() => Ok((base_url, credentials.clone())),
+            _ => Err(Error::invalid("the client configuration is invalid", problems)),
+        }
     }
 }
 

@@ -6,7 +6,8 @@ use std::ffi::OsString;
 use carium_api::types::OrganizationId;
 use carium_api::{BaseUrl, Secret};
 
-use super::CariumBuilder;
+use super::Carium;
+use super::builder::CariumBuilder;
 use crate::error::Error;
 use crate::problem::Problem;
 use crate::session::{Credentials, OneTimeCode};
@@ -17,11 +18,30 @@ const PASSWORD: &str = "CARIUM_PASSWORD";
 const TOTP_SECRET: &str = "CARIUM_TOTP_SECRET";
 const ORGANIZATION_ID: &str = "CARIUM_ORGANIZATION_ID";
 
+impl Carium {
+    /// Creates a client from environment variables.
+    ///
+    /// | variable | |
+    /// | --- | --- |
+    /// | `CARIUM_USERNAME` | The username of the account. Required. |
+    /// | `CARIUM_PASSWORD` | The password of the account. Required. |
+    /// | `CARIUM_TOTP_SECRET` | The base32 secret of the account's one-time codes. Required if the account uses them. |
+    /// | `CARIUM_ORGANIZATION_ID` | The default organization. Optional. |
+    /// | `CARIUM_BASE_URL` | The base URL of the API. Defaults to `https://api.carium.com`. |
+    ///
+    /// # Errors
+    /// Returns [`InvalidInput`](crate::ErrorKind::InvalidInput) if variables are missing or invalid.
+    /// [`Error::problems`] lists all of them.
+    pub fn from_env() -> Result<Self, Error> {
+        builder(|name| std::env::var_os(name))?.build()
+    }
+}
+
 /// Returns a builder that is configured from environment variables, which `get_variable` returns.
 ///
 /// An empty variable counts as unset, except for the base URL: an empty `CARIUM_BASE_URL` is an error, because
 /// falling back to the default would send requests to the production service.
-pub(super) fn builder(get_variable: impl Fn(&str) -> Option<OsString>) -> Result<CariumBuilder, Error> {
+fn builder(get_variable: impl Fn(&str) -> Option<OsString>) -> Result<CariumBuilder, Error> {
     let mut problems = Vec::new();
     let mut values = HashMap::new();
     for name in [BASE_URL, USERNAME, PASSWORD, TOTP_SECRET, ORGANIZATION_ID] {
@@ -35,8 +55,10 @@ pub(super) fn builder(get_variable: impl Fn(&str) -> Option<OsString>) -> Result
     let mut builder = CariumBuilder::default();
     if let Some(url) = take(BASE_URL) {
         if url.parse::<BaseUrl>().is_err() {
-            problems
-                .push(Problem::new(BASE_URL, "is not a valid base URL; use the form https://api.carium.com"));
+            problems.push(
+                Problem::new(BASE_URL, "is not a valid base URL")
+                    .with_hint("use the form https://api.carium.com"),
+            );
         }
         builder = builder.base_url(url);
     }

@@ -1,5 +1,4 @@
-//! Blocking work on threads for it: single tasks, and a queue of jobs that hash or write a file while its bytes are
-//! transferred.
+//! A queue of blocking jobs on one value, for hashing and writing a file while its bytes are transferred.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,23 +8,9 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+use crate::local_io::shutting_down;
 use crate::sha256::Sha256Digest;
-
-/// Runs a task on a blocking thread.
-///
-/// # Errors
-/// `Canceled`: the runtime is shutting down and dropped the task.
-pub(super) async fn run_blocking<T: Send + 'static>(
-    task: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Error> {
-    spawn_blocking(task).await.map_err(|_| shutting_down())
-}
-
-/// Returns the error for a background task that ended early because the runtime is shutting down.
-pub(super) fn shutting_down() -> Error {
-    Error::new(ErrorKind::Canceled, "the async runtime is shutting down")
-}
 
 /// Maximum number of jobs that wait in a queue.
 const MAX_PENDING: usize = 2;

@@ -20,10 +20,10 @@ use tokio::sync::mpsc;
 
 pub use request::{DownloadReceipt, DownloadRequest};
 
-use super::blocking::shutting_down;
 use super::transfer::{DocumentServices, ProgressReporter, TransferHandle};
 use super::{Documents, Transfers};
 use crate::error::Error;
+use crate::local_io::shutting_down;
 use crate::sha256::Sha256Digest;
 use crate::transport::RetryPolicy;
 use file::FileSink;

@@ -5,6 +5,7 @@ use carium_api::types::{self, DocumentReferenceId, OrganizationId};
 use carium_api::{Attribute, Client, ClientCaredbExt as _, Secret, operations};
 use futures_util::{StreamExt as _, stream};
 
+use super::conflict::is_already_processed;
 use super::{CreatedDocument, Document, DocumentClass, DocumentQuery, Documents, NewDocument, UploadForm};
 use crate::api_result;
 use crate::error::{Error, ErrorKind};
@@ -81,8 +82,7 @@ impl Documents for ApiDocuments {
         let data = types::required::CreateDocumentReferenceData { attributes: document.0 }.into();
         let body = types::required::CreateDocumentReferenceRequest { data };
         let call = self.client.create_document_reference().body(body);
-        let (response, _) =
-            api_result::convert_result(&operations::CREATE_DOCUMENT_REFERENCE, call.send().await)?;
+        let response = api_result::convert_result(&operations::CREATE_DOCUMENT_REFERENCE, call.send().await)?;
         let attributes = response.data.attributes.into_known();
         let upload_info = attributes.and_then(|attributes| attributes.upload_info.into_known());
         Ok(CreatedDocument { id: response.data.id, form: upload_info.and_then(upload_form) })
@@ -98,7 +98,7 @@ impl Documents for ApiDocuments {
 
     async fn download_url(&self, id: DocumentReferenceId) -> Result<Secret, Error> {
         let result = self.client.get_download_info().id(id).send().await;
-        let (response, _) = api_result::convert_result(&operations::GET_DOWNLOAD_INFO, result)?;
+        let response = api_result::convert_result(&operations::GET_DOWNLOAD_INFO, result)?;
         find_download_url(response.data.attributes)
     }
 }
@@ -106,47 +106,6 @@ impl Documents for ApiDocuments {
 fn upload_form(info: types::UploadInfo) -> Option<UploadForm> {
     let url = info.upload_url.into_known().filter(|url| !url.expose().is_empty())?;
     Some(UploadForm::new(url, info.upload_data.into_known()?))
-}
-
-/// Checks whether a 409 means that the upload has already been processed.
-///
-/// The service documents no error code for this, so the words of the problem decide. A conflict after an earlier
-/// attempt that may have been applied also counts, unless its words contradict that. Any other conflict stays an
-/// error, after which the upload can be resumed.
-fn is_already_processed(error: &Error) -> bool {
-    let mentions_any = |words| error.problems().iter().any(|problem| has_any_word(problem, words));
-    let has_completion_word = mentions_any(&["processed", "completed", "done", "finished"]);
-    let has_contradicting_word = mentions_any(&[
-        "not", "no", "cannot", "can't", "isn't", "wasn't", "hasn't", "never", "without", "being", "progress",
-        "failed", "fail", "failure", "error", "pending", "must", "before", "until", "unless", "another",
-    ]);
-    error.kind() == ErrorKind::Conflict
-        && !has_contradicting_word
-        && (has_completion_word || error.may_have_been_applied())
-}
-
-/// Checks whether the service reports that a reference does not exist or has no file. Any other conflict may mean
-/// that the upload has already been processed. In that case, a new upload would file the document twice.
-pub(super) fn reports_missing_file(error: &Error) -> bool {
-    let mentions_missing_file = |problem: &Problem| {
-        has_any_word(problem, &["no", "not", "missing", "without"])
-            && has_any_word(problem, &["file", "uploaded", "upload", "object"])
-    };
-    match error.kind() {
-        ErrorKind::NotFound => true,
-        ErrorKind::Conflict => {
-            !error.may_have_been_applied() && error.problems().iter().any(mentions_missing_file)
-        }
-        _ => false,
-    }
-}
-
-/// Checks whether the code or the text of a problem contains one of these words.
-fn has_any_word(problem: &Problem, words: &[&str]) -> bool {
-    let texts = [problem.code(), problem.detail()].into_iter().flatten();
-    let mut found =
-        texts.flat_map(|text| text.split(|letter: char| !letter.is_alphanumeric() && letter != '\''));
-    found.any(|word| words.contains(&word.trim_matches('\'').to_lowercase().as_str()))
 }
 
 /// Returns the URL of a file. The vendor's documentation does not name the field that has it, so the first non-empty

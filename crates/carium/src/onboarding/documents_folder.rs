@@ -4,9 +4,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use tokio::task::spawn_blocking;
-
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+use crate::local_io::run_blocking;
 
 /// Checks that a path is relative, does not leave its base folder, and means the same on every operating system.
 ///
@@ -17,7 +16,7 @@ pub(super) fn check_relative(path: &str) -> Result<&Path, &'static str> {
         return Err("contains a NUL character");
     }
     if path.contains('\\') {
-        return Err("contains a backslash: separate folders with `/`");
+        return Err("contains a backslash instead of `/`");
     }
     let has_drive = path.as_bytes().get(1) == Some(&b':')
         && path.starts_with(|letter: char| letter.is_ascii_alphabetic());
@@ -51,23 +50,16 @@ pub(super) type FileResult = Result<PathBuf, &'static str>;
 /// - `Io`: the folder itself cannot be read.
 /// - `Canceled`: the runtime is shutting down.
 pub(super) async fn locate_all(folder: PathBuf, paths: Vec<String>) -> Result<Vec<FileResult>, Error> {
-    let task = spawn_blocking(move || {
+    let located = run_blocking(move || {
         let root = folder.canonicalize()?;
         Ok(paths.iter().map(|path| locate_in(&root, path)).collect())
-    });
-    let located: io::Result<_> =
-        task.await.map_err(|_| Error::new(ErrorKind::Canceled, "the program is shutting down"))?;
-    located.map_err(|error| Error::from_io("the documents folder cannot be read", &error))
+    })
+    .await?;
+    located.map_err(|error: io::Error| Error::from_io("the documents folder cannot be read", &error))
 }
 
-/// Locates a file by its path relative to a folder. Blocks the thread.
-pub(super) fn locate(folder: &Path, path: &str) -> FileResult {
-    let root = folder.canonicalize().map_err(|_| "cannot be found: the documents folder cannot be read")?;
-    locate_in(&root, path)
-}
-
-/// Locates a file in a folder whose path is already canonical.
-fn locate_in(root: &Path, path: &str) -> FileResult {
+/// Locates a file in a folder whose path is already canonical. Blocks the thread.
+pub(super) fn locate_in(root: &Path, path: &str) -> FileResult {
     let path = root.join(check_relative(path)?).canonicalize().map_err(|error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => "does not exist in the documents folder",
         _ => "cannot be read",

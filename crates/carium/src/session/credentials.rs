@@ -1,13 +1,23 @@
-//! The credentials of an account.
+//! The credentials of an account: username, password and one-time codes (TOTP, RFC 6238).
 
 use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use carium_api::types::Username;
 use carium_api::{Redacted, Secret};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use tokio::time::sleep;
+use totp_rs::{Builder, Totp};
 
-use super::OneTimeCode;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::problem::Problem;
+
+/// Returns the seconds since the Unix epoch. It is called for each code, because the system clock can be
+/// adjusted and the machine can be suspended.
+pub(crate) type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
 
 /// The username and the password of an account, and the source of its one-time codes if it uses them.
 #[derive(Clone)]
@@ -59,5 +69,170 @@ impl fmt::Debug for Credentials {
             .field("password", &self.password)
             .field("code", &self.code)
             .finish()
+    }
+}
+
+/// The time step of TOTP codes in seconds. RFC 6238 recommends 30, and all common authenticator apps use it.
+const TIME_STEP: u64 = 30;
+
+/// A source of one-time codes for an account.
+///
+/// The session never sends a code twice. If the current code was already used, signing in waits for the next
+/// code, which takes at most 30 seconds with [`from_totp_secret`](Self::from_totp_secret).
+#[derive(Clone)]
+pub struct OneTimeCode(CodeSource);
+
+type CodeFn = dyn Fn() -> BoxFuture<'static, Secret> + Send + Sync;
+
+#[derive(Clone)]
+enum CodeSource {
+    /// The code, until it is used.
+    SingleUse(Arc<Mutex<Option<Secret>>>),
+    Callback(Arc<CodeCallback>),
+    Totp(Arc<TotpGenerator>),
+}
+
+struct CodeCallback {
+    next_code: Box<CodeFn>,
+    last_code: Mutex<Option<Secret>>,
+}
+
+struct TotpGenerator {
+    totp: Totp,
+    last_step: Mutex<Option<u64>>,
+}
+
+impl OneTimeCode {
+    /// Creates a source with a single code, for example one that a person typed in.
+    ///
+    /// The session can sign in once with it. When the access token has expired, calls fail with
+    /// [`Unauthenticated`](ErrorKind::Unauthenticated).
+    pub fn single_use(code: impl Into<Secret>) -> Self {
+        Self(CodeSource::SingleUse(Arc::new(Mutex::new(Some(code.into())))))
+    }
+
+    /// Creates a source that calls a function for a code at each sign-in.
+    ///
+    /// If the function returns the same code twice in a row, the sign-in fails with
+    /// [`Unauthenticated`](ErrorKind::Unauthenticated). If it takes more than 5 minutes, the sign-in fails with
+    /// [`TimedOut`](ErrorKind::TimedOut).
+    pub fn from_fn<F, A>(next_code: F) -> Self
+    where
+        F: Fn() -> A + Send + Sync + 'static,
+        A: Future<Output = Secret> + Send + 'static,
+    {
+        Self(CodeSource::Callback(Arc::new(CodeCallback {
+            next_code: Box::new(move || next_code().boxed()),
+            last_code: Mutex::default(),
+        })))
+    }
+
+    /// Creates a source that generates codes from a TOTP secret, the base32 key that an authenticator app is
+    /// set up with.
+    ///
+    /// The codes have six digits, use SHA-1 and change every 30 seconds.
+    ///
+    /// # Errors
+    /// Returns [`InvalidInput`](ErrorKind::InvalidInput) if the secret is empty or not valid base32.
+    pub fn from_totp_secret(secret: &Secret) -> Result<Self, Error> {
+        // Intermediate copies are `Secret`s too, so that they are wiped from memory when they are dropped.
+        let base32 = Secret::from(secret.expose().split_whitespace().collect::<String>());
+        let base32 = Secret::from(base32.expose().to_uppercase());
+        let bytes = totp_rs::Secret::try_from_base32(base32.expose().trim_end_matches('='));
+        let Some(bytes) = bytes.ok().filter(|bytes| !bytes.is_empty()) else {
+            let problem = Problem::new(
+                "totp-secret",
+                "is not valid base32; copy the letters and digits of the setup key",
+            );
+            return Err(Error::invalid("the TOTP secret is invalid", vec![problem]));
+        };
+        // `build_noncompliant` accepts secrets that are shorter than the RFC recommends. Some accounts have
+        // them.
+        let totp = Builder::new().with_secret(bytes).with_step_duration(TIME_STEP).build_noncompliant();
+        Ok(Self(CodeSource::Totp(Arc::new(TotpGenerator { totp, last_step: Mutex::new(None) }))))
+    }
+
+    /// Returns whether another code is, or may be, available.
+    pub(crate) fn has_next(&self) -> bool {
+        match &self.0 {
+            CodeSource::SingleUse(code) => code.lock().unwrap_or_else(PoisonError::into_inner).is_some(),
+            CodeSource::Callback(_) | CodeSource::Totp(_) => true,
+        }
+    }
+
+    /// Makes a code available again that was certainly not sent.
+    pub(crate) fn restore_unsent(&self, code: Secret) {
+        match &self.0 {
+            CodeSource::SingleUse(slot) => {
+                *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(code);
+            }
+            CodeSource::Callback(callback) => {
+                *callback.last_code.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            }
+            // The next code is available within 30 seconds.
+            CodeSource::Totp(_) => {}
+        }
+    }
+
+    /// Returns the next code and marks it as used.
+    pub(crate) async fn next(&self, clock: &Clock) -> Result<Secret, Error> {
+        match &self.0 {
+            CodeSource::SingleUse(code) => {
+                code.lock().unwrap_or_else(PoisonError::into_inner).take().ok_or_else(single_use_code_spent)
+            }
+            CodeSource::Callback(callback) => callback.next().await,
+            CodeSource::Totp(generator) => Ok(generator.next(clock).await),
+        }
+    }
+}
+
+impl CodeCallback {
+    async fn next(&self) -> Result<Secret, Error> {
+        let code = (self.next_code)().await;
+        let mut last_code = self.last_code.lock().unwrap_or_else(PoisonError::into_inner);
+        if last_code.as_ref() == Some(&code) {
+            let message = "the one-time code function returned a code that was already used";
+            return Err(Error::new(ErrorKind::Unauthenticated, message));
+        }
+        *last_code = Some(code.clone());
+        Ok(code)
+    }
+}
+
+pub(crate) fn single_use_code_spent() -> Error {
+    Error::new(
+        ErrorKind::Unauthenticated,
+        "the session's single one-time code has been used; sign in again with a new code, or configure the TOTP secret",
+    )
+}
+
+impl TotpGenerator {
+    async fn next(&self, clock: &Clock) -> Secret {
+        loop {
+            let now = clock();
+            let step = now / TIME_STEP;
+            let is_unused = {
+                let mut last_step = self.last_step.lock().unwrap_or_else(PoisonError::into_inner);
+                let is_unused = last_step.is_none_or(|last| step > last);
+                if is_unused {
+                    *last_step = Some(step);
+                }
+                is_unused
+            };
+            if is_unused {
+                return Secret::from(self.totp.generate(now).to_string());
+            }
+            sleep(Duration::from_secs(TIME_STEP - now % TIME_STEP)).await;
+        }
+    }
+}
+
+impl fmt::Debug for OneTimeCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.0 {
+            CodeSource::SingleUse(_) => "OneTimeCode(single use)",
+            CodeSource::Callback(_) => "OneTimeCode(function)",
+            CodeSource::Totp(_) => "OneTimeCode(TOTP secret)",
+        })
     }
 }

@@ -1,56 +1,78 @@
-//! The attempt layer: one attempt of a call.
+//! The layers around one attempt of a call: the concurrency limit and the time limit.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use carium_api::{Operation, Transport, TransportError};
+use carium_api::Operation;
 use http::{Request, Response};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
-use super::call_state::CallState;
 use super::failure::{FailureCause, TransportFailure};
+use super::layer::{CallContext, Layer};
+
+/// Sends at most a fixed number of requests at the same time. Other requests wait for a permit until their
+/// deadline.
+pub(crate) struct ConcurrencyLimit<T> {
+    inner: T,
+    permits: Semaphore,
+}
+
+impl<T> ConcurrencyLimit<T> {
+    pub(crate) fn new(inner: T, max_concurrency: usize) -> Self {
+        Self { inner, permits: Semaphore::new(max_concurrency.min(Semaphore::MAX_PERMITS)) }
+    }
+}
+
+#[async_trait]
+impl<T: Layer> Layer for ConcurrencyLimit<T> {
+    async fn send(
+        &self,
+        call: &CallContext,
+        operation: &'static Operation,
+        request: Request<Bytes>,
+    ) -> Result<Response<Bytes>, TransportFailure> {
+        // The semaphore is never closed, so `acquire` does not fail.
+        let _permit = self.permits.acquire().await.map_err(TransportFailure::not_sent)?;
+        // The deadline may have passed while the request waited for the permit.
+        call.check_deadline()?;
+        self.inner.send(call, operation, request).await
+    }
+}
 
 /// Limits the duration of an attempt, counts it and logs its result.
 pub(crate) struct Attempt {
-    inner: Arc<dyn Transport>,
+    inner: Arc<dyn Layer>,
     timeout: Duration,
 }
 
 impl Attempt {
-    pub(crate) fn new(inner: Arc<dyn Transport>, timeout: Duration) -> Self {
+    pub(crate) fn new(inner: Arc<dyn Layer>, timeout: Duration) -> Self {
         Self { inner, timeout }
     }
 }
 
 #[async_trait]
-impl Transport for Attempt {
+impl Layer for Attempt {
     async fn send(
         &self,
+        call: &CallContext,
         operation: &'static Operation,
         request: Request<Bytes>,
-    ) -> Result<Response<Bytes>, TransportError> {
-        let state = CallState::of_request(&request).cloned();
-        if state.as_ref().is_some_and(CallState::is_past_deadline) {
-            return Err(TransportFailure::new(FailureCause::CallTimeout { in_flight: false }).into());
-        }
-        let number = state.as_ref().map_or(1, CallState::begin_attempt);
+    ) -> Result<Response<Bytes>, TransportFailure> {
+        call.check_deadline()?;
+        let number = call.begin_attempt();
         // If this future is dropped before the response arrives, the outcome of the request stays unknown.
-        let was_unknown = state.as_ref().is_some_and(CallState::is_outcome_unknown);
-        if let Some(state) = &state {
-            state.set_outcome_unknown(true);
-        }
+        let was_unknown = call.set_outcome_unknown(true);
         let start = Instant::now();
-        let result = timeout(self.timeout, self.inner.send(operation, request))
+        let result = timeout(self.timeout, self.inner.send(call, operation, request))
             .await
-            .unwrap_or_else(|_| Err(TransportFailure::new(FailureCause::AttemptTimeout).into()))
-            .map_err(TransportFailure::from_error);
+            .unwrap_or_else(|_| Err(TransportFailure::new(FailureCause::AttemptTimeout)));
         let duration = start.elapsed();
-        if let Some(state) = &state {
-            let is_unknown = result.as_ref().is_err_and(TransportFailure::may_have_been_applied);
-            state.set_outcome_unknown(was_unknown || is_unknown);
-        }
+        let is_unknown = result.as_ref().is_err_and(TransportFailure::may_have_been_applied);
+        call.set_outcome_unknown(was_unknown || is_unknown);
         match &result {
             Ok(response) => tracing::debug!(
                 carium.operation = operation.id,
@@ -67,7 +89,7 @@ impl Transport for Attempt {
                 "attempt failed"
             ),
         }
-        Ok(result?)
+        result
     }
 }
 

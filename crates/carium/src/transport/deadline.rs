@@ -1,4 +1,4 @@
-//! The deadline layer: the time limit and the tracing span of a call.
+//! The outermost layer: the time limit and the tracing span of a call.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,18 +6,20 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use carium_api::{Operation, Transport, TransportError};
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 use tokio::time::{Instant, timeout_at};
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
 
 use super::attempt::millis;
-use super::call_state::{CallReport, CallState, RequestUri};
-use super::failure::{FailureCause, TransportFailure};
-use crate::request_id::request_id;
+use super::failure::{CallReport, FailureCause, TransportFailure};
+use super::layer::{CallContext, Layer};
+use crate::headers::request_id;
 
-/// Ends a call at its deadline, whether it waits for a token, for the concurrency limit, for a response or for
-/// the next attempt.
+/// Creates the context of a call and adapts the layers to the low-level client.
+///
+/// Ends the call at its deadline, whether it waits for a token, for the concurrency limit, for a response or for
+/// the next attempt. The result has a [`CallReport`], and a response also has the [`RequestUri`].
 ///
 /// The fields of the span follow OpenTelemetry's semantic conventions for HTTP clients. They contain no URLs,
 /// no headers and no bodies.
@@ -31,21 +33,9 @@ impl<T> Deadline<T> {
     pub(crate) fn new(inner: T, timeout: Duration, server: Arc<str>) -> Self {
         Self { inner, timeout, server }
     }
-}
 
-#[async_trait]
-impl<T: Transport> Transport for Deadline<T> {
-    async fn send(
-        &self,
-        operation: &'static Operation,
-        mut request: Request<Bytes>,
-    ) -> Result<Response<Bytes>, TransportError> {
-        let start = Instant::now();
-        let deadline = start + self.timeout;
-        let state = CallState::new(deadline);
-        let request_uri = RequestUri(request.uri().clone());
-        request.extensions_mut().insert(state.clone());
-        let span = tracing::info_span!(
+    fn span(&self, operation: &Operation) -> Span {
+        tracing::info_span!(
             "carium",
             otel.name = operation.id,
             otel.kind = "client",
@@ -58,24 +48,47 @@ impl<T: Transport> Transport for Deadline<T> {
             carium.request_id = Empty,
             error.r#type = Empty,
             duration_ms = Empty,
-        );
-        let result = timeout_at(deadline, self.inner.send(operation, request).instrument(span.clone()))
-            .await
-            .map_or_else(
-                |_| {
-                    Err(TransportFailure::new(FailureCause::CallTimeout {
-                        in_flight: state.is_outcome_unknown(),
-                    }))
-                },
-                |result| result.map_err(TransportFailure::from_error),
-            );
-        record_result(&span, &result, state.report(), start.elapsed());
-        state.attach_report(result.map(|mut response| {
-            response.extensions_mut().insert(request_uri);
-            response
-        }))
+        )
     }
 }
+
+#[async_trait]
+impl<T: Layer> Transport for Deadline<T> {
+    async fn send(
+        &self,
+        operation: &'static Operation,
+        request: Request<Bytes>,
+    ) -> Result<Response<Bytes>, TransportError> {
+        let start = Instant::now();
+        let call = CallContext::new(start + self.timeout);
+        let uri = RequestUri(request.uri().clone());
+        let span = self.span(operation);
+        let inner = self.inner.send(&call, operation, request).instrument(span.clone());
+        let result = timeout_at(call.deadline, inner)
+            .await
+            .unwrap_or_else(|_| Err(TransportFailure::new(FailureCause::CallTimeout)));
+        let report = call.report();
+        record_result(&span, &result, report, start.elapsed());
+        match result {
+            Ok(mut response) => {
+                response.extensions_mut().insert(report);
+                response.extensions_mut().insert(uri);
+                Ok(response)
+            }
+            Err(mut failure) => {
+                failure.report = report;
+                Err(failure.into())
+            }
+        }
+    }
+}
+
+/// The URI of a request, in the extensions of its response. Lists use it to detect page links that form a
+/// cycle.
+///
+/// It does not implement `Debug`, because a URI can contain IDs.
+#[derive(Clone)]
+pub(crate) struct RequestUri(pub(crate) Uri);
 
 fn record_result(
     span: &Span,

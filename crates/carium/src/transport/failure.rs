@@ -5,7 +5,7 @@ use std::fmt;
 
 use carium_api::TransportError;
 
-use super::call_state::CallReport;
+use crate::error::Error;
 
 /// The reason why a request has no response, and whether the request may have been applied.
 ///
@@ -31,17 +31,27 @@ pub struct TransportFailure {
 pub(crate) enum FailureCause {
     /// The request was not sent, not even in part.
     NotSent,
+    /// The URL of the request has another origin than the base URL. The request was not sent.
+    OtherOrigin,
     /// The connection was closed before the response was complete.
     ConnectionLost,
     /// The response was not complete within the attempt timeout.
     AttemptTimeout,
     /// The response is larger than the limit.
     ResponseTooLarge,
-    /// The call did not complete within the call timeout. `in_flight` is whether an attempt was in progress or
-    /// an earlier one has an unknown outcome.
-    CallTimeout { in_flight: bool },
+    /// The call did not complete within the call timeout.
+    CallTimeout,
     /// Signing in failed, so there is no token to send the request with.
-    SignIn(crate::Error),
+    SignIn(Error),
+}
+
+/// A summary of a finished call, in the extensions of its response or in its failure.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct CallReport {
+    pub(crate) attempts: u32,
+    /// Whether an attempt that was interrupted or retried may have been applied. The final response or failure
+    /// can also mean that.
+    pub(crate) outcome_unknown: bool,
 }
 
 impl TransportFailure {
@@ -69,33 +79,31 @@ impl TransportFailure {
         self
     }
 
-    /// Returns the failure that a transport's error wraps. Another error counts as a lost connection.
+    /// Returns the failure that an error wraps. An error that wraps anything else counts as a lost connection.
     pub(crate) fn from_error(error: TransportError) -> Self {
-        match error.into_inner().downcast::<Self>() {
+        match error.into_inner().downcast() {
             Ok(failure) => *failure,
-            Err(other) => Self::new(FailureCause::ConnectionLost).with_source(other),
+            Err(other) => Self::lost(other),
         }
     }
 
-    /// Returns whether the request may have been applied.
+    /// Returns whether the call may have been applied.
     pub(crate) fn may_have_been_applied(&self) -> bool {
-        match &self.cause {
-            FailureCause::ConnectionLost | FailureCause::AttemptTimeout | FailureCause::ResponseTooLarge => {
-                true
-            }
-            FailureCause::CallTimeout { in_flight } => *in_flight,
-            FailureCause::NotSent | FailureCause::SignIn(_) => false,
-        }
+        use FailureCause as Cause;
+        let cause_is_ambiguous =
+            matches!(self.cause, Cause::ConnectionLost | Cause::AttemptTimeout | Cause::ResponseTooLarge);
+        cause_is_ambiguous || self.report.outcome_unknown
     }
 
     /// Returns the value of the tracing field `error.type`.
     pub(crate) fn error_type(&self) -> &'static str {
         match &self.cause {
             FailureCause::NotSent => "not_sent",
+            FailureCause::OtherOrigin => "other_origin",
             FailureCause::ConnectionLost => "lost",
             FailureCause::AttemptTimeout => "timeout",
             FailureCause::ResponseTooLarge => "too_large",
-            FailureCause::CallTimeout { .. } => "deadline",
+            FailureCause::CallTimeout => "deadline",
             FailureCause::SignIn(_) => "sign_in",
         }
     }
@@ -111,10 +119,13 @@ impl fmt::Display for TransportFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.cause {
             FailureCause::NotSent => "could not reach the service; nothing was sent",
+            FailureCause::OtherOrigin => {
+                "the request's URL has another origin than the base URL; nothing was sent"
+            }
             FailureCause::ConnectionLost => "the connection was closed before the response was complete",
             FailureCause::AttemptTimeout => "the service did not respond in time",
             FailureCause::ResponseTooLarge => "the response is larger than the limit",
-            FailureCause::CallTimeout { .. } => "the call did not complete within its timeout",
+            FailureCause::CallTimeout => "the call did not complete within its timeout",
             FailureCause::SignIn(_) => "could not obtain an access token",
         })
     }

@@ -1,31 +1,35 @@
-//! The innermost layer: sends a request over HTTP and reads the response.
+//! The innermost layers: HTTP with `reqwest`, and the adapter for custom transports.
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use carium_api::{Operation, Transport, TransportError};
+use carium_api::{Operation, Transport};
 use http::{Request, Response};
 
 use super::failure::{FailureCause, TransportFailure};
+use super::layer::{CallContext, Layer};
 
 /// Sends requests with `reqwest` and reads responses up to a maximum size.
-pub(crate) struct ReqwestTransport {
+pub(crate) struct HttpLayer {
     client: reqwest::Client,
     max_response_bytes: usize,
 }
 
-impl ReqwestTransport {
+impl HttpLayer {
     pub(crate) fn new(client: reqwest::Client, max_response_bytes: usize) -> Self {
         Self { client, max_response_bytes }
     }
 }
 
 #[async_trait]
-impl Transport for ReqwestTransport {
+impl Layer for HttpLayer {
     async fn send(
         &self,
+        _call: &CallContext,
         _operation: &'static Operation,
         request: Request<Bytes>,
-    ) -> Result<Response<Bytes>, TransportError> {
+    ) -> Result<Response<Bytes>, TransportFailure> {
         let request = reqwest::Request::try_from(request)
             .map_err(|error| TransportFailure::not_sent(error.without_url()))?;
         let mut http_response = self.client.execute(request).await.map_err(classify)?;
@@ -40,7 +44,7 @@ impl Transport for ReqwestTransport {
         }
         if exceeds_limit {
             if http_response.status().is_success() {
-                return Err(TransportFailure::new(FailureCause::ResponseTooLarge).into());
+                return Err(TransportFailure::new(FailureCause::ResponseTooLarge));
             }
             // The status alone describes a failure. Its body, for example a proxy's error page, is dropped.
             body.clear();
@@ -65,4 +69,19 @@ fn classify(error: reqwest::Error) -> TransportFailure {
         FailureCause::ConnectionLost
     };
     TransportFailure::new(cause).with_source(error.without_url())
+}
+
+/// Sends requests through a custom transport.
+pub(crate) struct CustomTransport(pub(crate) Arc<dyn Transport>);
+
+#[async_trait]
+impl Layer for CustomTransport {
+    async fn send(
+        &self,
+        _call: &CallContext,
+        operation: &'static Operation,
+        request: Request<Bytes>,
+    ) -> Result<Response<Bytes>, TransportFailure> {
+        self.0.send(operation, request).await.map_err(TransportFailure::from_error)
+    }
 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use carium_api::{Operation, RetryClass, Transport, TransportError};
+use carium_api::{Operation, RetryClass};
 use http::{Method, Request, Response, StatusCode};
 use tokio::time::{Instant, sleep};
 
-use super::call_state::CallState;
 use super::failure::{FailureCause, TransportFailure};
-use super::retry_after::retry_after;
+use super::layer::{CallContext, Layer};
+use crate::headers::retry_after;
 
 /// The retry policy of a client: the maximum number of attempts and the delays between them.
 ///
@@ -176,38 +176,36 @@ impl<T> Retry<T> {
 
     /// Returns the delay before the next attempt, or `None` if the policy, the deadline or the budget does not
     /// allow one.
-    fn next_delay(&self, attempt: u32, retry: AllowedRetry, deadline: Option<Instant>) -> Option<Duration> {
+    fn next_delay(&self, attempt: u32, retry: AllowedRetry, deadline: Instant) -> Option<Duration> {
         let delay = self.policy.delay(attempt, retry.retry_after, (self.random)())?;
-        let next_attempt_at = Instant::now().checked_add(delay);
-        let is_in_time = next_attempt_at.is_some_and(|at| deadline.is_none_or(|deadline| at < deadline));
+        let is_in_time =
+            Instant::now().checked_add(delay).is_some_and(|next_attempt| next_attempt < deadline);
         (is_in_time && self.budget.spend(retry.cost)).then_some(delay)
     }
 }
 
 #[async_trait]
-impl<T: Transport> Transport for Retry<T> {
+impl<T: Layer> Layer for Retry<T> {
     async fn send(
         &self,
+        call: &CallContext,
         operation: &'static Operation,
         request: Request<Bytes>,
-    ) -> Result<Response<Bytes>, TransportError> {
-        let state = CallState::of_request(&request).cloned();
-        let deadline = state.as_ref().map(CallState::deadline);
+    ) -> Result<Response<Bytes>, TransportFailure> {
         let has_code = has_one_time_code(operation, request.body());
         let (mut attempt, mut spent) = (1, 0);
         loop {
-            let result =
-                self.inner.send(operation, request.clone()).await.map_err(TransportFailure::from_error);
+            let result = self.inner.send(call, operation, request.clone()).await;
             let Some(retry) = allowed_retry(operation.retry, has_code, &result) else {
                 if result.as_ref().is_ok_and(|response| response.status().is_success()) {
                     self.budget.refund(spent);
                 }
-                return Ok(if attempt > 1 { not_found_to_deleted(operation, result?) } else { result? });
+                return if attempt > 1 { Ok(not_found_to_deleted(operation, result?)) } else { result };
             };
-            let Some(delay) = self.next_delay(attempt, retry, deadline) else { return Ok(result?) };
+            let Some(delay) = self.next_delay(attempt, retry, call.deadline) else { return result };
             spent += retry.cost;
-            if let (Some(state), true) = (&state, retry.outcome_unknown) {
-                state.set_outcome_unknown(true);
+            if retry.outcome_unknown {
+                call.set_outcome_unknown(true);
             }
             sleep(delay).await;
             attempt += 1;
@@ -241,12 +239,15 @@ fn allowed_retry(
     let is_idempotent = class != RetryClass::Create;
     let retry = |cost, outcome_unknown| AllowedRetry { retry_after: None, cost, outcome_unknown };
     match result {
-        Err(failure) => match failure.cause {
-            FailureCause::NotSent => Some(retry(RETRY_COST, false)),
-            FailureCause::ConnectionLost if is_idempotent => Some(retry(RETRY_COST, true)),
-            FailureCause::AttemptTimeout if is_idempotent => Some(retry(TIMEOUT_RETRY_COST, true)),
-            _ => None,
-        },
+        Err(failure) => {
+            let cost = match failure.cause {
+                FailureCause::NotSent | FailureCause::ConnectionLost => RETRY_COST,
+                FailureCause::AttemptTimeout => TIMEOUT_RETRY_COST,
+                _ => return None,
+            };
+            let outcome_unknown = failure.may_have_been_applied();
+            (is_idempotent || !outcome_unknown).then(|| retry(cost, outcome_unknown))
+        }
         Ok(response) => {
             let retry_after = retry_after(response.headers());
             match response.status() {

@@ -12,15 +12,24 @@ pub(crate) mod fault_injection;
 pub(crate) mod faulty_documents;
 pub(crate) mod http_service;
 pub(crate) mod log;
+pub(crate) mod onboarding_case;
 
 use std::collections::{HashMap, VecDeque};
+use std::fmt::Debug;
+use std::str::FromStr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use carium::api::{Operation, Transport, TransportError};
-use carium::{Carium, CariumBuilder, Credentials, TransportFailure};
+use carium::appointments::{AppointmentUpdate, NewAppointmentBuilder};
+use carium::patients::Gender;
+use carium::{
+    Carium, CariumBuilder, Credentials, DateTime, Error, ListOptions, NewDocument, NewInvitation, NewPatient,
+    TransportFailure,
+};
+use futures_util::{TryStreamExt as _, future};
 use http::{Request, Response};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
@@ -50,6 +59,11 @@ impl Behavior {
 
     pub(crate) fn body(body: Value) -> Self {
         Self::Respond(200, Vec::new(), body)
+    }
+
+    /// A successful response to a login.
+    pub(crate) fn token(token: impl Into<Value>) -> Self {
+        Self::body(json!({"access-token": token.into()}))
     }
 
     /// A successful response to the operation, as in the spec.
@@ -111,7 +125,7 @@ impl Service {
     pub(crate) fn script(steps: impl IntoIterator<Item = Behavior>) -> Arc<Self> {
         let steps: VecDeque<_> = steps.into_iter().collect();
         Self::new(move |request, earlier| match request.operation {
-            "login" => Behavior::body(json!({"access-token": format!("token-{earlier}")})),
+            "login" => Behavior::token(format!("token-{earlier}")),
             _ => steps.get(earlier.min(steps.len() - 1)).unwrap().clone(),
         })
     }
@@ -121,11 +135,14 @@ impl Service {
         self.requests.lock().unwrap().clone()
     }
 
+    /// The requests for an operation.
+    pub(crate) fn requests_for(&self, operation: &str) -> Vec<ReceivedRequest> {
+        self.requests().into_iter().filter(|request| request.operation == operation).collect()
+    }
+
     /// The times at which the requests for an operation were received.
     pub(crate) fn times(&self, operation: &str) -> Vec<Duration> {
-        let requests = self.requests();
-        let of_operation = requests.iter().filter(|request| request.operation == operation);
-        of_operation.map(|request| request.received_at).collect()
+        self.requests_for(operation).iter().map(|request| request.received_at).collect()
     }
 
     /// The number of requests for an operation.
@@ -200,67 +217,81 @@ impl Transport for Service {
     }
 }
 
+/// A valid ID of any type.
+pub(crate) fn id<T: FromStr<Err: Debug>>() -> T {
+    ID.parse().unwrap()
+}
+
 /// Calls an operation with valid arguments.
-pub(crate) async fn call(carium: &Carium, operation: &str) -> Result<(), carium::Error> {
-    use carium::appointments::AppointmentUpdate;
-    let time = |text: &str| text.parse::<carium::DateTime>().unwrap();
-    let (start, end) = (time("2030-01-01T09:00:00Z"), time("2030-01-01T09:30:00Z"));
+pub(crate) async fn call(carium: &Carium, operation: &str) -> Result<(), Error> {
+    let appointments = carium.appointments();
     match operation {
         "create_patient" => carium.patients().create(patient()).await.map(drop),
         "resend_invitation" => {
-            carium.invitations().send(carium::NewInvitation::by_email("example@example.com")?).await
+            carium.invitations().send(NewInvitation::by_email("example@example.com")?).await
         }
         "create_appointment" => {
-            let appointment = carium
-                .new_appointment()
-                .patient(ID.parse().unwrap())
-                .practitioner(ID.parse().unwrap())
-                .status(ID.parse().unwrap())
-                .appointment_type(ID.parse().unwrap())
-                .between(start, end)
-                .build()?;
-            carium.appointments().create(appointment).await.map(drop)
+            appointments.create(appointment(carium.new_appointment()).build()?).await.map(drop)
         }
-        "get_appointment" => carium.appointments().get(ID.parse().unwrap()).await.map(drop),
+        "get_appointment" => appointments.get(id()).await.map(drop),
         "update_appointment" => {
+            let (start, end) = times();
             let update = AppointmentUpdate::default().between(start, end);
-            carium.appointments().update(ID.parse().unwrap(), update).await.map(drop)
+            appointments.update(id(), update).await.map(drop)
         }
-        "delete_appointment" => carium.appointments().delete(ID.parse().unwrap()).await,
+        "delete_appointment" => appointments.delete(id()).await,
         "list_practitioners" => {
-            use futures_util::TryStreamExt as _;
-            carium
-                .appointments()
-                .practitioners(carium::ListOptions::default())
-                .try_collect::<Vec<_>>()
-                .await
-                .map(drop)
+            appointments.practitioners(ListOptions::default()).try_collect::<Vec<_>>().await.map(drop)
         }
         other => panic!("`call` does not support {other}"),
     }
 }
 
-pub(crate) fn patient() -> carium::NewPatient {
-    carium::NewPatient::builder()
+/// Calls an operation in this many concurrent tasks and returns the results.
+pub(crate) async fn call_from_tasks(
+    carium: &Carium,
+    operation: &'static str,
+    tasks: usize,
+) -> Vec<Result<(), Error>> {
+    let spawn = |_| {
+        let carium = carium.clone();
+        tokio::spawn(async move { call(&carium, operation).await })
+    };
+    let tasks: Vec<_> = (0..tasks).map(spawn).collect();
+    future::join_all(tasks).await.into_iter().map(Result::unwrap).collect()
+}
+
+fn times() -> (DateTime, DateTime) {
+    ("2030-01-01T09:00:00Z".parse().unwrap(), "2030-01-01T09:30:00Z".parse().unwrap())
+}
+
+/// Sets the required fields of an appointment, except for the organization.
+pub(crate) fn appointment(builder: NewAppointmentBuilder) -> NewAppointmentBuilder {
+    let (start, end) = times();
+    builder.patient(id()).practitioner(id()).status(id()).appointment_type(id()).between(start, end)
+}
+
+pub(crate) fn patient() -> NewPatient {
+    NewPatient::builder()
         .first_name("James")
         .last_name("Reece")
         .birth_date("1980-07-04")
-        .gender(carium::patients::Gender::Male)
+        .gender(Gender::Male)
         .email("james.reece@example.com")
         .organization(ORGANIZATION.parse().unwrap())
         .build()
         .unwrap()
 }
 
-pub(crate) fn document() -> carium::NewDocument {
+pub(crate) fn document() -> NewDocument {
     document_builder().build().unwrap()
 }
 
 pub(crate) fn document_builder() -> carium::documents::NewDocumentBuilder {
-    carium::NewDocument::builder()
+    NewDocument::builder()
         .organization(ORGANIZATION.parse().unwrap())
-        .patient(ID.parse().unwrap())
-        .class(ID.parse().unwrap())
+        .patient(id())
+        .class(id())
         .name("Referral letter")
         .file_name("letter.pdf")
 }

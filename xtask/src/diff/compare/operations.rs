@@ -1,13 +1,16 @@
-//! What has changed in operations and their parameters.
+//! Compares operations: their parameters, request bodies and responses.
+
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 
 use super::{At, Comparison, both, differing, text_of};
-use crate::diff::change::{Effect, Reach, Subject};
+use crate::diff::change::CallSides;
+use crate::diff::change::Effect::{Addition, Behavior, Break, Wording};
 use crate::document::join;
-use crate::spec::{Operation, Spec};
+use crate::spec::{Operation, Spec, members, referred_schema};
 
-/// A parameter with its pointer, as it is written, and as what it refers to.
+/// A parameter with its pointer, as it is written, and with its reference resolved.
 type Parameter<'s> = (String, &'s Value, &'s Value);
 
 impl<'a> Comparison<'a> {
@@ -15,26 +18,31 @@ impl<'a> Comparison<'a> {
         let [old, new] = [self.old.operations(), self.new.operations()];
         let same_id =
             |one: &Operation<'_>, other: &Operation<'_>| !one.id().is_empty() && one.id() == other.id();
-        let same_place =
+        let same_path =
             |one: &Operation<'_>, other: &Operation<'_>| (one.method, one.path) == (other.method, other.path);
-        // One that keeps its id is the same wherever it went; only then one that stands where another stood.
+        // An operation that keeps its ID is the same wherever it moves. Otherwise, an operation is the same if it has the
+        // same path and neither version has the other's ID.
         let keeps_id =
             |one: &Operation<'_>, others: &[Operation<'_>]| others.iter().any(|it| same_id(one, it));
         let mut pairs = Vec::new();
         for is in &new {
             let was = old.iter().find(|was| same_id(was, is)).or_else(|| {
-                old.iter().find(|was| same_place(was, is) && !keeps_id(was, &new) && !keeps_id(is, &old))
+                old.iter().find(|was| same_path(was, is) && !keeps_id(was, &new) && !keeps_id(is, &old))
             });
             if let Some(was) = was {
                 pairs.push((was, is));
             } else {
-                let what = format!("`{} {}` can be called", is.method.to_uppercase(), is.path);
-                self.note(&at_operation(is), "operation-added", Effect::Addition, what);
+                let message = format!("is a new operation: `{}`", route(is));
+                self.note(&at_operation(is), "operation-added", Addition, message);
             }
         }
-        for was in old.iter().filter(|was| !pairs.iter().any(|(other, _)| same_place(other, was))) {
-            let what = format!("`{} {}` cannot be called any more", was.method.to_uppercase(), was.path);
-            self.note(&at_operation(was), "operation-removed", Effect::Break(Reach::BOTH), what);
+        for was in old.iter().filter(|was| !pairs.iter().any(|(other, _)| same_path(other, was))) {
+            self.note(
+                &at_operation(was),
+                "operation-removed",
+                Break,
+                format!("was removed: `{}`", route(was)),
+            );
         }
         for (was, is) in &pairs {
             self.operation(was, is);
@@ -42,19 +50,18 @@ impl<'a> Comparison<'a> {
         self.path_items();
     }
 
-    /// What paths say beside their operations and parameters.
+    /// Compares the keywords of path items other than operations and parameters.
     fn path_items(&mut self) {
         let [old, new] = [self.old, self.new].map(|spec| spec.root().get("paths"));
         for (path, was, is) in both(old, new) {
             let (Some(was), Some(is)) = (was, is) else { continue };
             let pointer = join("/paths", path);
             let at = At { pointer, place: path.to_owned(), ..At::document() };
-            for (word, _, _) in differing(was, is) {
-                match word {
+            for (keyword, _, _) in differing(was, is) {
+                match keyword {
                     "parameters" | "get" | "put" | "post" | "delete" | "options" | "head" | "patch"
                     | "trace" => {}
-                    "summary" | "description" => self.wording(&at, word),
-                    _ => self.unknown(&at, word),
+                    _ => self.other(&at, keyword),
                 }
             }
         }
@@ -63,54 +70,52 @@ impl<'a> Comparison<'a> {
     fn operation(&mut self, was: &Operation<'a>, is: &Operation<'a>) {
         let at = at_operation(is);
         if was.id() != is.id() {
-            // Callers look for the name that they know.
-            let subject = Subject::Operations(vec![was.id().to_owned(), is.id().to_owned()]);
-            let at = At { subject, ..at.inside("operationId") };
-            let what = format!("is called `{}`, was `{}`", is.id(), was.id());
-            self.note(&at, "operation-renamed", Effect::Break(Reach::REQUEST), what);
+            let at = at.inside("operationId").with_sides(CallSides::REQUEST);
+            let message = format!("was renamed from `{}` to `{}`", was.id(), is.id());
+            self.note(&at, "operation-renamed", Break, message);
         }
         if (was.method, was.path) != (is.method, is.path) {
-            let [from, to] = [was, is].map(|it| format!("`{} {}`", it.method.to_uppercase(), it.path));
-            self.note(&at, "operation-moved", Effect::Behaviour, format!("goes to {to}, went to {from}"));
+            let message = format!("moved from `{}` to `{}`", route(was), route(is));
+            self.note(&at, "operation-moved", Behavior, message);
         }
-        for (word, before, after) in differing(was.value, is.value) {
-            match word {
-                // The id above, and the bodies and parameters below.
+        for (keyword, before, after) in differing(was.value, is.value) {
+            match keyword {
+                // Compared above and below.
                 "operationId" | "parameters" | "requestBody" | "responses" => {}
                 "tags" if was.tag() != is.tag() => {
-                    let what = format!("its tag is {}, was {}", or_none(is.tag()), or_none(was.tag()));
-                    self.note(&at.inside(word), "tag", Effect::Break(Reach::REQUEST), what);
+                    let tag = |operation: &Operation<'_>| operation.tag().unwrap_or("none").to_owned();
+                    let message = format!("has the tag `{}` instead of `{}`", tag(is), tag(was));
+                    self.note(&at.inside(keyword).with_sides(CallSides::REQUEST), "tag", Break, message);
                 }
                 "x-retry" => {
-                    let what = format!("its retry class is {}, was {}", text_of(after), text_of(before));
-                    self.note(&at.inside(word), "retry-class", Effect::Behaviour, what);
+                    let message =
+                        format!("has the retry class {} instead of {}", text_of(after), text_of(before));
+                    self.note(&at.inside(keyword), "retry-class", Behavior, message);
                 }
                 "security" => {
-                    let what = match (was.needs_token(), is.needs_token()) {
-                        (false, true) => "is sent with a token, was sent without one",
-                        (true, false) => "is sent without a token, was sent with one",
-                        _ => "says in another way what is sent to sign a request",
+                    let message = match (was.needs_token(), is.needs_token()) {
+                        (false, true) => "is now sent with an access token",
+                        (true, false) => "is no longer sent with an access token",
+                        _ => "has another notation of its authentication",
                     };
-                    self.note(&at.inside(word), "security", Effect::Behaviour, what);
+                    self.note(&at.inside(keyword), "security", Behavior, message);
                 }
-                "summary" | "description" | "x-source" | "externalDocs" | "deprecated" | "tags" => {
-                    self.wording(&at, word);
-                }
-                _ => self.unknown(&at, word),
+                "tags" => self.wording(&at, keyword),
+                _ => self.other(&at, keyword),
             }
         }
         self.parameters(was, is);
-        self.request_body(&at.inside("requestBody"), was, is);
-        self.responses(&at.inside("responses"), was, is);
+        self.request_body(&at.inside("requestBody").with_sides(CallSides::REQUEST), was, is);
+        self.responses(&at.inside("responses").with_sides(CallSides::RESPONSE), was, is);
     }
 
     fn parameters(&mut self, was: &Operation<'a>, is: &Operation<'a>) {
         let [old, new] =
             [(self.old, was), (self.new, is)].map(|(spec, operation)| parameters_of(spec, operation));
         let key = |(_, _, parameter): &Parameter<'_>| {
-            [parameter.get("in"), parameter.get("name")].map(|word| word.cloned().unwrap_or_default())
+            [parameter.get("in"), parameter.get("name")].map(|member| member.cloned().unwrap_or_default())
         };
-        // What operations share is compared under its name, once for all of them.
+        // Parameters that operations share are compared once, under their names in `components`.
         let is_shared = |parameter: &Parameter<'_>, others: &[Parameter<'_>]| {
             parameter.1.get("$ref").is_some() && others.iter().any(|(_, raw, _)| *raw == parameter.1)
         };
@@ -120,97 +125,169 @@ impl<'a> Comparison<'a> {
             match old.iter().filter(is_own(&new)).find(|other| key(other) == key(parameter)) {
                 Some((_, _, before)) => self.parameter(&at, before, parameter.2),
                 None if is_required(parameter.2) => {
-                    let what = "is asked for: a call without it is refused";
-                    self.note(&at, "parameter-added", Effect::Break(Reach::REQUEST), what);
+                    let message = "is a new required parameter: calls without it are rejected";
+                    self.note(&at, "parameter-added", Break, message);
                 }
-                None => self.note(&at, "parameter-added", Effect::Addition, "can be given"),
+                None => self.note(&at, "parameter-added", Addition, "is a new optional parameter"),
             }
         }
         for parameter in old.iter().filter(is_own(&new)) {
             if !new.iter().any(|other| key(other) == key(parameter)) {
-                let at = at_parameter(is.id(), parameter);
-                let what = "cannot be given any more";
-                self.note(&at, "parameter-removed", Effect::Break(Reach::REQUEST), what);
+                self.note(&at_parameter(is.id(), parameter), "parameter-removed", Break, "was removed");
             }
         }
     }
 
     fn parameter(&mut self, at: &At, was: &Value, is: &Value) {
-        for (word, before, after) in differing(was, is) {
-            match word {
+        for (keyword, before, after) in differing(was, is) {
+            match keyword {
                 "required" if is_required(is) && !is_required(was) => {
-                    let what = "is required: a call without it is refused";
-                    self.note(&at.inside(word), "now-required", Effect::Break(Reach::REQUEST), what);
+                    let message = "is now required: calls without it are rejected";
+                    self.note(&at.inside(keyword), "now-required", Break, message);
                 }
                 "required" if is_required(was) => {
-                    self.note(&at.inside(word), "now-optional", Effect::Addition, "can be left out");
+                    self.note(&at.inside(keyword), "now-optional", Addition, "is now optional");
                 }
                 "name" => {
-                    let what = format!("is called {}, was {}", text_of(after), text_of(before));
-                    self.note(&at.inside(word), "parameter-renamed", Effect::Break(Reach::REQUEST), what);
+                    let message = format!("was renamed from {} to {}", text_of(before), text_of(after));
+                    self.note(&at.inside(keyword), "parameter-renamed", Break, message);
                 }
                 "schema" => match (before, after) {
-                    (Some(before), Some(after)) => self.schema(&at.inside(word), before, after),
-                    _ => self.unknown(at, word),
+                    (Some(before), Some(after)) => self.schema(&at.inside(keyword), before, after),
+                    _ => self.other(at, keyword),
                 },
-                "description" | "example" | "examples" | "x-source" | "deprecated" | "required" | "x-phi"
-                | "x-secret" => self.wording(at, word),
-                _ => self.unknown(at, word),
+                "required" | "x-phi" | "x-secret" => self.wording(at, keyword),
+                _ => self.other(at, keyword),
             }
         }
     }
 
-    /// The parameters that operations share.
+    fn request_body(&mut self, at: &At, was: &Operation<'a>, is: &Operation<'a>) {
+        let [before, after] = [was, is].map(|operation| operation.value.get("requestBody"));
+        match (before, after) {
+            (None, None) => {}
+            (None, Some(body)) if !is_required(self.new.resolve(body)) => {
+                self.note(at, "body-added", Addition, "accepts a body");
+            }
+            (None, Some(_)) => self.note(at, "body-added", Break, "requires a body"),
+            (Some(_), None) => self.note(at, "body-removed", Break, "no longer accepts a body"),
+            (Some(before), Some(after)) => {
+                let (before, after) = (self.old.resolve(before), self.new.resolve(after));
+                for (keyword, was, is) in differing(before, after) {
+                    match keyword {
+                        "required" if is == Some(&Value::Bool(true)) => {
+                            let message = "has a body that is now required";
+                            self.note(&at.inside(keyword), "now-required", Break, message);
+                        }
+                        "required" => {
+                            let message = "has a body that is now optional";
+                            self.note(&at.inside(keyword), "now-optional", Addition, message);
+                        }
+                        "content" => self.content(&at.inside(keyword), was, is),
+                        _ => self.other(at, keyword),
+                    }
+                }
+            }
+        }
+    }
+
+    fn responses(&mut self, at: &At, was: &Operation<'a>, is: &Operation<'a>) {
+        let [old, new] = [was, is].map(|operation| operation.value.get("responses"));
+        let known = old.map(|old| success_bodies(self.old, old)).unwrap_or_default();
+        for (status, before, after) in both(old, new) {
+            let at = &at.inside(status);
+            match (before, after) {
+                (Some(before), Some(after)) => {
+                    let refers_to_same = before == after && before.get("$ref").is_some();
+                    if !refers_to_same {
+                        self.response(at, self.old.resolve(before), self.new.resolve(after));
+                    }
+                }
+                (None, Some(response)) => {
+                    let body = body_schema(self.new.resolve(response));
+                    // The generated method returns one type for all successful responses.
+                    let is_other_type =
+                        status.starts_with('2') && !known.is_empty() && !known.contains(&body);
+                    let effect = if is_other_type { Break } else { Addition };
+                    self.note(at, "response-added", effect, format!("has a new response {status}"));
+                }
+                _ => {
+                    let message = format!("no longer has a response {status}, which becomes an error");
+                    self.note(at, "response-removed", Break, message);
+                }
+            }
+        }
+    }
+
+    fn response(&mut self, at: &At, was: &Value, is: &Value) {
+        for (keyword, before, after) in differing(was, is) {
+            match keyword {
+                "content" => self.content(&at.inside(keyword), before, after),
+                _ => self.other(at, keyword),
+            }
+        }
+    }
+
+    /// Compares the media types of a body, each with its schema.
+    fn content(&mut self, at: &At, old: Option<&Value>, new: Option<&Value>) {
+        for (media_type, was, is) in both(old, new) {
+            let at = &at.inside(media_type);
+            let (Some(was), Some(is)) = (was, is) else {
+                let verb = if is.is_some() { "has a new" } else { "no longer has a" };
+                self.note(at, "media-type", Break, format!("{verb} body of media type `{media_type}`"));
+                continue;
+            };
+            for (keyword, before, after) in differing(was, is) {
+                match (keyword, before, after) {
+                    ("schema", Some(before), Some(after)) => self.schema(&at.inside(keyword), before, after),
+                    _ => self.other(at, keyword),
+                }
+            }
+        }
+    }
+
+    /// Compares the parameters in `components`.
     pub(super) fn named_parameters(&mut self) {
         self.named("parameters", |comparison, at, was, is| {
-            let Subject::Operations(operations) = at.subject else { return };
-            let name = is.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-            let subject = Subject::Parameter { operations, name };
-            comparison.parameter(&At { subject, reach: Reach::REQUEST, ..at }, was, is);
+            comparison.parameter(&at.with_sides(CallSides::REQUEST), was, is);
         });
     }
 
-    /// The responses that operations share.
+    /// Compares the responses in `components`.
     pub(super) fn named_responses(&mut self) {
         self.named("responses", |comparison, at, was, is| {
-            comparison.response(&At { reach: Reach::RESPONSE, ..at }, was, is);
+            comparison.response(&at.with_sides(CallSides::RESPONSE), was, is);
         });
     }
 
-    /// The shared parts of a kind, each with those operations that refer to it.
-    fn named(&mut self, kind: &str, compare: impl Fn(&mut Self, At, &'a Value, &'a Value)) {
-        let components = join("/components", kind);
+    fn named(&mut self, section: &str, compare: impl Fn(&mut Self, At, &'a Value, &'a Value)) {
+        let components = join("/components", section);
         let [old, new] = [self.old, self.new].map(|spec| spec.root().pointer(&components));
-        for (name, was, is) in both(old, new) {
-            if was == is {
-                continue;
-            }
+        for (name, was, is) in both(old, new).into_iter().filter(|(_, was, is)| was != is) {
             let pointer = join(&components, name);
-            let mut operations = users(self.new, &pointer);
-            let more = users(self.old, &pointer);
-            operations.extend(more.into_iter().filter(|id| !operations.contains(id)).collect::<Vec<_>>());
-            let subject = Subject::Operations(operations);
-            let at = At { pointer, place: format!("{name} ({kind})"), subject, reach: Reach::BOTH };
-            match (was, is) {
-                (Some(was), Some(is)) => compare(self, at, was, is),
-                // What refers to it is compared where it does.
-                _ => self.note(
-                    &at,
-                    "wording",
-                    Effect::Wording,
-                    "stands among the shared parts, or no longer does",
-                ),
+            let operations = self.operations_using(&pointer);
+            let at = At { pointer, place: format!("{name} ({section})"), sides: CallSides::BOTH, operations };
+            if let (Some(was), Some(is)) = (was, is) {
+                compare(self, at, was, is);
+            } else {
+                // The operations that reference it are compared with the reference resolved.
+                let message = format!("was added to, or removed from, `components/{section}`");
+                self.note(&at, "wording", Wording, message);
             }
         }
     }
+}
+
+fn route(operation: &Operation<'_>) -> String {
+    format!("{} {}", operation.method.to_uppercase(), operation.path)
 }
 
 fn at_operation(operation: &Operation<'_>) -> At {
     At {
         pointer: operation.pointer.clone(),
         place: operation.id().to_owned(),
-        subject: Subject::Operations(vec![operation.id().to_owned()]),
-        reach: Reach::BOTH,
+        sides: CallSides::BOTH,
+        operations: vec![operation.id().to_owned()],
     }
 }
 
@@ -219,8 +296,8 @@ fn at_parameter(operation: &str, (pointer, _, parameter): &Parameter<'_>) -> At 
     At {
         pointer: pointer.clone(),
         place: format!("{operation}({name})"),
-        subject: Subject::Parameter { operations: vec![operation.to_owned()], name: name.to_owned() },
-        reach: Reach::REQUEST,
+        sides: CallSides::REQUEST,
+        operations: vec![operation.to_owned()],
     }
 }
 
@@ -228,24 +305,18 @@ fn parameters_of<'s>(spec: &'s Spec, operation: &Operation<'s>) -> Vec<Parameter
     operation.parameters().map(|(pointer, raw)| (pointer, raw, spec.resolve(raw))).collect()
 }
 
-pub(super) fn is_required(value: &Value) -> bool {
+fn is_required(value: &Value) -> bool {
     value.get("required") == Some(&Value::Bool(true))
 }
 
-fn or_none(tag: Option<&str>) -> String {
-    tag.map_or_else(|| "none".to_owned(), |tag| format!("`{tag}`"))
+/// Returns the named schemas of the bodies of successful responses; `None` stands for a body without one.
+fn success_bodies<'s>(spec: &'s Spec, responses: &'s Value) -> BTreeSet<Option<&'s str>> {
+    members(Some(responses))
+        .filter(|(status, _)| status.starts_with('2'))
+        .map(|(_, response)| body_schema(spec.resolve(response)))
+        .collect()
 }
 
-/// The operations that refer to a shared part.
-fn users(spec: &Spec, pointer: &str) -> Vec<String> {
-    let reference = format!("#{pointer}");
-    let refers = |value: &Value| value.get("$ref").and_then(Value::as_str) == Some(reference.as_str());
-    spec.operations()
-        .iter()
-        .filter(|operation| {
-            operation.parameters().any(|(_, parameter)| refers(parameter))
-                || operation.responses().any(|(_, _, response)| refers(response))
-        })
-        .map(|operation| operation.id().to_owned())
-        .collect()
+fn body_schema(response: &Value) -> Option<&str> {
+    members(response.get("content")).find_map(|(_, content)| referred_schema(content.get("schema")?))
 }

@@ -1,207 +1,185 @@
-//! What has changed in schemas.
+//! Compares schemas.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::limits::is_limit;
 use super::{At, Comparison, both, differing, text_of};
-use crate::diff::change::{Effect, Reach, Subject};
+use crate::diff::change::CallSides;
+use crate::diff::change::Effect::{Addition, Behavior, Break, Safety, Wording};
 use crate::document::join;
 use crate::spec::{Mark, members, referred_schema, schema_pointer, strings};
 
-/// Words that make one type of Rust or another.
+/// Keywords that determine the Rust type.
 const TYPE: [&str; 4] = ["type", "format", "$ref", "x-expect"];
 
-/// Formats that say what a text looks like and leave it a text.
-const TEXTS: [&str; 4] = ["email", "uri", "hostname", "password"];
+/// Formats whose Rust type is `String`.
+const STRING_FORMATS: [&str; 4] = ["email", "uri", "hostname", "password"];
+
+const RUST_TYPE_CHANGES: &str = "the Rust type changes";
 
 impl Comparison<'_> {
-    /// The named schemas that are wanted.
-    pub(super) fn schemas(&mut self, wanted: impl Fn(&str) -> bool) {
+    /// Compares the named schemas that `filter` accepts.
+    pub(super) fn schemas(&mut self, filter: impl Fn(&str) -> bool) {
         let [old, new] = [self.old, self.new].map(|spec| spec.root().pointer("/components/schemas"));
         for (name, was, is) in both(old, new) {
-            if was == is || !wanted(name) {
+            if was == is || !filter(name) {
                 continue;
             }
-            let at = At {
-                pointer: schema_pointer(name),
-                place: name.to_owned(),
-                subject: Subject::Schema(name.to_owned()),
-                reach: self.reach(name),
-            };
+            let pointer = schema_pointer(name);
+            let operations = self.operations_using(&pointer);
+            let at = At { pointer, place: name.to_owned(), sides: self.schema_sides(name), operations };
             match (was, is) {
                 (Some(was), Some(is)) => self.schema(&at, was, is),
-                (None, _) => self.note(&at, "schema-added", Effect::Addition, "is a type from now on"),
-                (_, None) => {
-                    self.note(&at, "schema-removed", Effect::Break(at.reach), "is no type any more");
-                }
+                (None, _) => self.note(&at, "schema-added", Addition, "is a new type"),
+                (_, None) => self.note(&at, "schema-removed", Break, "was removed"),
             }
         }
     }
 
     pub(super) fn schema(&mut self, at: &At, was: &Value, is: &Value) {
-        let (types, refers) = ([was, is].map(TypeWords::of), [was, is].map(referred_schema));
+        let (types, refers) = ([was, is].map(TypeKeywords::of), [was, is].map(referred_schema));
         if types[0] != types[1] {
             self.type_(at, types);
         }
         let differences = differing(was, is);
-        if refers[0] != refers[1] || differences.iter().any(|(word, _, _)| is_mark(word)) {
+        if refers[0] != refers[1] || differences.iter().any(|(keyword, _, _)| is_mark(keyword)) {
             self.mark(at, was, is);
         }
-        let of_object = |word: &str| matches!(word, "properties" | "required");
-        if differences.iter().any(|(word, _, _)| of_object(word)) {
+        let of_object = |keyword: &str| matches!(keyword, "properties" | "required");
+        if differences.iter().any(|(keyword, _, _)| of_object(keyword)) {
             self.properties(at, was, is);
         }
-        for (word, before, after) in differences {
-            match word {
-                word if TYPE.contains(&word) || is_mark(word) || of_object(word) => {}
-                "nullable" if is_true(before) == is_true(after) => self.wording(at, word),
+        for (keyword, before, after) in differences {
+            match keyword {
+                keyword if TYPE.contains(&keyword) || is_mark(keyword) || of_object(keyword) => {}
+                "nullable" if is_true(before) == is_true(after) => self.wording(at, keyword),
                 "nullable" => {
-                    let what = if is_true(after) { "may be `null`" } else { "is not `null` any more" };
-                    let what = format!("{what}: the type in Rust is another");
-                    self.note(&at.inside(word), "nullable", Effect::Break(at.reach), what);
+                    let verb = if is_true(after) { "may now be" } else { "can no longer be" };
+                    let message = format!("{verb} `null`: {RUST_TYPE_CHANGES}");
+                    self.note(&at.inside(keyword), "nullable", Break, message);
                 }
-                "enum" => self.values(&at.inside(word), before, after),
+                "enum" => self.values(&at.inside(keyword), before, after),
                 "items" => match (before, after) {
-                    (Some(before), Some(after)) => self.schema(&at.inside(word), before, after),
-                    _ => self.unknown(at, word),
+                    (Some(before), Some(after)) => {
+                        let at = At { place: format!("{}[]", at.place), ..at.inside(keyword) };
+                        self.schema(&at, before, after);
+                    }
+                    _ => self.other(at, keyword),
                 },
-                "additionalProperties" => self.others(&at.inside(word), before, after),
+                "additionalProperties" => self.additional_properties(&at.inside(keyword), before, after),
                 "default" => {
-                    let what = format!("the service fills in {}, was {}", text_of(after), text_of(before));
-                    self.note(&at.inside(word), "default", Effect::Behaviour, what);
+                    let message =
+                        format!("has the default {} instead of {}", text_of(after), text_of(before));
+                    self.note(&at.inside(keyword), "default", Behavior, message);
                 }
-                // A reference with something said beside it is that reference.
+                // A reference with other keywords beside it is compared as that reference.
                 "allOf" if refers.iter().any(Option::is_some) => {}
                 "allOf" | "anyOf" | "oneOf" | "not" => {
-                    let what = "the conditions are others, and may be stricter: values may be refused";
-                    self.note(&at.inside(word), "condition", Effect::Break(at.reach), what);
+                    let message = "has other conditions, which may reject more values";
+                    self.note(&at.inside(keyword), "condition", Break, message);
                 }
-                "description" | "title" | "example" | "examples" | "x-source" | "externalDocs"
-                | "deprecated" => {
-                    self.wording(at, word);
-                }
-                word if is_limit(word) => self.limit(at, word, [was, is]),
-                _ => self.unknown(at, word),
+                keyword if is_limit(keyword) => self.limit(at, keyword, [was, is]),
+                _ => self.other(at, keyword),
             }
         }
     }
 
-    fn type_(&mut self, at: &At, [was, is]: [TypeWords<'_>; 2]) {
-        let said = format!("is {}, was {}", is.said(), was.said());
-        let looks = |words: &TypeWords<'_>| words.format.is_none_or(|format| TEXTS.contains(&format));
-        let is_same_but_format = TypeWords { format: None, ..was } == TypeWords { format: None, ..is };
-        if !(is_same_but_format && is.kind == Some("string") && looks(&was) && looks(&is)) {
-            let what = format!("{said}: the type in Rust is another");
-            self.note(at, "type", Effect::Break(at.reach), what);
+    fn type_(&mut self, at: &At, [was, is]: [TypeKeywords<'_>; 2]) {
+        let message = format!("is {} instead of {}", is.describe(), was.describe());
+        let is_string =
+            |words: &TypeKeywords<'_>| words.format.is_none_or(|format| STRING_FORMATS.contains(&format));
+        let only_format_differs = TypeKeywords { format: None, ..was } == TypeKeywords { format: None, ..is };
+        if !(only_format_differs && is.kind == Some("string") && is_string(&was) && is_string(&is)) {
+            self.note(at, "type", Break, format!("{message}: {RUST_TYPE_CHANGES}"));
         } else if is.format.is_none() {
-            self.note(at, "limit", Effect::Addition, format!("{said}: more values are taken"));
+            self.note(at, "limit", Addition, format!("{message}: more values are accepted"));
         } else {
-            let what = format!("{said}: values that were taken are not any more");
-            self.note(at, "limit", Effect::Break(at.reach), what);
+            self.note(at, "limit", Break, format!("{message}: some values are no longer accepted"));
         }
     }
 
-    /// What may be printed. What a mark on another schema does to those that refer to it is said of that one.
+    /// Compares whether a value may be printed. A changed mark of a referenced schema is reported for that schema only.
     fn mark(&mut self, at: &At, was: &Value, is: &Value) {
         let own = [was, is].map(Mark::own);
-        let whole = [(self.old, was), (self.new, is)].map(|(spec, schema)| spec.mark(schema));
+        let effective = [(self.old, was), (self.new, is)].map(|(spec, schema)| spec.mark(schema));
         let name = |mark| if mark == Mark::Secret { "a secret" } else { "health information" };
-        match whole {
+        match effective {
             [was, is] if was.is_hidden() && !is.is_hidden() => {
-                let what = format!("was {} and is printed from now on", name(was));
-                self.note(at, "mark-removed", Effect::Safety(at.reach), what);
+                let message = format!("was marked as {} and will be printed", name(was));
+                self.note(at, "mark-removed", Safety, message);
             }
             [was, Mark::Secret] if was != Mark::Secret => {
-                let what = "is a secret from now on: its type in Rust is another";
-                self.note(at, "mark-added", Effect::Break(at.reach), what);
+                self.note(at, "mark-added", Break, format!("is now marked as a secret: {RUST_TYPE_CHANGES}"));
             }
             [Mark::Secret, Mark::Phi] => {
-                let what = "was a secret and is health information: its type in Rust is another";
-                self.note(at, "mark-changed", Effect::Break(at.reach), what);
+                let message = format!("is marked as health information, not a secret: {RUST_TYPE_CHANGES}");
+                self.note(at, "mark-changed", Break, message);
             }
             [was, is] if !was.is_hidden() && is.is_hidden() => {
-                let what = format!("is {} from now on, and not printed any more", name(is));
-                self.note(at, "mark-added", Effect::Behaviour, what);
+                let message = format!("is now marked as {}, and no longer printed", name(is));
+                self.note(at, "mark-added", Behavior, message);
             }
             _ if own[0] != own[1]
                 || was.get("x-phi") != is.get("x-phi")
                 || was.get("x-secret") != is.get("x-secret") =>
             {
-                let what = "says in another way whether it may be printed";
-                self.note(at, "wording", Effect::Wording, what);
+                self.note(at, "wording", Wording, "has another notation of whether it may be printed");
             }
             _ => {}
         }
     }
 
-    /// The values of an enum. They are open in Rust (`#[non_exhaustive]`, and `Attribute` in answers), so that one
-    /// more breaks nobody.
+    /// Compares the values of an enum. Enums are open in Rust (`#[non_exhaustive]`, and `Attribute` in responses), so a
+    /// new value does not break callers.
     fn values(&mut self, at: &At, was: Option<&Value>, is: Option<&Value>) {
         let (Some(Value::Array(old)), Some(Value::Array(new))) = (was, is) else {
-            let what =
-                if is.is_some() { "is one of a few values" } else { "is one of a few values no longer" };
-            let what = format!("{what}: the type in Rust is another");
-            self.note(at, "type", Effect::Break(at.reach), what);
+            let verb = if is.is_some() { "now has" } else { "no longer has" };
+            self.note(at, "type", Break, format!("{verb} a fixed set of values: {RUST_TYPE_CHANGES}"));
             return;
         };
         let begin = self.changes.len();
-        let at_value = |value: &Value| {
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            let subject = match &at.subject {
-                Subject::Schema(schema) => Subject::Value { schema: schema.clone(), value: text.clone() },
-                other => other.clone(),
-            };
-            (At { place: format!("{}.{text}", at.place), subject, ..at.clone() }, text)
-        };
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         for (index, value) in new.iter().enumerate().filter(|(_, value)| !old.contains(value)) {
-            let (at, text) = at_value(value);
-            let what = format!("`{text}` is one of the values from now on");
-            self.note(&at.inside(&index.to_string()), "value-added", Effect::Addition, what);
+            let value = text(value);
+            let at = At { place: format!("{}.{value}", at.place), ..at.inside(&index.to_string()) };
+            self.note(&at, "value-added", Addition, format!("is a new value (`{value}`)"));
         }
         for value in old.iter().filter(|value| !new.contains(value)) {
-            let (at, text) = at_value(value);
-            let what = format!("`{text}` is none of the values any more");
-            self.note(&at, "value-removed", Effect::Break(at.reach), what);
+            let value = text(value);
+            let at = At { place: format!("{}.{value}", at.place), ..at.clone() };
+            self.note(&at, "value-removed", Break, format!("was removed (`{value}`)"));
         }
         if self.changes.len() == begin {
-            self.note(
-                at,
-                "value-order",
-                Effect::Behaviour,
-                "the values are in another order, and so in Rust",
-            );
+            self.note(at, "value-order", Behavior, "has its values in another order, also in Rust");
         }
     }
 
     fn properties(&mut self, at: &At, was: &Value, is: &Value) {
-        let [old, new] = [was, is].map(required);
+        let [old, new] = [was, is].map(|schema| strings(schema.get("required")).collect::<BTreeSet<_>>());
         for (name, before, after) in both(was.get("properties"), is.get("properties")) {
-            let at = at_property(at, name);
+            let pointer = join(&join(&at.pointer, "properties"), name);
+            let at = At { pointer, place: format!("{}.{name}", at.place), ..at.clone() };
             let (was_required, is_required) = (old.contains(name), new.contains(name));
             match (before, after) {
                 (None, _) if is_required => {
-                    let what = match at.reach {
-                        Reach::RESPONSE => "is relied on: an answer without it cannot be read",
-                        _ => "is asked for: a request without it is refused",
+                    let message = if at.sides == CallSides::RESPONSE {
+                        "is a new required property: responses without it cannot be read"
+                    } else {
+                        "is a new required property: requests without it are rejected"
                     };
-                    self.note(&at, "property-added", Effect::Break(at.reach), what);
+                    self.note(&at, "property-added", Break, message);
                 }
-                (None, _) => {
-                    self.note(&at, "property-added", Effect::Addition, "is there, and can be left out");
-                }
-                (_, None) => {
-                    self.note(&at, "property-removed", Effect::Break(at.reach), "is not there any more");
-                }
+                (None, _) => self.note(&at, "property-added", Addition, "is a new optional property"),
+                (_, None) => self.note(&at, "property-removed", Break, "was removed"),
                 (Some(before), Some(after)) => {
                     if was_required != is_required {
-                        let (kind, what) = if is_required {
-                            ("now-required", "is required, could be left out: the type in Rust is another")
+                        let (kind, verb) = if is_required {
+                            ("now-required", "required")
                         } else {
-                            ("now-optional", "can be left out, was required: the type in Rust is another")
+                            ("now-optional", "optional")
                         };
-                        self.note(&at, kind, Effect::Break(at.reach), what);
+                        self.note(&at, kind, Break, format!("is now {verb}: {RUST_TYPE_CHANGES}"));
                     }
                     if before != after {
                         self.schema(&at, before, after);
@@ -215,45 +193,62 @@ impl Comparison<'_> {
             .map(|(name, _)| name)
             .collect();
         if old.symmetric_difference(&new).any(|name| !properties.contains(name)) {
-            let what = "other members are required, which it does not describe";
-            self.note(&at.inside("required"), "condition", Effect::Break(at.reach), what);
+            let message = "requires other members, which it does not describe";
+            self.note(&at.inside("required"), "condition", Break, message);
         }
     }
 
-    /// What an object may hold beside its properties.
-    fn others(&mut self, at: &At, was: Option<&Value>, is: Option<&Value>) {
-        let schema = |value: Option<&Value>| value.is_some_and(Value::is_object);
+    fn additional_properties(&mut self, at: &At, was: Option<&Value>, is: Option<&Value>) {
+        let is_schema = |value: Option<&Value>| value.is_some_and(Value::is_object);
         if let (Some(was @ Value::Object(_)), Some(is @ Value::Object(_))) = (was, is) {
             self.schema(at, was, is);
-        } else if !schema(was) && !schema(is) && (is_true(is) || was == Some(&Value::Bool(false))) {
-            self.note(at, "open", Effect::Addition, "may hold more than its properties");
+        } else if !is_schema(was) && !is_schema(is) && (is_true(is) || was == Some(&Value::Bool(false))) {
+            self.note(at, "open", Addition, "may now have additional properties");
         } else {
-            let what =
-                format!("what it may hold beside its properties is {}, was {}", text_of(is), text_of(was));
-            self.note(at, "closed", Effect::Break(at.reach), what);
+            let message = format!("allows additional properties {} instead of {}", text_of(is), text_of(was));
+            self.note(at, "closed", Break, message);
+        }
+    }
+
+    /// Compares a limit of two schemas, the old one first.
+    fn limit(&mut self, at: &At, keyword: &str, schemas: [&Value; 2]) {
+        let [was, is] = schemas.map(|schema| schema.get(keyword));
+        let message = format!("has `{keyword}` {} instead of {}", text_of(is), text_of(was));
+        let is_own_type = |schema: &Value| STRING_LIMITS.iter().any(|limit| schema.get(limit).is_some());
+        let [old, new] = schemas;
+        let is_other_type = STRING_LIMITS.contains(&keyword) && is_own_type(old) != is_own_type(new)
+            // The minimum determines which integer type is generated.
+            || keyword == "minimum" && new.get("type").and_then(Value::as_str) == Some("integer");
+        let at = &at.inside(keyword);
+        if is_other_type {
+            self.note(at, "limit", Break, format!("{message}: {RUST_TYPE_CHANGES}"));
+        } else if is_stricter(keyword, was, is) {
+            self.note(at, "limit", Break, format!("{message}: some values are no longer accepted"));
+        } else {
+            self.note(at, "limit", Addition, format!("{message}: more values are accepted"));
         }
     }
 }
 
-/// What makes a schema one type of Rust or another.
+/// The keywords that determine the Rust type of a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct TypeWords<'s> {
+struct TypeKeywords<'s> {
     refers: Option<&'s str>,
     kind: Option<&'s str>,
     format: Option<&'s str>,
     expects: Option<&'s str>,
 }
 
-impl<'s> TypeWords<'s> {
+impl<'s> TypeKeywords<'s> {
     fn of(schema: &'s Value) -> Self {
-        let word = |name: &str| schema.get(name).and_then(Value::as_str);
-        let refers = referred_schema(schema).or_else(|| word("$ref"));
-        Self { refers, kind: word("type"), format: word("format"), expects: word("x-expect") }
+        let keyword = |name: &str| schema.get(name).and_then(Value::as_str);
+        let refers = referred_schema(schema).or_else(|| keyword("$ref"));
+        Self { refers, kind: keyword("type"), format: keyword("format"), expects: keyword("x-expect") }
     }
 
-    fn said(self) -> String {
+    fn describe(self) -> String {
         let named = self.refers.or(self.expects);
-        let name = named.or(self.kind).unwrap_or("of no type");
+        let name = named.or(self.kind).unwrap_or("any type");
         match self.format.filter(|_| named.is_none()) {
             Some(format) => format!("`{name}` of format `{format}`"),
             None => format!("`{name}`"),
@@ -261,23 +256,33 @@ impl<'s> TypeWords<'s> {
     }
 }
 
-fn at_property(at: &At, name: &str) -> At {
-    let subject = match &at.subject {
-        Subject::Schema(schema) => Subject::Field { schema: schema.clone(), property: name.to_owned() },
-        other => other.clone(),
-    };
-    let pointer = join(&join(&at.pointer, "properties"), name);
-    At { pointer, place: format!("{}.{name}", at.place), subject, ..at.clone() }
-}
-
-fn required(schema: &Value) -> BTreeSet<&str> {
-    strings(schema.get("required")).collect()
-}
-
-fn is_mark(word: &str) -> bool {
-    matches!(word, "x-phi" | "x-secret")
+fn is_mark(keyword: &str) -> bool {
+    matches!(keyword, "x-phi" | "x-secret")
 }
 
 fn is_true(value: Option<&Value>) -> bool {
     value == Some(&Value::Bool(true))
+}
+
+/// With any of these, the generators write a type of its own instead of `String`.
+const STRING_LIMITS: [&str; 3] = ["minLength", "maxLength", "pattern"];
+
+/// Keywords that limit values: lower bounds, upper bounds, flags, and rules that cannot be compared.
+const LOWER_BOUNDS: [&str; 4] = ["minLength", "minItems", "minProperties", "minimum"];
+const UPPER_BOUNDS: [&str; 4] = ["maxLength", "maxItems", "maxProperties", "maximum"];
+const FLAGS: [&str; 3] = ["exclusiveMinimum", "exclusiveMaximum", "uniqueItems"];
+const RULES: [&str; 3] = ["pattern", "multipleOf", "const"];
+
+fn is_limit(keyword: &str) -> bool {
+    [&LOWER_BOUNDS[..], &UPPER_BOUNDS, &FLAGS, &RULES].iter().any(|keywords| keywords.contains(&keyword))
+}
+
+/// Whether fewer values are accepted than before, or possibly fewer.
+fn is_stricter(keyword: &str, was: Option<&Value>, is: Option<&Value>) -> bool {
+    let Some(is) = is else { return false };
+    match (was.and_then(Value::as_f64), is.as_f64()) {
+        (Some(was), Some(is)) if LOWER_BOUNDS.contains(&keyword) => is > was,
+        (Some(was), Some(is)) if UPPER_BOUNDS.contains(&keyword) => is < was,
+        _ => !FLAGS.contains(&keyword) || is != &Value::Bool(false),
+    }
 }

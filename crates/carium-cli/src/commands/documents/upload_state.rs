@@ -7,7 +7,6 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use async_trait::async_trait;
@@ -71,16 +70,6 @@ impl UploadStateFile {
         let _ = fs::remove_file(&self.path);
         let _ = fs::remove_file(self.path.with_extension("lock"));
     }
-
-    fn write(&self, state: &UploadState) -> io::Result<()> {
-        let directory = self.path.parent().unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(directory)?;
-        serde_json::to_writer(&mut file, state)?;
-        file.flush()?;
-        file.as_file().sync_all()?;
-        file.persist(&self.path)?;
-        Ok(())
-    }
 }
 
 /// Returns a name that reveals nothing about the document, and that differs if the file has changed.
@@ -98,18 +87,24 @@ fn state_file_name(base_url: &str, document: &NewDocument, file: &Path) -> io::R
     ]))
 }
 
-/// Saves the state of an upload in its file.
-#[derive(Debug)]
-pub(super) struct FileStateStore(pub(super) Arc<UploadStateFile>);
-
 #[async_trait]
-impl UploadStateStore for FileStateStore {
+impl UploadStateStore for UploadStateFile {
     async fn save(&self, state: &UploadState) -> Result<(), Error> {
-        let (state_file, state) = (Arc::clone(&self.0), state.clone());
+        let (path, state) = (self.path.clone(), state.clone());
         let failed = |error: io::Error| {
             Error::new(ErrorKind::Io, "could not save the state of the upload").with_source(error)
         };
-        let result = tokio::task::spawn_blocking(move || state_file.write(&state)).await;
+        let result = tokio::task::spawn_blocking(move || write_state(&path, &state)).await;
         result.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(failed)
     }
+}
+
+fn write_state(path: &Path, state: &UploadState) -> io::Result<()> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(directory)?;
+    serde_json::to_writer(&mut file, state)?;
+    file.flush()?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
 }

@@ -3,27 +3,31 @@
 use std::path::{Path, PathBuf};
 
 use carium::patients::OrganizationId;
-use carium_bulk::rows::RowOptions;
+use carium_bulk::rows::{RowError, RowFormat, RowOptions, RowProblem, ValidationReport, validate};
 use carium_bulk::{QueueLocation, Submission};
 use clap::Args;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
-use super::options::{NamedQueue, QueueArgs, ThroughputArgs, check_documents_dir, queue_error};
-use super::queue_location;
-use super::summary::{Summary, count_rows};
-use super::validation::validate_file;
-use super::work::{StopReason, WorkSession};
+use super::queue::{
+    NamedQueue, QueueArgs, ThroughputArgs, check_documents_dir, default_location, queue_error,
+};
+use super::summary::Summary;
+use super::worker::{StopReason, WorkSession};
 use crate::connection::{Connection, connect};
 use crate::error::{CliError, Exit};
 use crate::interrupt::unless_interrupted;
+use crate::output::{self, Format};
 use crate::settings::Settings;
-use crate::{output, stderr};
+use crate::stderr::{self, counted, listed};
 
 /// Files with at least this many rows take a while to submit, so a message is printed first.
 const LARGE_FILE_ROWS: u64 = 20_000;
 /// Maximum number of lines that a message lists.
 const MAX_LISTED_LINES: usize = 20;
+/// Maximum number of problems of a file that are reported.
+const MAX_PROBLEMS: usize = 10_000;
 
 /// A file of patients, and the options to process it.
 #[derive(Args, Debug)]
@@ -47,13 +51,6 @@ pub(super) struct OnboardFile {
     throughput: ThroughputArgs,
 }
 
-/// The queue of the file, and its directory if it is temporary.
-struct FileQueue {
-    queue: NamedQueue,
-    /// Deleted when it is dropped.
-    temporary_dir: Option<TempDir>,
-}
-
 impl OnboardFile {
     /// Returns whether the file or one of its options is given. They are optional if there is a subcommand.
     pub(super) fn is_given(&self) -> bool {
@@ -68,51 +65,15 @@ impl OnboardFile {
     pub(super) async fn run(self, queue_args: QueueArgs, settings: &Settings) -> Result<(), CliError> {
         let path = self.file.clone().unwrap_or_default();
         let documents = self.documents_dir(&path)?;
-        let prepare = async {
-            // A sandbox is started first, because the file is validated with its organization. Without a sandbox, the
-            // user is asked for a password only after the file was found to be valid.
-            let sandbox = if settings.is_sandbox { Some(connect(settings).await?) } else { None };
-            let organization =
-                sandbox.as_ref().map_or(settings.organization, |sandbox| sandbox.client.organization());
-            let options = self.row_options(organization);
-            let report =
-                validate_file(&path, options.clone().documents_folder(&documents), settings.format).await?;
-            if self.dry_run {
-                let fields = [("rows", report.rows), ("invalid_rows", report.invalid_rows)];
-                let fields = fields.map(|(name, rows)| (name.to_owned(), rows.into()));
-                output::write_record(settings.format, fields.into_iter().collect())?;
-                stderr::print("dry run: nothing was sent");
-                return Ok(None);
-            }
-            let connection = match sandbox {
-                Some(sandbox) => sandbox,
-                None => connect(settings).await?,
-            };
-            // Invalid credentials would fail every row, so they are checked before rows are submitted.
-            connection.client.sign_in().await?;
-            let file_queue = open_queue(&path, &queue_args, &connection).await?;
-            self.throughput.apply(&file_queue.queue.handle).await?;
-            Ok::<_, CliError>(Some((connection, options, file_queue, report.rows)))
-        };
-        let prepared = unless_interrupted(prepare, false).await?;
-        let Some((connection, options, file_queue, rows)) = prepared else { return Ok(()) };
-        let is_temporary = file_queue.temporary_dir.is_some();
-        let queue = &file_queue.queue.handle;
+        let prepare = self.prepare(&path, &documents, &queue_args, settings);
+        let Some(job) = unless_interrupted(prepare, false).await? else { return Ok(()) };
+        let is_temporary = job.temporary_dir.is_some();
+        let queue = &job.queue.handle;
         let before = queue.status().await.map_err(queue_error)?;
         let started = Instant::now();
-        let submit = async {
-            if rows >= LARGE_FILE_ROWS {
-                stderr::print(&format!("submitting {rows} rows"));
-            }
-            queue.submit(&path, options).await.map_err(queue_error)
-        };
-        let submission = unless_interrupted(submit, false).await.map_err(|error| match error.exit() {
-            Exit::Interrupted if is_temporary => error.with_hint("nothing was sent"),
-            Exit::Interrupted => error.with_hint("nothing was sent; run the same command again to continue"),
-            _ => error,
-        })?;
+        let submission = job.submit(&path).await?;
         print_submission(&submission);
-        let client = connection.client.clone();
+        let client = job.connection.client.clone();
         let session = WorkSession {
             queue: queue.clone(),
             throughput: self.throughput,
@@ -122,7 +83,7 @@ impl OnboardFile {
         let (stop_reason, counts) =
             session.run(|ledger| client.onboarding(ledger).documents_folder(documents)).await?;
         let summary = Summary {
-            queue: &file_queue.queue,
+            queue: &job.queue,
             is_temporary,
             counts,
             newly_completed: counts.completed.saturating_sub(before.completed),
@@ -133,22 +94,54 @@ impl OnboardFile {
         summary.explain().await?;
         match stop_reason {
             StopReason::Interrupted | StopReason::Aborted => {
-                let error = CliError::new(Exit::Interrupted, "interrupted");
-                Err(if is_temporary {
-                    error.with_hint("the sandbox and its data are gone")
+                Err(CliError::new(Exit::Interrupted, "interrupted").with_hint(if is_temporary {
+                    "the sandbox has ended, and its data is lost"
                 } else {
-                    error.with_hint("run the same command again to continue")
-                })
+                    "run the same command again to continue"
+                }))
             }
-            StopReason::TooManyParked => Err(CliError::new(
-                Exit::RowsParked,
-                "stopped: the limit of `--max-failures` is reached",
-            )
-            .with_hint(
-                "correct the cause of the failures above, then run the same command again to continue",
-            )),
+            StopReason::TooManyParked => {
+                let message = "stopped: the limit of `--max-failures` is reached";
+                Err(CliError::new(Exit::RowsParked, message).with_hint(
+                    "correct the cause of the failures above, then run the same command again to continue",
+                ))
+            }
             StopReason::Settled => summary.check_completed(),
         }
+    }
+
+    /// Validates the file, signs in and opens the queue. Returns `None` after a dry run.
+    async fn prepare(
+        &self,
+        path: &Path,
+        documents: &Path,
+        queue_args: &QueueArgs,
+        settings: &Settings,
+    ) -> Result<Option<Job>, CliError> {
+        // A sandbox is started first, because the file is validated with its organization. Without a sandbox, the
+        // user is asked for a password only after the file was found to be valid.
+        let sandbox = if settings.is_sandbox { Some(connect(settings).await?) } else { None };
+        let organization =
+            sandbox.as_ref().map_or(settings.organization, |sandbox| sandbox.client.organization());
+        let options = self.row_options(organization);
+        let report =
+            validate_file(path, options.clone().documents_folder(documents), settings.format).await?;
+        if self.dry_run {
+            let record = json!({"rows": report.rows, "invalid_rows": report.invalid_rows});
+            output::write_record(settings.format, &record)?;
+            stderr::print("dry run: nothing was sent");
+            return Ok(None);
+        }
+        let connection = match sandbox {
+            Some(sandbox) => sandbox,
+            None => connect(settings).await?,
+        };
+        // Invalid credentials would fail every row, so they are checked before rows are submitted.
+        connection.client.sign_in().await?;
+        let (location, temporary_dir) = queue_location(path, queue_args, &connection).await?;
+        let queue = queue_args.open(&location, connection.target()).await?;
+        self.throughput.apply(&queue.handle).await?;
+        Ok(Some(Job { connection, queue, temporary_dir, options, rows: report.rows }))
     }
 
     fn documents_dir(&self, path: &Path) -> Result<PathBuf, CliError> {
@@ -170,77 +163,152 @@ impl OnboardFile {
     }
 }
 
-/// Opens the queue that is given, or a temporary queue for a sandbox, or the default queue of the file.
-async fn open_queue(
+/// A valid file, and the queue that its rows are submitted to.
+struct Job {
+    connection: Connection,
+    queue: NamedQueue,
+    /// The directory of a temporary queue. Deleted when it is dropped.
+    temporary_dir: Option<TempDir>,
+    options: RowOptions,
+    /// Number of rows of the file.
+    rows: u64,
+}
+
+impl Job {
+    async fn submit(&self, path: &Path) -> Result<Submission, CliError> {
+        let submit = async {
+            if self.rows >= LARGE_FILE_ROWS {
+                stderr::print(&format!("submitting {} rows", self.rows));
+            }
+            self.queue.handle.submit(path, self.options.clone()).await.map_err(queue_error)
+        };
+        unless_interrupted(submit, false).await.map_err(|error| match error.exit() {
+            Exit::Interrupted if self.temporary_dir.is_some() => error.with_hint("nothing was sent"),
+            Exit::Interrupted => error.with_hint("nothing was sent; run the same command again to continue"),
+            _ => error,
+        })
+    }
+}
+
+/// Returns the location of the queue that is given, or of a temporary queue for a sandbox, or of the default queue of
+/// the file.
+async fn queue_location(
     path: &Path,
     queue_args: &QueueArgs,
     connection: &Connection,
-) -> Result<FileQueue, CliError> {
-    let target = connection.target();
-    let mut temporary_dir = None;
-    let location = match queue_args.location(connection.is_sandbox())? {
-        Some(location) => location,
-        None if connection.is_sandbox() => {
-            let directory = tempfile::tempdir().map_err(|error| {
-                CliError::new(Exit::Other, "could not create a directory for a temporary queue")
-                    .with_source(error)
-            })?;
-            let location = QueueLocation::Sqlite(directory.path().join("queue.db"));
-            temporary_dir = Some(directory);
-            location
-        }
-        None => {
-            let (path, target) = (path.to_owned(), target.clone());
-            let location =
-                tokio::task::spawn_blocking(move || queue_location::for_file(&path, &target)).await;
-            location.unwrap_or_else(|error| {
-                Err(CliError::new(Exit::Other, "could not choose a location for the queue of this file")
-                    .with_source(error))
-            })?
-        }
-    };
-    let queue = queue_args.open(&location, target).await?;
-    Ok(FileQueue { queue, temporary_dir })
+) -> Result<(QueueLocation, Option<TempDir>), CliError> {
+    if let Some(location) = queue_args.location(connection.is_sandbox())? {
+        return Ok((location, None));
+    }
+    if connection.is_sandbox() {
+        let directory = tempfile::tempdir().map_err(|error| {
+            CliError::new(Exit::Other, "could not create a directory for a temporary queue")
+                .with_source(error)
+        })?;
+        return Ok((QueueLocation::Sqlite(directory.path().join("queue.db")), Some(directory)));
+    }
+    let (path, target) = (path.to_owned(), connection.target());
+    let location = tokio::task::spawn_blocking(move || default_location(&path, &target)).await;
+    let location = location.map_err(|error| {
+        CliError::new(Exit::Other, "could not choose a location for the queue of this file")
+            .with_source(error)
+    })??;
+    Ok((location, None))
 }
 
 /// Prints the rows of a file that are not new, and what happens to them.
 fn print_submission(submission: &Submission) {
-    if submission.known > 0 {
-        let verb = if submission.known == 1 { "was" } else { "were" };
-        stderr::print(&format!(
-            "{} of {} {verb} submitted before and will not be processed twice",
-            submission.known,
-            count_rows(submission.rows())
-        ));
+    let Submission { known, corrected, changed, duplicates, .. } = *submission;
+    if known > 0 {
+        let verb = if known == 1 { "was" } else { "were" };
+        let rows = counted(submission.rows(), "row");
+        stderr::print(&format!("{known} of {rows} {verb} submitted before and will not be processed twice"));
     }
-    if submission.corrected > 0 {
-        let noun = if submission.corrected == 1 { "row" } else { "rows" };
-        stderr::print(&format!("replaced {} failed {noun} with the corrected version", submission.corrected));
+    if corrected > 0 {
+        let rows = counted(corrected, "failed row");
+        stderr::print(&format!("replaced {rows} with the corrected version"));
     }
-    if submission.changed > 0 {
-        stderr::print(&format!(
-            "skipped {} that changed after submission: {}",
-            count_rows(submission.changed),
-            list_lines(&submission.changed_lines, submission.changed)
-        ));
-    }
-    if submission.duplicates > 0 {
-        stderr::print(&format!(
-            "skipped {} with the key of an earlier row: {}",
-            count_rows(submission.duplicates),
-            list_lines(&submission.duplicate_lines, submission.duplicates)
-        ));
+    for (count, reason, lines) in [
+        (changed, "that changed after submission", &submission.changed_lines),
+        (duplicates, "with the key of an earlier row", &submission.duplicate_lines),
+    ] {
+        if count > 0 {
+            let lines = &lines[..lines.len().min(MAX_LISTED_LINES)];
+            let (rows, lines) = (counted(count, "row"), listed("line", lines, count));
+            stderr::print(&format!("skipped {rows} {reason}: {lines}"));
+        }
     }
     for problems in &submission.problems {
         stderr::print(&problems.to_string());
     }
 }
 
-/// Formats the first line numbers of `total` lines.
-fn list_lines(lines: &[u64], total: u64) -> String {
-    let listed: Vec<_> = lines.iter().take(MAX_LISTED_LINES).map(ToString::to_string).collect();
-    let noun = if total == 1 { "line" } else { "lines" };
-    let omitted = total.saturating_sub(listed.len() as u64);
-    let more = if omitted > 0 { format!(" and {omitted} more") } else { String::new() };
-    format!("{noun} {}{more}", listed.join(", "))
+/// Validates a file. If it is invalid, reports every problem with its line, column and field, and returns an error.
+async fn validate_file(
+    path: &Path,
+    options: RowOptions,
+    format: Format,
+) -> Result<ValidationReport, CliError> {
+    if !path.is_file() {
+        let problem = if path.exists() { "is not a file" } else { "does not exist" };
+        return Err(CliError::new(Exit::InvalidInput, format!("{} {problem}", path.display()))
+            .with_hint("check the path"));
+    }
+    if RowFormat::from_path(path).is_none() {
+        let message = "unsupported file extension: expected .csv, .ndjson or .jsonl";
+        return Err(CliError::new(Exit::InvalidInput, message)
+            .with_hint("rename the file so that its extension matches its format"));
+    }
+    let report = validate(path, options, MAX_PROBLEMS).await.map_err(|error| match error {
+        RowError::Io(error) => CliError::new(Exit::Other, "could not read the file")
+            .with_source(error)
+            .with_hint("check that it exists and that you may read it; `-v` shows details"),
+        error => CliError::new(Exit::InvalidInput, error.to_string()),
+    })?;
+    if report.is_ok() {
+        return Ok(report);
+    }
+    match format {
+        Format::Table => report.problems.iter().for_each(|problem| stderr::print(&problem.to_string())),
+        Format::Json => output::write_json(format, &report_to_json(&report))?,
+        Format::Ndjson => {
+            for problem in &report.problems {
+                output::write_json(format, &problem_to_json(problem))?;
+            }
+        }
+    }
+    let omitted = report.problem_count - report.problems.len() as u64;
+    if omitted > 0 {
+        stderr::print(&format!("and {}", counted(omitted, "more problem")));
+    }
+    let (problems, rows) = (counted(report.problem_count, "problem"), counted(report.rows, "row"));
+    let message =
+        format!("{} has {problems} in {} of {rows}; nothing was sent", path.display(), report.invalid_rows);
+    let are_all_document_paths =
+        report.problems.iter().all(|problem| problem.field().is_some_and(|field| field.ends_with("].path")));
+    Err(CliError::new(Exit::InvalidInput, message).with_hint(if are_all_document_paths {
+        "set `--documents` to the directory of the documents, or correct the problems listed above"
+    } else {
+        "correct the problems listed above, and run the same command again"
+    }))
+}
+
+fn report_to_json(report: &ValidationReport) -> Value {
+    json!({
+        "rows": report.rows,
+        "invalid_rows": report.invalid_rows,
+        "problem_count": report.problem_count,
+        "problems": report.problems.iter().map(problem_to_json).collect::<Vec<_>>(),
+    })
+}
+
+fn problem_to_json(problem: &RowProblem) -> Value {
+    json!({
+        "line": problem.line(),
+        "column": problem.column(),
+        "column_name": problem.column_name(),
+        "field": problem.field(),
+        "message": problem.message(),
+        "hint": problem.hint(),
+    })
 }

@@ -1,17 +1,19 @@
-//! The summary of a queue after a run: the number of rows by state, and the next steps for rows that need attention.
+//! The summary of a queue after a run: the number of rows by state, and the reasons and next steps for parked rows.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use carium_bulk::{RowCounts, Submission};
+use carium::onboarding::{
+    OnboardingOutcome, Resolution, Step, StepFailure, StepOutcome, UnknownOutcome, UnknownReason,
+};
+use carium_bulk::{RowCounts, RowFailure, RowRecord, RowState, Submission};
 use futures_util::stream::StreamExt as _;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
-use super::options::{NamedQueue, queue_error};
-use super::reason::parked_reasons;
+use super::queue::{NamedQueue, queue_error};
 use crate::error::{CliError, Exit};
-use crate::output::{self, Format, ListWriter, Record};
-use crate::stderr;
+use crate::output::{self, Format, ListWriter};
+use crate::stderr::{self, counted, listed};
 
 /// Maximum number of different reasons that are listed.
 const MAX_REASONS: usize = 20;
@@ -35,57 +37,48 @@ impl Summary<'_> {
     /// Writes the numbers to stdout: a table of states, or one JSON object.
     pub(super) fn write(&self, format: Format) -> Result<(), CliError> {
         if format != Format::Table {
-            return output::write_record(format, self.to_record());
+            return output::write_record(format, &self.to_record());
         }
-        let RowCounts { pending, running, completed, failed, unknown, .. } = self.counts;
         let mut table = ListWriter::new(format, &["state", "rows", "meaning"]);
-        for (state, rows, meaning) in [
-            ("completed", completed, "everything that the row asks for is done in Carium"),
-            ("pending", pending, "waiting for a worker or for the next attempt"),
-            ("running", running, "being processed by a worker"),
-            ("failed", failed, "needs a correction, then `carium onboard retry`"),
-            ("unknown", unknown, "check in Carium, then run `carium onboard resolve`"),
-        ] {
-            let mut record = output::record([("state", Some(state.to_owned()))]);
-            record.insert("rows".to_owned(), rows.into());
-            record.insert("meaning".to_owned(), meaning.into());
-            table.push(record)?;
+        for (state, rows, meaning) in self.rows_by_state() {
+            table.push(json!({"state": state, "rows": rows, "meaning": meaning}))?;
         }
         table.finish()
     }
 
-    fn to_record(&self) -> Record {
-        let mut record = Record::new();
-        let counts = &self.counts;
-        for (name, number) in [
-            ("rows", counts.rows()),
-            ("completed", counts.completed),
-            ("pending", counts.pending),
-            ("running", counts.running),
-            ("failed", counts.failed),
-            ("unknown", counts.unknown),
-            ("newly_completed", self.newly_completed),
-        ] {
-            record.insert(name.to_owned(), number.into());
+    /// Returns each state with its number of rows and its meaning.
+    fn rows_by_state(&self) -> [(&'static str, u64, &'static str); 5] {
+        let RowCounts { pending, running, completed, failed, unknown, .. } = self.counts;
+        [
+            (RowState::Completed.as_str(), completed, "everything that the row asks for is done in Carium"),
+            (RowState::Pending.as_str(), pending, "waiting for a worker or for the next attempt"),
+            ("running", running, "being processed by a worker"),
+            (RowState::Failed.as_str(), failed, "needs a correction, then `carium onboard retry`"),
+            (RowState::Unknown.as_str(), unknown, "check in Carium, then run `carium onboard resolve`"),
+        ]
+    }
+
+    fn to_record(&self) -> Value {
+        let mut record = Map::new();
+        let mut add = |name: &str, value: Value| record.insert(name.to_owned(), value);
+        add("rows", self.counts.rows().into());
+        for (state, rows, _) in self.rows_by_state() {
+            add(state, rows.into());
         }
+        add("newly_completed", self.newly_completed.into());
         if let Some(submission) = self.submission {
-            for (name, number) in [
-                ("newly_submitted", submission.new),
-                ("known", submission.known),
-                ("corrected", submission.corrected),
-                ("changed", submission.changed),
-                ("duplicates", submission.duplicates),
-                ("invalid", submission.invalid),
-            ] {
-                record.insert(name.to_owned(), number.into());
-            }
+            add("newly_submitted", submission.new.into());
+            add("known", submission.known.into());
+            add("corrected", submission.corrected.into());
+            add("changed", submission.changed.into());
+            add("duplicates", submission.duplicates.into());
+            add("invalid", submission.invalid.into());
         }
-        let seconds = self.elapsed.map(|elapsed| (elapsed.as_secs_f64() * 1000.0).round() / 1000.0);
-        if let Some(seconds) = seconds {
-            record.insert("seconds".to_owned(), seconds.into());
+        if let Some(elapsed) = self.elapsed {
+            add("seconds", ((elapsed.as_secs_f64() * 1000.0).round() / 1000.0).into());
         }
-        record.insert("queue".to_owned(), Value::String(self.queue.name.clone()));
-        record
+        add("queue", self.queue.name.as_str().into());
+        Value::Object(record)
     }
 
     /// Prints the duration, the name of the queue, and the reasons and next steps for parked rows.
@@ -96,7 +89,7 @@ impl Summary<'_> {
         if !self.is_temporary {
             stderr::print(&format!("queue: {}", self.queue.name));
         }
-        if self.counts.failed + self.counts.unknown == 0 {
+        if self.counts.parked() == 0 {
             return Ok(());
         }
         self.print_reasons().await?;
@@ -125,7 +118,7 @@ impl Summary<'_> {
         stderr::print(&match self.newly_completed {
             0 if is_complete => format!("all rows were already completed; finished in {seconds:.1} s"),
             0 => format!("no rows completed in {seconds:.1} s"),
-            count => format!("{} completed in {seconds:.1} s, {rate:.0} per second", count_rows(count)),
+            count => format!("{} completed in {seconds:.1} s, {rate:.0} per second", counted(count, "row")),
         });
     }
 
@@ -137,7 +130,7 @@ impl Summary<'_> {
         while let Some(row) = parked.next().await {
             let row = row.map_err(queue_error)?;
             for reason in parked_reasons(&row) {
-                let key = (reason.state, reason.description());
+                let key = (reason.state.as_str(), reason.description());
                 if rows_by_reason.len() == MAX_REASONS && !rows_by_reason.contains_key(&key) {
                     is_truncated = true;
                     continue;
@@ -150,11 +143,7 @@ impl Summary<'_> {
             }
         }
         for ((state, description), (count, row_numbers)) in &rows_by_reason {
-            let noun = if *count == 1 { "row" } else { "rows" };
-            let numbers: Vec<_> = row_numbers.iter().map(ToString::to_string).collect();
-            let omitted = count.saturating_sub(row_numbers.len() as u64);
-            let more = if omitted > 0 { format!(" and {omitted} more") } else { String::new() };
-            stderr::print(&format!("{state}, {noun} {}{more}: {description}", numbers.join(", ")));
+            stderr::print(&format!("{state}, {}: {description}", listed("row", row_numbers, *count)));
         }
         if is_truncated {
             stderr::print("further reasons are omitted");
@@ -165,7 +154,7 @@ impl Summary<'_> {
     /// Returns an error unless all rows of the queue and of the file are completed.
     pub(super) fn check_completed(&self) -> Result<(), CliError> {
         let Submission { changed, duplicates, invalid, .. } = self.submission.cloned().unwrap_or_default();
-        let parked = self.counts.failed + self.counts.unknown;
+        let parked = self.counts.parked();
         let mut parts = Vec::new();
         for (count, label) in [
             (parked, "parked"),
@@ -192,7 +181,90 @@ impl Summary<'_> {
     }
 }
 
-/// Formats a number of rows.
-pub(crate) fn count_rows(count: u64) -> String {
-    if count == 1 { "1 row".to_owned() } else { format!("{count} rows") }
+/// A reason why a row is parked: a step without success, or a problem that kept the row from being started.
+#[derive(Clone, Debug)]
+pub(super) struct ParkedReason {
+    /// Failed or unknown.
+    pub(super) state: RowState,
+    /// `None` if the row was not started.
+    pub(super) step: Option<Step>,
+    pub(super) message: String,
+    pub(super) request_id: Option<String>,
+}
+
+impl ParkedReason {
+    /// Returns the step and the message as one text.
+    pub(super) fn description(&self) -> String {
+        match &self.step {
+            Some(step) => format!("{step}: {}", self.message),
+            None => self.message.clone(),
+        }
+    }
+}
+
+/// Returns all reasons why a row is parked.
+pub(super) fn parked_reasons(row: &RowRecord) -> Vec<ParkedReason> {
+    let mut reasons = Vec::new();
+    match &row.failure {
+        Some(RowFailure::Unreadable) => {
+            reasons.push(ParkedReason {
+                state: RowState::Failed,
+                step: None,
+                message: "the file has changed or does not exist: submit it again".to_owned(),
+                request_id: None,
+            });
+        }
+        Some(RowFailure::NotStarted(failure)) => reasons.push(failed(None, failure)),
+        _ => {}
+    }
+    for report in row.outcome.iter().flat_map(OnboardingOutcome::steps) {
+        match &report.result {
+            StepOutcome::Failed(failure) => reasons.push(failed(Some(&report.step), failure)),
+            StepOutcome::Unknown(unknown) => reasons.push(ParkedReason {
+                state: RowState::Unknown,
+                step: Some(report.step.clone()),
+                message: unknown_message(unknown),
+                request_id: unknown.failure.as_ref().and_then(|failure| failure.request_id.clone()),
+            }),
+            _ => {}
+        }
+    }
+    reasons
+}
+
+fn failed(step: Option<&Step>, failure: &StepFailure) -> ParkedReason {
+    let message = match failure.fields.as_slice() {
+        [] => failure.message.clone(),
+        // The message may name the fields already.
+        fields if fields.iter().all(|field| failure.message.contains(field.as_str())) => {
+            failure.message.clone()
+        }
+        fields => format!("{} ({})", failure.message, fields.join(", ")),
+    };
+    ParkedReason {
+        state: RowState::Failed,
+        step: step.cloned(),
+        message,
+        request_id: failure.request_id.clone(),
+    }
+}
+
+fn unknown_message(unknown: &UnknownOutcome) -> String {
+    let message = match unknown.reason {
+        UnknownReason::ResponseLost => "the request was sent, but the response was lost",
+        UnknownReason::InterruptedRun => "the worker stopped when the request was about to be sent",
+        UnknownReason::UsernameTaken => {
+            "the username is taken, by this patient or by another one: the response to the first attempt was lost"
+        }
+        UnknownReason::AmbiguousMatch => "several documents in the record match",
+        UnknownReason::LookupFailed => "the documents in the record could not be listed to find this one",
+        UnknownReason::LedgerWriteFailed => "the response was received, but it could not be stored",
+        _ => "it is unknown whether the operation was applied",
+    };
+    match unknown.resolution {
+        Some(Resolution::Created(id)) => format!("{message}: it created {id}"),
+        Some(Resolution::Sent) => format!("{message}: the invitation was sent"),
+        Some(Resolution::NotApplied) => format!("{message}: the operation was not applied"),
+        _ => message.to_owned(),
+    }
 }

@@ -12,9 +12,10 @@ use carium_api::types::DocumentReferenceId;
 use tempfile::NamedTempFile;
 
 use super::pipeline::{DownloadSink, write_error};
-use crate::documents::blocking::{BackgroundHasher, JobQueue, run_blocking, shutting_down};
+use crate::documents::blocking::{BackgroundHasher, JobQueue};
 use crate::documents::file_name;
 use crate::error::{Error, ErrorKind};
+use crate::local_io::{directory_of, run_blocking, shutting_down, sync_directory};
 use crate::sha256::Sha256Digest;
 
 /// Bytes are collected up to this size before they are written and hashed.
@@ -216,31 +217,6 @@ fn check_target(target: &Path, overwrite: bool) -> Result<(), Error> {
     if !is_directory(target) && !overwrite && fs::symlink_metadata(target).is_ok() {
         return Err(target_exists());
     }
-    Ok(())
-}
-
-fn directory_of(target: &Path) -> &Path {
-    match target.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
-}
-
-/// Syncs a directory, which makes the new name of a file in it durable.
-#[cfg(unix)]
-fn sync_directory(directory: &Path) -> io::Result<()> {
-    use io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
-    match File::open(directory).and_then(|directory| directory.sync_all()) {
-        // The directory can be written but not read, or the file system does not support syncing directories. The
-        // file itself is complete and synced.
-        Err(error) if matches!(error.kind(), PermissionDenied | InvalidInput | Unsupported) => Ok(()),
-        result => result,
-    }
-}
-
-/// Does nothing: on this platform, a directory cannot be opened to be synced.
-#[cfg(not(unix))]
-fn sync_directory(_directory: &Path) -> io::Result<()> {
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use http::header::{CONTENT_DISPOSITION, CONTENT_RANGE, ETAG};
 use http::{HeaderMap, StatusCode};
 
 use crate::error::{Error, ErrorKind};
-use crate::transport::retry_after;
+use crate::headers::retry_after;
 
 /// Maximum number of bytes that are read of an error response, to find its error code. The text is never kept.
 pub(super) const MAX_ERROR_BODY: usize = 16 * 1024;

@@ -15,7 +15,7 @@ use super::source::{OpenSource, UploadSource, already_read};
 use super::state::{
     SharedState, UploadError, UploadPhase, UploadReceipt, UploadStage, UploadState, UploadStateStore,
 };
-use crate::documents::service::reports_missing_file;
+use crate::documents::conflict::reports_missing_file;
 use crate::documents::transfer::{
     AttemptProgress, Canceled, DocumentServices, ProgressReporter, TransferStage,
 };

@@ -19,9 +19,10 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::documents::blocking::{BackgroundHasher, run_blocking};
+use crate::documents::blocking::BackgroundHasher;
 use crate::documents::{ByteStream, Content};
 use crate::error::{Error, ErrorKind};
+use crate::local_io::run_blocking;
 use crate::sha256::Sha256Digest;
 
 /// The source of an upload's bytes. `Debug` shows neither a path nor content.

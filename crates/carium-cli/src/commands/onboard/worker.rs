@@ -1,0 +1,171 @@
+//! Processing the rows of a queue, and `carium worker`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use carium::onboarding::{Ledger, Onboarding};
+use carium_bulk::{OnboardingQueue, QueueLocation, RowCounts, WorkOptions};
+use clap::Args;
+
+use super::queue::{QueueArgs, ThroughputArgs, check_documents_dir, queue_error};
+use crate::connection::connect;
+use crate::error::{CliError, Exit};
+use crate::interrupt::{interrupted, unless_interrupted};
+use crate::settings::Settings;
+use crate::stderr::{self, RowProgressBar, counted};
+
+/// Process the rows that others submit to a queue
+///
+/// Any number of workers can process the same queue, and a queue on a server can have workers on several machines.
+/// Each row is processed by one worker at a time. If a worker stops responding, the others take over its rows. The
+/// command runs until it is interrupted, and finishes the calls in flight first. If it is interrupted twice, it stops
+/// immediately, and the next worker checks the calls in flight.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  carium worker --documents /srv/scans --queue-key-fd 3 3<key \\
+      --queue postgres://queue.example.com/carium?sslmode=verify-full
+  carium worker --queue clinic.db --documents scans --until-settled")]
+pub(crate) struct Worker {
+    #[command(flatten)]
+    queue: QueueArgs,
+    /// Directory of the documents that the rows name
+    #[arg(long, value_name = "DIR")]
+    documents: Option<PathBuf>,
+    /// Stop when no row is pending
+    #[arg(long)]
+    until_settled: bool,
+    #[command(flatten)]
+    throughput: ThroughputArgs,
+}
+
+impl Worker {
+    pub(crate) async fn run(self, settings: &Settings) -> Result<(), CliError> {
+        let location = self.queue.location(settings.is_sandbox)?.ok_or_else(|| {
+            CliError::new(Exit::Usage, "the queue to process is not set")
+                .with_hint("pass `--queue`, or set CARIUM_QUEUE")
+        })?;
+        if let QueueLocation::Sqlite(path) = &location
+            && !path.is_file()
+        {
+            return Err(CliError::new(Exit::InvalidInput, "the queue does not exist")
+                .with_hint("check `--queue`; `carium onboard FILE` creates a queue"));
+        }
+        if let Some(directory) = &self.documents {
+            check_documents_dir(directory)?;
+        }
+        let prepare = async {
+            let connection = connect(settings).await?;
+            connection.client.sign_in().await?;
+            let queue = self.queue.open(&location, connection.target()).await?;
+            self.throughput.apply(&queue.handle).await?;
+            Ok::<_, CliError>((connection, queue))
+        };
+        let (connection, queue) = unless_interrupted(prepare, false).await?;
+        stderr::print(&format!("processing the rows of {}; interrupt to stop", queue.name));
+        let session = WorkSession {
+            queue: queue.handle.clone(),
+            throughput: self.throughput,
+            max_parked: None,
+            stop_when_settled: self.until_settled,
+        };
+        let documents = self.documents;
+        let client = connection.client.clone();
+        let (stop_reason, counts) = session
+            .run(|ledger| {
+                let onboarding = client.onboarding(ledger);
+                match documents {
+                    Some(directory) => onboarding.documents_folder(directory),
+                    None => onboarding,
+                }
+            })
+            .await?;
+        match stop_reason {
+            // An interruption is the normal way to stop a worker.
+            StopReason::Interrupted => Ok(()),
+            StopReason::Aborted => Err(CliError::new(Exit::Interrupted, "interrupted")
+                .with_hint("the next worker checks the calls that were in flight")),
+            StopReason::Settled | StopReason::TooManyParked => {
+                stderr::print(&format!(
+                    "{} of {} completed",
+                    counts.completed,
+                    counted(counts.rows(), "row")
+                ));
+                match counts.parked() {
+                    0 => Ok(()),
+                    1 => Err(queue.row_error(Exit::RowsParked, "1 row is parked")),
+                    parked => Err(queue.row_error(Exit::RowsParked, format!("{parked} rows are parked"))),
+                }
+            }
+        }
+    }
+}
+
+/// Processes the rows of a queue in this process, with a progress bar, until all are settled or the program is
+/// interrupted.
+pub(super) struct WorkSession {
+    pub(super) queue: OnboardingQueue,
+    pub(super) throughput: ThroughputArgs,
+    /// Stops when this many rows are newly parked.
+    pub(super) max_parked: Option<u64>,
+    pub(super) stop_when_settled: bool,
+}
+
+/// The reason why a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StopReason {
+    /// No row is pending.
+    Settled,
+    TooManyParked,
+    /// The program was interrupted once. Calls in flight were finished.
+    Interrupted,
+    /// The program was interrupted twice. The outcome of calls in flight is unknown.
+    Aborted,
+}
+
+impl WorkSession {
+    /// Processes rows until the session ends. Returns the reason and the row counts at the end.
+    pub(super) async fn run(
+        self,
+        onboarding: impl FnOnce(Arc<dyn Ledger>) -> Onboarding + Send,
+    ) -> Result<(StopReason, RowCounts), CliError> {
+        let mut options = WorkOptions::new().max_concurrent_rows(self.throughput.concurrency.into());
+        if self.stop_when_settled {
+            options = options.stop_when_settled();
+        }
+        if let Some(max_parked) = self.max_parked {
+            options = options.max_parked(max_parked);
+        }
+        let before = self.queue.status().await.map_err(queue_error)?;
+        let worker = self.queue.work(options, onboarding).await.map_err(queue_error)?;
+        let (stop, mut progress) = (worker.stop_handle(), worker.progress());
+        let mut bar = RowProgressBar::new();
+        let mut reason = StopReason::Settled;
+        let mut stopped = std::pin::pin!(worker.join());
+        let result = loop {
+            tokio::select! {
+                result = &mut stopped => break result,
+                () = interrupted() => {
+                    if reason == StopReason::Settled {
+                        bar.print("finishing the calls in flight; interrupt again to stop immediately");
+                        reason = StopReason::Interrupted;
+                        stop.stop();
+                    } else {
+                        bar.print("stopping immediately; the next run checks the calls without a response");
+                        reason = StopReason::Aborted;
+                        stop.stop_now();
+                    }
+                }
+                Ok(()) = progress.changed() => bar.update(&progress.borrow_and_update()),
+            }
+        };
+        bar.clear();
+        result.map_err(queue_error)?;
+        let counts = self.queue.status().await.map_err(queue_error)?;
+        let newly_parked = counts.parked().saturating_sub(before.parked());
+        if reason == StopReason::Settled && self.max_parked.is_some_and(|maximum| newly_parked >= maximum) {
+            reason = StopReason::TooManyParked;
+        }
+        Ok((reason, counts))
+    }
+}

@@ -1,0 +1,55 @@
+//! The operations of the API.
+
+mod appointments;
+pub(crate) mod documents;
+mod lists;
+mod people;
+
+use http::StatusCode;
+
+use self::documents::FileStore;
+use super::message::{ErrorResponse, ParsedRequest, ServiceResult};
+use super::state::ServiceState;
+
+/// Applies the operation that a request is for. `now` is in seconds since the Unix epoch.
+pub(super) fn apply(
+    state: &mut ServiceState,
+    store: &dyn FileStore,
+    request: &ParsedRequest<'_>,
+    now: u64,
+) -> ServiceResult {
+    if request.operation.needs_token && !request.token().is_some_and(|token| state.is_valid_token(token)) {
+        let detail = "The access token is missing, invalid or expired.";
+        return Err(ErrorResponse::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail));
+    }
+    request.check_accept()?;
+    match request.operation.id {
+        "login" => people::login(state, request, now),
+        "resend_invitation" => people::invite(state, request),
+        "create_patient" => people::create_patient(state, request),
+        "create_appointment" => appointments::create(state, request),
+        "get_appointment" => appointments::get(state, request),
+        "update_appointment" => appointments::update(state, request),
+        "delete_appointment" => appointments::delete(state, request),
+        "list_practitioners" => lists::named_items(state, request, "org-practitioners", &state.practitioners),
+        "list_appointment_statuses" => {
+            lists::named_items(state, request, "org-appointment-statuses", &state.appointment_statuses)
+        }
+        "list_appointment_types" => {
+            lists::named_items(state, request, "org-appointment-types", &state.appointment_types)
+        }
+        "list_document_classes" => {
+            lists::required_organization(state, request)?;
+            lists::named_items(state, request, "org-document-classes", &state.document_classes)
+        }
+        "create_document_reference" => documents::create(state, store, request),
+        "list_document_references" => documents::list(state, request),
+        "process_upload" => documents::process(state, store, request),
+        "get_download_info" => documents::download_info(state, store, request),
+        // An operation that was added to the spec but not to the fake.
+        id => {
+            let detail = format!("The fake does not implement {id}.");
+            Err(ErrorResponse::new(StatusCode::NOT_FOUND, "not-implemented", detail))
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Building blocks for inputs: setting optional fields of a builder, and inputs with exactly one defect.
+
+use std::fmt::Debug;
+
+use proptest::prelude::*;
+use proptest::strategy::Union;
+
+/// Returns the built input. The strategies generate valid inputs only, which the tests of this crate check.
+pub(super) fn expect_valid<T>(result: Result<T, carium::Error>) -> T {
+    result.expect("the strategy generates valid inputs only")
+}
+
+/// Sets a field of a builder if there is a value for it.
+pub(super) trait SetIfSome: Sized {
+    fn set_if_some<V>(self, value: Option<V>, set: impl FnOnce(Self, V) -> Self) -> Self {
+        match value {
+            Some(value) => set(self, value),
+            None => self,
+        }
+    }
+}
+
+impl<B> SetIfSome for B {}
+
+/// An input that is invalid for exactly one reason.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Invalid<T> {
+    /// The input. Everything except [`field`](Self::field) is valid.
+    pub input: T,
+    /// The invalid field, as named by [`Problem::field`](carium::Problem::field).
+    pub field: &'static str,
+    /// A description of the defect for messages, such as `without an at sign`.
+    pub defect: &'static str,
+}
+
+impl<T> Invalid<T> {
+    /// Converts the input, and keeps the field and the defect.
+    pub fn map<U>(self, convert: impl FnOnce(T) -> U) -> Invalid<U> {
+        Invalid { input: convert(self.input), field: self.field, defect: self.defect }
+    }
+}
+
+/// A list of defects of an input.
+///
+/// For each defect, the valid input and the invalid value are generated separately. Both shrink independently, so a
+/// failing example ends as a plain input with a plain defect.
+pub(super) struct Defects<T> {
+    valid: BoxedStrategy<T>,
+    defects: Vec<BoxedStrategy<Invalid<T>>>,
+}
+
+impl<T: Clone + Debug + 'static> Defects<T> {
+    /// Creates an empty list for this strategy of valid inputs.
+    pub(super) fn of(valid: impl Strategy<Value = T> + 'static) -> Self {
+        Self { valid: valid.boxed(), defects: Vec::new() }
+    }
+
+    /// Adds a defect that puts a generated value into the input.
+    #[must_use]
+    pub(super) fn with_value<V: Debug + 'static>(
+        mut self,
+        field: &'static str,
+        defect: &'static str,
+        values: impl Strategy<Value = V> + 'static,
+        apply: impl Fn(&mut T, V) + 'static,
+    ) -> Self {
+        let invalid = (self.valid.clone(), values).prop_map(move |(mut input, value)| {
+            apply(&mut input, value);
+            Invalid { input, field, defect }
+        });
+        self.defects.push(invalid.boxed());
+        self
+    }
+
+    /// Adds a defect that needs no generated value, such as a missing field.
+    #[must_use]
+    pub(super) fn with(
+        self,
+        field: &'static str,
+        defect: &'static str,
+        apply: impl Fn(&mut T) + 'static,
+    ) -> Self {
+        self.with_value(field, defect, Just(()), move |input, ()| apply(input))
+    }
+
+    /// Returns a strategy that generates all defects with equal probability.
+    pub(super) fn any(self) -> Union<BoxedStrategy<Invalid<T>>> {
+        Union::new(self.defects)
+    }
+}

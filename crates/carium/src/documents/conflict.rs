@@ -1,0 +1,60 @@
+//! What a conflict (status 409) means for an uploaded file.
+//!
+//! The service documents no error codes for conflicts, so the words in the codes and the details of its problems
+//! decide. This is the only place that interprets such words. If the words are ambiguous, the conflict stays an
+//! error, after which the upload can be resumed.
+
+use crate::error::{Error, ErrorKind};
+use crate::problem::Problem;
+
+/// The lowercase words of a problem's code and detail.
+struct Words(Vec<String>);
+
+impl Words {
+    fn of(problem: &Problem) -> Self {
+        let texts = [problem.code(), problem.detail()].into_iter().flatten();
+        let words = texts.flat_map(|text| text.split(|letter: char| !letter.is_alphanumeric()));
+        Self(words.map(str::to_lowercase).collect())
+    }
+
+    fn contain_any(&self, words: &[&str]) -> bool {
+        self.0.iter().any(|word| words.contains(&word.as_str()))
+    }
+}
+
+/// Checks whether the service reports that an upload has already been processed.
+///
+/// A conflict after an earlier attempt that may have been applied also counts, unless its words contradict that.
+pub(super) fn is_already_processed(error: &Error) -> bool {
+    let texts: Vec<_> = error.problems().iter().map(Words::of).collect();
+    let contain_any = |words: &[&str]| texts.iter().any(|text| text.contain_any(words));
+    let has_completion_word = contain_any(&["processed", "completed", "done", "finished"]);
+    let has_contradicting_word = contain_any(&[
+        "not", "no", "cannot", "never", "without", "being", "progress", "failed", "fail", "failure", "error",
+        "pending", "must", "before", "until", "unless", "another",
+        // The end of "isn't", "can't" and similar words.
+        "t",
+    ]);
+    error.kind() == ErrorKind::Conflict
+        && !has_contradicting_word
+        && (has_completion_word || error.may_have_been_applied())
+}
+
+/// Checks whether the service reports that a document reference does not exist or has no file.
+///
+/// Any other conflict may mean that the upload has already been processed. In that case, a new upload would file
+/// the document twice.
+pub(super) fn reports_missing_file(error: &Error) -> bool {
+    let mentions_missing_file = |problem: &Problem| {
+        let text = Words::of(problem);
+        text.contain_any(&["no", "not", "missing", "without"])
+            && text.contain_any(&["file", "uploaded", "upload", "object"])
+    };
+    match error.kind() {
+        ErrorKind::NotFound => true,
+        ErrorKind::Conflict => {
+            !error.may_have_been_applied() && error.problems().iter().any(mentions_missing_file)
+        }
+        _ => false,
+    }
+}

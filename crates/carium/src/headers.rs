@@ -1,0 +1,66 @@
+//! Response headers: the request ID and `Retry-After`.
+
+use std::time::{Duration, SystemTime};
+
+use http::HeaderMap;
+use http::header::{DATE, RETRY_AFTER};
+
+/// The response headers in which services and reverse proxies return the request ID, by priority.
+const REQUEST_ID_NAMES: [&str; 4] = ["x-request-id", "request-id", "x-amzn-requestid", "x-correlation-id"];
+
+/// The maximum length of a request ID.
+const MAX_REQUEST_ID_LENGTH: usize = 64;
+
+/// Returns the service's request ID from the headers of a response.
+///
+/// The ID is logged, so values with other characters than letters, digits and dashes are ignored.
+pub(crate) fn request_id(headers: &HeaderMap) -> Option<&str> {
+    let is_loggable = |text: &str| {
+        (1..=MAX_REQUEST_ID_LENGTH).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    REQUEST_ID_NAMES
+        .iter()
+        .filter_map(|name| headers.get(*name)?.to_str().ok())
+        .find(|text| is_loggable(text))
+}
+
+/// Returns the delay of the `Retry-After` header (RFC 9110, section 10.2.3), which is either seconds or an HTTP date.
+///
+/// A date is compared with the `Date` header of the same response, if there is one, so that a wrong local clock
+/// does not matter. For a date in the past, the delay is zero.
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        // A number that does not fit into `u32` is replaced by the maximum, about 136 years.
+        return Some(Duration::from_secs(text.parse::<u32>().unwrap_or(u32::MAX).into()));
+    }
+    let until = httpdate::parse_http_date(text).ok()?;
+    let response_date =
+        headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+    let now = response_date.unwrap_or_else(SystemTime::now);
+    Some(until.duration_since(now).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn delay(pairs: &[(&str, &str)]) -> Option<Duration> {
+        let headers = pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+        retry_after(&headers.collect::<HeaderMap>())
+    }
+
+    #[test]
+    fn parses_seconds_and_dates_and_ignores_other_values() {
+        assert_eq!(delay(&[("retry-after", "7")]), Some(Duration::from_secs(7)));
+        assert_eq!(delay(&[("retry-after", "99999999999")]), Some(Duration::from_secs(u32::MAX.into())));
+        let (now, later) = ("Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:50:00 GMT");
+        assert_eq!(delay(&[("date", now), ("retry-after", later)]), Some(Duration::from_secs(23)));
+        assert_eq!(delay(&[("date", later), ("retry-after", now)]), Some(Duration::ZERO));
+        for text in ["", "soon", "-1", "1.5"] {
+            assert_eq!(delay(&[("retry-after", text)]), None, "{text}");
+        }
+        assert_eq!(delay(&[]), None);
+    }
+}

@@ -1,0 +1,74 @@
+//! What the layers share: the interface between them and the state of a call.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use carium_api::Operation;
+use http::{Request, Response};
+use tokio::time::Instant;
+
+use super::failure::{CallReport, FailureCause, TransportFailure};
+
+/// A layer of the transport. It sends the requests of a call, usually through the next layer.
+#[async_trait]
+pub(crate) trait Layer: Send + Sync + 'static {
+    async fn send(
+        &self,
+        call: &CallContext,
+        operation: &'static Operation,
+        request: Request<Bytes>,
+    ) -> Result<Response<Bytes>, TransportFailure>;
+}
+
+/// The state of a call. The `deadline` layer creates it and the layers inside of it update it.
+#[derive(Debug)]
+pub(crate) struct CallContext {
+    pub(crate) deadline: Instant,
+    attempts: AtomicU32,
+    outcome_unknown: AtomicBool,
+    token_replaced: AtomicBool,
+}
+
+impl CallContext {
+    pub(crate) fn new(deadline: Instant) -> Self {
+        Self {
+            deadline,
+            attempts: AtomicU32::new(0),
+            outcome_unknown: AtomicBool::new(false),
+            token_replaced: AtomicBool::new(false),
+        }
+    }
+
+    /// Returns a failure if the deadline of the call has passed.
+    pub(crate) fn check_deadline(&self) -> Result<(), TransportFailure> {
+        if Instant::now() < self.deadline {
+            return Ok(());
+        }
+        Err(TransportFailure::new(FailureCause::CallTimeout))
+    }
+
+    /// Counts an attempt and returns its number. The first attempt has number 1.
+    pub(crate) fn begin_attempt(&self) -> u32 {
+        self.attempts.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Sets whether the call may have been applied: an attempt is in progress, or ended without a conclusive
+    /// response. Returns the previous value.
+    pub(crate) fn set_outcome_unknown(&self, outcome_unknown: bool) -> bool {
+        self.outcome_unknown.swap(outcome_unknown, Ordering::Relaxed)
+    }
+
+    /// Returns `true` the first time it is called, because a call may replace a rejected token only once.
+    pub(crate) fn claim_token_replacement(&self) -> bool {
+        !self.token_replaced.swap(true, Ordering::Relaxed)
+    }
+
+    /// Returns the report of the call so far.
+    pub(crate) fn report(&self) -> CallReport {
+        CallReport {
+            attempts: self.attempts.load(Ordering::Relaxed),
+            outcome_unknown: self.outcome_unknown.load(Ordering::Relaxed),
+        }
+    }
+}

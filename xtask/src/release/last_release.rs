@@ -1,0 +1,144 @@
+//! The last release: its tag, and its public API, which `cargo-semver-checks` compares with today's.
+
+use std::path::Path;
+
+use super::crates::{Crate, Crates};
+use crate::ci;
+use crate::process::Command;
+
+/// A feature that requires a system library.
+const SYSTEM_FEATURE: &str = "native-tls";
+
+/// Returns the tag of the last release at or before this commit; `None` if there is no release or no repository.
+pub(super) fn tag(root: &Path) -> Option<String> {
+    let describe = ["describe", "--tags", "--abbrev=0", "--match", "v[0-9]*"];
+    let output = Command::new("git", &describe).current_dir(root).output().ok()?;
+    Some(output.trim().to_owned()).filter(|tag| !tag.is_empty())
+}
+
+/// Checks that the version is not released yet, or is released at this commit.
+pub(super) fn check_tag(root: &Path, tag: Option<&str>, version: &str) -> Result<(), String> {
+    let Some(tag) = tag.filter(|tag| *tag == format!("v{version}")) else { return Ok(()) };
+    let commit = |name: &str| {
+        Command::new("git", &["rev-parse", &format!("{name}^{{commit}}")]).current_dir(root).output()
+    };
+    if commit(tag)? == commit("HEAD")? {
+        return Ok(());
+    }
+    Err(format!("{tag} is already released at an earlier commit; increase the version in Cargo.toml"))
+}
+
+/// Checks with `cargo-semver-checks` that the version was increased as far as the changes of the public API require.
+/// Returns the reason if the check is skipped.
+pub(super) fn check_public_api(
+    root: &Path,
+    crates: &Crates,
+    tag: Option<&str>,
+) -> Result<Option<String>, Vec<String>> {
+    let Some(tag) = tag else {
+        return Ok(Some("cargo-semver-checks needs an earlier release, but there is no tag v*".to_owned()));
+    };
+    let tool = match ci::tool(root, "cargo-semver-checks", &[]) {
+        Ok(tool) => tool,
+        Err(error) => return Ok(Some(format!("cargo-semver-checks could not be installed: {error}"))),
+    };
+    let libraries = crates.released().filter(|package| package.has_library);
+    let problems: Vec<_> = libraries.filter_map(|package| compare(root, &tool, package, tag).err()).collect();
+    if problems.is_empty() { Ok(None) } else { Err(problems) }
+}
+
+fn compare(root: &Path, tool: &str, package: &Crate, tag: &str) -> Result<(), String> {
+    // A crate that did not exist then has no public API to break.
+    let Some(manifest) = text_at(root, tag, &package.manifest) else { return Ok(()) };
+    let (current, baseline) = (joined(&package.features), joined(&features_of(&manifest)?));
+    let mut arguments = vec!["semver-checks", "--package", &package.name, "--baseline-rev", tag];
+    arguments.extend(["--only-explicit-features", "--current-features", &current]);
+    arguments.extend(["--baseline-features", &baseline]);
+    Command::new(tool, &arguments).current_dir(root).output().map(drop)
+}
+
+/// Returns the text of a file at a tag; `None` if the file did not exist.
+fn text_at(root: &Path, tag: &str, path: &Path) -> Option<String> {
+    let path = path.strip_prefix(root).unwrap_or(path);
+    let name = format!("{tag}:./{}", path.display());
+    Command::new("git", &["show", &name]).current_dir(root).output().ok()
+}
+
+/// Returns the features of a manifest. The features of an earlier release may differ from today's.
+fn features_of(manifest: &str) -> Result<Vec<String>, String> {
+    let manifest: toml::Table = manifest
+        .parse()
+        .map_err(|error| format!("could not parse the manifest of the last release: {error}"))?;
+    let features = manifest.get("features").and_then(toml::Value::as_table);
+    Ok(features.into_iter().flat_map(|features| features.keys().cloned()).collect())
+}
+
+fn joined(features: &[String]) -> String {
+    let features: Vec<_> = features.iter().map(String::as_str).filter(|it| *it != SYSTEM_FEATURE).collect();
+    features.join(",")
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn library(name: &str, features: &[&str]) -> Crate {
+        Crate {
+            name: name.to_owned(),
+            version: "0.2.0".to_owned(),
+            manifest: format!("{name}/Cargo.toml").into(),
+            is_released: true,
+            has_library: true,
+            features: features.iter().map(ToString::to_string).collect(),
+            siblings: Vec::new(),
+        }
+    }
+
+    fn crates() -> Crates {
+        let program = Crate { has_library: false, ..library("program", &[]) };
+        let unpublished = Crate { is_released: false, ..library("xtask", &[]) };
+        let one = library("one", &["default", "native-tls", "sandbox"]);
+        Crates { all: vec![one, library("two", &[]), program, unpublished], ..Crates::default() }
+    }
+
+    #[test]
+    fn is_skipped_without_a_release() {
+        let skipped = check_public_api(Path::new("."), &crates(), None).unwrap().unwrap();
+        assert!(skipped.contains("cargo-semver-checks") && skipped.contains("no tag v*"), "{skipped}");
+    }
+
+    #[test]
+    fn compares_each_library_with_the_last_release() {
+        let root = tempfile::tempdir().unwrap();
+        let manifests = [("one", "[features]\ndefault = []\nnative-tls = []\nold = []\n"), ("two", "")];
+        for (name, features) in manifests {
+            fs::create_dir(root.path().join(name)).unwrap();
+            fs::write(root.path().join(name).join("Cargo.toml"), features).unwrap();
+        }
+        let git =
+            |arguments: &[&str]| Command::new("git", arguments).current_dir(root.path()).output().unwrap();
+        git(&["init", "--quiet"]);
+        git(&["add", "."]);
+        let user = ["-c", "user.name=A", "-c", "user.email=a@example.com"];
+        git(&[&user[..], &["commit", "--quiet", "--message", "Release"]].concat());
+        git(&[&user[..], &["tag", "v0.1.0"]].concat());
+        assert_eq!(tag(root.path()).as_deref(), Some("v0.1.0"));
+        // Replaces the tool: records its arguments and fails for one of the two crates.
+        let tool = root.path().join("target/tools/bin/cargo-semver-checks");
+        fs::create_dir_all(tool.parent().unwrap()).unwrap();
+        let script = "#!/bin/sh\necho \"$@\" >> calls\ncase \"$3\" in two) echo removed; exit 1;; esac\n";
+        fs::write(&tool, script).unwrap();
+        fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).unwrap();
+        let problems = check_public_api(root.path(), &crates(), Some("v0.1.0")).unwrap_err();
+        assert_eq!(problems.len(), 1);
+        assert!(problems[0].contains("--package two") && problems[0].contains("removed"), "{problems:?}");
+        let calls = fs::read_to_string(root.path().join("calls")).unwrap();
+        let first = "semver-checks --package one --baseline-rev v0.1.0 --only-explicit-features \
+                     --current-features default,sandbox --baseline-features default,old";
+        assert_eq!(calls.lines().next(), Some(first));
+        assert_eq!(calls.lines().count(), 2, "{calls}");
+    }
+}
