@@ -44,7 +44,7 @@ pub trait Appointments: Send + Sync {
     ///
     /// # Errors
     /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): the update did not pass
-    ///   [`AppointmentUpdate::check`]. It was not sent.
+    ///   [`AppointmentUpdate::validate`]. It was not sent.
     /// - [`NotFound`](crate::ErrorKind::NotFound): the appointment does not exist.
     async fn update(&self, id: AppointmentId, update: AppointmentUpdate) -> Result<Appointment, Error>;
 
@@ -219,7 +219,7 @@ impl Appointments for ApiAppointments {
     }
 
     async fn update(&self, id: AppointmentId, update: AppointmentUpdate) -> Result<Appointment, Error> {
-        update.check()?;
+        update.validate()?;
         let data = types::required::UpdateAppointmentData { attributes: update.0 }.into();
         let body = types::required::UpdateAppointmentRequest { data };
         let call = self.client.update_appointment().id(id).body(body);

@@ -213,7 +213,7 @@ impl fmt::Debug for NewAppointmentBuilder {
 /// let update = AppointmentUpdate::default()
 ///     .between("2030-01-01T10:00:00Z".parse()?, "2030-01-01T10:30:00Z".parse()?)
 ///     .location(Change::Clear);
-/// assert!(update.check().is_ok());
+/// assert!(update.validate().is_ok());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Default, PartialEq)]
@@ -296,7 +296,7 @@ impl AppointmentUpdate {
     /// # Errors
     /// Returns [`InvalidInput`](crate::ErrorKind::InvalidInput) if the update changes nothing or a field is
     /// invalid. [`Error::problems`] lists all invalid fields.
-    pub fn check(&self) -> Result<(), Error> {
+    pub fn validate(&self) -> Result<(), Error> {
         if *self == Self::default() {
             return Err(Error::invalid("the update is empty; set at least one field", Vec::new()));
         }

@@ -53,6 +53,7 @@ impl fmt::Debug for NewDocument {
 
 /// Builder for [`NewDocument`].
 #[derive(Clone, Default)]
+#[must_use]
 pub struct NewDocumentBuilder {
     organization: Option<OrganizationId>,
     patient: Option<IndividualId>,
@@ -65,49 +66,42 @@ pub struct NewDocumentBuilder {
 
 impl NewDocumentBuilder {
     /// Sets the organization. Required.
-    #[must_use]
     pub fn organization(mut self, organization: OrganizationId) -> Self {
         self.organization = Some(organization);
         self
     }
 
     /// Sets the patient in whose record the document is filed. Required.
-    #[must_use]
     pub fn patient(mut self, patient: IndividualId) -> Self {
         self.patient = Some(patient);
         self
     }
 
     /// Sets the class, one of [`Documents::classes`](super::Documents::classes). Required.
-    #[must_use]
     pub fn class(mut self, class: DocumentClassId) -> Self {
         self.class = Some(class);
         self
     }
 
     /// Sets the document's name in the record. Required.
-    #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
     /// Sets a description in free text.
-    #[must_use]
     pub fn description(mut self, text: impl Into<String>) -> Self {
         self.description = Some(text.into());
         self
     }
 
     /// Sets the name of the file. If a path is given, only its last component is used. Required.
-    #[must_use]
     pub fn file_name(mut self, name: impl Into<String>) -> Self {
         self.file_name = Some(name.into());
         self
     }
 
     /// Sets the name of the file to the last component of a path.
-    #[must_use]
     pub fn for_file(self, path: impl AsRef<Path>) -> Self {
         let name = path.as_ref().file_name().unwrap_or_default().to_string_lossy();
         self.file_name(name)
@@ -115,7 +109,6 @@ impl NewDocumentBuilder {
 
     /// Sets the media type of the file, such as `application/pdf`. If unset, it is guessed from the file name's
     /// extension, with `application/octet-stream` as the fallback.
-    #[must_use]
     pub fn media_type(mut self, media_type: impl Into<String>) -> Self {
         self.media_type = Some(media_type.into());
         self

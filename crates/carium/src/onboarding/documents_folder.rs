@@ -4,10 +4,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use tokio::task::spawn_blocking;
-
-use crate::documents::local_io;
 use crate::error::Error;
+use crate::local_io::run_blocking;
 
 /// Checks that a path is relative, does not leave its base folder, and means the same on every operating system.
 ///
@@ -52,12 +50,12 @@ pub(super) type FileResult = Result<PathBuf, &'static str>;
 /// - `Io`: the folder itself cannot be read.
 /// - `Canceled`: the runtime is shutting down.
 pub(super) async fn locate_all(folder: PathBuf, paths: Vec<String>) -> Result<Vec<FileResult>, Error> {
-    let task = spawn_blocking(move || {
+    let located = run_blocking(move || {
         let root = folder.canonicalize()?;
         Ok(paths.iter().map(|path| locate_in(&root, path)).collect())
-    });
-    let located = task.await.map_err(|_| local_io::shutting_down())?;
-    located.map_err(|error: io::Error| local_io::error("the documents folder cannot be read", &error))
+    })
+    .await?;
+    located.map_err(|error: io::Error| Error::from_io("the documents folder cannot be read", &error))
 }
 
 /// Locates a file in a folder whose path is already canonical. Blocks the thread.

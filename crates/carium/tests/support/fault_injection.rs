@@ -356,8 +356,8 @@ impl Documents for FaultHarness {
         self.call_with_fault(&name, self.fake.process(id)).await
     }
 
-    async fn download_info(&self, id: DocumentReferenceId) -> Result<Secret, Error> {
-        self.fake.download_info(id).await
+    async fn download_url(&self, id: DocumentReferenceId) -> Result<Secret, Error> {
+        self.fake.download_url(id).await
     }
 }
 

@@ -284,12 +284,14 @@ pub(crate) fn patient() -> NewPatient {
 }
 
 pub(crate) fn document() -> NewDocument {
+    document_builder().build().unwrap()
+}
+
+pub(crate) fn document_builder() -> carium::documents::NewDocumentBuilder {
     NewDocument::builder()
         .organization(ORGANIZATION.parse().unwrap())
         .patient(id())
         .class(id())
         .name("Referral letter")
         .file_name("letter.pdf")
-        .build()
-        .unwrap()
 }

@@ -10,12 +10,13 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use carium_api::types::DocumentReferenceId;
 use tempfile::NamedTempFile;
-use tokio::task::spawn_blocking;
 
-use super::sink::{DownloadSink, write_error};
-use crate::documents::job_queue::{BackgroundHasher, JobQueue};
-use crate::documents::{Sha256Digest, file_name, local_io};
+use super::pipeline::{DownloadSink, write_error};
+use crate::documents::blocking::{BackgroundHasher, JobQueue};
+use crate::documents::file_name;
 use crate::error::{Error, ErrorKind};
+use crate::local_io::{directory_of, run_blocking, shutting_down, sync_directory};
+use crate::sha256::Sha256Digest;
 
 /// Bytes are collected up to this size before they are written and hashed.
 const PIECE: usize = 1024 * 1024;
@@ -63,24 +64,22 @@ impl FileSink {
     /// Checks whether the target can be written, before any request is sent.
     pub(super) async fn check_target(&self) -> Result<(), Error> {
         let (target, overwrite) = (self.target.clone(), self.overwrite);
-        spawn_blocking(move || check_target(&target, overwrite))
-            .await
-            .map_err(|_| local_io::shutting_down())?
+        run_blocking(move || check_target(&target, overwrite)).await?
     }
 
     /// Syncs the file, renames it to its target, and returns the target's path.
     pub(super) async fn commit(&mut self) -> Result<PathBuf, Error> {
-        let file = self.file.take().await?.ok_or_else(local_io::shutting_down)?;
+        let file = self.file.take().await?.ok_or_else(shutting_down)?;
         // The operating system reports a failed sync only once, which may have been to the background sync.
         self.sync_handle.take().await?;
-        spawn_blocking(move || file.commit()).await.map_err(|_| local_io::shutting_down())?
+        run_blocking(move || file.commit()).await?
     }
 
     /// Waits for the background jobs and removes a file that was not committed.
     pub(super) async fn close(&mut self) {
         // Errors are ignored: either the value has already been taken, or its error has already been returned.
         let (file, sync_handle) = (self.file.take().await, self.sync_handle.take().await);
-        let _ = spawn_blocking(move || drop((sync_handle, file))).await;
+        let _ = run_blocking(move || drop((sync_handle, file))).await;
     }
 
     async fn write_piece(&mut self) -> Result<(), Error> {
@@ -173,7 +172,7 @@ impl PartFile {
     fn create(target: &Path, name: &str, overwrite: bool) -> Result<Self, Error> {
         let target = if is_directory(target) { target.join(name) } else { target.to_owned() };
         check_target(&target, overwrite)?;
-        let directory = local_io::directory_of(&target);
+        let directory = directory_of(&target);
         let file = tempfile::Builder::new()
             .prefix(".carium-")
             .suffix(".part")
@@ -203,8 +202,7 @@ impl PartFile {
             io::ErrorKind::AlreadyExists => target_exists(),
             _ => write_error(&error.error),
         })?;
-        local_io::sync_directory(local_io::directory_of(&self.target))
-            .map_err(|error| write_error(&error))?;
+        sync_directory(directory_of(&self.target)).map_err(|error| write_error(&error))?;
         Ok(self.target)
     }
 }

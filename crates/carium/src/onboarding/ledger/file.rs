@@ -9,13 +9,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
-use tokio::task::spawn_blocking;
 
 use super::memory::EntryTable;
 use super::{EntryVersion, Ledger, LedgerEntry};
-use crate::documents::{Sha256Digest, local_io};
 use crate::error::{Error, ErrorKind};
+use crate::local_io;
 use crate::onboarding::step::{RowKey, Step};
+use crate::sha256::Sha256Digest;
 
 /// A durable ledger in a local file, for programs that onboard patients without a queue.
 ///
@@ -141,7 +141,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 async fn run_blocking<T: Send + 'static>(
     task: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
-    spawn_blocking(task).await.map_err(|_| local_io::shutting_down())?
+    local_io::run_blocking(task).await?
 }
 
 /// The first line of a ledger file.
@@ -362,7 +362,7 @@ fn not_a_ledger() -> Error {
 }
 
 fn io_error(error: &io::Error) -> Error {
-    local_io::error("the ledger file could not be read or written", error)
+    Error::from_io("the ledger file could not be read or written", error)
 }
 
 #[cfg(test)]

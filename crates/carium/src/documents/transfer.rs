@@ -1,11 +1,80 @@
-//! Progress and cancellation of a transfer.
+//! What uploads and downloads share: their services, retries, progress and cancellation.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::{Documents, Transfers};
+use crate::error::Error;
+use crate::transport::RetryPolicy;
+
+/// The dependencies of a transfer: the service, the object store, and the retries.
+#[derive(Clone)]
+pub(crate) struct DocumentServices {
+    pub(crate) documents: Arc<dyn Documents>,
+    pub(crate) transfers: Arc<dyn Transfers>,
+    pub(crate) retries: TransferRetries,
+}
+
+impl DocumentServices {
+    /// Combines a service and an object store, with the default retry policy.
+    pub(super) fn new(documents: Arc<dyn Documents>, transfers: Arc<dyn Transfers>) -> Self {
+        let retries = TransferRetries::new(RetryPolicy::default(), Arc::new(fastrand::f64));
+        Self { documents, transfers, retries }
+    }
+}
+
+/// Decides whether and when a request to the object store is retried, and counts the attempts.
+#[derive(Clone)]
+pub(crate) struct TransferRetries {
+    policy: RetryPolicy,
+    random: Arc<dyn Fn() -> f64 + Send + Sync>,
+    /// Attempts in a row that failed without moving any bytes.
+    failed_attempts: u32,
+}
+
+/// Upper limit on the wait that an object store can request with `Retry-After`. A transfer has no deadline that
+/// would limit it otherwise.
+const MAX_RETRY_DELAY: Duration = Duration::from_mins(5);
+
+impl TransferRetries {
+    pub(crate) fn new(policy: RetryPolicy, random: Arc<dyn Fn() -> f64 + Send + Sync>) -> Self {
+        Self { policy, random, failed_attempts: 0 }
+    }
+
+    pub(super) fn set_policy(&mut self, policy: RetryPolicy) {
+        self.policy = policy;
+    }
+
+    /// Resets the count after an attempt that made progress. The policy limits attempts in a row without progress.
+    pub(super) fn reset(&mut self) {
+        self.failed_attempts = 0;
+    }
+
+    /// Counts a failed attempt and returns whether the policy permits another one, without a delay.
+    pub(super) fn record_failure(&mut self) -> bool {
+        self.failed_attempts += 1;
+        self.policy.allows_retry(self.failed_attempts)
+    }
+
+    /// Counts a failed attempt and waits for the backoff delay. Returns `false`, without waiting, if the error is
+    /// not transient or the policy permits no further attempt.
+    pub(super) async fn wait_before_retry(&mut self, error: &Error) -> bool {
+        if !error.is_transient() {
+            return false;
+        }
+        self.failed_attempts += 1;
+        let delay = self.policy.delay(self.failed_attempts, error.retry_after(), (self.random)());
+        if let Some(delay) = delay {
+            sleep(delay.min(MAX_RETRY_DELAY)).await;
+        }
+        delay.is_some()
+    }
+}
 
 /// The stage of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

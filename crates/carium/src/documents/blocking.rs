@@ -1,8 +1,4 @@
 //! A queue of blocking jobs on one value, for hashing and writing a file while its bytes are transferred.
-//!
-//! A thread for blocking work is occupied only while there is a job to run: a slow transfer holds no thread, and
-//! tokio's paused clock, which does not advance while a blocking task runs, keeps working in tests. A few jobs can
-//! wait in the queue, so that neither side has to stop at every piece.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,13 +8,18 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 
-use super::{Sha256Digest, local_io};
 use crate::error::Error;
+use crate::local_io::shutting_down;
+use crate::sha256::Sha256Digest;
 
 /// Maximum number of jobs that wait in a queue.
 const MAX_PENDING: usize = 2;
 
 /// A value with a queue of jobs that run on it one at a time, in order, on a blocking thread.
+///
+/// A thread is occupied only while there is a job to run: a slow transfer holds no thread, and tokio's paused clock,
+/// which does not advance while a blocking task runs, keeps working in tests. A few jobs can wait in the queue, so
+/// that neither side has to stop at every piece.
 ///
 /// There must be a single producer: the queue's limit is checked before a job is pushed.
 pub(super) struct JobQueue<T>(Arc<Shared<T>>);
@@ -72,7 +73,7 @@ impl<T: Send + 'static> JobQueue<T> {
                 QueueValue::Busy => None,
                 QueueValue::Gone(error) => {
                     state.value = QueueValue::Gone(None);
-                    return Err(error.unwrap_or_else(local_io::shutting_down));
+                    return Err(error.unwrap_or_else(shutting_down));
                 }
             }
         };
@@ -97,7 +98,7 @@ impl<T: Send + 'static> JobQueue<T> {
             {
                 let mut state = self.0.state();
                 if let QueueValue::Gone(error) = &mut state.value {
-                    return Err(error.take().unwrap_or_else(local_io::shutting_down));
+                    return Err(error.take().unwrap_or_else(shutting_down));
                 }
                 if state.pending.len() < MAX_PENDING {
                     return Ok(());
@@ -118,7 +119,7 @@ impl<T: Send + 'static> JobQueue<T> {
                 let mut state = self.0.state();
                 match std::mem::replace(&mut state.value, QueueValue::Gone(None)) {
                     QueueValue::Idle(value) => return Ok(value),
-                    QueueValue::Gone(error) => return Err(error.unwrap_or_else(local_io::shutting_down)),
+                    QueueValue::Gone(error) => return Err(error.unwrap_or_else(shutting_down)),
                     QueueValue::Busy => state.value = QueueValue::Busy,
                 }
             }

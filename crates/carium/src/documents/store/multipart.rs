@@ -8,12 +8,13 @@ use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use futures_util::Stream as _;
 use http_body::{Body, Frame, SizeHint};
+use tokio::time::{Instant, timeout_at};
 
-use super::idle::Activity;
 use super::{ByteStream, Content, FilePart, UploadForm};
 
 /// The parts of the body before and after the bytes of the file.
@@ -61,23 +62,20 @@ impl MultipartForm {
         body.freeze()
     }
 
-    /// Returns a body that streams the file, and its status.
+    /// Returns a body that streams the file and updates the status.
     pub(super) fn into_body(
         self,
         length: u64,
         blocks: ByteStream<io::Error>,
-        activity: Arc<Activity>,
-    ) -> (MultipartBody, BodyStatus) {
-        let status = BodyStatus::default();
-        let body = MultipartBody {
+        status: BodyStatus,
+    ) -> MultipartBody {
+        MultipartBody {
             head: Some(self.head.freeze()),
             blocks: Mutex::new(blocks),
             remaining: length,
             tail: Some(self.tail.into()),
-            activity,
-            status: status.clone(),
-        };
-        (body, status)
+            status,
+        }
     }
 }
 
@@ -103,36 +101,66 @@ fn write_escaped(head: &mut BytesMut, name: &str) {
 }
 
 /// The status of a body, shared between the HTTP client, which polls the body, and the caller.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct BodyStatus(Arc<Mutex<BodyStatusInner>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct BodyStatusInner {
+    /// When the body was last polled.
+    last_poll: Instant,
     /// The error of the file's source. The HTTP client reports only that the body failed.
     source_error: Option<io::Error>,
     is_sent: bool,
     is_stopped: bool,
 }
 
+/// No bytes were transferred within the idle timeout.
+#[derive(Debug)]
+pub(super) struct IdleTimeout;
+
 impl BodyStatus {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Mutex::new(BodyStatusInner {
+            last_poll: Instant::now(),
+            source_error: None,
+            is_sent: false,
+            is_stopped: false,
+        })))
+    }
+
     fn inner(&self) -> MutexGuard<'_, BodyStatusInner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the status of a body in one buffer, which cannot fail or be sent in part.
-    pub(super) fn sent() -> Self {
-        let status = Self::default();
-        status.inner().is_sent = true;
-        status
+    /// Notes that the whole body was passed to the connection.
+    pub(super) fn set_sent(&self) {
+        self.inner().is_sent = true;
+    }
+
+    /// Checks whether the whole body was passed to the connection.
+    pub(super) fn is_sent(&self) -> bool {
+        self.inner().is_sent
     }
 
     pub(super) fn take_source_error(&self) -> Option<io::Error> {
         self.inner().source_error.take()
     }
 
-    /// Checks whether the whole body was passed to the connection.
-    pub(super) fn is_sent(&self) -> bool {
-        self.inner().is_sent
+    /// Runs a future to completion, or drops it when the body has not been polled for `timeout`.
+    pub(super) async fn unless_idle<F: Future>(
+        &self,
+        timeout: Duration,
+        future: F,
+    ) -> Result<F::Output, IdleTimeout> {
+        let mut future = std::pin::pin!(future);
+        loop {
+            let deadline = self.inner().last_poll + timeout;
+            match timeout_at(deadline, &mut future).await {
+                Ok(output) => return Ok(output),
+                Err(_) if self.inner().last_poll + timeout > deadline => {}
+                Err(_) => return Err(IdleTimeout),
+            }
+        }
     }
 }
 
@@ -154,7 +182,6 @@ pub(super) struct MultipartBody {
     /// Bytes of the file that have not been sent yet.
     remaining: u64,
     tail: Option<Bytes>,
-    activity: Arc<Activity>,
     status: BodyStatus,
 }
 
@@ -175,8 +202,12 @@ impl Body for MultipartBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        self.activity.note();
-        if self.status.inner().is_stopped {
+        let is_stopped = {
+            let mut status = self.status.inner();
+            status.last_poll = Instant::now();
+            status.is_stopped
+        };
+        if is_stopped {
             return Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into())));
         }
         if let Some(head) = self.head.take() {
@@ -198,7 +229,7 @@ impl Body for MultipartBody {
             Some(Err(error)) => Err(self.fail(error)),
             None if self.remaining > 0 => Err(self.fail(io::ErrorKind::UnexpectedEof.into())),
             None => {
-                self.status.inner().is_sent = true;
+                self.status.set_sent();
                 return Poll::Ready(self.tail.take().map(|tail| Ok(Frame::data(tail))));
             }
         }))

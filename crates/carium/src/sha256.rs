@@ -1,10 +1,12 @@
-//! The SHA-256 digest of a file.
+//! SHA-256 digests.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
+
+use crate::error::{Error, ErrorKind};
 
 /// The SHA-256 digest of a file. Its text form is 64 hexadecimal digits.
 ///
@@ -44,22 +46,18 @@ impl From<[u8; 32]> for Sha256Digest {
 }
 
 impl FromStr for Sha256Digest {
-    type Err = crate::Error;
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, crate::Error> {
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let invalid =
+            || Error::new(ErrorKind::InvalidInput, "a SHA-256 digest must be 64 hexadecimal digits");
         let mut bytes = [0; 32];
-        let invalid = || {
-            crate::Error::new(
-                crate::ErrorKind::InvalidInput,
-                "a SHA-256 digest must be 64 hexadecimal digits",
-            )
-        };
-        if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        if text.len() != 64 {
             return Err(invalid());
         }
         for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
-            let digits = std::str::from_utf8(digits).map_err(|_| invalid())?;
-            *byte = u8::from_str_radix(digits, 16).map_err(|_| invalid())?;
+            let digit = |index: usize| char::from(digits[index]).to_digit(16).ok_or_else(invalid);
+            *byte = u8::try_from(digit(0)? * 16 + digit(1)?).map_err(|_| invalid())?;
         }
         Ok(Self(bytes))
     }

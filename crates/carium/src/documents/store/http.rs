@@ -3,7 +3,6 @@
 //! Uses a separate HTTP client, so that the API's access token, cookies and headers cannot reach the object store.
 //! HTTP/1.1 only: over HTTP/2, a large body costs two to four times as much CPU time.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,14 +13,12 @@ use http::header::{
     ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, IF_RANGE, LOCATION, RANGE, TRANSFER_ENCODING,
 };
 use http::{HeaderValue, StatusCode};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
-use super::idle::{Activity, IdleTimeout};
 use super::multipart::{BodyStatus, MultipartForm, StopOnDrop, single_buffer};
 use super::response::{MAX_ERROR_BODY, content_range, file_name, store_error, version};
 use super::{ByteRange, DownloadResponse, FilePart, Transfers, UploadForm};
-use crate::documents::local_io;
 use crate::error::{Error, ErrorKind};
 
 /// [`Transfers`] over HTTP.
@@ -96,37 +93,36 @@ impl Transfers for HttpTransfers {
         let url = self.parse_url(form.url().expose())?;
         let multipart = MultipartForm::new(form, &file);
         let content_type = multipart.content_type();
-        let activity = Arc::new(Activity::new());
-        let (body, status) = if let Some(bytes) = single_buffer(&file) {
-            (multipart.into_buffer(&bytes).into(), BodyStatus::sent())
+        let status = BodyStatus::new();
+        let body: reqwest::Body = if let Some(bytes) = single_buffer(&file) {
+            // One buffer cannot fail or be sent in part.
+            status.set_sent();
+            multipart.into_buffer(&bytes).into()
         } else {
             let blocks = file.content.into_stream();
-            let (body, status) = multipart.into_body(file.length, blocks, Arc::clone(&activity));
-            (reqwest::Body::wrap(body), status)
+            reqwest::Body::wrap(multipart.into_body(file.length, blocks, status.clone()))
         };
         let _stop_on_drop = StopOnDrop(status.clone());
         let request = self.client.post(url).header(CONTENT_TYPE, content_type).body(body);
-        let result = activity.unless_idle(self.idle_timeout, request.send()).await;
+        let result = status.unless_idle(self.idle_timeout, request.send()).await;
         if let Some(error) = status.take_source_error() {
             let message = "the file could not be read, or its length is not the announced length";
-            return Err(local_io::error(message, &error));
+            return Err(Error::from_io(message, &error));
         }
-        let response = result.map_err(idle_timeout)?.map_err(connection_error)?;
-        if is_accepted(&response, form) {
-            if !status.is_sent() {
-                let message = "the object store responded before it received the whole file";
-                return Err(
-                    Error::new(ErrorKind::Unavailable, message).with_status(response.status().as_u16())
-                );
-            }
-            read_start_of_body(response).await;
-            return Ok(());
+        let response = result.map_err(|_| idle_timeout())?.map_err(connection_error)?;
+        if !is_accepted(&response, form) {
+            return Err(error_of(response).await);
         }
-        Err(error_of(response).await)
+        if !status.is_sent() {
+            let message = "the object store responded before it received the whole file";
+            return Err(Error::new(ErrorKind::Unavailable, message).with_status(response.status().as_u16()));
+        }
+        read_start_of_body(response).await;
+        Ok(())
     }
 
     async fn get(&self, url: &Secret, range: Option<ByteRange>) -> Result<DownloadResponse, Error> {
-        range.as_ref().map_or(Ok(()), ByteRange::check)?;
+        range.as_ref().map_or(Ok(()), ByteRange::validate)?;
         let mut url = self.parse_url(url.expose())?;
         for _ in 0..=MAX_REDIRECTS {
             let mut request = self
@@ -137,9 +133,9 @@ impl Transfers for HttpTransfers {
             if let Some(range) = &range {
                 request = with_range(request, range);
             }
-            let response = tokio::time::timeout(self.idle_timeout, request.send())
+            let response = timeout(self.idle_timeout, request.send())
                 .await
-                .map_err(|_| idle_timeout(IdleTimeout))?
+                .map_err(|_| idle_timeout())?
                 .map_err(connection_error)?;
             match response.status() {
                 StatusCode::OK | StatusCode::PARTIAL_CONTENT => {
@@ -178,33 +174,25 @@ fn is_accepted(response: &reqwest::Response, form: &UploadForm) -> bool {
 
 fn download_response(response: reqwest::Response, read_timeout: Duration) -> Result<DownloadResponse, Error> {
     let headers = response.headers();
+    let undecodable =
+        |message| Error::new(ErrorKind::Undecodable, message).with_status(response.status().as_u16());
     let (start, total) = if response.status() == StatusCode::PARTIAL_CONTENT {
         let Some((Some(start), total)) = content_range(headers) else {
-            return Err(Error::new(
-                ErrorKind::Undecodable,
-                "the object store sent a range without a valid `Content-Range`",
-            )
-            .with_status(response.status().as_u16()));
+            return Err(undecodable("the object store sent a range without a valid `Content-Range`"));
         };
         (start, total)
     } else {
         let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         // The end of a body that is delimited by the end of the connection cannot be told from a lost connection.
         if length.is_none() && !headers.contains_key(TRANSFER_ENCODING) {
-            let message = "the object store did not send the length of the file";
-            return Err(Error::new(ErrorKind::Undecodable, message).with_status(response.status().as_u16()));
+            return Err(undecodable("the object store did not send the length of the file"));
         }
         (0, length)
     };
     let (version, file_name) = (version(headers), file_name(headers));
-    let body = stream::unfold(Some(response), move |response| async move {
-        let mut response = response?;
-        match tokio::time::timeout(read_timeout, response.chunk()).await {
-            Ok(Ok(Some(chunk))) => Some((Ok(chunk), Some(response))),
-            Ok(Ok(None)) => None,
-            Ok(Err(error)) => Some((Err(connection_error(error)), None)),
-            Err(_) => Some((Err(idle_timeout(IdleTimeout)), None)),
-        }
+    let body = stream::try_unfold(response, move |mut response| async move {
+        let chunk = timeout(read_timeout, response.chunk()).await.map_err(|_| idle_timeout())?;
+        Ok(chunk.map_err(connection_error)?.map(|chunk| (chunk, response)))
     });
     Ok(DownloadResponse { start, total, version, file_name, body: body.boxed() })
 }
@@ -223,7 +211,7 @@ fn empty_rest(response: &reqwest::Response, from: u64) -> Result<DownloadRespons
     }
 }
 
-fn idle_timeout(_: IdleTimeout) -> Error {
+fn idle_timeout() -> Error {
     Error::new(ErrorKind::TimedOut, "the connection to the object store was idle for too long")
 }
 

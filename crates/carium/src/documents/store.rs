@@ -1,7 +1,6 @@
-//! The object store: presigned uploads and downloads.
+//! The object store: the trait [`Transfers`] for presigned uploads and downloads, and its implementation over HTTP.
 
 mod http;
-mod idle;
 mod multipart;
 mod response;
 
@@ -47,7 +46,7 @@ pub trait Transfers: Send + Sync {
     /// # Errors
     /// - [`Expired`](crate::ErrorKind::Expired) or [`Forbidden`](crate::ErrorKind::Forbidden): the object store
     ///   does not accept the URL, or does not accept it any more.
-    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): the range does not pass [`ByteRange::check`].
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): the range does not pass [`ByteRange::validate`].
     /// - [`NotFound`](crate::ErrorKind::NotFound): the file does not exist.
     /// - [`Rejected`](crate::ErrorKind::Rejected): the range starts after the end of the file.
     /// - [`Unavailable`](crate::ErrorKind::Unavailable), [`TimedOut`](crate::ErrorKind::TimedOut),
@@ -199,7 +198,7 @@ impl ByteRange {
     /// # Errors
     /// [`InvalidInput`](ErrorKind::InvalidInput): the range is empty, which HTTP cannot express (RFC 9110, section
     /// 14.1.2).
-    pub fn check(&self) -> Result<(), Error> {
+    pub fn validate(&self) -> Result<(), Error> {
         if self.until.is_some_and(|until| until <= self.from) {
             return Err(Error::new(ErrorKind::InvalidInput, "the requested byte range is empty"));
         }

@@ -1,20 +1,22 @@
-//! Local I/O of this process: its errors, and durable directories.
+//! Local I/O of this process: tasks that block, and durable directories.
 
 #[cfg(unix)]
 use std::fs::File;
 use std::io;
 use std::path::Path;
 
+use tokio::task::spawn_blocking;
+
 use crate::error::{Error, ErrorKind};
 
-/// Converts an I/O error.
+/// Runs a task on a blocking thread.
 ///
-/// Only the operating system's error code is kept as the source, or the error's kind if there is no code: some
-/// libraries put paths into their errors, and a path may contain a patient's name.
-pub(crate) fn error(message: &'static str, error: &io::Error) -> Error {
-    let without_text =
-        error.raw_os_error().map_or_else(|| io::Error::from(error.kind()), io::Error::from_raw_os_error);
-    Error::new(ErrorKind::Io, message).with_source(without_text)
+/// # Errors
+/// `Canceled`: the runtime is shutting down and dropped the task.
+pub(crate) async fn run_blocking<T: Send + 'static>(
+    task: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Error> {
+    spawn_blocking(task).await.map_err(|_| shutting_down())
 }
 
 /// Returns the error for a background task that ended early because the runtime is shutting down.

@@ -1,4 +1,4 @@
-//! [`Documents`] over the API client.
+//! [`Documents`] over the API client, and the interpretation of its responses.
 
 use async_trait::async_trait;
 use carium_api::types::{self, DocumentReferenceId, OrganizationId};
@@ -96,10 +96,10 @@ impl Documents for ApiDocuments {
         }
     }
 
-    async fn download_info(&self, id: DocumentReferenceId) -> Result<Secret, Error> {
+    async fn download_url(&self, id: DocumentReferenceId) -> Result<Secret, Error> {
         let result = self.client.get_download_info().id(id).send().await;
         let response = api_result::convert_result(&operations::GET_DOWNLOAD_INFO, result)?;
-        download_url(response.data.attributes)
+        find_download_url(response.data.attributes)
     }
 }
 
@@ -110,7 +110,7 @@ fn upload_form(info: types::UploadInfo) -> Option<UploadForm> {
 
 /// Returns the URL of a file. The vendor's documentation does not name the field that has it, so the first non-empty
 /// URL of three candidate fields is used.
-fn download_url(attributes: Attribute<types::DownloadInfoAttributes>) -> Result<Secret, Error> {
+fn find_download_url(attributes: Attribute<types::DownloadInfoAttributes>) -> Result<Secret, Error> {
     let undecodable = |message: String| {
         Error::new(ErrorKind::Undecodable, message).with_operation(&operations::GET_DOWNLOAD_INFO)
     };
@@ -120,8 +120,8 @@ fn download_url(attributes: Attribute<types::DownloadInfoAttributes>) -> Result<
     let field_names = field_names(&attributes);
     let nested = attributes.download_info.into_known().map(|info| info.download_url);
     let candidates = [Some(attributes.download_url), nested, Some(attributes.url)];
-    let urls = candidates.into_iter().flatten().filter_map(Attribute::into_known);
-    urls.into_iter().find(|url| !url.expose().is_empty()).ok_or_else(|| {
+    let mut urls = candidates.into_iter().flatten().filter_map(Attribute::into_known);
+    urls.find(|url| !url.expose().is_empty()).ok_or_else(|| {
         undecodable(format!(
             "the response has no URL in `download-url`, `download-info.download-url` or `url`; \
              its fields are: {field_names}"
