@@ -19,7 +19,7 @@ const STEPS: [Step; 8] = [
     ("generated code", generated_code),
     ("lints", lints),
     ("docs", docs),
-    // The command of the README, without additional flags.
+    // The same command as in the README, so it has no additional flags.
     ("tests", |root| cargo(root, &["test", "--workspace"])),
     ("spec edits", spec_edits),
 ];
@@ -33,7 +33,7 @@ const FULL_STEPS: [Step; 5] = [
     ("third-party tools", interop::run),
 ];
 
-/// Runs every step, and the slow steps too if `full` is set.
+/// Runs the steps of every run, and also the slow steps if `full` is set.
 ///
 /// # Errors
 /// A list of all steps that failed, each with its error.
@@ -85,7 +85,8 @@ pub(crate) fn docs(root: &Path) -> Result<(), String> {
         .run()
 }
 
-/// Which crates each of ten typical edits of the spec breaks. The test is ignored by default because it takes minutes.
+/// Tests which crates break when each of ten typical edits is made to the spec. The tests are ignored by default,
+/// because they take minutes.
 fn spec_edits(root: &Path) -> Result<(), String> {
     cargo(root, &["test", "--locked", "--package", "xtask", "--test", "spec_edits", "--", "--ignored"])
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask generate`: generates code and test data from the files in `specs/`.
 //!
-//! All outputs are produced in memory and then written or compared. The generator reads nothing else in the workspace,
-//! so it also runs when the generated code does not compile.
+//! All outputs are produced in memory and then written or compared. The generator reads nothing else in the
+//! workspace, so it also runs when the generated code does not compile.
 
 mod canaries;
 mod code;
@@ -18,7 +18,7 @@ pub(crate) use files::{Output, check, write};
 /// Generates all files, in a stable order. The linter runs first, because the generators panic on invalid specs.
 ///
 /// # Errors
-/// A report for the maintainer.
+/// The findings of the linter, or the reason why a generator failed.
 pub(crate) fn outputs(sources: &Sources) -> Result<Vec<Output>, String> {
     let findings = lint::run(sources);
     if !findings.is_empty() {

@@ -1,8 +1,9 @@
 //! `cargo xtask lint`: checks the files in `specs/`.
 //!
-//! The client, the mock server, the CLI commands and the documentation are generated from these files, so a mistake
-//! in them appears everywhere. Documents are first validated against the official schema of their format. If they are
-//! valid, the rules of this workspace follow. Each rule is a function whose documentation states its reason.
+//! The client, its documentation, the test helpers and the commands of `carium api` are generated from these files,
+//! so a mistake in them appears everywhere. Each file is first validated against the official schema of its format.
+//! If it is valid, it is checked against the rules of this workspace. Each rule is a function whose documentation
+//! states its reason.
 
 mod documentation;
 mod generator;
@@ -24,8 +25,8 @@ use crate::document::{self, Document, Finding};
 use crate::spec::{Sources, Spec};
 use crate::workspace;
 
-/// The name of a rule, and the function that adds its violations. Rules run in the order of their list and see the
-/// findings of those before.
+/// The name of a rule, and the function that adds its violations. Rules run in the order of their list, and each can
+/// read the findings of the earlier rules.
 type Rule = (&'static str, fn(&Context<'_>, &mut Findings<'_>));
 
 /// The rules for the API spec.

@@ -29,7 +29,7 @@ use flags::{Generate, XtaskCmd};
 use spec::Sources;
 
 fn main() -> ExitCode {
-    // `xflags` knows only `--help`.
+    // `xflags` supports `--help`, but neither a command `help` nor a call without arguments.
     let mut arguments: Vec<_> = std::env::args_os().skip(1).collect();
     if arguments.first().is_none_or(|first| first == "help") {
         arguments = vec!["--help".into()];

@@ -1,5 +1,5 @@
-//! [`Spec`]: the OpenAPI document, with the queries that several commands share: references, operations, privacy marks,
-//! and which named schemas requests and responses use.
+//! [`Spec`]: the OpenAPI document, with the queries that several commands share: references, operations, privacy
+//! marks, and which named schemas requests and responses use.
 
 #[cfg(test)]
 mod tests;
@@ -43,7 +43,8 @@ impl Spec {
         Ok(Self { document })
     }
 
-    /// Converts a JSON Schema into a spec. Its definitions, and the schema itself under its title, become named schemas.
+    /// Converts a JSON Schema into a spec. Its definitions, and the schema itself under its title, become named
+    /// schemas.
     pub(crate) fn of_json_schema(document: &Document) -> Self {
         let mut own = document.value.clone();
         let mut schemas = match own.as_object_mut().and_then(|map| map.remove("definitions")) {
@@ -94,8 +95,8 @@ impl Spec {
         operations
     }
 
-    /// Resolves a `$ref`, or returns the value if it has none. A dangling or circular reference is returned as it is; the
-    /// linter reports it.
+    /// Resolves a `$ref`, or returns the value if it has none. A dangling or circular reference is returned as it is;
+    /// the linter reports it.
     pub(crate) fn resolve<'a>(&'a self, value: &'a Value) -> &'a Value {
         let mut current = value;
         // The limit ends circular references.
@@ -109,8 +110,8 @@ impl Spec {
         current
     }
 
-    /// Returns the named schema that a property refers to, directly or as the only member of an `allOf`, or the property
-    /// itself.
+    /// Returns the named schema that a property refers to, directly or as the only member of an `allOf`, or the
+    /// property itself.
     pub(crate) fn resolve_schema<'a>(&'a self, property: &'a Value) -> &'a Value {
         referred_schema(property).and_then(|name| self.schema(name)).unwrap_or(property)
     }
@@ -121,8 +122,9 @@ impl Spec {
         nullable || property.get("x-expect").is_some()
     }
 
-    /// Returns the privacy mark of a schema or property: its own, that of the referenced schema, or that of its items or
-    /// values. A mark that hides takes precedence over one that does not, so that a value is not revealed by accident.
+    /// Returns the privacy mark of a schema or property: its own, that of the referenced schema, or that of its items
+    /// or values. A mark that hides takes precedence over one that does not, so that a value is not revealed by
+    /// accident.
     pub(crate) fn mark(&self, schema: &Value) -> Mark {
         let target = referred_schema(schema).and_then(|name| self.schema(name)).map(Mark::own);
         let items = schema.get("items").map(|items| self.mark(items));
@@ -184,8 +186,8 @@ impl Spec {
     }
 }
 
-/// Returns the name of the schema that a value refers to, directly or as the only member of an `allOf`. OpenAPI 3.0 needs
-/// the latter form to add keywords to a reference.
+/// Returns the name of the schema that a value refers to, directly or as the only member of an `allOf`. OpenAPI 3.0
+/// needs the latter form to add keywords to a reference.
 pub(crate) fn referred_schema(value: &Value) -> Option<&str> {
     let reference = match value.get("allOf") {
         Some(parts) if parts.is_array() => only_item(Some(parts))?,

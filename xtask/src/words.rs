@@ -1,8 +1,8 @@
-//! `cargo xtask words`: a guard on the language of this project, which is plain technical English.
+//! `cargo xtask words`: checks that this project is written in plain technical English.
 //!
-//! Every tracked text file that is not generated is searched for a short list of words and phrases that were once common
-//! here, or that are not American spelling. A line that must quote such a word, such as a text of the vendor, carries
-//! the comment `words: quoted`.
+//! Searches every tracked text file that is not generated for words to avoid: a short list of phrases that earlier
+//! versions of this project used, and British spellings. A line that must quote such a word, such as a text of the
+//! vendor, has the comment `words: quoted`.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,8 @@ use regex::{Match, Regex, RegexBuilder};
 
 use crate::workspace;
 
-/// A pattern of words to avoid, the replacement that the message suggests, and a sample that matches. Patterns ignore case.
+/// A pattern of words to avoid, the replacement that the message suggests, and a sample that matches. Patterns ignore
+/// case.
 const AVOIDED: &[(&str, &str, &str)] = &[
     (r"\bmend(s|ed|ing)?\b", "fix", "It mends itself."),
     (r"\bhouse\b", "workspace", "the House of rows"),
@@ -91,7 +92,7 @@ impl Guard {
         AVOIDED.iter().map(compile).collect::<Result<_, _>>().map(Self)
     }
 
-    /// One line for each word to avoid in a text; none if the text was generated.
+    /// Returns one line for each word to avoid in a text, or none if the text was generated.
     fn check(&self, path: &str, text: &str) -> Vec<String> {
         if text.lines().take(3).any(|line| line.contains("@generated")) {
             return Vec::new();
@@ -99,7 +100,8 @@ impl Guard {
         let mut reports = Vec::new();
         for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.contains(MARKER)) {
             for (regex, replacement) in &self.0 {
-                // A call is a name, possibly of another library: `CancellationToken::cancelled()`.
+                // A word before a parenthesis is the name of a function, which may belong to another library, such as
+                // `CancellationToken::cancelled()`.
                 let is_call = |found: &Match<'_>| line[found.end()..].starts_with('(');
                 for found in regex.find_iter(line).filter(|found| !is_call(found)) {
                     let (word, number) = (found.as_str(), index + 1);

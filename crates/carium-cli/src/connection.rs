@@ -64,7 +64,7 @@ pub(crate) async fn connect_with_password(
         credentials = credentials.one_time_code(OneTimeCode::from_totp_secret(secret)?);
     }
     let client = client_builder(settings, &base_url).credentials(credentials).build()?;
-    // This may wait for up to 30 seconds, so it comes after everything that can fail at once.
+    // This may wait for up to 30 seconds, so it comes after everything that can fail immediately.
     if totp_secret.is_some() {
         credentials::wait_for_unused_code(&base_url, &account).await?;
     }
@@ -109,7 +109,7 @@ pub(crate) fn account(settings: &Settings) -> Result<String, CliError> {
     })
 }
 
-/// Creates the builder of a sandbox that reports contract violations on stderr.
+/// Creates the builder of a sandbox that reports violations of the spec on stderr.
 pub(crate) fn sandbox_builder() -> SandboxBuilder {
     Sandbox::builder().on_violation(|violation| stderr::print(&format!("contract violation: {violation}")))
 }

@@ -22,7 +22,8 @@ pub(crate) enum Exit {
     Refused = 5,
     /// The service is unreachable, overloaded or did not respond in time. Nothing was applied.
     Unavailable = 6,
-    /// Some rows of a file failed, have an unknown outcome, or changed after they were submitted.
+    /// Some rows are not completed: they failed, have an unknown outcome, changed after they were submitted, have the
+    /// key of an earlier row, or are invalid.
     RowsParked = 7,
     /// The operation may have been applied even though no response confirmed it.
     OutcomeUnknown = 8,

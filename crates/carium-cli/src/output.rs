@@ -59,7 +59,8 @@ fn write_stdout(bytes: &[u8]) -> io::Result<()> {
     stdout.write_all(bytes).and_then(|()| stdout.flush())
 }
 
-/// Writes a list of records, which are JSON objects. NDJSON is written record by record, the other formats at the end.
+/// Writes a list of records, which are JSON objects. NDJSON is written record by record, the other formats at the
+/// end.
 #[derive(Debug)]
 pub(crate) struct ListWriter {
     format: Format,

@@ -1,8 +1,8 @@
 //! Contract tests for implementations of the traits of `carium`.
 //!
-//! Use them if you write your own fake of a trait, or a layer that wraps the client. They run the same requirements
-//! against your implementation that [`FakeCarium`](crate::FakeCarium) and the client with the sandbox are tested
-//! against. An implementation that passes can replace the service in tests.
+//! Use them if you write your own fake of a trait, or a layer that wraps the client. They check that your
+//! implementation meets the same requirements as [`FakeCarium`](crate::FakeCarium) and as the client with the
+//! sandbox. An implementation that passes can replace the service in tests.
 //!
 //! # How to test an implementation
 //!
@@ -94,18 +94,18 @@
 //!
 //! - If these leave a detail open, such as the status with which a taken username is rejected, every result that the
 //!   traits allow passes.
-//! - If a service may lack a feature, such as range requests, a method of the fixture says whether it is supported.
-//!   These methods have defaults.
+//! - If a service may lack a feature, such as range requests, a method of the fixture states whether it is
+//!   supported. These methods have defaults.
 //! - One requirement is a decision of this project, because neither source covers it:
 //!   [`Documents::process`](carium::Documents::process) rejects a document without a file.
 //!
 //! # Test data
 //!
 //! - Usernames and texts are random, so you can run the test cases repeatedly against a service with persistent data.
-//! - The test cases leave the patients, appointments and documents that they create behind. Only the test case for
+//! - The test cases do not delete the patients, appointments and documents that they create. Only the test case for
 //!   deletion deletes an appointment.
-//! - The test cases for lists read with several page sizes. If you can add data to your service, add more than 26
-//!   items per list, because the default page size is 25.
+//! - The test cases for lists read each list with several page sizes. If you can add data to your service, add more
+//!   than 26 items per list, because the default page size is 25.
 
 mod appointments;
 mod assertions;

@@ -34,7 +34,8 @@ use crate::service::{FakeAccount, FakeCall, FakeDocument, FileStore, Quirk, Serv
 /// It implements every trait of `carium`, so it can be passed wherever a program takes `&dyn Patients` or another
 /// trait. For programs that take a [`Carium`], use [`client`](Self::client).
 ///
-/// For the same seed, the IDs are the same in each run. Time is tokio's, so tests can pause and advance it.
+/// For the same seed, the IDs are the same in each run. The fake uses tokio's clock, so tests can pause and
+/// advance time.
 ///
 /// ```
 /// use carium::patients::{Gender, NewPatient, Patients};

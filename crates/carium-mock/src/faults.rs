@@ -1,7 +1,7 @@
 //! Fault injection: which calls fail, whether before or after the operation is applied, and how.
 //!
 //! A [`FaultPlan`] is a list of [`Fault`]s. It is deterministic, and it works the same in the in-memory
-//! [fake](crate::FakeCarium) and over the sandbox's HTTP.
+//! [fake](crate::FakeCarium) and in the sandbox, over HTTP.
 //!
 //! ```
 //! use carium::api::operations;

@@ -1,8 +1,8 @@
 //! The fake behind real HTTP on a local port.
 //!
-//! Use the sandbox for tests that need real HTTP: of programs in other languages, of custom HTTP clients, or that
-//! access tokens are not sent to other hosts. The fake produces the responses. This module adds sockets, routing, and
-//! checks against the spec. Files are stored in an [`ObjectStore`] on a second port.
+//! Use the sandbox for tests that need real HTTP: tests of programs in other languages, tests of custom HTTP clients,
+//! and tests that access tokens are not sent to other hosts. The fake produces the responses. This module adds
+//! sockets, routing, and checks against the spec. Files are stored in an [`ObjectStore`] on a second port.
 
 mod example_data;
 mod server;

@@ -27,7 +27,8 @@ use self::schema::Schemas;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Violation {
-    /// The ID of the operation, such as `create_patient`, or `None` if the spec does not define the call.
+    /// The ID of the operation, such as `create_patient`. `None` if the call was not matched to an operation, because
+    /// the spec does not define it or its body is too large.
     pub operation: Option<&'static str>,
     /// Whether the request or the response violates the spec.
     pub direction: Direction,
@@ -49,7 +50,8 @@ pub enum Direction {
 enum ViolationLocation {
     /// The value at this JSON pointer in the body.
     Body(String),
-    /// A whole call that the spec does not define: its method, and the segments of its path that the spec knows.
+    /// A whole call that was not matched to an operation: its method, and the segments of its path that occur in the
+    /// spec.
     Call(String),
     Header(&'static str),
     /// A parameter that the spec defines.
@@ -61,7 +63,7 @@ enum ViolationLocation {
 }
 
 impl Violation {
-    /// Creates a violation for a call that matches no operation.
+    /// Creates a violation for a call that was not matched to an operation.
     pub(crate) fn unknown_call(call: String, expected: String) -> Self {
         let location = ViolationLocation::Call(call);
         Self { operation: None, direction: Direction::Request, location, expected }
@@ -164,8 +166,8 @@ impl ApiSpec {
 
 /// Returns the violations of the spec in a request.
 ///
-/// Only the format of the request is checked. A request without a token or with an unknown ID conforms to the spec.
-/// The service rejects it.
+/// Only the format of the request is checked. A request without a token or with an unknown ID conforms to the spec,
+/// although the service rejects it.
 pub(crate) fn check_request(operation: &'static Operation, request: &Request<Bytes>) -> Vec<Violation> {
     Checker::new(operation, Direction::Request).request(request)
 }

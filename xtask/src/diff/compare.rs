@@ -1,8 +1,8 @@
 //! Compares two versions of a spec, keyword by keyword.
 //!
-//! Named parts are compared under their names and a reference is compared by its target's name, so each change is
-//! reported once, at the place where it was made. A keyword that the comparison does not know counts as a break,
-//! because its effect is unknown.
+//! Named parts, such as schemas, are compared by name. A reference is compared by the name of its target, and not by
+//! the content of the target, so each change is reported once, where it was made. A keyword that the comparison does
+//! not know counts as a break, because its effect is unknown.
 
 mod operations;
 mod schemas;
@@ -33,8 +33,8 @@ pub(crate) fn apis(old: &Spec, new: &Spec) -> Vec<Change> {
     comparison.changes
 }
 
-/// Returns the changes between two versions of the schema of an onboarding file. The definitions that it shares with the
-/// API are not compared: the linter checks that they are equal, and they become the API's types.
+/// Returns the changes between two versions of the schema of an onboarding file. The definitions that it shares with
+/// the API are not compared: the linter checks that they are equal, and they become the API's types.
 pub(crate) fn onboarding(old: &Document, new: &Document, apis: [&Spec; 2]) -> Vec<Change> {
     let specs = [old, new].map(Spec::of_json_schema);
     let mut comparison = Comparison::new(ONBOARDING, &specs[0], &specs[1]);
@@ -55,7 +55,7 @@ pub(crate) fn onboarding(old: &Document, new: &Document, apis: [&Spec; 2]) -> Ve
     comparison.changes
 }
 
-/// Converts a pointer into the schema in its form as a spec to a pointer into the original file.
+/// Converts a pointer into the result of [`Spec::of_json_schema`] to a pointer into the original file.
 fn json_schema_pointer(pointer: &str, titles: [Option<&str>; 2]) -> String {
     for title in titles.into_iter().flatten() {
         let root = schema_pointer(title);
@@ -87,7 +87,7 @@ impl At {
         }
     }
 
-    /// A member of this part, reported under the same name.
+    /// Returns the position of a member of this part. Its changes are reported under the name of the part.
     fn inside(&self, member: &str) -> Self {
         Self { pointer: join(&self.pointer, member), ..self.clone() }
     }
@@ -134,7 +134,7 @@ impl<'a> Comparison<'a> {
         self.note(&at.inside(keyword), "wording", Wording, format!("has another `{keyword}`"));
     }
 
-    /// Notes a change of a keyword that has no meaning of its own at this place.
+    /// Notes a change of a keyword that this comparison does not handle at this position.
     fn other(&mut self, at: &At, keyword: &str) {
         if DOCUMENTATION.contains(&keyword) {
             return self.wording(at, keyword);
@@ -143,8 +143,9 @@ impl<'a> Comparison<'a> {
         self.note(&at.inside(keyword), "unknown-keyword", Break, message);
     }
 
-    /// Returns the sides from which a named schema is reached in either version. A schema that no operation reaches is
-    /// a public type all the same; a row of an onboarding file is written by callers.
+    /// Returns the sides of a call that use a named schema in either version. A schema that no operation uses is a
+    /// public type, too, so it counts as used by both sides. A row of an onboarding file is written by callers, so
+    /// its schemas count as used by requests.
     fn schema_sides(&self, name: &str) -> CallSides {
         if self.file == ONBOARDING {
             return CallSides::REQUEST;
@@ -234,7 +235,7 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// Merges changes that were found with each of several operations.
+/// Merges equal changes that were found through several operations.
 pub(crate) fn merge(changes: &mut Vec<Change>) {
     let mut merged: Vec<Change> = Vec::new();
     for change in std::mem::take(changes) {

@@ -1,5 +1,5 @@
-//! Generates Rust code with `progenitor` and `typify`: the client, the types of an onboarding row, and the helpers for
-//! `httpmock`.
+//! Generates Rust code with `progenitor` and `typify`: the client, the types of an onboarding row, and the helpers
+//! for `httpmock`.
 
 use std::panic::{self, AssertUnwindSafe};
 
@@ -87,7 +87,7 @@ fn calls(file: &mut File, spec: &Spec) -> Result<File, String> {
     let mut builder = take_module(&mut file.items, "builder").ok_or("progenitor generated no builders")?;
     rust::privacy::hide_builders(&mut builder.items);
     rust::options::complete_builders(&mut builder.items);
-    // Import the names that the generator uses from this crate instead.
+    // The generated imports are replaced: in this workspace, `carium-api` itself defines most of these names.
     builder.items.retain(|item| !matches!(item, Item::Use(_)));
     let imports: File = syn::parse_quote! {
         #[allow(unused_imports)]
@@ -130,7 +130,7 @@ pub(super) fn mocks(spec: &Spec, header: &Header) -> Result<Vec<Output>, String>
     let openapi = lowered(spec)?;
     let mut file: File = without_panic("cannot generate the httpmock helpers", || {
         let mut generator = generator();
-        // The helpers refer to the types that this call generates.
+        // The helpers refer to the types of the client, so the generator has to generate those first.
         generator.generate_tokens(&openapi).map_err(|error| error.to_string())?;
         let tokens = generator.httpmock(&openapi, "carium_api").map_err(|error| error.to_string())?;
         syn::parse2(tokens).map_err(|error| format!("progenitor generated invalid Rust: {error}"))
@@ -148,7 +148,7 @@ pub(super) fn mocks(spec: &Spec, header: &Header) -> Result<Vec<Output>, String>
     ])
 }
 
-/// Runs the passes over types. Returns the module `required`.
+/// Completes generated types with the passes of [`crate::rust`]. Returns the module `required`.
 fn complete_types(types: &mut File, spec: &Spec, is_request: impl Fn(&str) -> bool) -> File {
     rust::options::unwrap(types);
     rust::derives::complete(types);

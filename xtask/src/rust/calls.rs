@@ -1,10 +1,10 @@
 //! Makes generated methods send their requests through `Transport`.
 //!
-//! `progenitor` sends requests through three hooks and `reqwest`'s types. A sign-in failure cannot be reported that way,
-//! and the errors print bodies and URLs. This pass replaces the last statements of each method by one call with the entry
-//! of the operation table. It also removes the header `api-version`, which the vendor does not use, sets the vendor's
-//! media type in `accept`, and replaces `reqwest::header` by `http::header`, so that an implementation of `Transport` needs
-//! no HTTP client.
+//! The code that `progenitor` generates sends requests through three hooks and with `reqwest`'s types. These cannot
+//! report a failed sign-in, and their errors print bodies and URLs. This pass replaces the last statements of each
+//! method with one call, which receives the operation's entry in the operation table. It also removes the header
+//! `api-version`, which the vendor does not use, sets the vendor's media type in `accept`, and replaces
+//! `reqwest::header` with `http::header`, so that an implementation of `Transport` needs no HTTP client.
 
 use heck::ToUpperCamelCase as _;
 use quote::format_ident;
@@ -23,7 +23,7 @@ pub(crate) fn trait_name(tag: &str) -> Ident {
     format_ident!("Client{}Ext", tag.to_upper_camel_case())
 }
 
-/// Replaces the media type `application/json` by that of the vendor's responses.
+/// Replaces the media type `application/json` with that of the vendor's responses.
 pub(crate) fn set_media_type(file: &mut File) {
     struct MediaType;
 
@@ -70,7 +70,7 @@ impl VisitMut for Rewrite {
         }
     }
 
-    /// Replaces `client.client.post(url)`, which uses `reqwest`'s client, by a `RequestBuilder`.
+    /// Replaces `client.client.post(url)`, which uses `reqwest`'s client, with a `RequestBuilder`.
     fn visit_expr_mut(&mut self, expression: &mut Expr) {
         visit_mut::visit_expr_mut(self, expression);
         if let Expr::MethodCall(call) = expression

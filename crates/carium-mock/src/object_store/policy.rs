@@ -264,9 +264,10 @@ impl Policy {
         Err(S3Error::access_denied(message))
     }
 
-    /// Rejects presigned fields in another order than presigned.
+    /// Rejects a form whose presigned fields are not in the order in which they were presigned.
     ///
-    /// The presigned fields are those with an exact value. The conditions of the policy have the same order.
+    /// The presigned fields are those that the policy requires to have an exact value, followed by the policy and the
+    /// signature. The conditions of the policy are in the order of the fields.
     fn check_order(&self, fields: &FormFields) -> Result<(), S3Error> {
         let presigned = self.conditions.iter().filter(|condition| condition.operator == Operator::Equals);
         let names = presigned.map(|condition| condition.field.as_str()).chain(["policy", "x-amz-signature"]);

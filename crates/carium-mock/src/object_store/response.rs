@@ -6,7 +6,7 @@ use http::{Response, StatusCode};
 
 use crate::faults::FaultResponse;
 
-/// Returns a response without headers and a body.
+/// Returns a response without headers and without a body.
 pub(super) fn empty_response(status: StatusCode) -> Response<Bytes> {
     let mut response = Response::default();
     *response.status_mut() = status;

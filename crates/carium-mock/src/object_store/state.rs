@@ -191,8 +191,8 @@ impl fmt::Debug for Object {
 pub struct StoreCall {
     /// The HTTP method.
     pub method: Method,
-    /// The key of the object. For a download, it comes from the path. For an upload, it is known once the form
-    /// field has been read.
+    /// The key of the object. For a download, it comes from the path. For an upload, it is known once the form field
+    /// `key` has been read.
     pub key: Option<String>,
     /// Whether the request had an `Authorization` header.
     pub has_authorization: bool,

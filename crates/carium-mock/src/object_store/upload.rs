@@ -64,7 +64,7 @@ pub(super) async fn post(
     }
 }
 
-/// Responds to an upload whose body has been read as the fault requires.
+/// Responds to an upload as the fault requires. The body has already been read.
 async fn fail(fault: FaultKind, body: UploadBody) -> Result<Response<Bytes>, ConnectionClosed> {
     match fault {
         FaultKind::Respond(response) => Ok(finish(response.to_response(), body)),

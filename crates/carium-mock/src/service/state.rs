@@ -74,7 +74,7 @@ pub(crate) struct Account {
     pub(crate) used_steps: BTreeSet<u64>,
 }
 
-/// The state of the service. All collections are keyed by ID, so that lookups stay fast in large tests.
+/// The state of the service. All collections are maps and sets, so that lookups stay fast in large tests.
 pub(crate) struct ServiceState {
     ids: fastrand::Rng,
     /// A separate generator, so that the number of sign-ins does not affect IDs.

@@ -52,7 +52,8 @@ pub(super) struct OnboardFile {
 }
 
 impl OnboardFile {
-    /// Returns whether the file or one of its options is given. They are optional if there is a subcommand.
+    /// Returns whether the file or one of its options is given, because neither can be combined with a subcommand.
+    /// `--concurrency` is not checked, because it has a default value.
     pub(super) fn is_given(&self) -> bool {
         self.file.is_some()
             || self.documents.is_some()
@@ -190,8 +191,8 @@ impl Job {
     }
 }
 
-/// Returns the location of the queue that is given, or of a temporary queue for a sandbox, or of the default queue of
-/// the file.
+/// Returns the location of the queue: the given queue if there is one, otherwise a temporary queue for a sandbox, or
+/// the default queue of the file. For a temporary queue, also returns its directory.
 async fn queue_location(
     path: &Path,
     queue_args: &QueueArgs,

@@ -218,8 +218,8 @@ fn digest(file: &Path) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Returns the name of a file without its extension. Characters that are special to shells or file systems are
-/// replaced.
+/// Returns the start of a file's name, without its extension. Characters that are special to shells or file systems
+/// are replaced.
 fn sanitized_stem(file: &Path) -> String {
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();
     let sanitized =

@@ -168,7 +168,7 @@ impl ResolveRow {
         Ok(())
     }
 
-    /// Returns the step of the row whose outcome is unknown. Fails if there are several.
+    /// Returns the step of the row whose outcome is unknown. Fails unless there is exactly one.
     async fn only_unknown_step(&self, queue: &NamedQueue) -> Result<Step, CliError> {
         let matching = queue.handle.parked().try_filter(|row| {
             let is_match = row.row == self.row && row.state == RowState::Unknown;

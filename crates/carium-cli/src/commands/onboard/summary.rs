@@ -181,7 +181,8 @@ impl Summary<'_> {
     }
 }
 
-/// A reason why a row is parked: a step without success, or a problem that kept the row from being started.
+/// A reason why a row is parked: a step that failed or whose outcome is unknown, or a problem that prevented the row
+/// from being started.
 #[derive(Clone, Debug)]
 pub(super) struct ParkedReason {
     /// Failed or unknown.
