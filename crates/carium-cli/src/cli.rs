@@ -26,7 +26,7 @@ Exit codes:
   130  interrupted
 
 Settings are read from flags, then from the environment, then from a profile.
-`--sandbox` overrides all of them. Environment variables:
+`--sandbox` ignores base URL, account, organization and queue of all three. Environment variables:
   CARIUM_BASE_URL         base URL of the API
   CARIUM_USERNAME         account to sign in with
   CARIUM_PASSWORD         password; if unset, read from the keyring or a prompt
@@ -37,7 +37,7 @@ Settings are read from flags, then from the environment, then from a profile.
   CARIUM_CONFIG           path of the configuration file
   CARIUM_QUEUE            queue of `onboard` and `worker`
   CARIUM_QUEUE_KEY        encryption key of a queue on a server, 64 hex digits
-  NO_COLOR                disables colors if set to any value
+  NO_COLOR                disables colors if set to a non-empty value
 
 The configuration file, on Linux ~/.config/carium/config.toml:
   [default]

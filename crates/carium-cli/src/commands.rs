@@ -58,8 +58,8 @@ pub(crate) enum Command {
     Worker(Worker),
     /// Call any operation of the API directly
     ///
-    /// There is a command for each operation of the API. The request is not validated. It is signed in, and retried
-    /// if that is safe. The response is printed unchanged, except that secrets are hidden.
+    /// There is a command for each operation of the API. The client signs in automatically, and retries the call if
+    /// that is safe. The request is not validated. The response is printed unchanged, except that secrets are hidden.
     Api(ApiCall),
     Sandbox(ServeSandbox),
     Completions(Completions),

@@ -111,7 +111,7 @@ pub(crate) fn account(settings: &Settings) -> Result<String, CliError> {
 
 /// Creates the builder of a sandbox that reports violations of the spec on stderr.
 pub(crate) fn sandbox_builder() -> SandboxBuilder {
-    Sandbox::builder().on_violation(|violation| stderr::print(&format!("contract violation: {violation}")))
+    Sandbox::builder().on_violation(|violation| stderr::print(&format!("spec violation: {violation}")))
 }
 
 async fn connect_to_sandbox() -> Result<Connection, CliError> {

@@ -53,7 +53,6 @@ pub(super) struct OnboardFile {
 
 impl OnboardFile {
     /// Returns whether the file or one of its options is given, because neither can be combined with a subcommand.
-    /// `--concurrency` is not checked, because it has a default value.
     pub(super) fn is_given(&self) -> bool {
         self.file.is_some()
             || self.documents.is_some()
@@ -61,6 +60,7 @@ impl OnboardFile {
             || self.dry_run
             || self.max_failures.is_some()
             || self.throughput.rate.is_some()
+            || self.throughput.concurrency.is_some()
     }
 
     pub(super) async fn run(self, queue_args: QueueArgs, settings: &Settings) -> Result<(), CliError> {

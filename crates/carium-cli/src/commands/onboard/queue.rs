@@ -263,11 +263,11 @@ impl FromStr for Rate {
 /// The options that limit the throughput.
 #[derive(Args, Debug)]
 pub(super) struct ThroughputArgs {
-    /// Maximum number of rows that this process handles concurrently
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1000))]
-    pub(super) concurrency: u16,
-    /// Maximum rate of creating calls, for all processes of the queue together: N/s, N/min or none. Defaults to the
-    /// rate stored in the queue
+    /// Maximum number of rows that this process handles concurrently. Defaults to 16
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(super) concurrency: Option<u16>,
+    /// Maximum rate of calls that create a patient, invitation, document or appointment: N/s, N/min or none. It
+    /// applies to all processes of the queue together. Defaults to the rate stored in the queue
     #[arg(long, value_name = "N/s")]
     pub(super) rate: Option<Rate>,
 }

@@ -111,7 +111,7 @@ impl ListParked {
 
 /// Record whether a call with an unknown outcome was applied
 ///
-/// If the response to a creating call is lost, the call is not retried automatically, because that could create a
+/// If the response to a call that creates something is lost, the call is not retried automatically, because that could create a
 /// patient twice. Check in Carium whether the object exists, and record the result with this command. The row then
 /// continues.
 #[derive(Args, Debug)]
@@ -253,9 +253,9 @@ impl RetryRows {
 
 /// Write the result of every row
 ///
-/// Writes one line per row, with the IDs of the created objects and without data of the patient. The format is CSV,
-/// or with `--output ndjson` one JSON object per row that includes the details of each step, or with `--output json`
-/// an array of these objects.
+/// Writes one line per row, with the IDs of the created objects and without data of the patient. The default format
+/// is CSV. `--output ndjson` writes one JSON object per row, which includes the details of each step. `--output json`
+/// writes an array of these objects.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

@@ -18,8 +18,8 @@ use crate::stderr::{self, RowProgressBar, counted};
 ///
 /// Any number of workers can process the same queue, and a queue on a server can have workers on several machines.
 /// Each row is processed by one worker at a time. If a worker stops responding, the others take over its rows. The
-/// command runs until it is interrupted, and finishes the calls in flight first. If it is interrupted twice, it stops
-/// immediately, and the next worker checks the calls in flight.
+/// command runs until it is interrupted. It then finishes the calls in flight. If it is interrupted a second time, it
+/// stops immediately, and the next worker checks the calls that were in flight.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -129,7 +129,7 @@ impl WorkSession {
         self,
         onboarding: impl FnOnce(Arc<dyn Ledger>) -> Onboarding + Send,
     ) -> Result<(StopReason, RowCounts), CliError> {
-        let mut options = WorkOptions::new().max_concurrent_rows(self.throughput.concurrency.into());
+        let mut options = WorkOptions::new().max_concurrent_rows(self.throughput.concurrency.unwrap_or(16).into());
         if self.stop_when_settled {
             options = options.stop_when_settled();
         }
