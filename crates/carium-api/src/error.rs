@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use http::StatusCode;
+use serde::de::DeserializeOwned;
 
 use crate::response::{Response, ResponseValue};
 use crate::transport::TransportError;
@@ -153,6 +154,19 @@ impl fmt::Display for Undecodable {
 }
 
 impl StdError for Undecodable {}
+
+impl<T: DeserializeOwned> ResponseValue<T> {
+    /// Decodes the body.
+    #[expect(clippy::unused_async, reason = "the generated methods await it")]
+    pub(crate) async fn from_response<E>(response: Response) -> Result<Self, Error<E>> {
+        match serde_json::from_slice(response.body()) {
+            Ok(value) => Ok(response.with_value(value)),
+            // A proxy's HTML error page keeps its status.
+            Err(_) if !response.status().is_success() => Err(Error::UnexpectedResponse(response)),
+            Err(error) => Err(Error::Undecodable(Undecodable::new(response, &error))),
+        }
+    }
+}
 
 /// The reason why a request could not be built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,10 +5,6 @@ use std::ops::Deref;
 
 use bytes::Bytes;
 use http::{Extensions, HeaderMap, StatusCode};
-use serde::de::DeserializeOwned;
-
-use crate::error::{Error, Undecodable};
-
 /// A complete response of the service. `Debug` shows only the status and the body's length, because headers and body
 /// may contain health information.
 #[derive(Clone)]
@@ -45,6 +41,11 @@ impl Response {
     /// Returns the body. Treat it as PHI.
     pub fn body(&self) -> &Bytes {
         &self.body
+    }
+
+    /// Replaces the body with its decoded value.
+    pub(crate) fn with_value<T>(self, value: T) -> ResponseValue<T> {
+        ResponseValue { value, status: self.status, metadata: self.metadata }
     }
 }
 
@@ -103,23 +104,10 @@ impl<T> ResponseValue<T> {
     }
 }
 
-impl<T: DeserializeOwned> ResponseValue<T> {
-    /// Decodes the body.
-    #[expect(clippy::unused_async, reason = "the generated methods await it")]
-    pub(crate) async fn from_response<E>(response: Response) -> Result<Self, Error<E>> {
-        match serde_json::from_slice(&response.body) {
-            Ok(value) => Ok(Self { value, status: response.status, metadata: response.metadata }),
-            // A proxy's HTML error page keeps its status.
-            Err(_) if !response.status.is_success() => Err(Error::UnexpectedResponse(response)),
-            Err(error) => Err(Error::Undecodable(Undecodable::new(response, &error))),
-        }
-    }
-}
-
 impl ResponseValue<()> {
     /// Discards the body, for responses whose body the spec does not define.
     pub(crate) fn empty(response: Response) -> Self {
-        Self { value: (), status: response.status, metadata: response.metadata }
+        response.with_value(())
     }
 }
 

@@ -1,9 +1,9 @@
 //! The queue engine, which assigns rows to workers. It is behind a trait so that it can be replaced.
 //!
-//! The implementation is River. It has one job for each row that is not settled. The only argument of a job is the row
-//! ID. The row store decides when and how often a row is retried, so jobs do not fail; they are snoozed. River's rescue
-//! of long-running jobs is not used, because a row with large documents may take hours: a worker is stale when it stops
-//! sending heartbeats, no matter how long its rows take.
+//! The implementation is River. It has one job for each row that is not settled. The only argument of a job is the
+//! row ID. The row store determines when and how often a row is retried, so the job of a row that is retried does not
+//! fail: it is snoozed. River's rescue of long-running jobs is not used, because a row with large documents may take
+//! hours: a worker is stale when it stops sending heartbeats, no matter how long its rows take.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,8 +86,7 @@ pub(crate) trait EngineRun: Send {
 
 /// The name of the River queue.
 const QUEUE: &str = "carium";
-/// The minimum time between two fetches of jobs. River's default of 100 ms would limit a worker to a few dozen rows
-/// per second.
+/// The minimum time between two fetches of jobs. River's default of 100 ms would limit the number of rows per second.
 const FETCH_COOLDOWN: Duration = Duration::from_millis(5);
 /// How often a worker polls for jobs if it receives no notification of new ones.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);

@@ -2,9 +2,8 @@
 //!
 //! A CSV or NDJSON file has one patient per row ([`rows`]). Each patient is created once and invited, their documents
 //! are uploaded, and their first appointment is booked, even if the network, the process or the machine fails in
-//! between.
-//! Any number of processes can work on a queue; if it is on a PostgreSQL server, they can run on any number of
-//! machines.
+//! between. Any number of processes can work on a queue; if it is on a PostgreSQL server, they can run on any number
+//! of machines.
 //!
 //! ```
 //! use carium_bulk::rows::{RowOptions, validate};
@@ -48,32 +47,32 @@
 //!
 //! # Row states
 //! Every submitted row is in one of five states, which [`status`](OnboardingQueue::status) counts: pending, running,
-//! completed, failed or unknown. Retryable errors are retried automatically, with a backoff of up to 30 seconds, or
-//! after the time that the service requests with status 429. Other rows are *parked* until a person looks at them:
+//! completed, failed or unknown. A row with a retryable error is retried automatically, with a backoff of up to 30
+//! seconds, or after the time that the service requests if that is longer. A row with another error, or without
+//! attempts left, is *parked* until a person handles it:
 //!
 //! - *Failed*: a person fixes the cause, such as a missing document, an unknown name or missing permissions, and
 //!   [retries](OnboardingQueue::retry) the row. If the content of the row is wrong, it is corrected in the file, and
 //!   the file is [submitted](OnboardingQueue::submit) again. The row then starts over, provided that nothing was
 //!   created for it.
-//! - *Unknown*: a request was sent, but its response was lost, or the process was killed. Requests that create a
-//!   patient, an appointment or an invitation cannot be looked up in the API, and are therefore not retried
-//!   automatically. A person checks in Carium and [resolves](OnboardingQueue::resolve) the step. The row then
-//!   continues.
+//! - *Unknown*: a request was sent, but its response was lost, or the process was killed. The API cannot search for
+//!   patients, appointments or invitations, so a request that creates one of them is not retried automatically. A
+//!   person checks in Carium and [resolves](OnboardingQueue::resolve) the step. The row then continues.
 //!
 //! A worker that has sent no heartbeat for five seconds is stale. Other workers, or the next one to start, reclaim
 //! its rows and continue from the [ledger](carium::onboarding::Ledger). If the worker was only suspended,
-//! it notices when it resumes that its rows were reclaimed, and the ledger prevents duplicate requests.
+//! it detects when it resumes that its rows were reclaimed, and the ledger prevents duplicate requests.
 //!
-//! One case cannot be prevented without idempotency keys in the API: a machine is suspended after it wrote an intent
-//! to the ledger and before it sent the request, a person resolves the step in the meantime, and the machine then
-//! resumes and sends the request.
+//! One case of a duplicate request cannot be prevented without idempotency keys in the API: a machine is suspended
+//! after it wrote an intent to the ledger and before it sent the request, a person resolves the step in the meantime,
+//! and the machine then resumes and sends the request.
 //!
 //! # Stored data
 //! | | SQLite file | PostgreSQL server |
 //! | --- | --- | --- |
 //! | workers | on one machine | on any number of machines |
 //! | rows | stay in the submitted file. The queue stores the path of the file and the location of each row, and verifies hashes of the file and the row before it uses them | stored in the database, encrypted with AES-256-GCM. The [key](EncryptionKey) stays with the workers |
-//! | documents | in the documents folder of each worker | the same, on each machine |
+//! | documents | in the documents folder of each worker | in the documents folder of each worker, on its machine |
 //! | row states and ledger | in the database | in the database |
 //!
 //! Row states and the ledger contain IDs, kinds of errors, names of fields, and keys as salted hashes, but no data

@@ -1,6 +1,6 @@
 //! Limits that all workers of a queue share: calls per second and calls in flight.
 //!
-//! Both limits are stored in the database. A database access for every call would cost more than the call itself. A
+//! Both limits are stored in the database. A database access for every call would be too slow at a high rate. A
 //! worker therefore reserves the start times of several calls at once, and holds a share of the calls in flight for
 //! as long as it sends heartbeats.
 
@@ -34,14 +34,14 @@ impl Limits {
         Self::default()
     }
 
-    /// Sets the maximum number of calls per second: 0.001 to 1,000,000.
+    /// Sets the maximum number of calls per second, from 0.001 to 1,000,000.
     #[must_use]
     pub fn max_calls_per_second(mut self, calls: f64) -> Self {
         self.max_calls_per_second = Some(calls);
         self
     }
 
-    /// Sets the maximum number of calls in flight: at least 1.
+    /// Sets the maximum number of calls in flight, which must be at least 1.
     #[must_use]
     pub fn max_in_flight(mut self, calls: u32) -> Self {
         self.max_in_flight = Some(calls);
@@ -88,8 +88,8 @@ impl Database {
         let sql = "UPDATE carium_limit
             SET next_call = (CASE WHEN next_call > $1 THEN next_call ELSE $1 END) + $2 * call_interval
             WHERE call_interval IS NOT NULL RETURNING next_call, call_interval";
-        // The connections of the engine are less durable, which is sufficient: no reserved call starts after a power
-        // cut.
+        // With SQLite, the connections of the engine are less durable. That is sufficient: a power cut also stops the
+        // workers, so a call whose reservation is lost does not start.
         let reserved: Option<(i64, i64)> =
             run_sql!(Pool(&self.engine), query_as(sql, now, calls).fetch_optional)?;
         let duration = |nanoseconds: i64| Duration::from_nanos(to_u64(nanoseconds));
@@ -97,7 +97,7 @@ impl Database {
     }
 }
 
-/// A worker reserves the calls of this much time at once.
+/// The period for which a worker reserves start times at once.
 const RESERVATION_WINDOW: Duration = Duration::from_millis(100);
 /// How often a worker without a rate limit checks whether one was set.
 const UNLIMITED_RECHECK_INTERVAL: Duration = Duration::from_secs(1);
@@ -172,7 +172,8 @@ impl CallLimiter {
     }
 }
 
-/// A worker's share of the calls in flight. The sum of all shares never exceeds the limit.
+/// A worker's share of the calls in flight. The sum of all shares does not exceed the limit, except after the limit
+/// was lowered, until enough calls have ended.
 pub(crate) struct InFlightShare {
     permits: Arc<Semaphore>,
     /// The number of calls that this worker may have in flight, or [`NO_LIMIT`].
@@ -206,8 +207,8 @@ impl InFlightShare {
     /// Negotiates a new size of the share as part of a heartbeat. The worker must be registered. Call
     /// [`apply`](Self::apply) with the result after the transaction was committed.
     ///
-    /// A worker with more demand takes any free part of the limit. It gives up what exceeds its fair share while
-    /// another worker has less than its fair share and needs more.
+    /// If the worker needs more, it takes any part of the limit that is free. If another worker needs more and has
+    /// less than its fair share, this worker gives up what exceeds its own fair share.
     pub(crate) async fn negotiate(
         &self,
         worker: &str,

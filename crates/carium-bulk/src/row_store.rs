@@ -60,7 +60,8 @@ impl RowState {
 pub enum RowFailure {
     /// The file that contains the row has changed or is missing. Submit the file again.
     Unreadable,
-    /// The row refers to something that does not exist, such as a document file or the name of a practitioner.
+    /// An input of the row is invalid or could not be read or looked up, such as a document file that does not exist
+    /// or an unknown name of a practitioner.
     NotStarted(StepFailure),
 }
 
@@ -77,7 +78,7 @@ pub struct RowRecord {
     pub line: u64,
     /// The state of the row.
     pub state: RowState,
-    /// The number of attempts that failed with a retryable error.
+    /// The number of attempts that failed with a retryable error, except those that ended with status 429.
     pub attempts: u64,
     /// The outcome of each step. `None` if no step was started yet.
     pub outcome: Option<OnboardingOutcome>,
@@ -218,7 +219,8 @@ pub(crate) struct NewRow {
 #[derive(Clone, Debug)]
 pub(crate) struct RowUpdate {
     pub(crate) row: RowId,
-    /// The version of the row when the worker read it. If it has changed since, another worker has processed the row.
+    /// The version of the row when the worker read it. If it has changed since, the row was processed by another
+    /// worker or put back on the queue.
     pub(crate) version: i64,
     pub(crate) state: RowState,
     pub(crate) attempts: i64,
@@ -272,7 +274,7 @@ impl Database {
 }
 
 impl Transaction {
-    /// Counts the rows in each state. `running` of the pending rows are in progress.
+    /// Counts the rows in each state. `running` is the number of pending rows that are in progress.
     pub(crate) async fn count_rows(&mut self, running: u64) -> Result<RowCounts, Error> {
         let sql = "SELECT state, count(*) FROM carium_row GROUP BY state";
         let states: Vec<(String, i64)> = run_sql!(Transaction(self), query_as(sql).fetch_all)?;

@@ -27,8 +27,8 @@ pub struct Submission {
     /// The number of rows that were submitted before with the same content. Steps that are completed are not run
     /// again.
     pub known: u64,
-    /// The number of rows with a known key and different content whose earlier version failed before anything was
-    /// created. They are on the queue again, with the new content.
+    /// The number of rows with a known key and different content whose earlier version is failed, without anything
+    /// having been created for it. They are on the queue again, with the new content.
     pub corrected: u64,
     /// The number of other rows with a known key and different content. They are not processed, because the patient
     /// may already exist, and a person must decide what to do.
@@ -53,9 +53,9 @@ impl Submission {
 }
 
 impl OnboardingQueue {
-    /// Submits the rows of a file, and puts those with a new key on the queue. Submitting the same file again has no
-    /// effect; if the file has grown, only its new rows are added. The file is read as a stream, in chunks of 1,000
-    /// rows.
+    /// Submits the rows of a file, and puts those with a new key on the queue. If the same file is submitted again,
+    /// only new and corrected rows, and rows that could not be read from the file before, are put on the queue. The
+    /// file is read as a stream, in chunks of 1,000 rows.
     ///
     /// A queue in a SQLite file stores only the location of each row, so the submitted file must stay in place until
     /// its rows are completed. A queue on a server stores the rows encrypted, and does not need the file again.
@@ -115,7 +115,7 @@ impl OnboardingQueue {
         Ok(submission)
     }
 
-    /// Converts a row to the form in which it is stored, for a queue on a server encrypted.
+    /// Converts a row to its stored form. For a queue on a server, the content of the row is encrypted.
     fn new_row(&self, file: Option<i64>, row: &Row) -> Result<NewRow, Error> {
         let (key, digest) = (row.key.to_string(), row.digest.to_string());
         let encrypted = match &self.0.cipher {

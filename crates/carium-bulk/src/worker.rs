@@ -1,4 +1,4 @@
-//! Workers, which process the rows of a queue. Any number of processes can run one; each sends heartbeats.
+//! Workers, which process the rows of a queue. Any number of processes can run workers. Each worker sends heartbeats.
 
 mod handle;
 mod heartbeat;
@@ -57,7 +57,8 @@ impl WorkOptions {
         Self::default()
     }
 
-    /// Sets the maximum number of rows that this worker processes at a time: 1 to 1,000. Defaults to 16.
+    /// Sets the maximum number of rows that this worker processes at a time, from 1 to 1,000. Defaults to 16. Values
+    /// outside this range are replaced by the nearest limit.
     pub fn max_concurrent_rows(mut self, rows: usize) -> Self {
         self.max_concurrent_rows =
             NonZeroUsize::new(rows.min(MAX_CONCURRENT_ROWS)).unwrap_or(NonZeroUsize::MIN);
@@ -65,7 +66,7 @@ impl WorkOptions {
     }
 
     /// Sets the maximum number of attempts for a row that fails with a retryable error, before the row is parked.
-    /// Defaults to 10. Attempts that end with status 429 (rate limited) do not count.
+    /// Defaults to 10. 0 counts as 1. Attempts that end with status 429 (rate limited) do not count.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts.max(1);
         self
@@ -78,7 +79,7 @@ impl WorkOptions {
         self
     }
 
-    /// Stops the worker when all rows of the queue are settled, that is completed or parked.
+    /// Stops the worker when all rows of the queue are settled, that is, completed or parked.
     pub fn stop_when_settled(mut self) -> Self {
         self.stop_when_settled = true;
         self
@@ -89,7 +90,7 @@ impl OnboardingQueue {
     /// Starts a worker in this process. Any number of processes can run workers on the same queue; with a queue on a
     /// server, they can run on any number of machines.
     ///
-    /// `onboarding` creates the [`Onboarding`] that processes the rows, with the queue's ledger:
+    /// `onboarding` creates the [`Onboarding`] that processes the rows. It must use the ledger that it is passed:
     /// `|ledger| carium.onboarding(ledger).documents_folder("scans/")`.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::page_cursor::PageCursor;
 use crate::problem::Problem;
 
-/// The error that all functions of this crate return.
+/// The error of this crate.
 ///
 /// `Error` is opaque. Use its methods to decide what to do next, in this order:
 ///
@@ -87,8 +87,8 @@ impl Error {
         self.0.status.map(|status| status.as_u16())
     }
 
-    /// Returns the service's ID of the last request, if the response had one. Quote it in support requests to
-    /// the vendor.
+    /// Returns the ID that the service gave the last request, if the response contained one. Quote it in support
+    /// requests to the vendor.
     pub fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
     }
@@ -279,8 +279,8 @@ impl StdError for Error {
 
 /// The category of an [`Error`].
 ///
-/// Check [`Error::may_have_been_applied`](Error::may_have_been_applied) before you act on the kind: an
-/// error of most kinds can leave the outcome of a call unknown.
+/// Check [`Error::may_have_been_applied`](Error::may_have_been_applied) before you act on the kind: with most
+/// kinds, the outcome of the call can be unknown.
 ///
 /// `ErrorKind` is serialized as its name in `kebab-case`, such as `invalid-input`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -304,7 +304,8 @@ pub enum ErrorKind {
     ///
     /// *Troubleshooting:* Check the IDs, and that they belong to the organization of the account.
     NotFound,
-    /// The request conflicts with existing data (status 409), such as a username that is taken.
+    /// The request conflicts with existing data (status 409), such as a username that is taken, or with local
+    /// state, such as a ledger file that is already open.
     ///
     /// *Troubleshooting:* Check whether the resource already exists. If it does not, change the conflicting
     /// value.
@@ -347,7 +348,8 @@ pub enum ErrorKind {
     ///
     /// *Troubleshooting:* Choose another path, or allow the download to replace the file.
     AlreadyExists,
-    /// The received content has a different length or a different digest than expected.
+    /// The received content has a different length or a different digest than expected, or a local file is
+    /// damaged or has changed.
     ///
     /// *Troubleshooting:* Download the file again. If the error persists, the stored file is damaged.
     Corrupt,

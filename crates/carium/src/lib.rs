@@ -55,7 +55,7 @@
 //!
 //! # Features of the client
 //!
-//! - **Authentication.** The client signs in with the first call, with a one-time code if the account requires
+//! - **Authentication.** The client signs in before the first call, with a one-time code if the account requires
 //!   one, and renews the access token before it expires. All clones of a client share one session. See
 //!   [`Credentials`] and [`OneTimeCode`].
 //! - **Retries.** Failed calls are retried only if that is safe; see [`RetryPolicy`] for the rules. If a request
@@ -70,7 +70,8 @@
 //!
 //! # Error handling
 //!
-//! All calls return [`Error`]. Check [`Error::may_have_been_applied`] first, then [`Error::is_transient`] and
+//! Calls return [`Error`]. Uploads return [`UploadError`](documents::UploadError), which contains an [`Error`] and
+//! the state to resume from. Check [`Error::may_have_been_applied`] first, then [`Error::is_transient`] and
 //! [`Error::kind`]. [`ErrorKind`] has a troubleshooting hint for each kind.
 //!
 //! # Testing

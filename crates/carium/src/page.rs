@@ -18,8 +18,8 @@ use crate::transport::RequestUri;
 
 /// A stream of the items of a list.
 ///
-/// Pages are fetched lazily: a page is requested when the stream is polled for an item of it. The stream ends
-/// after its first error. To resume it, pass [`Error::page_cursor`] to [`ListOptions::start_at`].
+/// Pages are fetched lazily: the next page is requested only after all items of the previous page were yielded. The
+/// stream ends after its first error. To resume it, pass [`Error::page_cursor`] to [`ListOptions::start_at`].
 pub type Items<T> = BoxStream<'static, Result<T, Error>>;
 
 /// A page of a list, as the service returns it.
@@ -33,7 +33,8 @@ type ApiResult<P> = Result<ResponseValue<P>, carium_api::Error<ErrorDocument>>;
 
 /// Returns the items of a list, starting at a page.
 ///
-/// `request_page` requests a page by its number. Pages that are given by a link are requested here.
+/// `request_page` requests the first page, or a page by its number. Later pages are requested by following the links
+/// in the responses.
 pub(crate) fn items<P, B, F>(
     client: Client,
     operation: &'static Operation,

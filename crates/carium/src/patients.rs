@@ -23,8 +23,8 @@ pub trait Patients: Send + Sync {
     ///
     /// # Errors
     /// - [`Conflict`](crate::ErrorKind::Conflict) or [`Rejected`](crate::ErrorKind::Rejected): the username is
-    ///   taken, or the service rejected a field. The vendor does not document which kind a taken username
-    ///   causes.
+    ///   taken, or the service rejected a field. The vendor does not document the status for a taken username,
+    ///   so it can cause either kind.
     /// - Any kind with [`may_have_been_applied`](Error::may_have_been_applied): the patient may have been
     ///   created. Do not create them again before a person has checked in Carium, because the API has no search
     ///   for patients.
@@ -87,7 +87,7 @@ impl fmt::Debug for NewPatient {
 
 /// A builder for [`NewPatient`].
 ///
-/// The rules come from the table on the vendor's Examples page.
+/// The validation rules come from the table on the vendor's Examples page.
 #[derive(Clone, Default)]
 pub struct NewPatientBuilder {
     first_name: Option<String>,

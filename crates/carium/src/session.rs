@@ -1,10 +1,10 @@
 //! The session of a client: signing in and renewing the access token.
 //!
-//! - All calls share one session. However many calls need a token, one task signs in for them.
-//! - The task is spawned, so that a caller that is canceled does not restart the sign-in for the others.
+//! - All calls share one session. If several calls need a token at the same time, one task signs in for all of them.
+//! - The task is spawned, so that the sign-in continues if one of the waiting calls is canceled.
 //! - The token is renewed before it expires. If the renewal fails, the token is used until it expires.
 //! - A token that the service rejects is replaced once, unless another call has replaced it already.
-//! - After the service has rejected the credentials, there is no other sign-in for some seconds.
+//! - After the service has rejected the credentials, the session does not sign in again for 5 seconds.
 
 mod credentials;
 
@@ -33,7 +33,7 @@ use crate::transport::{CallContext, FailureCause, Layer, TransportFailure};
 /// The assumed lifetime of a token if no lifetime was requested: the maximum that the vendor's reference
 /// allows.
 const DEFAULT_LIFETIME: Duration = Duration::from_hours(1);
-/// How long before its expiry a token is renewed. If a tenth of the lifetime is less, that is used.
+/// How long before its expiry a token is renewed, unless a tenth of its lifetime is shorter.
 const MAX_RENEWAL_MARGIN: Duration = Duration::from_mins(1);
 /// The time limit for obtaining a one-time code, for example from a person who is prompted for it.
 const CODE_TIMEOUT: Duration = Duration::from_mins(5);
@@ -45,7 +45,7 @@ const FAILURE_COOLDOWN: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub(crate) struct Token {
     secret: Secret,
-    /// The number of the sign-in that returned the token. Tells tokens apart.
+    /// The number of the sign-in that returned the token. It distinguishes tokens without comparing secrets.
     number: u64,
     renew_at: Instant,
     expires_at: Instant,
@@ -234,8 +234,8 @@ impl Session {
         error.with(|inner| {
             // A sign-in changes nothing that a caller would have to check.
             inner.may_have_been_applied = false;
-            // The calls that wait for the token get this error. With these kinds, callers would take it for a
-            // statement about their own request, such as `NotFound` for the patient.
+            // The calls that wait for the token get this error. With one of these kinds, a caller could mistake it
+            // for an error of its own request, such as `NotFound` for the patient.
             let rejection_kinds =
                 [ErrorKind::Forbidden, ErrorKind::NotFound, ErrorKind::Conflict, ErrorKind::Rejected];
             if rejection_kinds.contains(&inner.kind) {

@@ -13,8 +13,9 @@
 //!
 //! `Authenticate` is inside `ConcurrencyLimit`, so that a token cannot expire while a request waits for its turn.
 //!
-//! Sign-in requests use the same layers, except for `ConcurrencyLimit` and `Authenticate`. They skip the limit
-//! because the requests that wait for the token already hold its permits, which would be a deadlock.
+//! Sign-in requests use the same layers, except for `ConcurrencyLimit` and `Authenticate`. They skip the limit,
+//! because the requests that wait for the token hold permits of it: if they held all permits, the sign-in could
+//! never start.
 //!
 //! `Deadline` implements the low-level client's [`Transport`]. It creates the `CallContext` that the other layers,
 //! which implement `Layer`, get with each request.

@@ -46,7 +46,7 @@ pub(super) const APPOINTMENT_FIELDS: [&str; 11] = [
 const REQUIRED_APPOINTMENT_FIELDS: [&str; 6] =
     ["practitioner", "type", "status", "start-time", "end-time", "add-video-channel"];
 
-/// The maximum number of columns, enough for more than 200 documents. It limits the number of problems per row.
+/// The maximum number of columns, enough for more than 200 documents. It also limits the number of problems per row.
 const MAX_COLUMNS: usize = 1000;
 
 /// The meaning of a column.
@@ -115,7 +115,8 @@ impl Columns {
         }
         let names: Vec<Option<&str>> = record.fields().map(|name| str::from_utf8(name).ok()).collect();
         let known = names.iter().flatten().filter(|name| Column::parse(name).is_some()).count();
-        // The header line is probably missing. One problem says so, instead of one for each unknown column.
+        // If no column is known, the header line is probably missing. This is reported as one problem, not as one
+        // problem for each unknown column.
         if known == 0 {
             return Err(vec![no_known_column(record)]);
         }
@@ -227,8 +228,8 @@ fn unknown_column(name: &str, known: usize, problem: impl FnOnce(String) -> RowP
         None => "is not a known column: remove it, or set it as the key column".to_owned(),
     };
     let problem = problem(message);
-    // A line of patient data rarely contains three values that are also column names; `email`, as a value of
-    // `invite`, is the likely one.
+    // A line of patient data rarely contains three values that are also column names. The most likely such value is
+    // `email`, in the field `invite`.
     if looks_like_a_name && known >= 3 { problem.with_column_name(name) } else { problem }
 }
 
@@ -269,7 +270,7 @@ mod tests {
 
     use super::*;
 
-    /// Returns the required and all properties of an object in the schema.
+    /// Returns the names of the required properties of an object in the schema, and the names of all its properties.
     fn properties(object: &Value) -> (BTreeSet<&str>, BTreeSet<&str>) {
         let required = object["required"].as_array().unwrap().iter().map(|name| name.as_str().unwrap());
         let all = object["properties"].as_object().unwrap().keys().map(String::as_str);

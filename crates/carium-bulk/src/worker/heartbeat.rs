@@ -1,4 +1,4 @@
-//! The heartbeat of a worker, which shows that its rows must not be reclaimed.
+//! The heartbeat of a worker. While a worker sends heartbeats, other workers do not reclaim its rows.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +14,8 @@ use crate::queue::QueueInner;
 pub(super) const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A worker without a heartbeat for this time is stale, and other workers reclaim its rows. It is safe to reclaim
-/// rows of a worker that is still running: the ledger prevents that a step is executed twice, so the rows are only
-/// checked again.
+/// the rows of a worker that is still running: the rows are processed again, but the ledger prevents steps from being
+/// executed twice.
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Sends the heartbeats of one worker.

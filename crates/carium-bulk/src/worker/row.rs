@@ -88,7 +88,7 @@ impl Drop for InProgressGuard<'_> {
     }
 }
 
-/// What follows from one attempt at a row.
+/// The conclusion from one attempt to process a row.
 struct Conclusion {
     next_action: NextAction,
     /// Whether rate limits are the only reason to retry.
@@ -101,7 +101,7 @@ struct Conclusion {
 }
 
 impl Conclusion {
-    /// The onboarding ran and had this outcome.
+    /// Creates the conclusion of an onboarding that ran and had this outcome.
     fn ran(outcome: &OnboardingOutcome) -> Result<Self, Error> {
         let has_unknown_step = outcome.unknown_steps().next().is_some();
         Ok(Self {
@@ -114,7 +114,7 @@ impl Conclusion {
         })
     }
 
-    /// The onboarding failed before it sent anything.
+    /// Creates the conclusion of an onboarding that failed before it sent anything.
     fn not_started(error: &Error) -> Result<Self, Error> {
         let failure = StepFailure::from(error);
         let retry = failure.retryable.then(|| NextAction::Retry(failure.retry_after()));
@@ -126,7 +126,7 @@ impl Conclusion {
         })
     }
 
-    /// No step was started, and a person must fix the cause.
+    /// Creates the conclusion of an attempt that started no step and whose cause of failure a person must fix.
     fn failed(failure: &RowFailure) -> Result<Self, Error> {
         Ok(Self {
             next_action: NextAction::NeedsPerson,
@@ -258,9 +258,9 @@ impl RowProcessor {
         }
     }
 
-    /// Puts a row back on the queue after another worker processed it at the same time, because this worker was
-    /// considered stale. Neither worker's outcome is necessarily up to date, so the next run takes it from the
-    /// ledger.
+    /// Puts a row back on the queue if another worker has processed it at the same time, because this worker was
+    /// considered stale. The outcome of either worker may be out of date. The next run determines the current outcome
+    /// from the ledger.
     async fn requeue_after_conflict(&self, row: RowId) -> Result<Disposition, Error> {
         let mut transaction = self.queue.database.begin().await?;
         if transaction.set_pending(row).await? {

@@ -40,7 +40,7 @@ use pipeline::{DownloadPipeline, DownloadSink, write_error};
 /// use carium::documents::{Document, DownloadRequest, Downloads};
 ///
 /// # async fn run(downloads: &Downloads, document: &Document) -> Result<(), carium::Error> {
-/// // Into a directory: the file name is that of the document, sanitized.
+/// // Into a directory: the file gets the name of the document, sanitized.
 /// let receipt = downloads.to_path(document, "letters/").await?;
 /// println!("{} bytes, SHA-256 {}", receipt.size, receipt.sha256);
 ///
@@ -54,7 +54,7 @@ use pipeline::{DownloadPipeline, DownloadSink, write_error};
 pub struct Downloads(DocumentServices);
 
 impl Downloads {
-    /// Combines a service and an object store: a client's, fakes, or one of each.
+    /// Creates downloads that use this service and this object store. Each of them can be that of a client or a fake.
     pub fn new(documents: Arc<dyn Documents>, transfers: Arc<dyn Transfers>) -> Self {
         Self::from_services(DocumentServices::new(documents, transfers))
     }
@@ -73,12 +73,12 @@ impl Downloads {
 
     /// Downloads a document to a file.
     ///
-    /// If the target is an existing directory, the file is created in it. Its name is that of the request, else the
-    /// one that the object store sends, else the document's ID.
+    /// If the target is an existing directory, the file is created in it. The file name is the one in the request, or
+    /// the one that the object store sends if the request has none, or the document's ID if there is neither.
     ///
     /// The document is written to a temporary file in the target's directory. When it is complete and verified, the
-    /// file is synced and renamed, so that the target is never incomplete. Only its owner can read the file. An
-    /// existing target is kept, and the download fails, unless [`overwrite`](DownloadRequest::overwrite) is set.
+    /// file is synced and renamed, so that the target is never incomplete. On Unix, only its owner can read the file.
+    /// An existing target is kept, and the download fails, unless [`overwrite`](DownloadRequest::overwrite) is set.
     ///
     /// If the program is killed during the download, the temporary file `.carium-….part` remains with part of the
     /// document. It is not removed automatically, because another program may be writing it.

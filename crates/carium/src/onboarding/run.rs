@@ -1,4 +1,5 @@
-//! One run of a row: sends the steps that are not completed, and leaves those alone whose outcome is unknown.
+//! One run of a row: runs the steps that are not completed. Steps whose outcome is unknown are only reported, except
+//! for documents, which are looked up first.
 
 mod document;
 mod step_ledger;
@@ -75,8 +76,8 @@ impl Run<'_> {
     /// Runs all steps.
     ///
     /// # Errors
-    /// Only before the patient is created and only if nothing was sent: an input of a step is invalid or cannot be
-    /// read.
+    /// Returns an error if an input of a step is invalid or cannot be read before the patient is created. Nothing was
+    /// sent in this case.
     pub(super) async fn finish(self) -> Result<OnboardingOutcome, Error> {
         let settled = self.report_if_settled(&Step::Patient);
         let plan = match &settled {
@@ -129,7 +130,7 @@ impl Run<'_> {
             StepReport::if_settled(step, entry).unwrap_or_else(|| {
                 let result = StepOutcome::Skipped { reason: SkipReason::NotRequested };
                 let mut report = StepReport::new(step, result, None);
-                // The upload is not continued, so a reference whose file is already stored is an orphan too.
+                // The upload is not continued, so a reference is an orphan even if its file is in the object store.
                 report.orphans = entry.document_references().collect();
                 report
             })
@@ -223,7 +224,7 @@ impl Run<'_> {
         step_ledger.call_once(self.entries.get(step), call, may_be_duplicate).await
     }
 
-    /// Files the documents, a few at a time, and reports on them in the order of the row.
+    /// Runs the document steps, a few at a time, and reports on them in the order of the row.
     async fn file_documents(
         &self,
         patient: IndividualId,

@@ -31,7 +31,7 @@ use crate::headers::retry_after;
 ///
 /// - A sign-in with a one-time code is retried only if the connection could not be established, so that a code
 ///   cannot reach the service twice.
-/// - Status 404 for a retried `DELETE` counts as success, because it means that an earlier attempt deleted the
+/// - Status 404 for a retried `DELETE` counts as success, because an earlier attempt has probably deleted the
 ///   resource.
 /// - After status 401, the access token is replaced and the request is sent once more, independent of this
 ///   policy.
@@ -46,9 +46,10 @@ use crate::headers::retry_after;
 ///
 /// # Retry budget
 ///
-/// All calls of a client share a budget of about 100 retries. A successful call refills it. When the budget is
-/// used up because many calls fail, further calls are not retried, so that retries do not overload a service
-/// that is recovering.
+/// All calls of a client share a budget of about 100 retries. A successful call returns what its own retries took
+/// from the budget, and a little more. When the budget is used up because many calls fail, further calls are not
+/// retried, so that retries do not overload a service that is recovering. Retries after a status 429 or 503 with a
+/// `Retry-After` header do not use the budget.
 ///
 /// # Examples
 ///
@@ -96,9 +97,9 @@ impl RetryPolicy {
         self
     }
 
-    /// Sets the upper bound of the first delay, and the maximum that it doubles up to.
+    /// Sets the upper bound of the first delay, and the maximum of this bound, which doubles with each retry.
     ///
-    /// The defaults are 200 ms and 10 s. Values above 24 hours count as 24 hours.
+    /// Defaults to 200 ms and 10 s. Values above 24 hours count as 24 hours.
     #[must_use]
     pub fn backoff(mut self, initial: Duration, max: Duration) -> Self {
         (self.initial_delay, self.max_delay) = (initial.min(DELAY_LIMIT), max.min(DELAY_LIMIT));
@@ -271,8 +272,8 @@ fn allowed_retry(
     }
 }
 
-/// Changes a 404 response for a retried `DELETE` to success, because it means that an earlier attempt deleted
-/// the resource.
+/// Changes a 404 response for a retried `DELETE` to success, because an earlier attempt has probably deleted the
+/// resource.
 fn not_found_to_deleted(operation: &Operation, mut response: Response<Bytes>) -> Response<Bytes> {
     if operation.method == Method::DELETE && response.status() == StatusCode::NOT_FOUND {
         *response.status_mut() = StatusCode::NO_CONTENT;

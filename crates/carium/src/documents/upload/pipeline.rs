@@ -34,9 +34,10 @@ pub(super) struct UploadPipeline {
     pub(super) store: Option<Arc<dyn UploadStateStore>>,
 }
 
-/// How long a canceled upload waits for the response to a creation in flight, which has the ID of the new reference.
+/// How long a canceled upload waits for the response to a create request in flight, because the response contains the
+/// ID of the new reference.
 const CREATE_GRACE_PERIOD: Duration = Duration::from_secs(5);
-/// For this long after a form was issued, a 403 is not taken as a sign that the form has expired.
+/// If a form was issued less than this time ago, a 403 does not mean that the form has expired.
 const FRESH_FORM_PERIOD: Duration = Duration::from_mins(1);
 /// Blocks are passed to the connection in slices of this size, to report progress between them.
 const SLICE: usize = 64 * 1024;
@@ -265,8 +266,8 @@ impl Iterator for Slices {
     }
 }
 
-/// Checks whether an error may mean that the form has expired. Some object stores respond with a plain 403 then. A
-/// form that was issued within [`FRESH_FORM_PERIOD`] cannot have expired, so a 403 has another reason.
+/// Checks whether an error may mean that the form has expired. Some object stores respond to an expired form with a
+/// plain 403. A form that was issued within [`FRESH_FORM_PERIOD`] cannot have expired, so a 403 has another reason.
 fn may_be_expired(error: &Error, form_issued_at: Option<Instant>) -> bool {
     let is_fresh = form_issued_at.is_some_and(|issued_at| issued_at.elapsed() < FRESH_FORM_PERIOD);
     error.kind() == ErrorKind::Expired || (error.kind() == ErrorKind::Forbidden && !is_fresh)

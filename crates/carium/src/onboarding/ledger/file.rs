@@ -19,13 +19,13 @@ use crate::sha256::Sha256Digest;
 
 /// A durable ledger in a local file, for programs that onboard patients without a queue.
 ///
-/// Each write appends a record and syncs the file before it returns. While a ledger is open, no other process can
-/// open it: a lock is held on a second file, whose name ends with `.lock`. The lock is released when all clones of the
-/// ledger are dropped and its last write has ended. File locks are not reliable on network file systems, so keep the
-/// file on a local disk.
+/// Each write appends a record and syncs the file before it returns. While a ledger is open, it cannot be opened
+/// again, in this process or another one: a lock is held on a second file, whose name ends with `.lock`. The lock is
+/// released when all clones of the ledger are dropped and its last write has ended. File locks are not reliable on
+/// network file systems, so keep the file on a local disk.
 ///
-/// The ledger keeps one entry per step in memory, less than a kilobyte each. Superseded records are removed when the
-/// file is opened, if most of its records are superseded.
+/// The ledger keeps one entry per step in memory, less than a kilobyte each. If a file with many records is opened
+/// and most of them are superseded, the superseded records are removed.
 ///
 /// The file contains row keys, states, IDs and salted fingerprints, but no health information and no secrets.
 ///
@@ -51,19 +51,19 @@ pub struct FileLedger(Arc<OpenLedger>);
 struct OpenLedger {
     /// The entries that are on disk. Never locked during I/O.
     table: Mutex<EntryTable>,
-    /// Locked by one writer at a time, from comparing an entry until its successor is on disk.
+    /// Locked by one writer at a time, from the comparison of the current entry until the new entry is on disk.
     file: Mutex<LedgerFile>,
 }
 
 impl FileLedger {
     /// Opens a ledger file, or creates it if it does not exist.
     ///
-    /// If the process was killed while it wrote the last record, the incomplete record is removed. Its write never
-    /// returned, so the call that it belongs to was not sent.
+    /// If the process was killed while it wrote the last record, the incomplete record is removed. This is safe: a
+    /// call is sent only after the write of its record has returned.
     ///
     /// # Errors
     /// - [`Conflict`](ErrorKind::Conflict): the ledger is already open, in this process or another one.
-    /// - [`Corrupt`](ErrorKind::Corrupt): a record is damaged. The message has the number of its line.
+    /// - [`Corrupt`](ErrorKind::Corrupt): a record is damaged. The message contains the number of its line.
     /// - [`InvalidInput`](ErrorKind::InvalidInput): the file is not a ledger, or was written by a newer version.
     /// - [`Io`](ErrorKind::Io): the file cannot be read or written.
     pub async fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
@@ -159,11 +159,11 @@ const MIN_SUPERSEDED: usize = 64;
 /// An open ledger file. All methods block the thread.
 struct LedgerFile {
     file: File,
-    /// The length of the complete records. A failed write may have appended more.
+    /// The length of the header and the complete records. A failed write may have appended more.
     length: u64,
     /// Whether the content of the file is unknown after a failed write. If so, the file must be opened again.
     is_broken: bool,
-    /// Holds the lock until it is dropped. Not the ledger file itself, because compaction replaces that.
+    /// Holds the lock until it is dropped. The lock is not on the ledger file itself, because compaction replaces it.
     _lock: File,
 }
 
@@ -173,7 +173,7 @@ impl LedgerFile {
         // All paths that lead to the same file must lead to the same lock.
         let path = path.canonicalize().map_err(|error| io_error(&error))?;
         let lock = acquire_lock(&path)?;
-        // Opened only now, because another process may have replaced the file until the lock was acquired.
+        // Opened only now, because another process may have replaced the file before the lock was acquired.
         let mut file =
             OpenOptions::new().read(true).write(true).open(&path).map_err(|error| io_error(&error))?;
         let content = Content::read(&file)?;
@@ -213,7 +213,7 @@ impl LedgerFile {
         Ok(())
     }
 
-    /// Replaces the file by one without superseded records.
+    /// Replaces the file with one that has no superseded records.
     fn compact(&mut self, path: &Path, table: &EntryTable) -> io::Result<()> {
         let directory = local_io::directory_of(path);
         let mut compacted = tempfile::Builder::new().prefix(".carium-ledger-").tempfile_in(directory)?;
@@ -316,8 +316,8 @@ impl Content {
     }
 }
 
-/// Reads the next line, including its newline. Returns whether it is complete: the rest of the file may be empty or an
-/// incomplete record.
+/// Reads the next line, including its newline. Returns `false` if there is no complete line, because the rest of the
+/// file is empty or an incomplete record.
 fn read_line(reader: &mut BufReader<impl Read>, line: &mut Vec<u8>) -> Result<bool, Error> {
     line.clear();
     reader.read_until(b'\n', line).map_err(|error| io_error(&error))?;
