@@ -73,9 +73,9 @@ impl WorkOptions {
     }
 
     /// Stops the worker after it has parked this number of rows. Rows in progress are finished, so it may park a few
-    /// more.
+    /// more. 0 counts as 1.
     pub fn max_parked(mut self, rows: u64) -> Self {
-        self.max_parked = Some(rows);
+        self.max_parked = Some(rows.max(1));
         self
     }
 
