@@ -253,7 +253,9 @@ fn failed(step: Option<&Step>, failure: &StepFailure) -> ParkedReason {
 fn unknown_message(unknown: &UnknownOutcome) -> String {
     let message = match unknown.reason {
         UnknownReason::ResponseLost => "the request was sent, but the response was lost",
-        UnknownReason::InterruptedRun => "another run was interrupted or is still running; the request may have been sent",
+        UnknownReason::InterruptedRun => {
+            "another run was interrupted or is still running; the request may have been sent"
+        }
         UnknownReason::UsernameTaken => {
             "the username is taken, by this patient or by another one: the response to the first attempt was lost"
         }
