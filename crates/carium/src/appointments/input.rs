@@ -202,7 +202,7 @@ impl fmt::Debug for NewAppointmentBuilder {
 
 /// An update of an appointment. Only the fields that are set are changed.
 ///
-/// The default value changes nothing. It is rejected by [`check`](Self::check) and is not sent.
+/// The default value changes nothing. It is rejected by [`validate`](Self::validate) and is not sent.
 ///
 /// # Examples
 ///
