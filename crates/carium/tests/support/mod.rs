@@ -12,6 +12,7 @@ pub(crate) mod fault_injection;
 pub(crate) mod faulty_documents;
 pub(crate) mod http_service;
 pub(crate) mod log;
+pub(crate) mod paged_service;
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Debug;
