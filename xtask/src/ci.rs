@@ -5,9 +5,9 @@
 use std::path::Path;
 use std::time::Instant;
 
-use crate::generate::{self, Sources};
 use crate::process::Command;
-use crate::{finding, interop, words, workspace};
+use crate::spec::Sources;
+use crate::{generate, interop, lint, words, workspace};
 
 type Step = (&'static str, fn(&Path) -> Result<(), String>);
 
@@ -15,7 +15,7 @@ type Step = (&'static str, fn(&Path) -> Result<(), String>);
 const STEPS: [Step; 8] = [
     ("format", format),
     ("words", words::run),
-    ("specs", specs),
+    ("specs", lint::command),
     ("generated code", generated_code),
     ("lints", lints),
     ("docs", docs),
@@ -70,15 +70,8 @@ fn format(root: &Path) -> Result<(), String> {
     check.map_err(|error| format!("{error}; run `cargo fmt --all`"))
 }
 
-fn specs(root: &Path) -> Result<(), String> {
-    let findings = Sources::read(root)?.lint();
-    if findings.is_empty() { Ok(()) } else { Err(finding::report(&findings)) }
-}
-
 fn generated_code(root: &Path) -> Result<(), String> {
-    let outputs = generate::outputs(&Sources::read(root)?)?;
-    let report = generate::check(root, &outputs).map_err(|error| error.to_string())?;
-    report.map_or(Ok(()), Err)
+    generate::check(root, &generate::outputs(&Sources::read(root)?)?)
 }
 
 fn lints(root: &Path) -> Result<(), String> {

@@ -11,7 +11,7 @@ pub(crate) mod compare;
 mod compile;
 mod report;
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;
 
 use std::process::ExitCode;
 

@@ -1,14 +1,16 @@
-//! [`Document`]: a YAML or JSON file with the line number of every value.
+//! [`Document`]: a YAML or JSON file with the line number of every value; and [`Finding`]: a problem in one, with its
+//! location and how to fix it.
 //!
 //! Findings need line numbers, which `serde` does not keep. So a document is parsed into JSON values and a map from JSON
 //! pointers to lines. JSON is a subset of YAML, so one parser is sufficient.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
 use serde_json::{Map, Number, Value};
 
-use crate::finding::Finding;
+use crate::json::join;
 
 /// A document with the line number of every value.
 #[derive(Debug, Clone)]
@@ -95,9 +97,47 @@ impl Document {
     }
 }
 
-/// Appends a member to a JSON pointer (RFC 6901).
-pub(crate) fn join(pointer: &str, member: &str) -> String {
-    format!("{pointer}/{}", member.replace('~', "~0").replace('/', "~1"))
+/// A problem in a document.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Finding {
+    /// The file name.
+    pub(crate) file: String,
+    /// The line, counted from 1.
+    pub(crate) line: usize,
+    /// The name of the violated rule, in kebab-case.
+    pub(crate) rule: &'static str,
+    /// The location as a JSON pointer. Empty for the whole document.
+    pub(crate) pointer: String,
+    /// What is wrong, in one sentence.
+    pub(crate) message: String,
+    /// How to fix it, in one sentence.
+    pub(crate) fix: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, line, rule, pointer, message, fix } = self;
+        write!(f, "{file}:{line}: {message} [{rule}]")?;
+        if !pointer.is_empty() {
+            write!(f, "\n    at: {pointer}")?;
+        }
+        write!(f, "\n    fix: {fix}")
+    }
+}
+
+/// Formats findings in document order, followed by their number.
+pub(crate) fn report(findings: &[Finding]) -> String {
+    let mut sorted: Vec<_> = findings.iter().collect();
+    sorted.sort();
+    sorted.dedup();
+    let mut text = String::new();
+    for finding in &sorted {
+        text.push_str(&finding.to_string());
+        text.push('\n');
+    }
+    let plural = if sorted.len() == 1 { "" } else { "s" };
+    text.push_str(&format!("{} finding{plural}", sorted.len()));
+    text
 }
 
 fn convert(

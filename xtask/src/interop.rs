@@ -11,8 +11,8 @@ use std::process::Child;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::generate::SPEC;
 use crate::process::Command;
+use crate::spec::SPEC;
 use crate::workspace::print;
 
 /// Runs every tool that can be installed.

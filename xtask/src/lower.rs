@@ -19,6 +19,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::json::only_item;
 use crate::spec::{SCHEMA_REF, Spec, referred_schema};
 
 /// The crate that contains the generated code, as the first segment of its paths.
@@ -78,7 +79,7 @@ fn media_types(root: &mut Value) {
 /// Replaces `allOf: [{$ref: …}]` and its siblings by the reference. [`crate::rust::docs`] restores the description.
 fn references(root: &mut Value) {
     each_map(root, &mut |map| {
-        let Some([only]) = map.get("allOf").and_then(Value::as_array).map(Vec::as_slice) else { return };
+        let Some(only) = only_item(map.get("allOf")) else { return };
         let Some(target) = only.get("$ref").cloned() else { return };
         map.clear();
         map.insert("$ref".to_owned(), target);
@@ -89,9 +90,9 @@ fn references(root: &mut Value) {
 /// then sends it without asking for it, for example `type: org-appointments`.
 fn constants(root: &mut Value) {
     let constants: Vec<(String, Value)> = named_schemas(root)
-        .filter_map(|(name, schema)| Some((name.clone(), only_value(schema)?.clone())))
+        .filter_map(|(name, schema)| Some((name.clone(), only_item(schema.get("enum"))?.clone())))
         .collect();
-    each_object_schema(root, &mut |schema| {
+    each_map(root, &mut |schema| {
         let mut filled = Vec::new();
         if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
             for (name, property) in properties {
@@ -110,13 +111,6 @@ fn constants(root: &mut Value) {
             required.retain(|name| !filled.iter().any(|filled| name.as_str() == Some(filled.as_str())));
         }
     });
-}
-
-fn only_value(schema: &Value) -> Option<&Value> {
-    match schema.get("enum")?.as_array()?.as_slice() {
-        [only] => Some(only),
-        _ => None,
-    }
 }
 
 /// Removes every `default` except those that [`constants`] added. Those are beside an `allOf`, and [`references`] has
@@ -162,7 +156,7 @@ fn attributes(spec: &Spec, root: &mut Value) {
     let sides = spec.sides();
     for (name, schema) in named_schemas(root) {
         let Some(schema) = schema.as_object_mut() else { continue };
-        if !sides.in_response(name) {
+        if !sides.of(name).response {
             continue;
         }
         if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
@@ -206,7 +200,7 @@ fn without_annotations(property: &Map<String, Value>) -> Map<String, Value> {
 fn changes(spec: &Spec, root: &mut Value) {
     let sides = spec.sides();
     for (name, schema) in named_schemas(root) {
-        if !sides.in_request(name) {
+        if !sides.of(name).request {
             continue;
         }
         let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
@@ -359,15 +353,6 @@ fn each_map(value: &mut Value, visit: &mut impl FnMut(&mut Map<String, Value>)) 
         }
         _ => {}
     }
-}
-
-/// Calls a function with every schema that has properties, innermost first.
-fn each_object_schema(value: &mut Value, visit: &mut impl FnMut(&mut Map<String, Value>)) {
-    each_map(value, &mut |map| {
-        if has_properties(map) {
-            visit(map);
-        }
-    });
 }
 
 /// Returns the named schemas of a document.

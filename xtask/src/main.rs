@@ -6,10 +6,13 @@ mod ci;
 mod diff;
 mod document;
 mod drift;
-mod finding;
+#[cfg(test)]
+mod edit;
 mod flags;
 mod generate;
 mod interop;
+mod json;
+mod json_schema;
 mod lint;
 mod lower;
 mod process;
@@ -19,12 +22,11 @@ mod spec;
 mod words;
 mod workspace;
 
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use flags::{Generate, XtaskCmd};
-use generate::Sources;
+use spec::Sources;
 
 fn main() -> ExitCode {
     // `xflags` knows only `--help`.
@@ -42,7 +44,7 @@ fn main() -> ExitCode {
     };
     let result = match flags.subcommand {
         XtaskCmd::Generate(flags) => run_generate(&flags),
-        XtaskCmd::Lint(flags) => run_lint(&workspace::root(flags.root)),
+        XtaskCmd::Lint(flags) => lint::command(&workspace::root(flags.root)),
         // `diff` has its own exit codes.
         XtaskCmd::Diff(flags) => return diff::run(&flags),
         XtaskCmd::Drift(flags) => drift::run(&flags),
@@ -64,14 +66,11 @@ fn run_generate(flags: &Generate) -> Result<(), String> {
     let root = workspace::root(flags.root.clone());
     let start = Instant::now();
     let outputs = generate::outputs(&Sources::read(&root)?)?;
-    let io_error = |error: std::io::Error| format!("could not read or write the generated files: {error}");
     let result = if flags.check {
-        if let Some(report) = generate::check(&root, &outputs).map_err(io_error)? {
-            return Err(report);
-        }
+        generate::check(&root, &outputs)?;
         "up to date".to_owned()
     } else {
-        let changed = generate::write(&root, &outputs).map_err(io_error)?;
+        let changed = generate::write(&root, &outputs)?;
         for path in &changed {
             workspace::print(path);
         }
@@ -79,14 +78,5 @@ fn run_generate(flags: &Generate) -> Result<(), String> {
     };
     let seconds = start.elapsed().as_secs_f64();
     workspace::print(&format!("{} files, {result}, in {seconds:.2} s", outputs.len()));
-    Ok(())
-}
-
-fn run_lint(root: &Path) -> Result<(), String> {
-    let findings = Sources::read(root)?.lint();
-    if !findings.is_empty() {
-        return Err(finding::report(&findings));
-    }
-    workspace::print("no findings");
     Ok(())
 }

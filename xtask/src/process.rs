@@ -49,14 +49,6 @@ impl Command {
         }
     }
 
-    /// Runs the program and returns its standard output. Returns an error if the program fails.
-    pub(crate) fn stdout(&self) -> Result<String, String> {
-        match self.status_and_stdout()? {
-            (true, stdout) => Ok(stdout),
-            (false, _) => Err(format!("`{self}` failed")),
-        }
-    }
-
     /// Runs the program and returns whether it succeeded, with its standard output.
     pub(crate) fn status_and_stdout(&self) -> Result<(bool, String), String> {
         let output = self.prepare().output().map_err(|error| self.start_error(&error))?;

@@ -6,9 +6,7 @@
 
 mod crates;
 mod last_release;
-mod packages;
 
-use std::fs;
 use std::path::Path;
 
 use crate::ci;
@@ -30,15 +28,15 @@ pub(crate) fn run(flags: &flags::Release) -> Result<(), String> {
              the packages to your registry"
         ));
     }
-    let tag = last_release::tag(&root);
+    let tag = workspace::last_release(&root);
     run_checks(&[
         ("versions", &|| crates.check_versions().map(|()| None)),
         ("Cargo.lock", &|| one(lock_file(&root))),
         ("CHANGELOG.md", &|| one(check_changelog(&root, version))),
-        ("tag", &|| one(last_release::check_tag(&root, tag.as_deref(), version))),
+        ("tag", &|| one(last_release::check_tag(&root, version))),
     ])?;
     run_checks(&[
-        ("packages", &|| one(packages::check(&root, &crates))),
+        ("packages", &|| one(crates::check_packages(&root, &crates))),
         ("public API", &|| last_release::check_public_api(&root, &crates, tag.as_deref())),
         ("docs", &|| one(ci::docs(&root))),
     ])?;
@@ -46,7 +44,7 @@ pub(crate) fn run(flags: &flags::Release) -> Result<(), String> {
         "version {version} can be released: tag the commit `v{version}` and upload these packages to your registry:"
     ));
     for package in crates.released() {
-        print(&format!("    {}", packages::file(&crates, package).display()));
+        print(&format!("    {}", crates::package_file(&crates, package).display()));
     }
     Ok(())
 }
@@ -81,9 +79,7 @@ fn lock_file(root: &Path) -> Result<(), String> {
 
 /// Checks that the changelog describes the version, in a section of that name or in `Unreleased`.
 fn check_changelog(root: &Path, version: &str) -> Result<(), String> {
-    let text = fs::read_to_string(root.join("CHANGELOG.md"))
-        .map_err(|error| format!("could not read it: {error}"))?;
-    check_sections(&text, version)
+    check_sections(&workspace::read(&root.join("CHANGELOG.md"))?, version)
 }
 
 fn check_sections(text: &str, version: &str) -> Result<(), String> {

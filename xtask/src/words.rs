@@ -9,7 +9,6 @@ use std::path::Path;
 
 use regex::{Match, Regex, RegexBuilder};
 
-use crate::process::Command;
 use crate::workspace;
 
 /// A pattern of words to avoid, the replacement that the message suggests, and a sample that matches. Patterns ignore case.
@@ -27,6 +26,10 @@ const AVOIDED: &[(&str, &str, &str)] = &[
     (r"\banew\b", "again", "written anew"),
     (r"\bhad better\b", "should", "you had better look"),
     (r"\b(a|one|another|each|per|many) tr(y|ies)\b", "attempt(s)", "each try counts, many tries"),
+    (r"\bwhoever\b", "anyone who", "whoever reads this"),
+    (r"\bof its own accord\b", "automatically", "it ends of its own accord"),
+    (r"\bput together\b", "built", "a row is put together"),
+    (r"\bmay well\b", "may", "it may well be"),
     (r"\bit is said\b", "the fact itself", "it is said that"),
     (r"\bsays of itself\b", "reports", "what it says of itself"),
     (r"\be-mails?\b", "email", "an e-mail address"),
@@ -51,7 +54,7 @@ const OWN_FILE: &str = "xtask/src/words.rs";
 /// One line for each word to avoid, or the reason why the files cannot be read.
 pub(crate) fn run(root: &Path) -> Result<(), String> {
     let guard = Guard::new()?;
-    let files = Command::new("git", &["ls-files", "-z"]).current_dir(root).stdout()?;
+    let files = workspace::git(root, &["ls-files", "-z"]).ok_or("git could not list the files")?;
     let mut reports = Vec::new();
     for path in files.split('\0').filter(|path| is_checked(path)) {
         match fs::read_to_string(root.join(path)) {

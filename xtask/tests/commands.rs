@@ -75,6 +75,18 @@ fn changed_spec_makes_generated_files_stale() {
 }
 
 #[test]
+fn generate_check_accepts_files_with_windows_line_ends() {
+    let copy = Copy::new();
+    let canaries = "crates/carium-api/tests/generated/canaries.rs";
+    let copied_spec = "crates/carium-mock/src/generated/carium.yaml";
+    for path in [SPEC, "specs/onboarding.schema.json", TYPES, canaries, copied_spec] {
+        copy.write(path, &copy.read(path).replace('\n', "\r\n"));
+    }
+    let output = copy.xtask(&["generate", "--check"]);
+    assert!(output.success, "{}", output.stderr);
+}
+
+#[test]
 fn every_command_reports_a_mistake_in_the_spec_and_writes_nothing() {
     let copy = Copy::new();
     copy.replace(SPEC, "      x-retry: safe\n", "");

@@ -3,7 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-#[path = "../src/diff/tests/edit.rs"]
+#[path = "../src/edit.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
 mod edit;
 mod support;
 

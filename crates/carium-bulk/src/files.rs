@@ -158,9 +158,7 @@ pub(crate) fn file_changed() -> Error {
 }
 
 pub(crate) fn read_error(error: &io::Error) -> Error {
-    // Only the error code is kept, because the message may contain the path.
-    let bare = error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
-    Error::new(ErrorKind::Io, "could not read the file of rows").with_source(bare)
+    Error::from_io("could not read the file of rows", error)
 }
 
 fn shutting_down() -> Error {

@@ -137,7 +137,7 @@ pub(crate) struct StoredRow {
     pub(crate) attempts: i64,
     /// The fencing token, which changes with each update of the state.
     pub(crate) version: i64,
-    pub(crate) outcome: Option<String>,
+    outcome: Option<String>,
     failure: Option<String>,
 }
 

@@ -134,7 +134,7 @@ mock! {
         fn list(&self, query: DocumentQuery) -> Items<Document>;
         async fn create(&self, document: NewDocument) -> Result<CreatedDocument, Error>;
         async fn process(&self, id: DocumentReferenceId) -> Result<(), Error>;
-        async fn download_info(&self, id: DocumentReferenceId) -> Result<Secret, Error>;
+        async fn download_url(&self, id: DocumentReferenceId) -> Result<Secret, Error>;
     }
 }
 

@@ -149,7 +149,7 @@ async fn document_can_be_downloaded_after_upload_and_processing() {
     let patient = fake.add_individual();
     let created = carium::Documents::create(&fake, document(&fake, patient, "empty")).await.unwrap();
     assert_eq!(fake.process(created.id).await.unwrap_err().kind(), ErrorKind::Conflict);
-    assert_eq!(fake.download_info(created.id).await.unwrap_err().kind(), ErrorKind::Conflict);
+    assert_eq!(fake.download_url(created.id).await.unwrap_err().kind(), ErrorKind::Conflict);
     let content = vec![7; 700_000];
     let receipt = fake
         .client()
@@ -182,7 +182,7 @@ async fn presigned_forms_urls_and_tokens_expire() {
         .upload(document(&fake, patient, "letter"), UploadSource::bytes("x"))
         .await
         .unwrap();
-    let url = fake.download_info(receipt.id).await.unwrap();
+    let url = fake.download_url(receipt.id).await.unwrap();
     let created = carium::Documents::create(&fake, document(&fake, patient, "late")).await.unwrap();
     tokio::time::advance(Duration::from_hours(2)).await;
     let error = fake.client().transfers().get(&url, None).await.unwrap_err();
@@ -191,9 +191,9 @@ async fn presigned_forms_urls_and_tokens_expire() {
     let error = fake.client().transfers().post(&created.form.unwrap(), file).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Expired);
     // The client signs in again automatically.
-    fake.download_info(receipt.id).await.unwrap();
+    fake.download_url(receipt.id).await.unwrap();
     fake.revoke_tokens();
-    fake.download_info(receipt.id).await.unwrap();
+    fake.download_url(receipt.id).await.unwrap();
     assert_eq!(fake.calls().iter().filter(|call| call.operation == "login").count(), 3);
 }
 

@@ -149,7 +149,7 @@ async fn ignore_range_returns_the_whole_file() {
     for fake in [FakeCarium::new(), sandbox.fake().clone()] {
         let source = UploadSource::bytes("four");
         let id = fake.client().uploads().upload(document(&fake), source).await.unwrap().id;
-        let url = carium::Documents::download_info(&fake, id).await.unwrap();
+        let url = carium::Documents::download_url(&fake, id).await.unwrap();
         fake.set_faults([Fault::on_download().call(2).ignore_range()]);
         for expected in [(1, "our"), (0, "four")] {
             let range = Some(carium::documents::ByteRange::starting_at(1));
@@ -178,7 +178,7 @@ async fn get(fake: &FakeCarium, fault: &Fault, content: &[u8]) -> Result<(), Err
     fake.clear_faults();
     let source = UploadSource::bytes(content.to_vec());
     let id = fake.client().uploads().upload(document(fake), source).await.unwrap().id;
-    let url = carium::Documents::download_info(fake, id).await.unwrap();
+    let url = carium::Documents::download_url(fake, id).await.unwrap();
     fake.set_faults([fault.clone()]);
     let response = fake.client().transfers().get(&url, None).await.map_err(|error| error.kind())?;
     assert_eq!(response.total, Some(content.len() as u64));

@@ -117,69 +117,92 @@ impl Bench {
     }
 
     fn run(&self) -> Result<(), BenchError> {
-        let length = self.mebibytes << 20;
-        let server = Server::start(length)?;
-        let folder = self.folder.path();
-        print_line(&format!("Files in {}; rounds: {}.", folder.display(), self.rounds))?;
-        let source = folder.join("source.bin");
-        let target = folder.join("target.bin");
-        let task = |path, upload, count| Task { origin: &server.origin, path, upload, count };
+        let server = Server::start(self.mebibytes << 20)?;
+        let origin = server.origin.as_str();
+        print_line(&format!("Files in {}; rounds: {}.", self.folder.path().display(), self.rounds))?;
         if self.wants("upload") {
-            server::write(&source, length)?;
-            let measurements = self.measure(&Workload {
-                name: &format!("upload: {} MiB as a form", self.mebibytes),
-                target_ratio: "<= 1.00",
-                task: task(&source, true, 0),
-                rows: &[
-                    ("curl -F", Row::Curl),
-                    ("curl -F, then its SHA-256", Row::CurlThenHash),
-                    ("(read, and SHA-256)", Row::Client("hash")),
-                    ("carium, with SHA-256", Row::Client("upload")),
-                    ("Python requests", Row::Python),
-                ],
-            })?;
-            verify(&source, &measurements)?;
-            fs::remove_file(&source)?;
+            self.upload(origin)?;
         }
         if self.wants("download") {
-            let measurements = self.measure(&Workload {
-                name: &format!("download: {} MiB to a file", self.mebibytes),
-                target_ratio: "<= 0.70",
-                task: task(&target, false, usize::try_from(self.mebibytes)?),
-                rows: &[
-                    ("curl -o", Row::Curl),
-                    ("curl -o, then fsync", Row::CurlThenSync),
-                    ("(write, and fsync)", Row::Client("disk")),
-                    ("carium, with SHA-256 and fsync", Row::Client("download")),
-                    ("Python requests", Row::Python),
-                ],
-            })?;
-            verify(&target, &measurements)?;
-            fs::remove_file(&target)?;
+            self.download(origin)?;
         }
-        let documents = folder.join("many");
+        if self.wants("memory") || self.wants("files") {
+            self.many(origin)?;
+        }
+        if self.wants("peak") {
+            self.peak()?;
+        }
+        Ok(())
+    }
+
+    fn upload(&self, origin: &str) -> Result<(), BenchError> {
+        let source = self.folder.path().join("source.bin");
+        server::write(&source, self.mebibytes << 20)?;
+        let measurements = self.measure(&Workload {
+            name: &format!("upload: {} MiB as a form", self.mebibytes),
+            target_ratio: "<= 1.00",
+            task: Task { origin, path: &source, upload: true, count: 0 },
+            rows: &[
+                ("curl -F", Row::Curl),
+                ("curl -F, then its SHA-256", Row::CurlThenHash),
+                ("(read, and SHA-256)", Row::Client("hash")),
+                ("carium, with SHA-256", Row::Client("upload")),
+                ("Python requests", Row::Python),
+            ],
+        })?;
+        verify(&source, &measurements)?;
+        Ok(fs::remove_file(&source)?)
+    }
+
+    fn download(&self, origin: &str) -> Result<(), BenchError> {
+        let target = self.folder.path().join("target.bin");
+        let count = usize::try_from(self.mebibytes)?;
+        let measurements = self.measure(&Workload {
+            name: &format!("download: {} MiB to a file", self.mebibytes),
+            target_ratio: "<= 0.70",
+            task: Task { origin, path: &target, upload: false, count },
+            rows: &[
+                ("curl -o", Row::Curl),
+                ("curl -o, then fsync", Row::CurlThenSync),
+                ("(write, and fsync)", Row::Client("disk")),
+                ("carium, with SHA-256 and fsync", Row::Client("download")),
+                ("Python requests", Row::Python),
+            ],
+        })?;
+        verify(&target, &measurements)?;
+        Ok(fs::remove_file(&target)?)
+    }
+
+    /// Uploads many small documents, from memory and from files.
+    fn many(&self, origin: &str) -> Result<(), BenchError> {
+        let documents = self.folder.path().join("many");
         fs::create_dir(&documents)?;
         for index in 0..self.documents {
             let start = index % 1000;
             let content = &server::pattern()[start..start + client::SMALL_DOCUMENT];
             fs::write(documents.join(format!("{index}.pdf")), content)?;
         }
-        let many = |name: &str, rows: &[_]| {
+        let workloads: [(&str, &[_]); 2] = [
+            (
+                "memory",
+                &[
+                    ("reqwest Form, Part::bytes", Row::Client("form-memory")),
+                    ("carium, with SHA-256", Row::Client("carium-memory")),
+                ],
+            ),
+            (
+                "files",
+                &[
+                    ("reqwest Form, tokio::fs::read", Row::Client("form-files")),
+                    ("carium, with SHA-256", Row::Client("carium-files")),
+                    ("Python requests", Row::Python),
+                ],
+            ),
+        ];
+        for (name, rows) in workloads.into_iter().filter(|(name, _)| self.wants(name)) {
             let name = format!("{name}: {} documents of 20 KB, 3 calls each, 16 in parallel", self.documents);
-            let task = task(&documents, true, self.documents);
-            self.measure(&Workload { name: &name, target_ratio: "<= 0.85", task, rows })
-        };
-        if self.wants("memory") {
-            let form = ("reqwest Form, Part::bytes", Row::Client("form-memory"));
-            many("memory", &[form, ("carium, with SHA-256", Row::Client("carium-memory"))])?;
-        }
-        if self.wants("files") {
-            let form = ("reqwest Form, tokio::fs::read", Row::Client("form-files"));
-            let carium = ("carium, with SHA-256", Row::Client("carium-files"));
-            many("files", &[form, carium, ("Python requests", Row::Python)])?;
-        }
-        if self.wants("peak") {
-            self.peak()?;
+            let task = Task { origin, path: &documents, upload: true, count: self.documents };
+            self.measure(&Workload { name: &name, target_ratio: "<= 0.85", task, rows })?;
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ pub use carium_api::types::{
 };
 use carium_api::{Client, ClientCaredbExt as _, DateTime, operations};
 
+pub(crate) use input::AppointmentFields;
 pub use input::{AppointmentUpdate, NewAppointment, NewAppointmentBuilder};
 
 use crate::api_result;
@@ -43,7 +44,7 @@ pub trait Appointments: Send + Sync {
     ///
     /// # Errors
     /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): the update did not pass
-    ///   [`AppointmentUpdate::check`]. It was not sent.
+    ///   [`AppointmentUpdate::validate`]. It was not sent.
     /// - [`NotFound`](crate::ErrorKind::NotFound): the appointment does not exist.
     async fn update(&self, id: AppointmentId, update: AppointmentUpdate) -> Result<Appointment, Error>;
 
@@ -212,7 +213,7 @@ impl Appointments for ApiAppointments {
     }
 
     async fn update(&self, id: AppointmentId, update: AppointmentUpdate) -> Result<Appointment, Error> {
-        update.check()?;
+        update.validate()?;
         let data = types::required::UpdateAppointmentData { attributes: update.0 }.into();
         let body = types::required::UpdateAppointmentRequest { data };
         let call = self.client.update_appointment().id(id).body(body);

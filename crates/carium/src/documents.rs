@@ -24,39 +24,38 @@
 //! # }
 //! ```
 
-mod api;
+// `service` and `store` implement the two traits over HTTP. `transfer` and `blocking` are what the two pipelines,
+// `upload` and `download`, share. The other modules are values and rules.
+mod blocking;
 mod conflict;
-mod digest;
 mod download;
 mod file_name;
-mod job_queue;
-mod local_io;
 mod new_document;
-mod progress;
 mod query;
-mod retries;
-mod transfers;
+mod service;
+mod store;
+mod transfer;
 mod upload;
 
 use std::fmt;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use carium_api::types;
 pub use carium_api::types::{DocumentClassId, DocumentReferenceId, IndividualId, OrganizationId};
 use carium_api::{Redacted, Secret};
 
-pub(crate) use api::ApiDocuments;
-pub use digest::Sha256Digest;
+pub use crate::sha256::Sha256Digest;
 pub use download::{Download, DownloadReceipt, DownloadRequest, DownloadStream, Downloads};
+pub(crate) use new_document::DocumentFields;
 pub use new_document::{NewDocument, NewDocumentBuilder};
-pub use progress::{Progress, TransferHandle, TransferStage};
 pub use query::DocumentQuery;
-pub(crate) use retries::TransferRetries;
-pub(crate) use transfers::HttpTransfers;
-pub use transfers::{
+pub(crate) use service::ApiDocuments;
+pub(crate) use store::HttpTransfers;
+pub use store::{
     ByteRange, ByteStream, Content, DownloadResponse, FilePart, Transfers, UploadForm, store_error,
 };
+pub(crate) use transfer::{DocumentServices, TransferRetries};
+pub use transfer::{Progress, TransferHandle, TransferStage};
 pub use upload::{
     Upload, UploadError, UploadHandle, UploadReceipt, UploadSource, UploadStage, UploadState,
     UploadStateStore, Uploads,
@@ -74,7 +73,7 @@ pub trait Documents: Send + Sync {
 
     /// Lists the documents that match a query: by default all documents of the organization.
     ///
-    /// If the query does not pass [`DocumentQuery::check`], the list yields that error and no request is sent.
+    /// If the query does not pass [`DocumentQuery::validate`], the list yields that error and no request is sent.
     fn list(&self, query: DocumentQuery) -> Items<Document>;
 
     /// Creates a document reference and returns its ID with the presigned form for the file.
@@ -98,7 +97,7 @@ pub trait Documents: Send + Sync {
     /// - [`NotFound`](crate::ErrorKind::NotFound): the reference does not exist.
     /// - [`Undecodable`](crate::ErrorKind::Undecodable): the response has no URL in any of the expected fields. The
     ///   error lists the fields that it has.
-    async fn download_info(&self, id: DocumentReferenceId) -> Result<Secret, Error>;
+    async fn download_url(&self, id: DocumentReferenceId) -> Result<Secret, Error>;
 }
 
 /// A document reference that was just created.
@@ -201,19 +200,4 @@ impl ListPage for types::DocumentReferenceList {
 lookup_type! {
     /// A class that a document can be filed under.
     DocumentClass, DocumentClassId, types::DocumentClassList, true
-}
-
-/// The dependencies of the upload and download pipelines: the service, the object store, and the retry policy.
-#[derive(Clone)]
-pub(crate) struct DocumentServices {
-    pub(crate) documents: Arc<dyn Documents>,
-    pub(crate) transfers: Arc<dyn Transfers>,
-    pub(crate) retries: TransferRetries,
-}
-
-impl DocumentServices {
-    /// Combines a service and an object store, with the default retry policy.
-    fn new(documents: Arc<dyn Documents>, transfers: Arc<dyn Transfers>) -> Self {
-        Self { documents, transfers, retries: TransferRetries::default() }
-    }
 }

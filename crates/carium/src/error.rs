@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -159,6 +160,16 @@ impl Error {
             page: None,
             source: None,
         }))
+    }
+
+    /// Creates an [`Io`](ErrorKind::Io) error from an error of the standard library, for example of a file.
+    ///
+    /// Only the code of the operating system is kept as the source, or the kind of the error if it has no code.
+    /// The text is dropped: some libraries put the path of the file into it, and a path can contain a name.
+    pub fn from_io(message: impl Into<Cow<'static, str>>, error: &io::Error) -> Self {
+        let without_text =
+            error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
+        Self::new(ErrorKind::Io, message).with_source(without_text)
     }
 
     /// Sets the operation that failed, an entry of [`carium_api::operations`].

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::documents::Sha256Digest;
 use crate::error::Error;
 use crate::random;
+use crate::sha256::Sha256Digest;
 
 /// A salted SHA-256 digest of a list of texts.
 ///

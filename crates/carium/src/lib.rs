@@ -103,6 +103,7 @@ mod error;
 mod fingerprint;
 mod headers;
 pub mod invitations;
+mod local_io;
 mod lookups;
 pub mod onboarding;
 mod page;
@@ -111,6 +112,7 @@ pub mod patients;
 mod problem;
 mod random;
 mod session;
+mod sha256;
 mod transport;
 
 pub use appointments::Appointments;

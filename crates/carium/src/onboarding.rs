@@ -10,7 +10,7 @@
 //! ```
 //! use std::sync::Arc;
 //!
-//! use carium::onboarding::{MemoryLedger, NextAction, OnboardingRow, RowKey};
+//! use carium::onboarding::{FileLedger, NextAction, OnboardingRow, RowKey};
 //! # use carium::Carium;
 //! # // An in-memory service, so that the example runs offline.
 //! # struct Service;
@@ -43,13 +43,15 @@
 //! }"#;
 //! let request = serde_json::from_str::<OnboardingRow>(line)?.check()?;
 //!
-//! // In production, use a ledger that outlives the program.
-//! let onboarding = carium.onboarding(Arc::new(MemoryLedger::new())).documents_folder("scans/");
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("onboarding.ledger");
+//! let ledger = Arc::new(FileLedger::open(path).await?);
+//! let onboarding = carium.onboarding(ledger).documents_folder("scans/");
 //! let row = RowKey::new("4711");
 //! let mut outcome = onboarding.run(&row, &request).await?;
 //! if let NextAction::Retry(_) = outcome.next_action() {
-//!     // Completed steps are not sent again.
-//!     outcome = onboarding.resume(&row, &request, &outcome).await?;
+//!     // Continues from the ledger: completed steps are not sent again.
+//!     outcome = onboarding.run(&row, &request).await?;
 //! }
 //! assert!(outcome.is_complete() && outcome.patient().is_some());
 //! // The JSON form contains IDs, error kinds and field names only.
@@ -67,6 +69,9 @@
 //! | processing a document | Requests the processing again, which is idempotent. |
 //!
 //! Dropping a future has the same effect as killing the program: an intent without a result remains in the ledger.
+//!
+//! If the ledger fails after a response was received, writing the result is retried for half a minute. After that, the
+//! step is unknown, and its report has the [decision](UnknownOutcome::resolution) that matches the response.
 //!
 //! One case cannot be prevented on the client side. A machine may be suspended between writing an intent and
 //! sending the call. If a person resolves the step in the meantime, the call may still be sent when the machine
@@ -92,45 +97,26 @@ use tracing::Instrument as _;
 /// The types of `specs/onboarding.schema.json`.
 pub use carium_api::onboarding as schema;
 
-pub use ledger::{EntryState, EntryVersion, Ledger, LedgerEntry, MemoryLedger, Resolution, resolve};
+pub use ledger::file::FileLedger;
+pub use ledger::memory::MemoryLedger;
+pub use ledger::{EntryState, EntryVersion, Ledger, LedgerEntry, Resolution, resolve};
 pub use outcome::{
     CompletedStep, NextAction, OnboardingOutcome, SkipReason, StepFailure, StepOutcome, StepReport,
     UnknownOutcome, UnknownReason,
 };
 pub use request::{OnboardingRequest, OnboardingRow};
+pub use run::OnboardingServices;
 pub use step::{RowKey, Step};
 
 use self::ledger::ledger_error;
 use self::lookup_cache::LookupCache;
+use self::plan::InputResolver;
 use self::run::Run;
-use crate::appointments::Appointments;
-use crate::documents::{Documents, Transfers, Uploads};
-use crate::error::{Error, ErrorKind};
-use crate::fingerprint::Fingerprint;
-use crate::invitations::Invitations;
-use crate::patients::{OrganizationId, Patients};
-
-/// The services that an [`Onboarding`] calls: those of a client, fakes, or a mix of both.
-#[derive(Clone)]
-#[allow(clippy::exhaustive_structs, reason = "callers with their own services construct it")]
-pub struct OnboardingServices {
-    /// Creates the patient.
-    pub patients: Arc<dyn Patients>,
-    /// Sends the invitation.
-    pub invitations: Arc<dyn Invitations>,
-    /// Books the appointment and lists practitioners, appointment types and statuses.
-    pub appointments: Arc<dyn Appointments>,
-    /// Creates, lists and processes document references, and lists document classes.
-    pub documents: Arc<dyn Documents>,
-    /// Uploads files to the object store.
-    pub transfers: Arc<dyn Transfers>,
-}
-
-impl fmt::Debug for OnboardingServices {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OnboardingServices").finish_non_exhaustive()
-    }
-}
+use crate::documents::Uploads;
+use crate::error::Error;
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::patients::OrganizationId;
 
 /// Onboards patients: runs all steps of a row, each at most once.
 ///
@@ -141,9 +127,7 @@ pub struct Onboarding {
     services: OnboardingServices,
     uploads: Uploads,
     ledger: Arc<dyn Ledger>,
-    lookups: Arc<LookupCache>,
-    organization: Option<OrganizationId>,
-    folder: Option<PathBuf>,
+    inputs: InputResolver,
     max_concurrent_documents: usize,
 }
 
@@ -165,13 +149,12 @@ impl Onboarding {
         uploads: Uploads,
         ledger: Arc<dyn Ledger>,
     ) -> Self {
+        let lookups = LookupCache::new(Arc::clone(&services.documents), Arc::clone(&services.appointments));
         Self {
             services,
             uploads,
             ledger,
-            lookups: Arc::default(),
-            organization: None,
-            folder: None,
+            inputs: InputResolver { lookups: Arc::new(lookups), organization: None, documents_folder: None },
             max_concurrent_documents: DEFAULT_MAX_CONCURRENT_DOCUMENTS,
         }
     }
@@ -182,7 +165,7 @@ impl Onboarding {
     /// every row must use IDs. [`Carium::onboarding`](crate::Carium::onboarding) sets it to the client's
     /// organization.
     pub fn lookup_organization(mut self, organization: impl Into<Option<OrganizationId>>) -> Self {
-        self.organization = organization.into();
+        self.inputs.organization = organization.into();
         self
     }
 
@@ -191,7 +174,7 @@ impl Onboarding {
     /// A path is rejected if it is absolute, contains `..`, or leaves the folder through a symbolic link. If unset,
     /// every row with documents is rejected.
     pub fn documents_folder(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.folder = Some(folder.into());
+        self.inputs.documents_folder = Some(folder.into());
         self
     }
 
@@ -207,7 +190,7 @@ impl Onboarding {
         &self.ledger
     }
 
-    /// Runs the steps of a row that are not completed.
+    /// Runs the steps of a row that are not completed. To continue an earlier run, call it again with the same ledger.
     ///
     /// A step that the ledger has as [completed](EntryState::Completed) is not sent again. A step that the ledger
     /// has as an [intent](EntryState::Intent) may have been applied and is not sent again either, except for
@@ -236,84 +219,25 @@ impl Onboarding {
     ///   or a name cannot be resolved. After that, the step fails instead.
     /// - Other kinds: the ledger failed, or the patient is not created yet and listing the names failed.
     pub async fn run(&self, row: &RowKey, request: &OnboardingRequest) -> Result<OnboardingOutcome, Error> {
-        self.run_from(row, request, None).await
-    }
-
-    /// Runs a row again, starting from an earlier outcome of the same row.
-    ///
-    /// Results that are in the outcome but not in the ledger are written to the ledger first, in particular those
-    /// that could not be written at the time. A program that stores outcomes can therefore use a [`MemoryLedger`].
-    /// It loses only the state of steps that were in progress when it was terminated.
-    ///
-    /// # Errors
-    /// Those of [`run`](Self::run), and:
-    /// - [`InvalidInput`](ErrorKind::InvalidInput): the outcome belongs to another row.
-    /// - [`Conflict`](ErrorKind::Conflict): another run changed the ledger at the same time.
-    pub async fn resume(
-        &self,
-        row: &RowKey,
-        request: &OnboardingRequest,
-        outcome: &OnboardingOutcome,
-    ) -> Result<OnboardingOutcome, Error> {
-        self.run_from(row, request, Some(outcome)).await
-    }
-
-    async fn run_from(
-        &self,
-        row: &RowKey,
-        request: &OnboardingRequest,
-        outcome: Option<&OnboardingOutcome>,
-    ) -> Result<OnboardingOutcome, Error> {
         let span = tracing::info_span!("carium.onboarding", carium.individual_id = tracing::field::Empty);
         async {
-            if outcome.is_some_and(|outcome| !outcome.row.matches_texts(&[row.as_str()])) {
-                let message = "the outcome to resume from belongs to another row";
-                return Err(Error::new(ErrorKind::InvalidInput, message));
-            }
-            let row_fingerprint = Fingerprint::new(&[row.as_str()])?;
-            let mut entries: BTreeMap<Step, LedgerEntry> =
+            let entries: BTreeMap<Step, LedgerEntry> =
                 self.ledger.entries(row).await.map_err(ledger_error)?.into_iter().collect();
-            let reports = outcome.map(OnboardingOutcome::steps).unwrap_or_default();
-            let reported = reports.iter().filter_map(|report| Some((&report.step, report.entry.as_ref()?)));
-            // Checked before the ledger is updated, so that entries of another request are not written to it.
-            identity::check(request, entries.iter().chain(reported))?;
-            for report in reports {
-                self.update_ledger(row, report, &mut entries).await?;
-            }
-            // `update_ledger` may have read entries that another run wrote in the meantime.
             identity::check(request, &entries)?;
-            Run { onboarding: self, row, request, entries, row_fingerprint }.finish().await
+            let run = Run {
+                services: &self.services,
+                uploads: &self.uploads,
+                ledger: &self.ledger,
+                inputs: &self.inputs,
+                max_concurrent_documents: self.max_concurrent_documents,
+                row,
+                request,
+                entries,
+            };
+            run.finish().await
         }
         .instrument(span)
         .await
-    }
-
-    /// Writes the entry of a report to the ledger, if it is newer than the ledger's own.
-    async fn update_ledger(
-        &self,
-        row: &RowKey,
-        report: &StepReport,
-        entries: &mut BTreeMap<Step, LedgerEntry>,
-    ) -> Result<(), Error> {
-        let (Some(entry), step) = (&report.entry, &report.step) else { return Ok(()) };
-        let existing = match entries.get(step) {
-            None => self.ledger.insert(row, step, entry).await.map_err(ledger_error)?,
-            Some(current) if !entry.supersedes(current) => return Ok(()),
-            Some(current) => {
-                if !self
-                    .ledger
-                    .compare_and_swap(row, step, current.version(), entry)
-                    .await
-                    .map_err(ledger_error)?
-                {
-                    let message = "another run is processing this row; retry later";
-                    return Err(Error::new(ErrorKind::Conflict, message));
-                }
-                None
-            }
-        };
-        entries.insert(step.clone(), existing.unwrap_or_else(|| entry.clone()));
-        Ok(())
     }
 
     /// Checks whether the files of a row's documents exist in the documents folder. Sends nothing.
@@ -324,7 +248,7 @@ impl Onboarding {
     /// - [`Io`](ErrorKind::Io): the documents folder itself cannot be read.
     pub async fn check_documents(&self, request: &OnboardingRequest) -> Result<(), Error> {
         let all: Vec<usize> = (0..request.row.documents.len()).collect();
-        let files = self.locate_files(request, &all).await;
+        let files = self.inputs.locate_files(request, &all).await;
         plan::combine_errors(files.into_values().filter_map(Result::err).collect()).map_or(Ok(()), Err)
     }
 }
@@ -333,7 +257,7 @@ impl fmt::Debug for Onboarding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The documents folder is not shown: its path may contain the name of a person.
         f.debug_struct("Onboarding")
-            .field("organization", &self.organization)
+            .field("organization", &self.inputs.organization)
             .field("max_concurrent_documents", &self.max_concurrent_documents)
             .finish_non_exhaustive()
     }

@@ -19,24 +19,15 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(crate) fn new(field: &'static str, message: &'static str) -> Self {
+    /// Creates a problem with a field, given its name in the API or its path in other input, such as
+    /// `documents[0].path`. A path may contain names and indices, but no values.
+    pub(crate) fn new(field: impl Into<Cow<'static, str>>, message: &'static str) -> Self {
         Self { field: Some(field.into()), message: Some(message), hint: None, code: None, detail: None }
-    }
-
-    /// Creates a problem at a path that is known only at run time. The path may contain names and indices, but
-    /// no values.
-    pub(crate) fn at(path: String, message: &'static str) -> Self {
-        Self { field: Some(path.into()), message: Some(message), hint: None, code: None, detail: None }
     }
 
     /// Adds how to fix the problem.
     pub(crate) fn with_hint(self, hint: &'static str) -> Self {
         Self { hint: Some(hint), ..self }
-    }
-
-    /// Returns the same problem for another path, for input whose field names differ from those of the API.
-    pub(crate) fn with_path(self, path: String) -> Self {
-        Self { field: Some(path.into()), ..self }
     }
 
     /// Returns the name of the field in the API, such as `birth-date`.
@@ -100,7 +91,11 @@ impl Problem {
 }
 
 /// Returns the value. If it is `None`, adds a problem for the field.
-pub(crate) fn required<T>(field: &'static str, value: Option<T>, problems: &mut Vec<Problem>) -> Option<T> {
+pub(crate) fn required<T>(
+    field: impl Into<Cow<'static, str>>,
+    value: Option<T>,
+    problems: &mut Vec<Problem>,
+) -> Option<T> {
     if value.is_none() {
         problems.push(Problem::new(field, "is missing"));
     }

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use carium::documents::{
-    ByteRange, DocumentQuery, DownloadRequest, NewDocument, Sha256Digest, UploadForm, UploadSource,
-    UploadStage,
+    ByteRange, Content, DocumentQuery, DownloadRequest, FilePart, Sha256Digest, Upload, UploadForm,
+    UploadSource, UploadStage,
 };
 use carium::{Carium, ErrorKind, ListOptions};
 use carium_mock::object_store::Object;
@@ -26,19 +26,14 @@ const SIZE: u64 = 5 * CHUNK + 17;
 static CONTENT: LazyLock<Bytes> =
     LazyLock::new(|| (0..SIZE).map(|index| u8::try_from(index % 251).unwrap()).collect());
 
-fn chunk_boundaries() -> impl Iterator<Item = u64> {
-    (0..=SIZE / CHUNK).map(|chunk| chunk * CHUNK)
+/// An upload of the content as `letter.pdf`.
+fn upload(carium: &Carium) -> Upload {
+    carium.uploads().upload(support::document(), UploadSource::bytes(CONTENT.clone()))
 }
 
-fn document(carium: &Carium, file_name: &str) -> NewDocument {
-    carium
-        .new_document()
-        .patient(support::ID.parse().unwrap())
-        .class(support::ID.parse().unwrap())
-        .name("Referral letter")
-        .file_name(file_name)
-        .build()
-        .unwrap()
+/// Offsets at, before and after each chunk boundary.
+fn offsets() -> impl Iterator<Item = u64> {
+    (0..=SIZE / CHUNK).map(|chunk| chunk * CHUNK).flat_map(|at| [at.saturating_sub(1), at, at + 1])
 }
 
 #[tokio::test]
@@ -50,11 +45,8 @@ async fn uploads_lists_and_downloads_documents_of_any_size() {
     for size in [0, 1, 20_000, 256 * 1024, 256 * 1024 + 1, 3_000_000] {
         let content: Bytes = CONTENT.iter().copied().cycle().take(size).collect();
         std::fs::write(&path, &content).unwrap();
-        let receipt = carium
-            .uploads()
-            .upload(document(&carium, "letter.pdf"), UploadSource::path(&path))
-            .await
-            .unwrap();
+        let upload = carium.uploads().upload(support::document(), UploadSource::path(&path));
+        let receipt = upload.await.unwrap();
         assert_eq!((receipt.size, receipt.sha256), (size as u64, Sha256Digest::of(&content)));
         let listed: Vec<_> = carium.documents().list(DocumentQuery::default()).try_collect().await.unwrap();
         let document = listed.iter().find(|document| document.id == receipt.id).unwrap();
@@ -76,29 +68,23 @@ async fn uploads_lists_and_downloads_documents_of_any_size() {
 /// Connections are lost at, before and after each chunk boundary, and after the store has accepted the file.
 #[tokio::test]
 async fn upload_recovers_from_object_store_faults() {
-    let mut table: Vec<_> = chunk_boundaries()
-        .flat_map(|offset| [offset.saturating_sub(1), offset, offset + 1])
+    let faults = offsets()
         .flat_map(|offset| [Fault::on_upload().reset_after(offset), Fault::on_upload().hang_after(offset)])
-        .collect();
-    table.push(Fault::on_upload().lose_response());
-    table.extend(
-        [(500, "InternalError"), (503, "SlowDown"), (400, "RequestTimeout"), (429, "TooManyRequests")].map(
-            |(status, code)| Fault::on_upload().respond(FaultResponse::s3_error(status, code, "canary")),
-        ),
-    );
-    let content = CONTENT.clone();
+        .chain([Fault::on_upload().lose_response()])
+        .chain(
+            [(500, "InternalError"), (503, "SlowDown"), (400, "RequestTimeout"), (429, "TooManyRequests")]
+                .map(|(status, code)| {
+                    Fault::on_upload().respond(FaultResponse::s3_error(status, code, "canary"))
+                }),
+        );
     let fixture = DocumentFixture::start().await;
     let carium = fixture.client();
-    for fault in table {
+    for fault in faults {
         let label = format!("{fault:?}");
         fixture.store.set_faults([fault]);
-        let receipt = carium
-            .uploads()
-            .upload(document(&carium, "letter.pdf"), UploadSource::bytes(content.clone()))
-            .await;
-        let receipt = receipt.unwrap_or_else(|error| panic!("{label}: {error}"));
-        assert_eq!((receipt.sha256, receipt.orphans.len()), (Sha256Digest::of(&content), 0), "{label}");
-        assert!(*fixture.store.object(&receipt.id.to_string()).unwrap().content() == content, "{label}");
+        let receipt = upload(&carium).await.unwrap_or_else(|error| panic!("{label}: {error}"));
+        assert_eq!((receipt.sha256, receipt.orphans.len()), (Sha256Digest::of(&CONTENT), 0), "{label}");
+        assert!(*fixture.store.object(&receipt.id.to_string()).unwrap().content() == *CONTENT, "{label}");
     }
 }
 
@@ -106,12 +92,7 @@ async fn upload_recovers_from_object_store_faults() {
 async fn replaces_an_expired_form_and_reports_its_reference_as_an_orphan() {
     let fixture = DocumentFixture::start().await;
     fixture.presigns.lock().unwrap().valid_for = vec![Duration::ZERO, Duration::from_hours(1)];
-    let carium = fixture.client();
-    let receipt = carium
-        .uploads()
-        .upload(document(&carium, "letter.pdf"), UploadSource::bytes(CONTENT.clone()))
-        .await
-        .unwrap();
+    let receipt = upload(&fixture.client()).await.unwrap();
     assert_eq!(receipt.orphans.len(), 1);
     assert!(fixture.store.object(&receipt.orphans[0].to_string()).is_none());
     assert!(fixture.store.object(&receipt.id.to_string()).is_some());
@@ -121,12 +102,7 @@ async fn replaces_an_expired_form_and_reports_its_reference_as_an_orphan() {
 async fn reports_the_reason_of_a_rejected_upload() {
     let fixture = DocumentFixture::start().await;
     fixture.presigns.lock().unwrap().max_bytes = 100;
-    let carium = fixture.client();
-    let error = carium
-        .uploads()
-        .upload(document(&carium, "letter.pdf"), UploadSource::bytes(CONTENT.clone()))
-        .await
-        .unwrap_err();
+    let error = upload(&fixture.client()).await.unwrap_err();
     assert_eq!((error.kind(), error.error().status()), (ErrorKind::Rejected, Some(400)));
     assert!(error.to_string().contains("larger than the form permits"), "{error}");
     assert_eq!(error.state().stage(), UploadStage::Created);
@@ -137,20 +113,14 @@ async fn reports_the_reason_of_a_rejected_upload() {
 async fn rejects_plain_http_urls_if_the_api_uses_https() {
     let fixture = DocumentFixture::start().await;
     let https = fixture.builder().base_url("https://api.example.com").build().unwrap();
-    let error = https
-        .uploads()
-        .upload(document(&https, "letter.pdf"), UploadSource::bytes(CONTENT.clone()))
-        .await
-        .unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Undecodable);
+    assert_eq!(upload(&https).await.unwrap_err().kind(), ErrorKind::Undecodable);
     let id = fixture.add_document(Object::new(CONTENT.clone()));
     let error = https.downloads().to_writer(id, Vec::new()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Undecodable);
     assert_eq!(fixture.store.calls().len(), 0);
     for url in ["ftp://example.com/", "file:///etc/passwd", "", "https://"] {
         let form = UploadForm::new(url.into(), [("key", "value")].into_iter().collect());
-        let file =
-            carium::documents::FilePart::new("a", "b", 0, carium::documents::Content::Bytes(Bytes::new()));
+        let file = FilePart::new("a", "b", 0, Content::Bytes(Bytes::new()));
         let error = fixture.client().transfers().post(&form, file).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Undecodable, "{url}");
     }
@@ -159,21 +129,22 @@ async fn rejects_plain_http_urls_if_the_api_uses_https() {
 #[tokio::test]
 async fn download_recovers_from_object_store_faults() {
     let changed_content: Bytes = CONTENT.iter().map(|byte| !byte).collect();
-    let reset = || Fault::on_download().reset_after(CHUNK);
     let second = || Fault::on_download().call(2);
-    let mut table: Vec<_> = chunk_boundaries()
-        .flat_map(|offset| [offset.saturating_sub(1), offset, offset + 1])
+    let error = |status, code| second().respond(FaultResponse::s3_error(status, code, "canary"));
+    let second_faults = [
+        (error(500, "InternalError"), &*CONTENT),
+        (error(503, "SlowDown"), &*CONTENT),
+        (error(403, "AccessDenied"), &*CONTENT),
+        (second().ignore_range(), &*CONTENT),
+        (second().replace_file(changed_content.clone()), &changed_content),
+    ]
+    .map(|(second, expected)| (vec![Fault::on_download().reset_after(CHUNK), second], expected));
+    let table = offsets()
         .flat_map(|offset| {
             [Fault::on_download().reset_after(offset), Fault::on_download().hang_after(offset)]
         })
         .map(|fault| (vec![fault], &*CONTENT))
-        .collect();
-    table.extend([(500, "InternalError"), (503, "SlowDown"), (403, "AccessDenied")].map(|(status, code)| {
-        let response = FaultResponse::s3_error(status, code, "canary");
-        (vec![reset(), second().respond(response)], &*CONTENT)
-    }));
-    table.push((vec![reset(), second().ignore_range()], &*CONTENT));
-    table.push((vec![reset(), second().replace_file(changed_content.clone())], &changed_content));
+        .chain(second_faults);
     for (faults, expected) in table {
         let label = format!("{faults:?}");
         let fixture = DocumentFixture::start().await;
@@ -233,13 +204,14 @@ async fn reads_byte_ranges() {
         let body: Vec<Bytes> = response.body.try_collect().await?;
         Ok::<_, carium::Error>((start, total, String::from_utf8(body.concat()).unwrap()))
     };
-    assert_eq!(read(ByteRange::starting_at(3)).await.unwrap(), (3, Some(10), "3456789".to_owned()));
-    assert_eq!(read(ByteRange::starting_at(3).until(5)).await.unwrap(), (3, Some(10), "34".to_owned()));
-    assert_eq!(read(ByteRange::starting_at(10)).await.unwrap(), (10, Some(10), String::new()));
-    assert_eq!(
-        read(ByteRange::starting_at(3).if_version("\"other\"")).await.unwrap(),
-        (0, Some(10), "0123456789".to_owned())
-    );
+    for (range, start, content) in [
+        (ByteRange::starting_at(3), 3, "3456789"),
+        (ByteRange::starting_at(3).until(5), 3, "34"),
+        (ByteRange::starting_at(10), 10, ""),
+        (ByteRange::starting_at(3).if_version("\"other\""), 0, "0123456789"),
+    ] {
+        assert_eq!(read(range).await.unwrap(), (start, Some(10), content.to_owned()));
+    }
     assert_eq!(read(ByteRange::starting_at(11)).await.unwrap_err().status(), Some(416));
 }
 
@@ -288,7 +260,8 @@ proptest! {
         runtime.block_on(async {
             let fixture = DocumentFixture::start().await;
             let carium = fixture.client();
-            let receipt = carium.uploads().upload(document(&carium, &name), UploadSource::bytes("file")).await.unwrap();
+            let document = support::document_builder().file_name(&name).build().unwrap();
+            let receipt = carium.uploads().upload(document, UploadSource::bytes("file")).await.unwrap();
             let listed: Vec<_> = carium.documents().list(DocumentQuery::default()).try_collect().await.unwrap();
             assert_eq!(listed[0].file_name.as_deref(), Some(&*name));
             let stored = fixture.store.object(&receipt.id.to_string()).unwrap();

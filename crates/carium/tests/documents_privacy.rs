@@ -86,7 +86,7 @@ async fn logs_debug_output_and_errors_have_no_private_data() {
         }
         let listed: Vec<Document> = carium.documents().list(query).try_collect().await.unwrap();
         output.push_str(&format!("{listed:?} {:?}", DownloadRequest::from(&listed[0])));
-        let url = carium.documents().download_info(id).await.unwrap();
+        let url = carium.documents().download_url(id).await.unwrap();
         match carium.transfers().get(&url, None).await {
             Ok(response) => output.push_str(&format!("{response:?}")),
             Err(error) => output.push_str(&all_output(&error)),

@@ -7,13 +7,15 @@ mod support;
 
 use std::fs;
 use std::path::Path;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use carium::ErrorKind;
-use carium::documents::{Document, DownloadRequest, Sha256Digest, TransferStage};
+use carium::documents::{Document, DocumentReferenceId, DownloadRequest, Sha256Digest, TransferStage};
 use futures_util::StreamExt as _;
-use support::faulty_documents::{CHUNK, Call, Fault, FaultyDocuments};
+use futures_util::future::join;
+use support::faulty_documents::{CHUNK, Call, Fault, FaultyDocuments, always, sequence};
 use tempfile::TempDir;
 
 const CHUNKS: usize = 20;
@@ -24,6 +26,15 @@ static CONTENT: LazyLock<Bytes> =
 
 fn chunk_boundaries() -> impl Iterator<Item = u64> {
     (0..=CHUNKS).map(|chunk| (chunk * CHUNK) as u64)
+}
+
+/// Returns a record with these faults, and the ID of its document.
+fn with_document(
+    plan: impl Fn(Call, usize) -> Option<Fault> + Send + Sync + 'static,
+) -> (Arc<FaultyDocuments>, DocumentReferenceId) {
+    let record = FaultyDocuments::new(plan);
+    let id = record.add_document(CONTENT.clone());
+    (record, id)
 }
 
 fn temp_folder() -> TempDir {
@@ -41,10 +52,35 @@ fn assert_only_file(folder: &Path, name: &str, content: &[u8], label: &str) {
     assert!(fs::read(folder.join(name)).unwrap() == content, "{label}");
 }
 
+/// Asserts that a download to a file succeeds, and that its folder has this content and no other file.
+async fn assert_downloads_file(
+    record: &Arc<FaultyDocuments>,
+    id: DocumentReferenceId,
+    content: &[u8],
+    label: &str,
+) {
+    let folder = temp_folder();
+    let receipt = record.downloads().to_path(id, folder.path().join("a.bin")).await.unwrap();
+    let expected = (content.len() as u64, Sha256Digest::of(content));
+    assert_eq!((receipt.size, receipt.sha256), expected, "{label}");
+    assert_only_file(folder.path(), "a.bin", content, label);
+}
+
+/// Asserts that a download into a folder fails with this kind of error, and leaves no file.
+async fn assert_leaves_no_file(
+    record: &Arc<FaultyDocuments>,
+    request: impl Into<DownloadRequest>,
+    kind: ErrorKind,
+    label: &str,
+) {
+    let folder = temp_folder();
+    let error = record.downloads().to_path(request, folder.path()).await.unwrap_err();
+    assert_eq!((error.kind(), file_names(folder.path())), (kind, Vec::new()), "{label}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn downloads_to_a_path_a_writer_and_a_stream() {
-    let record = FaultyDocuments::healthy();
-    let id = record.add_document(CONTENT.clone());
+    let (record, id) = with_document(|_, _| None);
     let (digest, size) = (Sha256Digest::of(&CONTENT), SIZE as u64);
     let folder = temp_folder();
 
@@ -82,33 +118,31 @@ async fn downloads_to_a_path_a_writer_and_a_stream() {
 /// Each fault happens to the first request. In every case, the file is complete in the end.
 #[tokio::test(start_paused = true)]
 async fn recovers_from_every_fault_of_the_first_request() {
-    let mut table: Vec<_> = chunk_boundaries()
+    let faults = chunk_boundaries()
         .flat_map(|after| [Fault::Reset(after), Fault::SilentAfter(after), Fault::Short(after)])
-        .map(|fault| (Call::Get, fault))
-        .collect();
-    table.extend([Fault::NotApplied, Fault::Expired, Fault::Forbidden].map(|fault| (Call::Get, fault)));
-    for (call, fault) in table {
+        .chain([Fault::NotApplied, Fault::Expired, Fault::Forbidden]);
+    for fault in faults {
         for (has_versions, has_lengths) in [(true, true), (false, true), (true, false)] {
             // Without a length, a body that is too short but ends normally cannot be detected.
             if !has_lengths && matches!(fault, Fault::Short(_)) {
                 continue;
             }
-            let label = format!("{call:?} {fault:?} versions {has_versions} lengths {has_lengths}");
+            let label = format!("{fault:?} versions {has_versions} lengths {has_lengths}");
             let expires = matches!(fault, Fault::Expired | Fault::Forbidden);
-            let plan = move |current, earlier_calls| (current == call && earlier_calls == 0).then_some(fault);
-            let record = FaultyDocuments::without(!has_versions, !has_lengths, plan);
-            let id = record.add_document(CONTENT.clone());
-            let folder = temp_folder();
-            let receipt = record.downloads().to_path(id, folder.path().join("a.bin")).await.unwrap();
-            assert_eq!(receipt.sha256, Sha256Digest::of(&CONTENT), "{label}");
-            assert_only_file(folder.path(), "a.bin", &CONTENT, &label);
+            let with_document = || {
+                let record =
+                    FaultyDocuments::without(!has_versions, !has_lengths, sequence(Call::Get, [fault]));
+                let id = record.add_document(CONTENT.clone());
+                (record, id)
+            };
+            let (record, id) = with_document();
+            assert_downloads_file(&record, id, &CONTENT, &label).await;
             assert_eq!(record.count(Call::Info), 1 + usize::from(expires), "{label}");
             // Without a version, the whole document is requested again.
             let is_ranged = record.ranges().iter().any(Option::is_some);
             assert!(has_versions || !is_ranged, "{label}");
 
-            let record = FaultyDocuments::without(!has_versions, !has_lengths, plan);
-            let id = record.add_document(CONTENT.clone());
+            let (record, id) = with_document();
             let mut written = Vec::new();
             record.downloads().to_writer(id, &mut written).await.unwrap();
             assert!(written == *CONTENT, "{label}");
@@ -118,11 +152,8 @@ async fn recovers_from_every_fault_of_the_first_request() {
 
 #[tokio::test(start_paused = true)]
 async fn continues_where_each_connection_was_lost() {
-    let record = FaultyDocuments::new(|call, _| (call == Call::Get).then_some(Fault::Reset(CHUNK as u64)));
-    let id = record.add_document(CONTENT.clone());
-    let folder = temp_folder();
-    record.downloads().to_path(id, folder.path().join("a.bin")).await.unwrap();
-    assert_only_file(folder.path(), "a.bin", &CONTENT, "");
+    let (record, id) = with_document(always(Call::Get, Fault::Reset(CHUNK as u64)));
+    assert_downloads_file(&record, id, &CONTENT, "").await;
     let ranges = record.ranges().into_iter();
     let starts: Vec<_> = ranges.map(|range| range.map_or(0, |range| range.from)).collect();
     assert_eq!(starts[..CHUNKS], chunk_boundaries().take(CHUNKS).collect::<Vec<_>>());
@@ -135,18 +166,13 @@ async fn downloads_a_document_larger_than_all_buffers() {
     // The period is not a multiple of the piece size, so that no two pieces are equal.
     let content: Bytes = (0_u32..3_500_003).flat_map(u32::to_le_bytes).collect::<Vec<u8>>().repeat(2).into();
     let changed: Bytes = content.iter().map(|byte| !byte).collect();
-    let middle = (content.len() / CHUNK / 2 * CHUNK) as u64;
-    for (second_fault, expected) in [(None, &content), (Some(Fault::Changed), &changed)] {
-        let record = FaultyDocuments::new(move |call, earlier_calls| match (call, earlier_calls) {
-            (Call::Get, 0) => Some(Fault::Reset(middle)),
-            (Call::Get, 1) => second_fault,
-            _ => None,
-        });
+    let middle = Fault::Reset((content.len() / CHUNK / 2 * CHUNK) as u64);
+    for (record, expected) in [
+        (FaultyDocuments::new(sequence(Call::Get, [middle])), &content),
+        (FaultyDocuments::new(sequence(Call::Get, [middle, Fault::Changed])), &changed),
+    ] {
         let id = record.add_document(content.clone());
-        let folder = temp_folder();
-        let receipt = record.downloads().to_path(id, folder.path().join("a.bin")).await.unwrap();
-        assert_eq!((receipt.size, receipt.sha256), (expected.len() as u64, Sha256Digest::of(expected)));
-        assert_only_file(folder.path(), "a.bin", expected, "");
+        assert_downloads_file(&record, id, expected, "").await;
     }
 }
 
@@ -154,19 +180,11 @@ async fn downloads_a_document_larger_than_all_buffers() {
 #[tokio::test(start_paused = true)]
 async fn skips_written_bytes_if_the_store_ignores_the_range() {
     for after in chunk_boundaries() {
-        let plan = move |call, earlier_calls| match (call, earlier_calls) {
-            (Call::Get, 0) => Some(Fault::Reset(after)),
-            (Call::Get, _) => Some(Fault::IgnoresRange),
-            _ => None,
-        };
-        let record = FaultyDocuments::new(plan);
-        let id = record.add_document(CONTENT.clone());
-        let folder = temp_folder();
-        record.downloads().to_path(id, folder.path().join("a.bin")).await.unwrap();
-        assert_only_file(folder.path(), "a.bin", &CONTENT, "");
+        let plan = sequence(Call::Get, [Fault::Reset(after), Fault::IgnoresRange]);
+        let (record, id) = with_document(plan);
+        assert_downloads_file(&record, id, &CONTENT, "").await;
+        let (record, id) = with_document(plan);
         let mut written = Vec::new();
-        let record = FaultyDocuments::new(plan);
-        let id = record.add_document(CONTENT.clone());
         record.downloads().to_writer(id, &mut written).await.unwrap();
         assert!(written == *CONTENT, "{after}");
     }
@@ -178,92 +196,70 @@ async fn restarts_or_fails_if_the_document_changes() {
     let changed: Bytes = CONTENT.iter().map(|byte| !byte).collect();
     for has_versions in [true, false] {
         for after in chunk_boundaries().skip(1) {
-            let plan = move |call, earlier_calls| match (call, earlier_calls) {
-                (Call::Get, 0) => Some(Fault::Reset(after)),
-                (Call::Get, 1) => Some(Fault::Changed),
-                _ => None,
-            };
             let label = format!("{after} {has_versions}");
-            let record = FaultyDocuments::without(!has_versions, false, plan);
-            let id = record.add_document(CONTENT.clone());
-            let folder = temp_folder();
-            record.downloads().to_path(id, folder.path().join("a.bin")).await.unwrap();
-            assert_only_file(folder.path(), "a.bin", &changed, &label);
+            let with_document = || {
+                let plan = sequence(Call::Get, [Fault::Reset(after), Fault::Changed]);
+                let record = FaultyDocuments::without(!has_versions, false, plan);
+                let id = record.add_document(CONTENT.clone());
+                (record, id)
+            };
+            let (record, id) = with_document();
+            assert_downloads_file(&record, id, &changed, &label).await;
 
             // Bytes that a writer or a stream has received cannot be discarded.
-            let record = FaultyDocuments::without(!has_versions, false, plan);
-            let id = record.add_document(CONTENT.clone());
+            let (record, id) = with_document();
             let error = record.downloads().to_writer(id, Vec::new()).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Corrupt, "{label}");
-            let record = FaultyDocuments::without(!has_versions, false, plan);
-            let id = record.add_document(CONTENT.clone());
+            let (record, id) = with_document();
             let last = record.downloads().stream(id).collect::<Vec<_>>().await.pop().unwrap();
             assert_eq!(last.unwrap_err().kind(), ErrorKind::Corrupt, "{label}");
         }
     }
     // A document that keeps changing ends the download.
-    let record = FaultyDocuments::new(|call, earlier_calls| match (call, earlier_calls % 2) {
+    let (record, id) = with_document(|call, earlier_calls| match (call, earlier_calls % 2) {
         (Call::Get, 0) => Some(Fault::Reset(CHUNK as u64)),
         (Call::Get, _) => Some(Fault::Changed),
         _ => None,
     });
-    let id = record.add_document(CONTENT.clone());
-    let folder = temp_folder();
-    let error = record.downloads().to_path(id, folder.path()).await.unwrap_err();
-    assert_eq!((error.kind(), file_names(folder.path())), (ErrorKind::Corrupt, Vec::new()));
+    assert_leaves_no_file(&record, id, ErrorKind::Corrupt, "keeps changing").await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn failed_downloads_leave_no_file() {
-    let table = [
-        (Call::Info, Fault::Refused, ErrorKind::Rejected),
-        (Call::Get, Fault::Refused, ErrorKind::Rejected),
-        (Call::Get, Fault::Expired, ErrorKind::Expired),
-        (Call::Get, Fault::NotApplied, ErrorKind::Unavailable),
-        (Call::Get, Fault::Reset(0), ErrorKind::Unavailable),
-        (Call::Get, Fault::SilentAfter(0), ErrorKind::TimedOut),
-        (Call::Get, Fault::Short(0), ErrorKind::Unavailable),
-        (Call::Get, Fault::Long, ErrorKind::Corrupt),
-    ];
-    for (call, fault, kind) in table {
+    for (call, fault, kind, attempts) in [
+        (Call::Info, Fault::Refused, ErrorKind::Rejected, 1),
+        (Call::Get, Fault::Refused, ErrorKind::Rejected, 1),
+        // Each attempt requests a new URL.
+        (Call::Get, Fault::Expired, ErrorKind::Expired, 5),
+        (Call::Get, Fault::NotApplied, ErrorKind::Unavailable, 5),
+        (Call::Get, Fault::Reset(0), ErrorKind::Unavailable, 5),
+        (Call::Get, Fault::SilentAfter(0), ErrorKind::TimedOut, 5),
+        (Call::Get, Fault::Short(0), ErrorKind::Unavailable, 5),
+        (Call::Get, Fault::Long, ErrorKind::Corrupt, 1),
+    ] {
         let label = format!("{call:?} {fault:?}");
-        let record = FaultyDocuments::new(move |current, _| (current == call).then_some(fault));
-        let id = record.add_document(CONTENT.clone());
-        let folder = temp_folder();
-        let error = record.downloads().to_path(id, folder.path()).await.unwrap_err();
-        assert_eq!(error.kind(), kind, "{label}");
-        assert_eq!(file_names(folder.path()), Vec::<String>::new(), "{label}");
-        let attempts = match kind {
-            // Each attempt requests a new URL.
-            ErrorKind::Expired => 5,
-            _ if error.is_transient() => 5,
-            _ => 1,
-        };
+        let (record, id) = with_document(always(call, fault));
+        assert_leaves_no_file(&record, id, kind, &label).await;
         assert_eq!(record.count(call), attempts, "{label}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn verifies_the_expected_digest() {
-    let record = FaultyDocuments::healthy();
-    let id = record.add_document(CONTENT.clone());
-    let folder = temp_folder();
+    let (record, id) = with_document(|_, _| None);
     let mismatch = DownloadRequest::new(id).expected_sha256(Sha256Digest::of(b"another"));
-    let error = record.downloads().to_path(mismatch.clone(), folder.path()).await.unwrap_err();
-    assert_eq!((error.kind(), file_names(folder.path())), (ErrorKind::Corrupt, Vec::new()));
+    assert_leaves_no_file(&record, mismatch.clone(), ErrorKind::Corrupt, "another digest").await;
     let error = record.downloads().to_writer(mismatch, Vec::new()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt);
     let matching = DownloadRequest::new(id).expected_sha256(Sha256Digest::of(&CONTENT));
-    record.downloads().to_path(matching, folder.path()).await.unwrap();
+    record.downloads().to_path(matching, temp_folder().path()).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn canceling_at_any_chunk_leaves_no_file() {
     for after in chunk_boundaries() {
         // The backoff after each chunk gives the test time to cancel.
-        let record =
-            FaultyDocuments::new(|call, _| (call == Call::Get).then_some(Fault::Reset(CHUNK as u64)));
-        let id = record.add_document(CONTENT.clone());
+        let (record, id) = with_document(always(Call::Get, Fault::Reset(CHUNK as u64)));
         let folder = temp_folder();
         let download = record.downloads().to_path(id, folder.path().join("a.bin"));
         let handle = download.handle();
@@ -275,7 +271,7 @@ async fn canceling_at_any_chunk_leaves_no_file() {
             }
             watched.cancel();
         };
-        let (result, ()) = futures_util::future::join(download, cancel).await;
+        let (result, ()) = join(download, cancel).await;
         assert_eq!(result.unwrap_err().kind(), ErrorKind::Canceled, "{after}");
         assert_eq!(file_names(folder.path()), Vec::<String>::new(), "{after}");
     }
@@ -284,19 +280,14 @@ async fn canceling_at_any_chunk_leaves_no_file() {
 /// The temporary file is removed in the background, so it may exist for a moment after the drop.
 #[tokio::test]
 async fn dropping_a_download_removes_its_temporary_file() {
-    let record = FaultyDocuments::new(|call, earlier_calls| match (call, earlier_calls) {
-        (Call::Get, 0) => Some(Fault::Reset(CHUNK as u64)),
-        (Call::Get, _) => Some(Fault::Silent),
-        _ => None,
-    });
-    let id = record.add_document(CONTENT.clone());
+    let (record, id) = with_document(sequence(Call::Get, [Fault::Reset(CHUNK as u64), Fault::Silent]));
     let folder = temp_folder();
     let download = record.downloads().to_path(id, folder.path());
     // The download stalls after the first chunk and is dropped as soon as the temporary file exists.
     let watched = folder.path().to_owned();
     let file_exists = async {
         while file_names(&watched).is_empty() {
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
     tokio::select! {
@@ -307,15 +298,14 @@ async fn dropping_a_download_removes_its_temporary_file() {
         if file_names(folder.path()).is_empty() {
             return;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("{:?}", file_names(folder.path()));
 }
 
 #[tokio::test(start_paused = true)]
 async fn keeps_an_existing_file_unless_overwrite_is_set() {
-    let record = FaultyDocuments::healthy();
-    let id = record.add_document(CONTENT.clone());
+    let (record, id) = with_document(|_, _| None);
     let folder = temp_folder();
     let path = folder.path().join("letter.pdf");
     fs::write(&path, "kept").unwrap();
@@ -329,8 +319,7 @@ async fn keeps_an_existing_file_unless_overwrite_is_set() {
     assert_only_file(folder.path(), "letter.pdf", &CONTENT, "");
 
     // A file that is created during the download is kept too.
-    let record = FaultyDocuments::healthy();
-    let id = record.add_document(CONTENT.clone());
+    let (record, id) = with_document(|_, _| None);
     let other = folder.path().join("other.pdf");
     let download = record.downloads().to_path(id, &other);
     let mut progress = download.handle().watch();
@@ -341,15 +330,14 @@ async fn keeps_an_existing_file_unless_overwrite_is_set() {
         }
         fs::write(written, "created").unwrap();
     };
-    let (result, ()) = futures_util::future::join(download, create_file).await;
+    let (result, ()) = join(download, create_file).await;
     assert_eq!(result.unwrap_err().kind(), ErrorKind::AlreadyExists);
     assert_eq!(fs::read(&other).unwrap(), b"created");
 }
 
 #[tokio::test(start_paused = true)]
 async fn uses_a_sanitized_name_in_a_directory() {
-    let record = FaultyDocuments::healthy();
-    let id = record.add_document(CONTENT.clone());
+    let (record, id) = with_document(|_, _| None);
     let mut document = Document::from_id(id);
     document.file_name = Some("../../Überweisung\u{202e}fdp.exe".to_owned());
     let requests = [

@@ -8,47 +8,14 @@ mod support;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use bytes::Bytes;
-use carium::api::{FormFields, Secret};
-use carium::documents::{
-    CreatedDocument, Document, DocumentClass, DocumentQuery, DocumentReferenceId, Documents, Downloads,
-    NewDocument, UploadForm, UploadSource, Uploads,
-};
-use carium::{Carium, Credentials, Error, ErrorKind, Items, ListOptions, RetryPolicy};
-use futures_util::{StreamExt as _, stream};
+use carium::documents::{DocumentReferenceId, Downloads, UploadSource, Uploads};
+use carium::{Carium, Credentials, ErrorKind, RetryPolicy};
 use support::document;
+use support::faulty_documents::FaultyDocuments;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
-
-/// A service whose forms and download URLs all have the same URL.
-struct FixedUrl(String);
-
-#[async_trait]
-impl Documents for FixedUrl {
-    fn classes(&self, _options: ListOptions) -> Items<DocumentClass> {
-        stream::empty().boxed()
-    }
-
-    fn list(&self, _query: DocumentQuery) -> Items<Document> {
-        stream::empty().boxed()
-    }
-
-    async fn create(&self, _document: NewDocument) -> Result<CreatedDocument, Error> {
-        let fields: FormFields = [("key", "value")].into_iter().collect();
-        let form = UploadForm::new(self.0.as_str().into(), fields);
-        Ok(CreatedDocument::new(support::ID.parse().unwrap(), Some(form)))
-    }
-
-    async fn process(&self, _id: DocumentReferenceId) -> Result<(), Error> {
-        Ok(())
-    }
-
-    async fn download_info(&self, _id: DocumentReferenceId) -> Result<Secret, Error> {
-        Ok(self.0.as_str().into())
-    }
-}
 
 fn client() -> Carium {
     Carium::builder()
@@ -61,11 +28,11 @@ fn client() -> Carium {
 }
 
 fn uploads(url: &str) -> Uploads {
-    Uploads::new(Arc::new(FixedUrl(url.to_owned())), Arc::clone(client().transfers()))
+    Uploads::new(FaultyDocuments::with_fixed_url(url), Arc::clone(client().transfers()))
 }
 
 fn downloads(url: &str) -> Downloads {
-    Downloads::new(Arc::new(FixedUrl(url.to_owned())), Arc::clone(client().transfers()))
+    Downloads::new(FaultyDocuments::with_fixed_url(url), Arc::clone(client().transfers()))
 }
 
 fn id() -> DocumentReferenceId {
@@ -106,11 +73,14 @@ async fn respond(mut socket: TcpStream, response: &str) {
     sleep(Duration::from_mins(10)).await;
 }
 
+/// Starts a store that sends the same response to every request.
+async fn start_store_with(response: &'static str) -> String {
+    start_store(move |_, _, socket| respond(socket, response)).await
+}
+
 #[tokio::test]
 async fn success_status_before_the_whole_file_is_an_error() {
-    let url =
-        start_store(|_, _, socket| async move { respond(socket, "HTTP/1.1 204 No Content\r\n\r\n").await })
-            .await;
+    let url = start_store_with("HTTP/1.1 204 No Content\r\n\r\n").await;
     let upload = uploads(&url).upload(document(), UploadSource::bytes(vec![1; 64 << 20]));
     let error = timeout(Duration::from_secs(30), upload).await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
@@ -207,11 +177,8 @@ async fn follows_redirects_with_the_same_scheme_and_keeps_the_range() {
     let mut written = Vec::new();
     downloads(&url).to_writer(id(), &mut written).await.unwrap();
     assert_eq!(written, b"abcd");
-    let other_scheme = start_store(|_, _, socket| async move {
-        respond(socket, "HTTP/1.1 302 Found\r\nlocation: https://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n")
-            .await;
-    })
-    .await;
+    let redirect = "HTTP/1.1 302 Found\r\nlocation: https://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n";
+    let other_scheme = start_store_with(redirect).await;
     let error = downloads(&other_scheme).to_writer(id(), Vec::new()).await.unwrap_err();
     assert_eq!((error.kind(), error.status()), (ErrorKind::Undecodable, Some(302)));
 }
@@ -280,7 +247,7 @@ async fn never_reports_success_if_completeness_cannot_be_verified() {
 fn download_ends_when_the_runtime_shuts_down() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let handle = runtime.handle().clone();
-    let record = support::faulty_documents::FaultyDocuments::healthy();
+    let record = FaultyDocuments::healthy();
     let id = record.add_document(Bytes::from(vec![1; 20 << 20]));
     let folder = tempfile::tempdir().unwrap();
     let download = record.downloads().to_path(id, folder.path());

@@ -5,8 +5,8 @@
 
 mod support;
 
-use std::collections::BTreeSet;
 use std::future::poll_fn;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 use std::task::Poll;
@@ -15,227 +15,82 @@ use std::time::Duration;
 use carium::ErrorKind;
 use carium::documents::DocumentReferenceId;
 use carium::onboarding::{
-    MemoryLedger, NextAction, Onboarding, OnboardingOutcome, OnboardingRequest, Resolution, RowKey, Step,
-    StepOutcome, UnknownReason, resolve,
+    MemoryLedger, NextAction, OnboardingOutcome, Resolution, RowKey, Step, StepOutcome, resolve,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use support::fault_injection::{
-    FILES, FaultHarness, FaultPoint, InjectedFault, LEDGER_FAULTS, SERVICE_FAULTS, USERNAME,
+    FaultHarness, FaultPoint, InjectedFault, InjectedFault::*, LEDGER_FAULTS, SERVICE_FAULTS, USERNAME,
     documents_folder, full_row, parse_request,
 };
+use support::onboarding_case::{Case, describe};
 use support::{Behavior as Reply, Service};
 
-/// The state that a program has when it runs a row again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum StoredState {
-    /// The ledger.
-    Ledger,
-    /// The ledger, and the last outcome as JSON.
-    LedgerAndOutcome,
-    /// The last outcome as JSON, and an empty ledger.
-    Outcome,
+/// Calls that can neither be retried nor looked up after their response was lost.
+const UNCHECKABLE: &[&str] = &["create_patient", "resend_invitation", "create_appointment"];
+
+/// What a fault leads to.
+struct Effect {
+    /// The calls at which the fault is injected: the beginnings of their names.
+    calls: &'static [&'static str],
+    faults: &'static [InjectedFault],
+    /// The number of steps that are unknown after the run.
+    unknown: RangeInclusive<usize>,
+    /// The number of steps that a person has to resolve until the row is complete.
+    resolved: RangeInclusive<usize>,
 }
 
-/// A row that is run several times.
-struct Case {
-    harness: FaultHarness,
-    onboarding: Onboarding,
-    request: OnboardingRequest,
-    row: RowKey,
-    stored: StoredState,
-    /// The last outcome.
-    outcome: Option<OnboardingOutcome>,
-    /// All orphans that were reported.
-    orphans: BTreeSet<DocumentReferenceId>,
-    /// Number of steps that a person had to resolve.
-    resolutions: usize,
-}
+/// The effect of each fault at each call. The first match applies.
+///
+/// After a crash or an outage of the ledger, the calls that were in flight need a person: that of the patient, or those
+/// of the invitation and the appointment.
+#[rustfmt::skip]
+const EFFECTS: &[Effect] = &[
+    Effect { calls: UNCHECKABLE,                faults: &[ResponseLost, RequestLost],     unknown: 1..=1, resolved: 1..=1 },
+    Effect { calls: UNCHECKABLE,                faults: &[CrashBefore, CrashAfter],       unknown: 0..=0, resolved: 1..=2 },
+    Effect { calls: &["create ", "process "],   faults: &[ResponseLost, RequestLost],     unknown: 1..=1, resolved: 0..=0 },
+    Effect { calls: &["ledger insert patient"], faults: &[LedgerDown],                    unknown: 0..=0, resolved: 0..=0 },
+    Effect { calls: &["ledger insert patient"], faults: &[LedgerDownAfter],               unknown: 0..=0, resolved: 1..=1 },
+    Effect { calls: &["ledger"],                faults: &[NotApplied, ResponseLost],      unknown: 0..=0, resolved: 0..=0 },
+    Effect { calls: &["ledger"],                faults: &[LedgerDown, LedgerDownAfter],   unknown: 0..=4, resolved: 0..=2 },
+    Effect { calls: &[""],                      faults: &[CrashBefore, CrashAfter],       unknown: 0..=0, resolved: 0..=2 },
+    Effect { calls: &[""],                      faults: &SERVICE_FAULTS,                  unknown: 0..=0, resolved: 0..=0 },
+];
 
-impl Case {
-    fn new(folder: &Path, stored: StoredState) -> Self {
-        let harness = FaultHarness::new();
-        let onboarding = harness.onboarding(folder);
-        let request = parse_request(&full_row(&harness.fake));
-        Self {
-            harness,
-            onboarding,
-            request,
-            row: RowKey::new("row"),
-            stored,
-            outcome: None,
-            orphans: BTreeSet::new(),
-            resolutions: 0,
-        }
-    }
-
-    /// Runs the row once, until the run ends or an injected fault crashes the program.
-    async fn run(&mut self) {
-        let previous = self.outcome.take().filter(|_| self.stored != StoredState::Ledger);
-        if self.stored == StoredState::Outcome && previous.is_some() {
-            *self.harness.ledger.lock().unwrap() = MemoryLedger::new();
-        }
-        let run = async {
-            match &previous {
-                Some(previous) => self.onboarding.resume(&self.row, &self.request, previous).await,
-                None => self.onboarding.run(&self.row, &self.request).await,
-            }
-        };
-        match self.harness.run_until_crash(run).await {
-            None => {}
-            Some(Err(_)) => self.outcome = previous,
-            Some(Ok(outcome)) => {
-                self.assert_matches_service(&outcome);
-                let text = serde_json::to_string(&outcome).unwrap();
-                let read: OnboardingOutcome = serde_json::from_str(&text).unwrap();
-                assert_eq!(read, outcome, "{text}");
-                self.orphans.extend(read.steps().iter().flat_map(|report| report.orphans.iter().copied()));
-                self.outcome = Some(read);
-            }
-        }
-    }
-
-    /// Asserts that the outcome of each step agrees with the state of the service.
-    fn assert_matches_service(&self, outcome: &OnboardingOutcome) {
-        for report in outcome.steps() {
-            let created = self.created(&report.step);
-            match &report.result {
-                StepOutcome::Completed(completed) => {
-                    let id = completed.id.map(|id| id.to_string()).unwrap_or_default();
-                    assert!(created.contains(&id), "{:?} is reported as completed, but is not", report.step);
-                }
-                StepOutcome::Failed(failure) => {
-                    // A step that another run took over may have been completed by that run.
-                    let is_taken_over = failure.message.contains("another run");
-                    assert!(is_taken_over || created.is_empty(), "{:?}: {failure:?}", report.step);
-                }
-                StepOutcome::Skipped { .. } => assert!(created.is_empty(), "{:?}", report.step),
-                StepOutcome::Unknown(_) => {}
-                other => panic!("{other:?}"),
-            }
-        }
-    }
-
-    /// Returns the IDs of the objects that the service has for a step (empty texts for invitations).
-    fn created(&self, step: &Step) -> Vec<String> {
-        let fake = &self.harness.fake;
-        match step {
-            Step::Patient => fake.patients().iter().map(|(id, _)| id.to_string()).collect(),
-            Step::Invitation(_) => fake.invitations_to(USERNAME).iter().map(|_| String::new()).collect(),
-            Step::Appointment => fake.appointments().iter().map(|(id, _)| id.to_string()).collect(),
-            Step::Document(index) => {
-                let path = &self.request.attributes().documents[*index].path;
-                let name = Path::new(path.as_str()).file_name().unwrap().to_str().unwrap();
-                let documents = fake.documents().into_iter().filter(|document| document.is_processed);
-                documents
-                    .filter(|document| document.attributes.attachment_filename.as_str() == name)
-                    .map(|document| document.id.to_string())
-                    .collect()
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-
-    /// Resolves all unknown steps as a person would, after checking the state of the service.
-    async fn resolve_unknown(&mut self) {
-        let Some(outcome) = &mut self.outcome else { return };
-        let unknown: Vec<Step> = outcome.unknown_steps().map(|report| report.step.clone()).collect();
-        for step in unknown {
-            self.resolutions += 1;
-            let fake = &self.harness.fake;
-            let resolution = match &step {
-                Step::Patient => fake.patients().first().map(|(id, _)| Resolution::Created((*id).into())),
-                Step::Invitation(_) => fake.invitations_to(USERNAME).first().map(|_| Resolution::Sent),
-                Step::Appointment => {
-                    fake.appointments().first().map(|(id, _)| Resolution::Created((*id).into()))
-                }
-                // Documents are unknown only if a person selected the patient record.
-                Step::Document(index) => {
-                    let path = &self.request.attributes().documents[*index].path;
-                    let name = Path::new(path.as_str()).file_name().unwrap().to_str().unwrap();
-                    let is_candidate = |document: &&carium_mock::FakeDocument| {
-                        document.attributes.attachment_filename.as_str() == name
-                            && !self.orphans.contains(&document.id)
-                    };
-                    fake.documents()
-                        .iter()
-                        .find(is_candidate)
-                        .map(|document| Resolution::Created(document.id.into()))
-                }
-                other => panic!("{other:?} must not need a person"),
-            };
-            let resolution = resolution.unwrap_or(Resolution::NotApplied);
-            if self.stored == StoredState::Outcome {
-                outcome.resolve(&step, resolution).unwrap();
-            } else {
-                resolve(&self.harness.clone(), &self.row, &step, resolution).await.unwrap();
-            }
-        }
-    }
-
-    /// Runs the row without faults until it is complete, and resolves unknown steps.
-    async fn finish(&mut self) {
-        self.harness.inject([]);
-        for _ in 0..6 {
-            self.run().await;
-            match self.outcome.as_ref().map(OnboardingOutcome::next_action) {
-                Some(NextAction::None) => return,
-                Some(NextAction::NeedsPerson) => self.resolve_unknown().await,
-                _ => {}
-            }
-        }
-        panic!("the row is never complete: {:?}", self.outcome);
-    }
-
-    /// Runs the row once without faults, as after a person has fixed their cause. The row must be complete.
-    async fn finish_in_one_run(&mut self) {
-        self.harness.inject([]);
-        self.run().await;
-        assert!(self.outcome.as_ref().unwrap().is_complete(), "{:?}", self.outcome);
-    }
-
-    /// Asserts that every step was applied exactly once, and that every other document reference was reported as an
-    /// orphan.
-    fn assert_applied_once(&self) {
-        let fake = &self.harness.fake;
-        let outcome = self.outcome.as_ref().unwrap();
-        let [(patient, _)] = &fake.patients()[..] else { panic!("{} patients", fake.patients().len()) };
-        assert_eq!(outcome.patient(), Some(*patient));
-        assert_eq!(fake.invitations_to(USERNAME).len(), 1);
-        let [(appointment, booked)] = &fake.appointments()[..] else {
-            panic!("{} appointments", fake.appointments().len())
-        };
-        assert_eq!((outcome.appointment(), booked.individual_id), (Some(*appointment), *patient));
-        let mut filed = BTreeSet::new();
-        for (index, (_, content)) in FILES.iter().enumerate() {
-            let created = self.created(&Step::Document(index));
-            let [id] = &created[..] else { panic!("document {index} was filed {} times", created.len()) };
-            assert_eq!(outcome.document(index).unwrap().to_string(), *id);
-            let id: DocumentReferenceId = id.parse().unwrap();
-            assert_eq!(fake.document_bytes(id).unwrap(), content.as_bytes());
-            filed.insert(id);
-        }
-        let unfiled: BTreeSet<_> =
-            fake.documents().iter().map(|document| document.id).filter(|id| !filed.contains(id)).collect();
-        assert_eq!(unfiled, self.orphans, "every reference without a file is reported as an orphan");
-    }
-}
-
-/// Returns the points that a run without faults reaches.
-async fn all_points(folder: &Path) -> Vec<FaultPoint> {
-    let mut case = Case::new(folder, StoredState::Ledger);
-    case.run().await;
-    assert!(case.outcome.as_ref().unwrap().is_complete(), "{:?}", case.outcome);
-    case.assert_applied_once();
-    case.harness.reached_points()
+fn effect_of(point: &str, fault: InjectedFault) -> &'static Effect {
+    let is_match = |effect: &&Effect| {
+        effect.calls.iter().any(|call| point.starts_with(call)) && effect.faults.contains(&fault)
+    };
+    EFFECTS.iter().find(is_match).unwrap()
 }
 
 fn faults_at(point: &str) -> [InjectedFault; 6] {
     if point.starts_with("ledger") { LEDGER_FAULTS } else { SERVICE_FAULTS }
 }
 
-/// Checks whether a point is a call that can neither be retried nor looked up after its response was lost.
-fn needs_person_if_lost(point: &str) -> bool {
-    ["create_patient", "resend_invitation", "create_appointment"].iter().any(|name| point.starts_with(name))
+fn is_crash(fault: InjectedFault) -> bool {
+    matches!(fault, CrashBefore | CrashAfter)
+}
+
+/// Returns the points that a run without faults reaches.
+async fn all_points(folder: &Path) -> Vec<FaultPoint> {
+    let mut case = Case::new(folder);
+    case.run().await;
+    assert!(case.outcome().is_complete(), "{:?}", case.outcome);
+    case.assert_applied_once();
+    case.harness.reached_points()
+}
+
+/// Runs a row with a fault, and then without faults until it is complete.
+async fn assert_effect(mut case: Case, point: &str, fault: InjectedFault) {
+    let effect = effect_of(point, fault);
+    case.run_with(&[(point, fault)]).await;
+    let context = format!("{point}, {fault:?}: {:?}", case.outcome);
+    assert!(!is_crash(fault) || case.outcome.is_none(), "{context}");
+    let unknown = case.outcome.iter().flat_map(OnboardingOutcome::unknown_steps).count();
+    assert!(effect.unknown.contains(&unknown), "{unknown} unknown steps: {context}");
+    case.finish().await;
+    case.assert_applied_once();
+    assert!(effect.resolved.contains(&case.resolutions), "{} resolutions: {context}", case.resolutions);
 }
 
 #[tokio::test(start_paused = true)]
@@ -260,39 +115,18 @@ async fn applies_every_step_once_after_any_single_fault() {
     }
     for point in &points {
         for fault in faults_at(point) {
-            for stored in [StoredState::Ledger, StoredState::LedgerAndOutcome, StoredState::Outcome] {
-                let mut case = Case::new(folder.path(), stored);
-                case.harness.inject([(point.clone(), fault)]);
-                case.run().await;
-                let context = format!("{point}, {fault:?}, {stored:?}: {:?}", case.outcome);
-                let crashed = matches!(fault, InjectedFault::CrashBefore | InjectedFault::CrashAfter);
-                assert!(!crashed || case.outcome.is_none(), "{context}");
-                if crashed && stored == StoredState::Outcome {
-                    // The crashed run returned no outcome to resume from, and its in-memory ledger is lost.
-                    continue;
-                }
-                let is_lost = matches!(fault, InjectedFault::ResponseLost | InjectedFault::RequestLost);
-                let unknown = case.outcome.iter().flat_map(OnboardingOutcome::unknown_steps).count();
-                let has_effect = needs_person_if_lost(point)
-                    || point.starts_with("create ")
-                    || point.starts_with("process");
-                assert_eq!(unknown, usize::from(is_lost && has_effect), "{context}");
-                case.finish().await;
-                case.assert_applied_once();
-                // A person is needed only for calls in flight whose result is not in the outcome. The invitation
-                // and the appointment may be in flight at the same time, hence at most two.
-                let resolutions = case.resolutions;
-                if crashed {
-                    let is_expected = resolutions <= 2 && (resolutions > 0 || !needs_person_if_lost(point));
-                    assert!(is_expected, "{resolutions} resolutions: {context}");
-                } else if point.starts_with("ledger") {
-                    let limit = if stored == StoredState::Ledger { 2 } else { 0 };
-                    assert!(resolutions <= limit, "{resolutions} resolutions: {context}");
-                } else {
-                    let expected = usize::from(is_lost && needs_person_if_lost(point));
-                    assert_eq!(resolutions, expected, "{context}");
-                }
-            }
+            assert_effect(Case::new(folder.path()), point, fault).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn continues_from_a_ledger_file_after_any_crash() {
+    let folder = documents_folder();
+    for point in all_points(folder.path()).await {
+        for fault in faults_at(&point).into_iter().filter(|fault| is_crash(*fault)) {
+            let harness = FaultHarness::with_file_ledger().await;
+            assert_effect(Case::with_harness(harness, folder.path()), &point, fault).await;
         }
     }
 }
@@ -313,16 +147,20 @@ async fn poll_and_drop<F: Future>(future: F, polls: usize) -> Option<F::Output> 
 #[tokio::test(start_paused = true)]
 async fn applies_every_step_once_after_a_drop_at_any_await() {
     let folder = documents_folder();
-    for polls in 0.. {
-        let mut case = Case::new(folder.path(), StoredState::Ledger);
-        let run = case.onboarding.run(&case.row, &case.request);
-        let is_finished = poll_and_drop(run, polls).await.is_some();
-        case.finish().await;
-        case.assert_applied_once();
-        assert!(case.resolutions <= 2);
-        if is_finished {
-            assert!(polls > 20, "{polls}");
-            return;
+    for is_file in [false, true] {
+        for polls in 0.. {
+            let harness = if is_file { FaultHarness::with_file_ledger().await } else { FaultHarness::new() };
+            let mut case = Case::with_harness(harness, folder.path());
+            let run = case.onboarding.run(&case.row, &case.request);
+            let is_finished = poll_and_drop(run, polls).await.is_some();
+            case.harness.restart().await;
+            case.finish().await;
+            case.assert_applied_once();
+            assert!(case.resolutions <= 2);
+            if is_finished {
+                assert!(polls > 20, "{polls}");
+                break;
+            }
         }
     }
 }
@@ -330,35 +168,27 @@ async fn applies_every_step_once_after_a_drop_at_any_await() {
 #[tokio::test(start_paused = true)]
 async fn applies_every_step_once_after_a_lost_creation_and_any_second_fault() {
     let folder = documents_folder();
+    let is_uncheckable = |point: &str| UNCHECKABLE.iter().any(|call| point.starts_with(call));
     // Runs the row with the first fault, and resolves the unknown step if a person has to.
-    let start = async |point: &FaultPoint, fault| {
-        let mut case = Case::new(folder.path(), StoredState::Ledger);
-        case.harness.inject([(point.clone(), fault)]);
-        case.run().await;
-        if needs_person_if_lost(point) {
-            case.harness.inject([]);
-            case.run().await;
+    let start = async |point: &str, fault| {
+        let mut case = Case::new(folder.path());
+        case.run_with(&[(point, fault)]).await;
+        if is_uncheckable(point) {
+            case.run_with(&[]).await;
             case.resolve_unknown().await;
         }
         case
     };
     let mut cases = 0;
     let points = all_points(folder.path()).await;
-    for first in points.iter().filter(|point| needs_person_if_lost(point) || point.starts_with("create ")) {
-        for first_fault in [InjectedFault::ResponseLost, InjectedFault::CrashAfter] {
+    for first in points.iter().filter(|point| is_uncheckable(point) || point.starts_with("create ")) {
+        for first_fault in [ResponseLost, CrashAfter] {
             let mut case = start(first, first_fault).await;
-            case.harness.inject([]);
-            case.run().await;
+            case.run_with(&[]).await;
             for second in case.harness.reached_points() {
-                for second_fault in [
-                    InjectedFault::NotApplied,
-                    InjectedFault::ResponseLost,
-                    InjectedFault::CrashBefore,
-                    InjectedFault::CrashAfter,
-                ] {
+                for second_fault in [NotApplied, ResponseLost, CrashBefore, CrashAfter] {
                     let mut case = start(first, first_fault).await;
-                    case.harness.inject([(second.clone(), second_fault)]);
-                    case.run().await;
+                    case.run_with(&[(&second, second_fault)]).await;
                     case.finish().await;
                     case.assert_applied_once();
                     cases += 1;
@@ -372,11 +202,11 @@ async fn applies_every_step_once_after_a_lost_creation_and_any_second_fault() {
 #[tokio::test(start_paused = true)]
 async fn concurrent_runs_apply_every_step_once() {
     let folder = documents_folder();
-    let mut case = Case::new(folder.path(), StoredState::Ledger);
+    let mut case = Case::new(folder.path());
     let run = || case.onboarding.run(&case.row, &case.request);
     let (first, second) = tokio::join!(run(), run());
     for outcome in [first.unwrap(), second.unwrap()] {
-        case.orphans.extend(outcome.steps().iter().flat_map(|report| report.orphans.iter().copied()));
+        case.record_orphans(&outcome);
     }
     case.finish().await;
     case.assert_applied_once();
@@ -386,135 +216,256 @@ async fn concurrent_runs_apply_every_step_once() {
 #[tokio::test(start_paused = true)]
 async fn suspended_run_files_nothing_after_another_run_took_over() {
     let folder = documents_folder();
-    let mut case = Case::new(folder.path(), StoredState::Ledger);
-    case.harness.inject([("post letter.pdf #0".to_owned(), InjectedFault::Suspend)]);
+    let mut case = Case::new(folder.path());
+    case.harness.inject([("post letter.pdf #0".to_owned(), Suspend)]);
     let (onboarding, row, request) = (case.onboarding.clone(), case.row.clone(), case.request.clone());
     let suspended = tokio::spawn(async move { onboarding.run(&row, &request).await });
     case.harness.suspended.notified().await;
-    case.harness.inject([]);
     case.finish().await;
     case.harness.resume.notify_one();
     let outcome = suspended.await.unwrap().unwrap();
     let report = outcome.step(&Step::Document(0)).unwrap();
     let StepOutcome::Completed(completed) = &report.result else { panic!("{report:?}") };
-    assert_eq!(completed.id.map(DocumentReferenceId), case.outcome.as_ref().unwrap().document(0));
+    assert_eq!(completed.id.map(DocumentReferenceId), case.outcome().document(0));
     assert_eq!(report.orphans.len(), 1);
-    case.orphans.extend(outcome.steps().iter().flat_map(|report| report.orphans.iter().copied()));
+    case.record_orphans(&outcome);
     case.assert_applied_once();
 }
 
-/// Returns the reason why a step is unknown, and whether it is retryable.
-fn unknown_reason(outcome: &OnboardingOutcome, step: &Step) -> Option<(UnknownReason, bool)> {
-    match &outcome.step(step)?.result {
-        StepOutcome::Unknown(unknown) => Some((unknown.reason, unknown.retryable)),
-        _ => None,
+/// An event in the history of a row.
+enum Event {
+    /// The row is run with these faults. After it, these steps are not completed or have orphans (see [`describe`]),
+    /// and the outcome has this next action.
+    Run(&'static [(&'static str, InjectedFault)], &'static [&'static str], Next),
+    /// A person decides that the patient was not created, which may be wrong.
+    PatientNotCreated,
+    /// A person checks the unknown steps and resolves them.
+    ResolveUnknown,
+}
+use Event::{PatientNotCreated, ResolveUnknown, Run};
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Next {
+    Nothing,
+    Retry,
+    Person,
+}
+
+impl From<NextAction> for Next {
+    fn from(action: NextAction) -> Self {
+        match action {
+            NextAction::None => Self::Nothing,
+            NextAction::Retry(None) => Self::Retry,
+            NextAction::NeedsPerson => Self::Person,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// All attempts to write the result of a document fail.
+const RESULT_WRITES_FAIL: [(&str, InjectedFault); 6] = [
+    ("ledger compare_and_swap documents[0] #2", NotApplied),
+    ("ledger compare_and_swap documents[0] #3", NotApplied),
+    ("ledger compare_and_swap documents[0] #4", NotApplied),
+    ("ledger compare_and_swap documents[0] #5", NotApplied),
+    ("ledger compare_and_swap documents[0] #6", NotApplied),
+    ("ledger compare_and_swap documents[0] #7", NotApplied),
+];
+
+/// Histories of a row, each of which ends with every step applied once.
+#[rustfmt::skip]
+const HISTORIES: &[(&str, &[Event])] = &[
+    ("a username that is taken after an unknown outcome may be this patient's", &[
+        Run(&[("create_patient #0", ResponseLost)], &["patient: unknown (ResponseLost)"], Next::Person),
+        Run(&[], &["patient: unknown (InterruptedRun)"], Next::Person),
+        PatientNotCreated,
+        Run(&[], &["patient: unknown (UsernameTaken)"], Next::Person),
+        ResolveUnknown,
+        Run(&[], &[], Next::Nothing),
+    ]),
+    ("any rejection of a patient after an unknown outcome is unknown", &[
+        Run(&[("create_patient #0", RequestLost)], &["patient: unknown (ResponseLost)"], Next::Person),
+        PatientNotCreated,
+        Run(&[("create_patient #0", Rejected)], &["patient: unknown (UsernameTaken)"], Next::Person),
+        ResolveUnknown,
+        Run(&[], &[], Next::Nothing),
+    ]),
+    ("any conflict of a patient after an unknown outcome is unknown", &[
+        Run(&[("create_patient #0", RequestLost)], &["patient: unknown (ResponseLost)"], Next::Person),
+        PatientNotCreated,
+        Run(&[("create_patient #0", Conflict)], &["patient: unknown (UsernameTaken)"], Next::Person),
+        ResolveUnknown,
+        Run(&[], &[], Next::Nothing),
+    ]),
+    // The first error may come from a proxy that does not know whether the call was applied.
+    ("a conflict of a patient after a transient error is unknown", &[
+        Run(&[("create_patient #0", NotApplied)], &["patient: failed (Unavailable, retryable)"], Next::Retry),
+        Run(&[("create_patient #0", Conflict)], &["patient: unknown (UsernameTaken)"], Next::Person),
+        ResolveUnknown,
+        Run(&[], &[], Next::Nothing),
+    ]),
+    ("an undecodable response to the creation of a document needs a person", &[
+        Run(&[("create letter.pdf #0", Undecodable)], &["documents[0]: unknown (ResponseLost)"], Next::Person),
+        Run(&[], &["documents[0]: completed, 1 orphan"], Next::Nothing),
+    ]),
+    ("at most three orphans are left while the object store is down", &[
+        Run(&[("post letter.pdf", NotApplied)], &["documents[0]: failed (Unavailable, retryable), 1 orphan"], Next::Retry),
+        Run(&[("post letter.pdf", NotApplied)], &["documents[0]: failed (Unavailable, retryable), 2 orphans"], Next::Retry),
+        Run(&[("post letter.pdf", NotApplied)], &["documents[0]: failed (Unavailable), 3 orphans"], Next::Person),
+        Run(&[], &["documents[0]: completed, 3 orphans"], Next::Nothing),
+    ]),
+    ("a file that the object store lost is uploaded again", &[
+        Run(&[("process letter.pdf #0", NotFound)], &["documents[0]: failed (NotFound, retryable), 1 orphan"], Next::Retry),
+        Run(&[], &["documents[0]: completed, 1 orphan"], Next::Nothing),
+    ]),
+    // The document may be processed already, so the upload does not start over.
+    ("a file is not uploaded again after a conflict", &[
+        Run(&[("process letter.pdf #0", Conflict)], &["documents[0]: failed (Conflict)"], Next::Person),
+        Run(&[], &[], Next::Nothing),
+    ]),
+    ("a document in a patient record that a person selected is ambiguous", &[
+        Run(&[("create_patient #0", ResponseLost)], &["patient: unknown (ResponseLost)"], Next::Person),
+        ResolveUnknown,
+        Run(&[("create letter.pdf #0", ResponseLost)], &["documents[0]: unknown (ResponseLost, retryable)"], Next::Retry),
+        Run(&[], &["documents[0]: unknown (AmbiguousMatch)"], Next::Person),
+        ResolveUnknown,
+        Run(&[], &["documents[0]: completed, 1 orphan"], Next::Nothing),
+    ]),
+    ("a document whose intent could not be written is not sent", &[
+        Run(&[
+            ("ledger insert documents[0]", NotApplied),
+            ("ledger compare_and_swap documents[0]", NotApplied),
+        ], &["documents[0]: failed (Unavailable, retryable)"], Next::Retry),
+        Run(&[], &[], Next::Nothing),
+    ]),
+    ("a processed document whose result could not be written is processed again", &[
+        Run(&RESULT_WRITES_FAIL, &["documents[0]: unknown (LedgerWriteFailed, retryable)"], Next::Retry),
+        Run(&[], &[], Next::Nothing),
+    ]),
+];
+
+#[tokio::test(start_paused = true)]
+async fn reports_each_step_of_its_history() {
+    let folder = documents_folder();
+    for (name, events) in HISTORIES {
+        let mut case = Case::new(folder.path());
+        for event in *events {
+            match event {
+                Run(faults, expected, next) => {
+                    case.run_with(faults).await;
+                    assert_eq!(describe(case.outcome()), *expected, "{name}");
+                    assert_eq!(Next::from(case.outcome().next_action()), *next, "{name}");
+                }
+                PatientNotCreated => {
+                    case.resolve(&Step::Patient, Resolution::NotApplied).await;
+                    let again =
+                        resolve(&case.harness, &case.row, &Step::Patient, Resolution::NotApplied).await;
+                    assert_eq!(again.unwrap_err().kind(), ErrorKind::Conflict, "{name}");
+                }
+                ResolveUnknown => case.resolve_unknown().await,
+            }
+        }
+        case.assert_applied_once();
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn taken_username_is_unknown_only_after_an_unknown_outcome() {
+async fn reports_a_result_that_could_not_be_written_to_the_ledger() {
     let folder = documents_folder();
-    let mut case = Case::new(folder.path(), StoredState::Ledger);
+    // The fault of the call, the step, and the decision that matches the response.
+    for (fault, step, decision) in [
+        (None, "patient", "created"),
+        (Some(("create_patient #0", Rejected)), "patient", "not-applied"),
+        (None, "invite[email]", "sent"),
+        (None, "appointment", "created"),
+        (Some(("create_appointment #0", NotApplied)), "appointment", "not-applied"),
+    ] {
+        let mut case = Case::new(folder.path());
+        let write = format!("ledger compare_and_swap {step}");
+        let faults = [(write.as_str(), NotApplied)].into_iter().chain(fault);
+        case.run_with(&faults.collect::<Vec<_>>()).await;
+        assert_eq!(describe(case.outcome()), [format!("{step}: unknown (LedgerWriteFailed)")]);
+        assert_eq!(case.outcome().next_action(), NextAction::NeedsPerson);
+        let report = case.outcome().unknown_steps().next().unwrap().clone();
+        let StepOutcome::Unknown(unknown) = report.result else { panic!("{report:?}") };
+        let kind = if fault.is_some_and(|(_, fault)| fault == Rejected) {
+            ErrorKind::Rejected
+        } else {
+            ErrorKind::Unavailable
+        };
+        assert_eq!(unknown.failure.unwrap().kind, kind);
+        let resolution = unknown.resolution.unwrap();
+        assert!(serde_json::to_string(&resolution).unwrap().contains(decision), "{resolution:?}");
+        case.resolve(&report.step, resolution).await;
+        case.run_with(&[]).await;
+        assert!(case.outcome().is_complete(), "{:?}", case.outcome);
+        case.assert_applied_once();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn taken_username_is_a_failure_if_nothing_was_sent_before() {
+    let folder = documents_folder();
+    let mut case = Case::new(folder.path());
     case.harness.fake.add_user(USERNAME);
     case.run().await;
-    let outcome = case.outcome.take().unwrap();
-    let StepOutcome::Failed(failure) = &outcome.step(&Step::Patient).unwrap().result else {
-        panic!("{outcome:?}")
-    };
-    assert_eq!((failure.kind, failure.retryable), (ErrorKind::Conflict, false));
+    assert_eq!(describe(case.outcome()), ["patient: failed (Conflict)"]);
+    assert_eq!(case.outcome().next_action(), NextAction::NeedsPerson);
+    let StepOutcome::Failed(failure) = &case.outcome().step(&Step::Patient).unwrap().result else { panic!() };
     assert_eq!((failure.fields.as_slice(), failure.status), (&["username".to_owned()][..], Some(409)));
-    assert_eq!(outcome.next_action(), NextAction::NeedsPerson);
-    assert!(outcome.steps()[1..].iter().all(|report| matches!(report.result, StepOutcome::Skipped { .. })));
-    assert_eq!(outcome.steps().len(), 5);
-
-    let mut case = Case::new(folder.path(), StoredState::Ledger);
-    case.harness.inject([("create_patient #0".to_owned(), InjectedFault::ResponseLost)]);
-    case.run().await;
-    assert_eq!(
-        unknown_reason(case.outcome.as_ref().unwrap(), &Step::Patient),
-        Some((UnknownReason::ResponseLost, false))
-    );
-    case.run().await;
-    assert_eq!(
-        unknown_reason(case.outcome.as_ref().unwrap(), &Step::Patient),
-        Some((UnknownReason::InterruptedRun, false))
-    );
-    // A person resolves the step wrongly: the patient exists.
-    resolve(&case.harness.clone(), &case.row, &Step::Patient, Resolution::NotApplied).await.unwrap();
-    let error =
-        resolve(&case.harness.clone(), &case.row, &Step::Patient, Resolution::NotApplied).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Conflict);
-    case.run().await;
-    assert_eq!(
-        unknown_reason(case.outcome.as_ref().unwrap(), &Step::Patient),
-        Some((UnknownReason::UsernameTaken, false))
-    );
-    assert_eq!(case.outcome.as_ref().unwrap().next_action(), NextAction::NeedsPerson);
-    case.finish().await;
-    case.assert_applied_once();
-    let calls =
-        case.harness.fake.calls().into_iter().filter(|call| call.operation == "create_patient").count();
-    assert_eq!(calls, 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn rejects_resolutions_that_do_not_fit_the_step() {
     let folder = documents_folder();
-    let mut case = Case::new(folder.path(), StoredState::Ledger);
-    let points = ["resend_invitation #0", "create_appointment #0"];
-    case.harness.inject(points.map(|point| (point.to_owned(), InjectedFault::RequestLost)));
-    case.run().await;
-    let outcome = case.outcome.clone().unwrap();
-    let steps: Vec<_> = outcome.unknown_steps().map(|report| report.step.clone()).collect();
+    let mut case = Case::new(folder.path());
+    case.run_with(&[("resend_invitation #0", RequestLost), ("create_appointment #0", RequestLost)]).await;
+    let steps: Vec<_> = case.outcome().unknown_steps().map(|report| report.step.clone()).collect();
     let [invitation, appointment] = &steps[..] else { panic!("{steps:?}") };
-    let id = outcome.patient().unwrap().into();
-    for (step, resolution) in [
-        (invitation, Resolution::Created(id)),
-        (appointment, Resolution::Sent),
-        (&Step::Patient, Resolution::NotApplied),
-        (&Step::Document(7), Resolution::NotApplied),
+    let id = case.outcome().patient().unwrap().into();
+    for (step, resolution, kind) in [
+        (invitation, Resolution::Created(id), ErrorKind::InvalidInput),
+        (appointment, Resolution::Sent, ErrorKind::InvalidInput),
+        (&Step::Patient, Resolution::NotApplied, ErrorKind::Conflict),
+        (&Step::Document(7), Resolution::NotApplied, ErrorKind::Conflict),
     ] {
-        let error = resolve(&case.harness.clone(), &case.row, step, resolution).await.unwrap_err();
-        assert!(matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Conflict), "{error}");
+        let error = resolve(&case.harness, &case.row, step, resolution).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{step}: {error}");
     }
     case.finish().await;
     case.assert_applied_once();
 }
 
-#[tokio::test(start_paused = true)]
-async fn ambiguous_document_needs_a_person() {
-    let folder = documents_folder();
-    let mut case = Case::new(folder.path(), StoredState::Ledger);
+/// A case whose two documents are the same.
+fn case_with_equal_documents(folder: &Path) -> Case {
+    let mut case = Case::new(folder);
     let mut row = full_row(&case.harness.fake);
     row["documents"][1] = row["documents"][0].clone();
     case.request = parse_request(&row);
-    let points = ["create letter.pdf #0", "create letter.pdf #1"];
-    case.harness.inject(points.map(|point| (point.to_owned(), InjectedFault::ResponseLost)));
-    case.run().await;
-    assert_eq!(case.outcome.as_ref().unwrap().next_action(), NextAction::Retry(None));
+    case
+}
 
+#[tokio::test(start_paused = true)]
+async fn ambiguous_document_needs_a_person() {
+    let folder = documents_folder();
+    let mut case = case_with_equal_documents(folder.path());
+    case.run_with(&[("create letter.pdf", ResponseLost)]).await;
+    assert_eq!(case.outcome().next_action(), NextAction::Retry(None));
+    let both = |result: &str| [0, 1].map(|index| format!("documents[{index}]: {result}"));
     // If the documents cannot be listed, no document is created.
-    case.harness.inject([("list_documents #0".to_owned(), InjectedFault::NotApplied)]);
-    case.run().await;
-    for index in [0, 1] {
-        let reason = unknown_reason(case.outcome.as_ref().unwrap(), &Step::Document(index));
-        assert_eq!(reason, Some((UnknownReason::LookupFailed, true)));
-    }
-    case.harness.inject([]);
-    case.run().await;
-    assert_eq!(case.outcome.as_ref().unwrap().next_action(), NextAction::NeedsPerson);
+    case.run_with(&[("list_documents #0", NotApplied)]).await;
+    assert_eq!(describe(case.outcome()), both("unknown (LookupFailed, retryable)"));
+    case.run_with(&[]).await;
+    assert_eq!(describe(case.outcome()), both("unknown (AmbiguousMatch)"));
+    assert_eq!(case.outcome().next_action(), NextAction::NeedsPerson);
     let references: Vec<_> = case.harness.fake.documents().iter().map(|document| document.id).collect();
     assert_eq!(references.len(), 2);
     for (index, id) in references.iter().enumerate() {
-        let step = Step::Document(index);
-        let reason = unknown_reason(case.outcome.as_ref().unwrap(), &step);
-        assert_eq!(reason, Some((UnknownReason::AmbiguousMatch, false)));
-        resolve(&case.harness.clone(), &case.row, &step, Resolution::Created((*id).into())).await.unwrap();
+        case.resolve(&Step::Document(index), Resolution::Created((*id).into())).await;
     }
-    case.run().await;
-    let outcome = case.outcome.unwrap();
-    assert!(outcome.is_complete());
-    assert_eq!(case.orphans.iter().collect::<Vec<_>>().len(), 2);
+    case.run_with(&[]).await;
+    assert_eq!(describe(case.outcome()), both("completed, 1 orphan"));
+    assert_eq!(case.orphans.len(), 2);
     let filed = case.harness.fake.documents().into_iter().filter(|document| document.is_processed).count();
     assert_eq!((filed, case.harness.fake.documents().len()), (2, 4));
 }
@@ -522,132 +473,16 @@ async fn ambiguous_document_needs_a_person() {
 #[tokio::test(start_paused = true)]
 async fn lookup_ignores_other_documents_of_the_same_row() {
     let folder = documents_folder();
-    let mut case = Case::new(folder.path(), StoredState::Ledger);
-    let mut row = full_row(&case.harness.fake);
-    row["documents"][1] = row["documents"][0].clone();
-    case.request = parse_request(&row);
-    case.harness.inject([("create letter.pdf #1".to_owned(), InjectedFault::ResponseLost)]);
-    case.run().await;
-    let before = case.outcome.clone().unwrap();
+    let mut case = case_with_equal_documents(folder.path());
+    case.run_with(&[("create letter.pdf #1", ResponseLost)]).await;
+    let before = case.outcome().clone();
     let filed = usize::from(before.document(0).is_none());
-    case.run().await;
-    let outcome = case.outcome.unwrap();
+    case.run_with(&[]).await;
+    let outcome = case.outcome();
     assert!(outcome.is_complete() && outcome.document(filed) == before.document(filed));
     assert_eq!(outcome.step(&Step::Document(1 - filed)).unwrap().orphans.len(), 1);
     assert!(!case.orphans.contains(&outcome.document(filed).unwrap()));
     assert_eq!(case.harness.fake.documents().len(), 3);
-}
-
-#[tokio::test(start_paused = true)]
-async fn undecodable_creation_response_needs_a_person() {
-    let folder = documents_folder();
-    let mut case = Case::new(folder.path(), StoredState::Ledger);
-    case.harness.inject([("create letter.pdf #0".to_owned(), InjectedFault::Undecodable)]);
-    case.run().await;
-    assert_eq!(
-        unknown_reason(case.outcome.as_ref().unwrap(), &Step::Document(0)),
-        Some((UnknownReason::ResponseLost, false))
-    );
-    assert_eq!(case.outcome.as_ref().unwrap().next_action(), NextAction::NeedsPerson);
-    // After the cause is fixed, a person runs the row again.
-    case.finish_in_one_run().await;
-    case.assert_applied_once();
-}
-
-#[tokio::test(start_paused = true)]
-async fn leaves_at_most_three_orphans_while_the_object_store_is_down() {
-    let folder = documents_folder();
-    let mut case = Case::new(folder.path(), StoredState::Ledger);
-    let posts = (0..100).map(|count| (format!("post letter.pdf #{count}"), InjectedFault::NotApplied));
-    case.harness.inject(posts);
-    let mut runs = 0;
-    loop {
-        case.run().await;
-        runs += 1;
-        let outcome = case.outcome.as_ref().unwrap();
-        assert_eq!(outcome.step(&Step::Document(0)).unwrap().orphans.len(), runs);
-        if outcome.next_action() == NextAction::NeedsPerson {
-            break;
-        }
-        assert_eq!(outcome.next_action(), NextAction::Retry(None));
-    }
-    assert_eq!(runs, 3);
-    // After the cause is fixed, a person runs the row again.
-    case.finish_in_one_run().await;
-    case.assert_applied_once();
-}
-
-#[tokio::test(start_paused = true)]
-async fn uploads_a_file_again_if_the_object_store_lost_it() {
-    let folder = documents_folder();
-    let mut case = Case::new(folder.path(), StoredState::Ledger);
-    case.harness.inject([("process letter.pdf #0".to_owned(), InjectedFault::NotFound)]);
-    case.run().await;
-    let outcome = case.outcome.as_ref().unwrap();
-    assert_eq!(outcome.next_action(), NextAction::Retry(None));
-    assert_eq!(outcome.step(&Step::Document(0)).unwrap().orphans.len(), 1);
-    case.finish_in_one_run().await;
-    case.assert_applied_once();
-
-    // A conflict without a field may mean that the document is already processed, so the upload does not start over.
-    let mut case = Case::new(folder.path(), StoredState::Ledger);
-    case.harness.inject([("process letter.pdf #0".to_owned(), InjectedFault::Conflict)]);
-    case.run().await;
-    let outcome = case.outcome.as_ref().unwrap();
-    assert_eq!(outcome.next_action(), NextAction::NeedsPerson);
-    assert!(outcome.step(&Step::Document(0)).unwrap().orphans.is_empty());
-    case.finish_in_one_run().await;
-    case.assert_applied_once();
-}
-
-#[tokio::test(start_paused = true)]
-async fn any_rejection_of_a_patient_after_an_unknown_outcome_is_unknown() {
-    let folder = documents_folder();
-    let start = async || {
-        let mut case = Case::new(folder.path(), StoredState::Ledger);
-        case.harness.inject([("create_patient #0".to_owned(), InjectedFault::RequestLost)]);
-        case.run().await;
-        resolve(&case.harness.clone(), &case.row, &Step::Patient, Resolution::NotApplied).await.unwrap();
-        case
-    };
-    for fault in [InjectedFault::Rejected, InjectedFault::Conflict] {
-        let mut case = start().await;
-        case.harness.inject([("create_patient #0".to_owned(), fault)]);
-        case.run().await;
-        let reason = unknown_reason(case.outcome.as_ref().unwrap(), &Step::Patient);
-        assert_eq!(reason, Some((UnknownReason::UsernameTaken, false)), "{fault:?}");
-        case.finish().await;
-        case.assert_applied_once();
-    }
-    // A transient error may come from a proxy that does not know whether the call was applied. The ledger records
-    // that, so a conflict in the next run is unknown too.
-    let mut case = Case::new(folder.path(), StoredState::LedgerAndOutcome);
-    for fault in [InjectedFault::NotApplied, InjectedFault::Conflict] {
-        case.harness.inject([("create_patient #0".to_owned(), fault)]);
-        case.run().await;
-    }
-    let reason = unknown_reason(case.outcome.as_ref().unwrap(), &Step::Patient);
-    assert_eq!(reason, Some((UnknownReason::UsernameTaken, false)));
-    case.finish().await;
-    case.assert_applied_once();
-}
-
-#[tokio::test(start_paused = true)]
-async fn document_match_in_a_manually_resolved_patient_is_ambiguous() {
-    let folder = documents_folder();
-    let mut case = Case::new(folder.path(), StoredState::Ledger);
-    case.harness.inject([("create_patient #0".to_owned(), InjectedFault::ResponseLost)]);
-    case.run().await;
-    case.resolve_unknown().await;
-    case.harness.inject([("create letter.pdf #0".to_owned(), InjectedFault::ResponseLost)]);
-    case.run().await;
-    case.harness.inject([]);
-    case.run().await;
-    let outcome = case.outcome.as_ref().unwrap();
-    assert_eq!(unknown_reason(outcome, &Step::Document(0)), Some((UnknownReason::AmbiguousMatch, false)));
-    assert!(outcome.step(&Step::Document(0)).unwrap().orphans.is_empty());
-    case.finish().await;
-    case.assert_applied_once();
 }
 
 /// Onboards a patient with the real client, against a service with these responses.
@@ -665,49 +500,51 @@ async fn run_with_client(responses: impl IntoIterator<Item = Reply>) -> Onboardi
 
 #[tokio::test(start_paused = true)]
 async fn classifies_the_errors_of_the_real_client() {
-    let taken = |status| {
-        let pointer = json!({"errors": [{"source": {"pointer": "/data/attributes/username"}}]});
-        Reply::Respond(status, Vec::new(), pointer)
-    };
-    let run = async |responses: Vec<Reply>| {
-        let outcome = run_with_client(responses).await;
-        match outcome.steps() {
-            [report] => report.result.clone(),
-            steps => panic!("{steps:?}"),
-        }
-    };
-    for status in [409, 422] {
-        let StepOutcome::Failed(failure) = run(vec![taken(status)]).await else { panic!("{status}") };
-        assert_eq!((failure.retryable, failure.status), (false, Some(status)));
-        assert_eq!(failure.fields, ["username"]);
-        // The first attempt may have been applied: its 503 may come from a proxy in front of the service.
-        let StepOutcome::Unknown(unknown) = run(vec![Reply::status(503), taken(status)]).await else {
-            panic!("{status}")
-        };
-        assert_eq!((unknown.reason, unknown.retryable), (UnknownReason::UsernameTaken, false));
-    }
-    for fields in [&["email"][..], &["mobile-phone", "first-name"], &[]] {
+    const TAKEN: &str = "patient: unknown (UsernameTaken)";
+    const LOST: &str = "patient: unknown (ResponseLost)";
+    const REJECTED: &str = "patient: failed (Rejected)";
+    let rejection = |status, fields: &[&str]| {
         let at = |field: &&str| json!({"source": {"pointer": format!("/data/attributes/{field}")}});
-        let errors = json!({"errors": fields.iter().map(at).collect::<Vec<_>>()});
-        let refused = Reply::Respond(422, Vec::new(), errors);
-        assert!(matches!(run(vec![refused.clone()]).await, StepOutcome::Failed(_)), "{fields:?}");
-        let StepOutcome::Unknown(unknown) = run(vec![Reply::status(503), refused]).await else {
-            panic!("{fields:?}")
-        };
-        assert_eq!(unknown.reason, UnknownReason::UsernameTaken);
+        let errors: Vec<Value> = fields.iter().map(at).collect();
+        Reply::Respond(status, Vec::new(), json!({"errors": errors}))
+    };
+    // The first attempt may have been applied: its 503 may come from a proxy in front of the service.
+    let after_503 = |reply| vec![Reply::status(503), reply];
+    let too_many = Reply::status(429).with_header("retry-after", "30");
+    for (replies, expected) in [
+        (vec![rejection(409, &["username"])], "patient: failed (Conflict)"),
+        (vec![rejection(422, &["username"])], REJECTED),
+        (vec![rejection(422, &["email"])], REJECTED),
+        (vec![rejection(422, &["mobile-phone", "first-name"])], REJECTED),
+        (vec![rejection(422, &[])], REJECTED),
+        (after_503(rejection(409, &["username"])), TAKEN),
+        (after_503(rejection(422, &["username"])), TAKEN),
+        (after_503(rejection(422, &["email"])), TAKEN),
+        (after_503(rejection(422, &["mobile-phone", "first-name"])), TAKEN),
+        (after_503(rejection(422, &[])), TAKEN),
+        (after_503(rejection(422, &["birth-date"])), REJECTED),
+        (vec![Reply::Lost], LOST),
+        (vec![Reply::Silent], LOST),
+        (vec![Reply::status(500)], LOST),
+        (vec![Reply::body(json!({"data": {}}))], LOST),
+        (vec![Reply::NotSent], "patient: failed (Unavailable, retryable)"),
+        (vec![too_many.clone()], "patient: failed (RateLimited, retryable)"),
+    ] {
+        let context = format!("{replies:?}");
+        let outcome = run_with_client(replies).await;
+        assert_eq!(describe(&outcome), [expected], "{context}");
+        if let StepOutcome::Unknown(unknown) = &outcome.steps()[0].result {
+            let operation = unknown.failure.as_ref().unwrap().operation.as_deref();
+            assert_eq!(operation, Some("create_patient"), "{context}");
+        }
     }
-    let named = json!({"errors": [{"source": {"pointer": "/data/attributes/birth-date"}}]});
-    let other = run(vec![Reply::status(503), Reply::Respond(422, Vec::new(), named)]).await;
-    assert!(matches!(other, StepOutcome::Failed(_)), "{other:?}");
-    for response in [Reply::Lost, Reply::Silent, Reply::status(500), Reply::body(json!({"data": {}}))] {
-        let StepOutcome::Unknown(unknown) = run(vec![response.clone()]).await else { panic!("{response:?}") };
-        assert_eq!((unknown.reason, unknown.retryable), (UnknownReason::ResponseLost, false));
-        assert_eq!(unknown.failure.unwrap().operation.as_deref(), Some("create_patient"));
+    for status in [409, 422] {
+        let outcome = run_with_client([rejection(status, &["username"])]).await;
+        let StepOutcome::Failed(failure) = &outcome.steps()[0].result else { panic!("{outcome:?}") };
+        assert_eq!((failure.status, failure.fields.as_slice()), (Some(status), &["username".to_owned()][..]));
     }
-    for response in [Reply::NotSent, Reply::status(429).with_header("retry-after", "30")] {
-        let outcome = run_with_client([response.clone()]).await;
-        let delay = matches!(response, Reply::Respond(..)).then_some(Duration::from_secs(30));
-        assert_eq!(outcome.next_action(), NextAction::Retry(delay), "{outcome:?}");
+    for (reply, delay) in [(Reply::NotSent, None), (too_many, Some(Duration::from_secs(30)))] {
+        assert_eq!(run_with_client([reply]).await.next_action(), NextAction::Retry(delay));
     }
     let outcome = run_with_client([Reply::success("create_patient")]).await;
     assert_eq!((outcome.is_complete(), outcome.patient()), (true, Some(support::ID.parse().unwrap())));

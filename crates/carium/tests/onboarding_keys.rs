@@ -5,8 +5,7 @@
 mod support;
 
 use carium::onboarding::{
-    MemoryLedger, NextAction, OnboardingOutcome, Resolution, RowKey, SkipReason, Step, StepOutcome,
-    UnknownReason, resolve,
+    NextAction, OnboardingOutcome, Resolution, RowKey, SkipReason, Step, StepOutcome, UnknownReason, resolve,
 };
 use carium::{Error, ErrorKind};
 use serde_json::{Value, json};
@@ -51,8 +50,7 @@ async fn rejects_another_request_under_a_completed_key() {
     let harness = FaultHarness::new();
     let onboarding = harness.onboarding(folder.path());
     let (key, row) = (RowKey::new("1"), full_row(&harness.fake));
-    let before = onboarding.run(&key, &parse_request(&row)).await.unwrap();
-    assert!(before.is_complete());
+    assert!(onboarding.run(&key, &parse_request(&row)).await.unwrap().is_complete());
     let counts = object_counts(&harness);
     for (pointer, value, steps) in [
         ("/first-name", json!("canary"), &["patient"][..]),
@@ -69,10 +67,7 @@ async fn rejects_another_request_under_a_completed_key() {
     ] {
         let request = parse_request(&with_value(&row, pointer, value));
         assert_eq!(rejected_steps(onboarding.run(&key, &request).await), steps, "{pointer}");
-        // With an empty ledger, the outcome alone is enough to reject the other request, and is not written.
-        *harness.ledger.lock().unwrap() = MemoryLedger::new();
-        assert_eq!(rejected_steps(onboarding.resume(&key, &request, &before).await), steps, "{pointer}");
-        assert!(onboarding.resume(&key, &parse_request(&row), &before).await.unwrap().is_complete());
+        assert!(onboarding.run(&key, &parse_request(&row)).await.unwrap().is_complete());
         assert_eq!(object_counts(&harness), counts, "{pointer}");
     }
     // Fields that do not identify the patient can be corrected.
@@ -123,23 +118,6 @@ async fn accepts_corrections_to_steps_that_were_not_applied() {
     corrected = with_value(&corrected, "/appointment/location", json!("Desk 4"));
     assert!(onboarding.run(&key, &parse_request(&corrected)).await.unwrap().is_complete());
     assert_eq!(object_counts(&harness), (1, 1, 2, 1));
-}
-
-#[tokio::test(start_paused = true)]
-async fn resumes_an_outcome_only_under_its_own_key() {
-    let folder = documents_folder();
-    let harness = FaultHarness::new();
-    let onboarding = harness.onboarding(folder.path());
-    let request = parse_request(&full_row(&harness.fake));
-    let outcome = onboarding.run(&RowKey::new("canary 1"), &request).await.unwrap();
-    let text = serde_json::to_string(&outcome).unwrap();
-    assert!(!text.contains("canary"), "{text}");
-    let counts = object_counts(&harness);
-    let other = RowKey::new("canary 2");
-    assert!(rejected_steps(onboarding.resume(&other, &request, &outcome).await).is_empty());
-    let ledger = harness.ledger.lock().unwrap().clone();
-    assert!(carium::onboarding::Ledger::entries(&ledger, &other).await.unwrap().is_empty());
-    assert_eq!(object_counts(&harness), counts);
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,10 +5,50 @@
 
 mod support;
 
-use carium::onboarding::{Ledger as _, OnboardingRow, RowKey};
-use serde_json::json;
+use std::sync::Arc;
+
+use carium::onboarding::{FileLedger, Ledger as _, OnboardingRow, RowKey};
+use serde_json::{Value, json};
 use support::fault_injection::{FaultHarness, InjectedFault, LEDGER_FAULTS, SERVICE_FAULTS};
 use support::log::{Log, all_output, assert_contains_none};
+
+/// Texts that must not be printed or stored: of the row, and of presigned forms.
+const CANARIES: [&str; 8] =
+    ["canary", "1811-02", "1812-01", "5559990000", "Female", "female", "store.invalid", "expires"];
+
+/// A row whose private fields contain canaries.
+fn canary_row(harness: &FaultHarness) -> Value {
+    harness.fake.practitioner("canary-practitioner");
+    json!({
+        "first-name": "canary-first",
+        "last-name": "canary-last",
+        "birth-date": "1811-02-03",
+        "gender": "female",
+        "email": "canary@example.com",
+        "mobile-phone": "+15559990000",
+        "organization-id": harness.fake.organization().to_string(),
+        "invite": ["email", "sms"],
+        "documents": [{
+            "class": "Referral",
+            "name": "canary-name",
+            "description": "canary-description",
+            "path": "canary-file.pdf",
+        }],
+        "appointment": {
+            "practitioner": "canary-practitioner",
+            "type": "First visit",
+            "status": "Booked",
+            "start-time": "1812-01-01T09:00:00Z",
+            "end-time": "1812-01-01T10:00:00Z",
+            "add-video-channel": false,
+            "guest-url": "https://canary.example.com/guest",
+            "host-url": "https://canary.example.com/host",
+            "description": "canary-description",
+            "patient-instruction": "canary-instruction",
+            "location": "canary-location",
+        },
+    })
+}
 
 #[tokio::test(start_paused = true)]
 async fn stores_and_prints_no_private_field_of_a_row() {
@@ -22,37 +62,7 @@ async fn stores_and_prints_no_private_field_of_a_row() {
     let mut index = 0;
     while let Some((point, fault)) = points.get(index).cloned() {
         let harness = FaultHarness::new();
-        harness.fake.practitioner("canary-practitioner");
-        let row = json!({
-            "first-name": "canary-first",
-            "last-name": "canary-last",
-            "birth-date": "1811-02-03",
-            "gender": "female",
-            "email": "canary@example.com",
-            "mobile-phone": "+15559990000",
-            "organization-id": harness.fake.organization().to_string(),
-            "invite": ["email", "sms"],
-            "documents": [{
-                "class": "Referral",
-                "name": "canary-name",
-                "description": "canary-description",
-                "path": "canary-file.pdf",
-            }],
-            "appointment": {
-                "practitioner": "canary-practitioner",
-                "type": "First visit",
-                "status": "Booked",
-                "start-time": "1812-01-01T09:00:00Z",
-                "end-time": "1812-01-01T10:00:00Z",
-                "add-video-channel": false,
-                "guest-url": "https://canary.example.com/guest",
-                "host-url": "https://canary.example.com/host",
-                "description": "canary-description",
-                "patient-instruction": "canary-instruction",
-                "location": "canary-location",
-            },
-        });
-        let row: OnboardingRow = serde_json::from_value(row).unwrap();
+        let row: OnboardingRow = serde_json::from_value(canary_row(&harness)).unwrap();
         let request = row.check().unwrap();
         let onboarding = harness.onboarding(&inside);
         printed_text.push_str(&format!("{row:?} {request:?} {request:#?} {onboarding:?}"));
@@ -70,14 +80,14 @@ async fn stores_and_prints_no_private_field_of_a_row() {
                 Some(Err(error)) => printed_text.push_str(&all_output(&error)),
             }
         }
-        let ledger = harness.ledger.lock().unwrap().clone();
-        for (step, entry) in ledger.entries(&key).await.unwrap() {
+        let reached = harness.reached_points();
+        harness.inject([]);
+        for (step, entry) in harness.entries(&key).await.unwrap() {
             printed_text.push_str(&format!("{step} {step:?} {entry:?}"));
             stored_text.push_str(&serde_json::to_string(&entry).unwrap());
         }
-        printed_text.push_str(&format!("{ledger:?}"));
         if index == 0 {
-            for point in harness.reached_points() {
+            for point in reached {
                 let faults = if point.starts_with("ledger") { LEDGER_FAULTS } else { SERVICE_FAULTS };
                 points.extend(faults.map(|fault| (point.clone(), fault)));
             }
@@ -89,7 +99,23 @@ async fn stores_and_prints_no_private_field_of_a_row() {
     let log = log.text();
     assert!(log.contains("carium.onboarding") && log.contains("unknown"), "onboarding is traced");
     assert!(stored_text.contains("create_patient") || stored_text.contains("not applied"));
-    let canaries =
-        ["canary", "1811-02", "1812-01", "5559990000", "Female", "female", "store.invalid", "expires"];
-    assert_contains_none(&canaries, &[&printed_text, &stored_text, &log]);
+    assert_contains_none(&CANARIES, &[&printed_text, &stored_text, &log]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ledger_file_contains_no_private_field_of_a_row() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("canary-file.pdf"), "canary-content").unwrap();
+    let harness = FaultHarness::new();
+    let row: OnboardingRow = serde_json::from_value(canary_row(&harness)).unwrap();
+    let path = folder.path().join("ledger");
+    let ledger = FileLedger::open(&path).await.unwrap();
+    let onboarding = harness.onboarding_with(Arc::new(ledger.clone()), folder.path());
+    let outcome = onboarding.run(&RowKey::new("4711"), &row.check().unwrap()).await.unwrap();
+    assert!(outcome.is_complete());
+    let stored_text = std::fs::read_to_string(&path).unwrap();
+    assert!(stored_text.contains("4711") && stored_text.contains(&outcome.patient().unwrap().to_string()));
+    let shown_text = format!("{ledger:?} {ledger:#?}");
+    assert_contains_none(&CANARIES, &[&stored_text, &shown_text]);
+    assert!(!shown_text.contains("4711"));
 }

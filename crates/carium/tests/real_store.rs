@@ -12,6 +12,7 @@
 mod process;
 #[path = "../../carium-mock/tests/support/python.rs"]
 mod python;
+mod support;
 
 use std::collections::VecDeque;
 use std::future::ready;
@@ -26,8 +27,8 @@ use bytes::Bytes;
 use carium::api::Secret;
 use carium::documents::{
     ByteRange, Content, CreatedDocument, Document, DocumentClass, DocumentQuery, DocumentReferenceId,
-    Documents, DownloadResponse, Downloads, FilePart, NewDocument, Sha256Digest, Transfers, UploadForm,
-    UploadSource, UploadStage, Uploads,
+    Documents, DownloadResponse, Downloads, FilePart, NewDocument, Sha256Digest, Transfers, Upload,
+    UploadForm, UploadSource, UploadStage, Uploads,
 };
 use carium::{Carium, Credentials, Error, ErrorKind, Items, ListOptions};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -35,7 +36,6 @@ use process::{SigningOptions, Store};
 use tokio::time::sleep;
 
 const MIB: usize = 1024 * 1024;
-const ID: &str = "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002";
 
 #[tokio::test]
 async fn transfers_documents_with_seaweedfs() {
@@ -100,6 +100,11 @@ impl Fixture {
         Uploads::new(Arc::<Record>::clone(record), Arc::clone(&self.transfers))
     }
 
+    /// An upload of this content as `letter.pdf`.
+    fn upload(&self, record: &Arc<Record>, content: Bytes) -> Upload {
+        self.uploads(record).upload(document("letter.pdf"), UploadSource::bytes(content))
+    }
+
     fn downloads(&self, record: &Arc<Record>) -> Downloads {
         Downloads::new(Arc::<Record>::clone(record), Arc::clone(&self.transfers))
     }
@@ -107,9 +112,7 @@ impl Fixture {
     /// Uploads a file and returns its ID.
     async fn put(&self, content: &Bytes) -> DocumentReferenceId {
         let record = Arc::new(self.record());
-        let upload =
-            self.uploads(&record).upload(document("letter.pdf"), UploadSource::bytes(content.clone()));
-        upload.await.unwrap().id
+        self.upload(&record, content.clone()).await.unwrap().id
     }
 
     async fn get(&self, key: &str, range: Option<ByteRange>) -> (DownloadResponse, Bytes) {
@@ -183,7 +186,7 @@ impl Documents for Record {
         Ok(())
     }
 
-    async fn download_info(&self, id: DocumentReferenceId) -> Result<Secret, Error> {
+    async fn download_url(&self, id: DocumentReferenceId) -> Result<Secret, Error> {
         self.url_requests.fetch_add(1, Ordering::Relaxed);
         if let Some(url) = self.urls.lock().unwrap().pop_front() {
             return Ok(url);
@@ -195,14 +198,7 @@ impl Documents for Record {
 }
 
 fn document(file_name: &str) -> NewDocument {
-    NewDocument::builder()
-        .organization(ID.parse().unwrap())
-        .patient(ID.parse().unwrap())
-        .class(ID.parse().unwrap())
-        .name("Referral letter")
-        .file_name(file_name)
-        .build()
-        .unwrap()
+    support::document_builder().file_name(file_name).build().unwrap()
 }
 
 /// Returns bytes in which no long sequence occurs twice, so that swapped blocks are detected.
@@ -283,9 +279,7 @@ async fn reports_a_file_that_is_too_large(fixture: &Fixture) {
     for (size, max_bytes) in [(20_001, 20_000), (3 * MIB, 20_000)] {
         let options = SigningOptions { max_bytes, ..SigningOptions::default() };
         let record = Arc::new(Record { options, ..fixture.record() });
-        let upload =
-            fixture.uploads(&record).upload(document("letter.pdf"), UploadSource::bytes(content(size)));
-        let error = upload.await.unwrap_err();
+        let error = fixture.upload(&record, content(size)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Rejected, "{error}");
         assert_eq!((error.state().stage(), record.references().len()), (UploadStage::Created, 1));
     }
@@ -294,8 +288,7 @@ async fn reports_a_file_that_is_too_large(fixture: &Fixture) {
 async fn reports_invalid_signatures(fixture: &Fixture) {
     let options = SigningOptions { is_forged: true, ..SigningOptions::default() };
     let record = Arc::new(Record { options, ..fixture.record() });
-    let upload = fixture.uploads(&record).upload(document("letter.pdf"), UploadSource::bytes(content(1000)));
-    let error = upload.await.unwrap_err();
+    let error = fixture.upload(&record, content(1000)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Forbidden, "{error}");
     // A fresh form cannot have expired, so no second one is requested.
     assert_eq!((record.references().len(), error.state().orphans().len()), (1, 0));
@@ -327,9 +320,7 @@ async fn renews_an_expired_form(fixture: &Fixture) {
     sleep(until_expired).await;
     let content = content(20_000);
     let record = Arc::new(Record { forms: Mutex::new([form].into()), ..fixture.record() });
-    let upload =
-        fixture.uploads(&record).upload(document("letter.pdf"), UploadSource::bytes(content.clone()));
-    let uploaded = upload.await.unwrap();
+    let uploaded = fixture.upload(&record, content.clone()).await.unwrap();
     let [orphan, completed] = record.references().try_into().unwrap_or_else(|_| panic!("not two references"));
     assert_eq!((uploaded.id, &uploaded.orphans[..]), (completed.id, &[orphan.id][..]));
     assert!(completed.is_processed && !orphan.is_processed);

@@ -321,15 +321,15 @@ fn rejects_invalid_appointment_updates() {
         "https:///example.com/a",
         "https://example.com\\@example.org/a",
     ] {
-        assert_eq!(fields(&update().guest_url(url).check().unwrap_err()), ["guest-url"], "{url}");
+        assert_eq!(fields(&update().guest_url(url).validate().unwrap_err()), ["guest-url"], "{url}");
     }
     let at = |text: &str| text.parse::<DateTime>().unwrap();
     let with_fraction = update().between(at("2030-01-01T09:00:00.5Z"), at("2030-01-01T10:00:00Z"));
-    assert_eq!(fields(&with_fraction.check().unwrap_err()), ["start-time"]);
+    assert_eq!(fields(&with_fraction.validate().unwrap_err()), ["start-time"]);
     let url_and_channel = update().video_channel(true).host_url("https://example.com/host");
-    assert_eq!(fields(&url_and_channel.check().unwrap_err()), ["host-url"]);
+    assert_eq!(fields(&url_and_channel.validate().unwrap_err()), ["host-url"]);
     let cleared = update().video_channel(true).host_url(Change::Clear).guest_url(Change::Clear);
-    assert!(cleared.check().is_ok());
+    assert!(cleared.validate().is_ok());
 }
 
 #[test]

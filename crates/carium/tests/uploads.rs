@@ -7,17 +7,19 @@ mod support;
 
 use std::io;
 use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use carium::documents::{
-    NewDocument, Sha256Digest, TransferStage, UploadError, UploadReceipt, UploadSource, UploadStage,
-    UploadState, UploadStateStore, Uploads,
+    Sha256Digest, TransferStage, Upload, UploadError, UploadReceipt, UploadSource, UploadStage, UploadState,
+    UploadStateStore, Uploads,
 };
 use carium::{Error, ErrorKind};
+use futures_util::future::join;
 use futures_util::{StreamExt as _, stream};
-use support::document;
-use support::faulty_documents::{CHUNK, Call, Fault, FaultyDocuments};
+use support::faulty_documents::{CHUNK, Call, Fault, FaultyDocuments, always, sequence};
+use support::{document, document_builder};
 
 /// Larger than the limit for files that are read as a whole, and not a multiple of any block size.
 const SIZE: usize = 20 * CHUNK + 17;
@@ -33,6 +35,14 @@ fn source() -> UploadSource {
     UploadSource::bytes(content())
 }
 
+fn reader(content: impl Into<Bytes>) -> impl io::Read + Send {
+    io::Cursor::new(content.into())
+}
+
+fn chunk_boundaries() -> impl Iterator<Item = u64> {
+    (0..=SIZE).step_by(CHUNK).map(|after| after as u64)
+}
+
 /// Serializes and deserializes a state, as a program does that stores it.
 fn stored(state: &UploadState) -> UploadState {
     serde_json::from_str(&serde_json::to_string(state).unwrap()).unwrap()
@@ -45,6 +55,13 @@ async fn resume(uploads: &Uploads, error: UploadError) -> UploadReceipt {
         Ok(receipt) => receipt,
         Err(error) => panic!("{error}"),
     }
+}
+
+/// Asserts that an upload ends with this kind of error at this stage, and returns the error.
+async fn assert_fails(upload: Upload, kind: ErrorKind, stage: UploadStage) -> UploadError {
+    let error = upload.await.unwrap_err();
+    assert_eq!((error.kind(), error.state().stage()), (kind, stage), "{error}");
+    error
 }
 
 /// Asserts that one reference has the whole file and is processed, and that all others have no file.
@@ -132,7 +149,7 @@ async fn recovers_or_can_be_resumed_after_every_fault() {
 
 #[tokio::test(start_paused = true)]
 async fn retries_after_a_failure_at_any_chunk() {
-    for after in (0..=SIZE).step_by(CHUNK).map(|after| after as u64) {
+    for after in chunk_boundaries() {
         for fault in [Fault::Reset(after), Fault::SilentAfter(after)] {
             let label = format!("{fault:?}");
             let record = FaultyDocuments::fails_once(Call::Post, fault);
@@ -145,12 +162,10 @@ async fn retries_after_a_failure_at_any_chunk() {
 
 #[tokio::test(start_paused = true)]
 async fn can_be_resumed_after_the_last_retry_failed() {
-    let record = FaultyDocuments::new(|call, earlier_calls| {
-        (call == Call::Post && earlier_calls < 5).then_some(Fault::Reset(1))
-    });
+    let record = FaultyDocuments::new(sequence(Call::Post, [Fault::Reset(1); 5]));
     let uploads = record.uploads();
-    let error = uploads.upload(document(), source()).await.unwrap_err();
-    assert_eq!((error.kind(), error.state().stage()), (ErrorKind::Unavailable, UploadStage::Created));
+    let upload = uploads.upload(document(), source());
+    let error = assert_fails(upload, ErrorKind::Unavailable, UploadStage::Created).await;
     assert_eq!(record.count(Call::Post), 5);
     let receipt = resume(&uploads, error).await;
     assert_uploaded_once(&record, &receipt, "");
@@ -161,7 +176,7 @@ async fn can_be_resumed_after_the_last_retry_failed() {
 async fn ends_if_a_fresh_form_is_rejected() {
     // After `Expired`, one new form is requested. After `Forbidden`, none: a fresh form cannot have expired.
     for (fault, orphans) in [(Fault::Expired, 1), (Fault::Forbidden, 0)] {
-        let record = FaultyDocuments::new(move |call, _| (call == Call::Post).then_some(fault));
+        let record = FaultyDocuments::new(always(Call::Post, fault));
         let error = record.uploads().upload(document(), source()).await.unwrap_err();
         assert_eq!(record.count(Call::Create), 1 + orphans);
         assert_eq!((error.state().stage(), error.state().orphans().len()), (UploadStage::Created, orphans));
@@ -175,7 +190,7 @@ async fn ends_if_a_fresh_form_is_rejected() {
 
 #[tokio::test(start_paused = true)]
 async fn can_be_canceled_at_any_chunk_and_resumed() {
-    for after in (0..=SIZE).step_by(CHUNK).map(|after| after as u64) {
+    for after in chunk_boundaries() {
         let record = FaultyDocuments::healthy();
         let uploads = record.uploads();
         let upload = uploads.upload(document(), source());
@@ -188,8 +203,7 @@ async fn can_be_canceled_at_any_chunk_and_resumed() {
                 handle.cancel();
             }
         });
-        let error = upload.await.unwrap_err();
-        assert_eq!((error.kind(), error.state().stage()), (ErrorKind::Canceled, UploadStage::Created));
+        let error = assert_fails(upload, ErrorKind::Canceled, UploadStage::Created).await;
         assert!(*last_position.lock().unwrap() <= after + CHUNK as u64, "{after}");
         assert!(error.to_string().contains("has no file yet"), "{error}");
         record.on_moved(|_, _| {});
@@ -225,8 +239,7 @@ async fn reports_what_remains_after_canceling_a_call_to_the_service() {
                 });
             }
         }
-        let error = upload.await.unwrap_err();
-        assert_eq!((error.kind(), error.state().stage()), (ErrorKind::Canceled, stage), "{call:?}");
+        let error = assert_fails(upload, ErrorKind::Canceled, stage).await;
         assert!(error.to_string().contains(message), "{error}");
         assert_eq!(error.error().may_have_been_applied(), stage == UploadStage::Creating);
         let receipt = resume(&uploads, error).await;
@@ -243,7 +256,7 @@ async fn can_be_resumed_from_the_handle_of_a_dropped_upload() {
     let handle = upload.handle();
     tokio::select! {
         _ = upload => panic!("the upload must not complete"),
-        () = tokio::time::sleep(std::time::Duration::from_secs(1)) => {}
+        () = tokio::time::sleep(Duration::from_secs(1)) => {}
     }
     assert_eq!(handle.state().stage(), UploadStage::Uploaded);
     let receipt = uploads.resume(stored(&handle.state()), document(), source()).await.unwrap();
@@ -272,28 +285,19 @@ async fn does_not_retry_a_creation_with_unknown_outcome() {
 async fn rejects_a_state_of_another_document() {
     let record = FaultyDocuments::fails_once(Call::Post, Fault::Refused);
     let state = record.uploads().upload(document(), source()).await.unwrap_err().into_state();
-    let same_document = || {
-        NewDocument::builder()
-            .organization(support::ORGANIZATION.parse().unwrap())
-            .patient(support::ID.parse().unwrap())
-            .class(support::ID.parse().unwrap())
-            .name("Referral letter")
-            .file_name("letter.pdf")
-    };
     for other in [
-        same_document().patient(support::ORGANIZATION.parse().unwrap()),
-        same_document().class(support::ORGANIZATION.parse().unwrap()),
-        same_document().name("X-ray"),
-        same_document().description("of the hand"),
-        same_document().file_name("x-ray.pdf"),
-        same_document().media_type("image/png"),
+        document_builder().patient(support::ORGANIZATION.parse().unwrap()),
+        document_builder().class(support::ORGANIZATION.parse().unwrap()),
+        document_builder().name("X-ray"),
+        document_builder().description("of the hand"),
+        document_builder().file_name("x-ray.pdf"),
+        document_builder().media_type("image/png"),
     ] {
-        let error =
-            record.uploads().resume(stored(&state), other.build().unwrap(), source()).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        let resumed = record.uploads().resume(stored(&state), other.build().unwrap(), source());
+        assert_eq!(resumed.await.unwrap_err().kind(), ErrorKind::InvalidInput);
         assert_eq!(record.count(Call::Post), 1);
     }
-    record.uploads().resume(stored(&state), same_document().build().unwrap(), source()).await.unwrap();
+    record.uploads().resume(stored(&state), document(), source()).await.unwrap();
 }
 
 /// Records the stages of the saved states, and fails at one of them.
@@ -335,8 +339,8 @@ async fn saves_each_stage_before_the_next_one_starts() {
     ] {
         let record = FaultyDocuments::healthy();
         let store = RecordingStore::new(Some(fails_at));
-        let error = record.uploads().upload(document(), source()).state_store(store).await.unwrap_err();
-        assert_eq!((error.kind(), error.state().stage()), (ErrorKind::Io, stage), "{fails_at:?}");
+        let upload = record.uploads().upload(document(), source()).state_store(store);
+        let error = assert_fails(upload, ErrorKind::Io, stage).await;
         assert!(!error.error().may_have_been_applied());
         assert_eq!(record.count(Call::Create), creations, "{fails_at:?}");
         let receipt = record.uploads().resume(stored(error.state()), document(), source()).await.unwrap();
@@ -366,12 +370,10 @@ async fn canceling_before_the_creation_sends_no_request() {
     let upload = record.uploads().upload(document(), source()).state_store(Arc::new(HangingStore));
     let handle = upload.handle();
     let cancel = async {
-        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
         handle.cancel();
     };
-    let (result, ()) = futures_util::future::join(upload, cancel).await;
-    let error = result.unwrap_err();
-    assert_eq!((error.kind(), error.state().stage()), (ErrorKind::Canceled, UploadStage::New));
+    join(assert_fails(upload, ErrorKind::Canceled, UploadStage::New), cancel).await;
     assert_eq!(record.count(Call::Create), 0);
 }
 
@@ -380,15 +382,10 @@ async fn resumes_with_a_new_reader_after_an_expired_form() {
     let record = FaultyDocuments::fails_once(Call::Post, Fault::ExpiresAfterReading);
     let uploads = record.uploads();
     let source = || UploadSource::reader(reader(content()), SIZE as u64);
-    let error = uploads.upload(document(), source()).await.unwrap_err();
-    assert_eq!((error.kind(), error.state().stage()), (ErrorKind::Io, UploadStage::New));
+    let error = assert_fails(uploads.upload(document(), source()), ErrorKind::Io, UploadStage::New).await;
     let receipt = uploads.resume(stored(error.state()), document(), source()).await.unwrap();
     assert_uploaded_once(&record, &receipt, "");
     assert_eq!(receipt.orphans.len(), 1);
-}
-
-fn reader(content: impl Into<Bytes>) -> impl io::Read + Send {
-    io::Cursor::new(content.into())
 }
 
 #[tokio::test]
@@ -428,8 +425,8 @@ async fn retries_readers_only_if_unread_or_small() {
     for source in sources {
         let record = FaultyDocuments::fails_once(Call::Post, Fault::Reset(1));
         let uploads = record.uploads();
-        let error = uploads.upload(document(), source()).await.unwrap_err();
-        assert_eq!((error.kind(), error.state().stage()), (ErrorKind::Io, UploadStage::Created));
+        let upload = uploads.upload(document(), source());
+        let error = assert_fails(upload, ErrorKind::Io, UploadStage::Created).await;
         assert!(error.to_string().contains("can be read only once"), "{error}");
         let receipt = uploads.resume(error.into_state(), document(), source()).await.unwrap();
         assert_eq!((receipt.size, record.count(Call::Create)), (length, 1));

@@ -1,15 +1,12 @@
 //! The older version of the spec: a git revision or a file.
 
-use std::fs;
 use std::path::Path;
 
 use semver::Version;
 
-use crate::document::Document;
-use crate::finding::Finding;
-use crate::generate::{ONBOARDING, SPEC};
-use crate::process::Command;
-use crate::spec::Spec;
+use crate::document::{Document, Finding};
+use crate::spec::{ONBOARDING, SPEC, Spec};
+use crate::workspace;
 
 const MANIFEST: &str = "Cargo.toml";
 
@@ -33,18 +30,17 @@ pub(crate) struct SpecVersion {
 impl SpecVersion {
     /// Reads the spec in a working directory.
     pub(crate) fn read_tree(root: &Path) -> Result<Self, String> {
-        let file = |path: &str| read(&root.join(path), path);
-        Self::new("the working tree".to_owned(), None, file)
+        Self::new("the working tree".to_owned(), None, |path| workspace::read(&root.join(path)))
     }
 
     /// Reads the spec at a revision.
     pub(crate) fn read_revision(root: &Path, revision: &str) -> Result<Self, String> {
-        let commit = resolve(root, revision)
+        let commit = workspace::commit(root, revision)
             .ok_or_else(|| format!("git has no revision `{revision}` in {}", root.display()))?;
         let short: String = commit.chars().take(10).collect();
         let name = if commit.starts_with(revision) { short } else { format!("{revision} ({short})") };
         Self::new(name, Some(commit.clone()), |path| {
-            git(root, &["show", &format!("{commit}:{path}")])
+            workspace::file_at(root, &commit, path)
                 .ok_or_else(|| format!("revision `{revision}` has no {path}"))
         })
     }
@@ -69,7 +65,7 @@ impl SpecVersion {
 
     /// Reads the spec at the last release, or at the commit that added the spec if there is no release.
     pub(crate) fn read_last_release(root: &Path) -> Result<Self, String> {
-        let revision = last_release(root).or_else(|| first_commit(root)).ok_or(NO_BASE)?;
+        let revision = workspace::last_release(root).or_else(|| first_commit(root)).ok_or(NO_BASE)?;
         Self::read_revision(root, &revision)
     }
 
@@ -77,7 +73,7 @@ impl SpecVersion {
     /// release, or that of the working tree if there is no release.
     pub(crate) fn read_file(path: &Path, root: &Path, tree: &Self) -> Result<Self, String> {
         let name = path.display().to_string();
-        let api = Spec::parse(&name, &read(path, &name)?).map_err(one_line)?;
+        let api = Spec::parse(&name, &workspace::read(path)?).map_err(one_line)?;
         if api.root().get("openapi").is_none() {
             return Err(format!("{name} is not an OpenAPI document: it has no `openapi` member"));
         }
@@ -85,10 +81,6 @@ impl SpecVersion {
         let version = released.unwrap_or_else(|_| tree.version.clone());
         Ok(Self { name, api, onboarding: None, version, commit: None })
     }
-}
-
-fn read(path: &Path, name: &str) -> Result<String, String> {
-    fs::read_to_string(path).map_err(|error| format!("could not read {name}: {error}"))
 }
 
 fn one_line(Finding { file, line, message, .. }: Finding) -> String {
@@ -106,29 +98,8 @@ fn crate_version(manifest: &str) -> Result<Version, String> {
     version.parse().map_err(|error| format!("invalid version `{version}` in {MANIFEST}: {error}"))
 }
 
-/// Returns the output of a git command, or `None` if it fails.
-fn git(root: &Path, arguments: &[&str]) -> Option<String> {
-    Command::new("git", arguments).current_dir(root).stdout().ok()
-}
-
-fn resolve(root: &Path, revision: &str) -> Option<String> {
-    let revision = format!("{revision}^{{commit}}");
-    let commit = git(root, &["rev-parse", "--verify", "--quiet", "--end-of-options", &revision])?;
-    Some(commit.trim().to_owned())
-}
-
-/// Returns the highest tag vX.Y.Z that is an ancestor of `HEAD`. Pre-releases do not count.
-fn last_release(root: &Path) -> Option<String> {
-    let tags = git(root, &["tag", "--list", "v*", "--merged", "HEAD"])?;
-    let releases = tags.lines().filter_map(|tag| {
-        let version: Version = tag.strip_prefix('v')?.parse().ok()?;
-        (version.pre.is_empty() && version.build.is_empty()).then(|| (version, tag.to_owned()))
-    });
-    releases.max().map(|(_, tag)| tag)
-}
-
 /// Returns the commit that added the spec.
 fn first_commit(root: &Path) -> Option<String> {
-    let log = git(root, &["log", "--diff-filter=A", "--format=%H", "--reverse", "--", SPEC])?;
+    let log = workspace::git(root, &["log", "--diff-filter=A", "--format=%H", "--reverse", "--", SPEC])?;
     log.lines().next().map(str::to_owned)
 }

@@ -4,18 +4,7 @@ use std::fmt;
 
 use semver::Version;
 
-/// The sides of a call that a part of the spec belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct CallSides {
-    pub(crate) request: bool,
-    pub(crate) response: bool,
-}
-
-impl CallSides {
-    pub(crate) const REQUEST: Self = Self { request: true, response: false };
-    pub(crate) const RESPONSE: Self = Self { request: false, response: true };
-    pub(crate) const BOTH: Self = Self { request: true, response: true };
-}
+use crate::spec::CallSides;
 
 impl fmt::Display for CallSides {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

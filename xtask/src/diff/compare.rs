@@ -12,11 +12,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::change::Change;
 use super::change::Effect::{self, Behavior, Break, Wording};
-use super::change::{CallSides, Change};
-use crate::document::{Document, join};
-use crate::generate::{ONBOARDING, SPEC};
-use crate::spec::{Sides, Spec, members, schema_pointer};
+use crate::document::Document;
+use crate::json::{join, members, text};
+use crate::spec::{CallSides, ONBOARDING, SPEC, Sides, Spec, schema_pointer};
 
 /// Keywords that are documentation wherever they occur.
 const DOCUMENTATION: [&str; 8] =
@@ -47,7 +47,7 @@ pub(crate) fn onboarding(old: &Document, new: &Document, apis: [&Spec; 2]) -> Ve
             "has other examples, annotations or shared definitions",
         );
     }
-    let titles = [old, new].map(|document| document.value.get("title").and_then(Value::as_str));
+    let titles = [old, new].map(|document| text(&document.value, "title"));
     for change in &mut comparison.changes {
         change.pointer = json_schema_pointer(&change.pointer, titles);
         change.line = if change.in_old_file { old } else { new }.line(&change.pointer);
@@ -150,9 +150,11 @@ impl<'a> Comparison<'a> {
             return CallSides::REQUEST;
         }
         let sides = self.sides.get_or_init(|| [self.old.sides(), self.new.sides()]);
-        let request = sides.iter().any(|sides| sides.in_request(name));
-        let response = sides.iter().any(|sides| sides.in_response(name));
-        if request || response { CallSides { request, response } } else { CallSides::BOTH }
+        let [old, new] = sides.each_ref().map(|sides| sides.of(name));
+        match (old.request || new.request, old.response || new.response) {
+            (false, false) => CallSides::BOTH,
+            (request, response) => CallSides { request, response },
+        }
     }
 
     /// Returns the IDs of the operations that reach a named part in either version.
@@ -162,8 +164,10 @@ impl<'a> Comparison<'a> {
             for spec in [self.new, self.old] {
                 for operation in spec.operations() {
                     let targets = references.entry(operation.id()).or_default();
-                    operation.parameters().for_each(|(_, parameter)| collect(spec, parameter, targets));
-                    collect(spec, operation.value, targets);
+                    let parameters = operation.parameters().map(|(_, parameter)| parameter);
+                    for part in parameters.chain([operation.value]) {
+                        spec.collect_references(part, targets);
+                    }
                 }
             }
             references
@@ -212,8 +216,12 @@ impl<'a> Comparison<'a> {
         for (keyword, _, _) in differing(old, new) {
             match keyword {
                 "schemas" => self.schemas(|_| true),
-                "parameters" => self.named_parameters(),
-                "responses" => self.named_responses(),
+                "parameters" => self.named(keyword, |comparison, at, was, is| {
+                    comparison.parameter(&at.with_sides(CallSides::REQUEST), was, is);
+                }),
+                "responses" => self.named(keyword, |comparison, at, was, is| {
+                    comparison.response(&at.with_sides(CallSides::RESPONSE), was, is);
+                }),
                 "securitySchemes" => {
                     let at = At { place: "the authentication scheme".to_owned(), ..at.inside(keyword) };
                     self.note(&at, "security", Behavior, "is different: requests carry other credentials");
@@ -245,30 +253,6 @@ pub(crate) fn merge(changes: &mut Vec<Change>) {
         }
     }
     *changes = merged;
-}
-
-/// Collects the targets of all references below a value, and of the references below those.
-fn collect(spec: &Spec, value: &Value, targets: &mut BTreeSet<String>) {
-    match value {
-        Value::Array(items) => items.iter().for_each(|item| collect(spec, item, targets)),
-        Value::Object(map) => {
-            for (keyword, member) in map {
-                let pointer = match (keyword.as_str(), member.as_str()) {
-                    ("$ref", Some(target)) => target.trim_start_matches('#').to_owned(),
-                    ("x-expect", Some(name)) => schema_pointer(name),
-                    _ => {
-                        collect(spec, member, targets);
-                        continue;
-                    }
-                };
-                if let (true, Some(target)) = (targets.insert(pointer.clone()), spec.root().pointer(&pointer))
-                {
-                    collect(spec, target, targets);
-                }
-            }
-        }
-        _ => {}
-    }
 }
 
 /// A member of two maps with its old and its new value.

@@ -9,8 +9,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::generate::{self, Output, Sources};
+use crate::generate::{self, Output};
 use crate::process::Command;
+use crate::spec::Sources;
 use crate::workspace;
 
 /// The parts of the workspace that cargo needs.
@@ -81,10 +82,10 @@ pub(super) fn run(root: &Path, base: Option<&str>) -> Result<CompileReport, Stri
     for part in PARTS.iter().filter(|part| root.join(part).exists()) {
         mirror(&root.join(part), &copy.join(part)).map_err(io_error)?;
     }
-    generate::write(&copy, &outputs).map_err(io_error)?;
+    generate::write(&copy, &outputs)?;
     let errors = check(&copy, &directory)?;
     let public_api = if errors.is_empty() {
-        public_api(root, &outputs, base)?
+        public_api(root, &outputs, base)
     } else {
         PublicApi::not_checked("the code does not compile")
     };
@@ -149,26 +150,26 @@ fn errors(messages: &str) -> Vec<CompileError> {
 
 /// Compares the public API of `carium-api` with that of the base commit. The tool compares the working tree, so its
 /// generated code must be up to date.
-fn public_api(root: &Path, outputs: &[Output], base: Option<&str>) -> Result<PublicApi, String> {
+fn public_api(root: &Path, outputs: &[Output], base: Option<&str>) -> PublicApi {
     let Some(base) = base else {
-        return Ok(PublicApi::not_checked("the older version is a file, not a git revision"));
+        return PublicApi::not_checked("the older version is a file, not a git revision");
     };
-    if generate::check(root, outputs).map_err(|error| error.to_string())?.is_some() {
+    if generate::check(root, outputs).is_err() {
         let reason = "generated files are stale; run `cargo xtask generate` first";
-        return Ok(PublicApi::not_checked(reason));
+        return PublicApi::not_checked(reason);
     }
     let local = root.join("target/tools/bin").join(SEMVER_TOOL);
     let tool = if local.exists() { local.display().to_string() } else { SEMVER_TOOL.to_owned() };
     let tool = |arguments: &[&str]| Command::new(&tool, arguments).current_dir(root).output();
     if tool(&["semver-checks", "--version"]).is_err() {
-        return Ok(PublicApi::not_checked(format!("{SEMVER_TOOL} is not installed")));
+        return PublicApi::not_checked(format!("{SEMVER_TOOL} is not installed"));
     }
     let compare =
         ["semver-checks", "--package", "carium-api", "--only-explicit-features", "--baseline-rev", base];
-    Ok(match tool(&compare) {
+    match tool(&compare) {
         Ok(detail) => PublicApi { status: "compatible", detail },
         Err(detail) => PublicApi { status: "incompatible", detail },
-    })
+    }
 }
 
 #[cfg(test)]

@@ -1,16 +1,12 @@
 //! Small edits of a small spec, each with the expected change, and edits of every value of the real spec.
 
-mod edit;
-
 use serde_json::Value;
-
-pub(crate) use edit::edit;
 
 use super::change::{Change, Effect};
 use super::compare;
-use crate::document::{Document, join};
-use crate::generate::{ONBOARDING, Sources};
-use crate::spec::Spec;
+use crate::document::Document;
+use crate::edit::{edit, pointers};
+use crate::spec::{ONBOARDING, Sources, Spec};
 use crate::workspace;
 
 const SMALL: &str = include_str!("tests/small.yaml");
@@ -110,18 +106,10 @@ fn spec_does_not_differ_from_itself() {
     assert_eq!(compare::onboarding(&onboarding, &onboarding, [&api, &api]), []);
 }
 
-/// Collects the pointers of all values that contain no other values.
-fn leaves(value: &Value, pointer: &str, found: &mut Vec<String>) {
-    match value {
-        Value::Object(map) if !map.is_empty() => {
-            map.iter().for_each(|(name, member)| leaves(member, &join(pointer, name), found));
-        }
-        Value::Array(items) if !items.is_empty() => {
-            let items = items.iter().enumerate();
-            items.for_each(|(index, item)| leaves(item, &format!("{pointer}/{index}"), found));
-        }
-        _ => found.push(pointer.to_owned()),
-    }
+/// Returns the pointers of all values that contain no other values.
+fn leaves(root: &Value) -> Vec<String> {
+    let is_leaf = |pointer: &String| pointers(root.pointer(pointer).unwrap()).is_empty();
+    pointers(root).into_iter().filter(is_leaf).collect()
 }
 
 fn another_value(value: &Value) -> Value {
@@ -135,8 +123,7 @@ fn another_value(value: &Value) -> Value {
 #[test]
 fn every_edit_of_a_value_is_a_change() {
     let Sources { api, onboarding } = sources();
-    let mut pointers = Vec::new();
-    leaves(api.root(), "", &mut pointers);
+    let pointers = leaves(api.root());
     assert!(pointers.len() > 1000, "{}", pointers.len());
     let mut edited = api.clone();
     // Each keyword occurs many times; every third value is enough and takes a third of the time.
@@ -147,9 +134,7 @@ fn every_edit_of_a_value_is_a_change() {
         assert_ne!(compare::apis(&api, &edited), [], "{pointer}");
         *edited.document.value.pointer_mut(pointer).unwrap() = before;
     }
-    let mut pointers = Vec::new();
-    leaves(&onboarding.value, "", &mut pointers);
-    for pointer in &pointers {
+    for pointer in &leaves(&onboarding.value) {
         let mut edited = onboarding.clone();
         let value = edited.value.pointer_mut(pointer).unwrap();
         *value = another_value(value);

@@ -15,8 +15,9 @@ use serde_json::{Map, Value, json};
 use super::shape::Shape;
 use super::vendor::{Api, DocumentedPath, is_path_parameter, reference, segments};
 use crate::diff::change::Change;
-use crate::document::{Document, join};
-use crate::spec::{Operation, Spec, members, referred_schema, schema_pointer};
+use crate::document::Document;
+use crate::json::{is_true, items, join, members, text, unescape};
+use crate::spec::{Operation, Spec, referred_schema, schema_pointer};
 
 /// Stands for every JSON media type.
 const JSON: &str = "JSON";
@@ -155,7 +156,7 @@ impl Aligned {
         };
         let separator = if pointer.ends_with(PARAMETERS) { ' ' } else { '.' };
         let name = full[pointer.len()..].strip_prefix("/properties/");
-        let name = name.map(|name| format!("{separator}{}", name.replace("~1", "/").replace("~0", "~")));
+        let name = name.map(|name| format!("{separator}{}", unescape(name)));
         location.part(&name.unwrap_or_default(), &location.pointer)
     }
 }
@@ -169,7 +170,7 @@ fn location_of(operation: &Operation<'_>) -> SpecLocation {
 }
 
 fn is_inferred(value: &Value) -> bool {
-    value.get("x-source").and_then(Value::as_str) == Some("inferred")
+    text(value, "x-source") == Some("inferred")
 }
 
 /// The position of a pair of values.
@@ -215,7 +216,7 @@ impl OperationPair<'_, '_> {
             let parameter = self.ours.follow(written)?;
             let pointer =
                 reference(written).map_or(pointer, |target| target.trim_start_matches('#').to_owned());
-            let name = parameter.get("name").and_then(Value::as_str).unwrap_or_default();
+            let name = text(parameter, "name").unwrap_or_default();
             let location = SpecLocation { name: format!("{} {name}", location_in(parameter)), pointer };
             for key in add_parameter(&mut mine, self.ours, parameter, self.operation.path)? {
                 inferred.extend(is_inferred(parameter).then(|| key.clone()));
@@ -223,8 +224,8 @@ impl OperationPair<'_, '_> {
             }
         }
         // A parameter of the operation replaces that of the path item.
-        let lists = [documented.item, their_operation].map(|owner| owner.get("parameters"));
-        for parameter in lists.into_iter().flatten().filter_map(Value::as_array).flatten() {
+        for parameter in [documented.item, their_operation].iter().flat_map(|it| items(it.get("parameters")))
+        {
             add_parameter(&mut other, self.theirs, self.theirs.follow(parameter)?, documented.path)?;
         }
         // An unmatched parameter of a path is not in the other path, so it does not exist.
@@ -247,7 +248,7 @@ impl OperationPair<'_, '_> {
         let [first, second] =
             self.contents(at, mine.unwrap_or(&Value::Null), other.unwrap_or(&Value::Null))?;
         Ok([(mine, first), (other, second)].map(|(body, content)| match body {
-            Some(body) if is_required(body) => json!({ "content": content, "required": true }),
+            Some(body) if is_true(body, "required") => json!({ "content": content, "required": true }),
             Some(_) => json!({ "content": content }),
             None => Value::Null,
         }))
@@ -401,17 +402,17 @@ impl OperationPair<'_, '_> {
 }
 
 fn location_in(parameter: &Value) -> &str {
-    parameter.get("in").and_then(Value::as_str).unwrap_or("query")
+    text(parameter, "in").unwrap_or("query")
 }
 
 /// Adds a parameter to the fields of a shape, and returns its key: `query page[number]`, or `path 1` for the first
 /// parameter of a path, because names of path parameters do not matter. An object of style `deepObject` is one parameter
 /// for each member.
 fn add_parameter(shape: &mut Shape, api: &Api, parameter: &Value, path: &str) -> Result<Vec<String>, String> {
-    let name = parameter.get("name").and_then(Value::as_str).unwrap_or_default();
+    let name = text(parameter, "name").unwrap_or_default();
     let kind = location_in(parameter);
     let mut name = if kind == "header" { name.to_ascii_lowercase() } else { name.to_owned() };
-    let mut required = is_required(parameter);
+    let mut required = is_true(parameter, "required");
     if kind == "path" {
         let template = format!("{{{name}}}");
         let mut parameters = segments(path).into_iter().filter(|segment| is_path_parameter(segment));
@@ -424,7 +425,7 @@ fn add_parameter(shape: &mut Shape, api: &Api, parameter: &Value, path: &str) ->
     }
     let schema = parameter.get("schema").or_else(|| json_schema(parameter)).cloned().unwrap_or_default();
     let mut parts = vec![(format!("{kind} {name}"), required, schema)];
-    if parameter.get("style").and_then(Value::as_str) == Some("deepObject") {
+    if text(parameter, "style") == Some("deepObject") {
         let object = Shape::read(api, &parts[0].2)?;
         let part = |(field, schema): (String, Value)| {
             (format!("{kind} {name}[{field}]"), required && object.required.contains(&field), schema)
@@ -461,8 +462,4 @@ fn json_schema(body: &Value) -> Option<&Value> {
     ];
     let found = is_json.iter().find_map(|is_json| content.iter().find(|(name, _)| is_json(&essence(name))));
     found.map(|(_, content)| content.get("schema").unwrap_or(&Value::Null))
-}
-
-fn is_required(value: &Value) -> bool {
-    value.get("required") == Some(&Value::Bool(true))
 }

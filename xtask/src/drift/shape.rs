@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::vendor::{Api, reference};
-use crate::spec::{members, strings};
+use crate::json::{is_true, items, members, strings, text};
 
 /// The values that a schema describes. The schemas of members and items stay as written.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -141,18 +141,18 @@ fn read<'a>(api: &'a Api, schema: &'a Value, trail: &mut Trail<'a>) -> Result<Sh
         }
     }
     // Only our spec has this keyword: the type that a value of a response should have.
-    let expected = schema.get("x-expect").and_then(Value::as_str);
+    let expected = text(schema, "x-expect");
     if let Some(expected) = expected.and_then(|name| api.root.pointer("/components/schemas")?.get(name)) {
         shape = shape.intersection(read(api, expected, trail)?);
     }
-    for part in list(schema, "allOf") {
+    for part in items(schema.get("allOf")) {
         shape = shape.intersection(read(api, part, trail)?);
     }
     for keyword in ["oneOf", "anyOf"] {
         let before = std::mem::replace(&mut trail.before_alternative, trail.references.len());
         let mut alternatives: Option<Shape> = None;
-        for part in list(schema, keyword) {
-            if part.get("type").and_then(Value::as_str) == Some("null") {
+        for part in items(schema.get(keyword)) {
+            if text(part, "type") == Some("null") {
                 shape.null = true;
                 continue;
             }
@@ -173,17 +173,12 @@ fn read<'a>(api: &'a Api, schema: &'a Value, trail: &mut Trail<'a>) -> Result<Sh
     Ok(shape)
 }
 
-fn list<'a>(schema: &'a Value, keyword: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
-    schema.get(keyword).and_then(Value::as_array).into_iter().flatten()
-}
-
 /// Reads the keywords of a schema itself, those of OpenAPI 3.0 and of 3.1.
 fn own_shape(schema: &Value) -> Shape {
-    let text = |keyword: &str| schema.get(keyword).and_then(Value::as_str).map(ToOwned::to_owned);
     let mut shape = Shape {
-        types: strings(schema.get("type")).map(ToOwned::to_owned).chain(text("type")).collect(),
-        null: schema.get("nullable") == Some(&Value::Bool(true)),
-        format: text("format"),
+        types: strings(schema.get("type")).chain(text(schema, "type")).map(ToOwned::to_owned).collect(),
+        null: is_true(schema, "nullable"),
+        format: text(schema, "format").map(ToOwned::to_owned),
         values: schema.get("enum").and_then(Value::as_array).cloned(),
         fields: members(schema.get("properties")).map(|(name, it)| (name.to_owned(), it.clone())).collect(),
         required: strings(schema.get("required")).map(ToOwned::to_owned).collect(),

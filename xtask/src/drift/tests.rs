@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Drift;
 use super::vendor::Vendor;
-use crate::diff::tests::edit;
+use crate::edit::edit;
 use crate::spec::Spec;
 
 fn spec() -> Spec {

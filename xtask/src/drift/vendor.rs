@@ -1,11 +1,12 @@
 //! API descriptions: our spec, and the files of the vendor.
 
-use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
 
-use crate::spec::{Spec, members};
+use crate::json::{items, members, text};
+use crate::spec::{METHODS, Spec};
+use crate::workspace;
 
 /// A description of an API, with the name of its file for error messages.
 #[derive(Debug, Clone)]
@@ -61,7 +62,7 @@ impl Api {
 
 /// Returns the target of a value that is a reference.
 pub(super) fn reference(value: &Value) -> Option<&str> {
-    value.get("$ref").and_then(Value::as_str)
+    text(value, "$ref")
 }
 
 /// A file of the vendor.
@@ -96,8 +97,7 @@ impl Vendor {
     /// The file cannot be read, is not JSON, or is not an OpenAPI 3 document.
     pub(super) fn read(path: &Path) -> Result<Self, String> {
         let file = path.display().to_string();
-        let text = fs::read_to_string(path).map_err(|error| format!("could not read {file}: {error}"))?;
-        Self::parse(&file, &text)
+        Self::parse(&file, &workspace::read(path)?)
     }
 
     pub(super) fn parse(file: &str, text: &str) -> Result<Self, String> {
@@ -162,7 +162,7 @@ fn served_paths(root: &Value) -> Vec<ServedPath> {
         // The document, a path item and an operation can each have servers, whose URLs can contain part of the path.
         let mut servers = vec![root.get("servers"), item.get("servers")];
         servers.extend(members(Some(item)).map(|(_, operation)| operation.get("servers")));
-        let servers = servers.into_iter().flatten().filter_map(Value::as_array).flatten();
+        let servers = servers.into_iter().flat_map(items);
         for base in servers.map(base_path).chain([String::new()]) {
             let path = format!("{base}{key}");
             if !paths.iter().any(|it| it.path == path && it.key == *key) {
@@ -175,9 +175,9 @@ fn served_paths(root: &Value) -> Vec<ServedPath> {
 
 /// Returns the path of a server without a trailing slash. Variables are replaced by their defaults.
 fn base_path(server: &Value) -> String {
-    let mut url = server.get("url").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let mut url = text(server, "url").unwrap_or_default().to_owned();
     for (name, variable) in members(server.get("variables")) {
-        if let Some(default) = variable.get("default").and_then(Value::as_str) {
+        if let Some(default) = text(variable, "default") {
             url = url.replace(&format!("{{{name}}}"), default);
         }
     }
@@ -192,7 +192,6 @@ fn base_path(server: &Value) -> String {
 
 /// Returns the methods of a path item.
 pub(super) fn methods(item: &Value) -> impl Iterator<Item = &str> {
-    const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
     members(Some(item)).map(|(method, _)| method).filter(|method| METHODS.contains(method))
 }
 

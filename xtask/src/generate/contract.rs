@@ -1,16 +1,18 @@
-//! Generates the JSON Schemas against which the sandbox validates requests and responses.
+//! Generates JSON files for tests: the JSON Schemas against which the sandbox validates requests and responses, and the
+//! example responses.
 //!
 //! Validators do not support OpenAPI's dialect, and parsing YAML would slow down the start of a sandbox. References to
 //! parameters and responses are resolved here.
 
 use serde_json::{Map, Value, json};
 
-use super::Output;
-use crate::spec::{Operation, Spec, members, translate};
+use super::files::Output;
+use crate::json::{is_true, members};
+use crate::json_schema::translate;
+use crate::spec::{Operation, Spec};
 
-/// Returns `{operations: {ID: {parameters, request, responses}}, components: {schemas}}`. The file has no header, because
-/// JSON has no comments.
-pub(super) fn output(spec: &Spec) -> Output {
+/// Returns `{operations: {ID: {parameters, request, responses}}, components: {schemas}}`.
+pub(super) fn schemas(spec: &Spec) -> Output {
     let operations: Map<_, _> = spec
         .operations()
         .iter()
@@ -19,7 +21,22 @@ pub(super) fn output(spec: &Spec) -> Output {
     let schemas: Map<_, _> =
         spec.schemas().map(|(name, schema)| (name.to_owned(), validation_only(&translate(schema)))).collect();
     let contract = json!({ "operations": operations, "components": { "schemas": schemas } });
-    Output { path: "crates/carium-mock/src/generated/spec.json".to_owned(), text: format!("{contract:#}\n") }
+    Output::json("crates/carium-mock/src/generated/spec.json", &contract)
+}
+
+/// Returns a list of `{operation, status, body}`, one entry per response of each operation. A range such as `2XX` is
+/// represented by its first status.
+pub(super) fn examples(spec: &Spec) -> Output {
+    let operations = spec.operations();
+    let responses = operations.iter().flat_map(|operation| {
+        operation.responses().map(|(status, _, response)| {
+            let content = spec.resolve(response).get("content").and_then(Value::as_object);
+            let example = content.and_then(|content| content.values().next()?.get("example")).cloned();
+            let status = status.replace("XX", "00").parse::<u16>().unwrap_or_default();
+            json!({ "operation": operation.id(), "status": status, "body": example })
+        })
+    });
+    Output::json("crates/carium-api/tests/generated/examples.json", &Value::Array(responses.collect()))
 }
 
 fn describe(spec: &Spec, operation: &Operation<'_>) -> Value {
@@ -28,24 +45,20 @@ fn describe(spec: &Spec, operation: &Operation<'_>) -> Value {
         json!({
             "name": parameter.get("name"),
             "in": parameter.get("in"),
-            "required": is_true(parameter.get("required")),
+            "required": is_true(parameter, "required"),
             "schema": parameter.get("schema").map(|schema| validation_only(&translate(schema))),
         })
     });
     let parameters: Vec<_> = parameters.collect();
     let request = operation.value.get("requestBody").map(|body| {
         let body = spec.resolve(body);
-        json!({ "required": is_true(body.get("required")), "content": content(body) })
+        json!({ "required": is_true(body, "required"), "content": content(body) })
     });
     let responses: Map<_, _> = operation
         .responses()
         .map(|(status, _, response)| (status.to_owned(), content(spec.resolve(response))))
         .collect();
     json!({ "parameters": parameters, "request": request, "responses": responses })
-}
-
-fn is_true(value: Option<&Value>) -> bool {
-    value == Some(&Value::Bool(true))
 }
 
 /// Returns the schema of each media type.

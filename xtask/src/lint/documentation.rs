@@ -2,14 +2,13 @@
 
 use serde_json::{Map, Value, json};
 
-use super::outline::{Context, Kind, Node, operation_name};
-use crate::document::join;
-use crate::finding::Finding;
-use crate::spec::{json_schema, members};
+use super::outline::{Context, Findings, Kind, Node, operation_name};
+use crate::json::{join, members, text};
+use crate::json_schema::json_schema;
 
 /// `description`: everything with a name has a description. Descriptions become the documentation of the generated
 /// code.
-pub(super) fn descriptions(context: &Context<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn descriptions(context: &Context<'_>, findings: &mut Findings<'_>) {
     for node in context.nodes.iter().filter(|node| needs_description(context, node)) {
         let (member, problem) = match node.text("description") {
             None => ("", "has no description"),
@@ -17,7 +16,7 @@ pub(super) fn descriptions(context: &Context<'_>, findings: &mut Vec<Finding>) {
             Some(_) => continue,
         };
         let fix = "add `description:` with a sentence that says what it is or does";
-        context.report(findings, "description", (node, member), problem, fix);
+        findings.add((node, member), problem, fix);
     }
 }
 
@@ -38,7 +37,7 @@ fn needs_description(context: &Context<'_>, node: &Node<'_>) -> bool {
 
 /// `example`: the bodies of requests and of successful responses have an example. Tests, documentation and the mock
 /// server use it.
-pub(super) fn missing_examples(context: &Context<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn missing_examples(context: &Context<'_>, findings: &mut Findings<'_>) {
     for operation in &context.operations {
         let at = join(&operation.pointer, "requestBody");
         let request = operation.value.get("requestBody").map(|body| ("the request".to_owned(), at, body));
@@ -51,8 +50,7 @@ pub(super) fn missing_examples(context: &Context<'_>, findings: &mut Vec<Finding
                 if content.get("example").is_none() && content.get("examples").is_none() {
                     let at = join(&join(&pointer, "content"), media_type);
                     let message = format!("{name} of {} has no example", operation_name(operation));
-                    let fix = "add `example:` beside the schema, with invented data";
-                    findings.push(context.document().finding("example", &at, message, fix));
+                    findings.add_at(&at, message, "add `example:` beside the schema, with invented data");
                 }
             }
         }
@@ -61,11 +59,10 @@ pub(super) fn missing_examples(context: &Context<'_>, findings: &mut Vec<Finding
 
 /// `invalid-example`: examples and defaults match their schema. They are copied into code as they are, and the
 /// generator panics at an invalid default. Messages do not contain the value, because it may be real data.
-pub(super) fn invalid_examples(context: &Context<'_>, findings: &mut Vec<Finding>) {
-    const RULE: &str = "invalid-example";
+pub(super) fn invalid_examples(context: &Context<'_>, findings: &mut Findings<'_>) {
     let samples = samples(context);
     // Validation needs references that can be resolved, and ends only without recursion.
-    let is_blocked = findings.iter().any(|finding| matches!(finding.rule, "reference" | "recursion"));
+    let is_blocked = findings.all.iter().any(|finding| matches!(finding.rule, "reference" | "recursion"));
     if samples.is_empty() || is_blocked {
         return;
     }
@@ -79,7 +76,7 @@ pub(super) fn invalid_examples(context: &Context<'_>, findings: &mut Vec<Finding
         Ok(validator) => validator,
         Err(error) => {
             let message = format!("the examples cannot be validated: {}", error.masked());
-            findings.push(context.document().finding(RULE, "", message, "correct the schemas"));
+            findings.add_at("", message, "correct the schemas");
             return;
         }
     };
@@ -97,7 +94,7 @@ pub(super) fn invalid_examples(context: &Context<'_>, findings: &mut Vec<Finding
             error.masked_with("the value")
         );
         let pointer = format!("{}{at}", sample.pointer);
-        findings.push(context.document().finding(RULE, &pointer, message, "correct the value or the schema"));
+        findings.add_at(&pointer, message, "correct the value or the schema");
     }
 }
 
@@ -167,7 +164,7 @@ fn schema_of(node: &Node<'_>) -> Option<Value> {
 
 /// Follows the `$ref` of a value.
 fn follow<'v>(context: &'v Context<'_>, pointer: String, value: &'v Value) -> (String, &'v Value) {
-    let target = value.get("$ref").and_then(Value::as_str).and_then(|it| it.strip_prefix('#'));
+    let target = text(value, "$ref").and_then(|it| it.strip_prefix('#'));
     match target.and_then(|target| Some((target, context.spec.root().pointer(target)?))) {
         Some((target, found)) => (target.to_owned(), found),
         None => (pointer, value),

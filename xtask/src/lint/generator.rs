@@ -8,12 +8,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::outline::{Context, Kind, Node, listed, operation_name};
-use crate::document::join;
-use crate::finding::Finding;
-use crate::spec::{Operation, members, strings};
-
-const RULE: &str = "generator-limit";
+use super::outline::{Context, Findings, Kind, Node, listed, operation_name};
+use crate::json::{is_true, items, join, members, strings, text};
+use crate::spec::Operation;
 
 /// Members that the generators do not support, with their effect and a fix.
 const UNSUPPORTED: &[(Kind, &[&str], &str, &str)] = &[
@@ -60,12 +57,11 @@ const KEYWORDS_OF_TYPES: &[(&[&str], &[&str])] = &[
 ];
 
 /// `generator-limit`: no member is unsupported.
-pub(super) fn unsupported_members(context: &Context<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn unsupported_members(context: &Context<'_>, findings: &mut Findings<'_>) {
     for (kind, names, effect, fix) in UNSUPPORTED {
         for node in context.nodes.iter().filter(|node| node.kind == *kind) {
             for name in names.iter().filter(|name| node.has(name)) {
-                let problem = format!("has `{name}`, but the generator {effect}");
-                context.report(findings, RULE, (node, name), &problem, *fix);
+                findings.add((node, name), format!("has `{name}`, but the generator {effect}"), *fix);
             }
         }
     }
@@ -73,23 +69,22 @@ pub(super) fn unsupported_members(context: &Context<'_>, findings: &mut Vec<Find
 
 /// `generator-limit`: request bodies are required, because generated methods always send one, and media types have a
 /// schema.
-pub(super) fn bodies(context: &Context<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn bodies(context: &Context<'_>, findings: &mut Findings<'_>) {
     for node in context.each(Kind::RequestBody) {
-        if node.value.get("required") != Some(&Value::Bool(true)) {
+        if !is_true(node.value, "required") {
             let problem = "is optional, but generated methods always send it";
-            context.report(findings, RULE, (node, ""), problem, "write `required: true`");
+            findings.add((node, ""), problem, "write `required: true`");
         }
     }
     for node in context.each(Kind::MediaType).filter(|node| !node.has("schema")) {
-        let fix = "add `schema:` with a `$ref` to a named schema";
-        context.report(findings, RULE, (node, ""), "has no schema", fix);
+        findings.add((node, ""), "has no schema", "add `schema:` with a `$ref` to a named schema");
     }
 }
 
 /// `generator-limit`: an operation has a successful response, and all successful responses have the same body, as
 /// have all error responses. A generated method has one success type and one error type; the generator panics if
 /// there are more.
-pub(super) fn responses(context: &Context<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn responses(context: &Context<'_>, findings: &mut Findings<'_>) {
     for operation in &context.operations {
         for (status, pointer, _) in operation.responses() {
             let (problem, fix) = match status {
@@ -98,10 +93,10 @@ pub(super) fn responses(context: &Context<'_>, findings: &mut Vec<Finding>) {
                 _ => continue,
             };
             let message = format!("response `{status}` of {} {problem}", operation_name(operation));
-            findings.push(context.document().finding(RULE, &pointer, message, fix));
+            findings.add_at(&pointer, message, fix);
         }
         let mut report = |problem: &str, fix: &str| {
-            context.report_operation(findings, RULE, (operation, "responses"), problem, fix);
+            findings.add_operation((operation, "responses"), problem, fix);
         };
         let successes = response_schemas(context, operation, &['2']);
         if successes.is_empty() {
@@ -135,10 +130,9 @@ fn response_schemas<'a>(
 }
 
 /// `generator-limit`: parameters are not in cookies, are not lists and do not have a reserved name.
-pub(super) fn parameters(context: &Context<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn parameters(context: &Context<'_>, findings: &mut Findings<'_>) {
     for node in context.each(Kind::Parameter) {
-        let mut report =
-            |member, problem: &str, fix| context.report(findings, RULE, (node, member), problem, fix);
+        let mut report = |member, problem: &str, fix| findings.add((node, member), problem, fix);
         if node.text("in") == Some("cookie") {
             report("in", "is in a cookie, which the generator does not support", "use a header or the query");
         }
@@ -158,7 +152,7 @@ pub(super) fn parameters(context: &Context<'_>, findings: &mut Vec<Finding>) {
 
 /// `generator-limit`: names within one operation, object or enum differ in more than case and punctuation. Otherwise
 /// they become the same Rust name, which does not compile or panics.
-pub(super) fn name_collisions(context: &Context<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn name_collisions(context: &Context<'_>, findings: &mut Findings<'_>) {
     const FIX: &str = "rename one of the two";
     for operation in &context.operations {
         // Parameters are arguments of a method, beside one that is named `body`.
@@ -168,8 +162,9 @@ pub(super) fn name_collisions(context: &Context<'_>, findings: &mut Vec<Finding>
         }
         for (pointer, parameter) in operation.parameters() {
             let parameter = context.spec.resolve(parameter);
-            let member = |name: &str| parameter.get(name).and_then(Value::as_str);
-            let (Some(name), Some(location)) = (member("name"), member("in")) else { continue };
+            let (Some(name), Some(location)) = (text(parameter, "name"), text(parameter, "in")) else {
+                continue;
+            };
             match names.insert(folded(name), (name, location)) {
                 // A parameter of the operation overrides the same one of the path.
                 Some(other) if other != (name, location) => {
@@ -178,7 +173,7 @@ pub(super) fn name_collisions(context: &Context<'_>, findings: &mut Vec<Finding>
                         other.0,
                         operation_name(operation)
                     );
-                    findings.push(context.document().finding(RULE, &pointer, message, FIX));
+                    findings.add_at(&pointer, message, FIX);
                 }
                 _ => {}
             }
@@ -193,7 +188,7 @@ pub(super) fn name_collisions(context: &Context<'_>, findings: &mut Vec<Finding>
         for ((one, other), pointer) in properties.chain(values) {
             let message =
                 format!("`{one}` and `{other}` of {} have the same name in Rust", context.name(node));
-            findings.push(context.document().finding(RULE, &pointer, message, FIX));
+            findings.add_at(&pointer, message, FIX);
         }
     }
 }
@@ -201,37 +196,37 @@ pub(super) fn name_collisions(context: &Context<'_>, findings: &mut Vec<Finding>
 /// `generator-limit`: schemas are not combined. The generator turns `anyOf` and a longer `allOf` into untagged enums
 /// and merged types. Two forms are allowed: an `allOf` of one `$ref`, which adds keywords to a reference, and an
 /// `anyOf` of `required`, which states that some properties must not all be absent.
-pub(super) fn combinations(context: &Context<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn combinations(context: &Context<'_>, findings: &mut Findings<'_>) {
     for node in context.schemas() {
         let parts = node.value.get("allOf").and_then(Value::as_array);
         if parts.is_some_and(|parts| !extends_reference(node, parts)) {
             let fix = "write all properties in one schema; use `allOf` only for a single `$ref`";
-            context.report(findings, RULE, (node, "allOf"), "combines several schemas", fix);
+            findings.add((node, "allOf"), "combines several schemas", fix);
         }
         let requires_some = |parts: &Value| is_choice(parts) && owner(context, node).has("properties");
         if node.value.get("anyOf").is_some_and(|parts| !requires_some(parts)) {
             let fix = "use `anyOf` only for lists of `required`, beside the properties that they name";
-            context.report(findings, RULE, (node, "anyOf"), "allows several schemas", fix);
+            findings.add((node, "anyOf"), "allows several schemas", fix);
         }
     }
 }
 
 /// `generator-limit`: objects declare the properties that they require, and do not have a schema for other properties
 /// beside declared ones, which would become a flattened map.
-pub(super) fn objects(context: &Context<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn objects(context: &Context<'_>, findings: &mut Findings<'_>) {
     for node in context.schemas() {
         let declared = owner(context, node).value.get("properties");
         for name in strings(node.value.get("required")) {
             if declared.is_none_or(|declared| declared.get(name).is_none()) {
                 let problem = format!("requires `{name}`, but does not declare it");
                 let fix = format!("declare `{name}` in `properties`, or do not require it");
-                context.report(findings, RULE, (node, "required"), &problem, fix);
+                findings.add((node, "required"), problem, fix);
             }
         }
         if node.has("properties") && node.value.get("additionalProperties").is_some_and(Value::is_object) {
             let fix = "write `true` or `false`, or move the other properties into a property that is a map";
             let at = (node, "additionalProperties");
-            context.report(findings, RULE, at, "has properties and a schema for other properties", fix);
+            findings.add(at, "has properties and a schema for other properties", fix);
         }
     }
 }
@@ -239,10 +234,10 @@ pub(super) fn objects(context: &Context<'_>, findings: &mut Vec<Finding>) {
 /// `generator-limit`: each schema has a type, arrays have items, enums are strings, and keywords fit the type.
 /// Without a type the generator panics at a `format` and otherwise accepts any JSON; an enum of numbers becomes a
 /// struct.
-pub(super) fn types(context: &Context<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn types(context: &Context<'_>, findings: &mut Findings<'_>) {
     for node in context.schemas() {
         let mut report = |member, problem: &str, fix: &str| {
-            context.report(findings, RULE, (node, member), problem, fix);
+            findings.add((node, member), problem, fix);
         };
         let combinations = ["allOf", "anyOf", "oneOf", "not"];
         let is_part = combinations.contains(&node.via);
@@ -254,10 +249,9 @@ pub(super) fn types(context: &Context<'_>, findings: &mut Vec<Finding>) {
         if kind == "array" && !node.has("items") {
             report("", "is an array without `items`", "add `items:` with a schema");
         }
-        let nullable = node.value.get("nullable") == Some(&Value::Bool(true));
+        let nullable = is_true(node.value, "nullable");
         let is_value = |value: &Value| value.is_string() || (nullable && value.is_null());
-        let mut values = node.value.get("enum").and_then(Value::as_array).into_iter().flatten();
-        if !values.all(is_value) {
+        if !items(node.value.get("enum")).all(is_value) {
             report("enum", "has an enum value that is not a string", "write strings, in quotes");
         }
         for (keywords, kinds) in KEYWORDS_OF_TYPES.iter().filter(|(_, kinds)| !kinds.contains(&kind)) {

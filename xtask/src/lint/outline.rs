@@ -1,12 +1,14 @@
-//! The objects of a document that the rules check, with their locations and names.
+//! The objects of a document that the rules check, with their locations and names, and the findings in it.
+
+use std::fmt;
 
 use serde_json::Value;
 
 use Form::{Direct, Named};
 
-use crate::document::{Document, join};
-use crate::finding::Finding;
-use crate::spec::{Mark, Operation, Sides, Spec};
+use crate::document::{Document, Finding};
+use crate::json::{join, only_item, text};
+use crate::spec::{CallSides, METHODS, Mark, Operation, Sides, Spec};
 
 /// The kinds of objects, with the names of the OpenAPI specification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,14 +50,9 @@ impl Kind {
                 (Direct, Self::Components, &["components"]),
                 (Named, Self::PathItem, &["paths"]),
             ],
-            Self::PathItem => &[
-                (Direct, Self::Parameter, &["parameters"]),
-                (
-                    Direct,
-                    Self::Operation,
-                    &["get", "put", "post", "delete", "options", "head", "patch", "trace"],
-                ),
-            ],
+            Self::PathItem => {
+                &[(Direct, Self::Parameter, &["parameters"]), (Direct, Self::Operation, &METHODS)]
+            }
             Self::Operation => &[
                 (Direct, Self::Parameter, &["parameters"]),
                 (Direct, Self::RequestBody, &["requestBody"]),
@@ -149,7 +146,7 @@ impl Node<'_> {
 
     /// Returns a string member.
     pub(super) fn text(&self, member: &str) -> Option<&str> {
-        self.value.get(member).and_then(Value::as_str)
+        text(self.value, member)
     }
 
     /// Returns `true` for a property of an object schema.
@@ -175,20 +172,6 @@ pub(super) struct Context<'a> {
     pub(super) nodes: Vec<Node<'a>>,
     pub(super) operations: Vec<Operation<'a>>,
     sides: Sides,
-}
-
-/// The sides of a call that use an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Usage {
-    pub(super) request: bool,
-    pub(super) response: bool,
-}
-
-impl Usage {
-    pub(super) const NONE: Self = Self { request: false, response: false };
-    pub(super) const REQUEST: Self = Self { request: true, response: false };
-    pub(super) const RESPONSE: Self = Self { request: false, response: true };
-    pub(super) const BOTH: Self = Self { request: true, response: true };
 }
 
 impl<'a> Context<'a> {
@@ -232,21 +215,21 @@ impl<'a> Context<'a> {
     }
 
     /// Returns the sides of a call that use an object.
-    pub(super) fn usage(&self, node: &Node<'a>) -> Usage {
+    pub(super) fn usage(&self, node: &Node<'a>) -> CallSides {
         for ancestor in self.ancestors(node) {
             match ancestor.kind {
                 Kind::Schema if ancestor.is_named_schema() => return self.schema_usage(&ancestor.key),
-                Kind::Parameter | Kind::RequestBody => return Usage::REQUEST,
-                Kind::Response => return Usage::RESPONSE,
+                Kind::Parameter | Kind::RequestBody => return CallSides::REQUEST,
+                Kind::Response => return CallSides::RESPONSE,
                 _ => {}
             }
         }
-        Usage::NONE
+        CallSides::NONE
     }
 
     /// Returns the sides of a call that use a named schema.
-    pub(super) fn schema_usage(&self, name: &str) -> Usage {
-        Usage { request: self.sides.in_request(name), response: self.sides.in_response(name) }
+    pub(super) fn schema_usage(&self, name: &str) -> CallSides {
+        self.sides.of(name)
     }
 
     /// Returns the privacy mark of a schema or of the schema that it refers to.
@@ -259,39 +242,7 @@ impl<'a> Context<'a> {
 
     /// Returns the schema that another refers to, directly or as the only member of an `allOf`, or the schema itself.
     pub(super) fn referenced<'v>(&'v self, schema: &'v Value) -> &'v Value {
-        match schema.get("allOf").and_then(Value::as_array).map(Vec::as_slice) {
-            Some([only]) => self.spec.resolve(only),
-            _ => self.spec.resolve(schema),
-        }
-    }
-
-    /// Reports a problem of an object, at one of its members unless `member` is empty. The message starts with the
-    /// name of the object.
-    pub(super) fn report(
-        &self,
-        findings: &mut Vec<Finding>,
-        rule: &'static str,
-        (node, member): (&Node<'_>, &str),
-        problem: &str,
-        fix: impl Into<String>,
-    ) {
-        let pointer = if member.is_empty() { node.pointer.clone() } else { node.at(member) };
-        findings.push(self.document().finding(rule, &pointer, format!("{} {problem}", self.name(node)), fix));
-    }
-
-    /// Reports a problem of an operation, like [`Self::report`].
-    pub(super) fn report_operation(
-        &self,
-        findings: &mut Vec<Finding>,
-        rule: &'static str,
-        (operation, member): (&Operation<'_>, &str),
-        problem: &str,
-        fix: impl Into<String>,
-    ) {
-        let at = &operation.pointer;
-        let pointer = if member.is_empty() { at.clone() } else { join(at, member) };
-        let message = format!("{} {problem}", operation_name(operation));
-        findings.push(self.document().finding(rule, &pointer, message, fix));
+        self.spec.resolve(only_item(schema.get("allOf")).unwrap_or(schema))
     }
 
     /// Returns the name of an object for messages.
@@ -309,7 +260,7 @@ impl<'a> Context<'a> {
             Kind::Tag => format!("tag `{}`", node.text("name").unwrap_or(key)),
             Kind::Parameter if in_components => format!("parameter `{key}`"),
             Kind::Parameter => {
-                let name = self.spec.resolve(node.value).get("name").and_then(Value::as_str);
+                let name = text(self.spec.resolve(node.value), "name");
                 format!("parameter `{}` of {}", name.unwrap_or(key), owner())
             }
             Kind::RequestBody if in_components => format!("request body `{key}`"),
@@ -331,10 +282,59 @@ impl<'a> Context<'a> {
     }
 }
 
+/// The findings in a document.
+pub(super) struct Findings<'a> {
+    context: &'a Context<'a>,
+    /// The rule that runs.
+    pub(super) rule: &'static str,
+    pub(super) all: Vec<Finding>,
+}
+
+impl<'a> Findings<'a> {
+    pub(super) fn new(context: &'a Context<'a>) -> Self {
+        Self { context, rule: "", all: Vec::new() }
+    }
+
+    /// Runs a rule with this name.
+    pub(super) fn run(&mut self, (name, rule): (&'static str, fn(&Context<'_>, &mut Self))) {
+        self.rule = name;
+        rule(self.context, self);
+    }
+
+    /// Adds a problem of an object, at one of its members unless `member` is empty. The message starts with the name of
+    /// the object.
+    pub(super) fn add(
+        &mut self,
+        (node, member): (&Node<'_>, &str),
+        problem: impl fmt::Display,
+        fix: impl Into<String>,
+    ) {
+        let pointer = if member.is_empty() { node.pointer.clone() } else { node.at(member) };
+        self.add_at(&pointer, format!("{} {problem}", self.context.name(node)), fix);
+    }
+
+    /// Adds a problem of an operation, like [`Self::add`].
+    pub(super) fn add_operation(
+        &mut self,
+        (operation, member): (&Operation<'_>, &str),
+        problem: impl fmt::Display,
+        fix: impl Into<String>,
+    ) {
+        let at = &operation.pointer;
+        let pointer = if member.is_empty() { at.clone() } else { join(at, member) };
+        self.add_at(&pointer, format!("{} {problem}", operation_name(operation)), fix);
+    }
+
+    /// Adds a finding at a pointer.
+    pub(super) fn add_at(&mut self, pointer: &str, message: impl Into<String>, fix: impl Into<String>) {
+        self.all.push(self.context.document().finding(self.rule, pointer, message, fix));
+    }
+}
+
 /// Returns the name of an operation for messages.
 pub(super) fn operation_name(operation: &Operation<'_>) -> String {
     match operation.id() {
-        "" => format!("operation `{} {}`", operation.method.to_uppercase(), operation.path),
+        "" => format!("operation `{}`", operation.route()),
         id => format!("operation `{id}`"),
     }
 }
@@ -346,7 +346,7 @@ pub(super) fn listed<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
 
 /// Returns `true` if a schema describes objects.
 pub(super) fn is_object(schema: &Value) -> bool {
-    schema.get("type").and_then(Value::as_str) == Some("object") || schema.get("properties").is_some()
+    text(schema, "type") == Some("object") || schema.get("properties").is_some()
 }
 
 /// The location of an object that is to be visited.

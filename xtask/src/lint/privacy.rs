@@ -2,11 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::outline::{Context, Kind, Node};
-use crate::finding::Finding;
+use super::outline::{Context, Findings, Kind, Node};
 use crate::spec::Mark;
-
-const RULE: &str = "unmarked";
 
 /// Words in names of personal data. Free text is included, because anything can be written in a `note`.
 #[rustfmt::skip]
@@ -29,20 +26,20 @@ const SECRET: &[&str] = &[
 /// `unmarked`: a property or parameter whose name suggests health information or a secret has a mark, `true` or
 /// `false`. Generated types print unmarked values, and a forgotten mark would look like a decision to print the
 /// value.
-pub(super) fn suspicious_names(context: &Context<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn suspicious_names(context: &Context<'_>, findings: &mut Findings<'_>) {
     for node in &context.nodes {
         let suspicion = name_on_the_wire(node).and_then(suspicion);
         if let Some((mark, meaning)) = suspicion.filter(|_| !is_marked(context, node)) {
             let problem = format!("has no privacy mark, although its name suggests {meaning}");
             let fix = format!("write `{mark}: true`, or `{mark}: false` if it may be printed");
-            context.report(findings, RULE, (node, ""), &problem, fix);
+            findings.add((node, ""), problem, fix);
         }
     }
 }
 
 /// `unmarked`: a property that is hidden in one schema has a mark in every schema. The same name means the same in a
 /// request and its response, and would be printed where the mark was forgotten.
-pub(super) fn hidden_elsewhere(context: &Context<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn hidden_elsewhere(context: &Context<'_>, findings: &mut Findings<'_>) {
     let mut hidden: BTreeMap<&str, &Node<'_>> = BTreeMap::new();
     for node in context.nodes.iter().filter(|node| context.mark(node.value).is_hidden()) {
         if let Some(name) = name_on_the_wire(node) {
@@ -54,19 +51,19 @@ pub(super) fn hidden_elsewhere(context: &Context<'_>, findings: &mut Vec<Finding
         if let Some(other) = hidden.get(name).filter(|_| !is_marked(context, node)) {
             let problem = format!("has no privacy mark, but {} has one", context.name(other));
             let fix = "write the same mark, or the mark with `false` if the value may be printed";
-            context.report(findings, RULE, (node, ""), &problem, fix);
+            findings.add((node, ""), problem, fix);
         }
     }
 }
 
 /// `marked-parameter`: parameters do not contain hidden values, because proxies and servers log URLs and headers.
-pub(super) fn marked_parameters(context: &Context<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn marked_parameters(context: &Context<'_>, findings: &mut Findings<'_>) {
     for node in context.each(Kind::Parameter) {
         let schema = node.value.get("schema").unwrap_or(node.value);
         if context.mark(schema).is_hidden() || context.mark(node.value).is_hidden() {
             let problem = "is hidden, but URLs and headers are logged outside of the client";
             let fix = "send it in a body, or write `x-phi: false` if it may be printed";
-            context.report(findings, "marked-parameter", (node, ""), problem, fix);
+            findings.add((node, ""), problem, fix);
         }
     }
 }

@@ -2,23 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
-use super::outline::{Context, Kind, Node, Usage, listed};
-use crate::document::join;
-use crate::finding::Finding;
-use crate::spec::members;
-
-const RULE: &str = "reference";
+use super::outline::{Context, Findings, Kind, Node, listed};
+use crate::json::{items, join, members, text};
+use crate::spec::CallSides;
 
 /// `reference`: a `$ref` points to an existing named object of the right kind in this document. The generator takes
 /// the last segment of a `$ref` as the name and panics, without a location, if it does not exist.
-pub(super) fn targets(context: &Context<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn targets(context: &Context<'_>, findings: &mut Findings<'_>) {
     for node in context.nodes.iter().filter(|node| node.is_reference()) {
         let Some(section) = node.kind.section() else { continue };
         if let Err(problem) = check_target(context, node, section) {
-            let fix = format!("write `#{section}/NAME` with an existing name");
-            context.report(findings, RULE, (node, "$ref"), &problem, fix);
+            findings.add((node, "$ref"), problem, format!("write `#{section}/NAME` with an existing name"));
         }
     }
 }
@@ -37,7 +31,7 @@ fn check_target(context: &Context<'_>, node: &Node<'_>, section: &str) -> Result
         return Err(format!("refers to `{reference}`, which is not in `{}`", &section[1..]));
     }
     // `resolve` stops at a reference that is part of a circle or does not exist.
-    let end = context.spec.resolve(node.value).get("$ref").and_then(Value::as_str);
+    let end = text(context.spec.resolve(node.value), "$ref");
     match end.and_then(|end| root.pointer(end.strip_prefix('#')?)) {
         Some(_) => Err("refers to itself".to_owned()),
         None => Ok(()),
@@ -45,7 +39,7 @@ fn check_target(context: &Context<'_>, node: &Node<'_>, section: &str) -> Result
 }
 
 /// `reference`: a `$ref` has no siblings. OpenAPI 3.0 and the generator ignore them, even `nullable` and `x-phi`.
-pub(super) fn siblings(context: &Context<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn siblings(context: &Context<'_>, findings: &mut Findings<'_>) {
     for node in context.nodes.iter().filter(|node| node.is_reference()) {
         let ignored: Vec<_> =
             members(Some(node.value)).map(|(name, _)| name).filter(|name| *name != "$ref").collect();
@@ -55,23 +49,22 @@ pub(super) fn siblings(context: &Context<'_>, findings: &mut Vec<Finding>) {
             _ => "move it to the referenced object, or remove it",
         };
         let problem = format!("has {} beside `$ref`, where it is ignored", listed(ignored));
-        context.report(findings, RULE, (node, first), &problem, fix);
+        findings.add((node, first), problem, fix);
     }
 }
 
 /// `reference`: `security` names declared schemes. It decides whether an operation is sent with an access token.
-pub(super) fn security_schemes(context: &Context<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn security_schemes(context: &Context<'_>, findings: &mut Findings<'_>) {
     let schemes = context.spec.root().pointer("/components/securitySchemes");
     for node in context.nodes.iter().filter(|node| matches!(node.kind, Kind::Document | Kind::Operation)) {
-        let requirements = node.value.get("security").and_then(Value::as_array);
-        for (index, requirement) in requirements.into_iter().flatten().enumerate() {
+        for (index, requirement) in items(node.value.get("security")).enumerate() {
             for (scheme, _) in members(Some(requirement)) {
                 if schemes.is_none_or(|schemes| schemes.get(scheme).is_none()) {
                     let at = join(&join(&node.at("security"), &index.to_string()), scheme);
                     let message =
                         format!("{} requires the unknown security scheme `{scheme}`", context.name(node));
                     let fix = "write the name of a scheme in `components/securitySchemes`";
-                    findings.push(context.document().finding(RULE, &at, message, fix));
+                    findings.add_at(&at, message, fix);
                 }
             }
         }
@@ -80,7 +73,7 @@ pub(super) fn security_schemes(context: &Context<'_>, findings: &mut Vec<Finding
 
 /// `recursion`: no schema contains itself, directly or through others. The generator would box it in a type that
 /// differs from the schema, and sample data for it would be infinite.
-pub(super) fn recursion(context: &Context<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn recursion(context: &Context<'_>, findings: &mut Findings<'_>) {
     let named = || context.nodes.iter().filter(|node| node.is_named_schema());
     let mut graph: BTreeMap<&str, Vec<&str>> = named().map(|node| (node.key.as_str(), Vec::new())).collect();
     for node in context.nodes.iter().filter(|node| node.kind.is_schema() && node.is_reference()) {
@@ -95,13 +88,7 @@ pub(super) fn recursion(context: &Context<'_>, findings: &mut Vec<Finding>) {
         let mut path = vec![node.key.as_str()];
         if !reported.contains(&path[0]) && find_cycle(&graph, &mut path, &mut Vec::new()) {
             let problem = format!("contains itself: `{}` → `{}`", path.join("` → `"), node.key);
-            context.report(
-                findings,
-                "recursion",
-                (node, ""),
-                &problem,
-                "replace one of these references by an ID",
-            );
+            findings.add((node, ""), problem, "replace one of these references by an ID");
             reported.extend(path);
         }
     }
@@ -131,15 +118,15 @@ fn find_cycle<'g>(
 }
 
 /// `unused-schema`: an operation uses each named schema. The generator creates a public type for each.
-pub(super) fn unused_schemas(context: &Context<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn unused_schemas(context: &Context<'_>, findings: &mut Findings<'_>) {
     // With a wrong reference, its target would be reported as unused.
-    if findings.iter().any(|finding| finding.rule == RULE) {
+    if findings.all.iter().any(|finding| finding.rule == "reference") {
         return;
     }
     for node in context.nodes.iter().filter(|node| node.is_named_schema()) {
-        if context.schema_usage(&node.key) == Usage::NONE {
+        if context.schema_usage(&node.key) == CallSides::NONE {
             let fix = "refer to it where it belongs, or remove it";
-            context.report(findings, "unused-schema", (node, ""), "is not used by any operation", fix);
+            findings.add((node, ""), "is not used by any operation", fix);
         }
     }
 }

@@ -2,13 +2,11 @@
 
 use serde_json::Value;
 
-use super::outline::{Context, Kind, is_object};
+use super::outline::{Context, Findings, Kind, is_object};
 use super::privacy::words;
-use crate::document::{Document, join};
-use crate::finding::Finding;
-use crate::spec::{Spec, members, referred_schema};
-
-const RULE: &str = "named-schema";
+use crate::document::{Document, Finding};
+use crate::json::{is_true, join, members, text};
+use crate::spec::{Spec, referred_schema};
 
 /// Names of the standard library, the generator and `carium-api` that are in scope of the generated types.
 #[rustfmt::skip]
@@ -22,7 +20,7 @@ const RESERVED: &[&str] = &[
 
 /// `named-schema`: objects and enums are named schemas. The generator derives the names of others from their
 /// location, so that moving them would rename a public type.
-pub(super) fn inline_schemas(context: &Context<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn inline_schemas(context: &Context<'_>, findings: &mut Findings<'_>) {
     for node in context.each(Kind::Schema).filter(|node| !node.is_named_schema()) {
         let kind = match () {
             () if is_object(node.value) => "object",
@@ -30,15 +28,14 @@ pub(super) fn inline_schemas(context: &Context<'_>, findings: &mut Vec<Finding>)
             () => continue,
         };
         let problem = format!("is an {kind} without a name");
-        let fix = "move it to `components/schemas`, and refer to it with `$ref`";
-        context.report(findings, RULE, (node, ""), &problem, fix);
+        findings.add((node, ""), problem, "move it to `components/schemas`, and refer to it with `$ref`");
     }
 }
 
 /// `named-schema`: an ID refers to a named schema of `format: uuid`. Each such schema becomes a type, so that the ID
 /// of a class cannot be passed as the ID of an appointment. In a response `x-expect` names the schema, so that an
 /// unexpected value is accepted.
-pub(super) fn ids(context: &Context<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn ids(context: &Context<'_>, findings: &mut Findings<'_>) {
     let parameters = context
         .each(Kind::Parameter)
         .filter_map(|node| Some((node, node.text("name")?, node.value.get("schema")?)));
@@ -57,7 +54,7 @@ pub(super) fn ids(context: &Context<'_>, findings: &mut Vec<Finding>) {
         let (is_typed, fix) = if usage.request {
             (refers, "refer with `$ref` to a schema of `format: uuid` for this kind of ID")
         } else if usage.response {
-            let expected = schema.get("x-expect").and_then(Value::as_str);
+            let expected = text(schema, "x-expect");
             let is_opaque = name == "id" && is_opaque_string(schema);
             let expects = expected.is_some_and(|name| is_id(context, name));
             (refers || expects || is_opaque, "write `x-expect:` with the schema for this kind of ID")
@@ -65,31 +62,25 @@ pub(super) fn ids(context: &Context<'_>, findings: &mut Vec<Finding>) {
             continue;
         };
         if !is_typed {
-            context.report(findings, RULE, (node, ""), "is an ID without a schema for its kind", fix);
+            findings.add((node, ""), "is an ID without a schema for its kind", fix);
         }
     }
 }
 
 /// `named-schema`: a schema with the name of an ID has `format: uuid`. Otherwise the generator does not create a type
 /// for it.
-pub(super) fn id_schemas(context: &Context<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn id_schemas(context: &Context<'_>, findings: &mut Findings<'_>) {
     for node in context.each(Kind::Schema).filter(|node| node.is_named_schema()) {
         if matches!(id_form(&node.key), Some(IdForm::One)) && !is_id(context, &node.key) {
             let problem = "has the name of an ID, but not `format: uuid`";
-            context.report(
-                findings,
-                RULE,
-                (node, ""),
-                problem,
-                "write `type: string` and `format: uuid`, or rename it",
-            );
+            findings.add((node, ""), problem, "write `type: string` and `format: uuid`, or rename it");
         }
     }
 }
 
 /// `schema-name`: the name of a schema is in PascalCase and not reserved. It becomes the name of a type. The
 /// generator converts other names to PascalCase, so that two could become one.
-pub(super) fn schema_name(context: &Context<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn schema_name(context: &Context<'_>, findings: &mut Findings<'_>) {
     for node in context.nodes.iter().filter(|node| node.is_named_schema()) {
         let (problem, fix) = if RESERVED.contains(&node.key.as_str()) {
             (
@@ -101,13 +92,14 @@ pub(super) fn schema_name(context: &Context<'_>, findings: &mut Vec<Finding>) {
         } else {
             continue;
         };
-        context.report(findings, "schema-name", (node, ""), problem, fix);
+        findings.add((node, ""), problem, fix);
     }
 }
 
 /// `shared-definition`: a definition in the onboarding schema that has the name of a schema of the API is equal to
 /// it, apart from descriptions and examples. Both become the same Rust type.
-pub(super) fn shared_definitions(api: &Spec, onboarding: &Document, findings: &mut Vec<Finding>) {
+pub(super) fn shared_definitions(api: &Spec, onboarding: &Document) -> Vec<Finding> {
+    let mut findings = Vec::new();
     let is_compared = |keyword: &str| !matches!(keyword, "description" | "example" | "examples");
     for (name, definition) in members(onboarding.value.get("definitions")) {
         let Some(schema) = api.schema(name) else { continue };
@@ -126,6 +118,7 @@ pub(super) fn shared_definitions(api: &Spec, onboarding: &Document, findings: &m
             ));
         }
     }
+    findings
 }
 
 /// Whether a name denotes one ID or a list of IDs.
@@ -150,9 +143,7 @@ fn is_id(context: &Context<'_>, name: &str) -> bool {
 
 /// Returns `true` for a nullable string without a format, such as the ID of an error, which has no kind.
 fn is_opaque_string(schema: &Value) -> bool {
-    schema.get("type").and_then(Value::as_str) == Some("string")
-        && schema.get("nullable") == Some(&Value::Bool(true))
-        && schema.get("format").is_none()
+    text(schema, "type") == Some("string") && is_true(schema, "nullable") && schema.get("format").is_none()
 }
 
 fn is_pascal_case(name: &str) -> bool {

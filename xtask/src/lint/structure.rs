@@ -8,10 +8,8 @@ use jsonschema::error::{TypeKind, ValidationError, ValidationErrorKind};
 use serde_json::{Value, json};
 
 use super::operations::{RETRY_CLASSES, SOURCES};
-use super::outline::{Context, Kind, listed};
-use crate::document::join;
-use crate::finding::Finding;
-use crate::spec::members;
+use super::outline::{Context, Findings, Kind, listed};
+use crate::json::{items, join, members, strings, unescape};
 
 static OPENAPI: LazyLock<Value> = LazyLock::new(|| {
     let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/openapi-3.0.json"));
@@ -31,26 +29,25 @@ static DRAFT_7_VALIDATOR: LazyLock<Validator> = LazyLock::new(|| {
 
 /// `openapi`: the document is valid OpenAPI 3.0 according to the official schema. The generators panic on an invalid
 /// document or ignore the invalid part.
-pub(super) fn openapi(context: &Context<'_>, findings: &mut Vec<Finding>) {
-    validate(context, "openapi", &OPENAPI_VALIDATOR, findings);
+pub(super) fn openapi(context: &Context<'_>, findings: &mut Findings<'_>) {
+    validate(context, &OPENAPI_VALIDATOR, findings);
 }
 
 /// `json-schema`: the document is valid JSON Schema of draft 7 according to its meta-schema, and has no other
 /// keywords, which the meta-schema allows.
-pub(super) fn json_schema(context: &Context<'_>, findings: &mut Vec<Finding>) {
-    const RULE: &str = "json-schema";
-    validate(context, RULE, &DRAFT_7_VALIDATOR, findings);
+pub(super) fn json_schema(context: &Context<'_>, findings: &mut Findings<'_>) {
+    validate(context, &DRAFT_7_VALIDATOR, findings);
     for node in context.schemas() {
         // Draft 7 allows `true` for any value, but such a property would have no description and no privacy mark.
         for (name, _) in members(node.value.get("properties")).filter(|(_, schema)| !schema.is_object()) {
             let problem = format!("has the property `{name}` without a schema");
-            context.report(findings, RULE, (node, "properties"), &problem, "write a schema, as a map");
+            findings.add((node, "properties"), problem, "write a schema, as a map");
         }
         for (keyword, _) in members(Some(node.value)) {
             if !KEYWORDS_OF_DRAFT_7.contains(&keyword) && !keyword.starts_with("x-") {
                 let problem = format!("has `{keyword}`, which is not a keyword of JSON Schema draft 7");
                 let fix = suggestion(keyword, KEYWORDS_OF_DRAFT_7);
-                context.report(findings, RULE, (node, keyword), &problem, fix);
+                findings.add((node, keyword), problem, fix);
             }
         }
     }
@@ -58,12 +55,11 @@ pub(super) fn json_schema(context: &Context<'_>, findings: &mut Vec<Finding>) {
 
 /// `extension`: extensions are spelled correctly, at a place where they have a meaning, and have a valid value. Other
 /// extensions are ignored by everything, so a misspelled `x-phi` would print the name of a patient.
-pub(super) fn extensions(context: &Context<'_>, findings: &mut Vec<Finding>) {
-    const RULE: &str = "extension";
+pub(super) fn extensions(context: &Context<'_>, findings: &mut Findings<'_>) {
     for node in context.nodes.iter().filter(|node| !node.is_reference()) {
         // OpenAPI also allows extensions beside paths and statuses.
         if matches!(node.kind, Kind::PathItem | Kind::Response) && node.key.starts_with("x-") {
-            context.report(findings, RULE, (node, ""), "is an unknown extension", "remove it");
+            findings.add((node, ""), "is an unknown extension", "remove it");
         }
         for (name, value) in members(Some(node.value)).filter(|(name, _)| name.starts_with("x-")) {
             let known = EXTENSIONS.iter().find(|extension| extension.name == name);
@@ -81,18 +77,18 @@ pub(super) fn extensions(context: &Context<'_>, findings: &mut Vec<Finding>) {
                 }
                 Some(_) => continue,
             };
-            context.report(findings, RULE, (node, name), &problem, fix);
+            findings.add((node, name), problem, fix);
         }
     }
 }
 
 /// `format`: formats are known. Validators and the generator ignore others, so a misspelled `uuid` would be any
 /// string.
-pub(super) fn formats(context: &Context<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn formats(context: &Context<'_>, findings: &mut Findings<'_>) {
     for node in context.schemas() {
         if let Some(format) = node.text("format").filter(|format| !FORMATS.contains(format)) {
             let problem = format!("has the unknown format `{format}`");
-            context.report(findings, "format", (node, "format"), &problem, suggestion(format, FORMATS));
+            findings.add((node, "format"), problem, suggestion(format, FORMATS));
         }
     }
 }
@@ -183,53 +179,58 @@ const FIXES: &[(&str, &str)] = &[
     ("exclusiveMaximum", "write the limit as `maximum`, and `exclusiveMaximum: true`"),
 ];
 
-fn validate(context: &Context<'_>, rule: &'static str, validator: &Validator, findings: &mut Vec<Finding>) {
+fn validate(context: &Context<'_>, validator: &Validator, findings: &mut Findings<'_>) {
     let errors: Vec<_> = validator.iter_errors(context.spec.root()).collect();
     for error in &errors {
-        report(context, rule, error, findings);
+        report(context, error, findings);
     }
     // `report` omits errors that others explain better. This covers the case that there is no other.
-    if let Some(error) = errors.first().filter(|_| findings.is_empty()) {
+    if let Some(error) = errors.first().filter(|_| findings.all.is_empty()) {
         let at = error.instance_path().to_string();
         let message = format!("{} is invalid", subject(context, &at));
-        findings.push(context.document().finding(rule, &at, message, "compare it with the specification"));
+        findings.add_at(&at, message, "compare it with the specification");
     }
 }
 
 /// Reports a validation error. No message contains a value of the document, because examples may contain real data.
-fn report(
-    context: &Context<'_>,
-    rule: &'static str,
-    error: &ValidationError<'_>,
-    findings: &mut Vec<Finding>,
-) {
+fn report(context: &Context<'_>, error: &ValidationError<'_>, findings: &mut Findings<'_>) {
     let pointer = error.instance_path().to_string();
-    let (problem, fix) = match error.kind() {
+    match error.kind() {
         ValidationErrorKind::OneOfNotValid { context: alternatives }
-        | ValidationErrorKind::AnyOf { context: alternatives } => {
-            match discriminator_values(alternatives) {
-                Some((at, values)) => {
-                    let message = format!("{} has an unknown value", subject(context, &at));
-                    let fix = format!("write one of {}", listed(values));
-                    findings.push(context.document().finding(rule, &at, message, fix));
-                }
-                None => {
-                    for error in closest_alternative(&pointer, alternatives) {
-                        report(context, rule, error, findings);
-                    }
-                }
+        | ValidationErrorKind::AnyOf { context: alternatives } => match discriminator_values(alternatives) {
+            Some((at, values)) => {
+                let message = format!("{} has an unknown value", subject(context, &at));
+                findings.add_at(&at, message, format!("write one of {}", listed(values)));
             }
-            return;
-        }
+            None => closest_alternative(&pointer, alternatives)
+                .iter()
+                .for_each(|error| report(context, error, findings)),
+        },
         ValidationErrorKind::AdditionalProperties { unexpected } => {
             for name in unexpected {
                 let message =
                     format!("{} has `{name}`, which is not allowed there", subject(context, &pointer));
                 let fix = fix_for_unexpected(error.schema_path().as_str(), name);
-                findings.push(context.document().finding(rule, &join(&pointer, name), message, fix));
+                findings.add_at(&join(&pointer, name), message, fix);
             }
-            return;
         }
+        // A list also has the wrong type, which is reported separately.
+        ValidationErrorKind::Enum { .. } if error.instance().is_array() => {}
+        // Another error at the same location says more.
+        ValidationErrorKind::OneOfMultipleValid { .. }
+            if findings.all.iter().any(|it| it.pointer == pointer) => {}
+        _ => {
+            let (problem, fix) = problem_and_fix(error, &pointer);
+            let fix =
+                special_fix(findings.rule, pointer.rsplit('/').next().unwrap_or_default()).unwrap_or(fix);
+            findings.add_at(&pointer, format!("{} {problem}", subject(context, &pointer)), fix);
+        }
+    }
+}
+
+/// Returns the problem and the fix of an error that concerns a single value.
+fn problem_and_fix(error: &ValidationError<'_>, pointer: &str) -> (String, String) {
+    match error.kind() {
         ValidationErrorKind::Required { property } => {
             let name = property.as_str().unwrap_or_default();
             (format!("has no `{name}`"), format!("add `{name}:`"))
@@ -249,30 +250,18 @@ fn report(
             let note = if expected == "boolean" { ": `true` or `false`, without quotes" } else { "" };
             (format!("is not {article} {expected}"), format!("write {article} {expected}{note}"))
         }
-        // A list also has the wrong type, which is reported separately.
-        ValidationErrorKind::Enum { .. } if error.instance().is_array() => return,
         ValidationErrorKind::Enum { options } => {
-            let options: Vec<_> = options.as_array().into_iter().flatten().map(plain).collect();
+            let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let options: Vec<_> = items(Some(options)).map(plain).collect();
             let fix = format!("write one of {}", listed(options.iter().map(String::as_str)));
             ("has an unknown value".to_owned(), fix)
         }
-        ValidationErrorKind::Not { schema } => match schema.get("required").and_then(Value::as_array) {
-            Some(names) => {
-                let names = listed(names.iter().filter_map(Value::as_str));
-                (format!("has {names}, which exclude each other"), "keep one of them".to_owned())
-            }
-            None => ("has a value that is not allowed".to_owned(), "change the value".to_owned()),
-        },
-        // Another error at the same location says more.
-        ValidationErrorKind::OneOfMultipleValid { .. } if findings.iter().any(|it| it.pointer == pointer) => {
-            return;
+        ValidationErrorKind::Not { schema } if schema.get("required").is_some() => {
+            let names = listed(strings(schema.get("required")));
+            (format!("has {names}, which exclude each other"), "keep one of them".to_owned())
         }
         _ => (format!("is invalid: {}", error.masked_with("the value")), "change the value".to_owned()),
-    };
-    let member = pointer.rsplit('/').next().unwrap_or_default();
-    let fix = special_fix(rule, member).unwrap_or(fix);
-    let message = format!("{} {problem}", subject(context, &pointer));
-    findings.push(context.document().finding(rule, &pointer, message, fix));
+    }
 }
 
 /// Returns the fix for an error at a member with this name, where the general fix says too little.
@@ -289,7 +278,7 @@ fn subject(context: &Context<'_>, pointer: &str) -> String {
         None => "the document".to_owned(),
         Some(node) if node.pointer == pointer => context.name(node),
         Some(node) => {
-            let member = pointer[node.pointer.len() + 1..].replace("~1", "/").replace("~0", "~");
+            let member = unescape(&pointer[node.pointer.len() + 1..]);
             format!("`{member}` of {}", context.name(node))
         }
     }
@@ -369,18 +358,8 @@ fn fix_for_unexpected(schema_path: &str, name: &str) -> String {
 }
 
 fn suggestion(word: &str, known: &[&str]) -> String {
-    match closest(word, known) {
+    match similar::get_close_matches(word, known, 1, 0.6).first() {
         Some(name) => format!("write `{name}`, or remove it"),
         None => "remove it".to_owned(),
     }
-}
-
-/// Returns the known word that a misspelled one probably stands for.
-fn closest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
-    similar::get_close_matches(word, known, 1, 0.6).first().copied()
-}
-
-/// Formats a JSON value without the quotes of a string.
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

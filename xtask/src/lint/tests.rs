@@ -1,11 +1,13 @@
 //! The rules on the real files, on files with one mistake, and on files with arbitrary changes.
 
-mod mistakes;
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::document::{Document, join};
-use crate::finding::{Finding, report};
+use super::{API_RULES, JSON_SCHEMA_RULES};
+
+use crate::document::{Document, Finding, report};
+use crate::edit::{edit, pointers, set};
 use crate::spec::Spec;
 
 const SPEC: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../specs/carium.yaml"));
@@ -32,12 +34,133 @@ const SMALL_JSON_SCHEMA: &str = r##"{
 fn files_of_this_workspace_have_no_findings() {
     let spec = parse(SPEC);
     let onboarding = Document::parse("onboarding.schema.json", ONBOARDING).unwrap();
-    let mut findings = super::run(&spec);
+    let mut findings = super::run_api(&spec);
     findings.extend(super::run_json_schema(&onboarding));
-    findings.extend(super::run_shared(&spec, &onboarding));
+    findings.extend(super::schemas::shared_definitions(&spec, &onboarding));
     findings.extend(run_json_schema(SMALL_JSON_SCHEMA));
     findings.extend(run_json_schema(r#"{"type": "object", "description": "A row without examples."}"#));
     assert!(findings.is_empty(), "{}", report(&findings));
+}
+
+/// Mistakes in the spec and in the small JSON Schema, one a line, each with its finding: `EDIT => RULE POINTER: PART OF THE
+/// FINDING (also OTHER RULE)`. An edit is a line as for [`edit`], or `replace [FROM, TO]` for the first occurrence of a text.
+/// Pointers have the short form of [`expand`].
+const MISTAKES: &str = include_str!("tests/mistakes.txt");
+const JSON_SCHEMA_MISTAKES: &str = include_str!("tests/json_schema_mistakes.txt");
+
+/// A value in wrong examples, which no finding may contain.
+const CANARY: &str = "canary";
+
+struct Mistake {
+    edit: &'static str,
+    rule: &'static str,
+    pointer: String,
+    /// A part of the finding.
+    text: &'static str,
+    /// Another rule that the mistake violates.
+    also: Option<&'static str>,
+}
+
+fn mistakes(table: &'static str) -> impl Iterator<Item = Mistake> {
+    table.lines().filter(|line| !line.starts_with('#')).map(|line| {
+        let (edit, expected) = line.split_once(" => ").unwrap();
+        let (rule, expected) = expected.split_once(' ').unwrap();
+        let (pointer, text) = expected.split_once(": ").unwrap();
+        let (text, also) = match text.rsplit_once(" (also ") {
+            Some((text, also)) => (text, Some(also.trim_end_matches(')'))),
+            None => (text, None),
+        };
+        Mistake { edit, rule, pointer: expand(pointer), text, also }
+    })
+}
+
+impl Mistake {
+    fn apply(&self, file: &str, text: &str) -> Document {
+        let parse = |text: &str| Document::parse(file, text).unwrap_or_else(|finding| panic!("{finding}"));
+        let (verb, rest) = self.edit.split_once(' ').unwrap();
+        if verb == "replace" {
+            let (from, to): (String, String) = serde_json::from_str(rest).unwrap();
+            assert!(text.contains(&from), "the document does not contain {from:?}");
+            return parse(&text.replacen(&from, &to, 1));
+        }
+        let mut document = parse(text);
+        let (pointer, argument) = rest.split_once(' ').unwrap_or((rest, ""));
+        edit(&mut document.value, format!("{verb} {} {argument}", expand(pointer)).trim_end());
+        document
+    }
+
+    /// Checks that the findings contain the expected one, and only those of other rules that are expected.
+    fn check(&self, findings: &[Finding]) -> Result<(), String> {
+        let is_expected = |it: &Finding| {
+            it.rule == self.rule && it.pointer == self.pointer && it.to_string().contains(self.text)
+        };
+        let printed = report(findings);
+        let problem = if !findings.iter().any(is_expected) {
+            "the finding is missing"
+        } else if findings.iter().any(|it| it.rule != self.rule && self.also != Some(it.rule)) {
+            "other rules are violated"
+        } else if self.also.is_some_and(|rule| findings.iter().all(|it| it.rule != rule)) {
+            "another rule is not violated"
+        } else if printed.contains(CANARY) {
+            "the report contains the value of an example"
+        } else {
+            return Ok(());
+        };
+        Err(format!("== {}: {problem}\n{printed}", self.edit))
+    }
+}
+
+/// Expands a short pointer: `schema:Locale/enum` and the like for components, `login:/tags` for a member of an operation,
+/// and `document`.
+fn expand(pointer: &str) -> String {
+    let Some((prefix, rest)) = pointer.split_once(':') else { return pointer.replace("document", "") };
+    match prefix {
+        "schema" | "parameter" | "response" | "securityScheme" => format!("/components/{prefix}s/{rest}"),
+        id => {
+            let spec = parse(SPEC);
+            let operation = spec.operations().into_iter().find(|operation| operation.id() == id);
+            let operation = operation.unwrap_or_else(|| panic!("operation {id} does not exist")).pointer;
+            let rest = rest.replace("{json}", "content/application~1json");
+            format!("{operation}{}", rest.replace("{api}", "content/application~1vnd.api+json"))
+        }
+    }
+}
+
+#[test]
+fn each_mistake_has_its_finding_and_no_other() {
+    let of_spec = mistakes(MISTAKES).map(|mistake| {
+        let document = mistake.apply("carium.yaml", SPEC);
+        mistake.check(&super::run_api(&Spec { document }))
+    });
+    let of_json_schema = mistakes(JSON_SCHEMA_MISTAKES).map(|mistake| {
+        let document = mistake.apply("row.schema.json", SMALL_JSON_SCHEMA);
+        mistake.check(&super::run_json_schema(&document))
+    });
+    let failures: Vec<_> = of_spec.chain(of_json_schema).filter_map(Result::err).collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn each_rule_is_violated_by_a_mistake() {
+    let tested: BTreeSet<_> =
+        mistakes(MISTAKES).chain(mistakes(JSON_SCHEMA_MISTAKES)).map(|mistake| mistake.rule).collect();
+    let rules = API_RULES.iter().chain(JSON_SCHEMA_RULES).map(|(name, _)| *name);
+    assert_eq!(tested, rules.chain(["openapi", "json-schema"]).collect());
+}
+
+#[test]
+fn shared_definitions_may_differ_only_in_descriptions_and_examples() {
+    let spec = "components: {schemas: {Mail: {type: string, format: email, description: One., x-phi: true}}}";
+    let spec = parse(spec);
+    let differences = |definition: &str| {
+        let text = format!("definitions: {{Mail: {definition}, Own: {{type: string}}}}");
+        let findings =
+            super::schemas::shared_definitions(&spec, &Document::parse("row.json", &text).unwrap());
+        findings.into_iter().map(|finding| finding.pointer).collect::<Vec<_>>()
+    };
+    assert_eq!(differences("{type: string, format: email, description: Another., x-phi: true}"), [""; 0]);
+    let expected = ["/definitions/Mail/x-phi", "/definitions/Mail/minLength"];
+    assert_eq!(differences("{type: string, format: email, minLength: 3}"), expected);
 }
 
 #[test]
@@ -49,7 +172,7 @@ fn report_states_location_rule_and_fix() {
         "carium.yaml:{line}: schema `Locale` has `nulable`, which is not allowed there [openapi]\n    \
          at: /components/schemas/Locale/nulable\n    fix: write `nullable`, or remove it\n1 finding"
     );
-    assert_eq!(report(&super::run(&spec)), expected);
+    assert_eq!(report(&super::run_api(&spec)), expected);
 }
 
 #[test]
@@ -67,7 +190,7 @@ fn names_that_suggest_private_data_need_a_mark() {
         let pointer = format!("/components/schemas/NewAppointment/properties/{name}");
         let property = json!({"type": "string", "description": "Something.", "example": "a"});
         set(&mut spec.document.value, &pointer, Some(property));
-        let findings = super::run(&spec);
+        let findings = super::run_api(&spec);
         let expected = usize::from(SUSPICIOUS.contains(name));
         assert_eq!(findings.len(), expected, "{name}: {}", report(&findings));
         assert!(
@@ -160,7 +283,7 @@ fn replacements() -> [Option<Value>; 7] {
 
 #[test]
 fn no_change_of_a_document_panics() {
-    let run_spec = |document: Document| super::run(&Spec { document });
+    let run_spec = |document: Document| super::run_api(&Spec { document });
     assert_no_change_panics(&parse(SMALL_SPEC).document, 1, run_spec);
     let small = Document::parse("row.schema.json", SMALL_JSON_SCHEMA).unwrap();
     assert_no_change_panics(&small, 1, |document| super::run_json_schema(&document));
@@ -186,7 +309,7 @@ fn circular_references_are_findings() {
         for (name, schema) in schemas.as_object().unwrap() {
             set(&mut spec.document.value, &format!("/components/schemas/{name}"), Some(schema.clone()));
         }
-        let findings = super::run(&spec);
+        let findings = super::run_api(&spec);
         let is_expected = |it: &Finding| matches!(it.rule, "reference" | "recursion");
         assert!(findings.iter().any(is_expected), "{schemas}: {}", report(&findings));
     }
@@ -198,7 +321,7 @@ fn documents_without_content_are_findings() {
     for value in replacements().into_iter().flatten() {
         document.value = value;
         assert!(!super::run_json_schema(&document).is_empty(), "{}", document.value);
-        assert!(!super::run(&Spec { document: document.clone() }).is_empty(), "{}", document.value);
+        assert!(!super::run_api(&Spec { document: document.clone() }).is_empty(), "{}", document.value);
     }
 }
 
@@ -210,50 +333,12 @@ fn run_json_schema(text: &str) -> Vec<Finding> {
     super::run_json_schema(&Document::parse("row.schema.json", text).unwrap())
 }
 
-/// Sets or removes the value at a pointer, whose parent must exist. `-` appends to a list.
-fn set(root: &mut Value, pointer: &str, value: Option<Value>) {
-    let (parent, key) = pointer.rsplit_once('/').unwrap();
-    let key = key.replace("~1", "/").replace("~0", "~");
-    let parent = root.pointer_mut(parent).unwrap_or_else(|| panic!("{parent} does not exist"));
-    match (parent, value) {
-        (Value::Object(map), Some(value)) => {
-            map.insert(key, value);
-        }
-        (Value::Object(map), None) => {
-            assert!(map.shift_remove(&key).is_some(), "{pointer} does not exist");
-        }
-        (Value::Array(items), Some(value)) if key == "-" => items.push(value),
-        (Value::Array(items), Some(value)) => items[key.parse::<usize>().unwrap()] = value,
-        (Value::Array(items), None) => {
-            items.remove(key.parse().unwrap());
-        }
-        _ => panic!("the parent of {pointer} is neither a map nor a list"),
-    }
-}
-
 fn assert_no_change_panics(original: &Document, step: usize, run: impl Fn(Document) -> Vec<Finding>) {
-    let mut pointers = Vec::new();
-    collect_pointers(&original.value, "", &mut pointers);
+    let pointers = pointers(&original.value);
     let changes = pointers.iter().flat_map(|pointer| replacements().map(|value| (pointer, value)));
     for (pointer, value) in changes.step_by(step) {
         let mut changed = original.clone();
         set(&mut changed.value, pointer, value);
         let _ = run(changed);
-    }
-}
-
-/// Collects the pointers of all values in a value.
-fn collect_pointers(value: &Value, pointer: &str, found: &mut Vec<String>) {
-    let members: Vec<_> = match value {
-        Value::Array(items) => {
-            items.iter().enumerate().map(|(index, item)| (index.to_string(), item)).collect()
-        }
-        Value::Object(map) => map.iter().map(|(key, member)| (key.clone(), member)).collect(),
-        _ => Vec::new(),
-    };
-    for (key, member) in members {
-        let at = join(pointer, &key);
-        found.push(at.clone());
-        collect_pointers(member, &at, found);
     }
 }

@@ -1,11 +1,12 @@
-//! The crates of the workspace, as cargo reports them, and their versions.
+//! The crates of the workspace, as cargo reports them: their versions, and the packages that are published.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::json::{items, members, strings, text};
 use crate::process::Command;
-use crate::spec::{members, strings};
 
 /// A crate of the workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,10 +54,9 @@ impl Crates {
 
     fn from_metadata(metadata: &Value) -> Self {
         let released: Vec<_> = strings(metadata.get("workspace_default_members")).collect();
-        let packages = metadata.get("packages").and_then(Value::as_array).into_iter().flatten();
-        let target = metadata.get("target_directory").and_then(Value::as_str).unwrap_or("target");
+        let target = text(metadata, "target_directory").unwrap_or("target");
         Self {
-            all: packages.map(|package| read_package(package, &released)).collect(),
+            all: items(metadata.get("packages")).map(|package| read_package(package, &released)).collect(),
             target: target.into(),
         }
     }
@@ -96,25 +96,86 @@ impl Crates {
 }
 
 fn read_package(package: &Value, released: &[&str]) -> Crate {
-    let text = |member: &str| package.get(member).and_then(Value::as_str).unwrap_or_default();
-    let list = |member: &str| package.get(member).and_then(Value::as_array).into_iter().flatten();
+    let member = |value: &Value, name: &str| text(value, name).unwrap_or_default().to_owned();
     let is_library = |target: &Value| strings(target.get("kind")).any(|kind| kind == "lib");
-    let siblings = list("dependencies").filter(|it| it.get("path").is_some_and(Value::is_string));
-    // Dependencies of tests are not part of a package.
     let siblings =
-        siblings.filter(|it| it.get("kind").and_then(Value::as_str) != Some("dev")).map(|it| Sibling {
-            name: it.get("name").and_then(Value::as_str).unwrap_or_default().to_owned(),
-            requirement: it.get("req").and_then(Value::as_str).unwrap_or_default().to_owned(),
-        });
+        items(package.get("dependencies")).filter(|it| it.get("path").is_some_and(Value::is_string));
+    // Dependencies of tests are not part of a package.
+    let siblings = siblings
+        .filter(|it| text(it, "kind") != Some("dev"))
+        .map(|it| Sibling { name: member(it, "name"), requirement: member(it, "req") });
     Crate {
-        name: text("name").to_owned(),
-        version: text("version").to_owned(),
-        manifest: text("manifest_path").into(),
-        is_released: released.contains(&text("id")),
-        has_library: list("targets").any(is_library),
+        name: member(package, "name"),
+        version: member(package, "version"),
+        manifest: member(package, "manifest_path").into(),
+        is_released: text(package, "id").is_some_and(|id| released.contains(&id)),
+        has_library: items(package.get("targets")).any(is_library),
         features: members(package.get("features")).map(|(name, _)| name.to_owned()).collect(),
         siblings: siblings.collect(),
     }
+}
+
+/// Creates the packages and builds each from the files that it contains.
+///
+/// The crates are published to a registry of the organization that this workspace does not know, so they have
+/// `publish = false`, and cargo's own verification, which looks for the crates in that registry, cannot be used. Instead,
+/// the packages are created without verification, unpacked into one workspace, and built there.
+pub(super) fn check_packages(root: &Path, crates: &Crates) -> Result<(), String> {
+    let released: Vec<_> = crates.released().collect();
+    let mut package = vec!["package", "--quiet", "--locked", "--no-verify", "--exclude-lockfile"];
+    for released in &released {
+        package.extend(["--package", &released.name]);
+    }
+    Command::new("cargo", &package).current_dir(root).output()?;
+    let directory = crates.target.join("package/unpacked");
+    let io_error = |error: std::io::Error| format!("{}: {error}", directory.display());
+    unpack(root, crates, &released, &directory).map_err(io_error)??;
+    // The target directory of the workspace already contains the dependencies.
+    let target = crates.target.display().to_string();
+    let build = ["check", "--quiet", "--workspace", "--target-dir", &target];
+    let result = Command::new("cargo", &build).current_dir(&directory).output();
+    result.map(drop).map_err(|error| format!("a package does not build from its files: {error}"))
+}
+
+/// Returns the path of a package's file.
+pub(super) fn package_file(crates: &Crates, package: &Crate) -> PathBuf {
+    crates.target.join(format!("package/{}.crate", directory_of(package)))
+}
+
+fn directory_of(package: &Crate) -> String {
+    format!("{}-{}", package.name, package.version)
+}
+
+fn unpack(
+    root: &Path,
+    crates: &Crates,
+    released: &[&Crate],
+    directory: &Path,
+) -> std::io::Result<Result<(), String>> {
+    if directory.exists() {
+        fs::remove_dir_all(directory)?;
+    }
+    fs::create_dir_all(directory)?;
+    fs::write(directory.join("Cargo.toml"), manifest_of(released))?;
+    fs::copy(root.join("Cargo.lock"), directory.join("Cargo.lock"))?;
+    for package in released {
+        let file = package_file(crates, package).display().to_string();
+        if let Err(error) = Command::new("tar", &["-xzf", &file]).current_dir(directory).output() {
+            return Ok(Err(error));
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// Returns the manifest of a workspace in which each package uses the others by path.
+fn manifest_of(released: &[&Crate]) -> String {
+    let members: Vec<_> = released.iter().map(|package| format!("{:?}", directory_of(package))).collect();
+    let mut text =
+        format!("[workspace]\nresolver = \"3\"\nmembers = [{}]\n\n[patch.crates-io]\n", members.join(", "));
+    for package in released {
+        text.push_str(&format!("{} = {{ path = {:?} }}\n", package.name, directory_of(package)));
+    }
+    text
 }
 
 #[cfg(test)]

@@ -5,27 +5,20 @@ use std::path::Path;
 use super::crates::{Crate, Crates};
 use crate::ci;
 use crate::process::Command;
+use crate::workspace;
 
 /// A feature that requires a system library.
 const SYSTEM_FEATURE: &str = "native-tls";
 
-/// Returns the tag of the last release at or before this commit; `None` if there is no release or no repository.
-pub(super) fn tag(root: &Path) -> Option<String> {
-    let describe = ["describe", "--tags", "--abbrev=0", "--match", "v[0-9]*"];
-    let output = Command::new("git", &describe).current_dir(root).output().ok()?;
-    Some(output.trim().to_owned()).filter(|tag| !tag.is_empty())
-}
-
 /// Checks that the version is not released yet, or is released at this commit.
-pub(super) fn check_tag(root: &Path, tag: Option<&str>, version: &str) -> Result<(), String> {
-    let Some(tag) = tag.filter(|tag| *tag == format!("v{version}")) else { return Ok(()) };
-    let commit = |name: &str| {
-        Command::new("git", &["rev-parse", &format!("{name}^{{commit}}")]).current_dir(root).output()
-    };
-    if commit(tag)? == commit("HEAD")? {
-        return Ok(());
+pub(super) fn check_tag(root: &Path, version: &str) -> Result<(), String> {
+    let tag = format!("v{version}");
+    match workspace::commit(root, &tag) {
+        Some(commit) if Some(&commit) != workspace::commit(root, "HEAD").as_ref() => {
+            Err(format!("{tag} is already released at an earlier commit; increase the version in Cargo.toml"))
+        }
+        _ => Ok(()),
     }
-    Err(format!("{tag} is already released at an earlier commit; increase the version in Cargo.toml"))
 }
 
 /// Checks with `cargo-semver-checks` that the version was increased as far as the changes of the public API require.
@@ -49,19 +42,15 @@ pub(super) fn check_public_api(
 
 fn compare(root: &Path, tool: &str, package: &Crate, tag: &str) -> Result<(), String> {
     // A crate that did not exist then has no public API to break.
-    let Some(manifest) = text_at(root, tag, &package.manifest) else { return Ok(()) };
+    let manifest = package.manifest.strip_prefix(root).unwrap_or(&package.manifest);
+    let Some(manifest) = workspace::file_at(root, tag, &manifest.display().to_string()) else {
+        return Ok(());
+    };
     let (current, baseline) = (joined(&package.features), joined(&features_of(&manifest)?));
     let mut arguments = vec!["semver-checks", "--package", &package.name, "--baseline-rev", tag];
     arguments.extend(["--only-explicit-features", "--current-features", &current]);
     arguments.extend(["--baseline-features", &baseline]);
     Command::new(tool, &arguments).current_dir(root).output().map(drop)
-}
-
-/// Returns the text of a file at a tag; `None` if the file did not exist.
-fn text_at(root: &Path, tag: &str, path: &Path) -> Option<String> {
-    let path = path.strip_prefix(root).unwrap_or(path);
-    let name = format!("{tag}:./{}", path.display());
-    Command::new("git", &["show", &name]).current_dir(root).output().ok()
 }
 
 /// Returns the features of a manifest. The features of an earlier release may differ from today's.
@@ -125,7 +114,7 @@ mod tests {
         let user = ["-c", "user.name=A", "-c", "user.email=a@example.com"];
         git(&[&user[..], &["commit", "--quiet", "--message", "Release"]].concat());
         git(&[&user[..], &["tag", "v0.1.0"]].concat());
-        assert_eq!(tag(root.path()).as_deref(), Some("v0.1.0"));
+        assert_eq!(workspace::last_release(root.path()).as_deref(), Some("v0.1.0"));
         // Replaces the tool: records its arguments and fails for one of the two crates.
         let tool = root.path().join("target/tools/bin/cargo-semver-checks");
         fs::create_dir_all(tool.parent().unwrap()).unwrap();

@@ -2,16 +2,40 @@
 //!
 //! `progenitor` sends requests through three hooks and `reqwest`'s types. A sign-in failure cannot be reported that way,
 //! and the errors print bodies and URLs. This pass replaces the last statements of each method by one call with the entry
-//! of the operation table. It also removes the header `api-version`, which the vendor does not use, and sets the vendor's
-//! media type in `accept`.
+//! of the operation table. It also removes the header `api-version`, which the vendor does not use, sets the vendor's
+//! media type in `accept`, and replaces `reqwest::header` by `http::header`, so that an implementation of `Transport` needs
+//! no HTTP client.
 
+use heck::ToUpperCamelCase as _;
 use quote::format_ident;
 use syn::visit_mut::{self, VisitMut};
-use syn::{Block, Expr, File, ImplItemFn, LitStr, Stmt};
+use syn::{Block, Expr, File, Ident, ImplItemFn, LitStr, Path, Stmt};
+
+use super::syntax::{doc_text, string_literal};
 
 /// Returns the name of the static for an operation in the operation table.
-pub(crate) fn row_name(operation_id: &str) -> syn::Ident {
+pub(crate) fn row_name(operation_id: &str) -> Ident {
     format_ident!("{}", operation_id.to_uppercase())
+}
+
+/// Returns the name of the trait with the operations of a tag.
+pub(crate) fn trait_name(tag: &str) -> Ident {
+    format_ident!("Client{}Ext", tag.to_upper_camel_case())
+}
+
+/// Replaces the media type `application/json` by that of the vendor's responses.
+pub(crate) fn set_media_type(file: &mut File) {
+    struct MediaType;
+
+    impl VisitMut for MediaType {
+        fn visit_lit_str_mut(&mut self, literal: &mut LitStr) {
+            if literal.value() == "application/json" {
+                *literal = LitStr::new("application/vnd.api+json", literal.span());
+            }
+        }
+    }
+
+    MediaType.visit_file_mut(file);
 }
 
 /// Rewrites every method that sends a request.
@@ -19,6 +43,7 @@ pub(crate) fn row_name(operation_id: &str) -> syn::Ident {
 /// # Errors
 /// Names the methods that do not have the expected form.
 pub(crate) fn use_transport(file: &mut File) -> Result<(), String> {
+    set_media_type(file);
     let mut rewrite = Rewrite::default();
     rewrite.visit_file_mut(file);
     if rewrite.unexpected.is_empty() {
@@ -40,7 +65,7 @@ impl VisitMut for Rewrite {
     fn visit_impl_item_fn_mut(&mut self, function: &mut ImplItemFn) {
         visit_mut::visit_impl_item_fn_mut(self, function);
         if function.sig.ident == "send" && rewrite(&mut function.block).is_none() {
-            let docs: Vec<_> = function.attrs.iter().filter_map(super::doc_text).collect();
+            let docs: Vec<_> = function.attrs.iter().filter_map(doc_text).collect();
             self.unexpected.push(docs.join(" ").trim().to_owned());
         }
     }
@@ -57,10 +82,15 @@ impl VisitMut for Rewrite {
         }
     }
 
-    fn visit_lit_str_mut(&mut self, literal: &mut LitStr) {
-        if literal.value() == "application/json" {
-            *literal = LitStr::new("application/vnd.api+json", literal.span());
+    fn visit_path_mut(&mut self, path: &mut Path) {
+        let mut names = path.segments.iter_mut().map(|segment| &mut segment.ident);
+        if let (Some(first), Some(second)) = (names.next(), names.next())
+            && first == "reqwest"
+            && second == "header"
+        {
+            *first = Ident::new("http", first.span());
         }
+        visit_mut::visit_path_mut(self, path);
     }
 }
 
@@ -142,7 +172,7 @@ fn classify(statement: &Stmt) -> StatementKind {
                 Expr::Struct(made) if made.path.is_ident("OperationInfo") => made
                     .fields
                     .first()
-                    .and_then(|field| text(&field.expr))
+                    .and_then(|field| string_literal(&field.expr))
                     .map_or(StatementKind::Other, StatementKind::Info),
                 Expr::Await(awaited) if is_call(&awaited.base, "exec") => StatementKind::Exec,
                 Expr::Try(tried) if matches!(&*tried.expr, Expr::Path(path) if path.path.is_ident("result")) => {
@@ -176,9 +206,12 @@ fn names_api_version(expression: &Expr) -> bool {
     quote::quote!(#expression).to_string().contains("\"api-version\"")
 }
 
-fn text(expression: &Expr) -> Option<String> {
-    match expression {
-        Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) => Some(text.value()),
-        _ => None,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trait_is_named_after_the_tag() {
+        assert_eq!(trait_name("caredb"), "ClientCaredbExt");
     }
 }

@@ -6,7 +6,7 @@
 use quote::quote;
 use syn::{Attribute, Expr, ExprMatch, File, ImplItem, Item, ItemStruct, Stmt, Type};
 
-use super::outermost;
+use super::syntax::{implements, outermost, remove_derive};
 
 /// Types whose newtypes can derive the traits of plain values.
 const PLAIN_VALUES: [&str; 3] = ["Uuid", "NaiveDate", "NonZeroU64"];
@@ -53,11 +53,11 @@ fn is_newtype_over(item: &ItemStruct, names: &[&str]) -> bool {
 
 /// Derives `as_str` for an enum from the `match` in its generated `Display`, which [`super::privacy`] may replace.
 fn enum_as_str(implementation: &syn::ItemImpl) -> Option<Item> {
-    let (path, _) = implementation.trait_.as_ref()?;
-    if path.segments.last()?.ident != "Display" {
+    let ImplItem::Fn(function) =
+        implementation.items.first().filter(|_| implements(implementation, "Display"))?
+    else {
         return None;
-    }
-    let ImplItem::Fn(function) = implementation.items.first()? else { return None };
+    };
     let [Stmt::Expr(Expr::Match(ExprMatch { arms, .. }), None)] = function.block.stmts.as_slice() else {
         return None;
     };
@@ -107,16 +107,14 @@ fn into_optional_from_inner(newtype: &ItemStruct) -> Vec<Item> {
 
 /// Implements `FromText` for types with `FromStr`, for setters of optional fields.
 fn from_text(implementation: &syn::ItemImpl) -> Option<Item> {
-    let (path, _) = implementation.trait_.as_ref()?;
     let name = &implementation.self_ty;
-    (path.segments.last()?.ident == "FromStr")
-        .then(|| syn::parse_quote!(impl ::carium_api::FromText for #name {}))
+    implements(implementation, "FromStr").then(|| syn::parse_quote!(impl ::carium_api::FromText for #name {}))
 }
 
 /// Adds traits to the `derive` attribute of an item.
 fn derive(attributes: &mut [Attribute], traits: &[&str]) {
     for name in traits {
-        super::remove_derive(attributes, name);
+        remove_derive(attributes, name);
     }
     let traits: Vec<_> = traits.iter().map(|name| quote::format_ident!("{name}")).collect();
     if let Some(derive) = attributes.iter_mut().find(|attribute| attribute.path().is_ident("derive"))

@@ -3,10 +3,11 @@
 //! The generators copy the descriptions of schemas, but not those behind a reference, and do not document the items
 //! that they add. This pass gives every public item a doc comment, from the spec if it has a description.
 
-use syn::visit_mut::VisitMut;
+use syn::visit_mut::{self, VisitMut};
 use syn::{Attribute, Field, File, ImplItem, Item, ItemImpl, ItemStruct, Variant, Visibility};
 
-use super::{doc_text, named_fields, outermost, wire_name};
+use super::syntax::{describe, doc_text, named_fields, outermost, serde_text, wire_name};
+use crate::json::text;
 use crate::spec::{Operation, Spec, referred_schema};
 
 /// Documents the types of the schemas and their builders.
@@ -59,22 +60,25 @@ pub(crate) fn document_calls(file: &mut File, spec: &Spec) {
     tidy(file);
 }
 
+/// Documents every public item of the helpers for `httpmock`.
+pub(crate) fn document_mocks(file: &mut File) {
+    MockDocs.visit_file_mut(file);
+    tidy(file);
+}
+
 /// Formats doc comments: a space after the slashes, and one attribute per line.
 pub(crate) fn tidy(file: &mut File) {
     Tidy.visit_file_mut(file);
 }
 
 fn document_struct(item: &mut ItemStruct, spec: &Spec) {
-    let schema = spec.schema(&item.ident.to_string()).cloned();
     if named_fields(item).is_none() {
         return;
     }
+    let name = item.ident.to_string();
     for field in &mut item.fields {
-        let text = schema
-            .as_ref()
-            .and_then(|schema| schema.get("properties")?.get(wire_name(field)))
-            .and_then(|property| description(spec, property));
-        match text {
+        let property = spec.property(&name, &wire_name(field));
+        match property.and_then(|property| description(spec, property)) {
             Some(text) => describe(&mut field.attrs, &text),
             None if is_extra(field) => describe(
                 &mut field.attrs,
@@ -87,9 +91,8 @@ fn document_struct(item: &mut ItemStruct, spec: &Spec) {
 
 /// Returns the description of a property, or of the schema that it refers to.
 fn description(spec: &Spec, property: &serde_json::Value) -> Option<String> {
-    let own = property.get("description");
-    let target = || spec.schema(referred_schema(property)?)?.get("description");
-    own.or_else(target)?.as_str().map(crate::lower::for_rustdoc)
+    let target = || text(spec.schema(referred_schema(property)?)?, "description");
+    text(property, "description").or_else(target).map(crate::lower::for_rustdoc)
 }
 
 fn is_extra(field: &Field) -> bool {
@@ -97,17 +100,7 @@ fn is_extra(field: &Field) -> bool {
 }
 
 fn document_variant(variant: &mut Variant) {
-    let renamed = variant.attrs.iter().find_map(|attribute| {
-        let mut name = None;
-        if attribute.path().is_ident("serde") {
-            let _ = attribute.parse_nested_meta(|meta| {
-                name = Some(meta.value()?.parse::<syn::LitStr>()?.value());
-                Ok(())
-            });
-        }
-        name
-    });
-    let text = renamed.unwrap_or_else(|| variant.ident.to_string());
+    let text = serde_text(&variant.attrs, "rename").unwrap_or_else(|| variant.ident.to_string());
     describe(&mut variant.attrs, &format!("`{text}`"));
 }
 
@@ -127,7 +120,7 @@ fn document_builder(item: &mut Item, beginning: &str) {
     match item {
         Item::Struct(item) if matches!(item.vis, Visibility::Public(_)) => {
             let name = item.ident.to_string();
-            if !item.attrs.iter().any(|attribute| doc_text(attribute).is_some()) {
+            if !has_docs(&item.attrs) {
                 let beginning = beginning.trim_end_matches(" a");
                 describe(
                     &mut item.attrs,
@@ -138,7 +131,7 @@ fn document_builder(item: &mut Item, beginning: &str) {
         Item::Impl(item) if item.trait_.is_none() => {
             for member in &mut item.items {
                 let ImplItem::Fn(function) = member else { continue };
-                if function.attrs.iter().any(|attribute| doc_text(attribute).is_some()) {
+                if has_docs(&function.attrs) {
                     continue;
                 }
                 let name = function.sig.ident.to_string();
@@ -182,10 +175,76 @@ fn document_operation(attributes: &mut Vec<Attribute>, operation: &Operation<'_>
     );
 }
 
-/// Replaces the doc comment of an item.
-fn describe(attributes: &mut Vec<Attribute>, text: &str) {
-    attributes.retain(|attribute| doc_text(attribute).is_none());
-    attributes.insert(0, syn::parse_quote!(#[doc = #text]));
+struct MockDocs;
+
+impl VisitMut for MockDocs {
+    fn visit_item_mut(&mut self, item: &mut Item) {
+        match item {
+            Item::Struct(item) => {
+                let name = item.ident.to_string();
+                let text = match name.strip_suffix("When") {
+                    Some(operation) => format!("Expectations for a request of `{operation}`."),
+                    None => {
+                        format!("The mocked response to a request of `{}`.", name.trim_end_matches("Then"))
+                    }
+                };
+                describe_new(&mut item.attrs, &text);
+            }
+            Item::Trait(item) => {
+                describe_new(
+                    &mut item.attrs,
+                    "One method per operation: sets the expected request and the mocked response.",
+                );
+                for member in &mut item.items {
+                    if let syn::TraitItem::Fn(function) = member {
+                        let name = function.sig.ident.to_string();
+                        describe_new(&mut function.attrs, &format!("Mocks `{name}`."));
+                    }
+                }
+            }
+            Item::Impl(item) if item.trait_.is_none() => {
+                let owner = outermost(&item.self_ty).map(|(name, _)| name.to_string()).unwrap_or_default();
+                for member in &mut item.items {
+                    if let ImplItem::Fn(function) = member {
+                        let text = mock_method(&function.sig.ident.to_string(), owner.ends_with("When"));
+                        describe_new(&mut function.attrs, &text);
+                    }
+                }
+            }
+            _ => {}
+        }
+        visit_mut::visit_item_mut(self, item);
+    }
+}
+
+fn mock_method(function: &str, expects: bool) -> String {
+    let in_range = |range: &str| {
+        format!("Responds with a status from {range}.\n\n# Panics\nThe status is outside this range.")
+    };
+    match function {
+        "new" => "Wraps the type of `httpmock`.".to_owned(),
+        "into_inner" => {
+            "Returns the wrapped type of `httpmock`, for everything that this type does not support."
+                .to_owned()
+        }
+        "client_error" => in_range("400 to 499"),
+        "server_error" => in_range("500 to 599"),
+        "success" => in_range("200 to 299"),
+        "body" => "Expects this body.".to_owned(),
+        name if expects => format!("Expects this `{name}`."),
+        name => format!("Responds with `{name}`."),
+    }
+}
+
+/// Documents an item that has no doc comment.
+fn describe_new(attributes: &mut Vec<Attribute>, text: &str) {
+    if !has_docs(attributes) {
+        describe(attributes, text);
+    }
+}
+
+fn has_docs(attributes: &[Attribute]) -> bool {
+    attributes.iter().any(|attribute| doc_text(attribute).is_some())
 }
 
 fn article(name: &str) -> &'static str {

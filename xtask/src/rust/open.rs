@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 
 use quote::quote;
 use syn::visit_mut::{self, VisitMut};
-use syn::{Field, File, Item, ItemStruct, LitStr, Path};
+use syn::{Field, File, Item, Path};
 
-use super::{has_serde_option, named_fields, outermost};
+use super::syntax::{has_serde_option, named_fields, outermost, serde_text};
 use crate::spec::Spec;
 
 /// Marks types as non-exhaustive and returns the module `required` for the request types.
@@ -40,13 +40,15 @@ fn has_values(spec: &Spec, name: &str) -> bool {
 }
 
 fn required(types: &File, is_request: impl Fn(&str) -> bool) -> File {
-    let structs: Vec<_> = types.items.iter().filter_map(as_struct).collect();
     let names: BTreeSet<_> = types.items.iter().filter_map(name_of).collect();
     let mut file: File = syn::parse_quote! {
         //! The required fields of requests: one struct per request type, which converts into it.
     };
-    for item in structs.into_iter().filter(|item| is_request(&item.ident.to_string())) {
-        let Some(fields) = named_fields(item) else { continue };
+    for item in &types.items {
+        let Item::Struct(item) = item else { continue };
+        let Some(fields) = named_fields(item).filter(|_| is_request(&item.ident.to_string())) else {
+            continue;
+        };
         let (required_fields, optional_fields): (Vec<_>, Vec<_>) =
             fields.named.iter().partition(|field| is_required(field));
         if required_fields.is_empty() {
@@ -83,13 +85,6 @@ fn required(types: &File, is_request: impl Fn(&str) -> bool) -> File {
     file
 }
 
-fn as_struct(item: &Item) -> Option<&ItemStruct> {
-    match item {
-        Item::Struct(item) => Some(item),
-        _ => None,
-    }
-}
-
 fn name_of(item: &Item) -> Option<String> {
     match item {
         Item::Struct(item) => Some(item.ident.to_string()),
@@ -106,22 +101,7 @@ fn is_required(field: &Field) -> bool {
 
 /// Returns the default of a field according to its serde attribute.
 fn default_of(field: &Field) -> syn::Expr {
-    let named =
-        field.attrs.iter().filter(|attribute| attribute.path().is_ident("serde")).find_map(|attribute| {
-            let mut path = None;
-            // An attribute that cannot be parsed has no default.
-            let _ = attribute.parse_nested_meta(|meta| {
-                if meta.input.peek(syn::Token![=]) {
-                    let text = meta.value()?.parse::<LitStr>()?;
-                    if meta.path.is_ident("default") {
-                        path = text.parse::<Path>().ok();
-                    }
-                }
-                Ok(())
-            });
-            path
-        });
-    match named {
+    match serde_text(&field.attrs, "default").and_then(|path| syn::parse_str::<Path>(&path).ok()) {
         Some(path) => syn::parse_quote!(super::#path()),
         None => syn::parse_quote!(::std::default::Default::default()),
     }
@@ -168,7 +148,7 @@ components: {schemas: {New: {properties: {kind: {$ref: '#/components/schemas/Kin
             pub struct Id(pub ::uuid::Uuid);
         };
         let spec = Spec::parse("t.yaml", SPEC).unwrap();
-        let required = super::super::print(&open(&mut file, &spec, |name| spec.sides().in_request(name)));
+        let required = super::super::print(&open(&mut file, &spec, |name| spec.sides().of(name).request));
         let open = super::super::print(&file);
         assert_eq!(open.matches("#[non_exhaustive]").count(), 3, "{open}");
         assert!(!open.contains("#[non_exhaustive]\npub enum Choice"), "{open}");

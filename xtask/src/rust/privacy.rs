@@ -9,7 +9,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{Field, File, Item, ItemImpl, ItemStruct, Type};
 
-use super::{has_serde_option, named_fields, outermost, remove_derive, wire_name};
+use super::syntax::{has_serde_option, implements, named_fields, outermost, remove_derive, wire_name};
 use crate::spec::{Mark, Spec};
 
 /// Hides marked values in types, and all fields in their builders.
@@ -98,11 +98,7 @@ fn field_mark(spec: &Spec, owner: &str, field: &Field) -> Mark {
     if has_serde_option(field, "flatten") && is_map_of_unknown(&field.ty) {
         return Mark::Plain;
     }
-    let property = spec
-        .schema(owner)
-        .and_then(|schema| schema.get("properties"))
-        .and_then(|properties| properties.get(wire_name(field)));
-    property.map_or(Mark::Phi, |property| spec.mark(property))
+    spec.property(owner, &wire_name(field)).map_or(Mark::Phi, |property| spec.mark(property))
 }
 
 fn is_map_of_unknown(ty: &Type) -> bool {
@@ -150,13 +146,9 @@ fn debug_opaque(ident: &syn::Ident, mark: Mark) -> ItemImpl {
 
 /// Replaces the generated `Display` of a marked newtype or enum by its label.
 fn hide_display(item: &mut ItemImpl, spec: &Spec) {
-    let is_display = item
-        .trait_
-        .as_ref()
-        .is_some_and(|(path, _)| path.segments.last().is_some_and(|last| last.ident == "Display"));
     let Some((owner, None)) = outermost(&item.self_ty) else { return };
     let mark = mark_of(spec, &owner.to_string());
-    if !is_display || !mark.is_hidden() {
+    if !implements(item, "Display") || !mark.is_hidden() {
         return;
     }
     let hidden = hidden(mark);

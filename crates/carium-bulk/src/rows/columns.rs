@@ -303,7 +303,7 @@ mod tests {
         for (name, expected) in [
             ("First Name", Some("first-name")),
             ("birthdate", Some("birth-date")),
-            ("e-mail", Some("email")),
+            ("e-mail", Some("email")), // words: quoted
             ("mobile_phone", Some("mobile-phone")),
             ("document-2-file", None),
             ("document-2-clas", Some("document-2-class")),

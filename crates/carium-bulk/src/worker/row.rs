@@ -176,12 +176,7 @@ impl RowProcessor {
             Ok(request) => {
                 let key = RowKey::new(stored.key.as_str());
                 let guard = PermitGuard { ledger: &self.ledger, row: &key };
-                let previous_outcome =
-                    stored.outcome.as_deref().and_then(|outcome| serde_json::from_str(outcome).ok());
-                let outcome = match previous_outcome {
-                    Some(previous) => self.onboarding.resume(&key, &request, &previous).await,
-                    None => self.onboarding.run(&key, &request).await,
-                };
+                let outcome = self.onboarding.run(&key, &request).await;
                 drop(guard);
                 match outcome {
                     Ok(outcome) => Conclusion::ran(&outcome)?,

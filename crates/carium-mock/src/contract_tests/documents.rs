@@ -104,7 +104,7 @@ async fn check_not_downloadable(
     checked: &str,
     id: DocumentReferenceId,
 ) -> CaseResult {
-    match fixture.documents().download_info(id).await {
+    match fixture.documents().download_url(id).await {
         Ok(url) => {
             let kinds = [ErrorKind::NotFound, ErrorKind::Forbidden, ErrorKind::Expired, ErrorKind::Rejected];
             ensure_rejected(checked, fixture.transfers().get(&url, None).await, &kinds).map(drop)
@@ -135,7 +135,7 @@ pub(super) async fn unknown_document_is_not_found(fixture: &dyn DocumentsFixture
     let (documents, id) = (fixture.documents(), unknown_id());
     let kinds = [ErrorKind::NotFound];
     ensure_rejected("processing a document that never existed", documents.process(id).await, &kinds)?;
-    let result = documents.download_info(id).await;
+    let result = documents.download_url(id).await;
     ensure_rejected("downloading a document that never existed", result, &kinds).map(drop)
 }
 

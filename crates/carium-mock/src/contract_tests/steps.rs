@@ -168,7 +168,7 @@ pub(super) async fn download_url(
     fixture: &dyn DocumentsFixture,
     id: DocumentReferenceId,
 ) -> CaseResult<Secret> {
-    ensure_ok("requesting the download URL of a document", fixture.documents().download_info(id).await)
+    ensure_ok("requesting the download URL of a document", fixture.documents().download_url(id).await)
 }
 
 /// Reads the body. Stops after the chunk that exceeds the expected length.

@@ -147,7 +147,7 @@ impl Transfers for MemoryFileStore {
     }
 
     async fn get(&self, url: &Secret, range: Option<ByteRange>) -> Result<DownloadResponse, Error> {
-        range.as_ref().map_or(Ok(()), ByteRange::check)?;
+        range.as_ref().map_or(Ok(()), ByteRange::validate)?;
         let (before, after) = self.faults.next(FaultTarget::Download);
         let fault = before.or(after);
         match &fault {

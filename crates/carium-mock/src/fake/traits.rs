@@ -77,8 +77,8 @@ impl Documents for FakeCarium {
         self.client().documents().process(id).await
     }
 
-    async fn download_info(&self, id: DocumentReferenceId) -> Result<Secret, Error> {
-        self.client().documents().download_info(id).await
+    async fn download_url(&self, id: DocumentReferenceId) -> Result<Secret, Error> {
+        self.client().documents().download_url(id).await
     }
 }
 

@@ -207,7 +207,7 @@ pub fn appointment_update() -> impl Strategy<Value = AppointmentUpdate> + Clone 
         .boxed()
 }
 
-/// Generates updates that are invalid for exactly one reason. [`AppointmentUpdate::check`] returns an error that
+/// Generates updates that are invalid for exactly one reason. [`AppointmentUpdate::validate`] returns an error that
 /// names the field and no other.
 ///
 /// The empty update, [`AppointmentUpdate::default`], is invalid too, but is not generated because its error names no

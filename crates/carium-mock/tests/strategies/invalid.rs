@@ -101,7 +101,7 @@ fn rejects_appointments_for_one_field() {
 fn rejects_updates_for_one_field() {
     check_defects(
         &strategies::invalid_appointment_update(),
-        |update: AppointmentUpdate| update.check(),
+        |update: AppointmentUpdate| update.validate(),
         &[("start-time", START), ("end-time", END), ("guest-url", URL), ("host-url", URL)],
     );
 }

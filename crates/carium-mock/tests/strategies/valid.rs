@@ -149,7 +149,7 @@ fn appointments_are_valid() {
 #[test]
 fn updates_are_valid() {
     for_each_value(&strategies::appointment_update(), |update| {
-        update.check().unwrap();
+        update.validate().unwrap();
         check_round_trip(update.attributes());
     });
     let is_single_change =

@@ -20,7 +20,7 @@ pub(crate) async fn client(origin: &str) -> Result<Carium, BenchError> {
         .credentials(Credentials::new("username", "password")?)
         .organization(ORGANIZATION.parse()?)
         .build()?;
-    carium.documents().download_info(id()?).await?;
+    carium.documents().download_url(id()?).await?;
     Ok(carium)
 }
 

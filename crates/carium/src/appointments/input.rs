@@ -1,6 +1,7 @@
 //! The input of the calls that create and update appointments, and its validation by the rules on the vendor's
 //! Examples page.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use carium_api::types::{
@@ -98,12 +99,6 @@ impl NewAppointmentBuilder {
         self
     }
 
-    /// Sets the start and the end, either of which may be unknown.
-    pub(crate) fn between_optional(mut self, start: Option<DateTime>, end: Option<DateTime>) -> Self {
-        (self.start, self.end) = (start, end);
-        self
-    }
-
     /// Adds a video channel of the platform to the appointment.
     ///
     /// It cannot be combined with [`guest_url`](Self::guest_url) and [`host_url`](Self::host_url).
@@ -158,34 +153,25 @@ impl NewAppointmentBuilder {
         let organization_id = required("organization-id", self.organization, &mut problems);
         let individual_id = required("individual-id", self.patient, &mut problems);
         let practitioner_id = required("practitioner-id", self.practitioner, &mut problems);
-        let start_time = required("start-time", self.start, &mut problems);
-        let end_time = required("end-time", self.end, &mut problems);
+        let fields = AppointmentFields {
+            start: self.start,
+            end: self.end,
+            has_video_channel: self.with_video_channel,
+            guest_url: self.guest_url.as_deref(),
+            host_url: self.host_url.as_deref(),
+        };
+        let times = fields.check(Cow::Borrowed, &mut problems);
         let status_id = required("status-id", self.status, &mut problems);
         let type_id = required("type-id", self.appointment_type, &mut problems);
-        check_times(start_time, end_time, &mut problems);
-        for (field, url) in [("guest-url", self.guest_url.as_deref()), ("host-url", self.host_url.as_deref())]
-        {
-            check_url(field, url, self.with_video_channel, &mut problems);
-        }
         let (
             Some(organization_id),
             Some(individual_id),
             Some(practitioner_id),
-            Some(start_time),
-            Some(end_time),
+            Some((start_time, end_time)),
             Some(status_id),
             Some(type_id),
             [],
-        ) = (
-            organization_id,
-            individual_id,
-            practitioner_id,
-            start_time,
-            end_time,
-            status_id,
-            type_id,
-            problems.as_slice(),
-        )
+        ) = (organization_id, individual_id, practitioner_id, times, status_id, type_id, problems.as_slice())
         else {
             return Err(Error::invalid("the appointment is invalid", problems));
         };
@@ -227,7 +213,7 @@ impl fmt::Debug for NewAppointmentBuilder {
 /// let update = AppointmentUpdate::default()
 ///     .between("2030-01-01T10:00:00Z".parse()?, "2030-01-01T10:30:00Z".parse()?)
 ///     .location(Change::Clear);
-/// assert!(update.check().is_ok());
+/// assert!(update.validate().is_ok());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Default, PartialEq)]
@@ -310,16 +296,19 @@ impl AppointmentUpdate {
     /// # Errors
     /// Returns [`InvalidInput`](crate::ErrorKind::InvalidInput) if the update changes nothing or a field is
     /// invalid. [`Error::problems`] lists all invalid fields.
-    pub fn check(&self) -> Result<(), Error> {
+    pub fn validate(&self) -> Result<(), Error> {
         if *self == Self::default() {
             return Err(Error::invalid("the update is empty; set at least one field", Vec::new()));
         }
         let mut problems = Vec::new();
-        check_times(self.0.start_time, self.0.end_time, &mut problems);
-        let has_video_channel = self.0.add_video_channel == Some(true);
-        for (field, url) in [("guest-url", &self.0.guest_url), ("host-url", &self.0.host_url)] {
-            check_url(field, url.value().map(String::as_str), has_video_channel, &mut problems);
-        }
+        let fields = AppointmentFields {
+            start: self.0.start_time,
+            end: self.0.end_time,
+            has_video_channel: self.0.add_video_channel == Some(true),
+            guest_url: self.0.guest_url.value().map(String::as_str),
+            host_url: self.0.host_url.value().map(String::as_str),
+        };
+        fields.check_given(Cow::Borrowed, &mut problems);
         if problems.is_empty() {
             return Ok(());
         }
@@ -338,28 +327,51 @@ impl fmt::Debug for AppointmentUpdate {
     }
 }
 
-/// Checks that the end is after the start, and that both are whole seconds, as in the vendor's examples.
-fn check_times(start: Option<DateTime>, end: Option<DateTime>, problems: &mut Vec<Problem>) {
-    for (field, time) in [("start-time", start), ("end-time", end)] {
-        if time.is_some_and(|time| time.to_chrono().timestamp_subsec_nanos() != 0) {
-            problems.push(Problem::new(field, "has fractional seconds").with_hint("use whole seconds"));
-        }
-    }
-    if let (Some(start), Some(end)) = (start, end)
-        && end <= start
-    {
-        problems.push(Problem::new("end-time", "must be after `start-time`"));
-    }
+/// The fields of an appointment that have rules. Builders, updates and rows of an onboarding file apply the same ones.
+pub(crate) struct AppointmentFields<'a> {
+    pub(crate) start: Option<DateTime>,
+    pub(crate) end: Option<DateTime>,
+    pub(crate) has_video_channel: bool,
+    pub(crate) guest_url: Option<&'a str>,
+    pub(crate) host_url: Option<&'a str>,
 }
 
-/// Checks a URL of an external video call. It cannot be combined with the platform's video channel.
-fn check_url(field: &'static str, url: Option<&str>, has_video_channel: bool, problems: &mut Vec<Problem>) {
-    let Some(url) = url else { return };
-    if has_video_channel {
-        problems.push(Problem::new(field, "cannot be combined with the platform's video channel"));
-    } else if !is_web_url(url) {
-        let problem = Problem::new(field, "is not a valid http or https URL");
-        problems.push(problem.with_hint("use the form https://example.com/call"));
+impl AppointmentFields<'_> {
+    /// Checks the fields of a new appointment, and returns its start and its end. `path_of` returns the path of a
+    /// field in the caller's input, given its name in the API.
+    pub(crate) fn check(
+        &self,
+        path_of: impl Fn(&'static str) -> Cow<'static, str>,
+        problems: &mut Vec<Problem>,
+    ) -> Option<(DateTime, DateTime)> {
+        let start = required(path_of("start-time"), self.start, problems);
+        let end = required(path_of("end-time"), self.end, problems);
+        self.check_given(path_of, problems);
+        start.zip(end)
+    }
+
+    /// Checks the fields that are given. The end must be after the start, both must be whole seconds as in the
+    /// vendor's examples, and the URLs of an external video call exclude the platform's video channel.
+    fn check_given(&self, path_of: impl Fn(&'static str) -> Cow<'static, str>, problems: &mut Vec<Problem>) {
+        for (field, time) in [("start-time", self.start), ("end-time", self.end)] {
+            if time.is_some_and(|time| time.to_chrono().timestamp_subsec_nanos() != 0) {
+                let problem = Problem::new(path_of(field), "has fractional seconds");
+                problems.push(problem.with_hint("use whole seconds"));
+            }
+        }
+        if self.start.zip(self.end).is_some_and(|(start, end)| end <= start) {
+            problems.push(Problem::new(path_of("end-time"), "must be after `start-time`"));
+        }
+        for (field, url) in [("guest-url", self.guest_url), ("host-url", self.host_url)] {
+            let Some(url) = url else { continue };
+            if self.has_video_channel {
+                let message = "cannot be combined with the platform's video channel";
+                problems.push(Problem::new(path_of(field), message));
+            } else if !is_web_url(url) {
+                let problem = Problem::new(path_of(field), "is not a valid http or https URL");
+                problems.push(problem.with_hint("use the form https://example.com/call"));
+            }
+        }
     }
 }
 

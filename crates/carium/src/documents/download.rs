@@ -3,30 +3,31 @@
 mod file;
 mod pipeline;
 mod request;
-mod sink;
-mod stream;
 
 use std::fmt;
-use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use carium_api::Redacted;
+use async_trait::async_trait;
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use tokio::io::AsyncWrite;
+use futures_util::stream::Stream;
+use sha2::{Digest as _, Sha256};
+use tokio::io::{AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::mpsc;
 
-pub use request::DownloadRequest;
-pub use stream::DownloadStream;
+pub use request::{DownloadReceipt, DownloadRequest};
 
-use super::progress::{ProgressReporter, TransferHandle};
-use super::{DocumentServices, Documents, Sha256Digest, Transfers};
+use super::transfer::{DocumentServices, ProgressReporter, TransferHandle};
+use super::{Documents, Transfers};
 use crate::error::Error;
+use crate::local_io::shutting_down;
+use crate::sha256::Sha256Digest;
 use crate::transport::RetryPolicy;
 use file::FileSink;
-use pipeline::DownloadPipeline;
-use sink::WriterSink;
+use pipeline::{DownloadPipeline, DownloadSink, write_error};
 
 /// Downloads documents. A download requests a presigned URL from the service, reads the file from the object store,
 /// and verifies it.
@@ -66,7 +67,7 @@ impl Downloads {
     /// [`RetryPolicy::default`] if these downloads were created with [`Downloads::new`].
     #[must_use]
     pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
-        self.0.retries = self.0.retries.with_policy(policy);
+        self.0.retries.set_policy(policy);
         self
     }
 
@@ -87,7 +88,7 @@ impl Downloads {
     /// - [`Io`](crate::ErrorKind::Io): the file could not be written.
     /// - [`Corrupt`](crate::ErrorKind::Corrupt): the document does not have the expected digest, is longer than the
     ///   object store announced, or keeps changing.
-    /// - Those of [`Documents::download_info`] and [`Transfers::get`].
+    /// - Those of [`Documents::download_url`] and [`Transfers::get`].
     pub fn to_path(
         &self,
         request: impl Into<DownloadRequest>,
@@ -118,7 +119,7 @@ impl Downloads {
     /// - [`Corrupt`](crate::ErrorKind::Corrupt): the document does not have the expected digest, is longer than the
     ///   object store announced, or changed during the download. In the last case, the bytes that the writer has
     ///   received cannot be discarded.
-    /// - Those of [`Documents::download_info`] and [`Transfers::get`].
+    /// - Those of [`Documents::download_url`] and [`Transfers::get`].
     pub fn to_writer<'a>(
         &self,
         request: impl Into<DownloadRequest>,
@@ -126,10 +127,10 @@ impl Downloads {
     ) -> Download<'a> {
         let (reporter, handle) = ProgressReporter::new();
         let pipeline = self.pipeline(request.into(), reporter);
-        let mut sink = WriterSink::new(writer);
+        let mut sink = WriterSink { writer, hasher: Sha256::new() };
         let run = async move {
             let download = pipeline.run(&mut sink).await?;
-            sink.flush().await?;
+            sink.writer.flush().await.map_err(|error| write_error(&error))?;
             Ok(download.receipt(None))
         };
         Download { run: Box::pin(run), handle }
@@ -141,7 +142,13 @@ impl Downloads {
     /// if the stream ends without one.
     pub fn stream(&self, request: impl Into<DownloadRequest>) -> DownloadStream {
         let (reporter, handle) = ProgressReporter::new();
-        DownloadStream::new(self.pipeline(request.into(), reporter), handle)
+        let pipeline = self.pipeline(request.into(), reporter);
+        let (sender, bytes) = mpsc::channel(1);
+        let run = async move {
+            let mut sink = ChannelSink { sender, hasher: Sha256::new() };
+            pipeline.run(&mut sink).await.map(|download| download.receipt(None))
+        };
+        DownloadStream { run: Some(Box::pin(run)), bytes, result: None, receipt: None, handle }
     }
 
     fn pipeline(&self, request: DownloadRequest, reporter: ProgressReporter) -> DownloadPipeline {
@@ -185,35 +192,102 @@ impl fmt::Debug for Download<'_> {
     }
 }
 
-/// The result of a completed download. `Debug` does not show the path.
-#[derive(Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct DownloadReceipt {
-    /// The size of the document in bytes.
-    pub size: u64,
-    /// The digest of the document, computed during the download.
-    pub sha256: Sha256Digest,
-    path: Option<PathBuf>,
+/// A stream of the bytes of a document. The download runs only while the stream is polled.
+#[must_use = "a stream does nothing unless it is polled"]
+pub struct DownloadStream {
+    run: Option<BoxFuture<'static, Result<DownloadReceipt, Error>>>,
+    bytes: mpsc::Receiver<Bytes>,
+    /// The result of `run`, until the remaining bytes have been yielded.
+    result: Option<Result<DownloadReceipt, Error>>,
+    receipt: Option<DownloadReceipt>,
+    handle: TransferHandle,
 }
 
-impl DownloadReceipt {
-    /// Creates a receipt without a path. For tests of code that handles receipts.
-    pub fn new(size: u64, sha256: Sha256Digest) -> Self {
-        Self { size, sha256, path: None }
+impl DownloadStream {
+    /// Returns a handle to watch the download and to cancel it.
+    pub fn handle(&self) -> TransferHandle {
+        self.handle.clone()
     }
 
-    /// Returns the path of the file, if the document was downloaded with [`Downloads::to_path`].
-    pub fn path(&self) -> Option<&Path> {
-        self.path.as_deref()
+    /// Returns the size and the digest of the document, once the stream has ended without an error.
+    pub fn receipt(&self) -> Option<&DownloadReceipt> {
+        self.receipt.as_ref()
     }
 }
 
-impl fmt::Debug for DownloadReceipt {
+impl Stream for DownloadStream {
+    type Item = Result<Bytes, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            // Bytes are yielded before the result: the result may be known while bytes are still in the channel.
+            if let Poll::Ready(Some(bytes)) = self.bytes.poll_recv(context) {
+                return Poll::Ready(Some(Ok(bytes)));
+            }
+            let Some(run) = &mut self.run else {
+                return Poll::Ready(match self.result.take() {
+                    Some(Err(error)) => Some(Err(error)),
+                    Some(Ok(receipt)) => {
+                        self.receipt = Some(receipt);
+                        None
+                    }
+                    None => None,
+                });
+            };
+            match run.as_mut().poll(context) {
+                // The pipeline may have sent bytes before it became pending. The receiver was polled above, so it
+                // wakes this task, and the next poll yields them.
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(result) => {
+                    self.run = None;
+                    self.result = Some(result);
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for DownloadStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DownloadReceipt")
-            .field("size", &self.size)
-            .field("sha256", &self.sha256)
-            .field("path", &self.path.as_ref().map(|_| Redacted::Phi))
-            .finish()
+        f.debug_struct("DownloadStream")
+            .field("handle", &self.handle)
+            .field("receipt", &self.receipt)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A sink for an asynchronous writer.
+struct WriterSink<W> {
+    writer: W,
+    hasher: Sha256,
+}
+
+#[async_trait]
+impl<W: AsyncWrite + Send + Unpin> DownloadSink for WriterSink<W> {
+    async fn write(&mut self, bytes: Bytes) -> Result<(), Error> {
+        self.hasher.update(&bytes);
+        self.writer.write_all(&bytes).await.map_err(|error| write_error(&error))
+    }
+
+    async fn digest(&mut self) -> Result<Sha256Digest, Error> {
+        Ok(Sha256Digest::from_hasher(&self.hasher))
+    }
+}
+
+/// A sink that passes the bytes to a [`DownloadStream`].
+struct ChannelSink {
+    sender: mpsc::Sender<Bytes>,
+    hasher: Sha256,
+}
+
+#[async_trait]
+impl DownloadSink for ChannelSink {
+    async fn write(&mut self, bytes: Bytes) -> Result<(), Error> {
+        self.hasher.update(&bytes);
+        self.sender.send(bytes).await.map_err(|_| shutting_down())
+    }
+
+    async fn digest(&mut self) -> Result<Sha256Digest, Error> {
+        Ok(Sha256Digest::from_hasher(&self.hasher))
     }
 }

@@ -18,7 +18,7 @@ use crate::problem::Problem;
 /// let query = DocumentQuery::default()
 ///     .patient("aa6243fb-e4c1-44a0-ae3c-f4c4ab115002".parse()?)
 ///     .filter("name", "Referral letter");
-/// assert!(query.check().is_ok());
+/// assert!(query.validate().is_ok());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Default, PartialEq)]
@@ -96,7 +96,7 @@ impl DocumentQuery {
     /// - An extra filter has a dedicated method, such as [`patient`](Self::patient).
     /// - An extra filter has an empty name or a name with brackets.
     /// - The extra filters are longer than 4,096 bytes in total.
-    pub fn check(&self) -> Result<(), Error> {
+    pub fn validate(&self) -> Result<(), Error> {
         let mut problems = Vec::new();
         for (name, _) in &self.extra_filters {
             if ["individual-id", "class-id"].contains(&name.as_str()) {
@@ -120,7 +120,7 @@ impl DocumentQuery {
 
     /// Validates the query and returns the extra filters as query parameters.
     pub(super) fn extra_parameters(&self) -> Result<Vec<(String, String)>, Error> {
-        self.check()?;
+        self.validate()?;
         let parameter = |(name, value): &(String, String)| (format!("filter[{name}]"), value.clone());
         Ok(self.extra_filters.iter().map(parameter).collect())
     }

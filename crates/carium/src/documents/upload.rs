@@ -1,30 +1,26 @@
 //! Uploads: from a file to a document in a patient's record.
 
 mod pipeline;
-mod result;
 mod source;
 mod state;
 
 use std::fmt;
-use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{Stream, StreamExt as _};
 use tokio::sync::watch;
 
-pub use result::{UploadError, UploadReceipt};
 pub use source::UploadSource;
-pub use state::{UploadStage, UploadState};
+pub use state::{UploadError, UploadReceipt, UploadStage, UploadState, UploadStateStore};
 
-use super::progress::{Progress, ProgressReporter, TransferHandle};
-use super::{DocumentServices, Documents, NewDocument, Transfers};
-use crate::error::Error;
+use super::transfer::{DocumentServices, Progress, ProgressReporter, TransferHandle};
+use super::{Documents, NewDocument, Transfers};
 use crate::transport::RetryPolicy;
 use pipeline::UploadPipeline;
+use state::SharedState;
 
 /// Uploads documents. An upload creates a document reference, posts the file and asks the service to process it.
 ///
@@ -77,7 +73,7 @@ impl Uploads {
     /// an orphan.
     pub fn resume(&self, state: UploadState, document: NewDocument, source: UploadSource) -> Upload {
         let (reporter, handle) = ProgressReporter::new();
-        let state = SharedState(Arc::new(Mutex::new(state)));
+        let state = SharedState::new(state);
         let pipeline = UploadPipeline {
             services: self.0.clone(),
             document,
@@ -93,7 +89,7 @@ impl Uploads {
     /// [`RetryPolicy::default`] if these uploads were created with [`Uploads::new`].
     #[must_use]
     pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
-        self.0.retries = self.0.retries.with_policy(policy);
+        self.0.retries.set_policy(policy);
         self
     }
 
@@ -131,18 +127,6 @@ impl fmt::Debug for Uploads {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Uploads").finish_non_exhaustive()
     }
-}
-
-/// Storage for the state of an upload, so that it can be resumed after the program has ended.
-///
-/// The state is saved before the reference is created, which must not be done twice, and after each completed stage.
-#[async_trait]
-pub trait UploadStateStore: Send + Sync {
-    /// Saves the state. The upload continues when this returns, and ends if it fails.
-    ///
-    /// The state can have a presigned form, which allows anyone to upload a file until it expires: store it like a
-    /// password.
-    async fn save(&self, state: &UploadState) -> Result<(), Error>;
 }
 
 /// A future that uploads a document, with a [handle](Self::handle) to watch and to cancel it.
@@ -222,19 +206,5 @@ impl UploadHandle {
     /// Returns the state to [resume](Uploads::resume) from.
     pub fn state(&self) -> UploadState {
         self.state.get()
-    }
-}
-
-/// The state of an upload, shared with its handles.
-#[derive(Clone, Debug)]
-struct SharedState(Arc<Mutex<UploadState>>);
-
-impl SharedState {
-    fn get(&self) -> UploadState {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn set(&self, state: UploadState) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = state;
     }
 }

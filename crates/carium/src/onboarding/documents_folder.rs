@@ -4,9 +4,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use tokio::task::spawn_blocking;
-
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+use crate::local_io::run_blocking;
 
 /// Checks that a path is relative, does not leave its base folder, and means the same on every operating system.
 ///
@@ -51,17 +50,12 @@ pub(super) type FileResult = Result<PathBuf, &'static str>;
 /// - `Io`: the folder itself cannot be read.
 /// - `Canceled`: the runtime is shutting down.
 pub(super) async fn locate_all(folder: PathBuf, paths: Vec<String>) -> Result<Vec<FileResult>, Error> {
-    let task = spawn_blocking(move || {
+    let located = run_blocking(move || {
         let root = folder.canonicalize()?;
         Ok(paths.iter().map(|path| locate_in(&root, path)).collect())
-    });
-    let located: io::Result<_> =
-        task.await.map_err(|_| Error::new(ErrorKind::Canceled, "the program is shutting down"))?;
-    located.map_err(|error| {
-        // Rebuilt from its code, because the message of the original error may contain the path.
-        let bare = error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
-        Error::new(ErrorKind::Io, "the documents folder cannot be read").with_source(bare)
     })
+    .await?;
+    located.map_err(|error: io::Error| Error::from_io("the documents folder cannot be read", &error))
 }
 
 /// Locates a file in a folder whose path is already canonical. Blocks the thread.

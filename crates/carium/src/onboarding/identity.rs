@@ -1,9 +1,12 @@
 //! Matches ledger entries with the request of a row, by the requested values of each step.
 
+use std::collections::BTreeMap;
+
 use carium_api::types::NotificationChannel;
 
 use super::ledger::LedgerEntry;
-use super::{OnboardingRequest, Step};
+use super::request::OnboardingRequest;
+use super::step::Step;
 use crate::error::{Error, ErrorKind};
 use crate::fingerprint::Fingerprint;
 use crate::problem::Problem;
@@ -83,10 +86,7 @@ impl StepIdentity {
 ///
 /// # Errors
 /// `InvalidInput`, with a problem for each step that is completed, or may have been applied, for another request.
-pub(super) fn check<'a>(
-    request: &OnboardingRequest,
-    entries: impl IntoIterator<Item = (&'a Step, &'a LedgerEntry)>,
-) -> Result<(), Error> {
+pub(super) fn check(request: &OnboardingRequest, entries: &BTreeMap<Step, LedgerEntry>) -> Result<(), Error> {
     let problem = |(step, entry): (&Step, &LedgerEntry)| {
         let message = match (StepIdentity::of(step, request), step) {
             (Some(identity), _) if identity.is_compatible_with(entry) => return None,
@@ -101,9 +101,9 @@ pub(super) fn check<'a>(
             // Steps that the request no longer contains are listed in the outcome.
             (None, _) => return None,
         };
-        Some(Problem::at(step.to_string(), message))
+        Some(Problem::new(step.to_string(), message))
     };
-    let problems: Vec<Problem> = entries.into_iter().filter_map(problem).collect();
+    let problems: Vec<Problem> = entries.iter().filter_map(problem).collect();
     if problems.is_empty() {
         return Ok(());
     }

@@ -1,5 +1,6 @@
 //! Resolves the names of practitioners, document classes, appointment types and appointment statuses to IDs.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use carium_api::onboarding::IdOrName;
@@ -8,7 +9,8 @@ use futures_util::stream::{StreamExt as _, TryStreamExt as _};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::OnboardingServices;
+use crate::appointments::Appointments;
+use crate::documents::Documents;
 use crate::error::{Error, ErrorKind};
 use crate::page::{Items, ListOptions};
 use crate::problem::Problem;
@@ -31,9 +33,13 @@ pub(super) enum LookupList {
     AppointmentStatuses,
 }
 
-/// The lists as they were last read, shared by all rows. Indexed by [`LookupList`].
-#[derive(Default)]
-pub(super) struct LookupCache([Mutex<Option<CachedList>>; 4]);
+/// The lists of the services as they were last read, shared by all rows.
+pub(super) struct LookupCache {
+    documents: Arc<dyn Documents>,
+    appointments: Arc<dyn Appointments>,
+    /// Indexed by [`LookupList`].
+    lists: [Mutex<Option<CachedList>>; 4],
+}
 
 struct CachedList {
     listed_at: Instant,
@@ -41,6 +47,10 @@ struct CachedList {
 }
 
 impl LookupCache {
+    pub(super) fn new(documents: Arc<dyn Documents>, appointments: Arc<dyn Appointments>) -> Self {
+        Self { documents, appointments, lists: Default::default() }
+    }
+
     /// Returns the ID for a text that is either an ID or a name.
     ///
     /// # Errors
@@ -49,7 +59,6 @@ impl LookupCache {
     /// - Errors of listing.
     pub(super) async fn resolve_id(
         &self,
-        services: &OnboardingServices,
         list: LookupList,
         text: &IdOrName,
         path: &str,
@@ -58,9 +67,9 @@ impl LookupCache {
             return Ok(id);
         }
         // The lock is held while listing, so that concurrent rows wait for the same list instead of reading it too.
-        let mut cached = self.0[list as usize].lock().await;
+        let mut cached = self.lists[list as usize].lock().await;
         let invalid = |message| {
-            Error::invalid("a name cannot be looked up", vec![Problem::at(path.to_owned(), message)])
+            Error::invalid("a name cannot be looked up", vec![Problem::new(path.to_owned(), message)])
         };
         for _ in 0..2 {
             let age = cached.as_ref().map(|cached| cached.listed_at.elapsed());
@@ -73,35 +82,29 @@ impl LookupCache {
                 (Some(age), [_, _, ..]) if age < MIN_REFRESH_INTERVAL => {
                     return Err(invalid("is a name that several entries have: use the ID"));
                 }
-                _ => *cached = Some(CachedList::fetch(services, list).await?),
+                _ => *cached = Some(self.fetch(list).await?),
             }
         }
         Err(Error::new(ErrorKind::TimedOut, "listing the names took too long; retry later"))
     }
-}
 
-impl CachedList {
-    /// Returns the IDs of all entries with this name.
-    fn ids_named(&self, name: &str) -> Vec<Uuid> {
-        self.entries.iter().filter(|(_, each)| each == name).map(|(id, _)| *id).collect()
-    }
-
-    async fn fetch(services: &OnboardingServices, list: LookupList) -> Result<Self, Error> {
+    /// Reads a list from the service.
+    async fn fetch(&self, list: LookupList) -> Result<CachedList, Error> {
         let all = ListOptions::default();
         let items: Items<(Uuid, Option<String>)> = match list {
             LookupList::DocumentClasses => {
-                services.documents.classes(all).map_ok(|class| (class.id.into(), class.name)).boxed()
+                self.documents.classes(all).map_ok(|class| (class.id.into(), class.name)).boxed()
             }
             LookupList::Practitioners => {
-                let practitioners = services.appointments.practitioners(all);
+                let practitioners = self.appointments.practitioners(all);
                 practitioners.map_ok(|practitioner| (practitioner.id.into(), practitioner.name)).boxed()
             }
             LookupList::AppointmentTypes => {
-                let types = services.appointments.types(all);
+                let types = self.appointments.types(all);
                 types.map_ok(|appointment_type| (appointment_type.id.into(), appointment_type.name)).boxed()
             }
             LookupList::AppointmentStatuses => {
-                services.appointments.statuses(all).map_ok(|status| (status.id.into(), status.name)).boxed()
+                self.appointments.statuses(all).map_ok(|status| (status.id.into(), status.name)).boxed()
             }
         };
         let listed_at = Instant::now();
@@ -112,6 +115,13 @@ impl CachedList {
                 "the organization lists more than 100,000 entries, too many to look up names: use IDs";
             return Err(Error::new(ErrorKind::InvalidInput, message));
         }
-        Ok(Self { listed_at, entries })
+        Ok(CachedList { listed_at, entries })
+    }
+}
+
+impl CachedList {
+    /// Returns the IDs of all entries with this name.
+    fn ids_named(&self, name: &str) -> Vec<Uuid> {
+        self.entries.iter().filter(|(_, each)| each == name).map(|(id, _)| *id).collect()
     }
 }

@@ -1,32 +1,26 @@
 //! The outcome of a run, step by step.
 
-mod failure;
+use std::time::Duration;
 
 use carium_api::types::{AppointmentId, DocumentReferenceId, IndividualId};
 use carium_api::uuid::Uuid;
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 
-pub use failure::StepFailure;
-
-use super::ledger::{LedgerEntry, Resolution, no_unknown_outcome, resolve_entry};
+use super::ledger::{EntryState, LedgerEntry, Resolution};
 use super::step::Step;
-use crate::documents::Sha256Digest;
-use crate::error::Error;
-use crate::fingerprint::Fingerprint;
+use crate::documents::{Sha256Digest, UploadState};
+use crate::error::{Error, ErrorKind};
 
 /// The outcome of a row.
 ///
 /// It lists the steps that the row requests, in the order of the row, followed by steps that the row no longer
 /// requests and that the ledger has an entry for.
 ///
-/// An outcome can be serialized and passed to [`resume`](super::Onboarding::resume), which continues from it. It
-/// contains IDs, error kinds and field names, but no health information and no secrets.
+/// An outcome is a report: the row continues from the ledger, not from an outcome. It can be stored as JSON and
+/// logged, because it contains IDs, error kinds and field names, but no health information and no secrets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[must_use]
 pub struct OnboardingOutcome {
-    /// Fingerprint of the row key, which identifies the row without revealing the key.
-    pub(super) row: Fingerprint,
     pub(super) steps: Vec<StepReport>,
 }
 
@@ -44,15 +38,33 @@ pub struct StepReport {
     /// Some of them were found by comparing their attributes, so open each one before removing it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub orphans: Vec<DocumentReferenceId>,
-    /// Whether this result could not be written to the ledger, so that the ledger is behind this outcome.
-    ///
-    /// Store the outcome and [resume](super::Onboarding::resume) from it. Otherwise, the step may be unknown to the
-    /// next run.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub not_in_ledger: bool,
-    /// The ledger's entry of the step, or the entry that could not be written.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) entry: Option<LedgerEntry>,
+}
+
+impl StepReport {
+    /// Creates a report, with the orphans of the step's ledger entry.
+    pub(super) fn new(step: &Step, result: StepOutcome, entry: Option<&LedgerEntry>) -> Self {
+        let orphans = entry.map(LedgerEntry::orphans).unwrap_or_default().to_vec();
+        Self { step: step.clone(), result, orphans }
+    }
+
+    /// Creates the report on a step that must not be sent: it is completed, or its outcome is unknown. `None` if the
+    /// entry allows the step to be sent.
+    pub(super) fn if_settled(step: &Step, entry: &LedgerEntry) -> Option<Self> {
+        let result = match entry.state() {
+            EntryState::NotApplied => return None,
+            EntryState::Intent => StepOutcome::unknown(UnknownReason::InterruptedRun, None),
+            EntryState::Completed => {
+                let (size, sha256) = entry.upload().and_then(UploadState::file).unzip();
+                StepOutcome::Completed(CompletedStep { id: entry.id(), size, sha256 })
+            }
+        };
+        Some(Self::new(step, result, Some(entry)))
+    }
+
+    /// Checks whether the step is completed.
+    pub(super) fn is_completed(&self) -> bool {
+        matches!(self.result, StepOutcome::Completed(_))
+    }
 }
 
 /// The outcome of a step.
@@ -72,6 +84,13 @@ pub enum StepOutcome {
     /// The call was sent, and whether it was applied is unknown. It is not sent again until a person
     /// [resolves](super::resolve) it.
     Unknown(UnknownOutcome),
+}
+
+impl StepOutcome {
+    /// Creates an unknown outcome that needs a person.
+    pub(super) fn unknown(reason: UnknownReason, failure: Option<StepFailure>) -> Self {
+        Self::Unknown(UnknownOutcome { reason, retryable: false, failure, resolution: None })
+    }
 }
 
 /// The result of a completed step.
@@ -118,6 +137,11 @@ pub struct UnknownOutcome {
     /// The error that the call ended with, if it ended in this run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<StepFailure>,
+    /// The decision that matches the response to the call, if only its result could not be written to the ledger.
+    ///
+    /// `None` for documents, because the next run finds out how far the upload came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolution: Option<Resolution>,
 }
 
 /// The reason why it is unknown whether a step was applied.
@@ -139,6 +163,13 @@ pub enum UnknownReason {
     AmbiguousMatch,
     /// The patient's documents could not be listed, so it is unknown whether this one exists.
     LookupFailed,
+    /// The response to the call was received, but its result could not be written to the ledger: the ledger failed,
+    /// or a person resolved the step while the call was in progress.
+    ///
+    /// When the ledger is available again, pass [`UnknownOutcome::resolution`] to [`resolve`](super::resolve). If
+    /// that fails with [`Conflict`](ErrorKind::Conflict), the ledger has a result after all, which the next run
+    /// reports. For a document, run the row again.
+    LedgerWriteFailed,
 }
 
 /// The next action for a row.
@@ -222,24 +253,60 @@ impl OnboardingOutcome {
         }
         action
     }
+}
 
-    /// Records a person's decision about an unknown step in this outcome.
-    ///
-    /// For programs that store outcomes instead of a durable ledger: pass the outcome to
-    /// [`resume`](super::Onboarding::resume) afterwards. With a durable ledger, use [`resolve`](super::resolve)
-    /// instead.
-    ///
-    /// # Errors
-    /// - [`Conflict`](crate::ErrorKind::Conflict): the outcome of the step is not unknown, or no longer.
-    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): an ID was given for an invitation, or none for another
-    ///   step.
-    /// - [`Io`](crate::ErrorKind::Io): the operating system provides no random numbers.
-    pub fn resolve(&mut self, step: &Step, resolution: Resolution) -> Result<(), Error> {
-        let report =
-            self.steps.iter_mut().find(|report| report.step == *step).ok_or_else(no_unknown_outcome)?;
-        let entry = report.entry.as_ref().ok_or_else(no_unknown_outcome)?;
-        report.entry = Some(resolve_entry(step, entry, resolution)?);
-        Ok(())
+/// The failure of a step: the parts of an [`Error`] that can be stored and logged.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub struct StepFailure {
+    /// The kind of the error.
+    pub kind: ErrorKind,
+    /// The message for a person. It contains no values from the request or the response.
+    pub message: String,
+    /// Whether a later attempt with the same request is likely to succeed.
+    pub retryable: bool,
+    /// The ID of the operation that failed, such as `create_patient`. `None` if no operation was called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
+    /// The HTTP status of the response.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// The service's ID of the request, for support requests to the vendor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// The names of the invalid fields, as far as they are known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<String>,
+    /// The delay that the service requested, in seconds, rounded up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    retry_after_seconds: Option<u64>,
+}
+
+impl StepFailure {
+    /// Returns the delay that the service requested before the next attempt, in whole seconds, if it requested one.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after_seconds.map(Duration::from_secs)
+    }
+}
+
+impl From<&Error> for StepFailure {
+    fn from(error: &Error) -> Self {
+        // The next run requests a new form in place of an expired one, and a canceled call was not rejected.
+        let is_retryable_kind = matches!(error.kind(), ErrorKind::Expired | ErrorKind::Canceled);
+        let fields = error.problems().iter().filter_map(|problem| problem.field().map(str::to_owned));
+        Self {
+            kind: error.kind(),
+            message: error.to_string(),
+            retryable: error.is_transient() || (is_retryable_kind && !error.may_have_been_applied()),
+            operation: error.operation().map(str::to_owned),
+            status: error.status(),
+            request_id: error.request_id().map(str::to_owned),
+            fields: fields.collect(),
+            retry_after_seconds: error
+                .retry_after()
+                .map(|delay| delay.as_secs() + u64::from(delay.subsec_nanos() > 0)),
+        }
     }
 }
 
@@ -252,21 +319,11 @@ mod tests {
     /// Stored outcomes outlive a version of this crate, so the serialized form must stay readable.
     #[test]
     fn reads_and_writes_the_stored_json_format() {
-        let digest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
-        let fingerprint = json!({"salt": "00", "digest": digest});
         let stored = json!({
-            "row": fingerprint,
             "steps": [
                 {
                     "step": "patient",
                     "result": {"outcome": "completed", "id": "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002"},
-                    "not-in-ledger": true,
-                    "entry": {
-                        "version": "0123456789abcdef0123456789abcdef-1",
-                        "state": "completed",
-                        "request": fingerprint,
-                        "id": "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002",
-                    },
                 },
                 {
                     "step": "invite[email]",
@@ -292,8 +349,17 @@ mod tests {
                     "orphans": ["8d25a2a6-8219-40d1-a34f-c24ec69f4f72"],
                 },
                 {
-                    "step": "appointment",
+                    "step": "documents[1]",
                     "result": {"outcome": "failed", "kind": "invalid-input", "message": "m", "retryable": false},
+                },
+                {
+                    "step": "appointment",
+                    "result": {
+                        "outcome": "unknown",
+                        "reason": "ledger-write-failed",
+                        "retryable": false,
+                        "resolution": {"created": "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002"},
+                    },
                 },
             ],
         });

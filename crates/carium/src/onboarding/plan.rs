@@ -2,16 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use carium_api::onboarding::IdOrName;
+use carium_api::onboarding::{IdOrName, OnboardingAppointment, OnboardingDocument};
 use carium_api::types::{AppointmentStatusId, AppointmentTypeId, DocumentClassId, PractitionerId};
 use carium_api::uuid::Uuid;
 
+use super::documents_folder;
 use super::ledger::{EntryState, LedgerEntry};
-use super::lookup_cache::LookupList;
-use super::{Onboarding, OnboardingRequest, Step, documents_folder};
-use crate::documents::UploadStage;
+use super::lookup_cache::{LookupCache, LookupList};
+use super::request::OnboardingRequest;
+use super::step::Step;
+use crate::appointments::{NewAppointment, NewAppointmentBuilder};
+use crate::documents::{NewDocument, NewDocumentBuilder, UploadStage};
 use crate::error::{Error, ErrorKind};
+use crate::patients::OrganizationId;
 use crate::problem::Problem;
 
 /// The inputs of each step that is not completed, or the error that prevents the step.
@@ -34,63 +39,42 @@ pub(super) struct AppointmentInputs {
     pub(super) status: AppointmentStatusId,
 }
 
-impl Plan {
-    /// Locates the files and resolves the names of the steps that are not completed.
-    pub(super) async fn new(
-        onboarding: &Onboarding,
-        request: &OnboardingRequest,
-        entries: &BTreeMap<Step, LedgerEntry>,
-    ) -> Self {
-        let is_completed =
-            |step: &Step| entries.get(step).is_some_and(|entry| entry.state() == EntryState::Completed);
-        let requested = 0..request.row.documents.len();
-        let remaining: Vec<usize> =
-            requested.filter(|index| !is_completed(&Step::Document(*index))).collect();
-        let is_uploaded = |index: &usize| {
-            let upload = entries.get(&Step::Document(*index)).and_then(LedgerEntry::upload);
-            upload.is_some_and(|upload| upload.stage() == UploadStage::Uploaded)
-        };
-        let to_locate: Vec<usize> = remaining.iter().copied().filter(|index| !is_uploaded(index)).collect();
-        let mut files = onboarding.locate_files(request, &to_locate).await;
-        let mut documents = BTreeMap::new();
-        for index in remaining {
-            let class = &request.row.documents[index].class;
-            let path = format!("documents[{index}].class");
-            let class = onboarding.resolve_id(request, LookupList::DocumentClasses, class, &path).await;
-            let inputs = match (files.remove(&index).transpose(), class) {
-                (Ok(file), Ok(class)) => Ok(DocumentInputs { class: DocumentClassId(class), file }),
-                (file, class) => Err(combine_optional_errors([file.err(), class.err()])),
-            };
-            documents.insert(index, inputs);
+impl DocumentInputs {
+    /// Returns a builder with the fields of a row's document.
+    pub(super) fn builder(&self, row: &OnboardingDocument) -> NewDocumentBuilder {
+        let mut document =
+            NewDocument::builder().class(self.class).name(row.name.as_str()).file_name(row.path.as_str());
+        if let Some(description) = &row.description {
+            document = document.description(description);
         }
-        let appointment = match &request.row.appointment {
-            Some(_) if is_completed(&Step::Appointment) => None,
-            Some(requested) => {
-                let id = async |list, text, path| onboarding.resolve_id(request, list, text, path).await;
-                let practitioner =
-                    id(LookupList::Practitioners, &requested.practitioner, "appointment.practitioner").await;
-                let appointment_type =
-                    id(LookupList::AppointmentTypes, &requested.type_, "appointment.type").await;
-                let status =
-                    id(LookupList::AppointmentStatuses, &requested.status, "appointment.status").await;
-                Some(match (practitioner, appointment_type, status) {
-                    (Ok(practitioner), Ok(appointment_type), Ok(status)) => Ok(AppointmentInputs {
-                        practitioner: PractitionerId(practitioner),
-                        appointment_type: AppointmentTypeId(appointment_type),
-                        status: AppointmentStatusId(status),
-                    }),
-                    (practitioner, appointment_type, status) => Err(combine_optional_errors([
-                        practitioner.err(),
-                        appointment_type.err(),
-                        status.err(),
-                    ])),
-                })
-            }
-            None => None,
-        };
-        Self { documents, appointment }
+        document
     }
+}
 
+impl AppointmentInputs {
+    /// Returns a builder with the fields of a row's appointment.
+    pub(super) fn builder(&self, row: &OnboardingAppointment) -> NewAppointmentBuilder {
+        let mut appointment = NewAppointment::builder()
+            .practitioner(self.practitioner)
+            .appointment_type(self.appointment_type)
+            .status(self.status)
+            .between(row.start_time, row.end_time);
+        if row.add_video_channel {
+            appointment = appointment.add_video_channel();
+        }
+        macro_rules! set_if_present {
+            ($($name:ident),*) => {
+                $(if let Some(value) = &row.$name {
+                    appointment = appointment.$name(value.as_str());
+                })*
+            };
+        }
+        set_if_present!(guest_url, host_url, description, patient_instruction, location);
+        appointment
+    }
+}
+
+impl Plan {
     /// Returns the plan if no step has an error, and otherwise the combined error.
     pub(super) fn require_complete(self) -> Result<Self, Error> {
         let documents = self.documents.values().filter_map(|inputs| inputs.as_ref().err());
@@ -102,25 +86,75 @@ impl Plan {
     }
 }
 
-/// Combines several errors into one. If any of them are invalid input, the result lists the problems of all of
-/// these, so that a person can correct them in one pass. Otherwise, the result is the first error.
-pub(super) fn combine_errors(errors: Vec<Error>) -> Option<Error> {
-    let is_invalid = |error: &&Error| error.kind() == ErrorKind::InvalidInput;
-    let problems: Vec<Problem> =
-        errors.iter().filter(is_invalid).flat_map(|error| error.problems().iter().cloned()).collect();
-    if problems.is_empty() {
-        return errors.into_iter().next();
+/// Locates the files of documents, and resolves names to IDs.
+#[derive(Clone)]
+pub(super) struct InputResolver {
+    pub(super) lookups: Arc<LookupCache>,
+    /// The organization whose names can be looked up.
+    pub(super) organization: Option<OrganizationId>,
+    pub(super) documents_folder: Option<PathBuf>,
+}
+
+impl InputResolver {
+    /// Resolves the inputs of all steps that are not completed.
+    pub(super) async fn plan(
+        &self,
+        request: &OnboardingRequest,
+        entries: &BTreeMap<Step, LedgerEntry>,
+    ) -> Plan {
+        let is_completed =
+            |step: &Step| entries.get(step).is_some_and(|entry| entry.state() == EntryState::Completed);
+        let requested = 0..request.row.documents.len();
+        let remaining: Vec<usize> =
+            requested.filter(|index| !is_completed(&Step::Document(*index))).collect();
+        let is_uploaded = |index: &usize| {
+            let upload = entries.get(&Step::Document(*index)).and_then(LedgerEntry::upload);
+            upload.is_some_and(|upload| upload.stage() == UploadStage::Uploaded)
+        };
+        let to_locate: Vec<usize> = remaining.iter().copied().filter(|index| !is_uploaded(index)).collect();
+        let mut files = self.locate_files(request, &to_locate).await;
+        let mut documents = BTreeMap::new();
+        for index in remaining {
+            let class = &request.row.documents[index].class;
+            let path = format!("documents[{index}].class");
+            let class = self.resolve_id(request, LookupList::DocumentClasses, class, &path).await;
+            let inputs = match (files.remove(&index).transpose(), class) {
+                (Ok(file), Ok(class)) => Ok(DocumentInputs { class: DocumentClassId(class), file }),
+                (file, class) => Err(combine_optional_errors([file.err(), class.err()])),
+            };
+            documents.insert(index, inputs);
+        }
+        let appointment = match &request.row.appointment {
+            Some(appointment) if !is_completed(&Step::Appointment) => {
+                Some(self.appointment_inputs(request, appointment).await)
+            }
+            _ => None,
+        };
+        Plan { documents, appointment }
     }
-    Some(Error::invalid("the row cannot be onboarded as given", problems))
-}
 
-/// Combines the errors of a step. At least one of them must be `Some`.
-fn combine_optional_errors<const N: usize>(errors: [Option<Error>; N]) -> Error {
-    combine_errors(errors.into_iter().flatten().collect())
-        .unwrap_or_else(|| Error::new(ErrorKind::InvalidInput, "the row cannot be onboarded as given"))
-}
+    async fn appointment_inputs(
+        &self,
+        request: &OnboardingRequest,
+        appointment: &OnboardingAppointment,
+    ) -> Result<AppointmentInputs, Error> {
+        let id = async |list, text, path| self.resolve_id(request, list, text, path).await;
+        let practitioner =
+            id(LookupList::Practitioners, &appointment.practitioner, "appointment.practitioner").await;
+        let appointment_type = id(LookupList::AppointmentTypes, &appointment.type_, "appointment.type").await;
+        let status = id(LookupList::AppointmentStatuses, &appointment.status, "appointment.status").await;
+        match (practitioner, appointment_type, status) {
+            (Ok(practitioner), Ok(appointment_type), Ok(status)) => Ok(AppointmentInputs {
+                practitioner: PractitionerId(practitioner),
+                appointment_type: AppointmentTypeId(appointment_type),
+                status: AppointmentStatusId(status),
+            }),
+            (practitioner, appointment_type, status) => {
+                Err(combine_optional_errors([practitioner.err(), appointment_type.err(), status.err()]))
+            }
+        }
+    }
 
-impl Onboarding {
     /// Returns the absolute paths of the files of these documents.
     pub(super) async fn locate_files(
         &self,
@@ -131,10 +165,10 @@ impl Onboarding {
             return BTreeMap::new();
         }
         let invalid_path = |index: &usize, message| {
-            let problem = Problem::at(format!("documents[{index}].path"), message);
+            let problem = Problem::new(format!("documents[{index}].path"), message);
             Error::invalid("a document of the row cannot be read", vec![problem])
         };
-        let Some(root) = &self.folder else {
+        let Some(root) = &self.documents_folder else {
             let message = "cannot be found: no documents folder is configured";
             return documents.iter().map(|index| (*index, Err(invalid_path(index, message)))).collect();
         };
@@ -166,9 +200,27 @@ impl Onboarding {
             };
             return Err(Error::invalid(
                 "a name cannot be looked up",
-                vec![Problem::at(path.to_owned(), message)],
+                vec![Problem::new(path.to_owned(), message)],
             ));
         }
-        self.lookups.resolve_id(&self.services, list, text, path).await
+        self.lookups.resolve_id(list, text, path).await
     }
+}
+
+/// Combines several errors into one. If any of them are invalid input, the result lists the problems of all of
+/// these, so that a person can correct them in one pass. Otherwise, the result is the first error.
+pub(super) fn combine_errors(errors: Vec<Error>) -> Option<Error> {
+    let is_invalid = |error: &&Error| error.kind() == ErrorKind::InvalidInput;
+    let problems: Vec<Problem> =
+        errors.iter().filter(is_invalid).flat_map(|error| error.problems().iter().cloned()).collect();
+    if problems.is_empty() {
+        return errors.into_iter().next();
+    }
+    Some(Error::invalid("the row cannot be onboarded as given", problems))
+}
+
+/// Combines the errors of a step. At least one of them must be `Some`.
+fn combine_optional_errors<const N: usize>(errors: [Option<Error>; N]) -> Error {
+    combine_errors(errors.into_iter().flatten().collect())
+        .unwrap_or_else(|| Error::new(ErrorKind::InvalidInput, "the row cannot be onboarded as given"))
 }

@@ -1,10 +1,10 @@
 //! One run of a row: sends the steps that are not completed, and leaves those alone whose outcome is unknown.
 
 mod document;
-mod document_lookup;
 mod step_ledger;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,21 +13,42 @@ use carium_api::uuid::Uuid;
 use futures_util::future::{BoxFuture, FutureExt as _, OptionFuture, join3};
 use futures_util::stream::{self, StreamExt as _};
 
-use self::document::DocumentStep;
-use self::document_lookup::{DocumentMatch, look_up};
-use self::step_ledger::{StepLedger, report, report_if_settled};
+use self::document::{DocumentMatch, DocumentStep, look_up};
+use self::step_ledger::StepLedger;
 use super::identity::StepIdentity;
-use super::ledger::{EntryState, LedgerEntry};
+use super::ledger::{EntryState, Ledger, LedgerEntry};
 use super::outcome::{OnboardingOutcome, SkipReason, StepFailure, StepOutcome, StepReport};
-use super::plan::{AppointmentInputs, DocumentInputs, Plan};
-use super::request::check::{appointment_builder, document_builder};
-use super::{Onboarding, OnboardingRequest, RowKey, Step};
-use crate::documents::{DocumentReferenceId, NewDocument};
+use super::plan::{AppointmentInputs, DocumentInputs, InputResolver, Plan};
+use super::request::OnboardingRequest;
+use super::step::{RowKey, Step};
+use crate::appointments::Appointments;
+use crate::documents::{DocumentReferenceId, Documents, NewDocument, Transfers, Uploads};
 use crate::error::{Error, ErrorKind};
-use crate::fingerprint::Fingerprint;
-use crate::invitations::NewInvitation;
-use crate::patients::IndividualId;
+use crate::invitations::{Invitations, NewInvitation};
+use crate::patients::{IndividualId, Patients};
 use crate::problem::Problem;
+
+/// The services that an [`Onboarding`](super::Onboarding) calls: those of a client, fakes, or a mix of both.
+#[derive(Clone)]
+#[allow(clippy::exhaustive_structs, reason = "callers with their own services construct it")]
+pub struct OnboardingServices {
+    /// Creates the patient.
+    pub patients: Arc<dyn Patients>,
+    /// Sends the invitation.
+    pub invitations: Arc<dyn Invitations>,
+    /// Books the appointment and lists practitioners, appointment types and statuses.
+    pub appointments: Arc<dyn Appointments>,
+    /// Creates, lists and processes document references, and lists document classes.
+    pub documents: Arc<dyn Documents>,
+    /// Uploads files to the object store.
+    pub transfers: Arc<dyn Transfers>,
+}
+
+impl fmt::Debug for OnboardingServices {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OnboardingServices").finish_non_exhaustive()
+    }
+}
 
 /// A document whose inputs are resolved and valid.
 struct PreparedDocument {
@@ -39,13 +60,15 @@ struct PreparedDocument {
 
 /// One run of a row.
 pub(super) struct Run<'a> {
-    pub(super) onboarding: &'a Onboarding,
+    pub(super) services: &'a OnboardingServices,
+    pub(super) uploads: &'a Uploads,
+    pub(super) ledger: &'a Arc<dyn Ledger>,
+    pub(super) inputs: &'a InputResolver,
+    pub(super) max_concurrent_documents: usize,
     pub(super) row: &'a RowKey,
     pub(super) request: &'a OnboardingRequest,
     /// The entries of the ledger at the start of the run.
     pub(super) entries: BTreeMap<Step, LedgerEntry>,
-    /// The fingerprint of the row key, for the outcome.
-    pub(super) row_fingerprint: Fingerprint,
 }
 
 impl Run<'_> {
@@ -55,15 +78,14 @@ impl Run<'_> {
     /// Only before the patient is created and only if nothing was sent: an input of a step is invalid or cannot be
     /// read.
     pub(super) async fn finish(self) -> Result<OnboardingOutcome, Error> {
-        let settled =
-            self.entries.get(&Step::Patient).and_then(|entry| report_if_settled(&Step::Patient, entry));
+        let settled = self.report_if_settled(&Step::Patient);
         let plan = match &settled {
             // It is unknown whether the patient was created, so no other step can be sent.
-            Some(report) if !is_completed(report) => None,
-            Some(_) => Some(Plan::new(self.onboarding, self.request, &self.entries).await),
+            Some(report) if !report.is_completed() => None,
+            Some(_) => Some(self.inputs.plan(self.request, &self.entries).await),
             // The inputs of all steps must be valid before anything is sent.
             None => {
-                let plan = Plan::new(self.onboarding, self.request, &self.entries).await;
+                let plan = self.inputs.plan(self.request, &self.entries).await;
                 Some(plan.require_complete()?)
             }
         };
@@ -87,7 +109,7 @@ impl Run<'_> {
         for step in &steps {
             trace_report(step);
         }
-        Ok(OnboardingOutcome { row: self.row_fingerprint, steps })
+        Ok(OnboardingOutcome { steps })
     }
 
     /// Returns the requested steps that need the ID of the patient, in the order of the row.
@@ -104,9 +126,9 @@ impl Run<'_> {
         let requested: BTreeSet<Step> = self.patient_steps().chain([Step::Patient]).collect();
         let unrequested = self.entries.iter().filter(|(step, _)| !requested.contains(step));
         let reports = unrequested.map(|(step, entry)| {
-            report_if_settled(step, entry).unwrap_or_else(|| {
+            StepReport::if_settled(step, entry).unwrap_or_else(|| {
                 let result = StepOutcome::Skipped { reason: SkipReason::NotRequested };
-                let mut report = report(step, result, Some(entry.clone()), true);
+                let mut report = StepReport::new(step, result, None);
                 // The upload is not continued, so a reference whose file is already stored is an orphan too.
                 report.orphans = entry.document_references().collect();
                 report
@@ -121,11 +143,15 @@ impl Run<'_> {
 
     fn report_skipped(&self, step: &Step) -> StepReport {
         let result = StepOutcome::Skipped { reason: SkipReason::NoPatient };
-        report(step, result, self.entries.get(step).cloned(), true)
+        StepReport::new(step, result, self.entries.get(step))
+    }
+
+    fn report_if_settled(&self, step: &Step) -> Option<StepReport> {
+        StepReport::if_settled(step, self.entries.get(step)?)
     }
 
     async fn create_patient(&self) -> StepReport {
-        let patients = &self.onboarding.services.patients;
+        let patients = &self.services.patients;
         let create = async { patients.create(self.request.patient.clone()).await.map(|id| Some(id.into())) };
         self.call_once(&Step::Patient, create, may_mean_patient_exists).await
     }
@@ -149,7 +175,7 @@ impl Run<'_> {
         let channels = self.request.row.invite.iter().copied();
         match NewInvitation::new(self.request.username(), channels) {
             Ok(invitation) => {
-                let invitations = &self.onboarding.services.invitations;
+                let invitations = &self.services.invitations;
                 let send = async { invitations.send(invitation).await.map(|()| None) };
                 self.call_once(&step, send, |_| false).await
             }
@@ -164,15 +190,12 @@ impl Run<'_> {
         inputs: Option<Result<AppointmentInputs, Error>>,
     ) -> StepReport {
         let build = |inputs: AppointmentInputs| {
-            appointment_builder(requested, inputs.practitioner, inputs.appointment_type, inputs.status)
-                .organization(self.request.organization())
-                .patient(patient)
-                .build()
+            inputs.builder(requested).organization(self.request.organization()).patient(patient).build()
         };
         let step = Step::Appointment;
         match inputs.ok_or_else(not_planned).flatten().and_then(build) {
             Ok(appointment) => {
-                let appointments = &self.onboarding.services.appointments;
+                let appointments = &self.services.appointments;
                 let create = async { appointments.create(appointment).await.map(|id| Some(id.into())) };
                 self.call_once(&step, create, |_| false).await
             }
@@ -182,9 +205,9 @@ impl Run<'_> {
 
     /// Reports on a step that cannot be sent in this run: as failed, unless the ledger has a final result for it.
     fn report_not_sent(&self, step: &Step, error: &Error) -> StepReport {
-        let entry = self.entries.get(step);
-        let settled = entry.and_then(|entry| report_if_settled(step, entry));
-        settled.unwrap_or_else(|| report(step, StepOutcome::Failed(error.into()), entry.cloned(), true))
+        self.report_if_settled(step).unwrap_or_else(|| {
+            StepReport::new(step, StepOutcome::Failed(error.into()), self.entries.get(step))
+        })
     }
 
     async fn call_once(
@@ -196,40 +219,23 @@ impl Run<'_> {
         let Some(identity) = StepIdentity::of(step, self.request) else {
             return self.report_not_sent(step, &not_planned());
         };
-        let step_ledger =
-            StepLedger { ledger: &*self.onboarding.ledger, row: self.row, step, identity: &identity };
+        let step_ledger = StepLedger { ledger: &**self.ledger, row: self.row, step, identity: &identity };
         step_ledger.call_once(self.entries.get(step), call, may_be_duplicate).await
     }
 
+    /// Files the documents, a few at a time, and reports on them in the order of the row.
     async fn file_documents(
         &self,
         patient: IndividualId,
         planned: BTreeMap<usize, Result<DocumentInputs, Error>>,
     ) -> Vec<StepReport> {
-        let mut reports = BTreeMap::new();
+        let documents = (0..self.request.row.documents.len()).map(|index| (index, Step::Document(index)));
+        let completed = documents.filter_map(|(index, step)| Some((index, self.report_if_settled(&step)?)));
+        let mut reports: BTreeMap<usize, StepReport> =
+            completed.filter(|(_, report)| report.is_completed()).collect();
         let mut prepared = BTreeMap::new();
-        for index in 0..self.request.row.documents.len() {
-            let step = Step::Document(index);
-            let entry = self.entries.get(&step);
-            if let Some(report) = entry.and_then(|entry| report_if_settled(&step, entry)).filter(is_completed)
-            {
-                reports.insert(index, report);
-            }
-        }
         for (index, inputs) in planned {
-            let built = inputs.and_then(|inputs| {
-                let requested = self.request.row.documents.get(index).ok_or_else(not_planned)?;
-                let identity =
-                    StepIdentity::of(&Step::Document(index), self.request).ok_or_else(not_planned)?;
-                let document =
-                    document_builder(requested, inputs.class).organization(self.request.organization());
-                Ok(PreparedDocument {
-                    document: document.patient(patient).build()?,
-                    file: inputs.file,
-                    identity,
-                })
-            });
-            match built {
+            match inputs.and_then(|inputs| self.prepare_document(patient, index, inputs)) {
                 Ok(document) => {
                     prepared.insert(index, document);
                 }
@@ -242,8 +248,8 @@ impl Run<'_> {
         let steps = prepared.into_iter().map(|(index, PreparedDocument { document, file, identity })| {
             let step = Step::Document(index);
             let document_step = DocumentStep {
-                uploads: &self.onboarding.uploads,
-                ledger: &self.onboarding.ledger,
+                uploads: self.uploads,
+                ledger: self.ledger,
                 row: self.row,
                 previous: self.entries.get(&step).cloned(),
                 step,
@@ -256,11 +262,23 @@ impl Run<'_> {
             future
         });
         let steps: Vec<_> = steps.collect();
-        let mut finished = stream::iter(steps).buffer_unordered(self.onboarding.max_concurrent_documents);
+        let mut finished = stream::iter(steps).buffer_unordered(self.max_concurrent_documents);
         while let Some((index, report)) = finished.next().await {
             reports.insert(index, report);
         }
         reports.into_values().collect()
+    }
+
+    fn prepare_document(
+        &self,
+        patient: IndividualId,
+        index: usize,
+        inputs: DocumentInputs,
+    ) -> Result<PreparedDocument, Error> {
+        let requested = self.request.row.documents.get(index).ok_or_else(not_planned)?;
+        let identity = StepIdentity::of(&Step::Document(index), self.request).ok_or_else(not_planned)?;
+        let document = inputs.builder(requested).organization(self.request.organization()).patient(patient);
+        Ok(PreparedDocument { document: document.build()?, file: inputs.file, identity })
     }
 
     /// Looks up the documents whose creation has an unknown outcome. This happens before the run creates any
@@ -288,7 +306,7 @@ impl Run<'_> {
             .filter(|(step, _)| matches!(step, Step::Document(_)))
             .flat_map(|(_, entry)| entry.document_references())
             .collect();
-        let documents = Arc::clone(&self.onboarding.services.documents);
+        let documents = Arc::clone(&self.services.documents);
         match look_up(&*documents, patient, &unknown, &known).await {
             Ok(matches) => {
                 let created_by_us =
@@ -303,10 +321,6 @@ impl Run<'_> {
             Err(error) => unknown.into_keys().map(|index| (index, Err(StepFailure::from(&error)))).collect(),
         }
     }
-}
-
-fn is_completed(report: &StepReport) -> bool {
-    matches!(report.result, StepOutcome::Completed(_))
 }
 
 /// Checks whether a rejection may mean that the patient already exists.

@@ -105,22 +105,20 @@ impl RetryPolicy {
         self
     }
 
-    /// Returns whether an attempt with this number is allowed. The first attempt has number 1.
-    pub(crate) fn permits(&self, attempt: u32) -> bool {
-        attempt <= self.max_attempts
+    /// Returns whether another attempt is allowed after the attempt with this number. The first has number 1.
+    pub(crate) fn allows_retry(&self, attempt: u32) -> bool {
+        attempt < self.max_attempts
     }
 
-    /// Returns the delay after the attempt with this number. `random` is a number from 0 to 1.
-    pub(crate) fn delay(&self, attempt: u32, random: f64) -> Duration {
+    /// Returns the delay after the attempt with this number, or `None` if no other attempt is allowed. The delay is
+    /// at least `retry_after`. `random` is a number from 0 to 1.
+    pub(crate) fn delay(&self, attempt: u32, retry_after: Option<Duration>, random: f64) -> Option<Duration> {
         let fraction = if random.is_finite() { random.clamp(0.0, 1.0) } else { 1.0 };
-        self.delay_bound(attempt).mul_f64(fraction)
-    }
-
-    /// Returns the upper bound of the delay after the attempt with this number.
-    fn delay_bound(&self, attempt: u32) -> Duration {
         // 16 doublings exceed every sensible maximum delay, and `1 << 16` cannot overflow.
         let doublings = attempt.saturating_sub(1).min(16);
-        self.initial_delay.saturating_mul(1 << doublings).min(self.max_delay)
+        let upper_bound = self.initial_delay.saturating_mul(1 << doublings).min(self.max_delay);
+        let delay = upper_bound.mul_f64(fraction).max(retry_after.unwrap_or_default());
+        self.allows_retry(attempt).then_some(delay)
     }
 }
 
@@ -179,10 +177,7 @@ impl<T> Retry<T> {
     /// Returns the delay before the next attempt, or `None` if the policy, the deadline or the budget does not
     /// allow one.
     fn next_delay(&self, attempt: u32, retry: AllowedRetry, deadline: Instant) -> Option<Duration> {
-        if !self.policy.permits(attempt + 1) {
-            return None;
-        }
-        let delay = self.policy.delay(attempt, (self.random)()).max(retry.retry_after.unwrap_or_default());
+        let delay = self.policy.delay(attempt, retry.retry_after, (self.random)())?;
         let is_in_time =
             Instant::now().checked_add(delay).is_some_and(|next_attempt| next_attempt < deadline);
         (is_in_time && self.budget.spend(retry.cost)).then_some(delay)

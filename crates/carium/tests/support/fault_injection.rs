@@ -23,14 +23,15 @@ use carium::documents::{
     DownloadResponse, FilePart, NewDocument, Transfers, UploadForm,
 };
 use carium::onboarding::{
-    EntryVersion, Ledger, LedgerEntry, MemoryLedger, Onboarding, OnboardingRequest, OnboardingRow,
-    OnboardingServices, RowKey, Step,
+    EntryVersion, FileLedger, Ledger, LedgerEntry, MemoryLedger, Onboarding, OnboardingRequest,
+    OnboardingRow, OnboardingServices, RowKey, Step,
 };
 use carium::patients::{IndividualId, NewPatient, Patients};
 use carium::{Error, ErrorKind, Invitations, Items, ListOptions, NewInvitation, Secret};
 use carium_mock::FakeCarium;
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::sync::Notify;
 use tokio::task::yield_now;
 
@@ -85,6 +86,7 @@ pub(crate) type FaultPoint = String;
 
 #[derive(Default)]
 struct FaultPlan {
+    /// Keys are points, or names of calls whose every occurrence has the fault.
     faults: HashMap<FaultPoint, InjectedFault>,
     call_counts: HashMap<String, usize>,
     reached: Vec<FaultPoint>,
@@ -94,7 +96,10 @@ struct FaultPlan {
 #[derive(Clone)]
 pub(crate) struct FaultHarness {
     pub(crate) fake: FakeCarium,
-    pub(crate) ledger: Arc<Mutex<MemoryLedger>>,
+    /// `None` only while the ledger is reopened.
+    ledger: Arc<Mutex<Option<Arc<dyn Ledger>>>>,
+    /// The folder of the ledger file, if the ledger is one.
+    ledger_folder: Option<Arc<TempDir>>,
     plan: Arc<Mutex<FaultPlan>>,
     is_ledger_down: Arc<AtomicBool>,
     crashed: Arc<Notify>,
@@ -113,6 +118,7 @@ fn outcome_unknown() -> Error {
 }
 
 impl FaultHarness {
+    /// Creates a harness with an in-memory ledger.
     pub(crate) fn new() -> Self {
         let fake = FakeCarium::new();
         fake.document_class("Referral");
@@ -121,13 +127,37 @@ impl FaultHarness {
         fake.appointment_status("Booked");
         Self {
             fake,
-            ledger: Arc::default(),
+            ledger: Arc::new(Mutex::new(Some(Arc::new(MemoryLedger::new())))),
+            ledger_folder: None,
             plan: Arc::default(),
             is_ledger_down: Arc::default(),
             crashed: Arc::default(),
             suspended: Arc::default(),
             resume: Arc::default(),
         }
+    }
+
+    /// Creates a harness with a ledger file.
+    pub(crate) async fn with_file_ledger() -> Self {
+        let folder = Some(Arc::new(tempfile::tempdir().unwrap()));
+        let harness = Self { ledger_folder: folder, ..Self::new() };
+        harness.restart().await;
+        harness
+    }
+
+    /// Starts the program again after a crash: opens the ledger file again.
+    pub(crate) async fn restart(&self) {
+        let Some(folder) = &self.ledger_folder else { return };
+        self.ledger.lock().unwrap().take();
+        let ledger = loop {
+            match FileLedger::open(folder.path().join("ledger")).await {
+                Ok(ledger) => break ledger,
+                // Unlike a killed process, a dropped future does not stop a write that is in progress.
+                Err(error) if error.kind() == ErrorKind::Conflict => yield_now().await,
+                Err(error) => panic!("{error}"),
+            }
+        };
+        *self.ledger.lock().unwrap() = Some(Arc::new(ledger));
     }
 
     /// Injects these faults from now on, in place of earlier ones. Restarts the counts of calls.
@@ -142,7 +172,13 @@ impl FaultHarness {
         self.plan.lock().unwrap().reached.clone()
     }
 
+    /// Creates an onboarding whose services and ledger have injected faults.
     pub(crate) fn onboarding(&self, folder: &Path) -> Onboarding {
+        self.onboarding_with(Arc::new(self.clone()), folder)
+    }
+
+    /// Creates an onboarding with a ledger of its own.
+    pub(crate) fn onboarding_with(&self, ledger: Arc<dyn Ledger>, folder: &Path) -> Onboarding {
         let services = OnboardingServices {
             patients: Arc::new(self.clone()),
             invitations: Arc::new(self.clone()),
@@ -150,18 +186,22 @@ impl FaultHarness {
             documents: Arc::new(self.clone()),
             transfers: Arc::new(self.clone()),
         };
-        Onboarding::new(services, Arc::new(self.clone()))
+        Onboarding::new(services, ledger)
             .lookup_organization(self.fake.organization())
             .documents_folder(folder)
     }
 
-    /// Runs a program until it ends. Returns `None` if an injected fault crashes it.
+    /// Runs a program until it ends. Returns `None` and restarts if an injected fault crashes it.
     pub(crate) async fn run_until_crash<T>(&self, program: impl Future<Output = T>) -> Option<T> {
-        tokio::select! {
+        let result = tokio::select! {
             biased;
             () = self.crashed.notified() => None,
             result = program => Some(result),
+        };
+        if result.is_none() {
+            self.restart().await;
         }
+        result
     }
 
     fn next_fault(&self, name: &str) -> Option<InjectedFault> {
@@ -169,7 +209,7 @@ impl FaultHarness {
         let count = plan.call_counts.entry(name.to_owned()).or_default();
         let point = format!("{name} #{count}");
         *count += 1;
-        let fault = plan.faults.get(&point).copied();
+        let fault = plan.faults.get(&point).or_else(|| plan.faults.get(name)).copied();
         plan.reached.push(point);
         fault
     }
@@ -244,8 +284,8 @@ impl FaultHarness {
             .boxed()
     }
 
-    fn memory_ledger(&self) -> MemoryLedger {
-        self.ledger.lock().unwrap().clone()
+    fn ledger(&self) -> Arc<dyn Ledger> {
+        Arc::clone(self.ledger.lock().unwrap().as_ref().unwrap())
     }
 }
 
@@ -316,8 +356,8 @@ impl Documents for FaultHarness {
         self.call_with_fault(&name, self.fake.process(id)).await
     }
 
-    async fn download_info(&self, id: DocumentReferenceId) -> Result<Secret, Error> {
-        self.fake.download_info(id).await
+    async fn download_url(&self, id: DocumentReferenceId) -> Result<Secret, Error> {
+        self.fake.download_url(id).await
     }
 }
 
@@ -336,7 +376,7 @@ impl Transfers for FaultHarness {
 #[async_trait]
 impl Ledger for FaultHarness {
     async fn entries(&self, row: &RowKey) -> Result<Vec<(Step, LedgerEntry)>, Error> {
-        self.call_with_fault("ledger entries", self.memory_ledger().entries(row)).await
+        self.call_with_fault("ledger entries", self.ledger().entries(row)).await
     }
 
     async fn insert(
@@ -345,8 +385,8 @@ impl Ledger for FaultHarness {
         step: &Step,
         entry: &LedgerEntry,
     ) -> Result<Option<LedgerEntry>, Error> {
-        self.call_with_fault(&format!("ledger insert {step}"), self.memory_ledger().insert(row, step, entry))
-            .await
+        let ledger = self.ledger();
+        self.call_with_fault(&format!("ledger insert {step}"), ledger.insert(row, step, entry)).await
     }
 
     async fn compare_and_swap(
@@ -356,11 +396,8 @@ impl Ledger for FaultHarness {
         expected: EntryVersion,
         entry: &LedgerEntry,
     ) -> Result<bool, Error> {
-        self.call_with_fault(
-            &format!("ledger compare_and_swap {step}"),
-            self.memory_ledger().compare_and_swap(row, step, expected, entry),
-        )
-        .await
+        let (name, ledger) = (format!("ledger compare_and_swap {step}"), self.ledger());
+        self.call_with_fault(&name, ledger.compare_and_swap(row, step, expected, entry)).await
     }
 }
 
@@ -395,7 +432,7 @@ pub(crate) fn full_row(fake: &FakeCarium) -> Value {
 pub(crate) const FILES: [(&str, &str); 2] = [("letter.pdf", "the letter"), ("scans/scan.png", "the scan")];
 
 /// Creates a documents folder with [`FILES`].
-pub(crate) fn documents_folder() -> tempfile::TempDir {
+pub(crate) fn documents_folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("scans")).unwrap();
     for (path, content) in FILES {

@@ -69,6 +69,23 @@ pub(crate) enum Fault {
 }
 
 type Plan = dyn Fn(Call, usize) -> Option<Fault> + Send + Sync;
+
+/// Returns a plan that injects these faults into the first calls of a kind, in order.
+pub(crate) fn sequence<const N: usize>(
+    at: Call,
+    faults: [Fault; N],
+) -> impl Fn(Call, usize) -> Option<Fault> + Copy + Send + Sync + 'static {
+    move |call, earlier_calls| faults.get(earlier_calls).copied().filter(|_| call == at)
+}
+
+/// Returns a plan that injects a fault into every call of a kind.
+pub(crate) fn always(
+    at: Call,
+    fault: Fault,
+) -> impl Fn(Call, usize) -> Option<Fault> + Copy + Send + Sync + 'static {
+    move |call, _| (call == at).then_some(fault)
+}
+
 type ProgressFn = dyn Fn(Call, u64) + Send + Sync;
 
 /// A document reference.
@@ -96,6 +113,8 @@ pub(crate) struct FaultyDocuments {
     on_moved: Mutex<Option<Box<ProgressFn>>>,
     has_versions: bool,
     announces_length: bool,
+    /// The URL of all forms and downloads, instead of one for each document.
+    fixed_url: Option<String>,
 }
 
 /// The number of bytes that the store sends or receives at a time.
@@ -113,6 +132,7 @@ impl FaultyDocuments {
             on_moved: Mutex::default(),
             has_versions: true,
             announces_length: true,
+            fixed_url: None,
         }
     }
 
@@ -129,9 +149,14 @@ impl FaultyDocuments {
         Self::new(|_, _| None)
     }
 
+    /// A record whose forms and download URLs all have this URL. For use with other transfers.
+    pub(crate) fn with_fixed_url(url: &str) -> Arc<Self> {
+        Arc::new(Self { fixed_url: Some(url.to_owned()), ..Self::from_plan(|_, _| None) })
+    }
+
     /// A record that injects the fault into the first call of this kind.
     pub(crate) fn fails_once(at: Call, fault: Fault) -> Arc<Self> {
-        Self::new(move |call, before| (call == at && before == 0).then_some(fault))
+        Self::new(sequence(at, [fault]))
     }
 
     /// Sets a function that is called with the number of bytes transferred so far, after each chunk.
@@ -250,7 +275,8 @@ impl Documents for FaultyDocuments {
             let reference = Reference { file_name: document.file_name().to_owned(), ..Reference::default() };
             let id = self.add(reference);
             let fields: FormFields = [("key", id.to_string())].into_iter().collect();
-            let form = UploadForm::new("https://store.example.com/canary".into(), fields);
+            let url = self.fixed_url.as_deref().unwrap_or("https://store.example.com/canary");
+            let form = UploadForm::new(url.into(), fields);
             CreatedDocument::new(id, (fault != Some(Fault::NoForm)).then_some(form))
         })
         .await
@@ -264,9 +290,10 @@ impl Documents for FaultyDocuments {
         .await
     }
 
-    async fn download_info(&self, id: DocumentReferenceId) -> Result<Secret, Error> {
+    async fn download_url(&self, id: DocumentReferenceId) -> Result<Secret, Error> {
         let fault = self.fault(Call::Info);
-        run_call(fault, false, || format!("https://store.example.com/{id}?canary").into()).await
+        let url = self.fixed_url.clone().unwrap_or_else(|| format!("https://store.example.com/{id}?canary"));
+        run_call(fault, false, || url.into()).await
     }
 }
 
@@ -280,21 +307,18 @@ impl Transfers for FaultyDocuments {
         let (_, key) = form.fields().iter().next().unwrap();
         let mut content = BytesMut::new();
         let mut blocks = file.content.into_stream();
-        let fault_at = |at: u64| match fault {
-            Some(Fault::Reset(after)) if at >= after => Some(reset()),
-            Some(Fault::SilentAfter(after)) if at >= after => Some(stalled()),
-            _ => None,
-        };
         loop {
             let at = content.len() as u64;
             self.report_progress(Call::Post, at);
             // Gives a canceled task the chance to stop.
             tokio::task::yield_now().await;
-            if let Some(error) = fault_at(at) {
-                if matches!(fault, Some(Fault::SilentAfter(_))) {
+            match fault {
+                Some(Fault::Reset(after)) if at >= after => return Err(reset()),
+                Some(Fault::SilentAfter(after)) if at >= after => {
                     sleep(Duration::from_mins(1)).await;
+                    return Err(stalled());
                 }
-                return Err(error);
+                _ => {}
             }
             match blocks.next().await {
                 Some(Ok(block)) => content.extend_from_slice(&block),
@@ -335,19 +359,15 @@ impl Transfers for FaultyDocuments {
             .chunks(CHUNK)
             .map(|chunk| Ok(Bytes::copy_from_slice(chunk)))
             .collect();
-        match fault {
-            Some(Fault::Reset(after) | Fault::SilentAfter(after) | Fault::Short(after)) => {
-                let chunk_count = usize::try_from(after).unwrap() / CHUNK;
-                chunks.truncate(chunk_count);
-                match fault {
-                    Some(Fault::Reset(_)) => chunks.push(Err(reset())),
-                    Some(Fault::SilentAfter(_)) => chunks.push(Err(stalled())),
-                    _ => {}
-                }
-            }
-            Some(Fault::Long) => chunks.push(Ok(Bytes::from_static(b"more"))),
-            _ => {}
+        if let Some(Fault::Reset(after) | Fault::SilentAfter(after) | Fault::Short(after)) = fault {
+            chunks.truncate(usize::try_from(after).unwrap() / CHUNK);
         }
+        chunks.extend(match fault {
+            Some(Fault::Reset(_)) => Some(Err(reset())),
+            Some(Fault::SilentAfter(_)) => Some(Err(stalled())),
+            Some(Fault::Long) => Some(Ok(Bytes::from_static(b"more"))),
+            _ => None,
+        });
         let mut response =
             DownloadResponse::whole(self.announces_length.then_some(total), stream::iter(chunks).boxed());
         response.start = start;

@@ -12,6 +12,7 @@ pub(crate) mod fault_injection;
 pub(crate) mod faulty_documents;
 pub(crate) mod http_service;
 pub(crate) mod log;
+pub(crate) mod onboarding_case;
 pub(crate) mod paged_service;
 
 use std::collections::{HashMap, VecDeque};
@@ -284,12 +285,14 @@ pub(crate) fn patient() -> NewPatient {
 }
 
 pub(crate) fn document() -> NewDocument {
+    document_builder().build().unwrap()
+}
+
+pub(crate) fn document_builder() -> carium::documents::NewDocumentBuilder {
     NewDocument::builder()
         .organization(ORGANIZATION.parse().unwrap())
         .patient(id())
         .class(id())
         .name("Referral letter")
         .file_name("letter.pdf")
-        .build()
-        .unwrap()
 }

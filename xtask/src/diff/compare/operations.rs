@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{At, Comparison, both, differing, text_of};
-use crate::diff::change::CallSides;
 use crate::diff::change::Effect::{Addition, Behavior, Break, Wording};
-use crate::document::join;
-use crate::spec::{Operation, Spec, members, referred_schema};
+use crate::json::{is_true, join, members, text};
+use crate::spec::{CallSides, METHODS, Operation, Spec, referred_schema};
 
 /// A parameter with its pointer, as it is written, and with its reference resolved.
 type Parameter<'s> = (String, &'s Value, &'s Value);
@@ -32,7 +31,7 @@ impl<'a> Comparison<'a> {
             if let Some(was) = was {
                 pairs.push((was, is));
             } else {
-                let message = format!("is a new operation: `{}`", route(is));
+                let message = format!("is a new operation: `{}`", is.route());
                 self.note(&at_operation(is), "operation-added", Addition, message);
             }
         }
@@ -41,7 +40,7 @@ impl<'a> Comparison<'a> {
                 &at_operation(was),
                 "operation-removed",
                 Break,
-                format!("was removed: `{}`", route(was)),
+                format!("was removed: `{}`", was.route()),
             );
         }
         for (was, is) in &pairs {
@@ -59,8 +58,8 @@ impl<'a> Comparison<'a> {
             let at = At { pointer, place: path.to_owned(), ..At::document() };
             for (keyword, _, _) in differing(was, is) {
                 match keyword {
-                    "parameters" | "get" | "put" | "post" | "delete" | "options" | "head" | "patch"
-                    | "trace" => {}
+                    "parameters" => {}
+                    keyword if METHODS.contains(&keyword) => {}
                     _ => self.other(&at, keyword),
                 }
             }
@@ -75,7 +74,7 @@ impl<'a> Comparison<'a> {
             self.note(&at, "operation-renamed", Break, message);
         }
         if (was.method, was.path) != (is.method, is.path) {
-            let message = format!("moved from `{}` to `{}`", route(was), route(is));
+            let message = format!("moved from `{}` to `{}`", was.route(), is.route());
             self.note(&at, "operation-moved", Behavior, message);
         }
         for (keyword, before, after) in differing(was.value, is.value) {
@@ -124,7 +123,7 @@ impl<'a> Comparison<'a> {
             let at = at_parameter(is.id(), parameter);
             match old.iter().filter(is_own(&new)).find(|other| key(other) == key(parameter)) {
                 Some((_, _, before)) => self.parameter(&at, before, parameter.2),
-                None if is_required(parameter.2) => {
+                None if is_true(parameter.2, "required") => {
                     let message = "is a new required parameter: calls without it are rejected";
                     self.note(&at, "parameter-added", Break, message);
                 }
@@ -138,14 +137,14 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    fn parameter(&mut self, at: &At, was: &Value, is: &Value) {
+    pub(super) fn parameter(&mut self, at: &At, was: &Value, is: &Value) {
         for (keyword, before, after) in differing(was, is) {
             match keyword {
-                "required" if is_required(is) && !is_required(was) => {
+                "required" if is_true(is, "required") && !is_true(was, "required") => {
                     let message = "is now required: calls without it are rejected";
                     self.note(&at.inside(keyword), "now-required", Break, message);
                 }
-                "required" if is_required(was) => {
+                "required" if is_true(was, "required") => {
                     self.note(&at.inside(keyword), "now-optional", Addition, "is now optional");
                 }
                 "name" => {
@@ -166,7 +165,7 @@ impl<'a> Comparison<'a> {
         let [before, after] = [was, is].map(|operation| operation.value.get("requestBody"));
         match (before, after) {
             (None, None) => {}
-            (None, Some(body)) if !is_required(self.new.resolve(body)) => {
+            (None, Some(body)) if !is_true(self.new.resolve(body), "required") => {
                 self.note(at, "body-added", Addition, "accepts a body");
             }
             (None, Some(_)) => self.note(at, "body-added", Break, "requires a body"),
@@ -219,7 +218,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    fn response(&mut self, at: &At, was: &Value, is: &Value) {
+    pub(super) fn response(&mut self, at: &At, was: &Value, is: &Value) {
         for (keyword, before, after) in differing(was, is) {
             match keyword {
                 "content" => self.content(&at.inside(keyword), before, after),
@@ -246,21 +245,8 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// Compares the parameters in `components`.
-    pub(super) fn named_parameters(&mut self) {
-        self.named("parameters", |comparison, at, was, is| {
-            comparison.parameter(&at.with_sides(CallSides::REQUEST), was, is);
-        });
-    }
-
-    /// Compares the responses in `components`.
-    pub(super) fn named_responses(&mut self) {
-        self.named("responses", |comparison, at, was, is| {
-            comparison.response(&at.with_sides(CallSides::RESPONSE), was, is);
-        });
-    }
-
-    fn named(&mut self, section: &str, compare: impl Fn(&mut Self, At, &'a Value, &'a Value)) {
+    /// Compares the named parts in a section of `components`, except schemas.
+    pub(super) fn named(&mut self, section: &str, compare: impl Fn(&mut Self, &At, &'a Value, &'a Value)) {
         let components = join("/components", section);
         let [old, new] = [self.old, self.new].map(|spec| spec.root().pointer(&components));
         for (name, was, is) in both(old, new).into_iter().filter(|(_, was, is)| was != is) {
@@ -268,7 +254,7 @@ impl<'a> Comparison<'a> {
             let operations = self.operations_using(&pointer);
             let at = At { pointer, place: format!("{name} ({section})"), sides: CallSides::BOTH, operations };
             if let (Some(was), Some(is)) = (was, is) {
-                compare(self, at, was, is);
+                compare(self, &at, was, is);
             } else {
                 // The operations that reference it are compared with the reference resolved.
                 let message = format!("was added to, or removed from, `components/{section}`");
@@ -276,10 +262,6 @@ impl<'a> Comparison<'a> {
             }
         }
     }
-}
-
-fn route(operation: &Operation<'_>) -> String {
-    format!("{} {}", operation.method.to_uppercase(), operation.path)
 }
 
 fn at_operation(operation: &Operation<'_>) -> At {
@@ -292,7 +274,7 @@ fn at_operation(operation: &Operation<'_>) -> At {
 }
 
 fn at_parameter(operation: &str, (pointer, _, parameter): &Parameter<'_>) -> At {
-    let name = parameter.get("name").and_then(Value::as_str).unwrap_or_default();
+    let name = text(parameter, "name").unwrap_or_default();
     At {
         pointer: pointer.clone(),
         place: format!("{operation}({name})"),
@@ -303,10 +285,6 @@ fn at_parameter(operation: &str, (pointer, _, parameter): &Parameter<'_>) -> At 
 
 fn parameters_of<'s>(spec: &'s Spec, operation: &Operation<'s>) -> Vec<Parameter<'s>> {
     operation.parameters().map(|(pointer, raw)| (pointer, raw, spec.resolve(raw))).collect()
-}
-
-fn is_required(value: &Value) -> bool {
-    value.get("required") == Some(&Value::Bool(true))
 }
 
 /// Returns the named schemas of the bodies of successful responses; `None` stands for a body without one.

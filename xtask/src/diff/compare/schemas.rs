@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{At, Comparison, both, differing, text_of};
-use crate::diff::change::CallSides;
 use crate::diff::change::Effect::{Addition, Behavior, Break, Safety, Wording};
-use crate::document::join;
-use crate::spec::{Mark, members, referred_schema, schema_pointer, strings};
+use crate::json::{is_true, join, members, strings, text};
+use crate::json_schema::{FLAGS, LOWER_BOUNDS, UPPER_BOUNDS, is_limit};
+use crate::spec::{CallSides, Mark, referred_schema, schema_pointer};
 
 /// Keywords that determine the Rust type.
 const TYPE: [&str; 4] = ["type", "format", "$ref", "x-expect"];
@@ -53,9 +53,9 @@ impl Comparison<'_> {
         for (keyword, before, after) in differences {
             match keyword {
                 keyword if TYPE.contains(&keyword) || is_mark(keyword) || of_object(keyword) => {}
-                "nullable" if is_true(before) == is_true(after) => self.wording(at, keyword),
+                "nullable" if is_true(was, keyword) == is_true(is, keyword) => self.wording(at, keyword),
                 "nullable" => {
-                    let verb = if is_true(after) { "may now be" } else { "can no longer be" };
+                    let verb = if is_true(is, keyword) { "may now be" } else { "can no longer be" };
                     let message = format!("{verb} `null`: {RUST_TYPE_CHANGES}");
                     self.note(&at.inside(keyword), "nullable", Break, message);
                 }
@@ -139,14 +139,14 @@ impl Comparison<'_> {
             return;
         };
         let begin = self.changes.len();
-        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         for (index, value) in new.iter().enumerate().filter(|(_, value)| !old.contains(value)) {
-            let value = text(value);
+            let value = plain(value);
             let at = At { place: format!("{}.{value}", at.place), ..at.inside(&index.to_string()) };
             self.note(&at, "value-added", Addition, format!("is a new value (`{value}`)"));
         }
         for value in old.iter().filter(|value| !new.contains(value)) {
-            let value = text(value);
+            let value = plain(value);
             let at = At { place: format!("{}.{value}", at.place), ..at.clone() };
             self.note(&at, "value-removed", Break, format!("was removed (`{value}`)"));
         }
@@ -202,7 +202,10 @@ impl Comparison<'_> {
         let is_schema = |value: Option<&Value>| value.is_some_and(Value::is_object);
         if let (Some(was @ Value::Object(_)), Some(is @ Value::Object(_))) = (was, is) {
             self.schema(at, was, is);
-        } else if !is_schema(was) && !is_schema(is) && (is_true(is) || was == Some(&Value::Bool(false))) {
+        } else if !is_schema(was)
+            && !is_schema(is)
+            && (is == Some(&Value::Bool(true)) || was == Some(&Value::Bool(false)))
+        {
             self.note(at, "open", Addition, "may now have additional properties");
         } else {
             let message = format!("allows additional properties {} instead of {}", text_of(is), text_of(was));
@@ -218,7 +221,7 @@ impl Comparison<'_> {
         let [old, new] = schemas;
         let is_other_type = STRING_LIMITS.contains(&keyword) && is_own_type(old) != is_own_type(new)
             // The minimum determines which integer type is generated.
-            || keyword == "minimum" && new.get("type").and_then(Value::as_str) == Some("integer");
+            || keyword == "minimum" && text(new, "type") == Some("integer");
         let at = &at.inside(keyword);
         if is_other_type {
             self.note(at, "limit", Break, format!("{message}: {RUST_TYPE_CHANGES}"));
@@ -241,9 +244,9 @@ struct TypeKeywords<'s> {
 
 impl<'s> TypeKeywords<'s> {
     fn of(schema: &'s Value) -> Self {
-        let keyword = |name: &str| schema.get(name).and_then(Value::as_str);
-        let refers = referred_schema(schema).or_else(|| keyword("$ref"));
-        Self { refers, kind: keyword("type"), format: keyword("format"), expects: keyword("x-expect") }
+        let refers = referred_schema(schema).or_else(|| text(schema, "$ref"));
+        let [kind, format, expects] = ["type", "format", "x-expect"].map(|keyword| text(schema, keyword));
+        Self { refers, kind, format, expects }
     }
 
     fn describe(self) -> String {
@@ -260,22 +263,8 @@ fn is_mark(keyword: &str) -> bool {
     matches!(keyword, "x-phi" | "x-secret")
 }
 
-fn is_true(value: Option<&Value>) -> bool {
-    value == Some(&Value::Bool(true))
-}
-
 /// With any of these, the generators write a type of its own instead of `String`.
 const STRING_LIMITS: [&str; 3] = ["minLength", "maxLength", "pattern"];
-
-/// Keywords that limit values: lower bounds, upper bounds, flags, and rules that cannot be compared.
-const LOWER_BOUNDS: [&str; 4] = ["minLength", "minItems", "minProperties", "minimum"];
-const UPPER_BOUNDS: [&str; 4] = ["maxLength", "maxItems", "maxProperties", "maximum"];
-const FLAGS: [&str; 3] = ["exclusiveMinimum", "exclusiveMaximum", "uniqueItems"];
-const RULES: [&str; 3] = ["pattern", "multipleOf", "const"];
-
-fn is_limit(keyword: &str) -> bool {
-    [&LOWER_BOUNDS[..], &UPPER_BOUNDS, &FLAGS, &RULES].iter().any(|keywords| keywords.contains(&keyword))
-}
 
 /// Whether fewer values are accepted than before, or possibly fewer.
 fn is_stricter(keyword: &str, was: Option<&Value>, is: Option<&Value>) -> bool {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use carium::onboarding::{OnboardingOutcome, Step, StepFailure, StepOutcome, UnknownReason};
+use carium::onboarding::{
+    OnboardingOutcome, Resolution, Step, StepFailure, StepOutcome, UnknownOutcome, UnknownReason,
+};
 use carium_bulk::{RowCounts, RowFailure, RowRecord, RowState, Submission};
 use futures_util::stream::StreamExt as _;
 use serde_json::{Map, Value, json};
@@ -221,7 +223,7 @@ pub(super) fn parked_reasons(row: &RowRecord) -> Vec<ParkedReason> {
             StepOutcome::Unknown(unknown) => reasons.push(ParkedReason {
                 state: RowState::Unknown,
                 step: Some(report.step.clone()),
-                message: unknown_message(unknown.reason).to_owned(),
+                message: unknown_message(unknown),
                 request_id: unknown.failure.as_ref().and_then(|failure| failure.request_id.clone()),
             }),
             _ => {}
@@ -247,8 +249,8 @@ fn failed(step: Option<&Step>, failure: &StepFailure) -> ParkedReason {
     }
 }
 
-fn unknown_message(reason: UnknownReason) -> &'static str {
-    match reason {
+fn unknown_message(unknown: &UnknownOutcome) -> String {
+    let message = match unknown.reason {
         UnknownReason::ResponseLost => "the request was sent, but the response was lost",
         UnknownReason::InterruptedRun => "the worker stopped when the request was about to be sent",
         UnknownReason::UsernameTaken => {
@@ -256,6 +258,13 @@ fn unknown_message(reason: UnknownReason) -> &'static str {
         }
         UnknownReason::AmbiguousMatch => "several documents in the record match",
         UnknownReason::LookupFailed => "the documents in the record could not be listed to find this one",
+        UnknownReason::LedgerWriteFailed => "the response was received, but it could not be stored",
         _ => "it is unknown whether the operation was applied",
+    };
+    match unknown.resolution {
+        Some(Resolution::Created(id)) => format!("{message}: it created {id}"),
+        Some(Resolution::Sent) => format!("{message}: the invitation was sent"),
+        Some(Resolution::NotApplied) => format!("{message}: the operation was not applied"),
+        _ => message.to_owned(),
     }
 }

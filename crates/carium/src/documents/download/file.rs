@@ -10,12 +10,13 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use carium_api::types::DocumentReferenceId;
 use tempfile::NamedTempFile;
-use tokio::task::spawn_blocking;
 
-use super::sink::{DownloadSink, write_error};
-use crate::documents::job_queue::{BackgroundHasher, JobQueue};
-use crate::documents::{Sha256Digest, file_name, local_io};
+use super::pipeline::{DownloadSink, write_error};
+use crate::documents::blocking::{BackgroundHasher, JobQueue};
+use crate::documents::file_name;
 use crate::error::{Error, ErrorKind};
+use crate::local_io::{directory_of, run_blocking, shutting_down, sync_directory};
+use crate::sha256::Sha256Digest;
 
 /// Bytes are collected up to this size before they are written and hashed.
 const PIECE: usize = 1024 * 1024;
@@ -63,24 +64,22 @@ impl FileSink {
     /// Checks whether the target can be written, before any request is sent.
     pub(super) async fn check_target(&self) -> Result<(), Error> {
         let (target, overwrite) = (self.target.clone(), self.overwrite);
-        spawn_blocking(move || check_target(&target, overwrite))
-            .await
-            .map_err(|_| local_io::shutting_down())?
+        run_blocking(move || check_target(&target, overwrite)).await?
     }
 
     /// Syncs the file, renames it to its target, and returns the target's path.
     pub(super) async fn commit(&mut self) -> Result<PathBuf, Error> {
-        let file = self.file.take().await?.ok_or_else(local_io::shutting_down)?;
+        let file = self.file.take().await?.ok_or_else(shutting_down)?;
         // The operating system reports a failed sync only once, which may have been to the background sync.
         self.sync_handle.take().await?;
-        spawn_blocking(move || file.commit()).await.map_err(|_| local_io::shutting_down())?
+        run_blocking(move || file.commit()).await?
     }
 
     /// Waits for the background jobs and removes a file that was not committed.
     pub(super) async fn close(&mut self) {
         // Errors are ignored: either the value has already been taken, or its error has already been returned.
         let (file, sync_handle) = (self.file.take().await, self.sync_handle.take().await);
-        let _ = spawn_blocking(move || drop((sync_handle, file))).await;
+        let _ = run_blocking(move || drop((sync_handle, file))).await;
     }
 
     async fn write_piece(&mut self) -> Result<(), Error> {
@@ -218,31 +217,6 @@ fn check_target(target: &Path, overwrite: bool) -> Result<(), Error> {
     if !is_directory(target) && !overwrite && fs::symlink_metadata(target).is_ok() {
         return Err(target_exists());
     }
-    Ok(())
-}
-
-fn directory_of(target: &Path) -> &Path {
-    match target.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
-}
-
-/// Syncs a directory, which makes the new name of a file in it durable.
-#[cfg(unix)]
-fn sync_directory(directory: &Path) -> io::Result<()> {
-    use io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
-    match File::open(directory).and_then(|directory| directory.sync_all()) {
-        // The directory can be written but not read, or the file system does not support syncing directories. The
-        // file itself is complete and synced.
-        Err(error) if matches!(error.kind(), PermissionDenied | InvalidInput | Unsupported) => Ok(()),
-        result => result,
-    }
-}
-
-/// Does nothing: on this platform, a directory cannot be opened to be synced.
-#[cfg(not(unix))]
-fn sync_directory(_directory: &Path) -> io::Result<()> {
     Ok(())
 }
 

@@ -1,18 +1,51 @@
 //! The download pipeline: writes the bytes of a document to a sink, in order, across as many connections as it takes.
 
+use std::io;
 use std::path::PathBuf;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use carium_api::Secret;
 use futures_util::stream::StreamExt as _;
 use sha2::{Digest as _, Sha256};
 use tracing::Instrument as _;
 
-use super::sink::{DownloadSink, document_changed};
-use super::{DownloadReceipt, DownloadRequest};
-use crate::documents::progress::{Canceled, ProgressReporter, TransferStage};
-use crate::documents::{ByteRange, DocumentServices, DownloadResponse, Sha256Digest};
+use super::request::{DownloadReceipt, DownloadRequest};
+use crate::documents::transfer::{
+    AttemptProgress, Canceled, DocumentServices, ProgressReporter, TransferStage,
+};
+use crate::documents::{ByteRange, DownloadResponse};
 use crate::error::{Error, ErrorKind};
+use crate::sha256::Sha256Digest;
+
+/// The target of a download. Receives the bytes in order and computes their digest.
+#[async_trait]
+pub(super) trait DownloadSink: Send {
+    /// Sets the file name, if one is known. Called once, before the first bytes. By default, the name is ignored.
+    async fn open(&mut self, _name: Option<&str>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn write(&mut self, bytes: Bytes) -> Result<(), Error>;
+
+    /// Returns the digest of all bytes since the first or the last [`restart`](Self::restart).
+    async fn digest(&mut self) -> Result<Sha256Digest, Error>;
+
+    /// Discards all bytes. Fails if they cannot be discarded, which is the default.
+    async fn restart(&mut self) -> Result<(), Error> {
+        Err(document_changed())
+    }
+}
+
+/// Converts an error of a file or a writer.
+pub(super) fn write_error(error: &io::Error) -> Error {
+    Error::from_io("the document could not be written to its target", error)
+}
+
+/// Returns the error for a document that changed during the download, after some bytes were passed on.
+fn document_changed() -> Error {
+    Error::new(ErrorKind::Corrupt, "the document changed during the download; download it again")
+}
 
 /// One download.
 pub(super) struct DownloadPipeline {
@@ -51,6 +84,59 @@ struct DownloadState {
     sends_unversioned_ranges: bool,
     /// How often the download was restarted from the first byte.
     restarts: u32,
+}
+
+impl DownloadState {
+    /// Compares a response with what is known of the document, and adds what was not known. Returns an outcome if the
+    /// bytes of the response cannot be used.
+    fn accept(
+        &mut self,
+        response: &DownloadResponse,
+        digest_is_expected: bool,
+    ) -> Result<Option<ConnectionOutcome>, Error> {
+        let DownloadResponse { start, total, version, .. } = response;
+        if *start > 0 && *start != self.offset {
+            let message = "the object store sent a range that was not requested";
+            return Err(Error::new(ErrorKind::Undecodable, message));
+        }
+        if self.offset == 0 {
+            (self.total, self.version) = (*total, version.clone());
+            return Ok(None);
+        }
+        if are_different(self.total.as_ref(), total.as_ref())
+            || are_different(self.version.as_ref(), version.as_ref())
+        {
+            return Ok(Some(ConnectionOutcome::Restart));
+        }
+        if *start > 0 && version.is_none() && self.version.is_some() && !digest_is_expected {
+            // RFC 9110, section 15.3.7, requires the entity tag in a response with a range. An object store that does
+            // not send it may have ignored `If-Range`, so the range may be of another version.
+            self.sends_unversioned_ranges = true;
+            let message = "the object store sent a range without an entity tag";
+            return Ok(Some(ConnectionOutcome::Retry(Error::new(ErrorKind::Unavailable, message))));
+        }
+        self.total = self.total.or(*total);
+        self.version = self.version.take().or_else(|| version.clone());
+        Ok(None)
+    }
+
+    /// Writes new bytes to the sink.
+    async fn write(
+        &mut self,
+        bytes: Bytes,
+        sink: &mut dyn DownloadSink,
+        progress: &AttemptProgress,
+    ) -> Result<(), Error> {
+        let length = bytes.len() as u64;
+        if self.total.is_some_and(|total| self.offset + length > total) {
+            let message = "the document is longer than the object store announced";
+            return Err(Error::new(ErrorKind::Corrupt, message));
+        }
+        sink.write(bytes).await?;
+        self.offset += length;
+        progress.add(length);
+        Ok(())
+    }
 }
 
 /// Maximum number of restarts, for a document that keeps changing.
@@ -154,7 +240,7 @@ impl DownloadPipeline {
         let url = if let Some(url) = &state.url {
             url.clone()
         } else {
-            let url = self.services.documents.download_info(self.request.id).await?;
+            let url = self.services.documents.download_url(self.request.id).await?;
             state.url.insert(url).clone()
         };
         // A range is requested only if a change of the document would be noticed: by the version, or at the end by
@@ -180,29 +266,10 @@ impl DownloadPipeline {
         state: &mut DownloadState,
         sink: &mut dyn DownloadSink,
     ) -> Result<ConnectionOutcome, Error> {
-        let DownloadResponse { start, total, version, file_name, mut body } = response;
-        if start > 0 && start != state.offset {
-            return Err(wrong_range());
+        if let Some(outcome) = state.accept(&response, self.request.expected_sha256.is_some())? {
+            return Ok(outcome);
         }
-        if state.offset == 0 {
-            (state.total, state.version) = (total, version);
-        } else if are_different(state.total.as_ref(), total.as_ref())
-            || are_different(state.version.as_ref(), version.as_ref())
-        {
-            return Ok(ConnectionOutcome::Restart);
-        } else if start > 0
-            && version.is_none()
-            && state.version.is_some()
-            && self.request.expected_sha256.is_none()
-        {
-            // RFC 9110, section 15.3.7, requires the entity tag in a response with a range. An object store that does
-            // not send it may have ignored `If-Range`, so the range may be of another version.
-            state.sends_unversioned_ranges = true;
-            return Ok(ConnectionOutcome::Retry(range_without_version()));
-        } else {
-            state.total = state.total.or(total);
-            state.version = state.version.take().or(version);
-        }
+        let DownloadResponse { start, file_name, mut body, .. } = response;
         if !state.sink_is_open {
             sink.open(self.request.file_name.as_deref().or(file_name.as_deref())).await?;
             state.sink_is_open = true;
@@ -230,25 +297,15 @@ impl DownloadPipeline {
                 }
                 written_prefix = None;
             }
-            if bytes.is_empty() {
-                continue;
+            if !bytes.is_empty() {
+                state.write(bytes, sink, &progress).await?;
             }
-            let length = bytes.len() as u64;
-            if state.total.is_some_and(|total| state.offset + length > total) {
-                return Err(Error::new(
-                    ErrorKind::Corrupt,
-                    "the document is longer than the object store announced",
-                ));
-            }
-            sink.write(bytes).await?;
-            state.offset += length;
-            progress.add(length);
         }
-        match state.total {
-            Some(total) if total != state.offset => Ok(ConnectionOutcome::Retry(connection_lost())),
-            _ if written_prefix.is_some() => Ok(ConnectionOutcome::Retry(connection_lost())),
-            _ => Ok(ConnectionOutcome::Complete),
+        if written_prefix.is_some() || state.total.is_some_and(|total| total != state.offset) {
+            let message = "the connection to the object store was lost";
+            return Ok(ConnectionOutcome::Retry(Error::new(ErrorKind::Unavailable, message)));
         }
+        Ok(ConnectionOutcome::Complete)
     }
 }
 
@@ -271,16 +328,4 @@ impl WrittenPrefix {
 /// Checks whether two values are both known and not equal.
 fn are_different<T: PartialEq>(left: Option<&T>, right: Option<&T>) -> bool {
     left.zip(right).is_some_and(|(left, right)| left != right)
-}
-
-fn wrong_range() -> Error {
-    Error::new(ErrorKind::Undecodable, "the object store sent a range that was not requested")
-}
-
-fn range_without_version() -> Error {
-    Error::new(ErrorKind::Unavailable, "the object store sent a range without an entity tag")
-}
-
-fn connection_lost() -> Error {
-    Error::new(ErrorKind::Unavailable, "the connection to the object store was lost")
 }

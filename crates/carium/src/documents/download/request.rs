@@ -1,11 +1,13 @@
-//! The request for a download.
+//! The request for a download, and its receipt.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use carium_api::Redacted;
 use carium_api::types::DocumentReferenceId;
 
-use crate::documents::{Document, Sha256Digest};
+use crate::documents::Document;
+use crate::sha256::Sha256Digest;
 
 /// The document to download, with options. Can be converted from a document's ID, or from a [`Document`], whose file
 /// name it uses.
@@ -64,6 +66,39 @@ impl fmt::Debug for DownloadRequest {
             .field("file_name", &self.file_name.as_ref().map(|_| Redacted::Phi))
             .field("expected_sha256", &self.expected_sha256)
             .field("overwrite", &self.overwrite)
+            .finish()
+    }
+}
+
+/// The result of a completed download. `Debug` does not show the path.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DownloadReceipt {
+    /// The size of the document in bytes.
+    pub size: u64,
+    /// The digest of the document, computed during the download.
+    pub sha256: Sha256Digest,
+    pub(super) path: Option<PathBuf>,
+}
+
+impl DownloadReceipt {
+    /// Creates a receipt without a path. For tests of code that handles receipts.
+    pub fn new(size: u64, sha256: Sha256Digest) -> Self {
+        Self { size, sha256, path: None }
+    }
+
+    /// Returns the path of the file, if the document was downloaded with [`Downloads::to_path`](super::Downloads::to_path).
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+}
+
+impl fmt::Debug for DownloadReceipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DownloadReceipt")
+            .field("size", &self.size)
+            .field("sha256", &self.sha256)
+            .field("path", &self.path.as_ref().map(|_| Redacted::Phi))
             .finish()
     }
 }

@@ -12,15 +12,17 @@ use tokio::time::{Instant, timeout};
 use tracing::Instrument as _;
 
 use super::source::{OpenSource, UploadSource, already_read};
-use super::state::{UploadPhase, UploadState};
-use super::{SharedState, UploadError, UploadReceipt, UploadStage, UploadStateStore};
-use crate::documents::conflict::reports_missing_file;
-use crate::documents::progress::{AttemptProgress, Canceled, ProgressReporter, TransferStage};
-use crate::documents::{
-    Content, CreatedDocument, DocumentServices, FilePart, NewDocument, Sha256Digest, UploadForm,
+use super::state::{
+    SharedState, UploadError, UploadPhase, UploadReceipt, UploadStage, UploadState, UploadStateStore,
 };
+use crate::documents::conflict::reports_missing_file;
+use crate::documents::transfer::{
+    AttemptProgress, Canceled, DocumentServices, ProgressReporter, TransferStage,
+};
+use crate::documents::{Content, CreatedDocument, FilePart, NewDocument, UploadForm};
 use crate::error::{Error, ErrorKind};
 use crate::fingerprint::Fingerprint;
+use crate::sha256::Sha256Digest;
 
 /// One upload.
 pub(super) struct UploadPipeline {
@@ -86,19 +88,7 @@ impl UploadPipeline {
                     Err(error) => return Err(error),
                 },
                 UploadPhase::Uploaded { id, size, sha256 } => {
-                    self.reporter.set_stage(TransferStage::Finishing);
-                    match self.reporter.unless_canceled(self.services.documents.process(id)).await {
-                        Ok(Ok(())) => {}
-                        Ok(Err(error)) => {
-                            if reports_missing_file(&error) {
-                                tracing::debug!(carium.document_reference_id = %id, "uploaded file not found");
-                                // If the state store fails too, the service's error is the one to return.
-                                let _ = self.abandon_reference(id).await;
-                            }
-                            return Err(error);
-                        }
-                        Err(Canceled) => return Err(canceled()),
-                    }
+                    self.process(id).await?;
                     self.enter(UploadPhase::Processed { id, size, sha256 }).await?;
                 }
                 UploadPhase::Processed { id, size, sha256 } => {
@@ -123,14 +113,15 @@ impl UploadPipeline {
 
     async fn create_reference(&mut self) -> Result<(), Error> {
         self.reporter.set_stage(TransferStage::Preparing);
-        if let Err(error) = self.enter(UploadPhase::Creating).await {
-            // The request has not been sent, so its outcome is not unknown.
-            self.reset_unsent_creation();
+        let entered = self.enter(UploadPhase::Creating).await;
+        let is_canceled = self.reporter.is_canceled();
+        if let Err(error) = entered.and_then(|()| if is_canceled { Err(canceled()) } else { Ok(()) }) {
+            // The request has not been sent, so its outcome is known. The state store is not called: it may just
+            // have failed.
+            let mut state = self.state.get();
+            state.reset(None);
+            self.state.set(state);
             return Err(error);
-        }
-        if self.reporter.is_canceled() {
-            self.reset_unsent_creation();
-            return Err(canceled());
         }
         let documents = Arc::clone(&self.services.documents);
         let mut create = documents.create(self.document.clone());
@@ -160,11 +151,15 @@ impl UploadPipeline {
         }
     }
 
-    /// Returns to the phase before the creation, in memory only: the request was not sent.
-    fn reset_unsent_creation(&self) {
-        let mut state = self.state.get();
-        state.reset(None);
-        self.state.set(state);
+    async fn process(&mut self, id: DocumentReferenceId) -> Result<(), Error> {
+        self.reporter.set_stage(TransferStage::Finishing);
+        let result = self.unless_canceled(self.services.documents.process(id)).await;
+        if result.as_ref().is_err_and(reports_missing_file) {
+            tracing::debug!(carium.document_reference_id = %id, "uploaded file not found");
+            // If the state store fails too, the service's error is the one to return.
+            let _ = self.abandon_reference(id).await;
+        }
+        result
     }
 
     /// Marks a reference as an orphan and returns to the first phase.
@@ -189,7 +184,11 @@ impl UploadPipeline {
     async fn save(&mut self, state: UploadState) -> Result<(), Error> {
         self.state.set(state.clone());
         let Some(store) = &self.store else { return Ok(()) };
-        self.reporter.unless_canceled(store.save(&state)).await.unwrap_or_else(|Canceled| Err(canceled()))
+        self.unless_canceled(store.save(&state)).await
+    }
+
+    async fn unless_canceled<T>(&self, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        self.reporter.unless_canceled(future).await.unwrap_or_else(|Canceled| Err(canceled()))
     }
 
     /// Posts the file and retries transient failures.
@@ -200,10 +199,9 @@ impl UploadPipeline {
             if !self.source.is_available() {
                 return Err(already_read());
             }
-            let error = match self.reporter.unless_canceled(self.post_once(form)).await {
-                Ok(Ok(sent)) => return Ok(sent),
-                Ok(Err(error)) => error,
-                Err(Canceled) => return Err(canceled()),
+            let error = match self.unless_canceled(self.post_once(form)).await {
+                Ok(sent) => return Ok(sent),
+                Err(error) => error,
             };
             tracing::debug!(
                 error.r#type = ?error.kind(),
@@ -213,10 +211,8 @@ impl UploadPipeline {
             if error.is_transient() && !self.source.is_available() {
                 return Err(already_read().with_source(error));
             }
-            match self.reporter.unless_canceled(retries.wait_before_retry(&error)).await {
-                Ok(true) => {}
-                Ok(false) => return Err(error),
-                Err(Canceled) => return Err(canceled()),
+            if !self.unless_canceled(async { Ok(retries.wait_before_retry(&error).await) }).await? {
+                return Err(error);
             }
         }
     }

@@ -1,23 +1,29 @@
-//! The source of an upload's bytes.
-
-mod blocks;
+//! The source of an upload's bytes, and the streams that read and hash it.
+//!
+//! Large sources are read in blocks of 512 KiB on blocking threads: smaller blocks cost more overhead, larger ones more
+//! memory while they are hashed and sent. The last block is yielded only after the source has reported its end, so
+//! that a file that grows while it is read is never sent as if it were complete.
 
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use carium_api::Redacted;
 use futures_util::stream::{self, StreamExt as _};
-use tokio::io::AsyncRead;
+use sha2::{Digest as _, Sha256};
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::sync::oneshot;
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::documents::{ByteStream, Content, Sha256Digest, local_io};
+use crate::documents::blocking::BackgroundHasher;
+use crate::documents::{ByteStream, Content};
 use crate::error::{Error, ErrorKind};
+use crate::local_io::run_blocking;
+use crate::sha256::Sha256Digest;
 
 /// The source of an upload's bytes. `Debug` shows neither a path nor content.
 ///
@@ -41,31 +47,11 @@ enum SingleUseReader {
     Consumed,
 }
 
-/// Maximum size of a file that is read into memory as a whole.
+/// Maximum size of a source that is read into memory as a whole.
 const MAX_BUFFERED: u64 = 256 * 1024;
-
-/// A source that is ready to be sent.
-pub(super) struct OpenSource {
-    pub(super) length: u64,
-    pub(super) content: Content,
-    pub(super) digest: SourceDigest,
-}
-
-/// The digest of a source, which becomes known when the source has been read to its end.
-pub(super) enum SourceDigest {
-    Known(Sha256Digest),
-    Pending(oneshot::Receiver<Sha256Digest>),
-}
-
-impl SourceDigest {
-    /// Returns the digest, or `None` if the source was not read to its end.
-    pub(super) async fn get(self) -> Option<Sha256Digest> {
-        match self {
-            Self::Known(digest) => Some(digest),
-            Self::Pending(digest) => digest.await.ok(),
-        }
-    }
-}
+const BLOCK: usize = 512 * 1024;
+/// The block size for asynchronous readers: small enough to be hashed on the asynchronous thread.
+const ASYNC_BLOCK: usize = 128 * 1024;
 
 impl UploadSource {
     /// Reads the file at a path. The file is opened when its transfer starts and must not change while it is read.
@@ -105,17 +91,10 @@ impl UploadSource {
         match &self.0 {
             SourceKind::Path(path) => {
                 let path = path.clone();
-                let opened = spawn_blocking(move || blocks::open(&path, MAX_BUFFERED))
-                    .await
-                    .map_err(|_| local_io::shutting_down())?;
-                match opened
-                    .map_err(|error| local_io::error("the file to upload could not be read", &error))?
-                {
-                    blocks::OpenedFile::Buffered(bytes) => Ok(open_bytes(bytes)),
-                    blocks::OpenedFile::Large(file, length) => Ok(open_file(file, length)),
-                }
+                let opened = run_blocking(move || open_file(&path)).await?;
+                opened.map_err(|error| Error::from_io("the file to upload could not be read", &error))
             }
-            SourceKind::Bytes(bytes) => Ok(open_bytes(bytes.clone())),
+            SourceKind::Bytes(bytes) => Ok(OpenSource::from_bytes(bytes.clone())),
             SourceKind::Reader { length, reader } => open_reader(*length, reader).await,
         }
     }
@@ -132,71 +111,99 @@ impl fmt::Debug for UploadSource {
     }
 }
 
-fn lock(reader: &Mutex<SingleUseReader>) -> std::sync::MutexGuard<'_, SingleUseReader> {
-    reader.lock().unwrap_or_else(PoisonError::into_inner)
+/// A source that is ready to be sent.
+pub(super) struct OpenSource {
+    pub(super) length: u64,
+    pub(super) content: Content,
+    pub(super) digest: SourceDigest,
 }
 
-/// Prepares bytes in memory. Small ones are hashed here, which is faster than passing them to another thread.
-fn open_bytes(bytes: Bytes) -> OpenSource {
-    let length = bytes.len() as u64;
-    if length <= MAX_BUFFERED {
-        let digest = SourceDigest::Known(Sha256Digest::of(&bytes));
-        return OpenSource { length, content: Content::Bytes(bytes), digest };
+/// The digest of a source, which becomes known when the source has been read to its end.
+pub(super) enum SourceDigest {
+    Known(Sha256Digest),
+    Pending(oneshot::Receiver<Sha256Digest>),
+}
+
+impl SourceDigest {
+    /// Returns the digest, or `None` if the source was not read to its end.
+    pub(super) async fn get(self) -> Option<Sha256Digest> {
+        match self {
+            Self::Known(digest) => Some(digest),
+            Self::Pending(digest) => digest.await.ok(),
+        }
     }
-    let (sender, digest) = oneshot::channel();
-    let start = move || blocks::from_bytes(bytes, sender);
-    OpenSource { length, content: Content::Stream(lazy_stream(start)), digest: SourceDigest::Pending(digest) }
 }
 
-fn open_file(file: File, length: u64) -> OpenSource {
-    let (sender, digest) = oneshot::channel();
-    let content = Content::Stream(lazy_stream(move || blocks::from_reader(file, length, sender)));
-    OpenSource { length, content, digest: SourceDigest::Pending(digest) }
+impl OpenSource {
+    /// Prepares bytes in memory. Small ones are hashed here, which is faster than passing them to another thread.
+    fn from_bytes(bytes: Bytes) -> Self {
+        let length = bytes.len() as u64;
+        if length > MAX_BUFFERED {
+            return Self::from_stream(length, move |digest| stream_bytes(bytes, digest));
+        }
+        let digest = SourceDigest::Known(Sha256Digest::of(&bytes));
+        Self { length, content: Content::Bytes(bytes), digest }
+    }
+
+    /// Prepares a stream, which is started when its first item is polled, and which sends its digest at the end.
+    fn from_stream(
+        length: u64,
+        start: impl FnOnce(oneshot::Sender<Sha256Digest>) -> ByteStream<io::Error> + Send + 'static,
+    ) -> Self {
+        let (sender, digest) = oneshot::channel();
+        let content = stream::once(async move { start(sender) }).flatten().boxed();
+        Self { length, content: Content::Stream(content), digest: SourceDigest::Pending(digest) }
+    }
+}
+
+/// Opens a file, and reads it if it is small. Blocks the thread.
+fn open_file(path: &Path) -> io::Result<OpenSource> {
+    // Checked before the file is opened: opening a named pipe blocks until it has a writer.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let file = File::open(path)?;
+    let length = file.metadata()?.len();
+    if length > MAX_BUFFERED {
+        return Ok(OpenSource::from_stream(length, move |digest| stream_reader(file, length, digest)));
+    }
+    read_exact(file, length).map(OpenSource::from_bytes)
 }
 
 async fn open_reader(length: u64, reader: &Arc<Mutex<SingleUseReader>>) -> Result<OpenSource, Error> {
     if i64::try_from(length).is_err() {
-        return Err(Error::new(
-            ErrorKind::InvalidInput,
-            "the length of the source is larger than the maximum size of a file",
-        ));
+        let message = "the length of the source is larger than the maximum size of a file";
+        return Err(Error::new(ErrorKind::InvalidInput, message));
     }
-    if let SingleUseReader::Buffered(bytes) = &*lock(reader) {
-        return Ok(open_bytes(bytes.clone()));
+    if length > MAX_BUFFERED {
+        let reader = Arc::clone(reader);
+        // The reader is taken when the first byte is requested, so that it is still available after a failed
+        // connection.
+        return Ok(OpenSource::from_stream(length, move |digest| match take(&reader) {
+            SingleUseReader::Blocking(reader) => stream_reader(reader, length, digest),
+            SingleUseReader::Async(reader) => stream_async_reader(reader, length, digest),
+            SingleUseReader::Buffered(bytes) => stream_bytes(bytes, digest),
+            SingleUseReader::Consumed => stream::iter([Err(io::ErrorKind::NotFound.into())]).boxed(),
+        }));
     }
-    if length <= MAX_BUFFERED {
-        let taken = std::mem::replace(&mut *lock(reader), SingleUseReader::Consumed);
-        let bytes = read_to_buffer(taken, length).await?;
-        *lock(reader) = SingleUseReader::Buffered(bytes.clone());
-        return Ok(open_bytes(bytes));
-    }
-    let (sender, digest) = oneshot::channel();
-    let reader = Arc::clone(reader);
-    // The reader is taken when the first byte is requested, so that it is still available after a failed connection.
-    let start = move || match std::mem::replace(&mut *lock(&reader), SingleUseReader::Consumed) {
-        SingleUseReader::Blocking(reader) => blocks::from_reader(reader, length, sender),
-        SingleUseReader::Async(reader) => blocks::from_async_reader(reader, length, sender),
-        SingleUseReader::Buffered(bytes) => blocks::from_bytes(bytes, sender),
-        SingleUseReader::Consumed => stream::iter([Err(io::Error::from(io::ErrorKind::NotFound))]).boxed(),
-    };
-    Ok(OpenSource {
-        length,
-        content: Content::Stream(lazy_stream(start)),
-        digest: SourceDigest::Pending(digest),
-    })
-}
-
-async fn read_to_buffer(reader: SingleUseReader, length: u64) -> Result<Bytes, Error> {
-    let result = match reader {
-        SingleUseReader::Blocking(reader) => spawn_blocking(move || blocks::read_exact(reader, length))
-            .await
-            .map_err(|_| local_io::shutting_down())?,
-        SingleUseReader::Async(reader) => blocks::read_exact_async(reader, length).await,
+    let result = match take(reader) {
+        SingleUseReader::Blocking(reader) => run_blocking(move || read_exact(reader, length)).await?,
+        SingleUseReader::Async(reader) => read_exact_async(reader, length).await,
         SingleUseReader::Buffered(bytes) => Ok(bytes),
         SingleUseReader::Consumed => return Err(already_read()),
     };
     let message = "the source could not be read, or its length is not the announced length";
-    result.map_err(|error| local_io::error(message, &error))
+    let bytes = result.map_err(|error| Error::from_io(message, &error))?;
+    *lock(reader) = SingleUseReader::Buffered(bytes.clone());
+    Ok(OpenSource::from_bytes(bytes))
+}
+
+fn lock(reader: &Mutex<SingleUseReader>) -> MutexGuard<'_, SingleUseReader> {
+    reader.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn take(reader: &Mutex<SingleUseReader>) -> SingleUseReader {
+    std::mem::replace(&mut *lock(reader), SingleUseReader::Consumed)
 }
 
 /// Returns the error for a reader that would have to be read a second time.
@@ -205,7 +212,165 @@ pub(super) fn already_read() -> Error {
     Error::new(ErrorKind::Io, message)
 }
 
-/// Returns a stream that is started when its first item is polled.
-fn lazy_stream(start: impl FnOnce() -> ByteStream<io::Error> + Send + 'static) -> ByteStream<io::Error> {
-    stream::once(async move { start() }).flatten().boxed()
+/// Reads all bytes of a reader, which must be exactly `length` bytes.
+fn read_exact(mut reader: impl Read, length: u64) -> io::Result<Bytes> {
+    let block = read_block(&mut reader, length)?;
+    expect_end(&mut reader)?;
+    Ok(block.into())
+}
+
+/// Reads all bytes of an asynchronous reader, which must be exactly `length` bytes.
+async fn read_exact_async(reader: impl AsyncRead + Send, length: u64) -> io::Result<Bytes> {
+    // One more byte is requested, to detect a reader that is too long.
+    let mut bytes = Vec::new();
+    std::pin::pin!(reader).take(length + 1).read_to_end(&mut bytes).await?;
+    match bytes.len() as u64 {
+        read if read < length => Err(io::ErrorKind::UnexpectedEof.into()),
+        read if read > length => Err(too_long()),
+        _ => Ok(bytes.into()),
+    }
+}
+
+/// Streams the bytes of a reader, which must be exactly `length` bytes.
+fn stream_reader(
+    mut reader: impl Read + Send + 'static,
+    length: u64,
+    digest: oneshot::Sender<Sha256Digest>,
+) -> ByteStream<io::Error> {
+    let mut remaining = length;
+    read_ahead(digest, move || {
+        let block = read_block(&mut reader, remaining.min(BLOCK as u64))?;
+        remaining -= block.len() as u64;
+        if remaining == 0 {
+            expect_end(&mut reader)?;
+        }
+        Ok((block.into(), remaining == 0))
+    })
+}
+
+/// Streams bytes in memory.
+fn stream_bytes(bytes: Bytes, digest: oneshot::Sender<Sha256Digest>) -> ByteStream<io::Error> {
+    let mut remaining = bytes;
+    read_ahead(digest, move || {
+        let block = remaining.split_to(remaining.len().min(BLOCK));
+        Ok((block, remaining.is_empty()))
+    })
+}
+
+/// Returns the next block of a source, and whether it is the last one.
+type NextBlock = Box<dyn FnMut() -> io::Result<(Bytes, bool)> + Send>;
+
+/// Streams blocks that are read on blocking threads, one block ahead of the consumer. No thread is occupied while the
+/// consumer does not poll. The digest is sent before the last block is yielded.
+fn read_ahead(
+    digest: oneshot::Sender<Sha256Digest>,
+    next_block: impl FnMut() -> io::Result<(Bytes, bool)> + Send + 'static,
+) -> ByteStream<io::Error> {
+    let blocks =
+        ReadAhead { reading: spawn_read(Box::new(next_block)), hasher: BackgroundHasher::sha256(), digest };
+    stream::try_unfold(Some(blocks), |blocks| async {
+        let Some(blocks) = blocks else { return Ok(None) };
+        blocks.next().await.map(Some)
+    })
+    .boxed()
+}
+
+struct ReadAhead {
+    reading: JoinHandle<io::Result<(Bytes, bool, NextBlock)>>,
+    hasher: BackgroundHasher,
+    digest: oneshot::Sender<Sha256Digest>,
+}
+
+fn spawn_read(mut next_block: NextBlock) -> JoinHandle<io::Result<(Bytes, bool, NextBlock)>> {
+    spawn_blocking(move || next_block().map(|(block, is_last)| (block, is_last, next_block)))
+}
+
+impl ReadAhead {
+    /// Returns the next block, and the rest of the stream if it was not the last one.
+    async fn next(self) -> io::Result<(Bytes, Option<Self>)> {
+        let (block, is_last, next_block) = self.reading.await.map_err(|_| interrupted())??;
+        let reading = (!is_last).then(|| spawn_read(next_block));
+        self.hasher.update(block.clone()).await.map_err(|_| interrupted())?;
+        if let Some(reading) = reading {
+            return Ok((block, Some(Self { reading, ..self })));
+        }
+        // The receiver may have been dropped.
+        let _ = self.digest.send(self.hasher.digest().await.map_err(|_| interrupted())?);
+        Ok((block, None))
+    }
+}
+
+/// Returns the error for a task that ended early because the runtime is shutting down.
+fn interrupted() -> io::Error {
+    io::ErrorKind::Interrupted.into()
+}
+
+fn read_block(reader: &mut impl Read, length: u64) -> io::Result<Vec<u8>> {
+    let mut block = Vec::with_capacity(usize::try_from(length).unwrap_or(BLOCK).min(BLOCK));
+    reader.take(length).read_to_end(&mut block)?;
+    if (block.len() as u64) < length { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(block) }
+}
+
+/// Checks that a reader has no more bytes.
+fn expect_end(reader: &mut impl Read) -> io::Result<()> {
+    let mut byte = [0];
+    loop {
+        match reader.read(&mut byte) {
+            Ok(0) => return Ok(()),
+            Ok(_) => return Err(too_long()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn too_long() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "longer than announced")
+}
+
+/// Streams the bytes of an asynchronous reader, which must be exactly `length` bytes.
+fn stream_async_reader(
+    reader: impl AsyncRead + Send + Unpin + 'static,
+    length: u64,
+    digest: oneshot::Sender<Sha256Digest>,
+) -> ByteStream<io::Error> {
+    let blocks = AsyncBlocks { reader, remaining: length, hasher: Sha256::new(), digest: Some(digest) };
+    stream::try_unfold(blocks, |mut blocks| async {
+        let block = blocks.next().await?;
+        Ok(block.map(|block| (block, blocks)))
+    })
+    .boxed()
+}
+
+struct AsyncBlocks<R> {
+    reader: R,
+    remaining: u64,
+    hasher: Sha256,
+    digest: Option<oneshot::Sender<Sha256Digest>>,
+}
+
+impl<R: AsyncRead + Unpin> AsyncBlocks<R> {
+    async fn next(&mut self) -> io::Result<Option<Bytes>> {
+        if self.remaining == 0 {
+            return Ok(None);
+        }
+        let size = usize::try_from(self.remaining).unwrap_or(ASYNC_BLOCK).min(ASYNC_BLOCK);
+        let mut block = BytesMut::with_capacity(size);
+        let read = (&mut self.reader).take(self.remaining).read_buf(&mut block).await?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.remaining -= read as u64;
+        self.hasher.update(&block);
+        if self.remaining == 0 {
+            if self.reader.read(&mut [0]).await? != 0 {
+                return Err(too_long());
+            }
+            if let Some(digest) = self.digest.take() {
+                // The receiver may have been dropped.
+                let _ = digest.send(Sha256Digest::from_hasher(&self.hasher));
+            }
+        }
+        Ok(Some(block.freeze()))
+    }
 }

@@ -1,12 +1,18 @@
-//! The state of an upload, which can be saved and resumed.
+//! The state of an upload, which can be saved and resumed, and the result of an upload: a receipt, or an error with
+//! the state.
 
+use std::error::Error as StdError;
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use async_trait::async_trait;
 use carium_api::types::DocumentReferenceId;
 use serde::{Deserialize, Serialize};
 
-use crate::documents::{Sha256Digest, UploadForm};
+use crate::documents::UploadForm;
+use crate::error::{Error, ErrorKind};
 use crate::fingerprint::Fingerprint;
+use crate::sha256::Sha256Digest;
 
 /// The state of an upload, from which it can be resumed: see [`Uploads::resume`](super::Uploads::resume).
 ///
@@ -169,6 +175,121 @@ impl fmt::Debug for UploadState {
             .field("reference", &self.reference())
             .field("orphans", &self.orphans)
             .finish_non_exhaustive()
+    }
+}
+
+/// The state of an upload, shared with its handles.
+#[derive(Clone, Debug)]
+pub(super) struct SharedState(Arc<Mutex<UploadState>>);
+
+impl SharedState {
+    pub(super) fn new(state: UploadState) -> Self {
+        Self(Arc::new(Mutex::new(state)))
+    }
+
+    pub(super) fn get(&self) -> UploadState {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set(&self, state: UploadState) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+}
+
+/// Storage for the state of an upload, so that it can be resumed after the program has ended.
+///
+/// The state is saved before the reference is created, which must not be done twice, and after each completed stage.
+#[async_trait]
+pub trait UploadStateStore: Send + Sync {
+    /// Saves the state. The upload continues when this returns, and ends if it fails.
+    ///
+    /// The state can have a presigned form, which allows anyone to upload a file until it expires: store it like a
+    /// password.
+    async fn save(&self, state: &UploadState) -> Result<(), Error>;
+}
+
+/// The result of a completed upload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UploadReceipt {
+    /// The ID of the document reference.
+    pub id: DocumentReferenceId,
+    /// The size of the file in bytes.
+    pub size: u64,
+    /// The digest of the file, computed during the upload.
+    pub sha256: Sha256Digest,
+    /// References that the upload created and abandoned because their forms had expired. They stay in the record
+    /// without a file and must be removed manually.
+    pub orphans: Vec<DocumentReferenceId>,
+}
+
+impl UploadReceipt {
+    /// Creates a receipt without orphans. For tests of code that handles receipts.
+    pub fn new(id: DocumentReferenceId, size: u64, sha256: Sha256Digest) -> Self {
+        Self { id, size, sha256, orphans: Vec::new() }
+    }
+}
+
+/// The error of an upload, with the state to resume from.
+pub struct UploadError(Box<UploadErrorInner>);
+
+struct UploadErrorInner {
+    error: Error,
+    state: UploadState,
+}
+
+impl UploadError {
+    /// Creates an error. Public for tests of code that handles upload errors.
+    pub fn new(error: Error, state: UploadState) -> Self {
+        Self(Box::new(UploadErrorInner { error, state }))
+    }
+
+    /// Returns the cause.
+    pub fn error(&self) -> &Error {
+        &self.0.error
+    }
+
+    /// Returns the kind of the cause.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.error.kind()
+    }
+
+    /// Returns the state to [resume](super::Uploads::resume) from.
+    pub fn state(&self) -> &UploadState {
+        &self.0.state
+    }
+
+    /// Converts the error into the state to [resume](super::Uploads::resume) from.
+    pub fn into_state(self) -> UploadState {
+        self.0.state
+    }
+
+    /// Converts the error into the cause and the state.
+    pub fn into_parts(self) -> (Error, UploadState) {
+        (self.0.error, self.0.state)
+    }
+}
+
+impl fmt::Display for UploadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.state.stage() == UploadStage::Processed {
+            return write!(f, "the document was uploaded, but a later step failed: {}", self.0.error);
+        }
+        write!(f, "could not upload the document: {}; ", self.0.error)?;
+        self.0.state.describe(f)
+    }
+}
+
+impl fmt::Debug for UploadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UploadError").field("error", &self.0.error).field("state", &self.0.state).finish()
+    }
+}
+
+impl StdError for UploadError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        // `Display` includes the cause, so the chain continues with the source of the cause.
+        self.0.error.source()
     }
 }
 

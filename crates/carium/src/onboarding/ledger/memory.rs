@@ -8,16 +8,38 @@ use async_trait::async_trait;
 
 use super::{EntryVersion, Ledger, LedgerEntry};
 use crate::error::Error;
-use crate::onboarding::{RowKey, Step};
+use crate::onboarding::step::{RowKey, Step};
 
-/// An in-memory ledger, for tests and for programs that store outcomes instead.
+/// The current entry of each step of each row.
+#[derive(Default)]
+pub(super) struct EntryTable(BTreeMap<RowKey, BTreeMap<Step, LedgerEntry>>);
+
+impl EntryTable {
+    pub(super) fn get(&self, row: &RowKey, step: &Step) -> Option<&LedgerEntry> {
+        self.0.get(row)?.get(step)
+    }
+
+    pub(super) fn set(&mut self, row: RowKey, step: Step, entry: LedgerEntry) {
+        self.0.entry(row).or_default().insert(step, entry);
+    }
+
+    /// Returns all entries of a row.
+    pub(super) fn entries(&self, row: &RowKey) -> Vec<(Step, LedgerEntry)> {
+        let entries = self.0.get(row).into_iter().flatten();
+        entries.map(|(step, entry)| (step.clone(), entry.clone())).collect()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&RowKey, &Step, &LedgerEntry)> {
+        self.0.iter().flat_map(|(row, entries)| entries.iter().map(move |(step, entry)| (row, step, entry)))
+    }
+}
+
+/// An in-memory ledger, for tests.
 ///
 /// Its entries are lost when the program ends, including the intents of calls in progress. Cheap to clone; clones
 /// share the entries.
 #[derive(Clone, Default)]
-pub struct MemoryLedger(Arc<Mutex<BTreeMap<RowKey, RowEntries>>>);
-
-type RowEntries = BTreeMap<Step, LedgerEntry>;
+pub struct MemoryLedger(Arc<Mutex<EntryTable>>);
 
 impl MemoryLedger {
     /// Creates an empty ledger.
@@ -25,7 +47,7 @@ impl MemoryLedger {
         Self::default()
     }
 
-    fn rows(&self) -> MutexGuard<'_, BTreeMap<RowKey, RowEntries>> {
+    fn table(&self) -> MutexGuard<'_, EntryTable> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -33,9 +55,7 @@ impl MemoryLedger {
 #[async_trait]
 impl Ledger for MemoryLedger {
     async fn entries(&self, row: &RowKey) -> Result<Vec<(Step, LedgerEntry)>, Error> {
-        let rows = self.rows();
-        let entries = rows.get(row).into_iter().flatten();
-        Ok(entries.map(|(step, entry)| (step.clone(), entry.clone())).collect())
+        Ok(self.table().entries(row))
     }
 
     async fn insert(
@@ -44,13 +64,12 @@ impl Ledger for MemoryLedger {
         step: &Step,
         entry: &LedgerEntry,
     ) -> Result<Option<LedgerEntry>, Error> {
-        let mut rows = self.rows();
-        let entries = rows.entry(row.clone()).or_default();
-        if let Some(existing) = entries.get(step) {
-            return Ok(Some(existing.clone()));
+        let mut table = self.table();
+        let existing = table.get(row, step).cloned();
+        if existing.is_none() {
+            table.set(row.clone(), step.clone(), entry.clone());
         }
-        entries.insert(step.clone(), entry.clone());
-        Ok(None)
+        Ok(existing)
     }
 
     async fn compare_and_swap(
@@ -60,20 +79,17 @@ impl Ledger for MemoryLedger {
         expected: EntryVersion,
         entry: &LedgerEntry,
     ) -> Result<bool, Error> {
-        let mut rows = self.rows();
-        let current = rows.get_mut(row).and_then(|entries| entries.get_mut(step));
-        match current.filter(|current| current.version() == expected) {
-            Some(current) => {
-                *current = entry.clone();
-                Ok(true)
-            }
-            None => Ok(false),
+        let mut table = self.table();
+        let is_expected = table.get(row, step).is_some_and(|current| current.version() == expected);
+        if is_expected {
+            table.set(row.clone(), step.clone(), entry.clone());
         }
+        Ok(is_expected)
     }
 }
 
 impl fmt::Debug for MemoryLedger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryLedger").field("rows", &self.rows().len()).finish()
+        f.debug_struct("MemoryLedger").field("entries", &self.table().iter().count()).finish()
     }
 }

@@ -1,14 +1,19 @@
-//! The step that files one document: an upload whose state is stored in the ledger.
+//! The step that files one document: an upload whose state is stored in the ledger, and the lookup of a document whose
+//! creation got no response.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use carium_api::operations::PROCESS_UPLOAD;
+use futures_util::stream::StreamExt as _;
 
-use super::document_lookup::DocumentMatch;
-use super::step_ledger::{StepLedger, WriteResult, report, report_if_settled, taken_over};
-use crate::documents::{NewDocument, UploadSource, UploadStage, UploadState, UploadStateStore, Uploads};
+use super::step_ledger::{StepLedger, WriteResult, taken_over};
+use crate::documents::{
+    Document, DocumentQuery, DocumentReferenceId, Documents, IndividualId, NewDocument, UploadSource,
+    UploadStage, UploadState, UploadStateStore, Uploads,
+};
 use crate::error::{Error, ErrorKind};
 use crate::fingerprint::Fingerprint;
 use crate::onboarding::identity::StepIdentity;
@@ -16,7 +21,7 @@ use crate::onboarding::ledger::{EntryState, EntryVersion, Ledger, LedgerEntry, l
 use crate::onboarding::outcome::{
     CompletedStep, StepFailure, StepOutcome, StepReport, UnknownOutcome, UnknownReason,
 };
-use crate::onboarding::{RowKey, Step};
+use crate::onboarding::step::{RowKey, Step};
 
 /// A document that is ready to be filed.
 pub(super) struct DocumentStep<'a> {
@@ -55,10 +60,7 @@ impl DocumentStep<'_> {
         };
         let store = match self.state_store() {
             Ok(store) => Arc::new(store),
-            Err(error) => {
-                let failed = StepOutcome::Failed((&error).into());
-                return report(&self.step, failed, self.previous.clone(), true);
-            }
+            Err(error) => return self.report(StepOutcome::Failed((&error).into()), self.previous.as_ref()),
         };
         // If the file is already in the object store, the source is not read.
         let source = self.file.clone().map_or_else(|| UploadSource::bytes(""), UploadSource::path);
@@ -71,8 +73,7 @@ impl DocumentStep<'_> {
                     size: Some(receipt.size),
                     sha256: Some(receipt.sha256),
                 };
-                let entry = store.progress().current.clone();
-                report(&self.step, StepOutcome::Completed(completed), entry, true)
+                self.report(StepOutcome::Completed(completed), store.progress().current.as_ref())
             }
             Err(failure) => {
                 let (error, state) = failure.into_parts();
@@ -103,80 +104,80 @@ impl DocumentStep<'_> {
         error: &Error,
         state: UploadState,
     ) -> StepReport {
-        let stage = state.stage();
         let (current, last_version, has_conflict) = {
             let progress = store.progress();
             (progress.current.clone(), progress.last_version, progress.has_conflict)
         };
+        if has_conflict {
+            return self.report_conflict(store, &state).await;
+        }
         let entry = store.next_entry(&state, self.previous.as_ref());
-        if has_conflict && let Some(report) = self.report_conflict(store, &state).await {
-            return report;
+        let result = outcome_of_failure(error, state.stage(), entry.orphans().len());
+        // If the creation is unknown, the intent stays in the ledger, and the next run looks the document up.
+        let is_unchanged = state.stage() == UploadStage::Creating
+            || current.as_ref().is_some_and(|current| current.has_same_progress(&entry));
+        if is_unchanged {
+            return self.report(result, current.as_ref());
         }
-        if stage == UploadStage::Processed {
-            // The document is filed, and only writing that to the ledger failed.
-            let (size, sha256) = state.file().unzip();
-            let completed = CompletedStep { id: state.reference().map(Into::into), size, sha256 };
-            return report(&self.step, StepOutcome::Completed(completed), Some(entry), false);
-        }
-        let mut failure = StepFailure::from(error);
-        let may_leave_orphan = entry.orphans().len() < MAX_ORPHANS;
-        // The object store had the file and lost it, so the upload gave up its reference. The next run uploads the
-        // file under a new one.
-        let is_given_up = stage == UploadStage::New && error.operation() == Some(PROCESS_UPLOAD.id);
-        let is_worth_retrying = (is_transient(error.kind()) || is_given_up) && may_leave_orphan;
-        if stage == UploadStage::Creating {
-            // The next run looks the document up.
-            return report(&self.step, response_lost(failure, is_worth_retrying), current, true);
-        }
-        let result = if stage == UploadStage::Uploaded && error.may_have_been_applied() {
-            // The next run requests the processing again, which is idempotent.
-            response_lost(failure, is_transient(error.kind()))
-        } else {
-            // A file that may have been uploaded is uploaded again, so the outcome is not unknown.
-            failure.retryable = (failure.retryable || is_worth_retrying)
-                && (may_leave_orphan || stage == UploadStage::Uploaded);
-            StepOutcome::Failed(failure)
-        };
-        if current.as_ref().is_some_and(|current| current.has_same_progress(&entry)) {
-            return report(&self.step, result, current, true);
+        if state.stage() == UploadStage::Processed {
+            // The document is filed, and its result was not written despite retries.
+            return self.report(result, Some(&entry));
         }
         // The ledger has either the entry that was written last, or a later one whose write seemed to fail.
         let written =
             current.map(|current| current.version()).filter(|version| version.is_same_run(last_version));
         match store.step_ledger().write(written.into_iter().chain([last_version]), &entry).await {
-            WriteResult::Written => report(&self.step, result, Some(entry), true),
+            WriteResult::Written => self.report(result, Some(&entry)),
             // No entry of this run is in the ledger, so the upload has sent nothing.
-            WriteResult::VersionConflict => report(&self.step, result, self.previous.clone(), true),
-            WriteResult::Failed(_) => report(&self.step, result, Some(entry), false),
+            WriteResult::VersionConflict => self.report(result, self.previous.as_ref()),
+            WriteResult::Failed(_) => {
+                let result = match result {
+                    // The ledger has an earlier entry of this run, so something was sent.
+                    StepOutcome::Failed(failure) if written.is_some() => {
+                        let retryable = failure.retryable;
+                        unknown(UnknownReason::LedgerWriteFailed, failure, retryable)
+                    }
+                    result => result,
+                };
+                self.report(result, Some(&entry))
+            }
         }
     }
 
-    /// Reports on a step whose entry was changed by another run. `None` if this run filed the document all the same.
-    async fn report_conflict(&self, store: &LedgerStateStore, state: &UploadState) -> Option<StepReport> {
+    /// Reports on a step whose entry was changed by another run.
+    async fn report_conflict(&self, store: &LedgerStateStore, state: &UploadState) -> StepReport {
         let current = store.step_ledger().current_entry().await.ok().flatten();
         let settled = store.step_ledger().report_if_settled(current.as_ref());
         let mut report = match settled {
-            None if state.stage() == UploadStage::Processed => return None,
-            settled => {
-                settled.unwrap_or_else(|| report(&self.step, StepOutcome::Failed(taken_over()), None, true))
+            Some(report) => report,
+            None if state.stage() == UploadStage::Processed => {
+                // This run filed the document all the same.
+                let (size, sha256) = state.file().unzip();
+                let id = state.reference().map(Into::into);
+                return self.report(StepOutcome::Completed(CompletedStep { id, size, sha256 }), None);
             }
+            None => self.report(StepOutcome::Failed(taken_over()), None),
         };
         // This upload is not continued. If the other run does not use its reference, the reference is an orphan.
         let is_known =
             current.iter().flat_map(LedgerEntry::document_references).any(|id| Some(id) == state.reference());
         report.orphans.extend(state.reference().filter(|_| !is_known));
-        Some(report)
+        report
     }
 
     fn report_settled(&self) -> StepReport {
-        let settled = self.previous.as_ref().and_then(|entry| report_if_settled(&self.step, entry));
+        let settled = self.previous.as_ref().and_then(|entry| StepReport::if_settled(&self.step, entry));
         settled.unwrap_or_else(|| self.report_unknown(UnknownReason::InterruptedRun, None))
     }
 
     fn report_unknown(&self, reason: UnknownReason, failure: Option<StepFailure>) -> StepReport {
         let retryable = failure.as_ref().is_some_and(|failure| failure.retryable);
-        let unknown = UnknownOutcome { reason, retryable, failure };
-        report(&self.step, StepOutcome::Unknown(unknown), self.previous.clone(), true)
+        let unknown = UnknownOutcome { reason, retryable, failure, resolution: None };
+        self.report(StepOutcome::Unknown(unknown), self.previous.as_ref())
+    }
+
+    fn report(&self, result: StepOutcome, entry: Option<&LedgerEntry>) -> StepReport {
+        StepReport::new(&self.step, result, entry)
     }
 }
 
@@ -196,12 +197,37 @@ fn is_transient(kind: ErrorKind) -> bool {
     )
 }
 
-fn response_lost(failure: StepFailure, retryable: bool) -> StepOutcome {
-    StepOutcome::Unknown(UnknownOutcome {
-        reason: UnknownReason::ResponseLost,
-        retryable,
-        failure: Some(failure),
-    })
+/// Returns the outcome of an upload that ended with an error, provided that its state can be written to the ledger.
+fn outcome_of_failure(error: &Error, stage: UploadStage, orphans: usize) -> StepOutcome {
+    let mut failure = StepFailure::from(error);
+    let may_leave_orphan = orphans < MAX_ORPHANS;
+    match stage {
+        UploadStage::Creating => {
+            // The next run looks the document up.
+            unknown(UnknownReason::ResponseLost, failure, is_transient(error.kind()) && may_leave_orphan)
+        }
+        UploadStage::Uploaded if error.may_have_been_applied() => {
+            // The next run requests the processing again, which is idempotent.
+            unknown(UnknownReason::ResponseLost, failure, is_transient(error.kind()))
+        }
+        // Only writing the result to the ledger failed. The next run requests the processing again.
+        UploadStage::Processed => {
+            unknown(UnknownReason::LedgerWriteFailed, failure, is_transient(error.kind()))
+        }
+        UploadStage::New | UploadStage::Created | UploadStage::Uploaded => {
+            // The object store had the file and lost it, so the upload gave up its reference. The next run uploads
+            // the file under a new one.
+            let is_given_up = stage == UploadStage::New && error.operation() == Some(PROCESS_UPLOAD.id);
+            let is_worth_retrying = failure.retryable || is_transient(error.kind()) || is_given_up;
+            // A file that may have been uploaded is uploaded again, so the outcome is not unknown.
+            failure.retryable = is_worth_retrying && (may_leave_orphan || stage == UploadStage::Uploaded);
+            StepOutcome::Failed(failure)
+        }
+    }
+}
+
+fn unknown(reason: UnknownReason, failure: StepFailure, retryable: bool) -> StepOutcome {
+    StepOutcome::Unknown(UnknownOutcome { reason, retryable, failure: Some(failure), resolution: None })
 }
 
 /// Stores the state of an upload in the ledger, without its presigned form.
@@ -257,28 +283,16 @@ impl UploadStateStore for LedgerStateStore {
     async fn save(&self, state: &UploadState) -> Result<(), Error> {
         let current = self.progress().current.clone();
         let entry = self.next_entry(state, current.as_ref());
-        let result = match current {
-            None => {
-                let existing =
-                    self.ledger.insert(&self.row, &self.step, &entry).await.map_err(ledger_error)?;
-                // A ledger that retries its writes may report the new entry itself as the existing one.
-                if existing.is_some_and(|existing| existing != entry) {
-                    WriteResult::VersionConflict
-                } else {
-                    WriteResult::Written
-                }
+        let result = match &current {
+            Some(current) if state.stage() != UploadStage::Creating => {
+                self.step_ledger().write([current.version()], &entry).await
             }
             // The intent is written without retries: if that fails, the reference is not created.
-            Some(current) if state.stage() == UploadStage::Creating => {
-                let replaced =
-                    self.ledger.compare_and_swap(&self.row, &self.step, current.version(), &entry).await;
-                if replaced.map_err(ledger_error)? {
-                    WriteResult::Written
-                } else {
-                    WriteResult::VersionConflict
-                }
-            }
-            Some(current) => self.step_ledger().write([current.version()], &entry).await,
+            previous => match self.step_ledger().replace(previous.as_ref(), &entry).await {
+                Ok(None) => WriteResult::Written,
+                Ok(Some(_)) => WriteResult::VersionConflict,
+                Err(error) => WriteResult::Failed(ledger_error(error)),
+            },
         };
         match result {
             WriteResult::Written => {
@@ -288,5 +302,92 @@ impl UploadStateStore for LedgerStateStore {
             WriteResult::VersionConflict => Err(self.conflict()),
             WriteResult::Failed(error) => Err(error),
         }
+    }
+}
+
+/// The result of looking up one document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DocumentMatch {
+    /// No document matches, so the reference was not created.
+    None,
+    /// One document matches. It has no file, because files are uploaded only after the reference is in the ledger.
+    One(DocumentReferenceId),
+    /// The result is ambiguous: several documents match, or a match is uncertain.
+    Ambiguous,
+}
+
+/// Looks up documents among those of a patient. `known` are the references that are known to belong to other steps
+/// or to earlier attempts; they are ignored.
+pub(super) async fn look_up(
+    documents: &dyn Documents,
+    patient: IndividualId,
+    requested: &BTreeMap<usize, NewDocument>,
+    known: &BTreeSet<DocumentReferenceId>,
+) -> Result<BTreeMap<usize, DocumentMatch>, Error> {
+    let mut results: BTreeMap<usize, DocumentMatch> =
+        requested.keys().map(|index| (*index, DocumentMatch::None)).collect();
+    let Some(organization) = requested.values().next().map(|document| document.attributes().organization_id)
+    else {
+        return Ok(results);
+    };
+    let mut listed = documents.list(DocumentQuery::default().patient(patient).organization(organization));
+    while let Some(document) = listed.next().await {
+        let document = document?;
+        if known.contains(&document.id) {
+            continue;
+        }
+        let similar: Vec<_> = requested
+            .iter()
+            .map(|(index, requested)| (*index, compare(requested, &document)))
+            .filter(|(_, similarity)| *similarity != Similarity::Different)
+            .collect();
+        // A listed document that is similar to two requested ones makes both results ambiguous.
+        let is_match = matches!(similar.as_slice(), [(_, Similarity::Equal)]);
+        for (index, _) in &similar {
+            let previous = results.insert(*index, DocumentMatch::Ambiguous);
+            if is_match && previous == Some(DocumentMatch::None) {
+                results.insert(*index, DocumentMatch::One(document.id));
+            }
+        }
+    }
+    Ok(results)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Similarity {
+    /// At least one attribute differs.
+    Different,
+    /// No attribute differs, but the name, the file name or the class is missing in the response.
+    Uncertain,
+    /// The name, the file name and the class are equal, and no other attribute differs.
+    Equal,
+}
+
+/// Compares a listed document with a requested one. Attributes that are missing in the response are not compared.
+fn compare(requested: &NewDocument, listed: &Document) -> Similarity {
+    let attributes = requested.attributes();
+    let required = [
+        listed.name.as_deref().map(|name| name == attributes.name.as_str()),
+        listed.file_name.as_deref().map(|name| name == attributes.attachment_filename.as_str()),
+        listed.class.map(|class| class == attributes.class_id),
+    ];
+    let optional = [
+        listed.patient.map(|patient| patient == attributes.individual_id),
+        listed.organization.map(|organization| organization == attributes.organization_id),
+        listed
+            .media_type
+            .as_deref()
+            .map(|media_type| media_type.eq_ignore_ascii_case(&attributes.attachment_content_type)),
+        listed
+            .description
+            .as_deref()
+            .map(|text| text == attributes.description.as_deref().unwrap_or_default()),
+    ];
+    if required.iter().chain(&optional).any(|is_equal| *is_equal == Some(false)) {
+        Similarity::Different
+    } else if required.contains(&None) {
+        Similarity::Uncertain
+    } else {
+        Similarity::Equal
     }
 }

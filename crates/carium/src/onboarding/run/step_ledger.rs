@@ -5,19 +5,23 @@ use std::time::Duration;
 use carium_api::uuid::Uuid;
 use tokio::time::sleep;
 
-use crate::documents::UploadState;
 use crate::error::{Error, ErrorKind};
 use crate::onboarding::identity::{StepIdentity, concurrent_request_error};
-use crate::onboarding::ledger::{EntryState, EntryVersion, Ledger, LedgerEntry, ledger_error};
+use crate::onboarding::ledger::{EntryVersion, Ledger, LedgerEntry, Resolution, ledger_error};
 use crate::onboarding::outcome::{
     CompletedStep, StepFailure, StepOutcome, StepReport, UnknownOutcome, UnknownReason,
 };
-use crate::onboarding::{RowKey, Step};
+use crate::onboarding::step::{RowKey, Step};
 
-/// Delays between the attempts to write a result to the ledger. Without the result, the step is unknown to the next
-/// run, so waiting for about two seconds in total is worthwhile.
-const WRITE_RETRY_DELAYS: [Duration; 3] =
-    [Duration::from_millis(100), Duration::from_millis(400), Duration::from_millis(1600)];
+/// Delays between the attempts to write a result to the ledger. Without the result, a person has to resolve the step,
+/// so waiting for half a minute is worthwhile.
+const WRITE_RETRY_DELAYS: [Duration; 5] = [
+    Duration::from_millis(100),
+    Duration::from_millis(400),
+    Duration::from_millis(1_600),
+    Duration::from_millis(6_400),
+    Duration::from_millis(25_600),
+];
 
 /// Access to the ledger entry of one step.
 pub(super) struct StepLedger<'a> {
@@ -49,35 +53,13 @@ impl StepLedger<'_> {
         call: impl Future<Output = Result<Option<Uuid>, Error>> + Send,
         may_be_duplicate: impl Fn(&Error) -> bool + Send,
     ) -> StepReport {
-        if let Some(report) = previous.and_then(|entry| report_if_settled(self.step, entry)) {
+        if let Some(report) = previous.and_then(|entry| StepReport::if_settled(self.step, entry)) {
             return report;
         }
-        let intent =
-            match self.identity.fingerprint().and_then(|request| Ok((EntryVersion::new_run()?, request))) {
-                Ok((version, request)) => LedgerEntry::intent(version, request, previous),
-                Err(error) => {
-                    return self.report(StepOutcome::Failed((&error).into()), previous.cloned(), true);
-                }
-            };
-        match self.write_intent(previous, &intent).await {
-            Ok(None) => {}
-            Ok(Some(current)) => {
-                return self
-                    .report_if_settled(current.as_ref())
-                    .unwrap_or_else(|| self.report(StepOutcome::Failed(taken_over()), current, true));
-            }
-            Err(error) => {
-                // The call is not sent. The intent may have been written, so it is replaced by `NotApplied`:
-                // otherwise, the step would be unknown to the next run.
-                let not_applied = intent.not_applied();
-                let failure = StepOutcome::Failed((&ledger_error(error)).into());
-                return match self.write([intent.version()], &not_applied).await {
-                    WriteResult::Written => self.report(failure, Some(not_applied), true),
-                    WriteResult::VersionConflict => self.report(failure, previous.cloned(), true),
-                    WriteResult::Failed(_) => self.report(failure, Some(not_applied), false),
-                };
-            }
-        }
+        let intent = match self.write_intent(previous).await {
+            Ok(intent) => intent,
+            Err(report) => return report,
+        };
         let error = match call.await {
             Ok(id) => {
                 let result = StepOutcome::Completed(CompletedStep::with_id(id));
@@ -95,9 +77,28 @@ impl StepLedger<'_> {
                 if is_unconfirmed(&error) { intent.not_applied_unconfirmed() } else { intent.not_applied() };
             return self.write_result(&intent, StepOutcome::Failed((&error).into()), entry).await;
         };
-        let failure = Some(StepFailure::from(&error));
-        let unknown = UnknownOutcome { reason, retryable: false, failure };
-        self.report(StepOutcome::Unknown(unknown), Some(intent), true)
+        self.report(StepOutcome::unknown(reason, Some((&error).into())))
+    }
+
+    /// Writes an intent. If that is not possible, the call must not be sent, and the report on the step is returned
+    /// as the error.
+    async fn write_intent(&self, previous: Option<&LedgerEntry>) -> Result<LedgerEntry, StepReport> {
+        let failed = |error: &Error| self.report(StepOutcome::Failed(error.into()));
+        let version = EntryVersion::new_run().map_err(|error| failed(&error))?;
+        let request = self.identity.fingerprint().map_err(|error| failed(&error))?;
+        let intent = LedgerEntry::intent(version, request, previous);
+        match self.replace(previous, &intent).await {
+            Ok(None) => Ok(intent),
+            Ok(Some(current)) => Err(self
+                .report_if_settled(current.as_ref())
+                .unwrap_or_else(|| self.report(StepOutcome::Failed(taken_over())))),
+            Err(error) => {
+                // The intent may have been written although the ledger failed. If it cannot be replaced either, the
+                // step is unknown to the next run.
+                self.write([intent.version()], &intent.not_applied()).await;
+                Err(failed(&ledger_error(error)))
+            }
+        }
     }
 
     /// Returns the report on the step for an entry that another run wrote in the meantime, unless this run can
@@ -105,25 +106,26 @@ impl StepLedger<'_> {
     pub(super) fn report_if_settled(&self, current: Option<&LedgerEntry>) -> Option<StepReport> {
         let current = current?;
         if self.identity.is_compatible_with(current) {
-            return report_if_settled(self.step, current);
+            return StepReport::if_settled(self.step, current);
         }
-        Some(self.report(StepOutcome::Failed((&concurrent_request_error()).into()), None, true))
+        Some(self.report(StepOutcome::Failed((&concurrent_request_error()).into())))
     }
 
-    /// Writes an intent. Returns `Ok(None)` if it was written, and otherwise the current entry of the step.
-    async fn write_intent(
+    /// Replaces the previous entry without retries. Returns `None` if that succeeded, and otherwise the current entry
+    /// of the step.
+    pub(super) async fn replace(
         &self,
         previous: Option<&LedgerEntry>,
-        intent: &LedgerEntry,
+        entry: &LedgerEntry,
     ) -> Result<Option<Option<LedgerEntry>>, Error> {
         let Self { ledger, row, step, .. } = *self;
         let current = match previous {
-            None => ledger.insert(row, step, intent).await?.map(Some),
-            Some(previous) if ledger.compare_and_swap(row, step, previous.version(), intent).await? => None,
+            None => ledger.insert(row, step, entry).await?.map(Some),
+            Some(previous) if ledger.compare_and_swap(row, step, previous.version(), entry).await? => None,
             Some(_) => Some(self.current_entry().await?),
         };
-        // A ledger that retries its writes may report the intent itself as the existing entry.
-        Ok(current.filter(|current| current.as_ref() != Some(intent)))
+        // A ledger that retries its writes may report the new entry itself as the existing one.
+        Ok(current.filter(|current| current.as_ref() != Some(entry)))
     }
 
     /// Reads the current entry of the step.
@@ -132,15 +134,32 @@ impl StepLedger<'_> {
         Ok(entries.into_iter().find(|(step, _)| step == self.step).map(|(_, entry)| entry))
     }
 
-    /// Writes the result of an intent and returns the report on the step.
+    /// Writes the result of a call and returns the report on the step. If the result cannot be written, the intent
+    /// remains, so the step is unknown.
     async fn write_result(
         &self,
         intent: &LedgerEntry,
         result: StepOutcome,
         entry: LedgerEntry,
     ) -> StepReport {
-        let written = self.write([intent.version()], &entry).await;
-        self.report(result, Some(entry), matches!(written, WriteResult::Written))
+        let error = match self.write([intent.version()], &entry).await {
+            WriteResult::Written => return self.report(result),
+            WriteResult::VersionConflict => {
+                Error::new(ErrorKind::Conflict, "the step was resolved while its call was in progress")
+            }
+            WriteResult::Failed(error) => error,
+        };
+        let (resolution, failure) = match (result, entry.id()) {
+            (StepOutcome::Failed(failure), _) => (Resolution::NotApplied, failure),
+            (_, Some(id)) => (Resolution::Created(id), StepFailure::from(&error)),
+            (_, None) => (Resolution::Sent, StepFailure::from(&error)),
+        };
+        self.report(StepOutcome::Unknown(UnknownOutcome {
+            reason: UnknownReason::LedgerWriteFailed,
+            retryable: false,
+            failure: Some(failure),
+            resolution: Some(resolution),
+        }))
     }
 
     /// Replaces the current entry, which is expected to have one of these versions. Retries if the ledger fails.
@@ -180,8 +199,9 @@ impl StepLedger<'_> {
         Ok(false)
     }
 
-    fn report(&self, result: StepOutcome, entry: Option<LedgerEntry>, is_in_ledger: bool) -> StepReport {
-        report(self.step, result, entry, is_in_ledger)
+    /// Creates a report on a step that is not a document, and therefore has no orphans.
+    fn report(&self, result: StepOutcome) -> StepReport {
+        StepReport::new(self.step, result, None)
     }
 }
 
@@ -189,35 +209,6 @@ impl StepLedger<'_> {
 /// from a proxy in front of the service, and after several attempts the error describes only the last one.
 fn is_unconfirmed(error: &Error) -> bool {
     error.attempts() > 1 || (error.kind() == ErrorKind::Unavailable && !error.was_not_sent())
-}
-
-/// Creates the report on a step, with the orphans of its entry.
-pub(super) fn report(
-    step: &Step,
-    result: StepOutcome,
-    entry: Option<LedgerEntry>,
-    is_in_ledger: bool,
-) -> StepReport {
-    let orphans = entry.as_ref().map(LedgerEntry::orphans).unwrap_or_default().to_vec();
-    StepReport { step: step.clone(), result, orphans, not_in_ledger: !is_in_ledger, entry }
-}
-
-/// Returns the report on a step that must not be sent: it is completed, or its outcome is unknown. `None` if the
-/// entry allows the step to be sent.
-pub(super) fn report_if_settled(step: &Step, entry: &LedgerEntry) -> Option<StepReport> {
-    let result = match entry.state() {
-        EntryState::NotApplied => return None,
-        EntryState::Intent => StepOutcome::Unknown(UnknownOutcome {
-            reason: UnknownReason::InterruptedRun,
-            retryable: false,
-            failure: None,
-        }),
-        EntryState::Completed => {
-            let (size, sha256) = entry.upload().and_then(UploadState::file).unzip();
-            StepOutcome::Completed(CompletedStep { id: entry.id(), size, sha256 })
-        }
-    };
-    Some(report(step, result, Some(entry.clone()), true))
 }
 
 /// Returns the failure of a step that another run took over. It is retryable, because the next run continues from the
