@@ -48,6 +48,7 @@ page!(Queues, "src/queues.md");
 page!(Operating, "src/operating.md");
 page!(Machines, "src/machines.md");
 page!(Documents, "src/documents.md");
+page!(Lists, "src/lists.md");
 page!(Errors, "src/errors.md");
 page!(Phi, "src/phi.md");
 page!(Regenerating, "src/regenerating.md");

@@ -3,6 +3,7 @@
 pub(crate) mod api;
 mod appointments;
 mod documents;
+mod lists;
 mod login;
 mod lookups;
 mod onboard;
@@ -16,7 +17,7 @@ use self::api::ApiCall;
 use self::appointments::AppointmentsCommand;
 use self::documents::DocumentsCommand;
 use self::login::{Login, Logout};
-use self::lookups::{Lookup, LookupCommand};
+use self::lookups::{ListLookup, Lookup, LookupCommand};
 use self::onboard::{Onboard, Worker};
 use self::patients::{InvitationsCommand, PatientsCommand};
 use self::sandbox::ServeSandbox;
@@ -79,7 +80,8 @@ impl Command {
 
     pub(crate) async fn run(self, settings: &Settings) -> Result<(), CliError> {
         crate::interrupt::install_handlers();
-        let list = |lookup: Lookup| unless_interrupted(lookup.write(settings), false);
+        let list =
+            |lookup: Lookup, list: ListLookup| unless_interrupted(lookup.write(settings, list.limit), false);
         match self {
             Self::Login(login) => unless_interrupted(login.run(settings), false).await,
             Self::Logout(Logout {}) => Logout::run(settings),
@@ -89,9 +91,13 @@ impl Command {
                 let may_change_data = appointments.may_change_data();
                 unless_interrupted(appointments.run(settings), may_change_data).await
             }
-            Self::Practitioners(LookupCommand::List(_)) => list(Lookup::Practitioners).await,
-            Self::AppointmentTypes(LookupCommand::List(_)) => list(Lookup::AppointmentTypes).await,
-            Self::AppointmentStatuses(LookupCommand::List(_)) => list(Lookup::AppointmentStatuses).await,
+            Self::Practitioners(LookupCommand::List(options)) => list(Lookup::Practitioners, options).await,
+            Self::AppointmentTypes(LookupCommand::List(options)) => {
+                list(Lookup::AppointmentTypes, options).await
+            }
+            Self::AppointmentStatuses(LookupCommand::List(options)) => {
+                list(Lookup::AppointmentStatuses, options).await
+            }
             // These handle interruption themselves: transfers save their state, and rows in progress are finished.
             Self::Documents(documents) => documents.run(settings).await,
             Self::Onboard(onboard) => onboard.run(settings).await,

@@ -135,6 +135,34 @@ fn hides_secrets_of_responses_unless_reveal_is_set() {
 }
 
 #[test]
+fn lists_are_complete_or_stop_at_the_limit() {
+    let server = SandboxProcess::start("");
+    let files: Vec<_> = (0..45).map(|number| format!("{number}.txt")).collect();
+    let mut upload = vec!["documents", "upload", "--patient", PATIENT, "--class", "Referral letter"];
+    for file in &files {
+        std::fs::write(server.directory().join(file), file).unwrap();
+        upload.push(file);
+    }
+    let uploaded = server.run(&upload);
+    assert_eq!(uploaded.code, Some(0), "{uploaded:?}");
+    // Without `--limit`, and with limits below, at and above the number of documents.
+    for (arguments, documents, last_line) in [
+        (&[][..], 45, "45 documents"),
+        (&["--limit", "1"], 1, "1 document (stopped at `--limit`)"),
+        (&["--limit", "45"], 45, "45 documents (stopped at `--limit`)"),
+        (&["--limit", "46"], 45, "45 documents"),
+    ] {
+        let arguments = [&["documents", "list"], arguments].concat();
+        let table = server.run(&arguments);
+        assert_eq!((table.code, table.stdout.lines().count()), (Some(0), documents + 1), "{table:?}");
+        assert_eq!(table.stderr.lines().last(), Some(last_line), "{table:?}");
+        let lines = server.run(&[&arguments[..], &["--output", "ndjson"]].concat());
+        assert_eq!((lines.stdout.lines().count(), lines.stderr.as_str()), (documents, ""), "{lines:?}");
+    }
+    assert_eq!(server.run(&["documents", "list", "--limit", "0"]).code, Some(2));
+}
+
+#[test]
 #[cfg(unix)]
 fn runs_the_calls_of_the_examples_page() {
     let server = SandboxProcess::start("");

@@ -100,7 +100,6 @@ impl RawSandbox {
 async fn quirks_change_the_responses() {
     let plain = RawSandbox::with_quirks(&[]).await;
     let quirky = RawSandbox::with_quirks(&[
-        Quirk::AbsoluteLinks,
         Quirk::ErrorsWithoutBody,
         Quirk::BodyInsteadOf204,
         Quirk::CreateReturns200,
@@ -117,24 +116,59 @@ async fn quirks_change_the_responses() {
     let (status, body) = plain.create_patient().await;
     assert_eq!((status, &body["errors"][0]["code"]), (409, &json!("duplicate")));
     assert_eq!(quirky.create_patient().await, (422, Value::Null));
-    let list = "/caredb/v1/org-practitioners/?page[size]=1";
-    for client in [&plain, &quirky] {
-        client.sandbox.fake().practitioner("Dr. Reed");
-    }
-    let next = |body: &Value| body["links"]["next"].as_str().unwrap().to_owned();
-    let relative = next(&plain.send("GET", list, None).await.1);
-    assert!(relative.starts_with("/caredb/"), "{relative}");
-    assert_eq!(next(&quirky.send("GET", list, None).await.1), format!("{}{relative}", quirky.sandbox.url()));
     let appointment = &format!("/caredb/v1/org-appointments/{FIRST}/");
     assert_eq!(plain.send("DELETE", appointment, None).await, (204, Value::Null));
     let (status, body) = quirky.send("DELETE", appointment, None).await;
     assert!(status == 200 && body.is_object(), "{status}");
-    let last_page = RawSandbox::with_quirks(&[Quirk::LastPageOmitsNextLink]).await;
-    let links = |body: Value| body["links"].as_object().unwrap().clone();
-    assert!(links(plain.send("GET", "/caredb/v1/org-practitioners/", None).await.1)["next"].is_null());
-    assert!(
-        !links(last_page.send("GET", "/caredb/v1/org-practitioners/", None).await.1).contains_key("next")
-    );
+}
+
+#[tokio::test]
+async fn quirks_change_pages() {
+    let path = "/caredb/v1/org-practitioners/";
+    let page = async |quirks: &[Quirk], query: &str| {
+        let service = RawSandbox::with_quirks(quirks).await;
+        for index in 1..25 {
+            service.sandbox.fake().practitioner(&format!("Dr. {index}"));
+        }
+        let (_, mut page) = service.send("GET", &format!("{path}?{query}"), None).await;
+        let items = page["data"].take().as_array().unwrap().len();
+        (items, page, service.sandbox.url().to_owned())
+    };
+    let total = page(&[], "").await.1["meta"]["page[total]"].as_u64().unwrap();
+    let link = |offset: u64| format!("{path}?page%5Blimit%5D=20&page%5Boffset%5D={offset}");
+    let (first, last) = ("page[limit]=20", &format!("page[limit]=20&page[offset]={}", total - 1));
+    let last_link = link(total - 1);
+    let (_, body, url) = page(&[Quirk::AbsoluteLinks], first).await;
+    assert_eq!(body["links"]["next"], json!(format!("{url}{}", link(20))));
+    let meta = json!({"page[total]": total});
+    for (quirks, query, items, expected) in [
+        (vec![], first, 20, json!({"data": null, "meta": meta})),
+        (vec![], last, 1, json!({"data": null, "meta": meta})),
+        (vec![Quirk::NoPagingInfo], first, 20, json!({"data": null})),
+        (vec![Quirk::MaxPageSize20], "page[limit]=25", 20, json!({"data": null, "meta": meta})),
+        (
+            vec![Quirk::LinksPaging],
+            first,
+            20,
+            json!({"data": null, "links": {"self": link(0), "next": link(20)}}),
+        ),
+        (
+            vec![Quirk::LinksPaging],
+            last,
+            1,
+            json!({"data": null, "links": {"self": last_link, "next": null}}),
+        ),
+        (vec![Quirk::LastPageOmitsNextLink], last, 1, json!({"data": null, "links": {"self": last_link}})),
+        (
+            vec![Quirk::LinkObjects],
+            first,
+            20,
+            json!({"data": null, "links": {"self": {"href": link(0)}, "next": {"href": link(20)}}}),
+        ),
+    ] {
+        let (received, body, _) = page(&quirks, query).await;
+        assert_eq!((received, body), (items, expected), "{quirks:?}");
+    }
 }
 
 #[tokio::test]

@@ -157,8 +157,8 @@ async fn reports_violations_in_path_query_and_method() {
             "query parameter 2",
             "one of organ",
         ),
-        ("GET", format!("{documents}?organization-id={SECOND}&page[size]=0"), "page[size]", "at least 1"),
-        ("GET", format!("{documents}?organization-id={SECOND}&page[number]=x"), "page[number]", "integer"),
+        ("GET", format!("{documents}?organization-id={SECOND}&page[limit]=0"), "page[limit]", "at least 1"),
+        ("GET", format!("{documents}?organization-id={SECOND}&page[offset]=x"), "page[offset]", "integer"),
         ("GET", format!("/caredb/v1/org-practitioners/?filter[{CANARY}]=1"), "query parameter 1", "one of"),
         ("GET", format!("/caredb/v1/org-appointments/{CANARY}/"), "parameter id", "format `uuid`"),
         (

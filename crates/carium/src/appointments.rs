@@ -17,7 +17,7 @@ pub use input::{AppointmentUpdate, NewAppointment, NewAppointmentBuilder};
 use crate::api_result;
 use crate::error::Error;
 use crate::lookups::lookup_type;
-use crate::page::{Items, ListOptions, PageCursor, items};
+use crate::page::{Items, ListOptions, PageParameters, items};
 
 /// The interface for appointments.
 ///
@@ -186,21 +186,15 @@ pub(crate) struct ApiAppointments {
 /// Expands to a list of practitioners, statuses or types.
 macro_rules! list_lookup {
     ($self:ident, $options:ident, $operation:ident, $method:ident) => {{
-        let (organization, page_size) = ($self.organization, $options.page_size);
-        let request_page = move |client: Client, page: PageCursor| async move {
+        let organization = $self.organization;
+        let request_page = move |client: Client, page: PageParameters| async move {
             let mut request = client.$method();
             if let Some(organization) = organization {
                 request = request.organization_id(organization);
             }
-            if let Some(number) = page.as_number() {
-                request = request.page_number(number);
-            }
-            if let Some(page_size) = page_size {
-                request = request.page_size(page_size);
-            }
-            request.send().await
+            request.page_limit(page.limit).page_offset(page.offset).send().await
         };
-        items($self.client.clone(), &operations::$operation, $options.page, request_page)
+        items($self.client.clone(), &operations::$operation, $options, request_page)
     }};
 }
 

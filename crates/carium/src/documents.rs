@@ -42,7 +42,7 @@ use std::fmt;
 use async_trait::async_trait;
 use carium_api::types;
 pub use carium_api::types::{DocumentClassId, DocumentReferenceId, IndividualId, OrganizationId};
-use carium_api::{Attribute, Redacted, Secret};
+use carium_api::{Redacted, Secret};
 
 pub use crate::sha256::Sha256Digest;
 pub use download::{Download, DownloadReceipt, DownloadRequest, DownloadStream, Downloads};
@@ -63,7 +63,7 @@ pub use upload::{
 
 use crate::error::Error;
 use crate::lookups::lookup_type;
-use crate::page::{Items, ListOptions, ListPage};
+use crate::page::{Items, ListOptions, ListPage, Page};
 
 /// The service's document operations: document references, their classes, and presigned uploads and downloads.
 #[async_trait]
@@ -192,8 +192,8 @@ impl fmt::Debug for Document {
 impl ListPage for types::DocumentReferenceList {
     type Item = Document;
 
-    fn into_parts(self) -> (Vec<Document>, Attribute<types::PageLinks>) {
-        (self.data.into_iter().map(Document::from).collect(), self.links)
+    fn into_page(self) -> Page<Document> {
+        Page::new(self.data.into_iter().map(Document::from).collect(), |item| item.id, self.links, self.meta)
     }
 }
 

@@ -34,12 +34,13 @@ macro_rules! lookup_type {
         impl $crate::page::ListPage for $list {
             type Item = $name;
 
-            fn into_parts(self) -> (Vec<$name>, ::carium_api::Attribute<::carium_api::types::PageLinks>) {
+            fn into_page(self) -> $crate::page::Page<$name> {
                 let item = |item: ::carium_api::types::$name| {
                     let name = item.attributes.into_known().and_then(|attributes| attributes.name.into_known());
                     $name { id: item.id, name }
                 };
-                (self.data.into_iter().map(item).collect(), self.links)
+                let items = self.data.into_iter().map(item).collect();
+                $crate::page::Page::new(items, |item| item.id, self.links, self.meta)
             }
         }
     };

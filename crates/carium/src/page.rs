@@ -1,132 +1,148 @@
 //! Paginated lists.
+//!
+//! | the response has | the list continues |
+//! | --- | --- |
+//! | `links.next` | at this link |
+//! | `meta["page[total]"]` | at `page[offset]`, until the total is reached |
+//! | neither | at `page[offset]`, after a page with as many items as requested |
+//!
+//! Each page is checked before the list continues, so that a list is either complete or ends with an error.
 
-use std::collections::HashSet;
+mod paging;
+mod reader;
+
 use std::future::Future;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 
-use carium_api::types::{ErrorDocument, PageLinks};
+use carium_api::types::{ErrorDocument, PageLimit, PageLinks, PageMeta, PageOffset};
 use carium_api::{Attribute, Client, Operation, ResponseValue};
-use futures_util::stream::{self, BoxStream, StreamExt as _};
+use futures_util::future::{self, BoxFuture, FutureExt as _};
+use futures_util::stream::BoxStream;
 use serde::de::DeserializeOwned;
 use url::Url;
 
+use self::paging::{NextLink, Total};
+use self::reader::PageReader;
 use crate::api_result;
 use crate::error::{Error, ErrorKind};
 use crate::page_cursor::CursorPosition;
 pub use crate::page_cursor::{ListOptions, PageCursor};
 use crate::transport::RequestUri;
 
-/// A stream of the items of a list.
+/// A stream of the items of a list, which is either complete or ends with an error.
 ///
-/// Pages are fetched lazily: the next page is requested only after all items of the previous page were yielded. The
-/// stream ends after its first error. To resume it, pass [`Error::page_cursor`] to [`ListOptions::start_at`].
+/// The first page is requested when the stream is polled. Further pages are requested in advance, see
+/// [`ListOptions::prefetch`]. The stream ends after its first error. To resume it, pass [`Error::page_cursor`] to
+/// [`ListOptions::start_at`].
+///
+/// # Completeness
+///
+/// The list follows `links.next`. If a page has no such link, the latest `page[total]` decides: the list ends when as
+/// many items were received. If there is neither, it ends after a page with fewer items than requested. These
+/// responses result in an error of the kind [`Undecodable`](ErrorKind::Undecodable):
+///
+/// - an empty page before the total is reached
+/// - a page with the same items as the page before it
+/// - a total that is not a number or is negative
+/// - page links that form a cycle or lead to another origin
+///
+/// # Changes while the list is read
+///
+/// The API has no snapshots. If items are inserted while the list is read, an item can be returned twice, but no item
+/// that existed throughout is skipped. If items are deleted, the items after them move forward, and some of them can be
+/// skipped.
 pub type Items<T> = BoxStream<'static, Result<T, Error>>;
 
-/// A page of a list, as the service returns it.
+/// A response to a list operation.
 pub(crate) trait ListPage: DeserializeOwned + Send + 'static {
     type Item: Send + 'static;
 
-    fn into_parts(self) -> (Vec<Self::Item>, Attribute<PageLinks>);
+    fn into_page(self) -> Page<Self::Item>;
+}
+
+/// The content of a page.
+pub(crate) struct Page<T> {
+    items: Vec<T>,
+    /// A hash of the IDs of the items, in their order.
+    ids: u64,
+    next: NextLink,
+    total: Total,
+}
+
+impl<T> Page<T> {
+    pub(crate) fn new<I: Hash>(
+        items: Vec<T>,
+        id: impl Fn(&T) -> I,
+        links: Attribute<PageLinks>,
+        meta: Attribute<PageMeta>,
+    ) -> Self {
+        let mut hasher = DefaultHasher::new();
+        items.iter().for_each(|item| id(item).hash(&mut hasher));
+        Self { ids: hasher.finish(), items, next: NextLink::new(links), total: Total::new(meta) }
+    }
+}
+
+/// The query parameters of the request for a page.
+pub(crate) struct PageParameters {
+    pub(crate) limit: PageLimit,
+    pub(crate) offset: Option<PageOffset>,
 }
 
 type ApiResult<P> = Result<ResponseValue<P>, carium_api::Error<ErrorDocument>>;
 
-/// Returns the items of a list, starting at a page.
+/// A page and the request that returned it.
+struct FetchedPage<T> {
+    page: Page<T>,
+    /// The [hash](hash_page_url) of the requested URL, if the transport reports it.
+    url: Option<u64>,
+}
+
+/// Requests the page at a cursor. The future does not borrow, because pages are also requested in tasks.
+type FetchPage<T> = dyn Fn(&PageCursor) -> BoxFuture<'static, Result<FetchedPage<T>, Error>> + Send + Sync;
+
+/// Returns the items of a list.
 ///
-/// `request_page` requests the first page, or a page by its number. Later pages are requested by following the links
-/// in the responses.
+/// `request_page` requests a page by its offset. Pages that a link refers to are requested with [`Client::follow_link`].
 pub(crate) fn items<P, B, F>(
     client: Client,
     operation: &'static Operation,
-    start: PageCursor,
+    options: ListOptions,
     request_page: B,
 ) -> Items<P::Item>
 where
     P: ListPage,
-    B: Fn(Client, PageCursor) -> F + Send + Sync + 'static,
+    B: Fn(Client, PageParameters) -> F + Send + Sync + 'static,
     F: Future<Output = ApiResult<P>> + Send + 'static,
 {
-    let reader =
-        PageReader { client, operation, request_page, next: Some(start), requested_pages: HashSet::new() };
-    stream::unfold(reader, |mut reader| async {
-        let page = reader.next.take()?;
-        let (items, error) = match reader.read(&page).await {
-            Ok((items, error)) => (items, error),
-            Err(error) => (Vec::new(), Some(error.with(|inner| inner.page = Some(page)))),
-        };
-        Some((stream::iter(items.into_iter().map(Ok).chain(error.map(Err))), reader))
-    })
-    .flatten()
-    .boxed()
+    let (base_url, limit) = (client.base_url().clone(), options.page_size);
+    let fetch = move |cursor: &PageCursor| {
+        let client = client.clone();
+        match cursor.0.clone() {
+            CursorPosition::Offset(offset) => {
+                let offset = (offset > 0).then_some(PageOffset(offset));
+                let request = request_page(client, PageParameters { limit: PageLimit(limit), offset });
+                async move { fetched(operation, request.await) }.boxed()
+            }
+            CursorPosition::Link { operation: list, link, .. } if list == operation.id => {
+                async move { fetched(operation, client.follow_link::<P>(operation, &link).await) }.boxed()
+            }
+            CursorPosition::Link { .. } => {
+                let message = "the page cursor belongs to a different list";
+                future::ready(Err(Error::new(ErrorKind::InvalidInput, message))).boxed()
+            }
+        }
+    };
+    PageReader::new(operation, base_url, Box::new(fetch), options).into_items()
 }
 
-struct PageReader<B> {
-    client: Client,
+fn fetched<P: ListPage>(
     operation: &'static Operation,
-    request_page: B,
-    next: Option<PageCursor>,
-    /// The [hashes](hash_page_url) of the pages that were requested, to detect links that form a cycle.
-    requested_pages: HashSet<u64>,
-}
-
-impl<B> PageReader<B> {
-    /// Reads a page. Returns its items, and an error if its link to the next page is invalid.
-    async fn read<P, F>(&mut self, page: &PageCursor) -> Result<(Vec<P::Item>, Option<Error>), Error>
-    where
-        P: ListPage,
-        B: Fn(Client, PageCursor) -> F,
-        F: Future<Output = ApiResult<P>>,
-    {
-        let result = match &page.0 {
-            CursorPosition::Link { operation, link } => {
-                if *operation != self.operation.id {
-                    let message = "the page cursor belongs to a different list";
-                    return Err(Error::new(ErrorKind::InvalidInput, message));
-                }
-                self.client.follow_link(self.operation, link).await
-            }
-            CursorPosition::First | CursorPosition::Number(_) => {
-                (self.request_page)(self.client.clone(), page.clone()).await
-            }
-        };
-        if let Ok(response) = &result
-            && let Some(RequestUri(uri)) = response.extensions().get()
-        {
-            self.requested_pages.insert(hash_page_url(&uri.to_string()));
-        }
-        let page = api_result::convert_result(self.operation, result)?;
-        let (items, links) = page.into_parts();
-        // The presence of a `next` link decides whether the list continues, because a page can be empty.
-        match self.next_page(links) {
-            Ok(next) => {
-                self.next = next;
-                Ok((items, None))
-            }
-            Err(error) => Ok((items, Some(error))),
-        }
-    }
-
-    fn next_page(&mut self, links: Attribute<PageLinks>) -> Result<Option<PageCursor>, Error> {
-        let invalid_link = |message: &'static str| {
-            Error::new(ErrorKind::Undecodable, message).with(|inner| inner.operation = Some(self.operation))
-        };
-        let link = match links.into_known().map(|links| links.next) {
-            Some(Attribute::Known(link)) if !link.is_empty() => link,
-            Some(Attribute::Unknown(_)) => {
-                return Err(invalid_link("the link to the next page is not a string"));
-            }
-            _ => return Ok(None),
-        };
-        let Some(url) = self.client.base_url().resolve(self.operation.path, &link) else {
-            return Err(invalid_link(
-                "the link to the next page points to another origin and was not followed",
-            ));
-        };
-        if self.requested_pages.contains(&hash_page_url(&url)) {
-            return Err(invalid_link("the page links of the list form a cycle"));
-        }
-        Ok(Some(PageCursor(CursorPosition::Link { operation: self.operation.id, link })))
-    }
+    result: ApiResult<P>,
+) -> Result<FetchedPage<P::Item>, Error> {
+    let uri = result.as_ref().ok().and_then(|response| response.extensions().get::<RequestUri>());
+    let url = uri.map(|RequestUri(uri)| hash_page_url(&uri.to_string()));
+    let page = api_result::convert_result(operation, result)?.into_page();
+    Ok(FetchedPage { page, url })
 }
 
 /// Hashes the URL of a page, so that different spellings of the same URL have the same hash.

@@ -235,6 +235,7 @@ async fn sends_all_filters_of_a_list() {
         ("filter[created-after]", "2030-01-01 & more"),
         ("filter[individual-id]", support::ID),
         ("organization-id", support::ORGANIZATION),
+        ("page[limit]", "100"),
     ];
     assert_eq!(pairs, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
     for invalid_name in ["individual-id", "", "a]b"] {

@@ -13,7 +13,7 @@ use crate::spec::Operation;
 pub(super) const RETRY_CLASSES: [&str; 3] = ["safe", "idempotent", "create"];
 
 /// The values of `x-source`: who documents an operation or a schema.
-pub(super) const SOURCES: [&str; 3] = ["examples-page", "reference", "inferred"];
+pub(super) const SOURCES: [&str; 4] = ["examples-page", "reference", "vendor-sdk", "inferred"];
 
 /// Method names that the generated code uses for other purposes.
 const RESERVED_IDS: [&str; 3] = ["all", "fields", "send"];

@@ -164,6 +164,7 @@ fn document_operation(attributes: &mut Vec<Attribute>, operation: &Operation<'_>
     let source = match operation.text("x-source") {
         Some("examples-page") => "the vendor's Examples page",
         Some("reference") => "the vendor's reference pages",
+        Some("vendor-sdk") => "the source of the vendor's Python SDK",
         _ => "inferred; not documented by the vendor",
     };
     describe(

@@ -5,15 +5,14 @@ mod upload_state;
 
 use carium::documents::{Document, DocumentQuery, IndividualId};
 use clap::{Args, Subcommand};
-use futures_util::stream::StreamExt as _;
 use serde_json::{Value, json};
 
 use self::transfers::{DownloadDocuments, UploadDocuments};
+use super::lists::ListLimit;
 use super::lookups::Lookup;
 use crate::connection::connect;
 use crate::error::CliError;
 use crate::interrupt::unless_interrupted;
-use crate::output::ListWriter;
 use crate::settings::Settings;
 
 /// The commands for documents.
@@ -31,7 +30,10 @@ pub(crate) enum DocumentsCommand {
 Examples:
   carium --sandbox documents classes
   carium documents classes --output json")]
-pub(crate) struct ListClasses {}
+pub(crate) struct ListClasses {
+    #[command(flatten)]
+    limit: ListLimit,
+}
 
 /// List documents
 ///
@@ -40,7 +42,8 @@ pub(crate) struct ListClasses {}
 #[command(after_help = "\
 Examples:
   carium documents list --patient aa6243fb-e4c1-44a0-ae3c-f4c4ab115002
-  carium documents list --class 'Referral letter' --output ndjson")]
+  carium documents list --class 'Referral letter' --output ndjson
+  carium documents list --limit 10")]
 pub(crate) struct ListDocuments {
     /// List only the documents of this patient
     #[arg(long, value_name = "ID")]
@@ -48,13 +51,15 @@ pub(crate) struct ListDocuments {
     /// List only the documents of this class
     #[arg(long, value_name = "ID|NAME")]
     class: Option<String>,
+    #[command(flatten)]
+    limit: ListLimit,
 }
 
 impl DocumentsCommand {
     pub(crate) async fn run(self, settings: &Settings) -> Result<(), CliError> {
         match self {
-            Self::Classes(ListClasses {}) => {
-                unless_interrupted(Lookup::DocumentClasses.write(settings), false).await
+            Self::Classes(classes) => {
+                unless_interrupted(Lookup::DocumentClasses.write(settings, classes.limit), false).await
             }
             Self::List(list) => unless_interrupted(list.run(settings), false).await,
             Self::Upload(upload) => upload.run(settings).await,
@@ -67,21 +72,16 @@ impl ListDocuments {
     async fn run(self, settings: &Settings) -> Result<(), CliError> {
         let connection = connect(settings).await?;
         let client = &connection.client;
-        let mut query = DocumentQuery::default();
+        let mut query = DocumentQuery::default().options(self.limit.options());
         if let Some(patient) = self.patient {
             query = query.patient(patient);
         }
         if let Some(class) = &self.class {
             query = query.class(Lookup::DocumentClasses.find(client, class).await?);
         }
-        let mut documents = client.documents().list(query);
-        let mut output = ListWriter::new(settings.format, &["id", "name", "file-name", "media-type"]);
-        while output.is_open()
-            && let Some(document) = documents.next().await
-        {
-            output.push(to_record(&document?))?;
-        }
-        output.finish()
+        let columns = &["id", "name", "file-name", "media-type"];
+        let documents = client.documents().list(query);
+        self.limit.write(settings.format, columns, ["document", "documents"], documents, to_record).await
     }
 }
 

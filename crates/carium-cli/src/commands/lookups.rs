@@ -9,9 +9,9 @@ use clap::{Args, Subcommand};
 use futures_util::stream::{StreamExt as _, TryStreamExt as _};
 use serde_json::json;
 
+use super::lists::ListLimit;
 use crate::connection::connect;
 use crate::error::{CliError, Exit};
-use crate::output::ListWriter;
 use crate::settings::Settings;
 
 /// Minimum Jaro-Winkler similarity of a suggested name, from 0 to 1. Allows for a typo or two.
@@ -32,8 +32,12 @@ pub(crate) enum LookupCommand {
 Examples:
   carium --sandbox practitioners list
   carium --sandbox appointment-types list --output json
-  carium appointment-statuses list --output ndjson")]
-pub(crate) struct ListLookup {}
+  carium appointment-statuses list --output ndjson
+  carium practitioners list --limit 10")]
+pub(crate) struct ListLookup {
+    #[command(flatten)]
+    pub(super) limit: ListLimit,
+}
 
 /// A list of items with IDs and names.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +59,16 @@ impl Lookup {
         }
     }
 
+    /// Returns the words for one item and for several of a list.
+    fn nouns(self) -> [&'static str; 2] {
+        match self {
+            Self::Practitioners => ["practitioner", "practitioners"],
+            Self::AppointmentTypes => ["appointment type", "appointment types"],
+            Self::AppointmentStatuses => ["appointment status", "appointment statuses"],
+            Self::DocumentClasses => ["document class", "document classes"],
+        }
+    }
+
     fn list_command(self) -> &'static str {
         match self {
             Self::Practitioners => "practitioners list",
@@ -64,37 +78,32 @@ impl Lookup {
         }
     }
 
-    /// Lists the IDs and names of all items.
-    pub(super) fn items(self, client: &Carium) -> Items<(Uuid, Option<String>)> {
-        let all = ListOptions::default();
+    /// Lists the IDs and names of items.
+    pub(super) fn items(self, client: &Carium, options: ListOptions) -> Items<(Uuid, Option<String>)> {
         match self {
-            Self::Practitioners => {
-                client.appointments().practitioners(all).map_ok(|item| (item.id.into(), item.name)).boxed()
-            }
+            Self::Practitioners => client
+                .appointments()
+                .practitioners(options)
+                .map_ok(|item| (item.id.into(), item.name))
+                .boxed(),
             Self::AppointmentTypes => {
-                client.appointments().types(all).map_ok(|item| (item.id.into(), item.name)).boxed()
+                client.appointments().types(options).map_ok(|item| (item.id.into(), item.name)).boxed()
             }
             Self::AppointmentStatuses => {
-                client.appointments().statuses(all).map_ok(|item| (item.id.into(), item.name)).boxed()
+                client.appointments().statuses(options).map_ok(|item| (item.id.into(), item.name)).boxed()
             }
             Self::DocumentClasses => {
-                client.documents().classes(all).map_ok(|item| (item.id.into(), item.name)).boxed()
+                client.documents().classes(options).map_ok(|item| (item.id.into(), item.name)).boxed()
             }
         }
     }
 
-    /// Writes the IDs and names of all items to stdout.
-    pub(super) async fn write(self, settings: &Settings) -> Result<(), CliError> {
+    /// Writes the IDs and names of all items to stdout, up to the limit.
+    pub(super) async fn write(self, settings: &Settings, limit: ListLimit) -> Result<(), CliError> {
         let connection = connect(settings).await?;
-        let mut items = self.items(&connection.client);
-        let mut output = ListWriter::new(settings.format, &["id", "name"]);
-        while output.is_open()
-            && let Some(item) = items.next().await
-        {
-            let (id, name) = item?;
-            output.push(json!({"id": id, "name": name}))?;
-        }
-        output.finish()
+        let items = self.items(&connection.client, limit.options());
+        let to_record = |(id, name): &(Uuid, Option<String>)| json!({"id": id, "name": name});
+        limit.write(settings.format, &["id", "name"], self.nouns(), items, to_record).await
     }
 
     /// Returns the ID itself, or the ID of the item with this name.
@@ -102,7 +111,7 @@ impl Lookup {
         if let Ok(id) = id_or_name.parse::<Uuid>() {
             return Ok(id.into());
         }
-        let items: Vec<_> = self.items(client).try_collect().await?;
+        let items: Vec<_> = self.items(client, ListOptions::default()).try_collect().await?;
         let named: Vec<_> = items.iter().filter_map(|(id, name)| Some((*id, name.as_deref()?))).collect();
         find_by_name(self, id_or_name, &named).map(I::from)
     }

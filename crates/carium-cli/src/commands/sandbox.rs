@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use carium::ListOptions;
 use carium_mock::{FaultPlan, Sandbox};
 use clap::Args;
 use futures_util::stream::TryStreamExt as _;
@@ -100,7 +101,7 @@ async fn describe(sandbox: &Sandbox) -> Result<String, CliError> {
         ("appointment status", Lookup::AppointmentStatuses),
         ("document class", Lookup::DocumentClasses),
     ] {
-        let mut items = lookup.items(client);
+        let mut items = lookup.items(client, ListOptions::default());
         while let Some((id, name)) = items.try_next().await? {
             lines.push(format!("{label}: {id} ({})", name.unwrap_or_default()));
         }

@@ -230,6 +230,12 @@ pub(super) async fn check_complete<T: Send + Sync, I: ItemId>(
         let actual = format!("{} items", paged.len());
         ensure(paged == ids, format!("{list_name}, with a page size of {size}"), expected, actual)?;
     }
+    for prefetch in [0, 4] {
+        let paged = read_ids(list_name, list(with_page_size(7).prefetch(prefetch)), id).await?;
+        let expected = format!("the same {} items in the same order as with the default prefetch", ids.len());
+        let actual = format!("{} items", paged.len());
+        ensure(paged == ids, format!("{list_name}, with a prefetch of {prefetch}"), expected, actual)?;
+    }
     Ok(())
 }
 
@@ -240,13 +246,12 @@ pub(super) async fn check_start_and_early_stop<T: Send + Sync + 'static, I: Item
     id: fn(&T) -> I,
 ) -> CaseResult {
     let ids = read_ids(list_name, list(ListOptions::default()), id).await?;
-    for (number, skipped) in [(1, 0), (2, 1)] {
-        let Some(number) = NonZeroU64::new(number) else { continue };
-        let options = with_page_size(1).start_at(PageCursor::number(number));
+    for (offset, skipped) in [(0, 0), (1, 1)] {
+        let options = with_page_size(1).start_at(PageCursor::offset(offset));
         let rest = read_ids(list_name, list(options), id).await?;
         let expected = format!("all but the first {skipped} of {} items", ids.len());
         let actual = format!("{} items", rest.len());
-        let checked = format!("{list_name}, with a page size of 1, starting at page {number}");
+        let checked = format!("{list_name}, with a page size of 1, starting at offset {offset}");
         ensure(ids.get(skipped..) == Some(&rest), checked, expected, actual)?;
     }
     let first_ids = read_ids(list_name, list(with_page_size(1)).take(1).boxed(), id).await?;

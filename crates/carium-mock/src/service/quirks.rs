@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use http::StatusCode;
 use serde_json::{Map, Value, json};
+use url::form_urlencoded;
 
 use super::message::{ErrorResponse, ParsedRequest, SuccessResponse};
 
@@ -13,7 +14,7 @@ use super::message::{ErrorResponse, ParsedRequest, SuccessResponse};
 /// Without quirks, the service behaves as the vendor's pages suggest:
 ///
 /// - Creating a resource returns 201. Deleting and similar operations return 204.
-/// - Pagination links are relative to the origin, and `links.next` of the last page is `null`.
+/// - Lists are paged by offset, and each page has the number of all items in `meta`.
 /// - The URL of a download is in `download-url`.
 ///
 /// All quirks conform to the spec or are allowed by its descriptions.
@@ -31,10 +32,19 @@ use super::message::{ErrorResponse, ParsedRequest, SuccessResponse};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Quirk {
-    /// Pagination links are absolute.
+    /// Each page of a list has a link to the next one, instead of the number of all items. The links are relative to
+    /// the origin, and `links.next` of the last page is `null`.
+    LinksPaging,
+    /// As `LinksPaging`, and the links are absolute.
     AbsoluteLinks,
-    /// The last page has no `links.next`, instead of one that is `null`.
+    /// As `LinksPaging`, and the links are JSON:API link objects: `{"href": …}`.
+    LinkObjects,
+    /// As `LinksPaging`, and the last page has no `links.next`, instead of one that is `null`.
     LastPageOmitsNextLink,
+    /// The pages of a list have neither links nor the number of all items.
+    NoPagingInfo,
+    /// A page of a list has at most 20 items, even if more are requested.
+    MaxPageSize20,
     /// Error responses have a status and no body.
     ErrorsWithoutBody,
     /// Deletions, invitations and `process-upload` return 200 with a body, instead of 204.
@@ -60,9 +70,13 @@ pub enum Quirk {
 
 impl Quirk {
     /// All quirks.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
+        Self::LinksPaging,
         Self::AbsoluteLinks,
+        Self::LinkObjects,
         Self::LastPageOmitsNextLink,
+        Self::NoPagingInfo,
+        Self::MaxPageSize20,
         Self::ErrorsWithoutBody,
         Self::BodyInsteadOf204,
         Self::CreateReturns200,
@@ -75,6 +89,9 @@ impl Quirk {
         Self::NonStringFormFields,
     ];
 }
+
+/// The maximum number of items per page with `MaxPageSize20`.
+const SMALL_PAGE_SIZE: usize = 20;
 
 /// The enabled quirks of a service. Empty by default.
 ///
@@ -105,7 +122,11 @@ impl Quirks {
             response.status = StatusCode::OK;
         }
         match &mut response.body {
-            Some(body) => self.apply_to_body(request, body),
+            Some(body) => {
+                self.apply_to_body(request, body);
+                // The spec allows link objects in words only, because it has no schema for them.
+                response.skip_spec_check |= self.has(Quirk::LinkObjects) && body.get("links").is_some();
+            }
             None if self.has(Quirk::BodyInsteadOf204) => {
                 let body = Some(json!({"meta": {"done": true}}));
                 response = SuccessResponse { status: StatusCode::OK, body, skip_spec_check: true };
@@ -124,7 +145,7 @@ impl Quirks {
     }
 
     fn apply_to_body(&self, request: &ParsedRequest<'_>, body: &mut Value) {
-        self.apply_to_links(request, body);
+        self.apply_to_page(request, body);
         if let Some(attributes) = body.pointer_mut("/data/attributes").and_then(Value::as_object_mut) {
             self.apply_to_download_url(attributes);
             self.apply_to_form_fields(attributes);
@@ -149,22 +170,47 @@ impl Quirks {
             }
         }
         if self.has(Quirk::UnknownAttributes) {
-            body["meta"] = json!({"x-unknown": true});
+            body["meta"]["x-unknown"] = true.into();
         }
     }
 
-    fn apply_to_links(&self, request: &ParsedRequest<'_>, body: &mut Value) {
-        let Some(links) = body.get_mut("links").and_then(Value::as_object_mut) else { return };
-        if self.has(Quirk::LastPageOmitsNextLink) {
-            links.retain(|_, link| !link.is_null());
+    /// Applies the quirks of lists.
+    fn apply_to_page(&self, request: &ParsedRequest<'_>, body: &mut Value) {
+        let Some(total) = body.pointer("/meta/page[total]").and_then(Value::as_u64) else { return };
+        let Some(Value::Array(items)) = body.get_mut("data") else { return };
+        if self.has(Quirk::MaxPageSize20) {
+            items.truncate(SMALL_PAGE_SIZE);
         }
-        if let Some(origin) = request.origin().filter(|_| self.has(Quirk::AbsoluteLinks)) {
-            for link in links.values_mut() {
-                if let Some(path) = link.as_str() {
-                    *link = format!("{origin}{path}").into();
-                }
+        let offset = request.parameter::<u64>("page[offset]").ok().flatten().unwrap_or(0);
+        let next = Some(offset.saturating_add(items.len() as u64)).filter(|next| *next < total);
+        let has_links =
+            [Quirk::LinksPaging, Quirk::AbsoluteLinks, Quirk::LinkObjects, Quirk::LastPageOmitsNextLink];
+        let has_links = has_links.into_iter().any(|quirk| self.has(quirk));
+        let Some(members) = body.as_object_mut().filter(|_| has_links || self.has(Quirk::NoPagingInfo))
+        else {
+            return;
+        };
+        members.shift_remove("meta");
+        if has_links {
+            let mut links = Map::from_iter([("self".to_owned(), self.page_link(request, offset))]);
+            if next.is_some() || !self.has(Quirk::LastPageOmitsNextLink) {
+                links.insert(
+                    "next".to_owned(),
+                    next.map_or(Value::Null, |next| self.page_link(request, next)),
+                );
             }
+            members.insert("links".to_owned(), links.into());
         }
+    }
+
+    /// Returns the link to a page of the requested list.
+    fn page_link(&self, request: &ParsedRequest<'_>, offset: u64) -> Value {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(request.parameters().filter(|(name, _)| *name != "page[offset]"));
+        query.append_pair("page[offset]", &offset.to_string());
+        let origin = request.origin().filter(|_| self.has(Quirk::AbsoluteLinks)).unwrap_or_default();
+        let link = format!("{origin}{}?{}", request.operation.path, query.finish());
+        if self.has(Quirk::LinkObjects) { json!({"href": link}) } else { link.into() }
     }
 
     fn apply_to_download_url(&self, attributes: &mut Map<String, Value>) {

@@ -120,14 +120,14 @@ impl DocumentFields {
     }
 }
 
-/// Generates list options: the first page and the page size.
+/// Generates list options: the start, the page size and the prefetch.
 pub fn list_options() -> impl Strategy<Value = ListOptions> + Clone {
-    let number = |max| (1..=max).prop_filter_map("zero", NonZeroU64::new);
-    (option::of(number(20_u64)), option::of(number(500_u64)))
-        .prop_map(|(page, size)| {
-            let cursor = page.map_or_else(PageCursor::first, PageCursor::number);
+    let size = (1..=500_u64).prop_filter_map("zero", NonZeroU64::new);
+    (option::of(0..2_000_u64), option::of(size), option::of(0..5_usize))
+        .prop_map(|(offset, size, prefetch)| {
+            let cursor = offset.map_or_else(PageCursor::first, PageCursor::offset);
             let options = ListOptions::default().start_at(cursor);
-            options.set_if_some(size, ListOptions::page_size)
+            options.set_if_some(size, ListOptions::page_size).set_if_some(prefetch, ListOptions::prefetch)
         })
         .boxed()
 }

@@ -9,7 +9,7 @@ use super::conflict::is_already_processed;
 use super::{CreatedDocument, Document, DocumentClass, DocumentQuery, Documents, NewDocument, UploadForm};
 use crate::api_result;
 use crate::error::{Error, ErrorKind};
-use crate::page::{Items, ListOptions, PageCursor, items};
+use crate::page::{Items, ListOptions, PageParameters, items};
 use crate::problem::Problem;
 
 /// [`Documents`] over the API client.
@@ -33,18 +33,11 @@ fn no_organization() -> Error {
 impl Documents for ApiDocuments {
     fn classes(&self, options: ListOptions) -> Items<DocumentClass> {
         let Some(organization) = self.organization else { return failed_list(no_organization()) };
-        let page_size = options.page_size;
-        let fetch_page = move |client: Client, page: PageCursor| async move {
-            let mut request = client.list_document_classes().organization_id(organization);
-            if let Some(number) = page.as_number() {
-                request = request.page_number(number);
-            }
-            if let Some(page_size) = page_size {
-                request = request.page_size(page_size);
-            }
-            request.send().await
+        let request_page = move |client: Client, page: PageParameters| async move {
+            let request = client.list_document_classes().organization_id(organization);
+            request.page_limit(page.limit).page_offset(page.offset).send().await
         };
-        items(self.client.clone(), &operations::LIST_DOCUMENT_CLASSES, options.page, fetch_page)
+        items(self.client.clone(), &operations::LIST_DOCUMENT_CLASSES, options, request_page)
     }
 
     fn list(&self, query: DocumentQuery) -> Items<Document> {
@@ -55,8 +48,8 @@ impl Documents for ApiDocuments {
         let Some(organization) = query.organization.or(self.organization) else {
             return failed_list(no_organization());
         };
-        let (patient, class, page_size) = (query.patient, query.class, query.options.page_size);
-        let fetch_page = move |client: Client, page: PageCursor| {
+        let (patient, class) = (query.patient, query.class);
+        let request_page = move |client: Client, page: PageParameters| {
             let client = client.with_query(&extra_parameters);
             async move {
                 let mut request = client.list_document_references().organization_id(organization);
@@ -66,16 +59,10 @@ impl Documents for ApiDocuments {
                 if let Some(class) = class {
                     request = request.filter_class_id(class);
                 }
-                if let Some(number) = page.as_number() {
-                    request = request.page_number(number);
-                }
-                if let Some(page_size) = page_size {
-                    request = request.page_size(page_size);
-                }
-                request.send().await
+                request.page_limit(page.limit).page_offset(page.offset).send().await
             }
         };
-        items(self.client.clone(), &operations::LIST_DOCUMENT_REFERENCES, query.options.page, fetch_page)
+        items(self.client.clone(), &operations::LIST_DOCUMENT_REFERENCES, query.options, request_page)
     }
 
     async fn create(&self, document: NewDocument) -> Result<CreatedDocument, Error> {

@@ -13,6 +13,7 @@ pub(crate) mod faulty_documents;
 pub(crate) mod http_service;
 pub(crate) mod log;
 pub(crate) mod onboarding_case;
+pub(crate) mod paged_service;
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Debug;

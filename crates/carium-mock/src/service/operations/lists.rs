@@ -4,7 +4,6 @@ use carium_api::types::OrganizationId;
 use indexmap::IndexMap;
 use serde::Serialize;
 use serde_json::{Value, json};
-use url::form_urlencoded;
 
 use crate::service::message::{ErrorResponse, ParsedRequest, ServiceResult, SuccessResponse};
 use crate::service::state::ServiceState;
@@ -13,34 +12,23 @@ use crate::service::state::ServiceState;
 const DEFAULT_PAGE_SIZE: usize = 25;
 const MAX_PAGE_SIZE: usize = 100;
 
-/// Returns the requested page with the links of a JSON:API collection. Only the items of the page are serialized.
+/// Returns the requested page and the number of all items. Only the items of the page are serialized.
 pub(super) fn paginate<T>(
     request: &ParsedRequest<'_>,
     items: impl Iterator<Item = T>,
     to_resource: impl Fn(T) -> Value,
 ) -> ServiceResult {
-    let number = positive_parameter(request, "page[number]")?.unwrap_or(1);
-    let size = positive_parameter(request, "page[size]")?.unwrap_or(DEFAULT_PAGE_SIZE).min(MAX_PAGE_SIZE);
-    let mut items = items.skip(number.saturating_sub(1).saturating_mul(size));
-    let data: Vec<_> = items.by_ref().take(size).map(to_resource).collect();
-    let next = items.next().map(|_| page_link(request, number.saturating_add(1)));
-    let links = json!({"self": page_link(request, number), "next": next});
-    Ok(SuccessResponse::ok(json!({"data": data, "links": links})))
-}
-
-fn positive_parameter(request: &ParsedRequest<'_>, name: &str) -> Result<Option<usize>, ErrorResponse> {
-    match request.parameter::<usize>(name)? {
-        Some(0) => Err(ErrorResponse::parameter(name, "The parameter must be at least 1.")),
-        number => Ok(number),
-    }
-}
-
-/// Returns the link to a page of the requested list, relative to the origin.
-fn page_link(request: &ParsedRequest<'_>, number: usize) -> String {
-    let mut query = form_urlencoded::Serializer::new(String::new());
-    query.extend_pairs(request.parameters().filter(|(name, _)| *name != "page[number]"));
-    query.append_pair("page[number]", &number.to_string());
-    format!("{}?{}", request.operation.path, query.finish())
+    let limit = match request.parameter::<usize>("page[limit]")? {
+        Some(0) => return Err(ErrorResponse::parameter("page[limit]", "The parameter must be at least 1.")),
+        limit => limit.unwrap_or(DEFAULT_PAGE_SIZE).min(MAX_PAGE_SIZE),
+    };
+    let offset = request.parameter::<usize>("page[offset]")?.unwrap_or(0);
+    let mut total = 0_usize;
+    let page = offset..offset.saturating_add(limit);
+    let items = items.inspect(|_| total += 1).enumerate();
+    let data: Vec<_> =
+        items.filter(|(index, _)| page.contains(index)).map(|(_, item)| to_resource(item)).collect();
+    Ok(SuccessResponse::ok(json!({"data": data, "meta": {"page[total]": total}})))
 }
 
 /// Lists items that have only a name. For these, the parameter `organization-id` is optional but must be valid.
