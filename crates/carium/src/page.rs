@@ -77,7 +77,9 @@ impl<T> Page<T> {
         meta: Attribute<PageMeta>,
     ) -> Self {
         let mut hasher = DefaultHasher::new();
-        items.iter().for_each(|item| id(item).hash(&mut hasher));
+        for item in &items {
+            id(item).hash(&mut hasher);
+        }
         Self { ids: hasher.finish(), items, next: NextLink::new(links), total: Total::new(meta) }
     }
 }

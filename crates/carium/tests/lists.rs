@@ -24,7 +24,7 @@ use tokio::time::sleep;
 /// A page of practitioners whose IDs follow from their names, which have at most six letters.
 fn body(names: &[&str], members: Value) -> Behavior {
     let item = |name: &&str| {
-        let id: String = name.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let id = name.bytes().fold(String::new(), |id, byte| format!("{id}{byte:02x}"));
         json!({"id": format!("00000000-0000-4000-8000-{id:0>12}"), "attributes": {"name": name}})
     };
     let mut body = members;
