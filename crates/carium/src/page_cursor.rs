@@ -93,8 +93,8 @@ impl Default for ListOptions {
 }
 
 impl ListOptions {
-    /// Starts the list at this page, from [`PageCursor::offset`] or [`Error::page_cursor`](crate::Error::page_cursor). Defaults to the
-    /// first page.
+    /// Starts the list at this page, from [`PageCursor::offset`] or
+    /// [`Error::page_cursor`](crate::Error::page_cursor). Defaults to the first page.
     #[must_use]
     pub fn start_at(mut self, page: PageCursor) -> Self {
         self.page = page;

@@ -129,8 +129,10 @@ impl WorkSession {
         self,
         onboarding: impl FnOnce(Arc<dyn Ledger>) -> Onboarding + Send,
     ) -> Result<(StopReason, RowCounts), CliError> {
-        let mut options =
-            WorkOptions::new().max_concurrent_rows(self.throughput.concurrency.unwrap_or(16).into());
+        let mut options = WorkOptions::new();
+        if let Some(concurrency) = self.throughput.concurrency {
+            options = options.max_concurrent_rows(concurrency.into());
+        }
         if self.stop_when_settled {
             options = options.stop_when_settled();
         }
