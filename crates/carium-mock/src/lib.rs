@@ -63,7 +63,7 @@ pub use fake::FakeCarium;
 pub use faults::{Fault, FaultPlan, FaultResponse, InvalidFaultPlan};
 #[cfg(feature = "sandbox")]
 pub use sandbox::{Sandbox, SandboxBuilder};
-pub use service::{FakeAccount, FakeCall, FakeDocument, Quirk};
+pub use service::{FakeAccount, FakeCall, FakeDocument, Quirk, UnknownQuirk};
 #[cfg(feature = "sandbox")]
 pub use spec_check::{Direction, Violation};
 

@@ -22,7 +22,7 @@ use tokio::time::Instant;
 
 use self::message::{ParsedRequest, SkipSpecCheck};
 pub(crate) use self::operations::documents::{FileStore, PRESIGN_VALIDITY, PresignedForm};
-pub use self::quirks::Quirk;
+pub use self::quirks::{Quirk, UnknownQuirk};
 use self::state::ServiceState;
 pub use self::state::{FakeAccount, FakeDocument};
 use crate::faults::{FaultInjector, FaultKind, FaultTarget, with_bit_flipped};

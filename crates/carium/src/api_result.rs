@@ -6,10 +6,11 @@ use std::sync::Arc;
 use carium_api::types::ErrorDocument;
 use carium_api::{Operation, Response, ResponseValue, RetryClass};
 use http::{Extensions, HeaderMap, StatusCode};
+use serde_json::{Map, Value};
 
 use crate::error::{Error, ErrorKind};
 use crate::headers::{request_id, retry_after};
-use crate::problem::Problem;
+use crate::problem::{Problem, kebab_case};
 use crate::transport::{CallReport, FailureCause, TransportFailure};
 
 type ApiResult<T> = Result<ResponseValue<T>, carium_api::Error<ErrorDocument>>;
@@ -17,6 +18,29 @@ type ApiResult<T> = Result<ResponseValue<T>, carium_api::Error<ErrorDocument>>;
 /// Returns the decoded value of a response.
 pub(crate) fn convert_result<T>(operation: &'static Operation, result: ApiResult<T>) -> Result<T, Error> {
     result.map(ResponseValue::into_inner).map_err(|error| convert_error(operation, error))
+}
+
+/// Returns the decoded value of a response, or `None` if the service reported success without a resource: the body is
+/// empty, or a JSON object without `data`.
+pub(crate) fn convert_optional_result<T>(
+    operation: &'static Operation,
+    result: ApiResult<T>,
+) -> Result<Option<T>, Error> {
+    match result {
+        Err(carium_api::Error::UnexpectedResponse(response)) if is_success_without_data(&response) => {
+            Ok(None)
+        }
+        Err(carium_api::Error::Undecodable(error)) if is_success_without_data(error.response()) => Ok(None),
+        result => convert_result(operation, result).map(Some),
+    }
+}
+
+fn is_success_without_data(response: &Response) -> bool {
+    let has_no_data = || {
+        let members: Result<Map<String, Value>, _> = serde_json::from_slice(response.body());
+        members.is_ok_and(|members| members.get("data").is_none_or(Value::is_null))
+    };
+    response.status().is_success() && (response.body().is_empty() || has_no_data())
 }
 
 /// Converts an error of the low-level client.
@@ -28,11 +52,19 @@ pub(crate) fn convert_error(operation: &'static Operation, error: carium_api::Er
             let problems = Problem::from_document(&document);
             let report = report(document.extensions());
             let error = from_status(operation, document.status(), document.headers(), report);
-            error.with(|inner| inner.problems = problems)
+            error.with(|inner| {
+                let codes = problems.iter().filter_map(Problem::code).map(kebab_case);
+                inner.code = codes.into_iter().find(|code| !code.is_empty());
+                inner.problems = problems;
+            })
         }
         carium_api::Error::UnexpectedResponse(response) => from_unexpected_response(operation, &response),
         carium_api::Error::Undecodable(undecodable) => {
-            let message = "the service reported success, but its response could not be decoded";
+            let message = if undecodable.response().body().is_empty() {
+                "the service reported success, but its response is empty"
+            } else {
+                "the service reported success, but its response could not be decoded"
+            };
             undecodable_response(operation, message, undecodable.response())
                 .with(|inner| inner.source = Some(Arc::new(undecodable)))
         }
@@ -92,6 +124,8 @@ fn from_unexpected_response(operation: &'static Operation, response: &Response) 
     }
     let message = if status.is_redirection() {
         "the service responded with a redirect, which is not followed; check the base URL"
+    } else if status.is_success() && response.body().is_empty() {
+        "the service reported success, but its response is empty"
     } else {
         "the service responded with an unexpected status"
     };

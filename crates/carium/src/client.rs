@@ -52,8 +52,9 @@ impl Carium {
         organization: Option<OrganizationId>,
         transfers: Arc<dyn Transfers>,
         retries: TransferRetries,
+        sends_id_in_updates: bool,
     ) -> Self {
-        let appointments = ApiAppointments { client: api.clone(), organization };
+        let appointments = ApiAppointments { client: api.clone(), organization, sends_id_in_updates };
         let documents = Arc::new(ApiDocuments { client: api.clone(), organization });
         let document_services = DocumentServices { documents, transfers, retries };
         Self(Arc::new(ClientInner {

@@ -184,6 +184,10 @@ pub(crate) struct ErrorResponse {
     /// The part of the request that caused the error: the kind of location, as in JSON:API, and the location.
     source: Option<(&'static str, String)>,
     pub(crate) omit_body: bool,
+    /// The ID of the resource that exists already.
+    pub(crate) existing_id: Option<String>,
+    /// Whether the response has `meta` and a code in CamelCase.
+    pub(crate) has_meta: bool,
 }
 
 impl SuccessResponse {
@@ -210,7 +214,15 @@ impl SuccessResponse {
 
 impl ErrorResponse {
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), source: None, omit_body: false }
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            source: None,
+            omit_body: false,
+            existing_id: None,
+            has_meta: false,
+        }
     }
 
     /// Creates an error for an attribute of the request body.
@@ -233,6 +245,10 @@ impl ErrorResponse {
         Self { source: Some(("pointer", pointer)), ..self }
     }
 
+    pub(crate) fn with_existing_id(self, existing_id: Option<String>) -> Self {
+        Self { existing_id, ..self }
+    }
+
     pub(crate) fn with_status(self, status: StatusCode) -> Self {
         Self { status, ..self }
     }
@@ -252,8 +268,21 @@ impl ErrorResponse {
         if let Some((kind, location)) = self.source {
             error["source"] = json!({kind: location});
         }
+        if self.has_meta {
+            error["code"] = camel_case(self.code).into();
+            error["meta"] = self.existing_id.map_or_else(|| json!({}), |id| json!({"id": id}));
+        }
         http_response(self.status, Some(&json!({"errors": [error]})))
     }
+}
+
+/// Converts a code from kebab case: `unknown-id` becomes `UnknownId`.
+fn camel_case(code: &str) -> String {
+    let mut words = code.split('-').map(|word| {
+        let (first, rest) = word.split_at_checked(1).unwrap_or_default();
+        first.to_ascii_uppercase() + rest
+    });
+    words.by_ref().collect()
 }
 
 fn http_response(status: StatusCode, body: Option<&Value>) -> Response<Bytes> {

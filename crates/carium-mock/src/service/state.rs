@@ -180,7 +180,11 @@ impl ServiceState {
     }
 
     pub(crate) fn patient_by_username(&self, username: &str) -> Option<&types::NewPatient> {
-        self.patients.get(self.patients_by_username.get(&normalize_username(username))?)
+        self.patients.get(&self.patient_id_by_username(username)?)
+    }
+
+    pub(crate) fn patient_id_by_username(&self, username: &str) -> Option<IndividualId> {
+        self.patients_by_username.get(&normalize_username(username)).copied()
     }
 
     /// Adds a user who is not a patient.
