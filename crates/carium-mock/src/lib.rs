@@ -59,7 +59,7 @@ pub mod strategies;
 
 #[cfg(feature = "expectations")]
 pub use expectations::{items, items_then_error};
-pub use fake::FakeCarium;
+pub use fake::{FakeCarium, FakeResource};
 pub use faults::{Fault, FaultPlan, FaultResponse, InvalidFaultPlan};
 #[cfg(feature = "sandbox")]
 pub use sandbox::{Sandbox, SandboxBuilder};

@@ -7,6 +7,8 @@
 pub(crate) mod message;
 mod operations;
 mod quirks;
+pub(crate) mod resources;
+pub(crate) mod routing;
 pub(crate) mod state;
 
 use std::collections::VecDeque;
@@ -23,6 +25,7 @@ use tokio::time::Instant;
 use self::message::{ParsedRequest, SkipSpecCheck};
 pub(crate) use self::operations::documents::{FileStore, PRESIGN_VALIDITY, PresignedForm};
 pub use self::quirks::{Quirk, UnknownQuirk};
+use self::routing::{Route, route};
 use self::state::ServiceState;
 pub use self::state::{FakeAccount, FakeDocument};
 use crate::faults::{FaultInjector, FaultKind, FaultTarget, with_bit_flipped};
@@ -75,6 +78,11 @@ impl Service {
         Self { state: Mutex::new(state), calls: Mutex::default(), store, faults, started_at }
     }
 
+    /// Checks whether a resource is registered for a path.
+    pub(crate) fn has_resource(&self, path: &str) -> bool {
+        self.state().resources.find(path).is_some()
+    }
+
     /// The faults of the service and its file store.
     pub(crate) fn faults(&self) -> &FaultInjector {
         &self.faults
@@ -99,7 +107,7 @@ impl Service {
     }
 
     /// Handles a request and injects the fault for it, if any.
-    pub(crate) fn handle(&self, operation: &'static Operation, request: &Request<Bytes>) -> CallOutcome {
+    pub(crate) fn handle(&self, operation: &Operation, request: &Request<Bytes>) -> CallOutcome {
         let (before, after) = self.faults.next(FaultTarget::of(operation));
         let fault_injected = before.is_some() || after.is_some();
         let record = |status: Option<u16>| {
@@ -126,7 +134,7 @@ impl Service {
         }
     }
 
-    fn respond(&self, operation: &'static Operation, request: &Request<Bytes>) -> Response<Bytes> {
+    fn respond(&self, operation: &Operation, request: &Request<Bytes>) -> Response<Bytes> {
         let state = &mut *self.state();
         let request = ParsedRequest::new(operation, request);
         match operations::apply(state, self.store(), &request, self.now()) {
@@ -140,9 +148,14 @@ impl Service {
 impl Transport for Service {
     async fn send(
         &self,
-        operation: &'static Operation,
+        operation: &Operation,
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportError> {
+        // A request to a path that the caller chose can be a request for an operation of the spec.
+        let operation = match route(request.method(), request.uri().path()) {
+            Route::Operation(known) if operation.id == Operation::RUN_TIME_ID => known,
+            _ => operation,
+        };
         match self.handle(operation, &request) {
             CallOutcome::Responded(response) => Ok(response),
             CallOutcome::Truncated(_) => {

@@ -168,26 +168,26 @@ impl ApiSpec {
 ///
 /// Only the format of the request is checked. A request without a token or with an unknown ID conforms to the spec,
 /// although the service rejects it.
-pub(crate) fn check_request(operation: &'static Operation, request: &Request<Bytes>) -> Vec<Violation> {
+pub(crate) fn check_request(operation: &Operation, request: &Request<Bytes>) -> Vec<Violation> {
     Checker::new(operation, Direction::Request).request(request)
 }
 
 /// Returns the violations of the spec in a response.
-pub(crate) fn check_response(operation: &'static Operation, response: &Response<Bytes>) -> Vec<Violation> {
+pub(crate) fn check_response(operation: &Operation, response: &Response<Bytes>) -> Vec<Violation> {
     Checker::new(operation, Direction::Response).response(response)
 }
 
 /// The check of one request or response.
-struct Checker {
-    operation: &'static Operation,
+struct Checker<'a> {
+    operation: &'a Operation,
     direction: Direction,
     /// JSON pointer to the operation in `spec.json`.
     pointer: String,
     violations: Vec<Violation>,
 }
 
-impl Checker {
-    fn new(operation: &'static Operation, direction: Direction) -> Self {
+impl<'a> Checker<'a> {
+    fn new(operation: &'a Operation, direction: Direction) -> Self {
         Self {
             operation,
             direction,
@@ -254,7 +254,7 @@ impl Checker {
             // Two of the vendor's example programs send a double slash.
             path.split('/').filter(|segment| !segment.is_empty()).map(str::to_owned).collect::<Vec<_>>()
         };
-        for (template, segment) in segments(self.operation.path).into_iter().zip(segments(path)) {
+        for (template, segment) in segments(&self.operation.path).into_iter().zip(segments(path)) {
             let name = template.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
             let Some(name) = name else { continue };
             let is_match = |parameter: &ParameterSpec| parameter.location == "path" && parameter.name == name;

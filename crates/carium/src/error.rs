@@ -54,7 +54,7 @@ pub struct Error(Box<ErrorInner>);
 pub(crate) struct ErrorInner {
     pub(crate) kind: ErrorKind,
     pub(crate) message: Cow<'static, str>,
-    pub(crate) operation: Option<&'static Operation>,
+    pub(crate) operation: Option<Operation>,
     pub(crate) status: Option<StatusCode>,
     pub(crate) request_id: Option<String>,
     pub(crate) attempts: u32,
@@ -76,12 +76,14 @@ impl Error {
         self.0.kind
     }
 
-    /// Returns the ID of the operation that failed, such as `create_patient`.
+    /// Returns the ID of the operation that failed, such as `create_patient`. It is
+    /// [`Operation::RUN_TIME_ID`](carium_api::Operation::RUN_TIME_ID) for a request to a path that the spec does not
+    /// contain; `Display` shows its method and path template.
     ///
     /// Returns `None` if the error does not come from a call. If a call failed because the client could not
     /// sign in, the operation is `login`.
     pub fn operation(&self) -> Option<&'static str> {
-        self.0.operation.map(|operation| operation.id)
+        self.0.operation.as_ref().map(|operation| operation.id)
     }
 
     /// Returns the HTTP status of the last response, or `None` if there was no response.
@@ -222,10 +224,10 @@ impl Error {
         Self::new(ErrorKind::Io, message).with_source(without_text)
     }
 
-    /// Sets the operation that failed, an entry of [`carium_api::operations`].
+    /// Sets the operation that failed, such as an entry of [`carium_api::operations`].
     #[must_use]
-    pub fn with_operation(self, operation: &'static Operation) -> Self {
-        self.with(|inner| inner.operation = Some(operation))
+    pub fn with_operation(self, operation: &Operation) -> Self {
+        self.with(|inner| inner.operation = Some(operation.clone()))
     }
 
     /// Sets the HTTP status of the response. A number that is not a valid status is ignored.
@@ -280,8 +282,8 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &self.0;
-        if let Some(operation) = inner.operation {
-            write!(f, "{}: ", operation.id)?;
+        if let Some(operation) = &inner.operation {
+            write!(f, "{operation}: ")?;
         }
         f.write_str(&inner.message)?;
         if let Some(status) = inner.status {

@@ -75,7 +75,7 @@ pub static FIELDS: &[&str] = &[
 pub static LOGIN: Operation = Operation {
     id: "login",
     method: Method::POST,
-    path: "/identity/v1/login/",
+    path: ::std::borrow::Cow::Borrowed("/identity/v1/login/"),
     tag: "identity",
     retry: RetryClass::Create,
     needs_token: false,
@@ -85,7 +85,7 @@ pub static LOGIN: Operation = Operation {
 pub static RESEND_INVITATION: Operation = Operation {
     id: "resend_invitation",
     method: Method::POST,
-    path: "/identity/v1/resend-invitation/",
+    path: ::std::borrow::Cow::Borrowed("/identity/v1/resend-invitation/"),
     tag: "identity",
     retry: RetryClass::Create,
     needs_token: true,
@@ -95,7 +95,7 @@ pub static RESEND_INVITATION: Operation = Operation {
 pub static CREATE_PATIENT: Operation = Operation {
     id: "create_patient",
     method: Method::POST,
-    path: "/showboat/v1/patients/",
+    path: ::std::borrow::Cow::Borrowed("/showboat/v1/patients/"),
     tag: "showboat",
     retry: RetryClass::Create,
     needs_token: true,
@@ -105,7 +105,7 @@ pub static CREATE_PATIENT: Operation = Operation {
 pub static CREATE_APPOINTMENT: Operation = Operation {
     id: "create_appointment",
     method: Method::POST,
-    path: "/caredb/v1/org-appointments/",
+    path: ::std::borrow::Cow::Borrowed("/caredb/v1/org-appointments/"),
     tag: "caredb",
     retry: RetryClass::Create,
     needs_token: true,
@@ -115,7 +115,7 @@ pub static CREATE_APPOINTMENT: Operation = Operation {
 pub static GET_APPOINTMENT: Operation = Operation {
     id: "get_appointment",
     method: Method::GET,
-    path: "/caredb/v1/org-appointments/{id}/",
+    path: ::std::borrow::Cow::Borrowed("/caredb/v1/org-appointments/{id}/"),
     tag: "caredb",
     retry: RetryClass::Safe,
     needs_token: true,
@@ -125,7 +125,7 @@ pub static GET_APPOINTMENT: Operation = Operation {
 pub static UPDATE_APPOINTMENT: Operation = Operation {
     id: "update_appointment",
     method: Method::PATCH,
-    path: "/caredb/v1/org-appointments/{id}/",
+    path: ::std::borrow::Cow::Borrowed("/caredb/v1/org-appointments/{id}/"),
     tag: "caredb",
     retry: RetryClass::Idempotent,
     needs_token: true,
@@ -135,7 +135,7 @@ pub static UPDATE_APPOINTMENT: Operation = Operation {
 pub static DELETE_APPOINTMENT: Operation = Operation {
     id: "delete_appointment",
     method: Method::DELETE,
-    path: "/caredb/v1/org-appointments/{id}/",
+    path: ::std::borrow::Cow::Borrowed("/caredb/v1/org-appointments/{id}/"),
     tag: "caredb",
     retry: RetryClass::Idempotent,
     needs_token: true,
@@ -145,7 +145,7 @@ pub static DELETE_APPOINTMENT: Operation = Operation {
 pub static LIST_PRACTITIONERS: Operation = Operation {
     id: "list_practitioners",
     method: Method::GET,
-    path: "/caredb/v1/org-practitioners/",
+    path: ::std::borrow::Cow::Borrowed("/caredb/v1/org-practitioners/"),
     tag: "caredb",
     retry: RetryClass::Safe,
     needs_token: true,
@@ -155,7 +155,7 @@ pub static LIST_PRACTITIONERS: Operation = Operation {
 pub static LIST_APPOINTMENT_STATUSES: Operation = Operation {
     id: "list_appointment_statuses",
     method: Method::GET,
-    path: "/caredb/v1/org-appointment-statuses/",
+    path: ::std::borrow::Cow::Borrowed("/caredb/v1/org-appointment-statuses/"),
     tag: "caredb",
     retry: RetryClass::Safe,
     needs_token: true,
@@ -165,7 +165,7 @@ pub static LIST_APPOINTMENT_STATUSES: Operation = Operation {
 pub static LIST_APPOINTMENT_TYPES: Operation = Operation {
     id: "list_appointment_types",
     method: Method::GET,
-    path: "/caredb/v1/org-appointment-types/",
+    path: ::std::borrow::Cow::Borrowed("/caredb/v1/org-appointment-types/"),
     tag: "caredb",
     retry: RetryClass::Safe,
     needs_token: true,
@@ -175,7 +175,7 @@ pub static LIST_APPOINTMENT_TYPES: Operation = Operation {
 pub static LIST_DOCUMENT_CLASSES: Operation = Operation {
     id: "list_document_classes",
     method: Method::GET,
-    path: "/caredb/v1/org-document-classes/",
+    path: ::std::borrow::Cow::Borrowed("/caredb/v1/org-document-classes/"),
     tag: "caredb",
     retry: RetryClass::Safe,
     needs_token: true,
@@ -185,7 +185,7 @@ pub static LIST_DOCUMENT_CLASSES: Operation = Operation {
 pub static CREATE_DOCUMENT_REFERENCE: Operation = Operation {
     id: "create_document_reference",
     method: Method::POST,
-    path: "/caredb/v1/org-document-references/",
+    path: ::std::borrow::Cow::Borrowed("/caredb/v1/org-document-references/"),
     tag: "caredb",
     retry: RetryClass::Create,
     needs_token: true,
@@ -195,7 +195,7 @@ pub static CREATE_DOCUMENT_REFERENCE: Operation = Operation {
 pub static LIST_DOCUMENT_REFERENCES: Operation = Operation {
     id: "list_document_references",
     method: Method::GET,
-    path: "/caredb/v1/org-document-references/",
+    path: ::std::borrow::Cow::Borrowed("/caredb/v1/org-document-references/"),
     tag: "caredb",
     retry: RetryClass::Safe,
     needs_token: true,
@@ -205,7 +205,9 @@ pub static LIST_DOCUMENT_REFERENCES: Operation = Operation {
 pub static PROCESS_UPLOAD: Operation = Operation {
     id: "process_upload",
     method: Method::POST,
-    path: "/caredb/v1/org-document-references/{id}/process-upload/",
+    path: ::std::borrow::Cow::Borrowed(
+        "/caredb/v1/org-document-references/{id}/process-upload/",
+    ),
     tag: "caredb",
     retry: RetryClass::Idempotent,
     needs_token: true,
@@ -215,7 +217,9 @@ pub static PROCESS_UPLOAD: Operation = Operation {
 pub static GET_DOWNLOAD_INFO: Operation = Operation {
     id: "get_download_info",
     method: Method::GET,
-    path: "/caredb/v1/org-document-references/{id}/get-download-info/",
+    path: ::std::borrow::Cow::Borrowed(
+        "/caredb/v1/org-document-references/{id}/get-download-info/",
+    ),
     tag: "caredb",
     retry: RetryClass::Safe,
     needs_token: true,

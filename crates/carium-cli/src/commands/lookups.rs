@@ -6,7 +6,7 @@ use std::fmt::Display;
 use carium::api::uuid::Uuid;
 use carium::{Carium, Items, ListOptions};
 use clap::{Args, Subcommand};
-use futures_util::stream::{StreamExt as _, TryStreamExt as _};
+use futures_util::stream::TryStreamExt as _;
 use serde_json::json;
 
 use super::lists::ListLimit;
@@ -81,19 +81,17 @@ impl Lookup {
     /// Lists the IDs and names of items.
     pub(super) fn items(self, client: &Carium, options: ListOptions) -> Items<(Uuid, Option<String>)> {
         match self {
-            Self::Practitioners => client
-                .appointments()
-                .practitioners(options)
-                .map_ok(|item| (item.id.into(), item.name))
-                .boxed(),
+            Self::Practitioners => {
+                client.appointments().practitioners(options).map_items(|item| (item.id.into(), item.name))
+            }
             Self::AppointmentTypes => {
-                client.appointments().types(options).map_ok(|item| (item.id.into(), item.name)).boxed()
+                client.appointments().types(options).map_items(|item| (item.id.into(), item.name))
             }
             Self::AppointmentStatuses => {
-                client.appointments().statuses(options).map_ok(|item| (item.id.into(), item.name)).boxed()
+                client.appointments().statuses(options).map_items(|item| (item.id.into(), item.name))
             }
             Self::DocumentClasses => {
-                client.documents().classes(options).map_ok(|item| (item.id.into(), item.name)).boxed()
+                client.documents().classes(options).map_items(|item| (item.id.into(), item.name))
             }
         }
     }

@@ -53,7 +53,7 @@ impl ViolationLog {
     /// Checks a request and its response, if there is one, against the spec.
     pub(crate) fn check(
         &self,
-        operation: &'static Operation,
+        operation: &Operation,
         request: &Request<Bytes>,
         response: Option<&Response<Bytes>>,
     ) {

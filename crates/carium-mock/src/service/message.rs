@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use carium_api::Operation;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -11,7 +11,8 @@ use url::form_urlencoded;
 
 /// A request for an operation.
 pub(crate) struct ParsedRequest<'a> {
-    pub(crate) operation: &'static Operation,
+    pub(crate) operation: &'a Operation,
+    method: &'a Method,
     uri: &'a Uri,
     query: Vec<(String, String)>,
     headers: &'a HeaderMap,
@@ -19,10 +20,11 @@ pub(crate) struct ParsedRequest<'a> {
 }
 
 impl<'a> ParsedRequest<'a> {
-    pub(crate) fn new(operation: &'static Operation, request: &'a Request<Bytes>) -> Self {
+    pub(crate) fn new(operation: &'a Operation, request: &'a Request<Bytes>) -> Self {
         let query = request.uri().query().unwrap_or_default();
         Self {
             operation,
+            method: request.method(),
             uri: request.uri(),
             query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
             headers: request.headers(),
@@ -37,6 +39,18 @@ impl<'a> ParsedRequest<'a> {
             return Some(format!("{scheme}://{authority}"));
         }
         Some(format!("http://{}", self.header(&HOST)?))
+    }
+
+    pub(crate) fn method(&self) -> &Method {
+        self.method
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        self.uri.path()
+    }
+
+    pub(crate) fn has_body(&self) -> bool {
+        !self.body.is_empty()
     }
 
     /// Returns the bearer token.

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::message::ErrorResponse;
 use super::quirks::Quirks;
+use super::resources::ResourceCollections;
 
 /// An account of the fake. `Debug` shows only the username.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -100,6 +101,7 @@ pub(crate) struct ServiceState {
     invitations: HashMap<String, Vec<Vec<NotificationChannel>>>,
     pub(crate) appointments: BTreeMap<AppointmentId, types::NewAppointment>,
     pub(crate) documents: IndexMap<DocumentReferenceId, FakeDocument>,
+    pub(crate) resources: ResourceCollections,
 }
 
 /// A document reference in the fake. `Debug` shows only what may be logged.
@@ -137,6 +139,7 @@ impl ServiceState {
             invitations: HashMap::new(),
             appointments: BTreeMap::new(),
             documents: IndexMap::new(),
+            resources: ResourceCollections::default(),
         }
     }
 

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use carium_api::types::{self, DocumentReferenceId, OrganizationId};
 use carium_api::{Attribute, Client, ClientCaredbExt as _, Secret, Unknown, operations};
-use futures_util::{StreamExt as _, stream};
 
 use super::conflict::is_already_processed;
 use super::{CreatedDocument, Document, DocumentClass, DocumentQuery, Documents, NewDocument, UploadForm};
@@ -21,11 +20,6 @@ pub(crate) struct ApiDocuments {
     pub(crate) organization: Option<OrganizationId>,
 }
 
-/// Returns a list that yields only this error.
-fn failed_list<T: Send + 'static>(error: Error) -> Items<T> {
-    stream::iter([Err(error)]).boxed()
-}
-
 fn no_organization() -> Error {
     let message = "is missing: set an organization on the client or on the query";
     Error::invalid("the documents cannot be listed", vec![Problem::new("organization-id", message)])
@@ -34,7 +28,7 @@ fn no_organization() -> Error {
 #[async_trait]
 impl Documents for ApiDocuments {
     fn classes(&self, options: ListOptions) -> Items<DocumentClass> {
-        let Some(organization) = self.organization else { return failed_list(no_organization()) };
+        let Some(organization) = self.organization else { return Items::failed(no_organization()) };
         let request_page = move |client: Client, page: PageParameters| async move {
             let request = client.list_document_classes().organization_id(organization);
             request.page_limit(page.limit).page_offset(page.offset).send().await
@@ -45,10 +39,10 @@ impl Documents for ApiDocuments {
     fn list(&self, query: DocumentQuery) -> Items<Document> {
         let extra_parameters = match query.extra_parameters() {
             Ok(extra_parameters) => extra_parameters,
-            Err(error) => return failed_list(error),
+            Err(error) => return Items::failed(error),
         };
         let Some(organization) = query.organization.or(self.organization) else {
-            return failed_list(no_organization());
+            return Items::failed(no_organization());
         };
         let (patient, class) = (query.patient, query.class);
         let request_page = move |client: Client, page: PageParameters| {

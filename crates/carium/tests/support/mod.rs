@@ -176,7 +176,7 @@ impl Service {
 impl Transport for Service {
     async fn send(
         &self,
-        operation: &'static Operation,
+        operation: &Operation,
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportError> {
         let authorization = request.headers().get("authorization");
