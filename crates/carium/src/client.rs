@@ -20,6 +20,7 @@ use crate::documents::{
 use crate::error::Error;
 use crate::invitations::{ApiInvitations, Invitations};
 use crate::onboarding::{Ledger, Onboarding, OnboardingServices};
+use crate::organizations::{ApiOrganizations, Organizations};
 use crate::patients::{ApiPatients, NewPatient, NewPatientBuilder, Patients};
 use crate::session::Session;
 
@@ -37,6 +38,7 @@ struct ClientInner {
     api: Client,
     session: Arc<Session>,
     organization: Option<OrganizationId>,
+    organizations: Arc<dyn Organizations>,
     patients: Arc<dyn Patients>,
     invitations: Arc<dyn Invitations>,
     appointments: Arc<dyn Appointments>,
@@ -53,11 +55,13 @@ impl Carium {
         transfers: Arc<dyn Transfers>,
         retries: TransferRetries,
     ) -> Self {
+        let organizations = ApiOrganizations { client: api.clone(), organization };
         let appointments = ApiAppointments { client: api.clone(), organization };
         let documents = Arc::new(ApiDocuments { client: api.clone(), organization });
         let document_services = DocumentServices { documents, transfers, retries };
         Self(Arc::new(ClientInner {
             organization,
+            organizations: Arc::new(organizations),
             patients: Arc::new(ApiPatients(api.clone())),
             invitations: Arc::new(ApiInvitations(api.clone())),
             appointments: Arc::new(appointments),
@@ -81,6 +85,11 @@ impl Carium {
     /// - [`Undecodable`](crate::ErrorKind::Undecodable): the response is unexpected; check the base URL.
     pub async fn sign_in(&self) -> Result<(), Error> {
         self.0.session.token().await.map(drop)
+    }
+
+    /// Returns the interface for organizations and their groups.
+    pub fn organizations(&self) -> &Arc<dyn Organizations> {
+        &self.0.organizations
     }
 
     /// Returns the interface for patients.
@@ -126,6 +135,7 @@ impl Carium {
     /// be created twice after a crash.
     pub fn onboarding(&self, ledger: Arc<dyn Ledger>) -> Onboarding {
         let services = OnboardingServices {
+            organizations: Arc::clone(self.organizations()),
             patients: Arc::clone(self.patients()),
             invitations: Arc::clone(self.invitations()),
             appointments: Arc::clone(self.appointments()),

@@ -1,7 +1,7 @@
 //! A client for the REST API of the [Carium](https://carium.com) virtual-care platform.
 //!
-//! The entry point is [`Carium`]. It gives access to patients, invitations, appointments and documents, and to
-//! the [onboarding] of patients, which combines them.
+//! The entry point is [`Carium`]. It gives access to organizations, patients, invitations, appointments and
+//! documents, and to the [onboarding] of patients, which combines them.
 //!
 //! # Example
 //!
@@ -76,8 +76,8 @@
 //!
 //! # Testing
 //!
-//! Write your functions against the traits [`Patients`], [`Invitations`], [`Appointments`], [`Documents`] and
-//! [`Transfers`]. A function that takes a `&dyn Patients` can be tested without a network, for example with the
+//! Write your functions against the traits [`Organizations`], [`Patients`], [`Invitations`], [`Appointments`],
+//! [`Documents`] and [`Transfers`]. A function that takes a `&dyn Patients` can be tested without a network, for example with the
 //! in-memory fake of the crate `carium-mock`.
 //!
 //! # Crate features
@@ -107,6 +107,7 @@ pub mod invitations;
 mod local_io;
 mod lookups;
 pub mod onboarding;
+pub mod organizations;
 mod page;
 mod page_cursor;
 pub mod patients;
@@ -123,6 +124,7 @@ pub use documents::{Documents, Downloads, NewDocument, Transfers, Uploads};
 pub use error::{Error, ErrorKind};
 pub use invitations::{Invitations, NewInvitation};
 pub use onboarding::Onboarding;
+pub use organizations::Organizations;
 pub use page::{Items, ListOptions, PageCursor};
 pub use patients::{NewPatient, Patients};
 pub use problem::Problem;

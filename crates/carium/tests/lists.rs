@@ -322,12 +322,16 @@ async fn error_of_a_page_is_returned_after_the_items_before_it() {
     assert_eq!(error.page_cursor(), Some(&PageCursor::offset(4)));
 }
 
-const LISTS: [&str; 5] = ["documents", "classes", "practitioners", "statuses", "types"];
+const LISTS: [&str; 7] =
+    ["organizations", "groups", "documents", "classes", "practitioners", "statuses", "types"];
 
 /// The IDs of the items of a list.
 fn list(client: &Carium, name: &str, options: ListOptions) -> Items<String> {
     let (appointments, documents) = (client.appointments(), client.documents());
+    let organizations = client.organizations();
     match name {
+        "organizations" => organizations.list(options).map_ok(|item| item.id.to_string()).boxed(),
+        "groups" => organizations.groups(None, options).map_ok(|item| item.id.to_string()).boxed(),
         "documents" => {
             let query = DocumentQuery::default().options(options);
             documents.list(query).map_ok(|item| item.id.to_string()).boxed()
