@@ -212,7 +212,7 @@ fn diff_reports_errors_in_one_line_with_their_own_exit_code() {
 
 #[test]
 fn drift_reports_differences_from_a_file_of_one_service() {
-    let copy = Copy::new();
+    let copy = Copy::with_fixture_specs();
     let vendor = copy.path("identity.json").display().to_string();
     let document = include_str!("../src/drift/tests/identity.json");
     copy.write("identity.json", &document.replace("{\"type\": \"boolean\"}", "{\"type\": \"string\"}"));

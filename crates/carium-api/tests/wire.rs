@@ -1,8 +1,8 @@
 //! Requests equal those of the vendor's programs, and the spec's example responses are read completely.
 //!
 //! `wire/requests.json` has the requests of the programs on the vendor's Examples page, recorded from Python's
-//! `requests` after correcting their typos. The page only names the three lookups, so their requests are written by
-//! analogy with the document classes. `generated/examples.json` has the example responses of the spec.
+//! `requests` after correcting their typos. The page does not show the requests of the lookups, organizations and groups, so they
+//! are written by analogy with the document classes. `generated/examples.json` has the example responses of the spec.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -71,6 +71,10 @@ async fn call(client: &Client, operation: &str, nth: usize) -> Outcome {
             outcome(client.update_appointment().id(APPOINTMENT).body_map(|body| body.data(data)).send().await)
         }
         "delete_appointment" => outcome(client.delete_appointment().id(APPOINTMENT).send().await),
+        "list_organizations" => outcome(client.list_organizations().send().await),
+        "list_individual_groups" => {
+            outcome(client.list_individual_groups().organization_id(ORGANIZATION).send().await)
+        }
         "list_practitioners" => {
             outcome(client.list_practitioners().organization_id(ORGANIZATION).send().await)
         }

@@ -115,6 +115,7 @@ fn services() -> OnboardingServices {
     let fake = FakeCarium::new();
     let client = fake.client();
     OnboardingServices {
+        organizations: Arc::clone(client.organizations()),
         patients: Arc::new(InstantPatients(AtomicU64::new(0))),
         invitations: Arc::clone(client.invitations()),
         appointments: Arc::clone(client.appointments()),

@@ -8,7 +8,7 @@
 //! | `first-name`, `last-name`, `birth-date`, `gender`, `organization-id` | required; the organization can be set with [`RowOptions::organization`] instead |
 //! | `email`, `mobile-phone` | at least one is required |
 //! | `locale`, `username` | optional |
-//! | `individual-group-ids`, `invite` | optional; separate several values with `;` |
+//! | `individual-group-ids`, `invite` | optional; separate several values with `;`. A group whose name contains `;` is given by its ID |
 //! | `document-1-path`, `document-1-class`, `document-1-name`, `document-1-description` | a document; further documents have other numbers |
 //! | `appointment-practitioner`, `appointment-type`, `appointment-status`, `appointment-start-time`, `appointment-end-time`, `appointment-add-video-channel` | the first appointment |
 //! | `appointment-guest-url`, `appointment-host-url`, `appointment-description`, `appointment-patient-instruction`, `appointment-location` | optional details of the appointment |

@@ -179,7 +179,7 @@ async fn rejects_another_target(fixture: QueueFixture) {
     let error = fixture.try_open(Target::for_client(fake.client())).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict);
     assert!(error.to_string().contains("another base URL"), "{error}");
-    let error = fixture.try_open(Target::sandbox(fake.add_organization())).await.unwrap_err();
+    let error = fixture.try_open(Target::sandbox(fake.add_organization("Other Clinic"))).await.unwrap_err();
     assert!(error.to_string().contains("another organization"), "{error}");
     fixture.open(&fake).await;
 }
@@ -263,6 +263,7 @@ impl Patients for FailingPatients {
 fn failing(fake: &FakeCarium, failures: usize, is_created: bool, error: fn() -> Error) -> OnboardingServices {
     let client = fake.client();
     OnboardingServices {
+        organizations: Arc::clone(client.organizations()),
         patients: Arc::new(FailingPatients {
             patients: Arc::clone(client.patients()),
             remaining_failures: failures.into(),

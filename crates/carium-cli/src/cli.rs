@@ -121,7 +121,7 @@ mod tests {
             (vec!["male", "canary"], "unexpected argument"),
             (vec!["male", "--other=canary"], "unexpected argument"),
             (vec!["male", "--output", "canary"], "--output"),
-            (vec!["male", "--individual-group-id", "canary"], "--individual-group-id"),
+            (vec!["male", "--birth-date", "1980-07-04", "--locale", "canary"], "--locale"),
         ] {
             let error = Cli::try_parse_from(create.iter().chain(&arguments)).unwrap_err();
             let text = redact_values(error).render().to_string();

@@ -34,6 +34,12 @@ use crate::settings::Settings;
 pub(crate) enum Command {
     Login(Login),
     Logout(Logout),
+    /// List the organizations that the account can access
+    #[command(subcommand)]
+    Organizations(LookupCommand),
+    /// List the groups that patients can belong to
+    #[command(subcommand)]
+    Groups(LookupCommand),
     /// Create patients
     #[command(subcommand)]
     Patients(PatientsCommand),
@@ -91,6 +97,8 @@ impl Command {
                 let may_change_data = appointments.may_change_data();
                 unless_interrupted(appointments.run(settings), may_change_data).await
             }
+            Self::Organizations(LookupCommand::List(options)) => list(Lookup::Organizations, options).await,
+            Self::Groups(LookupCommand::List(options)) => list(Lookup::Groups, options).await,
             Self::Practitioners(LookupCommand::List(options)) => list(Lookup::Practitioners, options).await,
             Self::AppointmentTypes(LookupCommand::List(options)) => {
                 list(Lookup::AppointmentTypes, options).await

@@ -14,6 +14,7 @@
 //!
 //! | group | fixture | tests |
 //! | --- | --- | --- |
+//! | `organizations` | [`OrganizationsFixture`] | [`Organizations`](carium::Organizations) |
 //! | `patients` | [`PatientsFixture`] | [`Patients`](carium::Patients) |
 //! | `invitations` | [`InvitationsFixture`] | [`Invitations`](carium::Invitations) |
 //! | `appointments` | [`AppointmentsFixture`] | [`Appointments`](carium::Appointments) |
@@ -72,7 +73,7 @@
 //!     }
 //!
 //!     fn groups(&self) -> [IndividualGroupId; 2] {
-//!         [self.fake.add_group(), self.fake.add_group()]
+//!         ["Diabetes program", "New patients"].map(|name| self.fake.add_group(name))
 //!     }
 //! }
 //!
@@ -113,6 +114,7 @@ mod cross_service;
 mod documents;
 mod fixture;
 mod invitations;
+mod organizations;
 mod patients;
 mod steps;
 mod table;
@@ -120,7 +122,8 @@ mod transfers;
 
 pub use self::assertions::ContractViolation;
 pub use self::fixture::{
-    AppointmentsFixture, DocumentsFixture, Fixture, FullFixture, InvitationsFixture, PatientsFixture,
+    AppointmentsFixture, DocumentsFixture, Fixture, FullFixture, InvitationsFixture, OrganizationsFixture,
+    PatientsFixture,
 };
 
 /// Creates the public functions of a group. Each runs a test case and adds its name and requirement to the error.
@@ -152,6 +155,7 @@ macro_rules! public_cases {
 /// The test cases as functions, by group. [`contract_tests!`](crate::contract_tests!) generates tests with the same
 /// names.
 pub mod cases {
+    crate::__contract_table! { organizations, public_cases }
     crate::__contract_table! { patients, public_cases }
     crate::__contract_table! { invitations, public_cases }
     crate::__contract_table! { appointments, public_cases }
@@ -162,8 +166,8 @@ pub mod cases {
 
 /// Generates a `#[tokio::test]` for each test case of the given groups, in a module with the name of the group.
 ///
-/// The groups are `patients`, `invitations`, `appointments`, `documents`, `transfers` and `cross_service`. If no
-/// group is given, all of them are tested. `fixture` is an expression that is evaluated in each test, may use
+/// The groups are `organizations`, `patients`, `invitations`, `appointments`, `documents`, `transfers` and
+/// `cross_service`. If no group is given, all of them are tested. `fixture` is an expression that is evaluated in each test, may use
 /// `.await`, and returns a value with the fixture traits of the groups. See
 /// [`contract_tests`](mod@crate::contract_tests).
 ///
@@ -182,7 +186,8 @@ pub mod cases {
 macro_rules! contract_tests {
     (fixture = $fixture:expr $(;)?) => {
         $crate::contract_tests! {
-            patients, invitations, appointments, documents, transfers, cross_service; fixture = $fixture
+            organizations, patients, invitations, appointments, documents, transfers, cross_service;
+            fixture = $fixture
         }
     };
     ($($group:ident),+ $(,)?; fixture = $fixture:expr $(;)?) => {

@@ -53,9 +53,10 @@ use carium::documents::{
     UploadForm, UploadState, UploadStateStore,
 };
 use carium::onboarding::{EntryVersion, Ledger, LedgerEntry, RowKey, Step};
+use carium::organizations::{IndividualGroup, Organization, OrganizationId};
 use carium::{
     Appointments, Documents, Error, Invitations, Items, ListOptions, NewDocument, NewInvitation, NewPatient,
-    Patients, Secret, Transfers,
+    Organizations, Patients, Secret, Transfers,
 };
 use futures_util::stream::{self, StreamExt as _};
 use mockall::mock;
@@ -86,6 +87,16 @@ pub fn items_then_error<T: Send + 'static>(
     error: Error,
 ) -> Items<T> {
     Items::from_items(items(first_items).chain(stream::iter([Err(error)])))
+}
+
+mock! {
+    /// A mock of [`Organizations`]. Return lists with [`items`].
+    pub Organizations {}
+
+    impl Organizations for Organizations {
+        fn list(&self, options: ListOptions) -> Items<Organization>;
+        fn groups(&self, organization: Option<OrganizationId>, options: ListOptions) -> Items<IndividualGroup>;
+    }
 }
 
 mock! {

@@ -77,7 +77,7 @@ impl FakeCarium {
     pub fn with_seed(seed: u64) -> Self {
         let mut state = ServiceState::new(seed);
         let organization = OrganizationId(state.next_id());
-        state.organizations.insert(organization);
+        state.organizations.insert(organization, "Example Clinic".to_owned());
         let faults = Arc::new(FaultInjector::default());
         let store = Arc::new(MemoryFileStore::new(Arc::clone(&faults)));
         let file_store: Arc<dyn FileStore> = Arc::<MemoryFileStore>::clone(&store);
@@ -120,17 +120,22 @@ impl FakeCarium {
     }
 
     /// Adds another organization and returns its ID.
-    pub fn add_organization(&self) -> OrganizationId {
+    pub fn add_organization(&self, name: impl Into<String>) -> OrganizationId {
         self.add(|state, id| {
-            state.organizations.insert(OrganizationId(id));
+            state.organizations.insert(OrganizationId(id), name.into());
             OrganizationId(id)
         })
     }
 
-    /// Adds a group that patients can belong to and returns its ID.
-    pub fn add_group(&self) -> IndividualGroupId {
+    /// Adds a group to the initial organization and returns its ID. Patients can belong to it.
+    pub fn add_group(&self, name: impl Into<String>) -> IndividualGroupId {
+        self.add_group_to(self.organization(), name)
+    }
+
+    /// Adds a group to an organization and returns its ID.
+    pub fn add_group_to(&self, organization: OrganizationId, name: impl Into<String>) -> IndividualGroupId {
         self.add(|state, id| {
-            state.groups.insert(IndividualGroupId(id));
+            state.groups.insert(IndividualGroupId(id), (organization, name.into()));
             IndividualGroupId(id)
         })
     }

@@ -68,7 +68,7 @@ impl PatientsFixture for WrapperFixture {
     }
 
     fn groups(&self) -> [IndividualGroupId; 2] {
-        [self.fake.add_group(), self.fake.add_group()]
+        ["Diabetes program", "New patients"].map(|name| self.fake.add_group(name))
     }
 }
 

@@ -39,7 +39,15 @@ macro_rules! called_operations_of_group {
 /// Returns the IDs of the operations that contract tests call. Calls without an access token do not count, because the
 /// client signs in by itself before the first call.
 async fn called_by_contract_tests() -> BTreeSet<&'static str> {
-    let called = called_operations!(patients, invitations, appointments, documents, transfers, cross_service);
+    let called = called_operations!(
+        organizations,
+        patients,
+        invitations,
+        appointments,
+        documents,
+        transfers,
+        cross_service
+    );
     // The input of only one test case is rejected before the first call.
     let without_calls = called.iter().filter(|(_, operations)| operations.is_empty()).count();
     assert!(without_calls <= 1, "{without_calls} test cases make no call");

@@ -16,11 +16,11 @@ use carium::documents::{
 use carium::onboarding::Ledger;
 use carium::{
     Appointments, Documents, Error, ErrorKind, Invitations, ListOptions, NewDocument, NewInvitation,
-    Patients, Secret, Transfers, Uploads,
+    Organizations, Patients, Secret, Transfers, Uploads,
 };
 use carium_mock::expectations::{
-    MockAppointments, MockDocuments, MockInvitations, MockLedger, MockPatients, MockTransfers,
-    MockUploadStateStore,
+    MockAppointments, MockDocuments, MockInvitations, MockLedger, MockOrganizations, MockPatients,
+    MockTransfers, MockUploadStateStore,
 };
 use carium_mock::{items, items_then_error};
 use futures_util::StreamExt as _;
@@ -76,6 +76,7 @@ fn every_public_trait_has_a_mock() {
 
 #[test]
 fn mocks_can_be_used_as_trait_objects() {
+    let _: Arc<dyn Organizations> = Arc::new(MockOrganizations::new());
     let _: Arc<dyn Patients> = Arc::new(MockPatients::new());
     let _: Arc<dyn Invitations> = Arc::new(MockInvitations::new());
     let _: Arc<dyn Appointments> = Arc::new(MockAppointments::new());

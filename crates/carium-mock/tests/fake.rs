@@ -67,7 +67,7 @@ async fn usernames_are_unique_but_phone_numbers_are_not() {
         status_and_fields(&create(unknown_group).await.unwrap_err()),
         (Some(422), vec!["individual-group-ids"])
     );
-    create(patient(&fake).email("c@example.com").groups([fake.add_group()])).await.unwrap();
+    create(patient(&fake).email("c@example.com").groups([fake.add_group("Diabetes program")])).await.unwrap();
     assert_eq!(fake.patients().len(), 3);
 }
 

@@ -16,7 +16,7 @@ pub use input::{AppointmentUpdate, NewAppointment, NewAppointmentBuilder};
 
 use crate::api_result;
 use crate::error::Error;
-use crate::lookups::lookup_type;
+use crate::lookups::{list_lookup, lookup_type};
 use crate::page::{Items, ListOptions, PageParameters, items};
 
 /// The interface for appointments.
@@ -208,21 +208,6 @@ pub(crate) struct ApiAppointments {
     pub(crate) sends_id_in_updates: bool,
 }
 
-/// Expands to a list of practitioners, statuses or types.
-macro_rules! list_lookup {
-    ($self:ident, $options:ident, $operation:ident, $method:ident) => {{
-        let organization = $self.organization;
-        let request_page = move |client: Client, page: PageParameters| async move {
-            let mut request = client.$method();
-            if let Some(organization) = organization {
-                request = request.organization_id(organization);
-            }
-            request.page_limit(page.limit).page_offset(page.offset).send().await
-        };
-        items($self.client.clone(), &operations::$operation, $options, request_page)
-    }};
-}
-
 #[async_trait]
 impl Appointments for ApiAppointments {
     async fn create(&self, appointment: NewAppointment) -> Result<AppointmentId, Error> {
@@ -256,14 +241,14 @@ impl Appointments for ApiAppointments {
     }
 
     fn practitioners(&self, options: ListOptions) -> Items<Practitioner> {
-        list_lookup!(self, options, LIST_PRACTITIONERS, list_practitioners)
+        list_lookup!(self, self.organization, options, LIST_PRACTITIONERS, list_practitioners)
     }
 
     fn statuses(&self, options: ListOptions) -> Items<AppointmentStatus> {
-        list_lookup!(self, options, LIST_APPOINTMENT_STATUSES, list_appointment_statuses)
+        list_lookup!(self, self.organization, options, LIST_APPOINTMENT_STATUSES, list_appointment_statuses)
     }
 
     fn types(&self, options: ListOptions) -> Items<AppointmentType> {
-        list_lookup!(self, options, LIST_APPOINTMENT_TYPES, list_appointment_types)
+        list_lookup!(self, self.organization, options, LIST_APPOINTMENT_TYPES, list_appointment_types)
     }
 }

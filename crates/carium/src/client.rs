@@ -20,6 +20,7 @@ use crate::documents::{
 use crate::error::Error;
 use crate::invitations::{ApiInvitations, Invitations};
 use crate::onboarding::{Ledger, Onboarding, OnboardingServices};
+use crate::organizations::{ApiOrganizations, Organizations};
 use crate::patients::{ApiPatients, NewPatient, NewPatientBuilder, Patients};
 use crate::request::RequestBuilder;
 use crate::resource::Resource;
@@ -39,6 +40,7 @@ struct ClientInner {
     api: Client,
     session: Arc<Session>,
     organization: Option<OrganizationId>,
+    organizations: Arc<dyn Organizations>,
     patients: Arc<dyn Patients>,
     invitations: Arc<dyn Invitations>,
     appointments: Arc<dyn Appointments>,
@@ -56,11 +58,13 @@ impl Carium {
         retries: TransferRetries,
         sends_id_in_updates: bool,
     ) -> Self {
+        let organizations = ApiOrganizations { client: api.clone(), organization };
         let appointments = ApiAppointments { client: api.clone(), organization, sends_id_in_updates };
         let documents = Arc::new(ApiDocuments { client: api.clone(), organization });
         let document_services = DocumentServices { documents, transfers, retries };
         Self(Arc::new(ClientInner {
             organization,
+            organizations: Arc::new(organizations),
             patients: Arc::new(ApiPatients(api.clone())),
             invitations: Arc::new(ApiInvitations(api.clone())),
             appointments: Arc::new(appointments),
@@ -84,6 +88,11 @@ impl Carium {
     /// - [`Undecodable`](crate::ErrorKind::Undecodable): the response is unexpected; check the base URL.
     pub async fn sign_in(&self) -> Result<(), Error> {
         self.0.session.token().await.map(drop)
+    }
+
+    /// Returns the interface for organizations and their groups.
+    pub fn organizations(&self) -> &Arc<dyn Organizations> {
+        &self.0.organizations
     }
 
     /// Returns the interface for patients.
@@ -129,6 +138,7 @@ impl Carium {
     /// be created twice after a crash.
     pub fn onboarding(&self, ledger: Arc<dyn Ledger>) -> Onboarding {
         let services = OnboardingServices {
+            organizations: Arc::clone(self.organizations()),
             patients: Arc::clone(self.patients()),
             invitations: Arc::clone(self.invitations()),
             appointments: Arc::clone(self.appointments()),

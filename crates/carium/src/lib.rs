@@ -1,7 +1,7 @@
 //! A client for the REST API of the [Carium](https://carium.com) virtual-care platform.
 //!
-//! The entry point is [`Carium`]. It gives access to patients, invitations, appointments and documents, and to
-//! the [onboarding] of patients, which combines them.
+//! The entry point is [`Carium`]. It gives access to organizations, patients, invitations, appointments and
+//! documents, and to the [onboarding] of patients, which combines them.
 //!
 //! # Example
 //!
@@ -17,7 +17,7 @@
 //! # impl carium::api::Transport for Service {
 //! #     async fn send(
 //! #         &self,
-//! #         operation: &'static carium::api::Operation,
+//! #         operation: &carium::api::Operation,
 //! #         _request: carium::api::http::Request<carium::api::bytes::Bytes>,
 //! #     ) -> Result<carium::api::http::Response<carium::api::bytes::Bytes>, carium::api::TransportError> {
 //! #         let body: &[u8] = match operation.id {
@@ -76,8 +76,8 @@
 //!
 //! # Testing
 //!
-//! Write your functions against the traits [`Patients`], [`Invitations`], [`Appointments`], [`Documents`] and
-//! [`Transfers`]. A function that takes a `&dyn Patients` can be tested without a network, for example with the
+//! Write your functions against the traits [`Organizations`], [`Patients`], [`Invitations`], [`Appointments`],
+//! [`Documents`] and [`Transfers`]. A function that takes a `&dyn Patients` can be tested without a network, for example with the
 //! in-memory fake of the crate `carium-mock`.
 //!
 //! # Crate features
@@ -108,6 +108,7 @@ pub mod invitations;
 mod local_io;
 mod lookups;
 pub mod onboarding;
+pub mod organizations;
 mod page;
 mod page_cursor;
 pub mod patients;
@@ -128,6 +129,7 @@ pub use error::{Error, ErrorKind};
 pub use http::Method;
 pub use invitations::{Invitations, NewInvitation};
 pub use onboarding::Onboarding;
+pub use organizations::Organizations;
 pub use page::{Items, ListOptions, Page, PageCursor, Pages};
 pub use patients::{NewPatient, Patients};
 pub use problem::Problem;

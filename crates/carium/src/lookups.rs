@@ -46,4 +46,19 @@ macro_rules! lookup_type {
     };
 }
 
-pub(crate) use lookup_type;
+/// Expands to a list of items with an optional filter for the organization.
+macro_rules! list_lookup {
+    ($self:ident, $organization:expr, $options:ident, $operation:ident, $method:ident) => {{
+        let organization = $organization;
+        let request_page = move |client: Client, page: PageParameters| async move {
+            let mut request = client.$method();
+            if let Some(organization) = organization {
+                request = request.organization_id(organization);
+            }
+            request.page_limit(page.limit).page_offset(page.offset).send().await
+        };
+        items($self.client.clone(), &operations::$operation, $options, request_page)
+    }};
+}
+
+pub(crate) use {list_lookup, lookup_type};

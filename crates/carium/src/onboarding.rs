@@ -18,7 +18,7 @@
 //! # impl carium::api::Transport for Service {
 //! #     async fn send(
 //! #         &self,
-//! #         operation: &'static carium::api::Operation,
+//! #         operation: &carium::api::Operation,
 //! #         _request: carium::api::http::Request<carium::api::bytes::Bytes>,
 //! #     ) -> Result<carium::api::http::Response<carium::api::bytes::Bytes>, carium::api::TransportError> {
 //! #         let body: &[u8] = match operation.id {
@@ -149,7 +149,7 @@ impl Onboarding {
         uploads: Uploads,
         ledger: Arc<dyn Ledger>,
     ) -> Self {
-        let lookups = LookupCache::new(Arc::clone(&services.documents), Arc::clone(&services.appointments));
+        let lookups = LookupCache::new(&services);
         Self {
             services,
             uploads,
@@ -159,7 +159,7 @@ impl Onboarding {
         }
     }
 
-    /// Sets the organization whose practitioners, classes, types and statuses the services list.
+    /// Sets the organization whose groups, practitioners, classes, types and statuses the services list.
     ///
     /// Names are looked up only for rows of this organization. Rows of another organization must use IDs. If unset,
     /// every row must use IDs. [`Carium::onboarding`](crate::Carium::onboarding) sets it to the client's

@@ -73,6 +73,12 @@ impl NewPatient {
         self.attributes.organization_id
     }
 
+    /// Replaces the groups that the patient belongs to.
+    pub(crate) fn with_groups(mut self, groups: Vec<IndividualGroupId>) -> Self {
+        self.attributes.individual_group_ids = groups;
+        self
+    }
+
     /// Returns the attributes as they are sent to the API.
     pub fn attributes(&self) -> &types::NewPatient {
         &self.attributes

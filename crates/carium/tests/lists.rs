@@ -322,8 +322,17 @@ async fn error_of_a_page_is_returned_after_the_items_before_it() {
     assert_eq!(error.page_cursor(), Some(&PageCursor::offset(4)));
 }
 
-const LISTS: [&str; 7] =
-    ["documents", "classes", "practitioners", "statuses", "types", "resource", "request"];
+const LISTS: [&str; 9] = [
+    "organizations",
+    "groups",
+    "documents",
+    "classes",
+    "practitioners",
+    "statuses",
+    "types",
+    "resource",
+    "request",
+];
 
 /// A path that the spec does not contain.
 const PATH: &str = "/caredb/v1/org-care-teams/";
@@ -331,7 +340,10 @@ const PATH: &str = "/caredb/v1/org-care-teams/";
 /// The IDs of the items of a list.
 fn list(client: &Carium, name: &str, options: ListOptions) -> Items<String> {
     let (appointments, documents) = (client.appointments(), client.documents());
+    let organizations = client.organizations();
     match name {
+        "organizations" => organizations.list(options).map_items(|item| item.id.to_string()),
+        "groups" => organizations.groups(None, options).map_items(|item| item.id.to_string()),
         "documents" => {
             let query = DocumentQuery::default().options(options);
             documents.list(query).map_items(|item| item.id.to_string())

@@ -54,7 +54,7 @@ fn reads_every_field_of_the_schema() {
     row["mobile-phone"] = "+15555550100".into();
     row["username"] = "+15555550100".into();
     row["locale"] = "es_US".into();
-    row["individual-group-ids"] = json!(["2097e072-92f6-4333-99d6-9693d63be652"]);
+    row["individual-group-ids"] = json!(["2097e072-92f6-4333-99d6-9693d63be652", "Diabetes program"]);
     row["invite"] = json!(["sms", "email"]);
     row["appointment"]["add-video-channel"] = false.into();
     for field in ["guest-url", "host-url"] {
@@ -92,7 +92,7 @@ fn reports_all_problems_at_once() {
         "email": "canary",
         "mobile-phone": "canary",
         "locale": "canary",
-        "individual-group-ids": ["canary"],
+        "individual-group-ids": [" ", "Diabetes program", 17],
         "organization-id": "canary",
         "invite": ["canary", "email", "email"],
         "documents": [
@@ -131,6 +131,7 @@ fn reports_all_problems_at_once() {
         "first-name",
         "gender",
         "individual-group-ids[0]",
+        "individual-group-ids[2]",
         "invite[0]",
         "invite[2]",
         "last-name",
@@ -262,6 +263,8 @@ async fn sends_nothing_for_a_row_with_unknown_names() {
     let harness = FaultHarness::new();
     let onboarding = harness.onboarding(folder.path());
     let mut row = full_row(&harness.fake);
+    harness.fake.add_group("Diabetes program");
+    row["individual-group-ids"] = json!(["Diabetes program", "canary"]);
     row["documents"][0]["class"] = "canary".into();
     row["documents"][1]["path"] = "nowhere.pdf".into();
     row["appointment"]["practitioner"] = "canary".into();
@@ -269,15 +272,21 @@ async fn sends_nothing_for_a_row_with_unknown_names() {
     let request = parse_request(&row);
     let error = onboarding.run(&RowKey::new("row"), &request).await.unwrap_err();
     let fields: Vec<_> = error.problems().iter().map(|problem| problem.field().unwrap()).collect();
-    let expected =
-        ["documents[0].class", "documents[1].path", "appointment.practitioner", "appointment.status"];
+    let expected = [
+        "individual-group-ids[1]",
+        "documents[0].class",
+        "documents[1].path",
+        "appointment.practitioner",
+        "appointment.status",
+    ];
     assert_eq!(fields, expected);
     assert!(!format!("{error} {error:?}").contains("canary"));
     assert!(harness.fake.patients().is_empty());
 
     // IDs need no lookup, and names of another organization are not looked up.
     let request = parse_request(&full_row(&harness.fake));
-    let other_organization = onboarding.clone().lookup_organization(harness.fake.add_organization());
+    let other_organization =
+        onboarding.clone().lookup_organization(harness.fake.add_organization("Other Clinic"));
     let error = other_organization.run(&RowKey::new("row"), &request).await.unwrap_err();
     assert_eq!(error.problems().len(), 5);
     let no_organization = onboarding.clone().lookup_organization(None);
@@ -323,4 +332,25 @@ async fn caches_lists_and_refreshes_them_for_unknown_names() {
     let outcome = onboarding.run(&RowKey::new("new"), &row("Dr. New", 10)).await.unwrap();
     assert!(outcome.is_complete());
     assert_eq!(list_calls(), 2);
+}
+
+#[tokio::test]
+async fn creates_patient_in_groups_given_by_id_or_name() {
+    let harness = FaultHarness::new();
+    let other = harness.fake.add_organization("Other Clinic");
+    let (by_name, by_id) =
+        (harness.fake.add_group("Diabetes program"), harness.fake.add_group("New patients"));
+    harness.fake.add_group_to(other, "Diabetes program");
+    let mut row = full_row(&harness.fake);
+    row["individual-group-ids"] = json!(["Diabetes program", by_id]);
+    row["documents"] = json!([]);
+    let onboarding = harness.onboarding("/".as_ref());
+    let outcome = onboarding.run(&RowKey::new("row"), &parse_request(&row)).await.unwrap();
+    assert!(outcome.is_complete(), "{outcome:?}");
+    assert_eq!(harness.fake.patients()[0].1.individual_group_ids, [by_name, by_id]);
+
+    // The patient exists, so the groups are no longer looked up.
+    row["individual-group-ids"] = json!(["unknown"]);
+    let outcome = onboarding.run(&RowKey::new("row"), &parse_request(&row)).await.unwrap();
+    assert!(outcome.is_complete(), "{outcome:?}");
 }

@@ -96,7 +96,7 @@ fn mark_is_reported_for_its_own_schema_unless_another_mark_still_hides_the_value
 }
 
 fn sources() -> Sources {
-    Sources::read(&workspace::root(None)).unwrap()
+    Sources::read(&workspace::root(None).join("xtask/tests/fixtures")).unwrap()
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The comparison, with our own spec after one change, and with invented documents in the style of vendors.
+//! The comparison, with the spec of the fixtures after one change, and with invented documents in the style of vendors.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use crate::edit::edit;
 use crate::spec::Spec;
 
 fn spec() -> Spec {
-    let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../specs/carium.yaml"));
+    let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/specs/carium.yaml"));
     Spec::parse("carium.yaml", text).unwrap()
 }
 

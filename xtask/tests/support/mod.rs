@@ -34,6 +34,15 @@ impl Copy {
         Self { directory }
     }
 
+    /// A copy with the specs of the fixtures, which do not change with the API.
+    pub(crate) fn with_fixture_specs() -> Self {
+        let copy = Self::new();
+        for file in ["specs/carium.yaml", "specs/onboarding.schema.json"] {
+            copy.write(file, &copy.read(&format!("xtask/tests/fixtures/{file}")));
+        }
+        copy
+    }
+
     pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.directory.path().join(path)
     }

@@ -104,7 +104,7 @@ fn field_hint(field: &str) -> &'static str {
         "email" => "write an address such as ann@example.com",
         "mobile-phone" => "write a number such as +15551234567",
         "locale" => "write `en_US` or `es_US`, or omit it",
-        "individual-group-ids" | "organization-id" => "write a UUID",
+        "organization-id" => "write a UUID",
         "username" => "omit it, or write one of the two",
         "invite" => "write `email` or `sms`, each at most once",
         "start-time" | "end-time" => {
@@ -115,7 +115,9 @@ fn field_hint(field: &str) -> &'static str {
         "name" => "write the name of the document on one line",
         "guest-url" | "host-url" => "omit it, or write a URL that begins with https://",
         "path" => "write the path of a file in the documents folder, relative to that folder",
-        "class" | "practitioner" | "type" | "status" => "write an ID, or a name that the organization lists",
+        "individual-group-ids" | "class" | "practitioner" | "type" | "status" => {
+            "write an ID, or a name that the organization lists"
+        }
         "description" | "patient-instruction" | "location" => "write text, or omit it",
         "documents" | "appointment" => "write it as in the schema, or omit it",
         _ => "remove it",

@@ -111,7 +111,7 @@ fn header_lines() {
 fn invalid_fields() {
     assert_csv(
         "<names>,mobile-phone,locale,username,individual-group-ids,invite\n\
-         ,\u{200b},1981-02-29,Female,ann@,1,5550100,en_GB,bob,<id>;2;,email;mail;email\n",
+         ,\u{200b},1981-02-29,Female,ann@,1,5550100,en_GB,bob,<id>;Diabetes program;,email;mail;email\n",
         RowOptions::new(),
         "
         line 2, column 1, `first-name`: is missing: write the name on one line
@@ -123,8 +123,7 @@ fn invalid_fields() {
         line 2, column 7, `mobile-phone`: is not an E.164 phone number: use the form +15551234567
         line 2, column 8, `locale`: is not an allowed value: write `en_US` or `es_US`, or omit it
         line 2, column 9, `username`: must be the same as `email` or `mobile-phone`: omit it, or write one of the two
-        line 2, column 10, `individual-group-ids`, field `individual-group-ids[1]`: is not an ID: write a UUID
-        line 2, column 10, `individual-group-ids`, field `individual-group-ids[2]`: is not an ID: write a UUID
+        line 2, column 10, `individual-group-ids`, field `individual-group-ids[2]`: is empty: write an ID, or a name that the organization lists
         line 2, column 11, `invite`, field `invite[1]`: is not an allowed value: write `email` or `sms`
         line 2, column 11, `invite`, field `invite[2]`: is given twice: write `email` or `sms`, each at most once
         ",

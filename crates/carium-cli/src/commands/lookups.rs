@@ -1,4 +1,4 @@
-//! The lookups: practitioners, appointment types, appointment statuses and document classes. Each has a command that
+//! The lookups: organizations, groups, practitioners, appointment types, appointment statuses and document classes. Each has a command that
 //! lists its items, and the options of other commands accept the name of an item instead of its ID.
 
 use std::fmt::Display;
@@ -32,7 +32,7 @@ pub(crate) enum LookupCommand {
 Examples:
   carium --sandbox practitioners list
   carium --sandbox appointment-types list --output json
-  carium appointment-statuses list --output ndjson
+  carium groups list --organization 8d25a2a6-8219-40d1-a34f-c24ec69f4f72
   carium practitioners list --limit 10")]
 pub(crate) struct ListLookup {
     #[command(flatten)]
@@ -42,6 +42,8 @@ pub(crate) struct ListLookup {
 /// A list of items with IDs and names.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Lookup {
+    Organizations,
+    Groups,
     Practitioners,
     AppointmentTypes,
     AppointmentStatuses,
@@ -52,6 +54,8 @@ impl Lookup {
     /// Returns the word for one item in messages.
     fn item(self) -> &'static str {
         match self {
+            Self::Organizations => "organization",
+            Self::Groups => "group",
             Self::Practitioners => "practitioner",
             Self::AppointmentTypes => "type",
             Self::AppointmentStatuses => "status",
@@ -62,6 +66,8 @@ impl Lookup {
     /// Returns the words for one item and for several of a list.
     fn nouns(self) -> [&'static str; 2] {
         match self {
+            Self::Organizations => ["organization", "organizations"],
+            Self::Groups => ["group", "groups"],
             Self::Practitioners => ["practitioner", "practitioners"],
             Self::AppointmentTypes => ["appointment type", "appointment types"],
             Self::AppointmentStatuses => ["appointment status", "appointment statuses"],
@@ -71,6 +77,8 @@ impl Lookup {
 
     fn list_command(self) -> &'static str {
         match self {
+            Self::Organizations => "organizations list",
+            Self::Groups => "groups list",
             Self::Practitioners => "practitioners list",
             Self::AppointmentTypes => "appointment-types list",
             Self::AppointmentStatuses => "appointment-statuses list",
@@ -81,6 +89,12 @@ impl Lookup {
     /// Lists the IDs and names of items.
     pub(super) fn items(self, client: &Carium, options: ListOptions) -> Items<(Uuid, Option<String>)> {
         match self {
+            Self::Organizations => {
+                client.organizations().list(options).map_items(|item| (item.id.into(), item.name))
+            }
+            Self::Groups => {
+                client.organizations().groups(None, options).map_items(|item| (item.id.into(), item.name))
+            }
             Self::Practitioners => {
                 client.appointments().practitioners(options).map_items(|item| (item.id.into(), item.name))
             }

@@ -2,10 +2,11 @@
 
 use carium::NewInvitation;
 use carium::invitations::NotificationChannel;
-use carium::patients::{Gender, IndividualGroupId, Locale};
+use carium::patients::{Gender, Locale};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::lookups::Lookup;
 use crate::connection::connect;
 use crate::error::CliError;
 use crate::output;
@@ -56,8 +57,8 @@ pub(crate) struct CreatePatient {
     #[arg(long, value_name = "LOCALE", value_parser = parse_locale)]
     locale: Option<Locale>,
     /// Group that the patient belongs to. Can be passed more than once
-    #[arg(long = "individual-group-id", value_name = "ID")]
-    groups: Vec<IndividualGroupId>,
+    #[arg(long = "group", value_name = "ID|NAME")]
+    groups: Vec<String>,
     /// Username to sign in with: the email address or the phone number above. Defaults to the email
     /// address, or to the phone number if there is no email address
     #[arg(long, value_name = "NAME")]
@@ -76,14 +77,18 @@ impl PatientsCommand {
     pub(crate) async fn run(self, settings: &Settings) -> Result<(), CliError> {
         let Self::Create(create) = self;
         let connection = connect(settings).await?;
-        let mut patient = connection
-            .client
+        let client = &connection.client;
+        let mut groups = Vec::new();
+        for group in &create.groups {
+            groups.push(Lookup::Groups.find(client, group).await?);
+        }
+        let mut patient = client
             .new_patient()
             .first_name(create.first_name)
             .last_name(create.last_name)
             .birth_date(create.birth_date)
             .gender(create.gender)
-            .groups(create.groups);
+            .groups(groups);
         if let Some(email) = create.email {
             patient = patient.email(email);
         }
@@ -98,7 +103,7 @@ impl PatientsCommand {
         }
         let patient = patient.build()?;
         let username = patient.username().to_owned();
-        let id = connection.client.patients().create(patient).await?;
+        let id = client.patients().create(patient).await?;
         output::write_record(settings.format, &json!({"individual-id": id, "username": username}))
     }
 }

@@ -168,6 +168,7 @@ async fn describe(sandbox: &Sandbox) -> Result<String, CliError> {
         format!("organization: {}", fake.organization()),
     ];
     for (label, lookup) in [
+        ("group", Lookup::Groups),
         ("practitioner", Lookup::Practitioners),
         ("appointment type", Lookup::AppointmentTypes),
         ("appointment status", Lookup::AppointmentStatuses),

@@ -7,7 +7,7 @@ use carium::appointments::{AppointmentStatusId, AppointmentTypeId, PractitionerI
 use carium::documents::DocumentClassId;
 use carium::invitations::NotificationChannel;
 use carium::patients::{IndividualGroupId, IndividualId, OrganizationId};
-use carium::{Appointments, Documents, Invitations, Patients, Transfers};
+use carium::{Appointments, Documents, Invitations, Organizations, Patients, Transfers};
 
 use crate::fake::FakeCarium;
 
@@ -25,6 +25,22 @@ pub trait Fixture: Send + Sync {
     /// The service names it in some responses only; a fake should always name it. Defaults to `true`.
     fn names_fields(&self) -> bool {
         true
+    }
+}
+
+/// The fixture of the group `organizations`, which tests [`Organizations`].
+pub trait OrganizationsFixture: Fixture {
+    /// Returns the implementation under test.
+    fn organizations(&self) -> Arc<dyn Organizations>;
+
+    /// Returns two groups of the organization.
+    fn two_groups(&self) -> [IndividualGroupId; 2];
+
+    /// Returns another organization and one of its groups.
+    ///
+    /// Defaults to `None`; the test cases then do not check that the groups of organizations are separated.
+    fn group_of_other_organization(&self) -> Option<(OrganizationId, IndividualGroupId)> {
+        None
     }
 }
 
@@ -131,13 +147,28 @@ macro_rules! impl_fixtures {
             }
         }
 
+        impl OrganizationsFixture for $name {
+            fn organizations(&self) -> Arc<dyn Organizations> {
+                Arc::clone($fake(self).client().organizations())
+            }
+
+            fn two_groups(&self) -> [IndividualGroupId; 2] {
+                ["Diabetes program", "New patients"].map(|name| $fake(self).add_group(name))
+            }
+
+            fn group_of_other_organization(&self) -> Option<(OrganizationId, IndividualGroupId)> {
+                let other = $fake(self).add_organization("Other Clinic");
+                Some((other, $fake(self).add_group_to(other, "Diabetes program")))
+            }
+        }
+
         impl PatientsFixture for $name {
             fn patients(&self) -> Arc<dyn Patients> {
                 Arc::clone($fake(self).client().patients())
             }
 
             fn groups(&self) -> [IndividualGroupId; 2] {
-                [$fake(self).add_group(), $fake(self).add_group()]
+                self.two_groups()
             }
         }
 
@@ -196,7 +227,7 @@ macro_rules! impl_fixtures {
             }
 
             fn other_organization(&self) -> Option<OrganizationId> {
-                Some($fake(self).add_organization())
+                Some($fake(self).add_organization("Other Clinic"))
             }
 
             fn filter_by_name(&self) -> Option<&str> {

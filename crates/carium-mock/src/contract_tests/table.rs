@@ -7,6 +7,14 @@
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __contract_table {
+    (organizations, $then:path $(, $with:tt)* $(,)?) => {
+        $then! { $($with,)* organizations, OrganizationsFixture, [
+            lists_all_organizations: "The list of organizations is complete, has no duplicates, and is the same for every page size.",
+            lists_all_groups: "The list of an organization's groups is complete, has no duplicates, and is the same for every page size.",
+            filters_groups_by_organization: "The list of an organization's groups has all groups of that organization and no others.",
+            lists_start_at_requested_page: "A list starts at the requested page, and a caller can stop reading it before its end.",
+        ] }
+    };
     (patients, $then:path $(, $with:tt)* $(,)?) => {
         $then! { $($with,)* patients, PatientsFixture, [
             patient_ids_are_unique: "Each created patient has a unique ID.",
@@ -111,8 +119,8 @@ macro_rules! __contract_table {
     };
     ($other:ident, $($rest:tt)*) => {
         ::core::compile_error! { ::core::concat!(
-            "unknown group of contract tests `", ::core::stringify!($other), "`: expected `patients`, `invitations`, ",
-            "`appointments`, `documents`, `transfers` or `cross_service`"
+            "unknown group of contract tests `", ::core::stringify!($other), "`: expected `organizations`, `patients`, ",
+            "`invitations`, `appointments`, `documents`, `transfers` or `cross_service`"
         ) }
     };
 }

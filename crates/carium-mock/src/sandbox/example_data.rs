@@ -20,9 +20,11 @@ impl ServiceState {
     pub(super) fn with_example_data(seed: u64) -> (Self, OrganizationId) {
         let mut state = Self::new(seed);
         let organization = OrganizationId(SECOND);
-        state.organizations.insert(organization);
+        state.organizations.insert(organization, "Example Clinic".to_owned());
         state.add_user("example@example.com");
-        state.groups.extend([FIRST, THIRD].map(IndividualGroupId));
+        for (id, name) in [(FIRST, "Diabetes program"), (THIRD, "New patients")] {
+            state.groups.insert(IndividualGroupId(id), (organization, name.to_owned()));
+        }
         state.individuals.insert(IndividualId(FIRST));
         state.practitioners.insert(PractitionerId(THIRD), "Dr. Quill".to_owned());
         state.appointment_statuses.insert(AppointmentStatusId(SECOND), "Scheduled".to_owned());

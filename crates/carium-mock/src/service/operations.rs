@@ -33,6 +33,8 @@ pub(super) fn apply(
         "get_appointment" => appointments::get(state, request),
         "update_appointment" => appointments::update(state, request),
         "delete_appointment" => appointments::delete(state, request),
+        "list_organizations" => lists::named_items(state, request, "organizations", &state.organizations),
+        "list_individual_groups" => lists::groups(state, request),
         "list_practitioners" => lists::named_items(state, request, "org-practitioners", &state.practitioners),
         "list_appointment_statuses" => {
             lists::named_items(state, request, "org-appointment-statuses", &state.appointment_statuses)

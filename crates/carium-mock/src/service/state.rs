@@ -84,8 +84,10 @@ pub(crate) struct ServiceState {
     pub(crate) accounts: [Account; 2],
     /// Access tokens and when they expire.
     pub(crate) tokens: HashMap<String, Instant>,
-    pub(crate) organizations: HashSet<OrganizationId>,
-    pub(crate) groups: HashSet<IndividualGroupId>,
+    /// The names of the organizations.
+    pub(crate) organizations: IndexMap<OrganizationId, String>,
+    /// The organization and the name of each group.
+    pub(crate) groups: IndexMap<IndividualGroupId, (OrganizationId, String)>,
     /// Patients without any data.
     pub(crate) individuals: HashSet<IndividualId>,
     patients: IndexMap<IndividualId, types::NewPatient>,
@@ -126,8 +128,8 @@ impl ServiceState {
             quirks: Quirks::default(),
             accounts: accounts.map(|details| Account { details, used_steps: BTreeSet::new() }),
             tokens: HashMap::new(),
-            organizations: HashSet::new(),
-            groups: HashSet::new(),
+            organizations: IndexMap::new(),
+            groups: IndexMap::new(),
             individuals: HashSet::new(),
             patients: IndexMap::new(),
             patients_by_username: HashMap::new(),
@@ -162,7 +164,7 @@ impl ServiceState {
     }
 
     pub(crate) fn require_organization(&self, id: OrganizationId) -> Result<(), ErrorResponse> {
-        require_known("organization-id", "organization", self.organizations.contains(&id))
+        require_known("organization-id", "organization", self.organizations.contains_key(&id))
     }
 
     pub(crate) fn require_individual(&self, id: IndividualId) -> Result<(), ErrorResponse> {

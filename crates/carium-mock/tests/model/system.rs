@@ -89,7 +89,7 @@ impl System {
             fake.practitioner(&format!("Dr. {number}"));
         }
         fake.practitioner("Dr. Quill");
-        let group = fake.add_group();
+        let group = fake.add_group("Diabetes program");
         Self {
             fake,
             client,

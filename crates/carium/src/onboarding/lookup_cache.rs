@@ -1,4 +1,4 @@
-//! Resolves the names of practitioners, document classes, appointment types and appointment statuses to IDs.
+//! Resolves the names of groups, practitioners, document classes, appointment types and appointment statuses to IDs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,9 +9,11 @@ use futures_util::stream::{StreamExt as _, TryStreamExt as _};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use super::run::OnboardingServices;
 use crate::appointments::Appointments;
 use crate::documents::Documents;
 use crate::error::{Error, ErrorKind};
+use crate::organizations::{OrganizationId, Organizations};
 use crate::page::{Items, ListOptions};
 use crate::problem::Problem;
 
@@ -27,6 +29,7 @@ const MAX_ENTRIES: usize = 100_000;
 /// A list of the service in which names of a row are looked up.
 #[derive(Clone, Copy)]
 pub(super) enum LookupList {
+    Groups,
     DocumentClasses,
     Practitioners,
     AppointmentTypes,
@@ -35,10 +38,11 @@ pub(super) enum LookupList {
 
 /// The lists of the services as they were last read, shared by all rows.
 pub(super) struct LookupCache {
+    organizations: Arc<dyn Organizations>,
     documents: Arc<dyn Documents>,
     appointments: Arc<dyn Appointments>,
     /// Indexed by [`LookupList`].
-    lists: [Mutex<Option<CachedList>>; 4],
+    lists: [Mutex<Option<CachedList>>; 5],
 }
 
 struct CachedList {
@@ -47,11 +51,17 @@ struct CachedList {
 }
 
 impl LookupCache {
-    pub(super) fn new(documents: Arc<dyn Documents>, appointments: Arc<dyn Appointments>) -> Self {
-        Self { documents, appointments, lists: Default::default() }
+    pub(super) fn new(services: &OnboardingServices) -> Self {
+        Self {
+            organizations: Arc::clone(&services.organizations),
+            documents: Arc::clone(&services.documents),
+            appointments: Arc::clone(&services.appointments),
+            lists: Default::default(),
+        }
     }
 
-    /// Returns the ID for a text that is either an ID or a name.
+    /// Returns the ID for a text that is either an ID or a name. Names are those of `organization`, which must be the
+    /// same for each call.
     ///
     /// # Errors
     /// - `InvalidInput`, for the field at `path`: no entry of the list has this name, or several have it.
@@ -60,6 +70,7 @@ impl LookupCache {
     pub(super) async fn resolve_id(
         &self,
         list: LookupList,
+        organization: OrganizationId,
         text: &IdOrName,
         path: &str,
     ) -> Result<Uuid, Error> {
@@ -82,16 +93,20 @@ impl LookupCache {
                 (Some(age), [_, _, ..]) if age < MIN_REFRESH_INTERVAL => {
                     return Err(invalid("is a name that several entries have: use the ID"));
                 }
-                _ => *cached = Some(self.fetch(list).await?),
+                _ => *cached = Some(self.fetch(list, organization).await?),
             }
         }
         Err(Error::new(ErrorKind::TimedOut, "listing the names took too long; retry later"))
     }
 
     /// Reads a list from the service.
-    async fn fetch(&self, list: LookupList) -> Result<CachedList, Error> {
+    async fn fetch(&self, list: LookupList, organization: OrganizationId) -> Result<CachedList, Error> {
         let all = ListOptions::default();
         let items: Items<(Uuid, Option<String>)> = match list {
+            LookupList::Groups => {
+                let groups = self.organizations.groups(Some(organization), all);
+                groups.map_items(|group| (group.id.into(), group.name))
+            }
             LookupList::DocumentClasses => {
                 self.documents.classes(all).map_items(|class| (class.id.into(), class.name))
             }

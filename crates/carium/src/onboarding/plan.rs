@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use carium_api::onboarding::{IdOrName, OnboardingAppointment, OnboardingDocument};
-use carium_api::types::{AppointmentStatusId, AppointmentTypeId, DocumentClassId, PractitionerId};
+use carium_api::types::{
+    AppointmentStatusId, AppointmentTypeId, DocumentClassId, IndividualGroupId, PractitionerId,
+};
 use carium_api::uuid::Uuid;
 
 use super::documents_folder;
@@ -21,6 +23,8 @@ use crate::problem::Problem;
 
 /// The inputs of each step that is not completed, or the error that prevents the step.
 pub(super) struct Plan {
+    /// The groups of the patient.
+    pub(super) groups: Option<Result<Vec<IndividualGroupId>, Error>>,
     pub(super) documents: BTreeMap<usize, Result<DocumentInputs, Error>>,
     pub(super) appointment: Option<Result<AppointmentInputs, Error>>,
 }
@@ -77,9 +81,10 @@ impl AppointmentInputs {
 impl Plan {
     /// Returns the plan if no step has an error, and otherwise the combined error.
     pub(super) fn require_complete(self) -> Result<Self, Error> {
+        let groups = self.groups.iter().filter_map(|groups| groups.as_ref().err());
         let documents = self.documents.values().filter_map(|inputs| inputs.as_ref().err());
         let appointment = self.appointment.iter().filter_map(|inputs| inputs.as_ref().err());
-        match combine_errors(documents.chain(appointment).map(Error::duplicate).collect()) {
+        match combine_errors(groups.chain(documents).chain(appointment).map(Error::duplicate).collect()) {
             None => Ok(self),
             Some(error) => Err(error),
         }
@@ -104,6 +109,7 @@ impl InputResolver {
     ) -> Plan {
         let is_completed =
             |step: &Step| entries.get(step).is_some_and(|entry| entry.state() == EntryState::Completed);
+        let groups = if is_completed(&Step::Patient) { None } else { Some(self.groups(request).await) };
         let requested = 0..request.row.documents.len();
         let remaining: Vec<usize> =
             requested.filter(|index| !is_completed(&Step::Document(*index))).collect();
@@ -130,7 +136,20 @@ impl InputResolver {
             }
             _ => None,
         };
-        Plan { documents, appointment }
+        Plan { groups, documents, appointment }
+    }
+
+    async fn groups(&self, request: &OnboardingRequest) -> Result<Vec<IndividualGroupId>, Error> {
+        let mut ids = Vec::new();
+        let mut errors = Vec::new();
+        for (index, group) in request.row.individual_group_ids.iter().enumerate() {
+            let path = format!("individual-group-ids[{index}]");
+            match self.resolve_id(request, LookupList::Groups, group, &path).await {
+                Ok(id) => ids.push(IndividualGroupId(id)),
+                Err(error) => errors.push(error),
+            }
+        }
+        combine_errors(errors).map_or(Ok(ids), Err)
     }
 
     async fn appointment_inputs(
@@ -203,7 +222,7 @@ impl InputResolver {
                 vec![Problem::new(path.to_owned(), message)],
             ));
         }
-        self.lookups.resolve_id(list, text, path).await
+        self.lookups.resolve_id(list, request.organization(), text, path).await
     }
 }
 

@@ -46,7 +46,9 @@ pub struct OnboardingRequest {
 }
 
 impl OnboardingRequest {
-    /// Returns the patient to create.
+    /// Returns the patient to create, without groups: the row can name them, and [`Onboarding::run`] looks them up.
+    ///
+    /// [`Onboarding::run`]: crate::Onboarding::run
     pub fn patient(&self) -> &NewPatient {
         &self.patient
     }
@@ -165,6 +167,7 @@ fn build_request(mut fields: RowFields, mut problems: RowProblems) -> Result<Onb
         }
     };
     check_invite(&fields, &mut problems);
+    let groups = check_groups(std::mem::take(&mut fields.individual_group_ids), &mut problems);
     let documents: Vec<_> = std::mem::take(&mut fields.documents)
         .into_iter()
         .enumerate()
@@ -192,7 +195,7 @@ fn build_request(mut fields: RowFields, mut problems: RowProblems) -> Result<Onb
     row.email.clone_from(&attributes.email);
     row.mobile_phone.clone_from(&attributes.mobile_phone);
     row.locale = attributes.locale;
-    row.individual_group_ids.clone_from(&attributes.individual_group_ids);
+    row.individual_group_ids = groups;
     row.username.clone_from(&attributes.username);
     row.invite = fields.invite.into_iter().map(|(_, channel)| channel).collect();
     row.documents = documents;
@@ -201,7 +204,7 @@ fn build_request(mut fields: RowFields, mut problems: RowProblems) -> Result<Onb
 }
 
 fn patient_builder(fields: &RowFields) -> NewPatientBuilder {
-    let mut patient = NewPatient::builder().groups(fields.individual_group_ids.iter().copied());
+    let mut patient = NewPatient::builder();
     macro_rules! set_if_present {
         ($($method:ident: $value:expr),* $(,)?) => {
             $(if let Some(value) = $value {
@@ -221,6 +224,16 @@ fn patient_builder(fields: &RowFields) -> NewPatientBuilder {
         organization: fields.organization_id,
     }
     patient
+}
+
+/// Returns the groups of the patient, or adds a problem for each one that is empty.
+fn check_groups(groups: Vec<(usize, String)>, problems: &mut RowProblems) -> Vec<schema::IdOrName> {
+    let mut found = Vec::new();
+    let check =
+        |(index, group)| check_id_or_name(format!("individual-group-ids[{index}]"), Some(group), &mut found);
+    let groups = groups.into_iter().filter_map(check).collect();
+    problems.add_once(found);
+    groups
 }
 
 /// Checks that each channel is requested once and has an address. The service sends an invitation to the email

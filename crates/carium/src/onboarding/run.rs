@@ -26,6 +26,7 @@ use crate::appointments::Appointments;
 use crate::documents::{DocumentReferenceId, Documents, NewDocument, Transfers, Uploads};
 use crate::error::{Error, ErrorKind};
 use crate::invitations::{Invitations, NewInvitation};
+use crate::organizations::Organizations;
 use crate::patients::{IndividualId, Patients};
 use crate::problem::Problem;
 
@@ -33,6 +34,8 @@ use crate::problem::Problem;
 #[derive(Clone)]
 #[allow(clippy::exhaustive_structs, reason = "callers with their own services construct it")]
 pub struct OnboardingServices {
+    /// Lists the groups of the organization.
+    pub organizations: Arc<dyn Organizations>,
     /// Creates the patient.
     pub patients: Arc<dyn Patients>,
     /// Sends the invitation.
@@ -92,7 +95,7 @@ impl Run<'_> {
         };
         let patient = match settled {
             Some(report) => report,
-            None => self.create_patient().await,
+            None => self.create_patient(plan.as_ref()).await,
         };
         let id = match &patient.result {
             StepOutcome::Completed(completed) => completed.id.map(IndividualId),
@@ -151,9 +154,12 @@ impl Run<'_> {
         StepReport::if_settled(step, self.entries.get(step)?)
     }
 
-    async fn create_patient(&self) -> StepReport {
+    async fn create_patient(&self, plan: Option<&Plan>) -> StepReport {
         let patients = &self.services.patients;
-        let create = async { patients.create(self.request.patient.clone()).await.map(|id| Some(id.into())) };
+        let groups = plan.and_then(|plan| plan.groups.as_ref()?.as_ref().ok());
+        let Some(groups) = groups else { return self.report_not_sent(&Step::Patient, &not_planned()) };
+        let patient = self.request.patient.clone().with_groups(groups.clone());
+        let create = async { patients.create(patient).await.map(|id| Some(id.into())) };
         self.call_once(&Step::Patient, create, may_mean_patient_exists).await
     }
 

@@ -39,11 +39,19 @@ pub(super) fn named_items<I: Serialize>(
     items: &IndexMap<I, String>,
 ) -> ServiceResult {
     optional_organization(state, request)?;
-    paginate(
-        request,
-        items.iter(),
-        |(id, name)| json!({"id": id, "type": resource_type, "attributes": {"name": name}}),
-    )
+    paginate(request, items.iter(), |(id, name)| named_item(id, resource_type, name))
+}
+
+fn named_item(id: impl Serialize, resource_type: &str, name: &str) -> Value {
+    json!({"id": id, "type": resource_type, "attributes": {"name": name}})
+}
+
+/// Lists the groups of the organization in the parameter `organization-id`, or those of all organizations.
+pub(super) fn groups(state: &ServiceState, request: &ParsedRequest<'_>) -> ServiceResult {
+    let organization = optional_organization(state, request)?;
+    let is_listed = |group: &&(OrganizationId, String)| organization.is_none_or(|id| group.0 == id);
+    let groups = state.groups.iter().filter(|(_, group)| is_listed(group));
+    paginate(request, groups, |(id, (_, name))| named_item(id, "individual-groups", name))
 }
 
 /// Returns the parameter `organization-id`, which must be the ID of an organization.
@@ -52,7 +60,7 @@ fn optional_organization(
     request: &ParsedRequest<'_>,
 ) -> Result<Option<OrganizationId>, ErrorResponse> {
     let id = request.parameter::<OrganizationId>("organization-id")?;
-    if id.is_some_and(|id| !state.organizations.contains(&id)) {
+    if id.is_some_and(|id| !state.organizations.contains_key(&id)) {
         return Err(ErrorResponse::parameter("organization-id", "The organization does not exist."));
     }
     Ok(id)

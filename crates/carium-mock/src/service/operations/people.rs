@@ -60,7 +60,7 @@ pub(super) fn create_patient(state: &mut ServiceState, request: &ParsedRequest<'
     let body: CreatePatientRequest = request.body()?;
     let mut patient = body.data.attributes;
     state.require_organization(patient.organization_id)?;
-    let has_groups = patient.individual_group_ids.iter().all(|group| state.groups.contains(group));
+    let has_groups = patient.individual_group_ids.iter().all(|group| state.groups.contains_key(group));
     require_known("individual-group-ids", "group", has_groups)?;
     if let Some(email) = &patient.email {
         let is_valid = EmailAddress::is_valid(email.as_str()) && !email.as_str().contains('<');

@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use carium_api::DateTime;
-use carium_api::types::{Gender, IndividualGroupId, Locale, NotificationChannel, OrganizationId};
+use carium_api::types::{Gender, Locale, NotificationChannel, OrganizationId};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::error::Error;
@@ -21,7 +21,8 @@ pub(super) struct RowFields {
     pub(super) email: Option<String>,
     pub(super) mobile_phone: Option<String>,
     pub(super) locale: Option<Locale>,
-    pub(super) individual_group_ids: Vec<IndividualGroupId>,
+    /// Each group with its index in the list of the row.
+    pub(super) individual_group_ids: Vec<(usize, String)>,
     pub(super) username: Option<String>,
     pub(super) organization_id: Option<OrganizationId>,
     /// Each channel with its index in the list of the row.
@@ -82,9 +83,11 @@ impl RowFields {
                     fields.locale = reader.parsed(name, value, (NOT_ALLOWED, hint));
                 }
                 "individual-group-ids" => {
-                    let items = reader.list(name, value);
-                    let ids = items.filter_map(|(path, item)| reader.parsed(&path, item, NOT_AN_ID));
-                    fields.individual_group_ids = ids.collect();
+                    let items = reader.list(name, value).enumerate();
+                    let groups = items.filter_map(|(index, (path, item))| {
+                        reader.string(&path, item).map(|group| (index, group))
+                    });
+                    fields.individual_group_ids = groups.collect();
                 }
                 "username" => fields.username = reader.string(name, value),
                 "organization-id" => fields.organization_id = reader.parsed(name, value, NOT_AN_ID),
