@@ -28,10 +28,10 @@ Values of members that the API contract marks as secret, such as `url`, are repl
 
 const EXAMPLES: &str = "\
 Examples:
-  carium api GET /caredb/v1/org-care-teams/ -q 'filter[organization-id]=ID' --paginate
+  carium api GET /caredb/v1/org-care-teams/ -q organization-id=ID --paginate
   carium api POST /caredb/v1/org-care-teams/ -f name=Cardiology
   carium api PATCH /caredb/v1/org-care-teams/ID/ -F active=false
-  carium api POST /caredb/v1/customjob-runs/ID/start/ --input body.json --retry-class idempotent";
+  carium api POST /caredb/v1/customjob-runs/ID/start/ --input body.json";
 
 /// A request to any path.
 #[derive(Args, Debug)]
