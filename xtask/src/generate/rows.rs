@@ -185,10 +185,11 @@ impl Kind {
             Self::Text => quote!(Option<String>),
             Self::Boolean => quote!(Option<bool>),
             Self::Parsed { path, .. } => quote!(Option<#path>),
-            Self::List(item) => match &**item {
-                Self::Parsed { path, .. } => quote!(Vec<(usize, #path)>),
-                _ => quote!(Vec<(usize, String)>),
-            },
+            Self::List(item) => {
+                let item =
+                    if let Self::Parsed { path, .. } = &**item { path.clone() } else { quote!(String) };
+                quote!(Vec<(usize, #item)>)
+            }
             Self::Objects(name) => quote!(Vec<#name>),
             Self::Object(name) => quote!(Option<#name>),
         }
@@ -255,12 +256,14 @@ fn fields_struct(object: &Object<'_>, fields: &[Field<'_>]) -> TokenStream {
             Kind::Text => quote!(reader.string(name, value)),
             Kind::Boolean => quote!(reader.boolean(name, value)),
             Kind::Parsed { message, .. } => quote!(reader.parsed(name, value, #message)),
-            Kind::List(item) => match &**item {
-                Kind::Parsed { message, .. } => quote! {
-                    reader.items(name, value, |reader, path, item| reader.parsed(path, item, #message))
-                },
-                _ => quote!(reader.items(name, value, |reader, path, item| reader.string(path, item))),
-            },
+            Kind::List(item) => {
+                let read = if let Kind::Parsed { message, .. } = &**item {
+                    quote!(reader.parsed(path, item, #message))
+                } else {
+                    quote!(reader.string(path, item))
+                };
+                quote!(reader.items(name, value, |reader, path, item| #read))
+            }
             Kind::Objects(object) => quote! {
                 reader.items(name, value, |reader, path, item| {
                     Some(#object::read(path.to_owned(), item, reader.problems))
