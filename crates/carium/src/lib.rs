@@ -103,6 +103,8 @@ mod client;
 pub mod documents;
 mod error;
 mod fingerprint;
+#[rustfmt::skip]
+mod generated;
 mod headers;
 pub mod invitations;
 mod local_io;

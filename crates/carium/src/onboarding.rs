@@ -104,6 +104,7 @@ pub use outcome::{
     CompletedStep, NextAction, OnboardingOutcome, SkipReason, StepFailure, StepOutcome, StepReport,
     UnknownOutcome, UnknownReason,
 };
+pub(crate) use request::{Json, ObjectReader, RowProblems};
 pub use request::{OnboardingRequest, OnboardingRow};
 pub use run::OnboardingServices;
 pub use step::{RowKey, Step};
