@@ -26,6 +26,7 @@ pub use self::quirks::Quirk;
 use self::state::ServiceState;
 pub use self::state::{FakeAccount, FakeDocument};
 use crate::faults::{FaultInjector, FaultKind, FaultTarget, with_bit_flipped};
+use crate::spec_check::{Violation, check_request};
 
 /// A call that reached the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,8 +99,13 @@ impl Service {
         seconds + instant.elapsed().as_secs()
     }
 
-    /// Handles a request and injects the fault for it, if any.
-    pub(crate) fn handle(&self, operation: &'static Operation, request: &Request<Bytes>) -> CallOutcome {
+    /// Handles a request and injects the fault for it, if any. `violations` are those of the request.
+    pub(crate) fn handle(
+        &self,
+        operation: &'static Operation,
+        request: &Request<Bytes>,
+        violations: &[Violation],
+    ) -> CallOutcome {
         let (before, after) = self.faults.next(FaultTarget::of(operation));
         let fault_injected = before.is_some() || after.is_some();
         let record = |status: Option<u16>| {
@@ -118,7 +124,7 @@ impl Service {
             }
             None => {}
         }
-        let response = self.respond(operation, request);
+        let response = self.respond(operation, request, violations);
         record(Some(response.status().as_u16()));
         match after {
             Some(kind) => kind.apply_to(response),
@@ -126,10 +132,15 @@ impl Service {
         }
     }
 
-    fn respond(&self, operation: &'static Operation, request: &Request<Bytes>) -> Response<Bytes> {
+    fn respond(
+        &self,
+        operation: &'static Operation,
+        request: &Request<Bytes>,
+        violations: &[Violation],
+    ) -> Response<Bytes> {
         let state = &mut *self.state();
         let request = ParsedRequest::new(operation, request);
-        match operations::apply(state, self.store(), &request, self.now()) {
+        match operations::apply(state, self.store(), &request, violations, self.now()) {
             Ok(success) => state.quirks.apply_to_success(&request, success).into_response(),
             Err(error) => state.quirks.apply_to_error(error).into_response(),
         }
@@ -143,7 +154,7 @@ impl Transport for Service {
         operation: &'static Operation,
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportError> {
-        match self.handle(operation, &request) {
+        match self.handle(operation, &request, &check_request(operation, &request)) {
             CallOutcome::Responded(response) => Ok(response),
             CallOutcome::Truncated(_) => {
                 Err(TransportFailure::lost("the connection was closed in the middle of the response").into())

@@ -11,7 +11,7 @@ use super::violation_log::ViolationLog;
 use crate::listener::{BodyEnd, ConnectionClosed, Reply};
 use crate::service::message::ErrorResponse;
 use crate::service::{CallOutcome, Service};
-use crate::spec_check::Violation;
+use crate::spec_check::{Violation, check_request};
 
 /// Requests of this API are small, so larger bodies are rejected.
 const MAX_REQUEST_BYTES: usize = 1024 * 1024;
@@ -51,12 +51,16 @@ async fn respond(service: &Service, violations: &ViolationLog, request: Request<
     };
     match route(method, path) {
         Route::Operation(operation) => {
-            let outcome = service.handle(operation, &request);
+            let found = check_request(operation, &request);
+            let outcome = service.handle(operation, &request, &found);
             let response = match &outcome {
                 CallOutcome::Responded(response) | CallOutcome::Truncated(response) => Some(response),
                 CallOutcome::Reset | CallOutcome::Hang => None,
             };
-            violations.check(operation, &request, response);
+            violations.extend(found);
+            if let Some(response) = response {
+                violations.check_response(operation, response);
+            }
             outcome
         }
         Route::MethodNotAllowed(methods) => {

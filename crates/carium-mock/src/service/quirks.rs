@@ -16,8 +16,9 @@ use super::message::{ErrorResponse, ParsedRequest, SuccessResponse};
 /// - Creating a resource returns 201. Deleting and similar operations return 204.
 /// - Lists are paged by offset, and each page has the number of all items in `meta`.
 /// - The URL of a download is in `download-url`.
+/// - A request that does not conform to the spec is rejected with 4xx and the location of the first violation.
 ///
-/// All quirks conform to the spec or are allowed by its descriptions.
+/// All quirks of responses conform to the spec or are allowed by its descriptions.
 ///
 /// ```
 /// use carium_mock::{FakeCarium, Quirk};
@@ -66,11 +67,14 @@ pub enum Quirk {
     UnknownEnumValues,
     /// The fields of an upload form include a number and a boolean, instead of only strings.
     NonStringFormFields,
+    /// A request that does not conform to the spec is accepted if the service can interpret it. The sandbox still
+    /// reports the violation.
+    AcceptsInvalidRequests,
 }
 
 impl Quirk {
     /// All quirks.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::LinksPaging,
         Self::AbsoluteLinks,
         Self::LinkObjects,
@@ -87,6 +91,7 @@ impl Quirk {
         Self::UnknownAttributes,
         Self::UnknownEnumValues,
         Self::NonStringFormFields,
+        Self::AcceptsInvalidRequests,
     ];
 }
 

@@ -1,11 +1,10 @@
 //! Appointments.
 
 use carium_api::types::{
-    AppointmentChanges, AppointmentId, AppointmentStatusId, AppointmentTypeId, CreateAppointmentRequest,
-    NewAppointment, PractitionerId, UpdateAppointmentRequest,
+    AppointmentId, AppointmentStatusId, AppointmentTypeId, CreateAppointmentRequest, NewAppointment,
+    PractitionerId, UpdateAppointmentRequest,
 };
 use carium_api::{Change, DateTime};
-use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::service::message::{ErrorResponse, ParsedRequest, ServiceResult, SuccessResponse};
@@ -41,11 +40,6 @@ pub(super) fn update(state: &mut ServiceState, request: &ParsedRequest<'_>) -> S
     let id = request.id("appointment")?;
     let body: UpdateAppointmentRequest = request.body()?;
     let changes = body.data.attributes;
-    if changes == AppointmentChanges::default() {
-        let detail = "The update contains no changes.";
-        let error = ErrorResponse::new(StatusCode::UNPROCESSABLE_ENTITY, "empty", detail);
-        return Err(error.with_pointer("/data/attributes".to_owned()));
-    }
     let mut appointment = state.appointments.get(&id).ok_or_else(not_found)?.clone();
     if let Some(practitioner) = changes.practitioner_id {
         require_practitioner(state, practitioner)?;
