@@ -71,7 +71,7 @@ fn format(root: &Path) -> Result<(), String> {
 }
 
 fn generated_code(root: &Path) -> Result<(), String> {
-    generate::check(root, &generate::outputs(&Sources::read(root)?)?)
+    generate::check(root, &generate::outputs(&Sources::read(root)?, &generate::CodeSources::read(root)?)?)
 }
 
 fn lints(root: &Path) -> Result<(), String> {

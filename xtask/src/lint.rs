@@ -85,6 +85,7 @@ const JSON_SCHEMA_RULES: &[Rule] = &[
     ("recursion", references::recursion),
     ("unmarked", privacy::suspicious_names),
     ("unmarked", privacy::hidden_elsewhere),
+    ("hint", documentation::hints),
     ("generator-limit", generator::name_collisions),
     ("generator-limit", generator::combinations),
     ("generator-limit", generator::objects),

@@ -65,7 +65,7 @@ fn main() -> ExitCode {
 fn run_generate(flags: &Generate) -> Result<(), String> {
     let root = workspace::root(flags.root.clone());
     let start = Instant::now();
-    let outputs = generate::outputs(&Sources::read(&root)?)?;
+    let outputs = generate::outputs(&Sources::read(&root)?, &generate::CodeSources::read(&root)?)?;
     let result = if flags.check {
         generate::check(&root, &outputs)?;
         "up to date".to_owned()

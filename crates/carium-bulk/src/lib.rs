@@ -87,6 +87,8 @@ mod database;
 mod encryption;
 mod engine;
 mod files;
+#[rustfmt::skip]
+mod generated;
 mod ledger;
 mod limits;
 mod queue;

@@ -6,6 +6,7 @@
 //! production.
 
 mod file_store;
+mod resource;
 
 use std::fmt;
 use std::hash::Hash;
@@ -24,6 +25,7 @@ use indexmap::IndexMap;
 use uuid::Uuid;
 
 use self::file_store::MemoryFileStore;
+pub use self::resource::FakeResource;
 use crate::faults::{Fault, FaultInjector, FaultPlan};
 use crate::service::state::ServiceState;
 use crate::service::{FakeAccount, FakeCall, FakeDocument, FileStore, Quirk, Service};
@@ -168,6 +170,12 @@ impl FakeCarium {
     /// Returns the ID of the document class with this name, which is added if necessary.
     pub fn document_class(&self, name: &str) -> DocumentClassId {
         self.find_or_add(name, |state| &mut state.document_classes)
+    }
+
+    /// Returns the resources at a path that the spec does not contain, such as `/caredb/v1/org-care-teams/`. From then
+    /// on, the fake serves them.
+    pub fn resource(&self, path: &str) -> FakeResource {
+        FakeResource::new(Arc::clone(&self.0.service), path)
     }
 
     /// Returns the patients that were created, in order of creation.

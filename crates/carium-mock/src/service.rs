@@ -7,6 +7,8 @@
 pub(crate) mod message;
 mod operations;
 mod quirks;
+pub(crate) mod resources;
+pub(crate) mod routing;
 pub(crate) mod state;
 
 use std::collections::VecDeque;
@@ -22,7 +24,8 @@ use tokio::time::Instant;
 
 use self::message::{ParsedRequest, SkipSpecCheck};
 pub(crate) use self::operations::documents::{FileStore, PRESIGN_VALIDITY, PresignedForm};
-pub use self::quirks::Quirk;
+pub use self::quirks::{Quirk, UnknownQuirk};
+use self::routing::{Route, route};
 use self::state::ServiceState;
 pub use self::state::{FakeAccount, FakeDocument};
 use crate::faults::{FaultInjector, FaultKind, FaultTarget, with_bit_flipped};
@@ -76,6 +79,11 @@ impl Service {
         Self { state: Mutex::new(state), calls: Mutex::default(), store, faults, started_at }
     }
 
+    /// Checks whether a resource is registered for a path.
+    pub(crate) fn has_resource(&self, path: &str) -> bool {
+        self.state().resources.find(path).is_some()
+    }
+
     /// The faults of the service and its file store.
     pub(crate) fn faults(&self) -> &FaultInjector {
         &self.faults
@@ -102,7 +110,7 @@ impl Service {
     /// Handles a request and injects the fault for it, if any. `violations` are those of the request.
     pub(crate) fn handle(
         &self,
-        operation: &'static Operation,
+        operation: &Operation,
         request: &Request<Bytes>,
         violations: &[Violation],
     ) -> CallOutcome {
@@ -134,7 +142,7 @@ impl Service {
 
     fn respond(
         &self,
-        operation: &'static Operation,
+        operation: &Operation,
         request: &Request<Bytes>,
         violations: &[Violation],
     ) -> Response<Bytes> {
@@ -151,9 +159,14 @@ impl Service {
 impl Transport for Service {
     async fn send(
         &self,
-        operation: &'static Operation,
+        operation: &Operation,
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportError> {
+        // A request to a path that the caller chose can be a request for an operation of the spec.
+        let operation = match route(request.method(), request.uri().path()) {
+            Route::Operation(known) if operation.id == Operation::RUN_TIME_ID => known,
+            _ => operation,
+        };
         match self.handle(operation, &request, &check_request(operation, &request)) {
             CallOutcome::Responded(response) => Ok(response),
             CallOutcome::Truncated(_) => {

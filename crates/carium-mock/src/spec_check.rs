@@ -176,44 +176,47 @@ impl ApiSpec {
 /// Returns the violations of the spec in a request.
 ///
 /// Only the format of the request is checked. A request without a token or with an unknown ID conforms to the spec,
-/// although the service rejects it.
-pub(crate) fn check_request(operation: &'static Operation, request: &Request<Bytes>) -> Vec<Violation> {
+/// although the service rejects it. A request to a path that the caller chose is not checked.
+pub(crate) fn check_request(operation: &Operation, request: &Request<Bytes>) -> Vec<Violation> {
+    if operation.id == Operation::RUN_TIME_ID {
+        return Vec::new();
+    }
     Checker::new(operation, Direction::Request).request(request)
 }
 
 #[cfg(feature = "sandbox")]
 /// Returns the violations of the spec in a response.
-pub(crate) fn check_response(operation: &'static Operation, response: &Response<Bytes>) -> Vec<Violation> {
+pub(crate) fn check_response(operation: &Operation, response: &Response<Bytes>) -> Vec<Violation> {
     Checker::new(operation, Direction::Response).response(response)
 }
 
 /// Returns the names of the parameters in the path of an operation, with their values in the path of a request.
 pub(crate) fn path_parameters<'a>(
-    operation: &'static Operation,
+    operation: &'a Operation,
     path: &'a str,
-) -> impl Iterator<Item = (&'static str, &'a str)> {
+) -> impl Iterator<Item = (&'a str, &'a str)> {
     // Two of the vendor's example programs send a double slash.
     fn segments(path: &str) -> impl DoubleEndedIterator<Item = &str> {
         path.split('/').filter(|segment| !segment.is_empty())
     }
     // From the end, because the base URL may have a path before that of the operation.
-    let pairs = segments(operation.path).rev().zip(segments(path).rev());
+    let pairs = segments(&operation.path).rev().zip(segments(path).rev());
     pairs.filter_map(|(template, segment)| {
         Some((template.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'))?, segment))
     })
 }
 
 /// The check of one request or response.
-struct Checker {
-    operation: &'static Operation,
+struct Checker<'a> {
+    operation: &'a Operation,
     direction: Direction,
     /// JSON pointer to the operation in `spec.json`.
     pointer: String,
     violations: Vec<Violation>,
 }
 
-impl Checker {
-    fn new(operation: &'static Operation, direction: Direction) -> Self {
+impl<'a> Checker<'a> {
+    fn new(operation: &'a Operation, direction: Direction) -> Self {
         Self {
             operation,
             direction,

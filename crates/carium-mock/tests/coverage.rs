@@ -56,7 +56,7 @@ async fn called_by_contract_tests() -> BTreeSet<&'static str> {
 }
 
 /// Whether the fake has a rule for an operation. Without one, its response has the code `not-implemented`.
-async fn is_supported_by_fake(operation: &'static Operation) -> bool {
+async fn is_supported_by_fake(operation: &Operation) -> bool {
     let mut request = RawRequest::default().body("{}");
     for segment in operation.path.split('/') {
         if let Some(name) = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {

@@ -295,7 +295,7 @@ headers = { "a b" = "c" }
 "#;
     let message = text.parse::<FaultPlan>().unwrap_err().to_string();
     for (line, expected) in [
-        (1, "`on` must be one of login, resend_invitation, list_organizations, "),
+        (1, "`on` must be one of login, resend_invitation, "),
         (1, "`calls` must have the form"),
         (1, "`respond` needs a `status`"),
         (6, "`truncate` and `corrupt` are not for `upload`"),

@@ -225,8 +225,8 @@ async fn reports_violations_in_media_types_and_bodies() {
 async fn fake_rejects_what_the_spec_rejects() {
     let fake = FakeCarium::new();
     let send = async |operation: &'static Operation, request: RawRequest| {
-        let result = fake.client().send_raw(operation, request).await;
-        result.map(drop).map_err(|error| error.status())
+        let result = fake.client().api().send_raw(operation, request).await;
+        result.map(drop).map_err(|error| error.status().map(|status| status.as_u16()))
     };
     let login = json!({
         "username": "username", "password": "password", "access-token-expiration-seconds": 3601,

@@ -19,8 +19,10 @@ use crate::json::{join, members, text};
 use crate::spec::{CallSides, ONBOARDING, SPEC, Sides, Spec, schema_pointer};
 
 /// Keywords that are documentation wherever they occur.
-const DOCUMENTATION: [&str; 8] =
-    ["summary", "description", "title", "example", "examples", "externalDocs", "deprecated", "x-source"];
+#[rustfmt::skip]
+const DOCUMENTATION: [&str; 9] = [
+    "summary", "description", "title", "example", "examples", "externalDocs", "deprecated", "x-hint", "x-source",
+];
 
 /// Returns the changes between two versions of the API's spec.
 pub(crate) fn apis(old: &Spec, new: &Spec) -> Vec<Change> {

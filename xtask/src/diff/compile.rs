@@ -76,7 +76,7 @@ impl PublicApi {
 pub(super) fn run(root: &Path, base: Option<&str>) -> Result<CompileReport, String> {
     let directory = workspace::target()?.join("regenerated");
     let copy = directory.join("workspace");
-    let outputs = generate::outputs(&Sources::read(root)?)?;
+    let outputs = generate::outputs(&Sources::read(root)?, &generate::CodeSources::read(root)?)?;
     let io_error = |error: io::Error| format!("could not copy the workspace to {}: {error}", copy.display());
     fs::create_dir_all(&copy).map_err(io_error)?;
     for part in PARTS.iter().filter(|part| root.join(part).exists()) {

@@ -13,7 +13,9 @@ use crate::spec::{ONBOARDING, SPEC, Sources};
 use crate::workspace;
 
 /// Directories that contain only generated files.
-const DIRECTORIES: [&str; 4] = [
+const DIRECTORIES: [&str; 6] = [
+    "crates/carium/src/generated",
+    "crates/carium-bulk/src/generated",
     "crates/carium-api/src/generated",
     "crates/carium-api/tests/generated",
     "crates/carium-cli/src/generated",

@@ -35,6 +35,19 @@ fn needs_description(context: &Context<'_>, node: &Node<'_>) -> bool {
     }
 }
 
+/// `hint`: every field of an onboarding row has a hint, which is printed with each problem of the field.
+pub(super) fn hints(context: &Context<'_>, findings: &mut Findings<'_>) {
+    for node in context.properties().filter(|node| node.kind == Kind::JsonSchema) {
+        let target = context.referenced(node.value);
+        // The rule `reference` reports a reference that leads nowhere.
+        if !node.has("x-hint") && target.get("x-hint").is_none() && target.get("$ref").is_none() {
+            let fix =
+                "add `x-hint` with a text such as \"write a UUID\" that says how to correct a wrong value";
+            findings.add((node, ""), "has no hint", fix);
+        }
+    }
+}
+
 /// `example`: the bodies of requests and of successful responses have an example. Tests, documentation and the mock
 /// server use it.
 pub(super) fn missing_examples(context: &Context<'_>, findings: &mut Findings<'_>) {

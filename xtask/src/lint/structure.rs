@@ -106,6 +106,7 @@ struct Extension {
 enum Values {
     Flag,
     SchemaName,
+    Text,
     OneOf(&'static [&'static str]),
 }
 
@@ -130,6 +131,12 @@ const EXTENSIONS: &[Extension] = &[
         place: "a property of a response",
         values: Values::SchemaName,
     },
+    Extension {
+        name: "x-hint",
+        kinds: &[Kind::JsonSchema],
+        place: "a property of an onboarding row",
+        values: Values::Text,
+    },
 ];
 
 const MARKABLE: &[Kind] = &[Kind::Parameter, Kind::Schema, Kind::JsonSchema];
@@ -139,7 +146,7 @@ impl Values {
     fn contain(&self, value: &Value) -> bool {
         match self {
             Self::Flag => value.is_boolean(),
-            Self::SchemaName => value.is_string(),
+            Self::SchemaName | Self::Text => value.is_string(),
             Self::OneOf(values) => value.as_str().is_some_and(|value| values.contains(&value)),
         }
     }
@@ -148,6 +155,7 @@ impl Values {
         match self {
             Self::Flag => "write `true` or `false`, without quotes".to_owned(),
             Self::SchemaName => "write the name of a schema".to_owned(),
+            Self::Text => "write a text".to_owned(),
             Self::OneOf(values) => format!("write one of {}", listed(values.iter().copied())),
         }
     }

@@ -22,10 +22,10 @@ const SMALL_JSON_SCHEMA: &str = r##"{
   "required": ["email"],
   "properties": {
     "email": {"$ref": "#/definitions/Email"},
-    "kind": {"type": "string", "enum": ["a", "b"], "description": "A kind.", "default": "a"}
+    "kind": {"type": "string", "enum": ["a", "b"], "description": "A kind.", "x-hint": "write a or b", "default": "a"}
   },
   "definitions": {
-    "Email": {"type": "string", "format": "email", "description": "An email address.", "x-phi": true, "examples": ["ada@example.com"]}
+    "Email": {"type": "string", "format": "email", "description": "An email address.", "x-hint": "write an address", "x-phi": true, "examples": ["ada@example.com"]}
   },
   "examples": [{"email": "ada@example.com"}]
 }"##;

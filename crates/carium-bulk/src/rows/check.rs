@@ -46,7 +46,7 @@ pub(super) fn check_row(
                 |other: &RowProblem| other.column.is_some() && other.column == located.column;
             if !problems[..parser_problems].iter().any(is_same_column) {
                 let message = problem.message().unwrap_or("is invalid");
-                let hint = problem.hint().or_else(|| problem.field().map(field_hint));
+                let hint = problem.hint();
                 problems.push(RowProblem { hint, ..located.with_message(message) });
             }
         }
@@ -91,35 +91,5 @@ fn hash_key(settings: &FileSettings, name: &str, key: Option<&str>) -> Result<Ro
         // These columns are hashed as usernames, so that a row has the same key whether or not the key column is set.
         Some(key) if matches!(name, "email" | "username") => Ok(RowIdentity::of_username(salt, key)),
         Some(key) => Ok(RowIdentity::of_key(salt, key)),
-    }
-}
-
-/// Returns the hint for a field, for problems without a hint of their own.
-fn field_hint(field: &str) -> &'static str {
-    let name = field.rsplit('.').next().unwrap_or(field);
-    let name = name.split('[').next().unwrap_or(name);
-    match name {
-        "birth-date" => "write a past date such as 1980-07-04",
-        "gender" => "write `male`, `female`, `pnta`, `other` or `unknown`",
-        "email" => "write an address such as ann@example.com",
-        "mobile-phone" => "write a number such as +15551234567",
-        "locale" => "write `en_US` or `es_US`, or omit it",
-        "organization-id" => "write a UUID",
-        "username" => "omit it, or write one of the two",
-        "invite" => "write `email` or `sms`, each at most once",
-        "start-time" | "end-time" => {
-            "write a time such as 2027-01-04T09:00:00Z, with the end after the start"
-        }
-        "add-video-channel" => "write `true` or `false`",
-        "first-name" | "last-name" => "write the name on one line",
-        "name" => "write the name of the document on one line",
-        "guest-url" | "host-url" => "omit it, or write a URL that begins with https://",
-        "path" => "write the path of a file in the documents folder, relative to that folder",
-        "individual-group-ids" | "class" | "practitioner" | "type" | "status" => {
-            "write an ID, or a name that the organization lists"
-        }
-        "description" | "patient-instruction" | "location" => "write text, or omit it",
-        "documents" | "appointment" => "write it as in the schema, or omit it",
-        _ => "remove it",
     }
 }

@@ -4,47 +4,12 @@ use strsim::damerau_levenshtein;
 
 use super::problem::RowProblem;
 use super::records::Record;
-
-/// The fields of the patient. A test compares these constants with `specs/onboarding.schema.json`.
-pub(super) const PATIENT_FIELDS: [&str; 11] = [
-    "first-name",
-    "last-name",
-    "birth-date",
-    "gender",
-    "email",
-    "mobile-phone",
-    "locale",
-    "individual-group-ids",
-    "username",
-    "organization-id",
-    "invite",
-];
-const REQUIRED_PATIENT_FIELDS: [&str; 5] =
-    ["first-name", "last-name", "birth-date", "gender", "organization-id"];
-
-/// The patient fields that hold a list, separated by `;`.
-pub(super) const LIST_FIELDS: [&str; 2] = ["individual-group-ids", "invite"];
-
-/// The fields of a document. Their columns begin with `document-1-`, `document-2-` and so on.
-pub(super) const DOCUMENT_FIELDS: [&str; 4] = ["class", "name", "description", "path"];
-const REQUIRED_DOCUMENT_FIELDS: [&str; 3] = ["class", "name", "path"];
-
-/// The fields of the appointment. Their columns begin with `appointment-`.
-pub(super) const APPOINTMENT_FIELDS: [&str; 11] = [
-    "practitioner",
-    "type",
-    "status",
-    "start-time",
-    "end-time",
-    "add-video-channel",
-    "guest-url",
-    "host-url",
-    "description",
-    "patient-instruction",
-    "location",
-];
-const REQUIRED_APPOINTMENT_FIELDS: [&str; 6] =
-    ["practitioner", "type", "status", "start-time", "end-time", "add-video-channel"];
+pub(super) use crate::generated::columns::{
+    APPOINTMENT_FIELDS, BOOLEAN_APPOINTMENT_FIELDS, DOCUMENT_FIELDS, LIST_FIELDS, PATIENT_FIELDS,
+};
+use crate::generated::columns::{
+    REQUIRED_APPOINTMENT_FIELDS, REQUIRED_DOCUMENT_FIELDS, REQUIRED_PATIENT_FIELDS,
+};
 
 /// The maximum number of columns, enough for more than 200 documents. It also limits the number of problems per row.
 const MAX_COLUMNS: usize = 1000;
@@ -264,40 +229,7 @@ fn closest_column(name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
-    use serde_json::Value;
-
     use super::*;
-
-    /// Returns the names of the required properties of an object in the schema, and the names of all its properties.
-    fn properties(object: &Value) -> (BTreeSet<&str>, BTreeSet<&str>) {
-        let required = object["required"].as_array().unwrap().iter().map(|name| name.as_str().unwrap());
-        let all = object["properties"].as_object().unwrap().keys().map(String::as_str);
-        (required.collect(), all.collect())
-    }
-
-    #[test]
-    fn columns_match_the_schema() {
-        let schema = include_str!("../../../../specs/onboarding.schema.json");
-        let schema: Value = serde_json::from_str(schema).unwrap();
-        let (required, mut all) = properties(&schema);
-        assert!(all.remove("documents") && all.remove("appointment"));
-        let patient = (BTreeSet::from(REQUIRED_PATIENT_FIELDS), BTreeSet::from(PATIENT_FIELDS));
-        assert_eq!((required, all), patient);
-        let lists = schema["properties"]
-            .as_object()
-            .unwrap()
-            .iter()
-            .filter(|(name, property)| property["type"] == "array" && name.as_str() != "documents");
-        let lists: BTreeSet<_> = lists.map(|(name, _)| name.as_str()).collect();
-        assert_eq!(lists, BTreeSet::from(LIST_FIELDS));
-        let definition = |name: &str| properties(&schema["definitions"][name]);
-        let document = (BTreeSet::from(REQUIRED_DOCUMENT_FIELDS), BTreeSet::from(DOCUMENT_FIELDS));
-        assert_eq!(definition("OnboardingDocument"), document);
-        let appointment = (BTreeSet::from(REQUIRED_APPOINTMENT_FIELDS), BTreeSet::from(APPOINTMENT_FIELDS));
-        assert_eq!(definition("OnboardingAppointment"), appointment);
-    }
 
     #[test]
     fn suggests_the_closest_column_for_an_unknown_name() {

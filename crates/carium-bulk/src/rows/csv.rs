@@ -8,7 +8,7 @@ use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
 use super::check::{KeyFields, check_row};
-use super::columns::{Column, Columns, LIST_FIELDS};
+use super::columns::{BOOLEAN_APPOINTMENT_FIELDS, Column, Columns, LIST_FIELDS};
 use super::problem::{RowError, RowProblem, RowProblems};
 use super::records::{Record, Records};
 use super::row::{Row, RowLocation};
@@ -198,9 +198,10 @@ impl Fields<'_> {
 
 /// Converts a field of the appointment. Booleans may be capitalized, because spreadsheets save them so.
 fn appointment_value(name: &str, text: String) -> Value {
+    let is_boolean = BOOLEAN_APPOINTMENT_FIELDS.contains(&name);
     match text.as_str() {
-        "true" | "TRUE" | "True" if name == "add-video-channel" => true.into(),
-        "false" | "FALSE" | "False" if name == "add-video-channel" => false.into(),
+        "true" | "TRUE" | "True" if is_boolean => true.into(),
+        "false" | "FALSE" | "False" if is_boolean => false.into(),
         _ => text.into(),
     }
 }

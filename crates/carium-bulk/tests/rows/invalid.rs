@@ -124,7 +124,7 @@ fn invalid_fields() {
         line 2, column 8, `locale`: is not an allowed value: write `en_US` or `es_US`, or omit it
         line 2, column 9, `username`: must be the same as `email` or `mobile-phone`: omit it, or write one of the two
         line 2, column 10, `individual-group-ids`, field `individual-group-ids[2]`: is empty: write an ID, or a name that the organization lists
-        line 2, column 11, `invite`, field `invite[1]`: is not an allowed value: write `email` or `sms`
+        line 2, column 11, `invite`, field `invite[1]`: is not an allowed value: write `email` or `sms`, each at most once
         line 2, column 11, `invite`, field `invite[2]`: is given twice: write `email` or `sms`, each at most once
         ",
     );
@@ -155,7 +155,7 @@ fn invalid_fields() {
         line 2, column 8, `appointment-type`, field `appointment.type`: is missing: write an ID, or a name that the organization lists
         line 2, column 11, `appointment-end-time`, field `appointment.end-time`: must be after `start-time`: write a time such as 2027-01-04T09:00:00Z, with the end after the start
         line 2, column 13, `appointment-guest-url`, field `appointment.guest-url`: cannot be combined with the platform's video channel: omit it, or write a URL that begins with https://
-        line 3, column 10, `appointment-start-time`, field `appointment.start-time`: is not a point in time: write it like 2027-01-04T09:00:00Z
+        line 3, column 10, `appointment-start-time`, field `appointment.start-time`: is not a point in time: write a time such as 2027-01-04T09:00:00Z, with the end after the start
         line 3, column 12, `appointment-add-video-channel`, field `appointment.add-video-channel`: is not an allowed value: write `true` or `false`
         line 3: the patient has the same username as the row on line 2: remove one of the rows, or set a key column
         ",

@@ -55,7 +55,7 @@ impl ViolationLog {
     }
 
     /// Checks a response against the spec, unless a quirk or a fault asked for a violation.
-    pub(crate) fn check_response(&self, operation: &'static Operation, response: &Response<Bytes>) {
+    pub(crate) fn check_response(&self, operation: &Operation, response: &Response<Bytes>) {
         if response.extensions().get::<SkipSpecCheck>().is_none() {
             self.extend(check_response(operation, response));
         }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use carium_api::Operation;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Value, json};
 use url::form_urlencoded;
@@ -12,7 +12,8 @@ use crate::spec_check::{Violation, ViolationLocation, path_parameters};
 
 /// A request for an operation.
 pub(crate) struct ParsedRequest<'a> {
-    pub(crate) operation: &'static Operation,
+    pub(crate) operation: &'a Operation,
+    method: &'a Method,
     uri: &'a Uri,
     query: Vec<(String, String)>,
     headers: &'a HeaderMap,
@@ -20,10 +21,11 @@ pub(crate) struct ParsedRequest<'a> {
 }
 
 impl<'a> ParsedRequest<'a> {
-    pub(crate) fn new(operation: &'static Operation, request: &'a Request<Bytes>) -> Self {
+    pub(crate) fn new(operation: &'a Operation, request: &'a Request<Bytes>) -> Self {
         let query = request.uri().query().unwrap_or_default();
         Self {
             operation,
+            method: request.method(),
             uri: request.uri(),
             query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
             headers: request.headers(),
@@ -38,6 +40,18 @@ impl<'a> ParsedRequest<'a> {
             return Some(format!("{scheme}://{authority}"));
         }
         Some(format!("http://{}", self.header(&HOST)?))
+    }
+
+    pub(crate) fn method(&self) -> &Method {
+        self.method
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        self.uri.path()
+    }
+
+    pub(crate) fn has_body(&self) -> bool {
+        !self.body.is_empty()
     }
 
     /// Returns the bearer token.
@@ -161,6 +175,10 @@ pub(crate) struct ErrorResponse {
     /// The part of the request that caused the error: the kind of location, as in JSON:API, and the location.
     source: Option<(&'static str, String)>,
     pub(crate) omit_body: bool,
+    /// The ID of the resource that exists already.
+    pub(crate) existing_id: Option<String>,
+    /// Whether the response has `meta` and a code in CamelCase.
+    pub(crate) has_meta: bool,
 }
 
 impl SuccessResponse {
@@ -187,7 +205,15 @@ impl SuccessResponse {
 
 impl ErrorResponse {
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), source: None, omit_body: false }
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            source: None,
+            omit_body: false,
+            existing_id: None,
+            has_meta: false,
+        }
     }
 
     /// Creates an error for a body that is not JSON.
@@ -220,6 +246,10 @@ impl ErrorResponse {
         Self { source: Some(("pointer", pointer)), ..self }
     }
 
+    pub(crate) fn with_existing_id(self, existing_id: Option<String>) -> Self {
+        Self { existing_id, ..self }
+    }
+
     pub(crate) fn with_status(self, status: StatusCode) -> Self {
         Self { status, ..self }
     }
@@ -239,8 +269,21 @@ impl ErrorResponse {
         if let Some((kind, location)) = self.source {
             error["source"] = json!({kind: location});
         }
+        if self.has_meta {
+            error["code"] = camel_case(self.code).into();
+            error["meta"] = self.existing_id.map_or_else(|| json!({}), |id| json!({"id": id}));
+        }
         http_response(self.status, Some(&json!({"errors": [error]})))
     }
+}
+
+/// Converts a code from kebab case: `unknown-id` becomes `UnknownId`.
+fn camel_case(code: &str) -> String {
+    let mut words = code.split('-').map(|word| {
+        let (first, rest) = word.split_at_checked(1).unwrap_or_default();
+        first.to_ascii_uppercase() + rest
+    });
+    words.by_ref().collect()
 }
 
 fn http_response(status: StatusCode, body: Option<&Value>) -> Response<Bytes> {

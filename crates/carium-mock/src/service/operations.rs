@@ -2,14 +2,16 @@
 
 mod appointments;
 pub(crate) mod documents;
-mod lists;
+pub(super) mod lists;
 mod people;
 
+use carium_api::Operation;
 use http::StatusCode;
 
 use self::documents::FileStore;
 use super::message::{ErrorResponse, ParsedRequest, ServiceResult};
 use super::quirks::Quirk;
+use super::resources;
 use super::state::ServiceState;
 use crate::spec_check::Violation;
 
@@ -55,6 +57,7 @@ pub(super) fn apply(
         "list_document_references" => documents::list(state, request),
         "process_upload" => documents::process(state, store, request),
         "get_download_info" => documents::download_info(state, store, request),
+        Operation::RUN_TIME_ID => resources::apply(state, request),
         // An operation that was added to the spec but not to the fake.
         id => {
             let detail = format!("The fake does not implement {id}.");

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use carium_api::types::NotificationChannel;
+use serde::Serialize;
 
 use super::ledger::LedgerEntry;
 use super::request::OnboardingRequest;
@@ -35,34 +36,8 @@ impl StepIdentity {
                 let channels = channels.iter().map(|channel| channel.as_str().to_owned());
                 channels.chain([request.username().to_owned()]).collect()
             }
-            Step::Document(index) => {
-                let document = row.documents.get(*index)?;
-                vec![
-                    document.class.as_str().to_owned(),
-                    document.name.as_str().to_owned(),
-                    document.description.clone().unwrap_or_default(),
-                    document.path.as_str().to_owned(),
-                ]
-            }
-            Step::Appointment => {
-                let appointment = row.appointment.as_ref()?;
-                let required = [
-                    appointment.practitioner.as_str().to_owned(),
-                    appointment.type_.as_str().to_owned(),
-                    appointment.status.as_str().to_owned(),
-                    appointment.start_time.to_string(),
-                    appointment.end_time.to_string(),
-                    appointment.add_video_channel.to_string(),
-                ];
-                let optional = [
-                    &appointment.guest_url,
-                    &appointment.host_url,
-                    &appointment.description,
-                    &appointment.patient_instruction,
-                    &appointment.location,
-                ];
-                required.into_iter().chain(optional.map(|text| text.clone().unwrap_or_default())).collect()
-            }
+            Step::Document(index) => fields_of(row.documents.get(*index)?),
+            Step::Appointment => fields_of(row.appointment.as_ref()?),
         };
         Some(Self(values))
     }
@@ -80,6 +55,16 @@ impl StepIdentity {
     pub(super) fn is_compatible_with(&self, entry: &LedgerEntry) -> bool {
         !entry.is_bound_to_request() || entry.request().matches_texts(&self.0)
     }
+}
+
+/// Returns the names and values of all fields of a document or an appointment. A field that is omitted has no part in it,
+/// so that a field that is added to the schema does not change the identity of earlier rows.
+fn fields_of(object: &impl Serialize) -> Vec<String> {
+    let object = serde_json::to_value(object).expect("all map keys of a row are strings");
+    let fields = object.as_object().into_iter().flatten();
+    // The order of a JSON object depends on a feature of `serde_json` that any crate can enable.
+    let sorted: BTreeMap<_, _> = fields.collect();
+    sorted.into_iter().map(|(name, value)| format!("{name}={value}")).collect()
 }
 
 /// Checks that the entries of a row belong to this request.

@@ -18,6 +18,7 @@ use super::step::Step;
 use crate::appointments::{NewAppointment, NewAppointmentBuilder};
 use crate::documents::{NewDocument, NewDocumentBuilder, UploadStage};
 use crate::error::{Error, ErrorKind};
+use crate::generated::rows::{SetOnboardingAppointment as _, SetOnboardingDocument as _};
 use crate::patients::OrganizationId;
 use crate::problem::Problem;
 
@@ -46,12 +47,9 @@ pub(super) struct AppointmentInputs {
 impl DocumentInputs {
     /// Returns a builder with the fields of a row's document.
     pub(super) fn builder(&self, row: &OnboardingDocument) -> NewDocumentBuilder {
-        let mut document =
-            NewDocument::builder().class(self.class).name(row.name.as_str()).file_name(row.path.as_str());
-        if let Some(description) = &row.description {
-            document = document.description(description);
-        }
-        document
+        let document = NewDocument::builder();
+        let document = document.class(self.class).name(row.name.as_str()).file_name(row.path.as_str());
+        row.set_optional(document)
     }
 }
 
@@ -66,15 +64,7 @@ impl AppointmentInputs {
         if row.add_video_channel {
             appointment = appointment.add_video_channel();
         }
-        macro_rules! set_if_present {
-            ($($name:ident),*) => {
-                $(if let Some(value) = &row.$name {
-                    appointment = appointment.$name(value.as_str());
-                })*
-            };
-        }
-        set_if_present!(guest_url, host_url, description, patient_instruction, location);
-        appointment
+        row.set_optional(appointment)
     }
 }
 

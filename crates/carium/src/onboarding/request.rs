@@ -9,12 +9,13 @@ use carium_api::onboarding as schema;
 use carium_api::types::NotificationChannel;
 use serde::{Deserialize, Deserializer};
 
-use self::fields::{Json, RowAppointment, RowDocument, RowFields, RowProblems};
+pub(crate) use self::fields::{Json, ObjectReader, RowProblems};
 use super::documents_folder;
 use crate::appointments::AppointmentFields;
 use crate::documents::DocumentFields;
 use crate::error::Error;
-use crate::patients::{NewPatient, NewPatientBuilder, OrganizationId};
+use crate::generated::rows::{self, RowAppointment, RowDocument, RowFields};
+use crate::patients::{NewPatient, OrganizationId};
 use crate::problem::{Problem, required};
 
 /// A validated request to onboard one patient: the patient, the invitation, the documents and the first appointment.
@@ -112,7 +113,7 @@ impl OnboardingRow {
     /// in the schema, such as `documents[0].class`. At most 100 problems are listed.
     pub fn check(&self) -> Result<OnboardingRequest, Error> {
         let mut problems = RowProblems::default();
-        let fields = RowFields::read(&self.0, &mut problems);
+        let fields = RowFields::read(String::new(), &self.0, &mut problems);
         build_request(fields, problems)
     }
 
@@ -123,7 +124,7 @@ impl OnboardingRow {
     /// As for [`check`](Self::check). A file that is missing or not readable is listed as a problem of its path.
     pub fn check_with_documents_in(&self, folder: &Path) -> Result<OnboardingRequest, Error> {
         let mut problems = RowProblems::default();
-        let fields = RowFields::read(&self.0, &mut problems);
+        let fields = RowFields::read(String::new(), &self.0, &mut problems);
         let root = folder.canonicalize();
         for (index, document) in fields.documents.iter().enumerate() {
             let Some(path) = &document.path else { continue };
@@ -159,7 +160,7 @@ impl fmt::Debug for OnboardingRow {
 /// Applies the rules of all parts of a row and builds the request. `problems` are those that were found when the
 /// fields were read.
 fn build_request(mut fields: RowFields, mut problems: RowProblems) -> Result<OnboardingRequest, Error> {
-    let patient = match patient_builder(&fields).build() {
+    let patient = match fields.patient().build() {
         Ok(patient) => Some(patient),
         Err(error) => {
             problems.add_once(error.problems().iter().cloned());
@@ -184,46 +185,12 @@ fn build_request(mut fields: RowFields, mut problems: RowProblems) -> Result<Onb
     let Some(((patient, documents), appointment)) = parts.filter(|_| problems.is_empty()) else {
         return Err(problems.into_error());
     };
-    let attributes = patient.attributes();
-    let mut row = schema::OnboardingRequest::from(schema::required::OnboardingRequest {
-        first_name: attributes.first_name.clone(),
-        last_name: attributes.last_name.clone(),
-        birth_date: attributes.birth_date,
-        gender: attributes.gender,
-        organization_id: attributes.organization_id,
-    });
-    row.email.clone_from(&attributes.email);
-    row.mobile_phone.clone_from(&attributes.mobile_phone);
-    row.locale = attributes.locale;
+    let mut row = rows::row_of(patient.attributes());
     row.individual_group_ids = groups;
-    row.username.clone_from(&attributes.username);
     row.invite = fields.invite.into_iter().map(|(_, channel)| channel).collect();
     row.documents = documents;
     row.appointment = appointment;
     Ok(OnboardingRequest { row, patient })
-}
-
-fn patient_builder(fields: &RowFields) -> NewPatientBuilder {
-    let mut patient = NewPatient::builder();
-    macro_rules! set_if_present {
-        ($($method:ident: $value:expr),* $(,)?) => {
-            $(if let Some(value) = $value {
-                patient = patient.$method(value);
-            })*
-        };
-    }
-    set_if_present! {
-        first_name: fields.first_name.as_deref(),
-        last_name: fields.last_name.as_deref(),
-        birth_date: fields.birth_date.as_deref(),
-        gender: fields.gender,
-        email: fields.email.as_deref(),
-        mobile_phone: fields.mobile_phone.as_deref(),
-        locale: fields.locale,
-        username: fields.username.as_deref(),
-        organization: fields.organization_id,
-    }
-    patient
 }
 
 /// Returns the groups of the patient, or adds a problem for each one that is empty.
@@ -270,7 +237,7 @@ fn check_document(
 ) -> Option<schema::OnboardingDocument> {
     let path_of = |name: &str| format!("documents[{index}].{name}");
     let mut found = Vec::new();
-    let class = check_id_or_name(path_of("class"), fields.class, &mut found);
+    let class = check_id_or_name(path_of("class"), fields.class.clone(), &mut found);
     let values =
         DocumentFields { name: fields.name.as_deref(), file_name: fields.path.as_deref(), media_type: None };
     // A row has a path in place of the file name and the media type.
@@ -285,7 +252,7 @@ fn check_document(
     problems.add_once(found);
     let required = schema::required::OnboardingDocument { class: class?, name: checked?.name, path: path? };
     let mut document = schema::OnboardingDocument::from(required);
-    document.description = fields.description;
+    fields.move_optional_to(&mut document);
     Some(document)
 }
 
@@ -296,9 +263,9 @@ fn check_appointment(
 ) -> Option<schema::OnboardingAppointment> {
     let path_of = |name: &str| format!("appointment.{name}");
     let mut found = Vec::new();
-    let practitioner = check_id_or_name(path_of("practitioner"), fields.practitioner, &mut found);
-    let appointment_type = check_id_or_name(path_of("type"), fields.appointment_type, &mut found);
-    let status = check_id_or_name(path_of("status"), fields.status, &mut found);
+    let practitioner = check_id_or_name(path_of("practitioner"), fields.practitioner.clone(), &mut found);
+    let appointment_type = check_id_or_name(path_of("type"), fields.type_.clone(), &mut found);
+    let status = check_id_or_name(path_of("status"), fields.status.clone(), &mut found);
     let add_video_channel = required(path_of("add-video-channel"), fields.add_video_channel, &mut found);
     let values = AppointmentFields {
         start: fields.start_time,
@@ -318,11 +285,7 @@ fn check_appointment(
         status: status?,
         type_: appointment_type?,
     });
-    appointment.description = fields.description;
-    appointment.guest_url = fields.guest_url;
-    appointment.host_url = fields.host_url;
-    appointment.location = fields.location;
-    appointment.patient_instruction = fields.patient_instruction;
+    fields.move_optional_to(&mut appointment);
     Some(appointment)
 }
 

@@ -277,13 +277,8 @@ impl FaultHarness {
     fn list_with_fault<T: Send + 'static>(&self, name: &'static str, items: Items<T>) -> Items<T> {
         let harness = self.clone();
         let first_page = async move { harness.call_with_fault(name, async { Ok(()) }).await };
-        stream::once(first_page)
-            .flat_map(move |result| match result {
-                Ok(()) => stream::empty().boxed(),
-                Err(error) => stream::iter([Err(error)]).boxed(),
-            })
-            .chain(items)
-            .boxed()
+        let error = stream::once(first_page).filter_map(|result| async { result.err().map(Err) });
+        Items::from_items(error.chain(items))
     }
 
     fn ledger(&self) -> Arc<dyn Ledger> {

@@ -75,7 +75,8 @@ pub(super) fn create_patient(state: &mut ServiceState, request: &ParsedRequest<'
     }
     if state.is_username_taken(&username) {
         let error = ErrorResponse::attribute("duplicate", "username", "The username is already taken.");
-        return Err(error.with_status(StatusCode::CONFLICT));
+        let existing_id = state.patient_id_by_username(&username).map(|id| id.to_string());
+        return Err(error.with_status(StatusCode::CONFLICT).with_existing_id(existing_id));
     }
     patient.username = Username::try_from(username.as_str()).ok();
     let id = IndividualId(state.next_id());

@@ -1,164 +1,18 @@
-//! The fields of a row, read from untyped JSON.
+//! Reads the fields of a row from untyped JSON. `crate::generated::rows` has the fields.
 
 use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
-use carium_api::DateTime;
-use carium_api::types::{Gender, Locale, NotificationChannel, OrganizationId};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::error::Error;
+use crate::generated::rows;
 use crate::problem::Problem;
-
-/// The fields of a row. A field is `None` if it is omitted or if its type or format is wrong.
-#[derive(Default)]
-pub(super) struct RowFields {
-    pub(super) first_name: Option<String>,
-    pub(super) last_name: Option<String>,
-    pub(super) birth_date: Option<String>,
-    pub(super) gender: Option<Gender>,
-    pub(super) email: Option<String>,
-    pub(super) mobile_phone: Option<String>,
-    pub(super) locale: Option<Locale>,
-    /// Each group with its index in the list of the row.
-    pub(super) individual_group_ids: Vec<(usize, String)>,
-    pub(super) username: Option<String>,
-    pub(super) organization_id: Option<OrganizationId>,
-    /// Each channel with its index in the list of the row.
-    pub(super) invite: Vec<(usize, NotificationChannel)>,
-    pub(super) documents: Vec<RowDocument>,
-    pub(super) appointment: Option<RowAppointment>,
-}
-
-/// The fields of a document of a row.
-#[derive(Default)]
-pub(super) struct RowDocument {
-    pub(super) class: Option<String>,
-    pub(super) name: Option<String>,
-    pub(super) description: Option<String>,
-    pub(super) path: Option<String>,
-}
-
-/// The fields of the appointment of a row.
-#[derive(Default)]
-pub(super) struct RowAppointment {
-    pub(super) practitioner: Option<String>,
-    pub(super) appointment_type: Option<String>,
-    pub(super) status: Option<String>,
-    pub(super) start_time: Option<DateTime>,
-    pub(super) end_time: Option<DateTime>,
-    pub(super) add_video_channel: Option<bool>,
-    pub(super) guest_url: Option<String>,
-    pub(super) host_url: Option<String>,
-    pub(super) description: Option<String>,
-    pub(super) patient_instruction: Option<String>,
-    pub(super) location: Option<String>,
-}
-
-/// The message and the hint of a problem.
-type ProblemText = (&'static str, &'static str);
-
-const NOT_AN_ID: ProblemText = ("is not an ID", "write a UUID");
-const NOT_ALLOWED: &str = "is not an allowed value";
-const NOT_A_TIME: ProblemText = ("is not a point in time", "write it like 2027-01-04T09:00:00Z");
-
-impl RowFields {
-    pub(super) fn read(row: &Json, problems: &mut RowProblems) -> Self {
-        let mut fields = Self::default();
-        let mut reader = ObjectReader { path: String::new(), problems };
-        reader.read_members(row, |reader, name, value| {
-            match name {
-                "first-name" => fields.first_name = reader.string(name, value),
-                "last-name" => fields.last_name = reader.string(name, value),
-                "birth-date" => fields.birth_date = reader.string(name, value),
-                "gender" => {
-                    let hint = "write `male`, `female`, `pnta`, `other` or `unknown`";
-                    fields.gender = reader.parsed(name, value, (NOT_ALLOWED, hint));
-                }
-                "email" => fields.email = reader.string(name, value),
-                "mobile-phone" => fields.mobile_phone = reader.string(name, value),
-                "locale" => {
-                    let hint = "write `en_US` or `es_US`, or omit it";
-                    fields.locale = reader.parsed(name, value, (NOT_ALLOWED, hint));
-                }
-                "individual-group-ids" => {
-                    let items = reader.list(name, value).enumerate();
-                    let groups = items.filter_map(|(index, (path, item))| {
-                        reader.string(&path, item).map(|group| (index, group))
-                    });
-                    fields.individual_group_ids = groups.collect();
-                }
-                "username" => fields.username = reader.string(name, value),
-                "organization-id" => fields.organization_id = reader.parsed(name, value, NOT_AN_ID),
-                "invite" => {
-                    let items = reader.list(name, value);
-                    let text = (NOT_ALLOWED, "write `email` or `sms`");
-                    let channels = items.enumerate().filter_map(|(index, (path, item))| {
-                        reader.parsed(&path, item, text).map(|channel| (index, channel))
-                    });
-                    fields.invite = channels.collect();
-                }
-                "documents" => {
-                    let items = reader.list(name, value);
-                    fields.documents =
-                        items.map(|(path, item)| RowDocument::read(path, item, reader.problems)).collect();
-                }
-                "appointment" => {
-                    fields.appointment = Some(RowAppointment::read(name, value, reader.problems));
-                }
-                _ => return false,
-            }
-            true
-        });
-        fields
-    }
-}
-
-impl RowDocument {
-    fn read(path: String, document: &Json, problems: &mut RowProblems) -> Self {
-        let mut fields = Self::default();
-        ObjectReader { path, problems }.read_members(document, |reader, name, value| {
-            match name {
-                "class" => fields.class = reader.string(name, value),
-                "name" => fields.name = reader.string(name, value),
-                "description" => fields.description = reader.string(name, value),
-                "path" => fields.path = reader.string(name, value),
-                _ => return false,
-            }
-            true
-        });
-        fields
-    }
-}
-
-impl RowAppointment {
-    fn read(path: &str, appointment: &Json, problems: &mut RowProblems) -> Self {
-        let mut fields = Self::default();
-        ObjectReader { path: path.to_owned(), problems }.read_members(appointment, |reader, name, value| {
-            match name {
-                "practitioner" => fields.practitioner = reader.string(name, value),
-                "type" => fields.appointment_type = reader.string(name, value),
-                "status" => fields.status = reader.string(name, value),
-                "start-time" => fields.start_time = reader.parsed(name, value, NOT_A_TIME),
-                "end-time" => fields.end_time = reader.parsed(name, value, NOT_A_TIME),
-                "add-video-channel" => fields.add_video_channel = reader.boolean(name, value),
-                "guest-url" => fields.guest_url = reader.string(name, value),
-                "host-url" => fields.host_url = reader.string(name, value),
-                "description" => fields.description = reader.string(name, value),
-                "patient-instruction" => fields.patient_instruction = reader.string(name, value),
-                "location" => fields.location = reader.string(name, value),
-                _ => return false,
-            }
-            true
-        });
-        fields
-    }
-}
 
 /// The problems of a row, at most 100. A row with more of them is probably not a row of this schema.
 #[derive(Default)]
-pub(super) struct RowProblems(Vec<Problem>);
+pub(crate) struct RowProblems(Vec<Problem>);
 
 impl RowProblems {
     const MAX: usize = 100;
@@ -188,22 +42,42 @@ impl RowProblems {
         self.0.is_empty()
     }
 
-    /// Returns an error with all problems.
+    /// Returns an error with all problems. A problem without a hint gets the hint of its field.
     pub(super) fn into_error(self) -> Error {
-        Error::invalid("the row cannot be onboarded as given", self.0)
+        let with_hint = |problem: Problem| {
+            let hint = problem.field().filter(|_| problem.hint().is_none()).and_then(hint_of);
+            match hint {
+                Some(hint) => problem.with_hint(hint),
+                None => problem,
+            }
+        };
+        Error::invalid("the row cannot be onboarded as given", self.0.into_iter().map(with_hint).collect())
     }
 }
 
+/// Returns the hint of a field, given its path in the row.
+fn hint_of(path: &str) -> Option<&'static str> {
+    let mut name = String::new();
+    for part in path.split('[') {
+        name.push_str(part.split_once(']').map_or(part, |(_, rest)| rest));
+    }
+    rows::hint(&name)
+}
+
 /// Reads the members of a JSON object, and collects problems with the path of each field.
-struct ObjectReader<'a> {
+pub(crate) struct ObjectReader<'a> {
     /// The path of the object in the row. Empty for the row itself.
-    path: String,
-    problems: &'a mut RowProblems,
+    pub(crate) path: String,
+    pub(crate) problems: &'a mut RowProblems,
 }
 
 impl ObjectReader<'_> {
     /// Calls `read` once for each member that is not `null`. `read` returns whether it knows the name.
-    fn read_members(&mut self, object: &Json, mut read: impl FnMut(&mut Self, &str, &Json) -> bool) {
+    pub(crate) fn read_members(
+        &mut self,
+        object: &Json,
+        mut read: impl FnMut(&mut Self, &str, &Json) -> bool,
+    ) {
         let Json::Object(members) = object else {
             let path = if self.path.is_empty() { "the row".to_owned() } else { self.path.clone() };
             self.problems.add(Problem::new(path, "is not an object"));
@@ -217,7 +91,9 @@ impl ObjectReader<'_> {
             if !seen.insert(name.as_str()) {
                 self.add_problem(&printable(name), "is given twice");
             } else if !matches!(value, Json::Null) && !read(self, name, value) {
-                self.add_problem(&printable(name), "is not a field of the schema");
+                self.problems.add(
+                    self.problem(&printable(name), "is not a field of the schema").with_hint("remove it"),
+                );
             }
         }
     }
@@ -232,11 +108,7 @@ impl ObjectReader<'_> {
         self.problems.add(self.problem(name, message));
     }
 
-    fn add_problem_with_hint(&mut self, name: &str, (message, hint): ProblemText) {
-        self.problems.add(self.problem(name, message).with_hint(hint));
-    }
-
-    fn string(&mut self, name: &str, value: &Json) -> Option<String> {
+    pub(crate) fn string(&mut self, name: &str, value: &Json) -> Option<String> {
         let Json::Text(text) = value else {
             self.add_problem(name, "is not a string");
             return None;
@@ -244,37 +116,44 @@ impl ObjectReader<'_> {
         Some(text.clone())
     }
 
-    fn boolean(&mut self, name: &str, value: &Json) -> Option<bool> {
+    pub(crate) fn boolean(&mut self, name: &str, value: &Json) -> Option<bool> {
         let Json::Bool(boolean) = value else {
-            self.add_problem_with_hint(name, (NOT_ALLOWED, "write `true` or `false`"));
+            self.add_problem(name, "is not an allowed value");
             return None;
         };
         Some(*boolean)
     }
 
-    /// Parses a string, or adds a problem with this message and hint.
-    fn parsed<T: FromStr>(&mut self, name: &str, value: &Json, text: ProblemText) -> Option<T> {
+    /// Parses a string, or adds a problem with this message.
+    pub(crate) fn parsed<T: FromStr>(
+        &mut self,
+        name: &str,
+        value: &Json,
+        message: &'static str,
+    ) -> Option<T> {
         let parsed = if let Json::Text(text) = value { text.parse().ok() } else { None };
         if parsed.is_none() {
-            self.add_problem_with_hint(name, text);
+            self.add_problem(name, message);
         }
         parsed
     }
 
-    /// Returns the items of a list, each with its path.
-    fn list<'v>(
+    /// Reads the items of a list with `read`, which gets the path of each. Returns each item that was read with its
+    /// index.
+    pub(crate) fn items<T>(
         &mut self,
         name: &str,
-        value: &'v Json,
-    ) -> impl Iterator<Item = (String, &'v Json)> + use<'v> {
-        let items: &[Json] = if let Json::List(items) = value {
-            items
-        } else {
+        value: &Json,
+        read: impl Fn(&mut Self, &str, &Json) -> Option<T>,
+    ) -> Vec<(usize, T)> {
+        let Json::List(items) = value else {
             self.add_problem(name, "is not a list");
-            &[]
+            return Vec::new();
         };
-        let name = name.to_owned();
-        items.iter().enumerate().map(move |(index, item)| (format!("{name}[{index}]"), item))
+        let items = items.iter().enumerate();
+        items
+            .filter_map(|(index, item)| Some((index, read(self, &format!("{name}[{index}]"), item)?)))
+            .collect()
     }
 }
 
@@ -292,7 +171,7 @@ fn printable(name: &str) -> String {
 /// Any well-formed JSON can be deserialized, so no error message of `serde` can contain a value of the row. Numbers
 /// are not kept, because no field of a row is a number.
 #[derive(Clone)]
-pub(super) enum Json {
+pub(crate) enum Json {
     Null,
     Bool(bool),
     Number,

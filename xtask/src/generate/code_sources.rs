@@ -1,0 +1,69 @@
+//! The hand-written code that generated code refers to, read as text, so that it does not have to compile.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::workspace;
+
+/// The directory of the domain crate.
+const CARIUM: &str = "crates/carium/src";
+
+/// The source files of the domain crate.
+pub(crate) struct CodeSources {
+    /// The path of each file relative to the workspace, and its text, sorted by path.
+    files: Vec<(String, String)>,
+}
+
+impl CodeSources {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub(crate) fn read(root: &Path) -> Result<Self, String> {
+        let mut paths = Vec::new();
+        collect(&root.join(CARIUM), &mut paths)?;
+        paths.sort();
+        let files = paths.into_iter().map(|path| {
+            let text = workspace::read(&path)?;
+            let relative = path.strip_prefix(root).unwrap_or(&path);
+            Ok((relative.to_string_lossy().replace('\\', "/"), text))
+        });
+        Ok(Self { files: files.collect::<Result<_, String>>()? })
+    }
+
+    /// Returns whether an `impl` block of a type has a public method with this name.
+    pub(super) fn has_method(&self, type_name: &str, method: &str) -> bool {
+        self.impls(type_name).any(|(_, _, block)| block.contains(&format!("    pub fn {method}(")))
+    }
+
+    /// Returns the file and line of the first `impl` block of a type.
+    pub(super) fn place_of_impl(&self, type_name: &str) -> String {
+        let place = self.impls(type_name).next().map(|(file, line, _)| format!("{file}:{line}"));
+        place.unwrap_or_else(|| CARIUM.to_owned())
+    }
+
+    /// Returns the `impl` blocks of a type: file, line and text.
+    fn impls<'a>(&'a self, type_name: &'a str) -> impl Iterator<Item = (&'a str, usize, &'a str)> {
+        let head = format!("\nimpl {type_name} {{");
+        self.files.iter().filter_map(move |(file, text)| {
+            let start = text.find(&head)?;
+            let block = &text[start + 1..];
+            let end = block.find("\n}").unwrap_or(block.len());
+            Some((file.as_str(), text[..start].lines().count() + 1, &block[..end]))
+        })
+    }
+}
+
+fn collect(directory: &Path, paths: &mut Vec<PathBuf>) -> Result<(), String> {
+    let error = |error| format!("could not read {}: {error}", directory.display());
+    for entry in fs::read_dir(directory).map_err(error)? {
+        let path = entry.map_err(error)?.path();
+        // The generated files are outputs, not sources.
+        if path.is_dir() && path.file_name().is_some_and(|name| name != "generated") {
+            collect(&path, paths)?;
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            paths.push(path);
+        }
+    }
+    Ok(())
+}
