@@ -31,6 +31,7 @@ use self::routing::{Route, route};
 use self::state::ServiceState;
 pub use self::state::{FakeAccount, FakeDocument};
 use crate::faults::{FaultInjector, FaultKind, FaultTarget, with_bit_flipped};
+use crate::spec_check::{Violation, check_request};
 
 /// A call that reached the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,8 +110,13 @@ impl Service {
         seconds + instant.elapsed().as_secs()
     }
 
-    /// Handles a request and injects the fault for it, if any.
-    pub(crate) fn handle(&self, operation: &Operation, request: &Request<Bytes>) -> CallOutcome {
+    /// Handles a request and injects the fault for it, if any. `violations` are those of the request.
+    pub(crate) fn handle(
+        &self,
+        operation: &Operation,
+        request: &Request<Bytes>,
+        violations: &[Violation],
+    ) -> CallOutcome {
         let name = self.call_name(operation, request);
         let (before, after) = self.faults.next(&FaultTarget::Api(name.clone()));
         let fault_injected = before.is_some() || after.is_some();
@@ -130,7 +136,7 @@ impl Service {
             }
             None => {}
         }
-        let response = self.respond(operation, request);
+        let response = self.respond(operation, request, violations);
         record(Some(response.status().as_u16()));
         match after {
             Some(kind) => kind.apply_to(response),
@@ -146,9 +152,14 @@ impl Service {
         name.unwrap_or_else(|| operation.to_string()).into()
     }
 
-    fn respond(&self, operation: &Operation, request: &Request<Bytes>) -> Response<Bytes> {
+    fn respond(
+        &self,
+        operation: &Operation,
+        request: &Request<Bytes>,
+        violations: &[Violation],
+    ) -> Response<Bytes> {
         let request = ParsedRequest::new(operation, request);
-        let applied = operations::apply(&mut self.state(), self.store(), &request, self.now());
+        let applied = operations::apply(&mut self.state(), self.store(), &request, violations, self.now());
         let result = applied.map(|applied| match applied {
             Applied::Response(response) => response,
             Applied::Action(call) => call.run(),
@@ -173,7 +184,7 @@ impl Transport for Service {
             Route::Operation(known) if operation.id == Operation::RUN_TIME_ID => known,
             _ => operation,
         };
-        match self.handle(operation, &request) {
+        match self.handle(operation, &request, &check_request(operation, &request)) {
             CallOutcome::Responded(response) => Ok(response),
             CallOutcome::Truncated(_) => {
                 Err(TransportFailure::lost("the connection was closed in the middle of the response").into())

@@ -10,8 +10,10 @@ use http::StatusCode;
 
 use self::documents::FileStore;
 use super::message::{ErrorResponse, ParsedRequest, SuccessResponse};
+use super::quirks::Quirk;
 use super::resources::{self, ActionCall};
 use super::state::ServiceState;
+use crate::spec_check::Violation;
 
 /// The result of an operation.
 pub(super) enum Applied {
@@ -20,11 +22,13 @@ pub(super) enum Applied {
     Action(ActionCall),
 }
 
-/// Applies the operation that a request is for. `now` is in seconds since the Unix epoch.
+/// Applies the operation that a request is for. `violations` are those of the request, and `now` is in seconds since
+/// the Unix epoch.
 pub(super) fn apply(
     state: &mut ServiceState,
     store: &dyn FileStore,
     request: &ParsedRequest<'_>,
+    violations: &[Violation],
     now: u64,
 ) -> Result<Applied, ErrorResponse> {
     if request.operation.needs_token && !request.token().is_some_and(|token| state.is_valid_token(token)) {
@@ -32,6 +36,9 @@ pub(super) fn apply(
         return Err(ErrorResponse::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail));
     }
     request.check_accept()?;
+    if let Some(violation) = violations.first().filter(|_| !state.quirks.has(Quirk::AcceptsInvalidRequests)) {
+        return Err(request.violates_spec(violation));
+    }
     let result = match request.operation.id {
         "login" => people::login(state, request, now),
         "resend_invitation" => people::invite(state, request),
