@@ -7,7 +7,6 @@
 
 mod file_store;
 mod resource;
-mod traits;
 
 use std::fmt;
 use std::hash::Hash;
@@ -33,14 +32,14 @@ use crate::service::{FakeAccount, FakeCall, FakeDocument, FileStore, Quirk, Serv
 
 /// An in-memory fake of the Carium service. Clones are cheap and share their state.
 ///
-/// It implements every trait of `carium`, so it can be passed wherever a program takes `&dyn Patients` or another
-/// trait. For programs that take a [`Carium`], use [`client`](Self::client).
+/// [`client`](Self::client) returns the real client, connected to the fake: for a program that takes `&dyn Patients`,
+/// pass `&**fake.client().patients()`. The fake's own methods add data and inspect what the program did.
 ///
 /// For the same seed, the IDs are the same in each run. The fake uses tokio's clock, so tests can pause and
 /// advance time.
 ///
 /// ```
-/// use carium::patients::{Gender, NewPatient, Patients};
+/// use carium::patients::Gender;
 /// use carium_mock::FakeCarium;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
@@ -48,10 +47,10 @@ use crate::service::{FakeAccount, FakeCall, FakeDocument, FileStore, Quirk, Serv
 /// let fake = FakeCarium::new();
 /// let patient = fake.client().new_patient().first_name("James").last_name("Reece").birth_date("1980-07-04");
 /// let patient = patient.gender(Gender::Male).email("james.reece@example.com").build()?;
-/// let id = fake.create(patient.clone()).await?;
+/// let id = fake.client().patients().create(patient.clone()).await?;
 /// assert_eq!(fake.patients()[0].0, id);
 /// // The username is taken.
-/// assert!(fake.create(patient).await.is_err());
+/// assert!(fake.client().patients().create(patient).await.is_err());
 /// # Ok(())
 /// # }
 /// ```

@@ -52,7 +52,6 @@ pub mod object_store;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod service;
-#[cfg(feature = "sandbox")]
 mod spec_check;
 #[cfg(feature = "strategies")]
 pub mod strategies;
@@ -64,7 +63,6 @@ pub use faults::{Fault, FaultPlan, FaultResponse, InvalidFaultPlan};
 #[cfg(feature = "sandbox")]
 pub use sandbox::{Sandbox, SandboxBuilder};
 pub use service::{FakeAccount, FakeCall, FakeDocument, Quirk, UnknownQuirk};
-#[cfg(feature = "sandbox")]
 pub use spec_check::{Direction, Violation};
 
 /// The API spec in YAML (`specs/carium.yaml` in the workspace) that this version of the crate was generated from.

@@ -6,14 +6,17 @@ use http::header::{DATE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName};
 
 /// Headers that a caller cannot set: the client sets the credentials, and the HTTP client frames the message.
-pub(crate) const RESERVED_HEADERS: [&str; 11] = [
+pub(crate) const RESERVED_HEADERS: [&str; 14] = [
     "authorization",
     "proxy-authorization",
     "cookie",
+    "set-cookie",
     "host",
     "content-length",
     "transfer-encoding",
     "connection",
+    "keep-alive",
+    "proxy-connection",
     "upgrade",
     "te",
     "trailer",

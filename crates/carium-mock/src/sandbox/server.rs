@@ -12,7 +12,7 @@ use crate::listener::{BodyEnd, ConnectionClosed, Reply};
 use crate::service::message::ErrorResponse;
 use crate::service::routing::{Route, route, segments};
 use crate::service::{CallOutcome, Service};
-use crate::spec_check::Violation;
+use crate::spec_check::{Violation, check_request};
 
 /// Requests of this API are small, so larger bodies are rejected.
 const MAX_REQUEST_BYTES: usize = 1024 * 1024;
@@ -52,17 +52,22 @@ async fn respond(service: &Service, violations: &ViolationLog, request: Request<
     };
     match route(method, path) {
         Route::Operation(operation) => {
-            let outcome = service.handle(operation, &request);
+            let found = check_request(operation, &request);
+            let outcome = service.handle(operation, &request, &found);
             let response = match &outcome {
                 CallOutcome::Responded(response) | CallOutcome::Truncated(response) => Some(response),
                 CallOutcome::Reset | CallOutcome::Hang => None,
             };
-            violations.check(operation, &request, response);
+            violations.extend(found);
+            if let Some(response) = response {
+                violations.check_response(operation, response);
+            }
             outcome
         }
         Route::NotFound | Route::MethodNotAllowed(_) if service.has_resource(path) => {
             let class = RetryClass::Create;
-            service.handle(&Operation::at_run_time(method.clone(), path.to_owned(), class), &request)
+            // The spec does not describe the resource, so there is nothing to check.
+            service.handle(&Operation::at_run_time(method.clone(), path.to_owned(), class), &request, &[])
         }
         Route::MethodNotAllowed(methods) => {
             let allowed: Vec<_> = methods.iter().map(|method| method.as_str()).collect();

@@ -18,9 +18,11 @@ use super::message::{ErrorResponse, ParsedRequest, SuccessResponse};
 /// - Creating a resource returns 201. Deleting and similar operations return 204.
 /// - Lists are paged by offset, and each page has the number of all items in `meta`.
 /// - The URL of a download is in `download-url`.
+/// - A request that does not conform to the spec is rejected with 4xx and the location of the first violation.
 ///
-/// All quirks conform to the spec or are allowed by its descriptions. The client handles each of them without a setting,
-/// except `UpdateRequiresId`: see [`send_id_in_updates`](carium::CariumBuilder::send_id_in_updates).
+/// All quirks of responses conform to the spec or are allowed by its descriptions. The client handles each of them
+/// without a setting, except `UpdateRequiresId`: see
+/// [`send_id_in_updates`](carium::CariumBuilder::send_id_in_updates).
 ///
 /// ```
 /// use carium_mock::{FakeCarium, Quirk};
@@ -79,11 +81,14 @@ pub enum Quirk {
     UnknownEnumValues,
     /// The fields of an upload form include a number and a boolean, instead of only strings.
     NonStringFormFields,
+    /// A request that does not conform to the spec is accepted if the service can interpret it. The sandbox still
+    /// reports the violation.
+    AcceptsInvalidRequests,
 }
 
 impl Quirk {
     /// All quirks.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::LinksPaging,
         Self::AbsoluteLinks,
         Self::LinkObjects,
@@ -105,6 +110,7 @@ impl Quirk {
         Self::UnknownAttributes,
         Self::UnknownEnumValues,
         Self::NonStringFormFields,
+        Self::AcceptsInvalidRequests,
     ];
 
     /// Returns the name of the quirk in kebab case, such as `links-paging`, as in `carium sandbox --quirk`.
@@ -131,6 +137,7 @@ impl Quirk {
             Self::UnknownAttributes => "unknown-attributes",
             Self::UnknownEnumValues => "unknown-enum-values",
             Self::NonStringFormFields => "non-string-form-fields",
+            Self::AcceptsInvalidRequests => "accepts-invalid-requests",
         }
     }
 }
@@ -286,7 +293,7 @@ impl Quirks {
         query.extend_pairs(request.parameters().filter(|(name, _)| *name != "page[offset]"));
         query.append_pair("page[offset]", &offset.to_string());
         let origin = request.origin().filter(|_| self.has(Quirk::AbsoluteLinks)).unwrap_or_default();
-        let link = format!("{origin}{}?{}", request.operation.path, query.finish());
+        let link = format!("{origin}{}?{}", request.path(), query.finish());
         if self.has(Quirk::LinkObjects) { json!({"href": link}) } else { link.into() }
     }
 

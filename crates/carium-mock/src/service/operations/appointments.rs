@@ -1,8 +1,8 @@
 //! Appointments.
 
 use carium_api::types::{
-    AppointmentChanges, AppointmentId, AppointmentStatusId, AppointmentTypeId, CreateAppointmentRequest,
-    NewAppointment, PractitionerId, UpdateAppointmentRequest,
+    AppointmentId, AppointmentStatusId, AppointmentTypeId, CreateAppointmentRequest, NewAppointment,
+    PractitionerId, UpdateAppointmentRequest,
 };
 use carium_api::{Change, DateTime};
 use http::StatusCode;
@@ -53,11 +53,6 @@ pub(super) fn update(state: &mut ServiceState, request: &ParsedRequest<'_>) -> S
         return Err(ErrorResponse::new(status, "invalid", detail).with_pointer("/data/id".to_owned()));
     }
     let changes = body.data.attributes;
-    if changes == AppointmentChanges::default() {
-        let detail = "The update contains no changes.";
-        let error = ErrorResponse::new(StatusCode::UNPROCESSABLE_ENTITY, "empty", detail);
-        return Err(error.with_pointer("/data/attributes".to_owned()));
-    }
     let mut appointment = state.appointments.get(&id).ok_or_else(not_found)?.clone();
     if let Some(practitioner) = changes.practitioner_id {
         require_practitioner(state, practitioner)?;
