@@ -2,6 +2,7 @@
 
 mod appointments;
 pub(crate) mod documents;
+mod examples;
 mod lists;
 mod people;
 
@@ -48,10 +49,6 @@ pub(super) fn apply(
         "list_document_references" => documents::list(state, request),
         "process_upload" => documents::process(state, store, request),
         "get_download_info" => documents::download_info(state, store, request),
-        // An operation that was added to the spec but not to the fake.
-        id => {
-            let detail = format!("The fake does not implement {id}.");
-            Err(ErrorResponse::new(StatusCode::NOT_FOUND, "not-implemented", detail))
-        }
+        _ => examples::respond(request),
     }
 }
