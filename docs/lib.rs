@@ -49,6 +49,7 @@ page!(Operating, "src/operating.md");
 page!(Machines, "src/machines.md");
 page!(Documents, "src/documents.md");
 page!(Lists, "src/lists.md");
+page!(AnyEndpoint, "src/any-endpoint.md");
 page!(Errors, "src/errors.md");
 page!(Phi, "src/phi.md");
 page!(Regenerating, "src/regenerating.md");

@@ -73,7 +73,7 @@ struct NoConnection;
 impl Transport for NoConnection {
     async fn send(
         &self,
-        operation: &'static Operation,
+        operation: &Operation,
         _: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportError> {
         if *operation == operations::LOGIN {

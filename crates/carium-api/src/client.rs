@@ -86,10 +86,10 @@ impl Client {
     /// - Otherwise the same errors as the list operation itself.
     pub async fn follow_link<T: DeserializeOwned>(
         &self,
-        operation: &'static Operation,
+        operation: &Operation,
         link: &str,
     ) -> Result<ResponseValue<T>, Error<ErrorDocument>> {
-        let Some(url) = self.baseurl.resolve(operation.path, link) else {
+        let Some(url) = self.baseurl.resolve(&operation.path, link) else {
             return Err(Error::InvalidRequest(
                 "the link to the page is invalid or leads to another origin".to_owned(),
             ));
@@ -111,7 +111,7 @@ impl Client {
     /// Sends the request of an operation. Every generated method ends with this call.
     pub(crate) async fn call(
         &self,
-        operation: &'static Operation,
+        operation: &Operation,
         request: Request<Bytes>,
     ) -> Result<Response, TransportError> {
         self.transport.send(operation, request).await.map(Response::from)

@@ -8,11 +8,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A point in time, in UTC.
 ///
-/// It is read from both formats that the vendor uses: `YYYY-MM-DD hh:mm:ss` (always UTC, used in responses) and
+/// It is parsed from both formats that the vendor uses: `YYYY-MM-DD hh:mm:ss` (always UTC, used in responses) and
 /// RFC 3339 with any offset. It is written as RFC 3339 in UTC, `YYYY-MM-DDTHH:MM:SSZ`, as on the vendor's Examples
 /// page. Fractions of a second are kept.
 ///
 /// The range is the years 0 to 9999, which RFC 3339 can represent.
+///
+/// Deserializing, which reads responses, also accepts `YYYY-MM-DDThh:mm:ss` without an offset as UTC. Parsing rejects
+/// this form, because a person may have meant a local time.
 ///
 /// ```
 /// use carium_api::DateTime;
@@ -115,7 +118,11 @@ impl Serialize for DateTime {
 impl<'de> Deserialize<'de> for DateTime {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+        let time = text.parse().or_else(|error| {
+            let naive = NaiveDateTime::parse_from_str(&text, "%Y-%m-%dT%H:%M:%S%.f");
+            naive.map_err(|_| error).and_then(|time| Self::try_from(time.and_utc()))
+        });
+        time.map_err(serde::de::Error::custom)
     }
 }
 
@@ -173,6 +180,25 @@ mod tests {
             if let Ok(time) = text.parse::<DateTime>() {
                 prop_assert_eq!(time.to_string().parse(), Ok(time));
             }
+        }
+    }
+
+    #[test]
+    fn deserializes_every_form_of_responses() {
+        let expected: DateTime = "2022-01-01T09:00:00Z".parse().unwrap();
+        for text in [
+            "2022-01-01 09:00:00",
+            "2022-01-01 09:00:00.000",
+            "2022-01-01T09:00:00",
+            "2022-01-01T09:00:00.000000",
+            "2022-01-01T09:00:00Z",
+            "2022-01-01T09:00:00.000Z",
+            "2022-01-01T09:00:00+00:00",
+            "2022-01-01T04:00:00-05:00",
+            "2022-01-01 10:00:00+01:00",
+        ] {
+            let time: DateTime = serde_json::from_value(text.into()).unwrap();
+            assert_eq!(time, expected, "{text}");
         }
     }
 

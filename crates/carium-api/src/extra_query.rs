@@ -34,7 +34,7 @@ impl ExtraQuery {
 impl Transport for ExtraQuery {
     async fn send(
         &self,
-        operation: &'static Operation,
+        operation: &Operation,
         mut request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportError> {
         *request.uri_mut() = self.extend(request.uri())?;

@@ -64,7 +64,7 @@ impl HttpTransport {
 impl Transport for HttpTransport {
     async fn send(
         &self,
-        operation: &'static Operation,
+        operation: &Operation,
         mut request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportError> {
         if let Some((base_url, token)) = self.token.as_ref().filter(|_| operation.needs_token) {

@@ -75,10 +75,10 @@ impl Client {
     /// - Otherwise the same errors as typed calls, except [`Error::Undecodable`], because the body is not decoded.
     pub async fn send_raw(
         &self,
-        operation: &'static Operation,
+        operation: &Operation,
         request: RawRequest,
     ) -> Result<Response, Error<ErrorDocument>> {
-        let url = format!("{}{}", self.baseurl, fill_path(operation.path, &request.path)?);
+        let url = format!("{}{}", self.baseurl, fill_path(&operation.path, &request.path)?);
         let accept = HeaderValue::from_static("application/vnd.api+json");
         let mut builder = RequestBuilder::new(operation.method.clone(), url).header(ACCEPT, accept);
         for pair in &request.query {

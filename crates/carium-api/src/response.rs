@@ -5,6 +5,11 @@ use std::ops::Deref;
 
 use bytes::Bytes;
 use http::{Extensions, HeaderMap, StatusCode};
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, Undecodable};
+use crate::types::ErrorDocument;
+
 /// A complete response of the service. `Debug` shows only the status and the body's length, because headers and body
 /// may contain health information.
 #[derive(Clone)]
@@ -41,6 +46,17 @@ impl Response {
     /// Returns the body. Treat it as PHI.
     pub fn body(&self) -> &Bytes {
         &self.body
+    }
+
+    /// Decodes the body as JSON.
+    ///
+    /// # Errors
+    /// [`Error::Undecodable`] if the body is not JSON of this type.
+    pub fn json<T: DeserializeOwned>(self) -> Result<ResponseValue<T>, Error<ErrorDocument>> {
+        match serde_json::from_slice(&self.body) {
+            Ok(value) => Ok(self.with_value(value)),
+            Err(error) => Err(Error::Undecodable(Undecodable::new(self, &error))),
+        }
     }
 
     /// Replaces the body with its decoded value.

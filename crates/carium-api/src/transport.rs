@@ -33,7 +33,7 @@ use crate::Operation;
 /// impl Transport for Empty {
 ///     async fn send(
 ///         &self,
-///         operation: &'static Operation,
+///         operation: &Operation,
 ///         _request: Request<Bytes>,
 ///     ) -> Result<Response<Bytes>, TransportError> {
 ///         assert_eq!(operation.path, "/caredb/v1/org-practitioners/");
@@ -57,7 +57,7 @@ pub trait Transport: Send + Sync + 'static {
     /// There is no complete response: the request was not sent, or its outcome is unknown.
     async fn send(
         &self,
-        operation: &'static Operation,
+        operation: &Operation,
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportError>;
 }

@@ -220,3 +220,28 @@ fn manual_has_a_page_for_each_command() {
         assert!(text.contains(".SH SYNOPSIS"), "{page}");
     }
 }
+
+/// The lines that `--export` prints are evaluated by a shell, whose commands then use the sandbox.
+#[cfg(unix)]
+#[test]
+fn sandbox_runs_in_the_background_for_a_shell() {
+    let script = r#"
+        set -eu
+        eval "$("$PROGRAM" sandbox --export --quirk links-paging)"
+        trap 'kill "$CARIUM_SANDBOX_PID"' EXIT
+        "$PROGRAM" practitioners list -o ndjson
+        "$PROGRAM" api GET /caredb/v1/org-practitioners/ -o ndjson
+    "#;
+    let output = Command::new("sh")
+        .args(["-c", script])
+        .env("PROGRAM", env!("CARGO_BIN_EXE_carium"))
+        .env("HOME", concat!(env!("CARGO_TARGET_TMPDIR"), "/no-home"))
+        .output()
+        .unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines: Vec<_> = stdout.lines().collect();
+    assert!(lines.len() == 2 && lines[0].contains("Dr. Quill"), "{stdout}");
+    // The quirk reached the process in the background.
+    assert!(lines[1].contains(r#""links""#), "{stdout}");
+}

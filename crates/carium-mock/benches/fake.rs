@@ -17,7 +17,6 @@ use std::time::{Duration, Instant};
 
 use carium::appointments::NewAppointment;
 use carium::patients::{Gender, NewPatient};
-use carium::{Appointments, Patients};
 use carium_mock::{FakeCarium, Sandbox};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -48,7 +47,7 @@ fn main() -> Result<(), BenchError> {
     measure(&mut start_rows, rounds, starts)?;
     let fake = FakeCarium::new();
     let appointment = appointment(&fake)?;
-    let id = runtime.block_on(Appointments::create(&fake, appointment))?;
+    let id = runtime.block_on(fake.client().appointments().create(appointment))?;
     print_line("call")?;
     let document = appointment_document();
     let mut created = 0_u64;
@@ -56,7 +55,9 @@ fn main() -> Result<(), BenchError> {
         (
             "  get an appointment",
             Box::new(|iterations| {
-                timed(&runtime, iterations, async || Ok(black_box(fake.get(id).await).map(drop)?))
+                timed(&runtime, iterations, async || {
+                    Ok(black_box(fake.client().appointments().get(id).await).map(drop)?)
+                })
             }),
             "10 us",
         ),
@@ -68,7 +69,7 @@ fn main() -> Result<(), BenchError> {
                 created += u64::from(iterations);
                 let mut patients = patients?.into_iter();
                 timed(&runtime, iterations, async || match patients.next() {
-                    Some(patient) => Ok(black_box(Patients::create(&fake, patient).await).map(drop)?),
+                    Some(patient) => Ok(black_box(fake.client().patients().create(patient).await).map(drop)?),
                     None => Ok(()),
                 })
             }),

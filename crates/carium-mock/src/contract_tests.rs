@@ -56,7 +56,7 @@
 //! impl CountingFixture {
 //!     fn new() -> Self {
 //!         let fake = FakeCarium::new();
-//!         let patients = CountingPatients { inner: Arc::new(fake.clone()), created: 0.into() };
+//!         let patients = CountingPatients { inner: Arc::clone(fake.client().patients()), created: 0.into() };
 //!         Self { fake, patients: Arc::new(patients) }
 //!     }
 //! }

@@ -64,7 +64,7 @@ pub use crate::generated::expectations::*;
 pub fn items<T: Send + 'static>(items: impl IntoIterator<Item = T>) -> Items<T> {
     // Collected because the iterator may not be `Send` or `'static`.
     let items: Vec<T> = items.into_iter().collect();
-    stream::iter(items.into_iter().map(Ok)).boxed()
+    Items::from_items(stream::iter(items.into_iter().map(Ok)))
 }
 
 /// Creates the return value of a list method that yields the items and then an error, as if the next page could not
@@ -73,5 +73,5 @@ pub fn items_then_error<T: Send + 'static>(
     first_items: impl IntoIterator<Item = T>,
     error: Error,
 ) -> Items<T> {
-    items(first_items).chain(stream::iter([Err(error)])).boxed()
+    Items::from_items(items(first_items).chain(stream::iter([Err(error)])))
 }

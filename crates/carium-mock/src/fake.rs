@@ -6,7 +6,7 @@
 //! production.
 
 mod file_store;
-mod traits;
+mod resource;
 
 use std::fmt;
 use std::hash::Hash;
@@ -25,20 +25,21 @@ use indexmap::IndexMap;
 use uuid::Uuid;
 
 use self::file_store::MemoryFileStore;
+pub use self::resource::FakeResource;
 use crate::faults::{Fault, FaultInjector, FaultPlan};
 use crate::service::state::ServiceState;
 use crate::service::{FakeAccount, FakeCall, FakeDocument, FileStore, Quirk, Service};
 
 /// An in-memory fake of the Carium service. Clones are cheap and share their state.
 ///
-/// It implements every trait of `carium`, so it can be passed wherever a program takes `&dyn Patients` or another
-/// trait. For programs that take a [`Carium`], use [`client`](Self::client).
+/// [`client`](Self::client) returns the real client, connected to the fake: for a program that takes `&dyn Patients`,
+/// pass `&**fake.client().patients()`. The fake's own methods add data and inspect what the program did.
 ///
 /// For the same seed, the IDs are the same in each run. The fake uses tokio's clock, so tests can pause and
 /// advance time.
 ///
 /// ```
-/// use carium::patients::{Gender, NewPatient, Patients};
+/// use carium::patients::Gender;
 /// use carium_mock::FakeCarium;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
@@ -46,10 +47,10 @@ use crate::service::{FakeAccount, FakeCall, FakeDocument, FileStore, Quirk, Serv
 /// let fake = FakeCarium::new();
 /// let patient = fake.client().new_patient().first_name("James").last_name("Reece").birth_date("1980-07-04");
 /// let patient = patient.gender(Gender::Male).email("james.reece@example.com").build()?;
-/// let id = fake.create(patient.clone()).await?;
+/// let id = fake.client().patients().create(patient.clone()).await?;
 /// assert_eq!(fake.patients()[0].0, id);
 /// // The username is taken.
-/// assert!(fake.create(patient).await.is_err());
+/// assert!(fake.client().patients().create(patient).await.is_err());
 /// # Ok(())
 /// # }
 /// ```
@@ -169,6 +170,12 @@ impl FakeCarium {
     /// Returns the ID of the document class with this name, which is added if necessary.
     pub fn document_class(&self, name: &str) -> DocumentClassId {
         self.find_or_add(name, |state| &mut state.document_classes)
+    }
+
+    /// Returns the resources at a path that the spec does not contain, such as `/caredb/v1/org-care-teams/`. From then
+    /// on, the fake serves them.
+    pub fn resource(&self, path: &str) -> FakeResource {
+        FakeResource::new(Arc::clone(&self.0.service), path)
     }
 
     /// Returns the patients that were created, in order of creation.

@@ -19,8 +19,8 @@
 //! #     let new = fake.client().new_patient().first_name("James").last_name("Reece").birth_date("1980-07-04");
 //! #     new.gender(carium::patients::Gender::Male).email(email).build()
 //! # };
-//! carium::Patients::create(&fake, patient("one@example.com")?).await?;
-//! let error = carium::Patients::create(&fake, patient("two@example.com")?).await.unwrap_err();
+//! fake.client().patients().create(patient("one@example.com")?).await?;
+//! let error = fake.client().patients().create(patient("two@example.com")?).await.unwrap_err();
 //! assert!(error.may_have_been_applied());
 //! assert_eq!(fake.patients().len(), 2);
 //! # Ok(())

@@ -52,19 +52,17 @@ pub mod object_store;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod service;
-#[cfg(feature = "sandbox")]
 mod spec_check;
 #[cfg(feature = "strategies")]
 pub mod strategies;
 
 #[cfg(feature = "expectations")]
 pub use expectations::{items, items_then_error};
-pub use fake::FakeCarium;
+pub use fake::{FakeCarium, FakeResource};
 pub use faults::{Fault, FaultPlan, FaultResponse, InvalidFaultPlan};
 #[cfg(feature = "sandbox")]
 pub use sandbox::{Sandbox, SandboxBuilder};
-pub use service::{FakeAccount, FakeCall, FakeDocument, Quirk};
-#[cfg(feature = "sandbox")]
+pub use service::{FakeAccount, FakeCall, FakeDocument, Quirk, UnknownQuirk};
 pub use spec_check::{Direction, Violation};
 
 /// The API spec in YAML (`specs/carium.yaml` in the workspace) that this version of the crate was generated from.

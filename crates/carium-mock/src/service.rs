@@ -7,6 +7,8 @@
 pub(crate) mod message;
 mod operations;
 mod quirks;
+pub(crate) mod resources;
+pub(crate) mod routing;
 pub(crate) mod state;
 
 use std::collections::VecDeque;
@@ -22,10 +24,12 @@ use tokio::time::Instant;
 
 use self::message::{ParsedRequest, SkipSpecCheck};
 pub(crate) use self::operations::documents::{FileStore, PRESIGN_VALIDITY, PresignedForm};
-pub use self::quirks::Quirk;
+pub use self::quirks::{Quirk, UnknownQuirk};
+use self::routing::{Route, route};
 use self::state::ServiceState;
 pub use self::state::{FakeAccount, FakeDocument};
 use crate::faults::{FaultInjector, FaultKind, FaultTarget, with_bit_flipped};
+use crate::spec_check::{Violation, check_request};
 
 /// A call that reached the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +79,11 @@ impl Service {
         Self { state: Mutex::new(state), calls: Mutex::default(), store, faults, started_at }
     }
 
+    /// Checks whether a resource is registered for a path.
+    pub(crate) fn has_resource(&self, path: &str) -> bool {
+        self.state().resources.find(path).is_some()
+    }
+
     /// The faults of the service and its file store.
     pub(crate) fn faults(&self) -> &FaultInjector {
         &self.faults
@@ -98,8 +107,13 @@ impl Service {
         seconds + instant.elapsed().as_secs()
     }
 
-    /// Handles a request and injects the fault for it, if any.
-    pub(crate) fn handle(&self, operation: &'static Operation, request: &Request<Bytes>) -> CallOutcome {
+    /// Handles a request and injects the fault for it, if any. `violations` are those of the request.
+    pub(crate) fn handle(
+        &self,
+        operation: &Operation,
+        request: &Request<Bytes>,
+        violations: &[Violation],
+    ) -> CallOutcome {
         let (before, after) = self.faults.next(FaultTarget::of(operation));
         let fault_injected = before.is_some() || after.is_some();
         let record = |status: Option<u16>| {
@@ -118,7 +132,7 @@ impl Service {
             }
             None => {}
         }
-        let response = self.respond(operation, request);
+        let response = self.respond(operation, request, violations);
         record(Some(response.status().as_u16()));
         match after {
             Some(kind) => kind.apply_to(response),
@@ -126,10 +140,15 @@ impl Service {
         }
     }
 
-    fn respond(&self, operation: &'static Operation, request: &Request<Bytes>) -> Response<Bytes> {
+    fn respond(
+        &self,
+        operation: &Operation,
+        request: &Request<Bytes>,
+        violations: &[Violation],
+    ) -> Response<Bytes> {
         let state = &mut *self.state();
         let request = ParsedRequest::new(operation, request);
-        match operations::apply(state, self.store(), &request, self.now()) {
+        match operations::apply(state, self.store(), &request, violations, self.now()) {
             Ok(success) => state.quirks.apply_to_success(&request, success).into_response(),
             Err(error) => state.quirks.apply_to_error(error).into_response(),
         }
@@ -140,10 +159,15 @@ impl Service {
 impl Transport for Service {
     async fn send(
         &self,
-        operation: &'static Operation,
+        operation: &Operation,
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportError> {
-        match self.handle(operation, &request) {
+        // A request to a path that the caller chose can be a request for an operation of the spec.
+        let operation = match route(request.method(), request.uri().path()) {
+            Route::Operation(known) if operation.id == Operation::RUN_TIME_ID => known,
+            _ => operation,
+        };
+        match self.handle(operation, &request, &check_request(operation, &request)) {
             CallOutcome::Responded(response) => Ok(response),
             CallOutcome::Truncated(_) => {
                 Err(TransportFailure::lost("the connection was closed in the middle of the response").into())

@@ -30,8 +30,8 @@
 //! # badge_has_initials();
 //! ```
 //!
-//! The `Debug` output of `carium`'s types hides their values, and so does the output of a failing test. If you need
-//! to see the values, print the JSON of `attributes()`. It contains no real data.
+//! The `Debug` output of `carium`'s types hides their values. To see the invented data of a failing test, wrap the
+//! strategy in [`visible`]: `patient in visible(new_patient())`. [`Invalid`] shows its data always.
 //!
 //! The strategies for builders, such as [`new_patient_builder`], let you set fields yourself, for example an existing
 //! organization: `new_patient_builder().prop_map(|builder| builder.organization(id))`.
@@ -41,6 +41,7 @@ mod documents;
 mod inputs;
 mod patients;
 mod values;
+mod visible;
 
 pub use self::appointments::{
     appointment_update, invalid_appointment, invalid_appointment_update, new_appointment,
@@ -58,3 +59,4 @@ pub use self::values::{
     birth_date, date_time, document_name, email, file_name, first_name, gender, id, last_name, media_type,
     phone, start_and_end, text, web_url,
 };
+pub use self::visible::{Visible, VisibleInput, visible};

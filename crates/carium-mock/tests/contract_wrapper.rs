@@ -12,7 +12,7 @@ use carium_mock::contract_tests::{Fixture, PatientsFixture, cases};
 
 /// A wrapper that records the created patients.
 struct RecordingPatients {
-    inner: FakeCarium,
+    inner: Arc<dyn Patients>,
     created: Mutex<Vec<(String, IndividualId)>>,
     bug: Option<Bug>,
 }
@@ -74,7 +74,8 @@ impl PatientsFixture for WrapperFixture {
 
 fn fixture(bug: Option<Bug>) -> WrapperFixture {
     let fake = FakeCarium::new();
-    let patients = RecordingPatients { inner: fake.clone(), created: Mutex::default(), bug };
+    let patients =
+        RecordingPatients { inner: Arc::clone(fake.client().patients()), created: Mutex::default(), bug };
     WrapperFixture { fake, patients: Arc::new(patients) }
 }
 

@@ -10,7 +10,7 @@ use carium::appointments::{AppointmentUpdate, NewAppointment};
 use carium::documents::{DocumentQuery, NewDocument, Sha256Digest, UploadSource};
 use carium::invitations::NotificationChannel;
 use carium::patients::{Gender, IndividualId, NewPatient, NewPatientBuilder};
-use carium::{Appointments as _, Documents as _, ErrorKind, Invitations as _, ListOptions, NewInvitation};
+use carium::{ErrorKind, ListOptions, NewInvitation};
 use carium_mock::FakeCarium;
 use futures_util::TryStreamExt as _;
 
@@ -32,8 +32,16 @@ async fn creates_and_invites_patient() {
     let patients = fake.patients();
     assert_eq!(patients.len(), 1);
     assert_eq!((patients[0].0, patients[0].1.first_name.as_str()), (id, "James"));
-    fake.send(NewInvitation::by_email("james.reece@example.com").unwrap()).await.unwrap();
-    fake.send(NewInvitation::by_sms("james.reece@example.com").unwrap()).await.unwrap();
+    fake.client()
+        .invitations()
+        .send(NewInvitation::by_email("james.reece@example.com").unwrap())
+        .await
+        .unwrap();
+    fake.client()
+        .invitations()
+        .send(NewInvitation::by_sms("james.reece@example.com").unwrap())
+        .await
+        .unwrap();
     let channels = [vec![NotificationChannel::Email], vec![NotificationChannel::Sms]];
     assert_eq!(fake.invitations_to("james.reece@example.com"), channels);
     let operations: Vec<_> = fake.calls().iter().map(|call| call.operation).collect();
@@ -45,7 +53,7 @@ async fn usernames_are_unique_but_phone_numbers_are_not() {
     let fake = FakeCarium::new();
     let create = |patient: NewPatientBuilder| {
         let fake = fake.clone();
-        async move { carium::Patients::create(&fake, patient.build().unwrap()).await }
+        async move { fake.client().patients().create(patient.build().unwrap()).await }
     };
     create(patient(&fake).email("a@example.com").mobile_phone("+15550000001")).await.unwrap();
     create(patient(&fake).email("b@example.com").mobile_phone("+15550000001")).await.unwrap();
@@ -75,14 +83,18 @@ async fn usernames_are_unique_but_phone_numbers_are_not() {
 async fn invitations_need_an_existing_user_with_an_address() {
     let fake = FakeCarium::new();
     let by_email = NewInvitation::by_email("example@example.com").unwrap();
-    assert_eq!(fake.send(by_email.clone()).await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(
+        fake.client().invitations().send(by_email.clone()).await.unwrap_err().kind(),
+        ErrorKind::NotFound
+    );
     fake.add_user("example@example.com");
-    fake.send(by_email).await.unwrap();
+    fake.client().invitations().send(by_email).await.unwrap();
     let with_phone = patient(&fake).mobile_phone("+15550000001").build().unwrap();
-    carium::Patients::create(&fake, with_phone).await.unwrap();
-    let error = fake.send(NewInvitation::by_email("+15550000001").unwrap()).await.unwrap_err();
+    fake.client().patients().create(with_phone).await.unwrap();
+    let error =
+        fake.client().invitations().send(NewInvitation::by_email("+15550000001").unwrap()).await.unwrap_err();
     assert_eq!(status_and_fields(&error), (Some(422), vec!["notifications"]));
-    fake.send(NewInvitation::by_sms("+15550000001").unwrap()).await.unwrap();
+    fake.client().invitations().send(NewInvitation::by_sms("+15550000001").unwrap()).await.unwrap();
 }
 
 fn appointment(fake: &FakeCarium, patient: IndividualId) -> NewAppointment {
@@ -104,21 +116,24 @@ fn appointment(fake: &FakeCarium, patient: IndividualId) -> NewAppointment {
 async fn creates_reads_updates_and_deletes_appointment() {
     let fake = FakeCarium::new();
     let patient = fake.add_individual();
-    let id = carium::Appointments::create(&fake, appointment(&fake, patient)).await.unwrap();
-    let read = fake.get(id).await.unwrap();
+    let id = fake.client().appointments().create(appointment(&fake, patient)).await.unwrap();
+    let read = fake.client().appointments().get(id).await.unwrap();
     assert_eq!((read.patient, read.location.as_deref()), (Some(patient), Some("Room 4")));
     assert_eq!(read.start, Some("2020-01-01T09:00:00Z".parse().unwrap()));
     let later = "2020-01-01T10:00:00Z".parse().unwrap();
     let update = AppointmentUpdate::default().between(later, "2020-01-01T10:30:00Z".parse().unwrap());
-    assert_eq!(fake.update(id, update).await.unwrap().start, Some(later));
+    assert_eq!(fake.client().appointments().update(id, update).await.unwrap().start, Some(later));
     assert_eq!(fake.appointments().len(), 1);
-    fake.delete(id).await.unwrap();
-    for error in [fake.get(id).await.unwrap_err(), fake.delete(id).await.unwrap_err()] {
+    fake.client().appointments().delete(id).await.unwrap();
+    for error in [
+        fake.client().appointments().get(id).await.unwrap_err(),
+        fake.client().appointments().delete(id).await.unwrap_err(),
+    ] {
         assert_eq!(error.kind(), ErrorKind::NotFound);
     }
     assert!(fake.appointments().is_empty());
     let unknown_patient = "8d25a2a6-8219-40d1-a34f-c24ec69f4f72".parse().unwrap();
-    let error = carium::Appointments::create(&fake, appointment(&fake, unknown_patient)).await.unwrap_err();
+    let error = fake.client().appointments().create(appointment(&fake, unknown_patient)).await.unwrap_err();
     assert_eq!(status_and_fields(&error), (Some(422), vec!["individual-id"]));
 }
 
@@ -131,7 +146,7 @@ async fn lists_are_paginated() {
     assert_eq!(fake.practitioner("Dr. 7"), fake.practitioner("Dr. 7"));
     let size = |items| ListOptions::default().page_size(NonZeroU64::new(items).unwrap());
     for options in [ListOptions::default(), size(7), size(60), size(1000)] {
-        let all: Vec<_> = fake.practitioners(options).try_collect().await.unwrap();
+        let all: Vec<_> = fake.client().appointments().practitioners(options).try_collect().await.unwrap();
         let names: Vec<_> = all.into_iter().map(|practitioner| practitioner.name.unwrap()).collect();
         assert_eq!(names, (0..60).map(|index| format!("Dr. {index}")).collect::<Vec<_>>());
     }
@@ -147,9 +162,12 @@ fn document(fake: &FakeCarium, patient: IndividualId, name: &str) -> NewDocument
 async fn document_can_be_downloaded_after_upload_and_processing() {
     let fake = FakeCarium::new();
     let patient = fake.add_individual();
-    let created = carium::Documents::create(&fake, document(&fake, patient, "empty")).await.unwrap();
-    assert_eq!(fake.process(created.id).await.unwrap_err().kind(), ErrorKind::Conflict);
-    assert_eq!(fake.download_url(created.id).await.unwrap_err().kind(), ErrorKind::Conflict);
+    let created = fake.client().documents().create(document(&fake, patient, "empty")).await.unwrap();
+    assert_eq!(fake.client().documents().process(created.id).await.unwrap_err().kind(), ErrorKind::Conflict);
+    assert_eq!(
+        fake.client().documents().download_url(created.id).await.unwrap_err().kind(),
+        ErrorKind::Conflict
+    );
     let content = vec![7; 700_000];
     let receipt = fake
         .client()
@@ -163,7 +181,8 @@ async fn document_can_be_downloaded_after_upload_and_processing() {
     let mut written = Vec::new();
     fake.client().downloads().to_writer(receipt.id, &mut written).await.unwrap();
     assert!(written == content);
-    let list = async |query: DocumentQuery| fake.list(query).try_collect::<Vec<_>>().await;
+    let list =
+        async |query: DocumentQuery| fake.client().documents().list(query).try_collect::<Vec<_>>().await;
     assert_eq!(list(DocumentQuery::default()).await.unwrap().len(), 2);
     assert_eq!(list(DocumentQuery::default().patient(fake.add_individual())).await.unwrap().len(), 0);
     let letters = list(DocumentQuery::default().patient(patient).filter("name", "letter")).await.unwrap();
@@ -182,8 +201,8 @@ async fn presigned_forms_urls_and_tokens_expire() {
         .upload(document(&fake, patient, "letter"), UploadSource::bytes("x"))
         .await
         .unwrap();
-    let url = fake.download_url(receipt.id).await.unwrap();
-    let created = carium::Documents::create(&fake, document(&fake, patient, "late")).await.unwrap();
+    let url = fake.client().documents().download_url(receipt.id).await.unwrap();
+    let created = fake.client().documents().create(document(&fake, patient, "late")).await.unwrap();
     tokio::time::advance(Duration::from_hours(2)).await;
     let error = fake.client().transfers().get(&url, None).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Expired);
@@ -191,9 +210,9 @@ async fn presigned_forms_urls_and_tokens_expire() {
     let error = fake.client().transfers().post(&created.form.unwrap(), file).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Expired);
     // The client signs in again automatically.
-    fake.download_url(receipt.id).await.unwrap();
+    fake.client().documents().download_url(receipt.id).await.unwrap();
     fake.revoke_tokens();
-    fake.download_url(receipt.id).await.unwrap();
+    fake.client().documents().download_url(receipt.id).await.unwrap();
     assert_eq!(fake.calls().iter().filter(|call| call.operation == "login").count(), 3);
 }
 
@@ -202,10 +221,10 @@ async fn usernames_are_case_insensitive() {
     let fake = FakeCarium::new();
     let create = |email: &str| {
         let (fake, new) = (fake.clone(), patient(&fake).email(email).build().unwrap());
-        async move { carium::Patients::create(&fake, new).await }
+        async move { fake.client().patients().create(new).await }
     };
     create("Ada@example.com").await.unwrap();
-    fake.send(NewInvitation::by_email("ada@Example.com").unwrap()).await.unwrap();
+    fake.client().invitations().send(NewInvitation::by_email("ada@Example.com").unwrap()).await.unwrap();
     assert_eq!(fake.invitations_to("ADA@example.com").len(), 1);
     fake.add_user("Bea@example.com");
     for taken in ["ada@EXAMPLE.com", "bea@example.com"] {
@@ -219,7 +238,12 @@ async fn sign_ins_do_not_affect_ids() {
         let fake = FakeCarium::new();
         for _ in 0..sign_ins {
             fake.revoke_tokens();
-            fake.practitioners(ListOptions::default()).try_collect::<Vec<_>>().await.unwrap();
+            fake.client()
+                .appointments()
+                .practitioners(ListOptions::default())
+                .try_collect::<Vec<_>>()
+                .await
+                .unwrap();
         }
         fake.add_individual()
     };
@@ -268,9 +292,9 @@ async fn video_channel_cannot_be_combined_with_urls() {
     both.add_video_channel = true;
     assert_eq!(status_of_create(&fake, both).await, 422);
     // The client allows each of the two steps, because it checks only one request at a time.
-    let id = carium::Appointments::create(&fake, valid).await.unwrap();
+    let id = fake.client().appointments().create(valid).await.unwrap();
     let channel = AppointmentUpdate::default().video_channel(true);
-    let error = fake.update(id, channel).await.unwrap_err();
+    let error = fake.client().appointments().update(id, channel).await.unwrap_err();
     assert_eq!((error.kind(), error.problems()[0].field()), (ErrorKind::Rejected, Some("guest-url")));
-    assert_eq!(fake.get(id).await.unwrap().has_video_channel, Some(false));
+    assert_eq!(fake.client().appointments().get(id).await.unwrap().has_video_channel, Some(false));
 }

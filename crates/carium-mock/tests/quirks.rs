@@ -9,13 +9,13 @@ mod support {
 use carium::appointments::{AppointmentUpdate, NewAppointment};
 use carium::documents::{DocumentQuery, UploadSource};
 use carium::patients::{Gender, IndividualId};
-use carium::{Carium, ErrorKind, ListOptions, NewInvitation};
+use carium::{Carium, DateTime, ErrorKind, ListOptions, NewInvitation};
 use carium_mock::{FakeCarium, Quirk, Sandbox};
 use futures_util::TryStreamExt as _;
 use serde_json::{Value, json};
 use support::raw_client::{FIRST, RawClient, SECOND, patient};
 
-/// Uses every operation of the client.
+/// Uses every operation of the client, in the order of the vendor's Examples page.
 async fn use_every_operation(fake: &FakeCarium, carium: &Carium, quirk: Quirk) {
     let email = "james.reece@example.com";
     let patient = carium.new_patient().first_name("James").last_name("Reece").birth_date("1980-07-04");
@@ -26,18 +26,30 @@ async fn use_every_operation(fake: &FakeCarium, carium: &Carium, quirk: Quirk) {
         Quirk::DuplicateReturns422 => assert_eq!(error.kind(), ErrorKind::Rejected),
         _ => assert_eq!(error.kind(), ErrorKind::Conflict),
     }
+    assert!(error.is_already_exists(), "{quirk:?}");
+    assert_eq!(error.code(), (quirk != Quirk::ErrorsWithoutBody).then_some("duplicate"), "{quirk:?}");
+    let existing_id = (quirk == Quirk::ErrorsWithMeta).then(|| id.to_string());
+    assert_eq!(error.existing_id(), existing_id.as_deref(), "{quirk:?}");
     carium.invitations().send(NewInvitation::by_email(email).unwrap()).await.unwrap();
     let appointments = carium.appointments();
     let appointment = appointments.create(appointment(fake, carium, id)).await.unwrap();
-    let update = AppointmentUpdate::default().location("Room 5");
-    assert_eq!(appointments.update(appointment, update).await.unwrap().location.as_deref(), Some("Room 5"));
+    let start = |hour: u32| format!("2020-01-01T{hour:02}:00:00Z").parse::<DateTime>().unwrap();
+    assert_eq!(appointments.get(appointment).await.unwrap().start, Some(start(9)), "{quirk:?}");
+    let update = AppointmentUpdate::default().between(start(10), start(11)).location("Room 5");
+    let updated = appointments.update(appointment, update).await.unwrap();
+    assert_eq!((updated.start, updated.location.as_deref()), (Some(start(10)), Some("Room 5")), "{quirk:?}");
+    assert_eq!(appointments.get(appointment).await.unwrap().start, Some(start(10)), "{quirk:?}");
     appointments.delete(appointment).await.unwrap();
     for index in 0..30 {
         fake.practitioner(&format!("Dr. {index}"));
     }
     let listed: Vec<_> = appointments.practitioners(ListOptions::default()).try_collect().await.unwrap();
     assert!(listed.len() >= 30, "{}", listed.len());
+    assert_ne!(appointments.statuses(ListOptions::default()).try_collect::<Vec<_>>().await.unwrap(), []);
+    assert_ne!(appointments.types(ListOptions::default()).try_collect::<Vec<_>>().await.unwrap(), []);
     let class = fake.document_class("Referral letter");
+    let classes: Vec<_> = carium.documents().classes(ListOptions::default()).try_collect().await.unwrap();
+    assert!(classes.iter().any(|listed| listed.id == class), "{quirk:?}");
     let document = carium.new_document().patient(id).class(class).name("Letter").file_name("letter.pdf");
     let receipt =
         carium.uploads().upload(document.build().unwrap(), UploadSource::bytes("text")).await.unwrap();
@@ -64,13 +76,24 @@ fn appointment(fake: &FakeCarium, carium: &Carium, patient: IndividualId) -> New
 #[tokio::test]
 async fn client_handles_every_quirk() {
     for quirk in Quirk::ALL {
+        let requires_id = quirk == Quirk::UpdateRequiresId;
         let fake = FakeCarium::new();
         fake.set_quirks([quirk]);
-        use_every_operation(&fake, fake.client(), quirk).await;
+        let client = fake.client_builder().send_id_in_updates(requires_id).build().unwrap();
+        use_every_operation(&fake, &client, quirk).await;
         let sandbox = Sandbox::builder().quirk(quirk).start().await.unwrap();
-        use_every_operation(sandbox.fake(), sandbox.client(), quirk).await;
+        let client = sandbox.client_builder().send_id_in_updates(requires_id).build().unwrap();
+        use_every_operation(sandbox.fake(), &client, quirk).await;
         assert_eq!(sandbox.violations(), [], "{quirk:?}");
     }
+}
+
+#[test]
+fn quirks_are_parsed_from_their_names() {
+    for quirk in Quirk::ALL {
+        assert_eq!(quirk.name().parse(), Ok(quirk));
+    }
+    assert!("links".parse::<Quirk>().unwrap_err().to_string().contains("links-paging"));
 }
 
 /// A sandbox and a client that sends raw HTTP requests to it.
@@ -116,10 +139,42 @@ async fn quirks_change_the_responses() {
     let (status, body) = plain.create_patient().await;
     assert_eq!((status, &body["errors"][0]["code"]), (409, &json!("duplicate")));
     assert_eq!(quirky.create_patient().await, (422, Value::Null));
+    quirky.sandbox.fake().set_quirks([Quirk::ErrorsWithMeta]);
+    let (status, body) = quirky.create_patient().await;
+    assert_eq!((status, &body["errors"][0]["code"]), (409, &json!("Duplicate")));
+    let (existing, _) = &quirky.sandbox.fake().patients()[0];
+    assert_eq!(body["errors"][0]["meta"], json!({"id": existing}));
+    quirky.sandbox.fake().set_quirks([Quirk::BodyInsteadOf204]);
     let appointment = &format!("/caredb/v1/org-appointments/{FIRST}/");
     assert_eq!(plain.send("DELETE", appointment, None).await, (204, Value::Null));
     let (status, body) = quirky.send("DELETE", appointment, None).await;
     assert!(status == 200 && body.is_object(), "{status}");
+}
+
+#[tokio::test]
+async fn quirks_change_updates() {
+    let service = RawSandbox::with_quirks(&[]).await;
+    let path = &format!("/caredb/v1/org-appointments/{FIRST}/");
+    let update = async |id: Option<&str>| {
+        let mut data = json!({"type": "org-appointments", "attributes": {"location": "Room 5"}});
+        if let Some(id) = id {
+            data["id"] = id.into();
+        }
+        service.send("PATCH", path, Some(json!({"data": data}))).await
+    };
+    // The Examples page sends no ID, the vendor's SDK does.
+    assert_eq!(update(None).await.0, 200);
+    assert_eq!(update(Some(FIRST)).await.0, 200);
+    let (status, body) = update(Some(SECOND)).await;
+    assert_eq!((status, &body["errors"][0]["source"]["pointer"]), (409, &json!("/data/id")));
+    service.sandbox.fake().set_quirks([Quirk::UpdateRequiresId, Quirk::IsoDateTimes]);
+    let (status, body) = update(None).await;
+    assert_eq!((status, &body["errors"][0]["source"]["pointer"]), (422, &json!("/data/id")));
+    let (status, body) = update(Some(FIRST)).await;
+    let start = body["data"]["attributes"]["start-time"].as_str().unwrap();
+    assert!(status == 200 && start.ends_with(":00:00+00:00") && start.contains('T'), "{status} {start}");
+    service.sandbox.fake().set_quirks([Quirk::UpdateReturns204]);
+    assert_eq!(update(None).await, (204, Value::Null));
 }
 
 #[tokio::test]
@@ -202,4 +257,7 @@ async fn quirks_change_document_responses() {
         assert!(attributes.pointer(pointer).is_some_and(Value::is_string), "{pointer}");
         assert_eq!(attributes.as_object().unwrap().len(), 1, "{pointer}");
     }
+    client.sandbox.fake().set_quirks([Quirk::BareDownloadUrl]);
+    let (_, body) = client.send("GET", &info, None).await;
+    assert!(body["url"].is_string() && body.as_object().unwrap().len() == 1);
 }

@@ -10,7 +10,8 @@ mod support {
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
-use carium_mock::{Direction, Sandbox};
+use carium::api::{Operation, RawRequest, operations};
+use carium_mock::{Direction, FakeCarium, Quirk, Sandbox};
 use serde_json::{Value, json};
 use support::raw_client::{FIRST, RawClient, SECOND, patient};
 
@@ -80,8 +81,10 @@ async fn reports_schema_violations_by_json_pointer() {
         (json!(CANARY), String::new(), "a value of type object"),
     ];
     for (body, pointer, expected) in cases {
-        let (status, _) = raw.send("POST", "/showboat/v1/patients/", Some(body)).await;
-        assert!((400..500).contains(&status), "{pointer}: {status}");
+        let (status, response) = raw.send("POST", "/showboat/v1/patients/", Some(body)).await;
+        let error = &response["errors"][0];
+        assert_eq!((status, &error["source"]["pointer"]), (422, &json!(pointer)), "{response}");
+        assert!(!response.to_string().contains(CANARY), "{response}");
         let violations = sandbox.take_violations();
         let violation = violations.iter().find(|violation| violation.expected().contains(expected));
         let violation = violation.unwrap_or_else(|| panic!("{expected}: {violations:?}"));
@@ -91,10 +94,11 @@ async fn reports_schema_violations_by_json_pointer() {
             assert!(!format!("{violation} {violation:?}").contains(CANARY), "{violation}");
         }
     }
+    assert!(sandbox.fake().patients().is_empty());
 }
 
 #[tokio::test]
-async fn service_rejects_requests_that_only_the_generated_types_accept() {
+async fn rejects_requests_that_the_generated_types_accept() {
     let sandbox = Sandbox::start().await.unwrap();
     let raw = RawClient::signed_in(&sandbox).await;
     let appointment = format!("/caredb/v1/org-appointments/{FIRST}/");
@@ -171,7 +175,18 @@ async fn reports_violations_in_path_query_and_method() {
         (CANARY, documents.to_owned(), "(unknown method) /caredb", "one of the methods POST, GET"),
     ];
     for (method, path, location, expected) in cases {
-        raw.send(method, &path, None).await;
+        let (status, body) = raw.send(method, &path, None).await;
+        let (expected_status, parameter) = match location {
+            "parameter id" | "GET /caredb/…/…/" => (404, None),
+            "(unknown method) /caredb" => (405, None),
+            location if location.starts_with("query parameter") && path.contains("filter") => {
+                (400, Some(format!("filter[{CANARY}]")))
+            }
+            location if location.starts_with("query parameter") => (400, Some(CANARY.to_owned())),
+            location => (400, location.split(' ').next_back().map(str::to_owned)),
+        };
+        assert_eq!(status, expected_status, "{path}");
+        assert_eq!(body["errors"][0]["source"]["parameter"].as_str(), parameter.as_deref(), "{path}");
         let lines: Vec<_> = sandbox.take_violations().iter().map(ToString::to_string).collect();
         assert!(
             lines.len() == 1 && lines[0].contains(location) && lines[0].contains(expected),
@@ -187,21 +202,67 @@ async fn reports_violations_in_media_types_and_bodies() {
     let raw = RawClient::signed_in(&sandbox).await;
     let invitations = "/identity/v1/resend-invitation/";
     let bodies = [
-        (invitations, Some(("text/plain", "{}")), "header content-type: expected application/json"),
-        (invitations, Some(("application/json", CANARY)), "body: expected valid JSON"),
-        (invitations, None, "body: expected valid JSON"),
+        (invitations, Some(("text/plain", "{}")), 415, "header content-type: expected application/json"),
+        (invitations, Some(("application/json", CANARY)), 400, "body: expected valid JSON"),
+        (invitations, None, 415, "body: expected valid JSON"),
         (
             "/caredb/v1/org-document-references/aa6243fb-e4c1-44a0-ae3c-f4c4ab115002/process-upload/",
             Some(("application/json", "{}")),
+            422,
             "process_upload, request, body: expected no body",
         ),
     ];
-    for (path, body, expected) in bodies {
-        raw.send_with_media_type("POST", path, body).await;
+    for (path, body, expected_status, expected) in bodies {
+        let (status, response) = raw.send_with_media_type("POST", path, body).await;
+        assert_eq!(status, expected_status, "{response}");
         let lines: Vec<_> = sandbox.take_violations().iter().map(ToString::to_string).collect();
         assert!(lines.iter().any(|line| line.contains(expected)), "{expected}: {lines:?}");
         assert!(!lines.concat().contains(CANARY), "{lines:?}");
     }
+}
+
+#[tokio::test]
+async fn fake_rejects_what_the_spec_rejects() {
+    let fake = FakeCarium::new();
+    let send = async |operation: &'static Operation, request: RawRequest| {
+        let result = fake.client().api().send_raw(operation, request).await;
+        result.map(drop).map_err(|error| error.status().map(|status| status.as_u16()))
+    };
+    let login = json!({
+        "username": "username", "password": "password", "access-token-expiration-seconds": 3601,
+    });
+    let mut document = json!({"data": {"attributes": {
+        "attachment-content-type": "text/plain", "attachment-filename": "a.txt", "name": "A",
+        "class-id": fake.document_class("Letter"), "individual-id": fake.add_individual(),
+        "organization-id": fake.organization(),
+    }}});
+    let documents = RawRequest::default().query("organization-id", fake.organization().to_string());
+    let requests = || {
+        [
+            (&operations::LOGIN, RawRequest::default().body(login.to_string())),
+            (&operations::CREATE_DOCUMENT_REFERENCE, RawRequest::default().body(document.to_string())),
+            (&operations::LIST_DOCUMENT_REFERENCES, documents.clone().query("page[offset]", "-1")),
+            (&operations::LIST_PRACTITIONERS, RawRequest::default().query("unknown", "1")),
+        ]
+    };
+    let mut rejected = Vec::new();
+    for (operation, request) in requests() {
+        rejected.push(send(operation, request).await.unwrap_err());
+    }
+    assert_eq!(rejected, [Some(422), Some(422), Some(400), Some(400)]);
+    assert!(fake.documents().is_empty());
+    fake.set_quirks([Quirk::AcceptsInvalidRequests]);
+    let mut accepted = Vec::new();
+    for (operation, request) in requests() {
+        accepted.push(send(operation, request).await.is_ok());
+    }
+    // An offset that is not a number cannot be interpreted.
+    assert_eq!(accepted, [true, true, false, true]);
+    fake.set_quirks([]);
+    document["data"]["type"] = json!("org-document-references");
+    let complete = RawRequest::default().body(document.to_string());
+    send(&operations::CREATE_DOCUMENT_REFERENCE, complete).await.unwrap();
+    assert_eq!(fake.documents().len(), 2);
 }
 
 #[tokio::test]

@@ -6,21 +6,45 @@ use std::sync::Arc;
 use carium_api::types::ErrorDocument;
 use carium_api::{Operation, Response, ResponseValue, RetryClass};
 use http::{Extensions, HeaderMap, StatusCode};
+use serde_json::{Map, Value};
 
 use crate::error::{Error, ErrorKind};
 use crate::headers::{request_id, retry_after};
-use crate::problem::Problem;
+use crate::problem::{Problem, kebab_case};
 use crate::transport::{CallReport, FailureCause, TransportFailure};
 
 type ApiResult<T> = Result<ResponseValue<T>, carium_api::Error<ErrorDocument>>;
 
 /// Returns the decoded value of a response.
-pub(crate) fn convert_result<T>(operation: &'static Operation, result: ApiResult<T>) -> Result<T, Error> {
+pub(crate) fn convert_result<T>(operation: &Operation, result: ApiResult<T>) -> Result<T, Error> {
     result.map(ResponseValue::into_inner).map_err(|error| convert_error(operation, error))
 }
 
+/// Returns the decoded value of a response, or `None` if the service reported success without a resource: the body is
+/// empty, or a JSON object without `data`.
+pub(crate) fn convert_optional_result<T>(
+    operation: &Operation,
+    result: ApiResult<T>,
+) -> Result<Option<T>, Error> {
+    match result {
+        Err(carium_api::Error::UnexpectedResponse(response)) if is_success_without_data(&response) => {
+            Ok(None)
+        }
+        Err(carium_api::Error::Undecodable(error)) if is_success_without_data(error.response()) => Ok(None),
+        result => convert_result(operation, result).map(Some),
+    }
+}
+
+pub(crate) fn is_success_without_data(response: &Response) -> bool {
+    let has_no_data = || {
+        let members: Result<Map<String, Value>, _> = serde_json::from_slice(response.body());
+        members.is_ok_and(|members| members.get("data").is_none_or(Value::is_null))
+    };
+    response.status().is_success() && (response.body().is_empty() || has_no_data())
+}
+
 /// Converts an error of the low-level client.
-pub(crate) fn convert_error(operation: &'static Operation, error: carium_api::Error<ErrorDocument>) -> Error {
+pub(crate) fn convert_error(operation: &Operation, error: carium_api::Error<ErrorDocument>) -> Error {
     match error {
         carium_api::Error::InvalidRequest(message) => Error::new(ErrorKind::InvalidInput, message),
         carium_api::Error::Transport(error) => from_failure(operation, TransportFailure::from_error(error)),
@@ -28,18 +52,28 @@ pub(crate) fn convert_error(operation: &'static Operation, error: carium_api::Er
             let problems = Problem::from_document(&document);
             let report = report(document.extensions());
             let error = from_status(operation, document.status(), document.headers(), report);
-            error.with(|inner| inner.problems = problems)
+            error.with(|inner| {
+                let codes = problems.iter().filter_map(Problem::code).map(kebab_case);
+                inner.code = codes.into_iter().find(|code| !code.is_empty());
+                inner.problems = problems;
+            })
         }
         carium_api::Error::UnexpectedResponse(response) => from_unexpected_response(operation, &response),
         carium_api::Error::Undecodable(undecodable) => {
-            let message = "the service reported success, but its response could not be decoded";
+            let message = if undecodable.response().body().is_empty() {
+                "the service reported success, but its response is empty"
+            } else {
+                "the service reported success, but its response could not be decoded"
+            };
             undecodable_response(operation, message, undecodable.response())
                 .with(|inner| inner.source = Some(Arc::new(undecodable)))
         }
         other => Error::new(ErrorKind::Undecodable, other.to_string()),
     }
     // If signing in failed, the error already has the operation `login`.
-    .with(|inner| inner.operation = inner.operation.or(Some(operation)))
+    .with(|inner| {
+        inner.operation.get_or_insert_with(|| operation.clone());
+    })
 }
 
 fn report(extensions: &Extensions) -> CallReport {
@@ -47,7 +81,7 @@ fn report(extensions: &Extensions) -> CallReport {
     extensions.get().copied().unwrap_or_default()
 }
 
-fn from_failure(operation: &'static Operation, failure: TransportFailure) -> Error {
+fn from_failure(operation: &Operation, failure: TransportFailure) -> Error {
     let report = failure.report;
     let may_have_been_applied = failure.may_have_been_applied() && operation.retry != RetryClass::Safe;
     let (kind, message) = match failure.cause {
@@ -85,13 +119,15 @@ fn from_failure(operation: &'static Operation, failure: TransportFailure) -> Err
     })
 }
 
-fn from_unexpected_response(operation: &'static Operation, response: &Response) -> Error {
+fn from_unexpected_response(operation: &Operation, response: &Response) -> Error {
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
         return from_status(operation, status, response.headers(), report(response.extensions()));
     }
     let message = if status.is_redirection() {
         "the service responded with a redirect, which is not followed; check the base URL"
+    } else if status.is_success() && response.body().is_empty() {
+        "the service reported success, but its response is empty"
     } else {
         "the service responded with an unexpected status"
     };
@@ -101,7 +137,7 @@ fn from_unexpected_response(operation: &'static Operation, response: &Response) 
 /// Returns an error for a response without an error status that this crate cannot interpret.
 ///
 /// The operation was probably applied, but the result, such as the ID of a created patient, is lost.
-fn undecodable_response(operation: &'static Operation, message: &'static str, response: &Response) -> Error {
+fn undecodable_response(operation: &Operation, message: &'static str, response: &Response) -> Error {
     let report = report(response.extensions());
     from_status(operation, response.status(), response.headers(), report).with(|inner| {
         (inner.kind, inner.message) = (ErrorKind::Undecodable, message.into());
@@ -109,12 +145,7 @@ fn undecodable_response(operation: &'static Operation, message: &'static str, re
     })
 }
 
-fn from_status(
-    operation: &'static Operation,
-    status: StatusCode,
-    headers: &HeaderMap,
-    report: CallReport,
-) -> Error {
+fn from_status(operation: &Operation, status: StatusCode, headers: &HeaderMap, report: CallReport) -> Error {
     use ErrorKind as Kind;
     let (kind, message) = match status.as_u16() {
         401 if operation.needs_token => {

@@ -9,7 +9,7 @@ use carium_api::types::{self, AppointmentStatusList, AppointmentTypeList, Practi
 pub use carium_api::types::{
     AppointmentId, AppointmentStatusId, AppointmentTypeId, IndividualId, OrganizationId, PractitionerId,
 };
-use carium_api::{Client, ClientCaredbExt as _, DateTime, operations};
+use carium_api::{Change, Client, ClientCaredbExt as _, DateTime, operations};
 
 pub(crate) use input::AppointmentFields;
 pub use input::{AppointmentUpdate, NewAppointment, NewAppointmentBuilder};
@@ -146,6 +146,29 @@ impl Appointment {
     }
 }
 
+impl Appointment {
+    /// Returns what is known of an appointment after an update that the service confirmed without a body.
+    fn from_update(id: AppointmentId, changes: &types::AppointmentChanges) -> Self {
+        let text = |change: &Change<String>| change.value().cloned();
+        Self {
+            id,
+            organization: None,
+            patient: None,
+            practitioner: changes.practitioner_id,
+            status: changes.status_id,
+            appointment_type: changes.type_id,
+            start: changes.start_time,
+            end: changes.end_time,
+            has_video_channel: changes.add_video_channel,
+            guest_url: text(&changes.guest_url),
+            host_url: text(&changes.host_url),
+            description: text(&changes.description),
+            patient_instruction: text(&changes.patient_instruction),
+            location: text(&changes.location),
+        }
+    }
+}
+
 impl fmt::Debug for Appointment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Shows no times and no texts, because they are health information.
@@ -181,6 +204,8 @@ pub(crate) struct ApiAppointments {
     pub(crate) client: Client,
     /// The organization whose practitioners, statuses and types are listed.
     pub(crate) organization: Option<OrganizationId>,
+    /// Whether the body of an update contains the ID of the appointment.
+    pub(crate) sends_id_in_updates: bool,
 }
 
 #[async_trait]
@@ -199,11 +224,15 @@ impl Appointments for ApiAppointments {
 
     async fn update(&self, id: AppointmentId, update: AppointmentUpdate) -> Result<Appointment, Error> {
         update.validate()?;
-        let data = types::required::UpdateAppointmentData { attributes: update.0 }.into();
+        let known = Appointment::from_update(id, &update.0);
+        let mut data: types::UpdateAppointmentData =
+            types::required::UpdateAppointmentData { attributes: update.0 }.into();
+        data.id = self.sends_id_in_updates.then_some(id);
         let body = types::required::UpdateAppointmentRequest { data };
         let call = self.client.update_appointment().id(id).body(body);
-        api_result::convert_result(&operations::UPDATE_APPOINTMENT, call.send().await)
-            .map(|document| document.data.into())
+        let response =
+            api_result::convert_optional_result(&operations::UPDATE_APPOINTMENT, call.send().await)?;
+        Ok(response.map_or(known, |document| document.data.into()))
     }
 
     async fn delete(&self, id: AppointmentId) -> Result<(), Error> {

@@ -7,11 +7,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use carium_api::types::OrganizationId;
-use carium_api::{Client, Operation, RawRequest, Response};
+use carium_api::{Client, Operation};
+use http::Method;
 
 pub use builder::CariumBuilder;
 
-use crate::api_result;
 use crate::appointments::{ApiAppointments, Appointments, NewAppointment, NewAppointmentBuilder};
 use crate::documents::{
     ApiDocuments, DocumentServices, Documents, Downloads, NewDocument, NewDocumentBuilder, TransferRetries,
@@ -22,6 +22,8 @@ use crate::invitations::{ApiInvitations, Invitations};
 use crate::onboarding::{Ledger, Onboarding, OnboardingServices};
 use crate::organizations::{ApiOrganizations, Organizations};
 use crate::patients::{ApiPatients, NewPatient, NewPatientBuilder, Patients};
+use crate::request::RequestBuilder;
+use crate::resource::Resource;
 use crate::session::Session;
 
 /// A client for the Carium API.
@@ -54,9 +56,10 @@ impl Carium {
         organization: Option<OrganizationId>,
         transfers: Arc<dyn Transfers>,
         retries: TransferRetries,
+        sends_id_in_updates: bool,
     ) -> Self {
         let organizations = ApiOrganizations { client: api.clone(), organization };
-        let appointments = ApiAppointments { client: api.clone(), organization };
+        let appointments = ApiAppointments { client: api.clone(), organization, sends_id_in_updates };
         let documents = Arc::new(ApiDocuments { client: api.clone(), organization });
         let document_services = DocumentServices { documents, transfers, retries };
         Self(Arc::new(ClientInner {
@@ -151,20 +154,23 @@ impl Carium {
         &self.0.api
     }
 
-    /// Sends a request for an operation of [`carium_api::operations`] and returns the response undecoded.
+    /// Creates a request to any path of the API, such as `/caredb/v1/org-care-teams/`, also to one that the spec does not
+    /// contain.
+    pub fn request(&self, method: Method, path: impl AsRef<str>) -> RequestBuilder {
+        RequestBuilder::to_path(self.0.api.clone(), method, path.as_ref())
+    }
+
+    /// Creates a request for an operation that is chosen at run time, such as an entry of [`carium_api::operations`].
     ///
-    /// The request is authenticated, retried and limited like every other call.
-    ///
-    /// # Errors
-    /// The same as for the operation's typed method, except that the body of a successful response is not
-    /// decoded and cannot be the cause of an error.
-    pub async fn send_raw(
-        &self,
-        operation: &'static Operation,
-        request: RawRequest,
-    ) -> Result<Response, Error> {
-        let result = self.0.api.send_raw(operation, request).await;
-        result.map_err(|error| api_result::convert_error(operation, error))
+    /// Other programs use the typed methods. The request is not checked against the spec.
+    pub fn operation(&self, operation: &Operation) -> RequestBuilder {
+        RequestBuilder::new(self.0.api.clone(), operation.clone())
+    }
+
+    /// Returns the resources at any path of the API that follows the vendor's conventions, with attributes of the type
+    /// `T`.
+    pub fn resource<T>(&self, path: impl AsRef<str>) -> Resource<T> {
+        Resource::new(self.0.api.clone(), path.as_ref())
     }
 
     /// Returns the default organization of the client, if one is configured.

@@ -63,7 +63,7 @@ pub use upload::{
 
 use crate::error::Error;
 use crate::lookups::lookup_type;
-use crate::page::{Items, ListOptions, ListPage, Page};
+use crate::page::{DecodedPage, Items, ListOptions, ListPage};
 
 /// The service's document operations: document references, their classes, and presigned uploads and downloads.
 #[async_trait]
@@ -95,6 +95,9 @@ pub trait Documents: Send + Sync {
     ///
     /// # Errors
     /// - [`NotFound`](crate::ErrorKind::NotFound): the reference does not exist.
+    /// - [`Conflict`](crate::ErrorKind::Conflict) or [`NotFound`](crate::ErrorKind::NotFound): the document has no
+    ///   file, because its upload was not completed. The vendor does not document the status; the fake returns
+    ///   `Conflict`. The attributes of a document do not tell whether it has a file.
     /// - [`Undecodable`](crate::ErrorKind::Undecodable): the response has no URL in any of the expected fields. The
     ///   error lists the fields that it has.
     async fn download_url(&self, id: DocumentReferenceId) -> Result<Secret, Error>;
@@ -192,8 +195,13 @@ impl fmt::Debug for Document {
 impl ListPage for types::DocumentReferenceList {
     type Item = Document;
 
-    fn into_page(self) -> Page<Document> {
-        Page::new(self.data.into_iter().map(Document::from).collect(), |item| item.id, self.links, self.meta)
+    fn into_page(self) -> DecodedPage<Document> {
+        DecodedPage::new(
+            self.data.into_iter().map(Document::from).collect(),
+            |item| item.id,
+            self.links,
+            self.meta,
+        )
     }
 }
 

@@ -54,12 +54,14 @@ pub struct Error(Box<ErrorInner>);
 pub(crate) struct ErrorInner {
     pub(crate) kind: ErrorKind,
     pub(crate) message: Cow<'static, str>,
-    pub(crate) operation: Option<&'static Operation>,
+    pub(crate) operation: Option<Operation>,
     pub(crate) status: Option<StatusCode>,
     pub(crate) request_id: Option<String>,
     pub(crate) attempts: u32,
     pub(crate) retry_after: Option<Duration>,
     pub(crate) problems: Vec<Problem>,
+    /// The service's error code in kebab case.
+    pub(crate) code: Option<String>,
     pub(crate) may_have_been_applied: bool,
     /// Whether it is certain that no request reached the service.
     pub(crate) not_sent: bool,
@@ -74,12 +76,14 @@ impl Error {
         self.0.kind
     }
 
-    /// Returns the ID of the operation that failed, such as `create_patient`.
+    /// Returns the ID of the operation that failed, such as `create_patient`. It is
+    /// [`Operation::RUN_TIME_ID`](carium_api::Operation::RUN_TIME_ID) for a request to a path that the spec does not
+    /// contain; `Display` shows its method and path template.
     ///
     /// Returns `None` if the error does not come from a call. If a call failed because the client could not
     /// sign in, the operation is `login`.
     pub fn operation(&self) -> Option<&'static str> {
-        self.0.operation.map(|operation| operation.id)
+        self.0.operation.as_ref().map(|operation| operation.id)
     }
 
     /// Returns the HTTP status of the last response, or `None` if there was no response.
@@ -107,6 +111,53 @@ impl Error {
     /// be empty or incomplete.
     pub fn problems(&self) -> &[Problem] {
         &self.0.problems
+    }
+
+    /// Returns the service's error code in `kebab-case`: `duplicate-channel` for `DuplicateChannel` or
+    /// `duplicate_channel`. If the response has several errors, it is the code of the first one that has a code.
+    ///
+    /// The vendor documents no list of codes; its SDK shows them in CamelCase. Do not log the code: its content is
+    /// not known.
+    pub fn code(&self) -> Option<&str> {
+        self.0.code.as_deref()
+    }
+
+    /// Returns the ID of the resource that exists already, if the service refused to create a duplicate and named it
+    /// (`errors[0].meta.id`, from the vendor's SDK).
+    ///
+    /// ```
+    /// # fn existing(error: &carium::Error) -> Option<carium::patients::IndividualId> {
+    /// error.existing_id()?.parse().ok()
+    /// # }
+    /// ```
+    pub fn existing_id(&self) -> Option<&str> {
+        let first = self.problems().iter().find_map(Problem::existing_id);
+        first.filter(|_| matches!(self.kind(), ErrorKind::Conflict | ErrorKind::Rejected))
+    }
+
+    /// Returns whether the operation failed because what it would create exists already: a username that is taken,
+    /// or the destination file of a download.
+    ///
+    /// The vendor does not document which status a taken username has. The result follows from the status 409 of a
+    /// creation, from the service's error code (such as `DuplicateChannel`), from its explanation, or from
+    /// [`existing_id`](Self::existing_id).
+    pub fn is_already_exists(&self) -> bool {
+        let is_creation = self.operation().is_some_and(|id| id.starts_with("create"));
+        let reports_duplicate = |problem: &Problem| {
+            let words = problem.words();
+            words.contain_any(&["duplicate", "duplicated", "exists", "taken", "unique"])
+                || words.contain_any(&["already"])
+                    && words.contain_any(&["exist", "use", "used", "registered"])
+        };
+        match self.kind() {
+            ErrorKind::AlreadyExists => true,
+            ErrorKind::Conflict | ErrorKind::Rejected if self.status().is_some() => {
+                let is_unexplained = self.code().is_none() && self.kind() == ErrorKind::Conflict;
+                self.existing_id().is_some()
+                    || is_creation && (is_unexplained || self.problems().iter().any(reports_duplicate))
+            }
+            _ => false,
+        }
     }
 
     /// Returns whether the operation may have been applied even though no response confirmed it.
@@ -155,6 +206,7 @@ impl Error {
             attempts: 0,
             retry_after: None,
             problems: Vec::new(),
+            code: None,
             may_have_been_applied: false,
             not_sent: false,
             page: None,
@@ -172,10 +224,10 @@ impl Error {
         Self::new(ErrorKind::Io, message).with_source(without_text)
     }
 
-    /// Sets the operation that failed, an entry of [`carium_api::operations`].
+    /// Sets the operation that failed, such as an entry of [`carium_api::operations`].
     #[must_use]
-    pub fn with_operation(self, operation: &'static Operation) -> Self {
-        self.with(|inner| inner.operation = Some(operation))
+    pub fn with_operation(self, operation: &Operation) -> Self {
+        self.with(|inner| inner.operation = Some(operation.clone()))
     }
 
     /// Sets the HTTP status of the response. A number that is not a valid status is ignored.
@@ -230,8 +282,8 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &self.0;
-        if let Some(operation) = inner.operation {
-            write!(f, "{}: ", operation.id)?;
+        if let Some(operation) = &inner.operation {
+            write!(f, "{operation}: ")?;
         }
         f.write_str(&inner.message)?;
         if let Some(status) = inner.status {

@@ -17,7 +17,7 @@
 //! # impl carium::api::Transport for Service {
 //! #     async fn send(
 //! #         &self,
-//! #         operation: &'static carium::api::Operation,
+//! #         operation: &carium::api::Operation,
 //! #         _request: carium::api::http::Request<carium::api::bytes::Bytes>,
 //! #     ) -> Result<carium::api::http::Response<carium::api::bytes::Bytes>, carium::api::TransportError> {
 //! #         let body: &[u8] = match operation.id {
@@ -91,7 +91,8 @@
 //!
 //! [`api`] re-exports the generated crate `carium-api`, which has one type for each schema and one method for
 //! each operation of the API. [`Carium::api`] returns a low-level client that shares the session, the retries
-//! and the limits of the high-level client.
+//! and the limits of the high-level client. [`Carium::resource`] and [`Carium::request`] reach every other endpoint of
+//! the platform.
 
 /// The low-level crate: one type for each schema of the API and one method for each operation.
 pub use carium_api as api;
@@ -115,21 +116,27 @@ mod page_cursor;
 pub mod patients;
 mod problem;
 mod random;
+mod request;
+mod resource;
 mod session;
 mod sha256;
 mod transport;
 
 pub use appointments::Appointments;
-pub use carium_api::{Change, DateTime, Secret};
+pub use carium_api::{Change, DateTime, RetryClass, Secret};
 pub use client::{Carium, CariumBuilder};
 pub use documents::{Documents, Downloads, NewDocument, Transfers, Uploads};
 pub use error::{Error, ErrorKind};
+/// An HTTP method, for [`Carium::request`].
+pub use http::Method;
 pub use invitations::{Invitations, NewInvitation};
 pub use onboarding::Onboarding;
 pub use organizations::Organizations;
-pub use page::{Items, ListOptions, PageCursor};
+pub use page::{Items, ListOptions, Page, PageCursor, Pages};
 pub use patients::{NewPatient, Patients};
 pub use problem::Problem;
+pub use request::{RequestBuilder, Response};
+pub use resource::{Resource, ResourceItem};
 pub use session::{Credentials, OneTimeCode};
 pub use transport::{RetryPolicy, TransportFailure};
 

@@ -34,13 +34,13 @@ macro_rules! lookup_type {
         impl $crate::page::ListPage for $list {
             type Item = $name;
 
-            fn into_page(self) -> $crate::page::Page<$name> {
+            fn into_page(self) -> $crate::page::DecodedPage<$name> {
                 let item = |item: ::carium_api::types::$name| {
                     let name = item.attributes.into_known().and_then(|attributes| attributes.name.into_known());
                     $name { id: item.id, name }
                 };
                 let items = self.data.into_iter().map(item).collect();
-                $crate::page::Page::new(items, |item| item.id, self.links, self.meta)
+                $crate::page::DecodedPage::new(items, |item| item.id, self.links, self.meta)
             }
         }
     };

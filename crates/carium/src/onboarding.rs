@@ -18,7 +18,7 @@
 //! # impl carium::api::Transport for Service {
 //! #     async fn send(
 //! #         &self,
-//! #         operation: &'static carium::api::Operation,
+//! #         operation: &carium::api::Operation,
 //! #         _request: carium::api::http::Request<carium::api::bytes::Bytes>,
 //! #     ) -> Result<carium::api::http::Response<carium::api::bytes::Bytes>, carium::api::TransportError> {
 //! #         let body: &[u8] = match operation.id {

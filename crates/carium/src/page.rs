@@ -8,19 +8,21 @@
 //!
 //! Each page is checked before the list continues, so that a list is either complete or ends with an error.
 
+mod items;
 mod paging;
 mod reader;
 
 use std::future::Future;
 use std::hash::{DefaultHasher, Hash, Hasher as _};
+use std::sync::Arc;
 
 use carium_api::types::{ErrorDocument, PageLimit, PageLinks, PageMeta, PageOffset};
 use carium_api::{Attribute, Client, Operation, ResponseValue};
 use futures_util::future::{self, BoxFuture, FutureExt as _};
-use futures_util::stream::BoxStream;
 use serde::de::DeserializeOwned;
 use url::Url;
 
+pub use self::items::{Items, Page, Pages};
 use self::paging::{NextLink, Total};
 use self::reader::PageReader;
 use crate::api_result;
@@ -29,39 +31,15 @@ use crate::page_cursor::CursorPosition;
 pub use crate::page_cursor::{ListOptions, PageCursor};
 use crate::transport::RequestUri;
 
-/// A stream of the items of a list, which is either complete or ends with an error.
-///
-/// The first page is requested when the stream is polled. Further pages are requested in advance, see
-/// [`ListOptions::prefetch`]. The stream ends after its first error. To resume it, pass [`Error::page_cursor`] to
-/// [`ListOptions::start_at`].
-///
-/// # Completeness
-///
-/// The list follows `links.next`. If a page has no such link, the latest `page[total]` decides: the list ends when as
-/// many items were received. If there is neither, it ends after a page with fewer items than requested. These
-/// responses result in an error of the kind [`Undecodable`](ErrorKind::Undecodable):
-///
-/// - an empty page before the total is reached
-/// - a page with the same items as the page before it
-/// - a total that is not a number or is negative
-/// - page links that form a cycle or lead to another origin
-///
-/// # Changes while the list is read
-///
-/// The API has no snapshots. If items are inserted while the list is read, an item can be returned twice, but no item
-/// that existed throughout is skipped. If items are deleted, the items after them move forward, and some of them can be
-/// skipped.
-pub type Items<T> = BoxStream<'static, Result<T, Error>>;
-
 /// A response to a list operation.
 pub(crate) trait ListPage: DeserializeOwned + Send + 'static {
     type Item: Send + 'static;
 
-    fn into_page(self) -> Page<Self::Item>;
+    fn into_page(self) -> DecodedPage<Self::Item>;
 }
 
 /// The content of a page.
-pub(crate) struct Page<T> {
+pub(crate) struct DecodedPage<T> {
     items: Vec<T>,
     /// A hash of the IDs of the items, in their order.
     ids: u64,
@@ -69,16 +47,27 @@ pub(crate) struct Page<T> {
     total: Total,
 }
 
-impl<T> Page<T> {
+impl<T> DecodedPage<T> {
     pub(crate) fn new<I: Hash>(
         items: Vec<T>,
         id: impl Fn(&T) -> I,
         links: Attribute<PageLinks>,
         meta: Attribute<PageMeta>,
     ) -> Self {
+        let ids: Vec<_> = items.iter().map(id).collect();
+        Self::from_ids(items, ids, links, meta)
+    }
+
+    /// Creates a page from its items and their IDs, in the same order.
+    pub(crate) fn from_ids<I: Hash>(
+        items: Vec<T>,
+        ids: impl IntoIterator<Item = I>,
+        links: Attribute<PageLinks>,
+        meta: Attribute<PageMeta>,
+    ) -> Self {
         let mut hasher = DefaultHasher::new();
-        for item in &items {
-            id(item).hash(&mut hasher);
+        for id in ids {
+            id.hash(&mut hasher);
         }
         Self { ids: hasher.finish(), items, next: NextLink::new(links), total: Total::new(meta) }
     }
@@ -94,7 +83,7 @@ type ApiResult<P> = Result<ResponseValue<P>, carium_api::Error<ErrorDocument>>;
 
 /// A page and the request that returned it.
 struct FetchedPage<T> {
-    page: Page<T>,
+    page: DecodedPage<T>,
     /// The [hash](hash_page_url) of the requested URL, if the transport reports it.
     url: Option<u64>,
 }
@@ -107,7 +96,7 @@ type FetchPage<T> = dyn Fn(&PageCursor) -> BoxFuture<'static, Result<FetchedPage
 /// `request_page` requests a page by its offset. Pages that a link refers to are requested with [`Client::follow_link`].
 pub(crate) fn items<P, B, F>(
     client: Client,
-    operation: &'static Operation,
+    operation: &Operation,
     options: ListOptions,
     request_page: B,
 ) -> Items<P::Item>
@@ -117,16 +106,18 @@ where
     F: Future<Output = ApiResult<P>> + Send + 'static,
 {
     let (base_url, limit) = (client.base_url().clone(), options.page_size);
+    let operation = Arc::new(operation.clone());
+    let listed = Arc::clone(&operation);
     let fetch = move |cursor: &PageCursor| {
-        let client = client.clone();
+        let (client, operation) = (client.clone(), Arc::clone(&listed));
         match cursor.0.clone() {
-            CursorPosition::Offset(offset) => {
+            CursorPosition::Offset { offset } => {
                 let offset = (offset > 0).then_some(PageOffset(offset));
                 let request = request_page(client, PageParameters { limit: PageLimit(limit), offset });
-                async move { fetched(operation, request.await) }.boxed()
+                async move { fetched(&operation, request.await) }.boxed()
             }
-            CursorPosition::Link { operation: list, link, .. } if list == operation.id => {
-                async move { fetched(operation, client.follow_link::<P>(operation, &link).await) }.boxed()
+            CursorPosition::Link { operation: list, link, .. } if list == operation.to_string() => {
+                async move { fetched(&operation, client.follow_link::<P>(&operation, &link).await) }.boxed()
             }
             CursorPosition::Link { .. } => {
                 let message = "the page cursor belongs to a different list";
@@ -137,10 +128,7 @@ where
     PageReader::new(operation, base_url, Box::new(fetch), options).into_items()
 }
 
-fn fetched<P: ListPage>(
-    operation: &'static Operation,
-    result: ApiResult<P>,
-) -> Result<FetchedPage<P::Item>, Error> {
+fn fetched<P: ListPage>(operation: &Operation, result: ApiResult<P>) -> Result<FetchedPage<P::Item>, Error> {
     let uri = result.as_ref().ok().and_then(|response| response.extensions().get::<RequestUri>());
     let url = uri.map(|RequestUri(uri)| hash_page_url(&uri.to_string()));
     let page = api_result::convert_result(operation, result)?.into_page();

@@ -4,6 +4,7 @@ use std::fmt;
 use std::num::NonZeroU64;
 
 use carium_api::Redacted;
+use serde::{Deserialize, Serialize};
 
 /// The page size that is requested by default. The vendor's own SDK requests the same.
 const DEFAULT_PAGE_SIZE: NonZeroU64 = NonZeroU64::new(100).expect("100 is not zero");
@@ -11,20 +12,26 @@ const DEFAULT_PAGE_SIZE: NonZeroU64 = NonZeroU64::new(100).expect("100 is not ze
 const MAX_PREFETCH: usize = 16;
 
 /// A position in a list, from which the list can be started or resumed.
-#[derive(Clone, PartialEq, Eq)]
+///
+/// It can be serialized, so that a later run can continue the list. If the service pages with links, the cursor has the
+/// link, whose query can contain the ID of a patient: store it like health information if
+/// [`may_contain_phi`](Self::may_contain_phi) returns `true`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct PageCursor(pub(crate) CursorPosition);
 
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, deny_unknown_fields)]
 pub(crate) enum CursorPosition {
-    /// The page that starts after this many items.
-    Offset(u64),
     /// The `next` link of an earlier page. It is valid only for the list operation that returned it.
     Link {
-        operation: &'static str,
+        operation: String,
         link: String,
         /// The number of items before the page.
         offset: u64,
     },
+    /// The page that starts after this many items.
+    Offset { offset: u64 },
 }
 
 impl PageCursor {
@@ -35,13 +42,18 @@ impl PageCursor {
 
     /// Returns a cursor for the page that starts after this many items of the list.
     pub fn offset(items: u64) -> Self {
-        Self(CursorPosition::Offset(items))
+        Self(CursorPosition::Offset { offset: items })
+    }
+
+    /// Returns whether the cursor has a page link of the service, which can contain the ID of a patient.
+    pub fn may_contain_phi(&self) -> bool {
+        matches!(self.0, CursorPosition::Link { .. })
     }
 
     /// Returns the number of items before the page.
     pub(crate) fn position(&self) -> u64 {
         match self.0 {
-            CursorPosition::Offset(offset) | CursorPosition::Link { offset, .. } => offset,
+            CursorPosition::Offset { offset } | CursorPosition::Link { offset, .. } => offset,
         }
     }
 }
@@ -55,8 +67,8 @@ impl Default for PageCursor {
 impl fmt::Debug for PageCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            CursorPosition::Offset(0) => f.write_str("PageCursor(first)"),
-            CursorPosition::Offset(offset) => write!(f, "PageCursor(offset {offset})"),
+            CursorPosition::Offset { offset: 0 } => f.write_str("PageCursor(first)"),
+            CursorPosition::Offset { offset } => write!(f, "PageCursor(offset {offset})"),
             // The query of the link can contain health information.
             CursorPosition::Link { .. } => write!(f, "PageCursor({})", Redacted::Phi),
         }

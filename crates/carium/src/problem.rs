@@ -16,13 +16,21 @@ pub struct Problem {
     hint: Option<&'static str>,
     code: Option<String>,
     detail: Option<String>,
+    existing_id: Option<String>,
 }
 
 impl Problem {
     /// Creates a problem with a field, given its name in the API or its path in other input, such as
     /// `documents[0].path`. A path may contain names and indices, but no values.
     pub(crate) fn new(field: impl Into<Cow<'static, str>>, message: &'static str) -> Self {
-        Self { field: Some(field.into()), message: Some(message), hint: None, code: None, detail: None }
+        Self {
+            field: Some(field.into()),
+            message: Some(message),
+            hint: None,
+            code: None,
+            detail: None,
+            existing_id: None,
+        }
     }
 
     /// Adds how to fix the problem.
@@ -49,9 +57,24 @@ impl Problem {
         self.hint
     }
 
-    /// Returns the service's error code, if it sent one. Do not log it: its content is not known.
+    /// Returns the service's error code as it was sent, if there is one. Do not log it: its content is not known.
+    ///
+    /// [`Error::code`](crate::Error::code) returns it in one case style.
     pub fn code(&self) -> Option<&str> {
         self.code.as_deref()
+    }
+
+    /// Returns the ID of the resource that exists already (`meta.id` of the error), if the service named one.
+    pub(crate) fn existing_id(&self) -> Option<&str> {
+        self.existing_id.as_deref()
+    }
+
+    /// Returns the words of the code and of the detail, in lowercase.
+    pub(crate) fn words(&self) -> ProblemWords {
+        let code = self.code().map(kebab_case);
+        let texts = [code.as_deref(), self.detail()].into_iter().flatten();
+        let words = texts.flat_map(|text| text.split(|char: char| !char.is_alphanumeric()));
+        ProblemWords(words.map(str::to_lowercase).collect())
     }
 
     /// Returns the service's description of the problem, if it sent one.
@@ -86,8 +109,45 @@ impl Problem {
             hint: None,
             code: error.code.known().cloned(),
             detail: text.cloned(),
+            existing_id: error.meta.known().and_then(|meta| meta.id.known()).cloned(),
         }
     }
+}
+
+/// The lowercase words of the service's code and detail of a problem.
+///
+/// The vendor does not document the codes of its errors, so the meaning of a conflict follows from such words.
+pub(crate) struct ProblemWords(Vec<String>);
+
+impl ProblemWords {
+    pub(crate) fn contain_any(&self, words: &[&str]) -> bool {
+        self.0.iter().any(|word| words.contains(&word.as_str()))
+    }
+}
+
+/// Converts a code from any case style: `DuplicateChannel`, `duplicate_channel` and `DUPLICATE-CHANNEL` become
+/// `duplicate-channel`.
+pub(crate) fn kebab_case(code: &str) -> String {
+    let chars: Vec<char> = code.trim().chars().collect();
+    let mut converted = String::with_capacity(chars.len() + 4);
+    for (index, char) in chars.iter().copied().enumerate() {
+        if !char.is_alphanumeric() {
+            if !converted.ends_with('-') && !converted.is_empty() {
+                converted.push('-');
+            }
+            continue;
+        }
+        let previous = index.checked_sub(1).and_then(|index| chars.get(index));
+        let follows_lowercase = previous.is_some_and(|char| char.is_lowercase() || char.is_numeric());
+        // The last capital of `HTTPError` starts a word.
+        let ends_acronym = previous.is_some_and(|char| char.is_uppercase())
+            && chars.get(index + 1).is_some_and(|char| char.is_lowercase());
+        if char.is_uppercase() && (follows_lowercase || ends_acronym) && !converted.ends_with('-') {
+            converted.push('-');
+        }
+        converted.extend(char.to_lowercase());
+    }
+    converted.trim_end_matches('-').to_owned()
 }
 
 /// Returns the value. If it is `None`, adds a problem for the field.
@@ -123,6 +183,29 @@ impl fmt::Debug for Problem {
             .field("hint", &self.hint)
             .field("code", &self.code.as_ref().map(|_| Redacted::Unknown))
             .field("detail", &self.detail.as_ref().map(|_| Redacted::Phi))
-            .finish()
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::kebab_case;
+
+    #[test]
+    fn converts_codes_of_any_case_style() {
+        for (code, expected) in [
+            ("DuplicateChannel", "duplicate-channel"),
+            ("duplicateChannel", "duplicate-channel"),
+            ("duplicate_channel", "duplicate-channel"),
+            ("DUPLICATE_CHANNEL", "duplicate-channel"),
+            ("duplicate-channel", "duplicate-channel"),
+            (" Duplicate channel. ", "duplicate-channel"),
+            ("HTTPError", "http-error"),
+            ("Error404NotFound", "error404-not-found"),
+            ("--", ""),
+            ("", ""),
+        ] {
+            assert_eq!(kebab_case(code), expected, "{code}");
+        }
     }
 }

@@ -273,7 +273,7 @@ impl<T: Layer> Authenticate<T> {
         &self,
         token: &Token,
         call: &CallContext,
-        operation: &'static Operation,
+        operation: &Operation,
         mut request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportFailure> {
         request
@@ -292,7 +292,7 @@ impl<T: Layer> Layer for Authenticate<T> {
     async fn send(
         &self,
         call: &CallContext,
-        operation: &'static Operation,
+        operation: &Operation,
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportFailure> {
         if !operation.needs_token {

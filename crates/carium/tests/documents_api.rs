@@ -59,17 +59,34 @@ async fn finds_the_download_url_in_any_of_its_possible_fields() {
     ] {
         let client = Service::script([Behavior::body(json!({"data": {"attributes": attributes}}))]).client();
         assert_eq!(client.documents().download_url(id()).await.unwrap().expose(), url, "{attributes}");
+        // The same members at the top level, where the vendor's SDK reads the URL of a similar action.
+        let client = Service::script([Behavior::body(attributes.clone())]).client();
+        assert_eq!(client.documents().download_url(id()).await.unwrap().expose(), url, "{attributes}");
     }
-    for (attributes, message) in [
-        (json!({"link": url, "download-info": {}}), "its fields are: `download-info`, `link`"),
-        (
-            json!({"https://canary": 1, "Canary Name": 2, "x".repeat(41): 3}),
-            "its fields are: none with a plain name",
-        ),
-        (json!({}), "its fields are: none with a plain name"),
-        (json!(null), "the response has no attributes"),
+    let other = "https://other.example.com/";
+    for response in [
+        json!({"data": {"attributes": {"url": url}}, "download-url": other}),
+        json!({"data": {"attributes": {"url": ""}}, "url": url}),
+        json!({"data": null, "meta": {"page[total]": 1}, "download-info": {"download-url": url}, "url": other}),
+        json!({"data": [], "url": url}),
     ] {
-        let client = Service::script([Behavior::body(json!({"data": {"attributes": attributes}}))]).client();
+        let client = Service::script([Behavior::body(response.clone())]).client();
+        assert_eq!(client.documents().download_url(id()).await.unwrap().expose(), url, "{response}");
+    }
+    let in_attributes = |attributes: Value| json!({"data": {"attributes": attributes}});
+    let no_names = "its members are: none with a plain name";
+    for (response, message) in [
+        (
+            in_attributes(json!({"link": url, "download-info": {}})),
+            "its members are: `data.attributes.download-info`, `data.attributes.link`",
+        ),
+        (json!({"url": 7, "link": url}), "its members are: `url`, `link`"),
+        (in_attributes(json!({"https://canary": 1, "Canary Name": 2, "x".repeat(41): 3})), no_names),
+        (in_attributes(json!({})), no_names),
+        (in_attributes(json!(null)), no_names),
+        (json!({}), no_names),
+    ] {
+        let client = Service::script([Behavior::body(response)]).client();
         let error = client.documents().download_url(id()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Undecodable);
         assert!(error.to_string().contains(message), "{error}");

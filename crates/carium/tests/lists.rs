@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use carium::documents::DocumentQuery;
-use carium::{Carium, Error, ErrorKind, Items, ListOptions, PageCursor};
+use carium::{Carium, Error, ErrorKind, Items, ListOptions, Method, Page, PageCursor};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use proptest::collection::{hash_map, vec};
 use proptest::prelude::*;
@@ -322,24 +322,41 @@ async fn error_of_a_page_is_returned_after_the_items_before_it() {
     assert_eq!(error.page_cursor(), Some(&PageCursor::offset(4)));
 }
 
-const LISTS: [&str; 7] =
-    ["organizations", "groups", "documents", "classes", "practitioners", "statuses", "types"];
+const LISTS: [&str; 9] = [
+    "organizations",
+    "groups",
+    "documents",
+    "classes",
+    "practitioners",
+    "statuses",
+    "types",
+    "resource",
+    "request",
+];
+
+/// A path that the spec does not contain.
+const PATH: &str = "/caredb/v1/org-care-teams/";
 
 /// The IDs of the items of a list.
 fn list(client: &Carium, name: &str, options: ListOptions) -> Items<String> {
     let (appointments, documents) = (client.appointments(), client.documents());
     let organizations = client.organizations();
     match name {
-        "organizations" => organizations.list(options).map_ok(|item| item.id.to_string()).boxed(),
-        "groups" => organizations.groups(None, options).map_ok(|item| item.id.to_string()).boxed(),
+        "organizations" => organizations.list(options).map_items(|item| item.id.to_string()),
+        "groups" => organizations.groups(None, options).map_items(|item| item.id.to_string()),
         "documents" => {
             let query = DocumentQuery::default().options(options);
-            documents.list(query).map_ok(|item| item.id.to_string()).boxed()
+            documents.list(query).map_items(|item| item.id.to_string())
         }
-        "classes" => documents.classes(options).map_ok(|item| item.id.to_string()).boxed(),
-        "practitioners" => appointments.practitioners(options).map_ok(|item| item.id.to_string()).boxed(),
-        "statuses" => appointments.statuses(options).map_ok(|item| item.id.to_string()).boxed(),
-        _ => appointments.types(options).map_ok(|item| item.id.to_string()).boxed(),
+        "classes" => documents.classes(options).map_items(|item| item.id.to_string()),
+        "practitioners" => appointments.practitioners(options).map_items(|item| item.id.to_string()),
+        "statuses" => appointments.statuses(options).map_items(|item| item.id.to_string()),
+        "types" => appointments.types(options).map_items(|item| item.id.to_string()),
+        "resource" => client.resource::<Value>(PATH).list(options).map_items(|item| item.id),
+        _ => {
+            let items = client.request(Method::GET, PATH).query("a", "b").items::<Value>(options);
+            items.map_items(|item| item["id"].as_str().unwrap().to_owned())
+        }
     }
 }
 
@@ -378,6 +395,99 @@ async fn every_list_is_complete_however_it_is_paged() {
             }
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_have_their_items_position_and_total() {
+    for (paging, total) in [(Paging::Total, Some(45)), (Paging::Links, None), (Paging::Neither, None)] {
+        for prefetch in [0, 1, 3] {
+            let service = Arc::new(PagedService::new(paging, 45, 100));
+            let client = service.client(8);
+            let pages: Vec<_> =
+                list(&client, "types", options(20, prefetch)).pages().try_collect().await.unwrap();
+            let sizes: Vec<_> = pages.iter().map(|page| page.items.len()).collect();
+            assert_eq!(sizes, [20, 20, 5], "{paging:?}");
+            assert!(pages.iter().all(|page| page.total == total), "{paging:?}");
+            let is_last: Vec<_> = pages.iter().map(|page| page.next.is_none()).collect();
+            assert_eq!(is_last, [false, false, true], "{paging:?}");
+            let end = pages[2].end.clone().unwrap();
+            assert_eq!(end, PageCursor::offset(45), "{paging:?}");
+            // A stored cursor continues the list.
+            let stored = serde_json::to_string(&pages[0].next).unwrap();
+            let next: PageCursor = serde_json::from_str(&stored).unwrap();
+            assert_eq!(next.may_contain_phi(), paging == Paging::Links);
+            assert!(!format!("{next:?}").contains("limit"));
+            let rest = list(&client, "types", options(20, prefetch).start_at(next));
+            let rest: Vec<_> = rest.try_collect().await.unwrap();
+            assert_eq!(rest, (20..45).map(id).collect::<Vec<_>>(), "{paging:?}");
+            // A later run starts at the end of this one, and finds only what was added since.
+            assert_eq!(read_from(&client, &end).await, Vec::<String>::new(), "{paging:?}");
+            service.items.lock().unwrap().extend([45, 46]);
+            assert_eq!(read_from(&client, &end).await, [id(45), id(46)], "{paging:?}");
+        }
+    }
+}
+
+async fn read_from(client: &Carium, start: &PageCursor) -> Vec<String> {
+    list(client, "types", options(20, 1).start_at(start.clone())).try_collect().await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn items_of_a_page_that_were_read_are_not_in_its_pages() {
+    let service = Arc::new(PagedService::new(Paging::Total, 25, 100));
+    let client = service.client(8);
+    let mut items = list(&client, "types", options(10, 1));
+    for index in 0..3 {
+        assert_eq!(items.try_next().await.unwrap(), Some(id(index)));
+    }
+    let pages: Vec<_> = items.pages().try_collect().await.unwrap();
+    assert_eq!(pages.concat_items(), (3..25).map(id).collect::<Vec<_>>());
+    assert_eq!(pages[0].next, Some(PageCursor::offset(10)));
+}
+
+trait ConcatItems {
+    fn concat_items(&self) -> Vec<String>;
+}
+
+impl ConcatItems for Vec<Page<String>> {
+    fn concat_items(&self) -> Vec<String> {
+        self.iter().flat_map(|page| page.items.clone()).collect()
+    }
+}
+
+#[tokio::test]
+async fn lists_of_other_implementations_have_pages_too() {
+    let error = || Err(Error::new(ErrorKind::Forbidden, "denied"));
+    let list = || Items::from_items(futures_util::stream::iter([Ok("a"), Ok("b"), error()]));
+    let pages: Vec<_> = list().pages().collect().await;
+    let [Ok(page), Err(error)] = pages.as_slice() else { panic!("{pages:?}") };
+    assert_eq!((page.items.as_slice(), &page.next, page.total), (&["a", "b"][..], &None, None));
+    assert_eq!(error.kind(), ErrorKind::Forbidden);
+    let numbers: Vec<_> = list().map_items(str::len).collect().await;
+    assert!(matches!(numbers.as_slice(), [Ok(1), Ok(1), Err(_)]));
+}
+
+#[test]
+fn cursors_are_serialized_as_positions() {
+    let offset = PageCursor::offset(7);
+    assert_eq!(serde_json::to_value(&offset).unwrap(), json!({"offset": 7}));
+    for invalid in [json!(7), json!({}), json!({"offset": -1}), json!({"offset": 1, "link": 2}), json!(null)]
+    {
+        assert!(serde_json::from_value::<PageCursor>(invalid.clone()).is_err(), "{invalid}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn stored_link_is_followed_on_the_origin_of_the_api_only() {
+    let service = Arc::new(PagedService::new(Paging::Total, 25, 100));
+    let client = service.client(8);
+    for link in ["https://evil.example/", "//evil.example/"] {
+        let cursor = json!({"operation": "list_appointment_types", "link": link, "offset": 0});
+        let cursor: PageCursor = serde_json::from_value(cursor).unwrap();
+        let error = list(&client, "types", options(20, 1).start_at(cursor)).try_next().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{link}");
+    }
+    assert_eq!(service.requests.load(Ordering::Relaxed), 0);
 }
 
 #[tokio::test(start_paused = true)]

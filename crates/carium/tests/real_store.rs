@@ -163,11 +163,11 @@ fn next_id() -> DocumentReferenceId {
 #[async_trait]
 impl Documents for Record {
     fn classes(&self, _options: ListOptions) -> Items<DocumentClass> {
-        stream::empty().boxed()
+        Items::from_items(stream::empty())
     }
 
     fn list(&self, _query: DocumentQuery) -> Items<Document> {
-        stream::empty().boxed()
+        Items::from_items(stream::empty())
     }
 
     async fn create(&self, document: NewDocument) -> Result<CreatedDocument, Error> {

@@ -7,7 +7,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use carium::api::{RawRequest, operations};
+use carium::api::operations;
 use carium::{Carium, ErrorKind};
 use support::http_service::{HttpService, Reply};
 use support::{Behavior, Service, call};
@@ -115,10 +115,9 @@ async fn redirects_are_not_followed() {
 async fn requests_to_another_origin_are_refused_and_not_retried() {
     let mut operation = operations::LIST_PRACTITIONERS.clone();
     // After the base URL, the host of the base URL becomes the user name of another host.
-    operation.path = "@evil.example/";
+    operation.path = "@evil.example/".into();
     let service = Service::script([Behavior::success("list_practitioners")]);
-    let request = RawRequest::default();
-    let error = service.client().send_raw(Box::leak(Box::new(operation)), request).await.unwrap_err();
+    let error = service.client().operation(&operation).send().await.unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::InvalidInput, 0), "{error}");
     assert!(!error.is_transient() && !error.may_have_been_applied());
     assert!(!support::log::all_output(&error).contains("evil"));

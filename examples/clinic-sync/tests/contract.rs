@@ -18,7 +18,7 @@ struct AuditedFixture {
 
 impl AuditedFixture {
     fn new(fake: FakeCarium) -> Self {
-        Self { audited: Arc::new(AuditedPatients::new(Arc::new(fake.clone()))), fake }
+        Self { audited: Arc::new(AuditedPatients::new(Arc::clone(fake.client().patients()))), fake }
     }
 }
 

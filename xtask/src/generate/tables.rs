@@ -81,7 +81,7 @@ fn operation_row(operation: &Operation<'_>) -> TokenStream {
         pub static #name: Operation = Operation {
             id: #id,
             method: Method::#method,
-            path: #path,
+            path: ::std::borrow::Cow::Borrowed(#path),
             tag: #tag,
             retry: RetryClass::#retry,
             needs_token: #needs_token,

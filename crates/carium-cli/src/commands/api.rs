@@ -1,15 +1,18 @@
-//! `carium api`: a command for each operation of the spec, built from a generated table.
+//! `carium api`: a command for each operation of the spec, built from a generated table, and one for each HTTP method.
 
+mod request;
 pub(crate) mod table;
 
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
-use carium::api::{RawRequest, RetryClass};
+use carium::{Method, RetryClass};
 use clap::{Arg, ArgAction, ArgMatches, Args, FromArgMatches, value_parser};
 use serde_json::Value;
 
+use self::request::{METHODS, RequestCall};
 use self::table::{OperationCommand, Parameter, ParameterLocation};
 use crate::connection::{connect, connect_without_sign_in};
 use crate::error::{CliError, Exit};
@@ -22,9 +25,45 @@ const REDACTED: &str = "[secret]";
 /// Maximum size of a request body.
 const MAX_BODY_BYTES: u64 = 16 * 1024 * 1024;
 
-/// A call of an operation.
+/// The names of all secrets in responses. They are also replaced in responses of operations that the spec does not
+/// contain.
+static REDACTED_NAMES: LazyLock<Vec<&'static str>> =
+    LazyLock::new(|| ALL.iter().flat_map(|command| command.secrets).copied().collect());
+
+/// A call of an operation of the spec, or a request to any path.
 #[derive(Debug)]
-pub(crate) struct ApiCall {
+pub(crate) enum ApiCall {
+    Operation(OperationCall),
+    Request(Method, Box<RequestCall>),
+}
+
+impl ApiCall {
+    /// Prints the example of a request body if `--example` is set. Returns `None` otherwise.
+    pub(crate) fn run_offline(&self) -> Option<Result<(), CliError>> {
+        match self {
+            Self::Operation(call) => call.run_offline(),
+            Self::Request(..) => None,
+        }
+    }
+
+    pub(crate) fn may_change_data(&self) -> bool {
+        match self {
+            Self::Operation(call) => call.command.operation.retry != RetryClass::Safe,
+            Self::Request(method, call) => call.may_change_data(method),
+        }
+    }
+
+    pub(crate) async fn run(self, settings: &Settings) -> Result<(), CliError> {
+        match self {
+            Self::Operation(call) => call.run(settings).await,
+            Self::Request(method, call) => call.run(method, settings).await,
+        }
+    }
+}
+
+/// A call of an operation of the spec.
+#[derive(Debug)]
+pub(crate) struct OperationCall {
     command: &'static OperationCommand,
     parameters: Vec<(&'static Parameter, String)>,
     body: Option<PathBuf>,
@@ -32,51 +71,48 @@ pub(crate) struct ApiCall {
     reveals_secrets: bool,
 }
 
-impl ApiCall {
-    /// Prints the example of a request body if `--example` is set. Returns `None` otherwise.
-    pub(crate) fn run_offline(&self) -> Option<Result<(), CliError>> {
+impl OperationCall {
+    fn run_offline(&self) -> Option<Result<(), CliError>> {
         self.prints_example.then(|| output::write_bytes(self.command.example.unwrap_or_default().as_bytes()))
     }
 
-    pub(crate) fn may_change_data(&self) -> bool {
-        self.command.operation.retry != RetryClass::Safe
-    }
-
-    pub(crate) async fn run(self, settings: &Settings) -> Result<(), CliError> {
-        let mut request = RawRequest::default();
-        for (parameter, value) in self.parameters {
-            request = match parameter.location {
-                ParameterLocation::Path => request.path(parameter.name, value),
-                ParameterLocation::Query => request.query(parameter.name, value),
-                ParameterLocation::Header => request.header(parameter.name, value),
-            };
-        }
-        if let Some(path) = self.body {
-            let body = tokio::task::spawn_blocking(move || read_body(&path)).await;
-            let failed =
-                |error| CliError::new(Exit::Other, "could not read the request body").with_source(error);
-            request = request.body(body.map_err(failed)??);
-        }
+    async fn run(self, settings: &Settings) -> Result<(), CliError> {
         let operation = self.command.operation;
         let connection = if operation.needs_token {
             connect(settings).await?
         } else {
             connect_without_sign_in(settings).await?
         };
-        let response = connection.client.send_raw(operation, request).await?;
+        let mut request = connection.client.operation(operation);
+        for (parameter, value) in self.parameters {
+            request = match parameter.location {
+                ParameterLocation::Path => request.path_param(parameter.name, value),
+                ParameterLocation::Query => request.query(parameter.name, value),
+                ParameterLocation::Header => request.header(parameter.name, value),
+            };
+        }
+        if let Some(path) = self.body {
+            request = request.body(read_body_in_background(path).await?);
+        }
+        let response = request.send().await?;
         if response.body().is_empty() {
             return Ok(());
         }
-        let mut value: Value = serde_json::from_slice(response.body()).map_err(|_| {
-            // The status was a success, so the operation was applied.
-            let exit = if operation.retry == RetryClass::Safe { Exit::Other } else { Exit::OutcomeUnknown };
-            CliError::new(exit, "the call succeeded, but the response is not valid JSON")
-        })?;
+        let mut value = parse_body(response.body(), operation.retry != RetryClass::Safe)?;
         if !self.reveals_secrets {
             redact(&mut value, self.command.secrets);
         }
         output::write_json(settings.format, &value)
     }
+}
+
+/// Parses the body of a successful response.
+fn parse_body(body: &[u8], may_have_changed_data: bool) -> Result<Value, CliError> {
+    serde_json::from_slice(body).map_err(|_| {
+        // The status was a success, so the operation was applied.
+        let exit = if may_have_changed_data { Exit::OutcomeUnknown } else { Exit::Other };
+        CliError::new(exit, "the call succeeded, but the response is not valid JSON")
+    })
 }
 
 /// Replaces the values of all members with one of these names, at any depth.
@@ -96,6 +132,11 @@ fn redact(value: &mut Value, names: &[&str]) {
     }
 }
 
+async fn read_body_in_background(path: PathBuf) -> Result<Vec<u8>, CliError> {
+    let body = tokio::task::spawn_blocking(move || read_body(&path)).await;
+    body.map_err(|error| CliError::new(Exit::Other, "could not read the request body").with_source(error))?
+}
+
 /// Reads a JSON body from a file, or from stdin if the path is `-`. The bytes are sent unchanged.
 fn read_body(path: &Path) -> Result<Vec<u8>, CliError> {
     let mut bytes = Vec::new();
@@ -107,7 +148,7 @@ fn read_body(path: &Path) -> Result<Vec<u8>, CliError> {
     result.map_err(|error| {
         CliError::new(Exit::InvalidInput, "could not read the request body")
             .with_source(error)
-            .with_hint("check the path of `--body`")
+            .with_hint("check the path of the file")
     })?;
     if bytes.len() as u64 > MAX_BODY_BYTES {
         return Err(CliError::new(Exit::InvalidInput, "the request body is larger than 16 MiB"));
@@ -116,7 +157,7 @@ fn read_body(path: &Path) -> Result<Vec<u8>, CliError> {
     serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).map_err(|error| {
         let position = format!("line {}, column {}", error.line(), error.column());
         CliError::new(Exit::InvalidInput, format!("the request body is not valid JSON at {position}"))
-            .with_hint("use `--example` to print a template")
+            .with_hint("`carium api OPERATION --example` prints a template")
     })?;
     Ok(bytes)
 }
@@ -125,7 +166,8 @@ const EXAMPLES: &str = "\
 Examples:
   carium --sandbox api list_practitioners
   carium api create_patient --example > patient.json
-  carium api create_patient --body patient.json";
+  carium api create_patient --body patient.json
+  carium api GET /caredb/v1/org-care-teams/ --paginate";
 
 impl Args for ApiCall {
     fn augment_args(command: clap::Command) -> clap::Command {
@@ -135,6 +177,7 @@ impl Args for ApiCall {
             .arg_required_else_help(true)
             .subcommand_value_name("OPERATION")
             .subcommand_help_heading("Operations")
+            .subcommands(METHODS.map(|(method, alias, about)| request::command(method, alias, about)))
             .subcommands(ALL.iter().map(operation_command))
     }
 
@@ -210,18 +253,22 @@ impl FromArgMatches for ApiCall {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let missing = || clap::Error::new(clap::error::ErrorKind::MissingSubcommand);
         let (id, arguments) = matches.subcommand().ok_or_else(missing)?;
+        if METHODS.iter().any(|(method, ..)| *method == id) {
+            let method = Method::from_bytes(id.as_bytes()).map_err(|_| missing())?;
+            return Ok(Self::Request(method, Box::new(RequestCall::from_arg_matches(arguments)?)));
+        }
         let command = ALL.iter().find(|command| command.operation.id == id).ok_or_else(missing)?;
         let parameters = command.parameters.iter().filter_map(|parameter| {
             arguments.get_one::<String>(parameter.flag).map(|value| (parameter, value.clone()))
         });
         let has_body = command.example.is_some();
-        Ok(Self {
+        Ok(Self::Operation(OperationCall {
             command,
             parameters: parameters.collect(),
             body: has_body.then(|| arguments.get_one::<PathBuf>("body").cloned()).flatten(),
             prints_example: has_body && arguments.get_flag("example"),
             reveals_secrets: !command.secrets.is_empty() && arguments.get_flag("reveal"),
-        })
+        }))
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {

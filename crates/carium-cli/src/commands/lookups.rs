@@ -6,7 +6,7 @@ use std::fmt::Display;
 use carium::api::uuid::Uuid;
 use carium::{Carium, Items, ListOptions};
 use clap::{Args, Subcommand};
-use futures_util::stream::{StreamExt as _, TryStreamExt as _};
+use futures_util::stream::TryStreamExt as _;
 use serde_json::json;
 
 use super::lists::ListLimit;
@@ -90,26 +90,22 @@ impl Lookup {
     pub(super) fn items(self, client: &Carium, options: ListOptions) -> Items<(Uuid, Option<String>)> {
         match self {
             Self::Organizations => {
-                client.organizations().list(options).map_ok(|item| (item.id.into(), item.name)).boxed()
+                client.organizations().list(options).map_items(|item| (item.id.into(), item.name))
             }
-            Self::Groups => client
-                .organizations()
-                .groups(None, options)
-                .map_ok(|item| (item.id.into(), item.name))
-                .boxed(),
-            Self::Practitioners => client
-                .appointments()
-                .practitioners(options)
-                .map_ok(|item| (item.id.into(), item.name))
-                .boxed(),
+            Self::Groups => {
+                client.organizations().groups(None, options).map_items(|item| (item.id.into(), item.name))
+            }
+            Self::Practitioners => {
+                client.appointments().practitioners(options).map_items(|item| (item.id.into(), item.name))
+            }
             Self::AppointmentTypes => {
-                client.appointments().types(options).map_ok(|item| (item.id.into(), item.name)).boxed()
+                client.appointments().types(options).map_items(|item| (item.id.into(), item.name))
             }
             Self::AppointmentStatuses => {
-                client.appointments().statuses(options).map_ok(|item| (item.id.into(), item.name)).boxed()
+                client.appointments().statuses(options).map_items(|item| (item.id.into(), item.name))
             }
             Self::DocumentClasses => {
-                client.documents().classes(options).map_ok(|item| (item.id.into(), item.name)).boxed()
+                client.documents().classes(options).map_items(|item| (item.id.into(), item.name))
             }
         }
     }

@@ -1,11 +1,14 @@
 //! `carium sandbox`.
 
+use std::io::{self, BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use carium::ListOptions;
-use carium_mock::{FaultPlan, Sandbox};
+use carium_mock::{FaultPlan, Quirk, Sandbox, SandboxBuilder};
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use futures_util::stream::TryStreamExt as _;
 
 use super::lookups::Lookup;
@@ -24,6 +27,8 @@ use crate::{output, stderr};
 Examples:
   carium sandbox
   carium sandbox --listen 127.0.0.1:8080 --faults faults.toml
+  carium sandbox --quirk links-paging --quirk iso-date-times
+  eval \"$(carium sandbox --export)\"; carium practitioners list; kill \"$CARIUM_SANDBOX_PID\"
 
 A fault plan, in TOML:
   [[fault]]
@@ -43,15 +48,37 @@ pub(crate) struct ServeSandbox {
     /// Fault plan: injects the faults that this file describes
     #[arg(long, value_name = "FILE")]
     faults: Option<PathBuf>,
+    /// Alternative behavior where the vendor's documentation is silent. Can be given several times
+    #[arg(long = "quirk", value_name = "NAME", value_parser = quirk_parser())]
+    quirks: Vec<Quirk>,
+    /// Run in the background, and print only `export` lines for a shell to stdout
+    ///
+    /// The variables are the settings of `carium` and CARIUM_SANDBOX_PID, the process to kill at the end. Calls that
+    /// violate the API contract are not printed.
+    #[arg(long)]
+    export: bool,
+    /// With `--export`: run in the foreground, with an empty line after the `export` lines
+    #[arg(long, requires = "export")]
+    foreground: bool,
+}
+
+fn quirk_parser() -> impl TypedValueParser<Value = Quirk> {
+    PossibleValuesParser::new(Quirk::ALL.map(Quirk::name)).try_map(|name| name.parse::<Quirk>())
 }
 
 impl ServeSandbox {
     pub(crate) async fn run(self) -> Result<(), CliError> {
+        if self.export && !self.foreground {
+            return tokio::task::spawn_blocking(start_in_background).await.map_err(|error| {
+                CliError::new(Exit::Other, "could not start the sandbox").with_source(error)
+            })?;
+        }
         let plan = match &self.faults {
             Some(path) => Some(read_fault_plan(path)?),
             None => None,
         };
-        let sandbox = sandbox_builder().listen(self.listen).start().await.map_err(|error| {
+        let builder = self.quirks.iter().copied().fold(sandbox_builder(), SandboxBuilder::quirk);
+        let sandbox = builder.listen(self.listen).start().await.map_err(|error| {
             CliError::new(Exit::Other, format!("could not listen on {}", self.listen))
                 .with_source(error)
                 .with_hint("choose another address or port with `--listen`")
@@ -61,11 +88,56 @@ impl ServeSandbox {
         if let Some(plan) = plan {
             sandbox.fake().set_faults(plan);
         }
-        output::write_bytes(format!("listening on {}\n", sandbox.url()).as_bytes())?;
-        stderr::print(&description);
+        if self.export {
+            output::write_bytes(format!("{}\n\n", exports(&sandbox, "").join("\n")).as_bytes())?;
+        } else {
+            output::write_bytes(format!("listening on {}\n", sandbox.url()).as_bytes())?;
+            stderr::print(&description);
+        }
         interrupted().await;
         Ok(())
     }
+}
+
+/// Starts this command again as a process of its own, and prints its `export` lines.
+///
+/// The process keeps no stream of this one open, so that `$(…)` of a shell ends.
+fn start_in_background() -> Result<(), CliError> {
+    let failed =
+        |error: io::Error| CliError::new(Exit::Other, "could not start the sandbox").with_source(error);
+    let program = std::env::current_exe().map_err(failed)?;
+    let mut process = Command::new(program)
+        .args(std::env::args_os().skip(1))
+        .arg("--foreground")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(failed)?;
+    let lines = process.stdout.take().map(BufReader::new).into_iter().flat_map(BufRead::lines);
+    let lines: Vec<_> = lines
+        .take_while(|line| !line.as_ref().is_ok_and(String::is_empty))
+        .collect::<Result<_, _>>()
+        .map_err(failed)?;
+    if lines.is_empty() {
+        let hint = "run the same command without `--export` to see the reason";
+        return Err(CliError::new(Exit::Other, "could not start the sandbox").with_hint(hint));
+    }
+    let text = format!("{}\nexport CARIUM_SANDBOX_PID={}\n", lines.join("\n"), process.id());
+    output::write_bytes(text.as_bytes()).inspect_err(|_| drop(process.kill()))
+}
+
+/// Returns the settings of `carium` for the sandbox, as commands of a shell.
+fn exports(sandbox: &Sandbox, indent: &str) -> Vec<String> {
+    let account = sandbox.fake().account();
+    let organization = sandbox.fake().organization().to_string();
+    let settings = [
+        ("BASE_URL", sandbox.url()),
+        ("USERNAME", account.username),
+        ("PASSWORD", account.password),
+        ("ORGANIZATION_ID", &organization),
+    ];
+    settings.map(|(name, value)| format!("{indent}export CARIUM_{name}={value}")).to_vec()
 }
 
 fn read_fault_plan(path: &Path) -> Result<FaultPlan, CliError> {
@@ -108,13 +180,6 @@ async fn describe(sandbox: &Sandbox) -> Result<String, CliError> {
         }
     }
     lines.push("to use it from another terminal:".to_owned());
-    for (name, value) in [
-        ("BASE_URL", sandbox.url()),
-        ("USERNAME", account.username),
-        ("PASSWORD", account.password),
-        ("ORGANIZATION_ID", &fake.organization().to_string()),
-    ] {
-        lines.push(format!("  export CARIUM_{name}={value}"));
-    }
+    lines.extend(exports(sandbox, "  "));
     Ok(lines.join("\n"))
 }

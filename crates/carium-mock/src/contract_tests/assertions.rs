@@ -254,7 +254,7 @@ pub(super) async fn check_start_and_early_stop<T: Send + Sync + 'static, I: Item
         let checked = format!("{list_name}, with a page size of 1, starting at offset {offset}");
         ensure(ids.get(skipped..) == Some(&rest), checked, expected, actual)?;
     }
-    let first_ids = read_ids(list_name, list(with_page_size(1)).take(1).boxed(), id).await?;
+    let first_ids = read_ids(list_name, Items::from_items(list(with_page_size(1)).take(1)), id).await?;
     ensure_eq(format!("the first item of {list_name}"), &first_ids.first(), &ids.first())
 }
 

@@ -43,7 +43,7 @@ pub struct FaultBuilder<T, M = BeforeApplying> {
 
 impl Fault {
     /// Starts building a fault for calls of an operation, which is one of [`carium::api::operations`].
-    pub fn on(operation: &'static Operation) -> FaultBuilder<ApiCalls> {
+    pub fn on(operation: &Operation) -> FaultBuilder<ApiCalls> {
         FaultBuilder::new(FaultTarget::of(operation))
     }
 
@@ -297,7 +297,7 @@ pub(crate) enum FaultTarget {
 }
 
 impl FaultTarget {
-    pub(crate) fn of(operation: &'static Operation) -> Self {
+    pub(crate) fn of(operation: &Operation) -> Self {
         Self::Api(operation.id)
     }
 

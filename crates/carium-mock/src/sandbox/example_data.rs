@@ -5,6 +5,7 @@ use carium_api::types::{
     AppointmentId, AppointmentStatusId, AppointmentTypeId, DocumentClassId, IndividualGroupId, IndividualId,
     OrganizationId, PractitionerId, required,
 };
+use serde_json::json;
 use uuid::{Uuid, uuid};
 
 use crate::service::state::ServiceState;
@@ -29,6 +30,12 @@ impl ServiceState {
         state.appointment_statuses.insert(AppointmentStatusId(SECOND), "Scheduled".to_owned());
         state.appointment_types.insert(AppointmentTypeId(FIRST), "Video visit".to_owned());
         state.document_classes.insert(DocumentClassId(FIRST), "Referral letter".to_owned());
+        // A resource that the spec does not contain, to try requests to any path.
+        for (id, name) in [(FIRST, "Cardiology"), (SECOND, "Diabetes care"), (THIRD, "Pediatrics")] {
+            let team = json!({"name": name, "organization-id": organization});
+            let teams = &mut state.resources.at("/caredb/v1/org-care-teams/").items;
+            teams.insert(id.to_string(), team.as_object().cloned().unwrap_or_default());
+        }
         if let (Ok(start_time), Ok(end_time)) = appointment_times() {
             let appointment = required::NewAppointment {
                 add_video_channel: true,

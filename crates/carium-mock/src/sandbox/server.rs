@@ -1,7 +1,7 @@
 //! The HTTP interface of the sandbox: it maps requests to operations, and checks requests and responses.
 
 use bytes::Bytes;
-use carium_api::{Operation, operations};
+use carium_api::{Operation, RetryClass, operations};
 use http::header::{ALLOW, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -10,8 +10,9 @@ use hyper::body::Incoming;
 use super::violation_log::ViolationLog;
 use crate::listener::{BodyEnd, ConnectionClosed, Reply};
 use crate::service::message::ErrorResponse;
+use crate::service::routing::{Route, route, segments};
 use crate::service::{CallOutcome, Service};
-use crate::spec_check::Violation;
+use crate::spec_check::{Violation, check_request};
 
 /// Requests of this API are small, so larger bodies are rejected.
 const MAX_REQUEST_BYTES: usize = 1024 * 1024;
@@ -51,13 +52,22 @@ async fn respond(service: &Service, violations: &ViolationLog, request: Request<
     };
     match route(method, path) {
         Route::Operation(operation) => {
-            let outcome = service.handle(operation, &request);
+            let found = check_request(operation, &request);
+            let outcome = service.handle(operation, &request, &found);
             let response = match &outcome {
                 CallOutcome::Responded(response) | CallOutcome::Truncated(response) => Some(response),
                 CallOutcome::Reset | CallOutcome::Hang => None,
             };
-            violations.check(operation, &request, response);
+            violations.extend(found);
+            if let Some(response) = response {
+                violations.check_response(operation, response);
+            }
             outcome
+        }
+        Route::NotFound | Route::MethodNotAllowed(_) if service.has_resource(path) => {
+            let class = RetryClass::Create;
+            // The spec does not describe the resource, so there is nothing to check.
+            service.handle(&Operation::at_run_time(method.clone(), path.to_owned(), class), &request, &[])
         }
         Route::MethodNotAllowed(methods) => {
             let allowed: Vec<_> = methods.iter().map(|method| method.as_str()).collect();
@@ -65,7 +75,8 @@ async fn respond(service: &Service, violations: &ViolationLog, request: Request<
             report(format!("one of the methods {allowed}"));
             CallOutcome::Responded(method_not_allowed(&allowed))
         }
-        Route::NotFound(similar) => {
+        Route::NotFound => {
+            let similar = most_similar(path);
             report(similar.map_or("a path in the spec".to_owned(), |path| format!("a path such as {path}")));
             CallOutcome::Responded(path_not_found(similar))
         }
@@ -88,47 +99,11 @@ fn path_not_found(similar: Option<&str>) -> Response<Bytes> {
     ErrorResponse::new(StatusCode::NOT_FOUND, "unknown-path", detail).into_response()
 }
 
-/// The result of routing a request.
-enum Route {
-    Operation(&'static Operation),
-    /// The path exists, but only with these methods.
-    MethodNotAllowed(Vec<&'static Method>),
-    /// The path does not exist. Contains the most similar path of the spec, if any.
-    NotFound(Option<&'static str>),
-}
-
-fn route(method: &Method, path: &str) -> Route {
-    let at_path: Vec<_> = operations::ALL.iter().filter(|operation| matches(operation.path, path)).collect();
-    if let Some(operation) = at_path.iter().find(|operation| operation.method == *method) {
-        return Route::Operation(operation);
-    }
-    if at_path.is_empty() {
-        return Route::NotFound(most_similar(path));
-    }
-    Route::MethodNotAllowed(at_path.into_iter().map(|operation| &operation.method).collect())
-}
-
-/// Checks whether a path matches a template. The trailing slash is required. Double slashes are ignored, because
-/// two of the vendor's example programs send one.
-fn matches(template: &str, path: &str) -> bool {
-    let (template, segments) = (segments(template), segments(path));
-    path.ends_with('/')
-        && template.len() == segments.len()
-        && template
-            .iter()
-            .zip(&segments)
-            .all(|(expected, segment)| expected.starts_with('{') || expected == segment)
-}
-
-fn segments(path: &str) -> Vec<&str> {
-    path.split('/').filter(|segment| !segment.is_empty()).collect()
-}
-
 /// Formats a call without data of the client: the method and the path segments that the spec defines are printed, and
 /// all others are replaced.
 fn redacted_call(method: &Method, path: &str) -> String {
     let is_known = |segment: &str| {
-        operations::ALL.iter().any(|operation| segments(operation.path).contains(&segment))
+        operations::ALL.iter().any(|operation| segments(&operation.path).contains(&segment))
             && !segment.starts_with('{')
     };
     let method = operations::ALL.iter().map(|operation| &operation.method).find(|known| *known == method);
@@ -153,5 +128,5 @@ fn most_similar(path: &str) -> Option<&'static str> {
     };
     let best = operations::ALL.iter().copied().max_by_key(similarity)?;
     // Every path starts and ends with a slash, so these two bytes are not a similarity.
-    (similarity(&best) > 2).then_some(best.path)
+    (similarity(&best) > 2).then_some(&*best.path)
 }

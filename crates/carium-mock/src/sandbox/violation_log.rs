@@ -5,10 +5,10 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use carium_api::Operation;
-use http::{Request, Response};
+use http::Response;
 
 use crate::service::message::SkipSpecCheck;
-use crate::spec_check::{Violation, check_request, check_response};
+use crate::spec_check::{Violation, check_response};
 
 /// The number of violations that are kept, which limits the memory of a sandbox that runs for days.
 const MAX_VIOLATIONS: usize = 1000;
@@ -50,20 +50,14 @@ impl ViolationLog {
         }
     }
 
-    /// Checks a request and its response, if there is one, against the spec.
-    pub(crate) fn check(
-        &self,
-        operation: &'static Operation,
-        request: &Request<Bytes>,
-        response: Option<&Response<Bytes>>,
-    ) {
-        let mut violations = check_request(operation, request);
-        let checked = response.filter(|response| response.extensions().get::<SkipSpecCheck>().is_none());
-        if let Some(response) = checked {
-            violations.extend(check_response(operation, response));
-        }
-        for violation in violations {
-            self.add(violation);
+    pub(crate) fn extend(&self, violations: impl IntoIterator<Item = Violation>) {
+        violations.into_iter().for_each(|violation| self.add(violation));
+    }
+
+    /// Checks a response against the spec, unless a quirk or a fault asked for a violation.
+    pub(crate) fn check_response(&self, operation: &Operation, response: &Response<Bytes>) {
+        if response.extensions().get::<SkipSpecCheck>().is_none() {
+            self.extend(check_response(operation, response));
         }
     }
 }

@@ -3,15 +3,17 @@
 use bytes::Bytes;
 use carium_api::Operation;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
+use crate::spec_check::{Violation, ViolationLocation, path_parameters};
+
 /// A request for an operation.
 pub(crate) struct ParsedRequest<'a> {
-    pub(crate) operation: &'static Operation,
+    pub(crate) operation: &'a Operation,
+    method: &'a Method,
     uri: &'a Uri,
     query: Vec<(String, String)>,
     headers: &'a HeaderMap,
@@ -19,10 +21,11 @@ pub(crate) struct ParsedRequest<'a> {
 }
 
 impl<'a> ParsedRequest<'a> {
-    pub(crate) fn new(operation: &'static Operation, request: &'a Request<Bytes>) -> Self {
+    pub(crate) fn new(operation: &'a Operation, request: &'a Request<Bytes>) -> Self {
         let query = request.uri().query().unwrap_or_default();
         Self {
             operation,
+            method: request.method(),
             uri: request.uri(),
             query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
             headers: request.headers(),
@@ -37,6 +40,18 @@ impl<'a> ParsedRequest<'a> {
             return Some(format!("{scheme}://{authority}"));
         }
         Some(format!("http://{}", self.header(&HOST)?))
+    }
+
+    pub(crate) fn method(&self) -> &Method {
+        self.method
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        self.uri.path()
+    }
+
+    pub(crate) fn has_body(&self) -> bool {
+        !self.body.is_empty()
     }
 
     /// Returns the bearer token.
@@ -64,14 +79,7 @@ impl<'a> ParsedRequest<'a> {
 
     /// Parses the ID in the path. A malformed ID is reported as not found.
     pub(crate) fn id<T: std::str::FromStr>(&self, noun: &str) -> Result<T, ErrorResponse> {
-        let template = self.operation.path.split('/').filter(|segment| !segment.is_empty());
-        // Two of the vendor's example programs send a double slash.
-        let mut segments =
-            self.uri.path().split('/').filter(|segment| !segment.is_empty()).collect::<Vec<_>>();
-        // The base URL may have a path before that of the operation.
-        let prefix_length = segments.len().saturating_sub(template.clone().count());
-        segments.drain(..prefix_length);
-        let id = template.zip(segments).find(|(template, _)| template.starts_with('{'));
+        let id = path_parameters(self.operation, self.uri.path()).next();
         id.and_then(|(_, segment)| segment.parse().ok()).ok_or_else(|| ErrorResponse::not_found(noun))
     }
 
@@ -93,67 +101,50 @@ impl<'a> ParsedRequest<'a> {
             .map_err(|_| ErrorResponse::parameter(name, "The value of the parameter is invalid."))
     }
 
-    /// Deserializes the body as strictly as the spec defines it.
-    pub(crate) fn body<T: DeserializeOwned + Serialize>(&self) -> Result<T, ErrorResponse> {
-        let media_type = self.header(&CONTENT_TYPE).unwrap_or_default();
-        let media_type = media_type.split(';').next().unwrap_or_default().trim();
-        if !["application/json", MEDIA_TYPE].contains(&media_type) {
-            let detail = "The media type of requests is application/json.";
-            let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-            return Err(ErrorResponse::new(status, "unsupported-media-type", detail));
-        }
+    /// Deserializes the body, which has been checked against the spec unless a quirk disables the check.
+    pub(crate) fn body<T: DeserializeOwned>(&self) -> Result<T, ErrorResponse> {
         let mut deserializer = serde_json::Deserializer::from_slice(self.body);
-        let body = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-            let path = error.path().to_string();
+        serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
             if error.inner().is_syntax() || error.inner().is_eof() {
-                let detail = "The body is not valid JSON.";
-                return ErrorResponse::new(StatusCode::BAD_REQUEST, "invalid-json", detail);
+                return ErrorResponse::invalid_json();
             }
-            let pointer = match path.as_str() {
+            let pointer = match error.path().to_string().as_str() {
                 "." => String::new(),
                 path => format!("/{}", path.replace(['.', '['], "/").replace(']', "")),
             };
             // The message of serde may quote a value, so the response has only the pointer.
-            let detail = "The member is missing or unknown, or its value is invalid.";
-            ErrorResponse::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail).with_pointer(pointer)
-        })?;
-        match self.ignored_null(&body) {
-            None => Ok(body),
-            Some(pointer) => {
-                let detail = "The member must not be null. Omit it instead.";
-                let error = ErrorResponse::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail);
-                Err(error.with_pointer(pointer))
+            ErrorResponse::invalid_body("The member is missing or unknown, or its value is invalid.", pointer)
+        })
+    }
+
+    /// Creates the error for a violation of the spec in this request.
+    pub(crate) fn violates_spec(&self, violation: &Violation) -> ErrorResponse {
+        let detail = format!("Expected {}.", violation.expected());
+        match violation.location() {
+            ViolationLocation::Body(_) if serde_json::from_slice::<IgnoredAny>(self.body).is_err() => {
+                ErrorResponse::invalid_json()
+            }
+            ViolationLocation::Body(pointer) => ErrorResponse::invalid_body(detail, pointer.clone()),
+            ViolationLocation::Header(_) => {
+                ErrorResponse::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail)
+            }
+            // A malformed ID cannot belong to an existing resource.
+            ViolationLocation::Parameter(name)
+                if path_parameters(self.operation, self.uri.path())
+                    .any(|(parameter, _)| parameter == name) =>
+            {
+                ErrorResponse::not_found("resource")
+            }
+            ViolationLocation::Parameter(name) => ErrorResponse::parameter(name, detail),
+            ViolationLocation::UnknownParameter(position) => {
+                let name = position.checked_sub(1).and_then(|index| self.query.get(index));
+                ErrorResponse::parameter(name.map(|(name, _)| name.as_str()).unwrap_or_default(), detail)
+            }
+            // The violations of calls without an operation and of responses.
+            ViolationLocation::Call(_) | ViolationLocation::Path | ViolationLocation::Status => {
+                ErrorResponse::new(StatusCode::BAD_REQUEST, "invalid", detail)
             }
         }
-    }
-
-    /// Finds a `null` in the body that the spec does not allow.
-    ///
-    /// Serde accepts `null` for every optional member, but does not serialize one where it has no meaning. So the
-    /// deserialized body is serialized again and compared.
-    fn ignored_null(&self, deserialized: &impl Serialize) -> Option<String> {
-        if !self.body.windows(4).any(|bytes| bytes == b"null") {
-            return None;
-        }
-        let sent = serde_json::from_slice(self.body).ok()?;
-        let serialized = serde_json::to_value(deserialized).ok()?;
-        find_missing_null(&sent, Some(&serialized))
-    }
-}
-
-/// Returns the JSON pointer to a null in `sent` that has no counterpart in `serialized`.
-fn find_missing_null(sent: &Value, serialized: Option<&Value>) -> Option<String> {
-    match sent {
-        Value::Null => serialized.is_none().then(String::new),
-        Value::Array(items) => items.iter().enumerate().find_map(|(index, item)| {
-            let rest = find_missing_null(item, serialized.and_then(|value| value.get(index)))?;
-            Some(format!("/{index}{rest}"))
-        }),
-        Value::Object(members) => members.iter().find_map(|(name, member)| {
-            let rest = find_missing_null(member, serialized.and_then(|value| value.get(name)))?;
-            Some(format!("/{name}{rest}"))
-        }),
-        _ => None,
     }
 }
 
@@ -184,6 +175,10 @@ pub(crate) struct ErrorResponse {
     /// The part of the request that caused the error: the kind of location, as in JSON:API, and the location.
     source: Option<(&'static str, String)>,
     pub(crate) omit_body: bool,
+    /// The ID of the resource that exists already.
+    pub(crate) existing_id: Option<String>,
+    /// Whether the response has `meta` and a code in CamelCase.
+    pub(crate) has_meta: bool,
 }
 
 impl SuccessResponse {
@@ -210,7 +205,25 @@ impl SuccessResponse {
 
 impl ErrorResponse {
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), source: None, omit_body: false }
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            source: None,
+            omit_body: false,
+            existing_id: None,
+            has_meta: false,
+        }
+    }
+
+    /// Creates an error for a body that is not JSON.
+    pub(crate) fn invalid_json() -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid-json", "The body is not valid JSON.")
+    }
+
+    /// Creates an error for the value at a JSON pointer into the request body.
+    pub(crate) fn invalid_body(detail: impl Into<String>, pointer: String) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail).with_pointer(pointer)
     }
 
     /// Creates an error for an attribute of the request body.
@@ -233,6 +246,10 @@ impl ErrorResponse {
         Self { source: Some(("pointer", pointer)), ..self }
     }
 
+    pub(crate) fn with_existing_id(self, existing_id: Option<String>) -> Self {
+        Self { existing_id, ..self }
+    }
+
     pub(crate) fn with_status(self, status: StatusCode) -> Self {
         Self { status, ..self }
     }
@@ -252,8 +269,21 @@ impl ErrorResponse {
         if let Some((kind, location)) = self.source {
             error["source"] = json!({kind: location});
         }
+        if self.has_meta {
+            error["code"] = camel_case(self.code).into();
+            error["meta"] = self.existing_id.map_or_else(|| json!({}), |id| json!({"id": id}));
+        }
         http_response(self.status, Some(&json!({"errors": [error]})))
     }
+}
+
+/// Converts a code from kebab case: `unknown-id` becomes `UnknownId`.
+fn camel_case(code: &str) -> String {
+    let mut words = code.split('-').map(|word| {
+        let (first, rest) = word.split_at_checked(1).unwrap_or_default();
+        first.to_ascii_uppercase() + rest
+    });
+    words.by_ref().collect()
 }
 
 fn http_response(status: StatusCode, body: Option<&Value>) -> Response<Bytes> {

@@ -3,20 +3,26 @@
 mod appointments;
 pub(crate) mod documents;
 mod examples;
-mod lists;
+pub(super) mod lists;
 mod people;
 
+use carium_api::Operation;
 use http::StatusCode;
 
 use self::documents::FileStore;
 use super::message::{ErrorResponse, ParsedRequest, ServiceResult};
+use super::quirks::Quirk;
+use super::resources;
 use super::state::ServiceState;
+use crate::spec_check::Violation;
 
-/// Applies the operation that a request is for. `now` is in seconds since the Unix epoch.
+/// Applies the operation that a request is for. `violations` are those of the request, and `now` is in seconds since
+/// the Unix epoch.
 pub(super) fn apply(
     state: &mut ServiceState,
     store: &dyn FileStore,
     request: &ParsedRequest<'_>,
+    violations: &[Violation],
     now: u64,
 ) -> ServiceResult {
     if request.operation.needs_token && !request.token().is_some_and(|token| state.is_valid_token(token)) {
@@ -24,6 +30,9 @@ pub(super) fn apply(
         return Err(ErrorResponse::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail));
     }
     request.check_accept()?;
+    if let Some(violation) = violations.first().filter(|_| !state.quirks.has(Quirk::AcceptsInvalidRequests)) {
+        return Err(request.violates_spec(violation));
+    }
     match request.operation.id {
         "login" => people::login(state, request, now),
         "resend_invitation" => people::invite(state, request),
@@ -49,6 +58,7 @@ pub(super) fn apply(
         "list_document_references" => documents::list(state, request),
         "process_upload" => documents::process(state, store, request),
         "get_download_info" => documents::download_info(state, store, request),
+        Operation::RUN_TIME_ID => resources::apply(state, request),
         _ => examples::respond(request),
     }
 }

@@ -1,8 +1,10 @@
 //! Alternative behaviors of the service in cases that the vendor's documentation does not specify.
 
 use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 use url::form_urlencoded;
 
@@ -16,8 +18,11 @@ use super::message::{ErrorResponse, ParsedRequest, SuccessResponse};
 /// - Creating a resource returns 201. Deleting and similar operations return 204.
 /// - Lists are paged by offset, and each page has the number of all items in `meta`.
 /// - The URL of a download is in `download-url`.
+/// - A request that does not conform to the spec is rejected with 4xx and the location of the first violation.
 ///
-/// All quirks conform to the spec or are allowed by its descriptions.
+/// All quirks of responses conform to the spec or are allowed by its descriptions. The client handles each of them
+/// without a setting, except `UpdateRequiresId`: see
+/// [`send_id_in_updates`](carium::CariumBuilder::send_id_in_updates).
 ///
 /// ```
 /// use carium_mock::{FakeCarium, Quirk};
@@ -55,8 +60,18 @@ pub enum Quirk {
     DownloadUrlNested,
     /// The URL of a download is in `url`.
     DownloadUrlInUrl,
+    /// The response with the URL of a download is `{"url": …}`, without `data` around it.
+    BareDownloadUrl,
     /// Creating a patient with a taken username returns 422, instead of 409.
     DuplicateReturns422,
+    /// Error codes are in CamelCase, and each error has `meta`. If the resource exists already, `meta.id` is its ID.
+    ErrorsWithMeta,
+    /// An update without `data.id` is rejected.
+    UpdateRequiresId,
+    /// A successful update returns 204, without a body.
+    UpdateReturns204,
+    /// Times in responses are ISO 8601 with `T` and an offset, such as `2022-01-01T09:00:00+00:00`.
+    IsoDateTimes,
     /// `process-upload` returns 409 for a document that has already been processed.
     ReprocessReturns409,
     /// Responses have attributes and members that the spec does not define.
@@ -66,11 +81,14 @@ pub enum Quirk {
     UnknownEnumValues,
     /// The fields of an upload form include a number and a boolean, instead of only strings.
     NonStringFormFields,
+    /// A request that does not conform to the spec is accepted if the service can interpret it. The sandbox still
+    /// reports the violation.
+    AcceptsInvalidRequests,
 }
 
 impl Quirk {
     /// All quirks.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 22] = [
         Self::LinksPaging,
         Self::AbsoluteLinks,
         Self::LinkObjects,
@@ -82,13 +100,68 @@ impl Quirk {
         Self::CreateReturns200,
         Self::DownloadUrlNested,
         Self::DownloadUrlInUrl,
+        Self::BareDownloadUrl,
         Self::DuplicateReturns422,
+        Self::ErrorsWithMeta,
+        Self::UpdateRequiresId,
+        Self::UpdateReturns204,
+        Self::IsoDateTimes,
         Self::ReprocessReturns409,
         Self::UnknownAttributes,
         Self::UnknownEnumValues,
         Self::NonStringFormFields,
+        Self::AcceptsInvalidRequests,
     ];
+
+    /// Returns the name of the quirk in kebab case, such as `links-paging`, as in `carium sandbox --quirk`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LinksPaging => "links-paging",
+            Self::AbsoluteLinks => "absolute-links",
+            Self::LinkObjects => "link-objects",
+            Self::LastPageOmitsNextLink => "last-page-omits-next-link",
+            Self::NoPagingInfo => "no-paging-info",
+            Self::MaxPageSize20 => "max-page-size-20",
+            Self::ErrorsWithoutBody => "errors-without-body",
+            Self::BodyInsteadOf204 => "body-instead-of-204",
+            Self::CreateReturns200 => "create-returns-200",
+            Self::DownloadUrlNested => "download-url-nested",
+            Self::DownloadUrlInUrl => "download-url-in-url",
+            Self::BareDownloadUrl => "bare-download-url",
+            Self::DuplicateReturns422 => "duplicate-returns-422",
+            Self::ErrorsWithMeta => "errors-with-meta",
+            Self::UpdateRequiresId => "update-requires-id",
+            Self::UpdateReturns204 => "update-returns-204",
+            Self::IsoDateTimes => "iso-date-times",
+            Self::ReprocessReturns409 => "reprocess-returns-409",
+            Self::UnknownAttributes => "unknown-attributes",
+            Self::UnknownEnumValues => "unknown-enum-values",
+            Self::NonStringFormFields => "non-string-form-fields",
+            Self::AcceptsInvalidRequests => "accepts-invalid-requests",
+        }
+    }
 }
+
+impl FromStr for Quirk {
+    type Err = UnknownQuirk;
+
+    fn from_str(name: &str) -> Result<Self, UnknownQuirk> {
+        Self::ALL.into_iter().find(|quirk| quirk.name() == name).ok_or(UnknownQuirk(()))
+    }
+}
+
+/// The error for a text that is not the [name](Quirk::name) of a quirk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownQuirk(());
+
+impl fmt::Display for UnknownQuirk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = Quirk::ALL.map(Quirk::name).join(", ");
+        write!(f, "not the name of a quirk; the names are {names}")
+    }
+}
+
+impl std::error::Error for UnknownQuirk {}
 
 /// The maximum number of items per page with `MaxPageSize20`.
 const SMALL_PAGE_SIZE: usize = 20;
@@ -121,6 +194,10 @@ impl Quirks {
         if self.has(Quirk::CreateReturns200) && response.status == StatusCode::CREATED {
             response.status = StatusCode::OK;
         }
+        if self.has(Quirk::UpdateReturns204) && request.method() == Method::PATCH {
+            response = SuccessResponse { skip_spec_check: true, ..SuccessResponse::no_content() };
+            return response;
+        }
         match &mut response.body {
             Some(body) => {
                 self.apply_to_body(request, body);
@@ -141,6 +218,7 @@ impl Quirks {
             error.status = StatusCode::UNPROCESSABLE_ENTITY;
         }
         error.omit_body = self.has(Quirk::ErrorsWithoutBody);
+        error.has_meta = self.has(Quirk::ErrorsWithMeta);
         error
     }
 
@@ -149,6 +227,12 @@ impl Quirks {
         if let Some(attributes) = body.pointer_mut("/data/attributes").and_then(Value::as_object_mut) {
             self.apply_to_download_url(attributes);
             self.apply_to_form_fields(attributes);
+            self.apply_to_times(attributes);
+        }
+        let url = body.pointer("/data/attributes/download-url").filter(|_| self.has(Quirk::BareDownloadUrl));
+        if let Some(url) = url.cloned() {
+            *body = json!({"url": url});
+            return;
         }
         let is_created_patient = request.operation.id == "create_patient";
         let resources = match body.get_mut("data") {
@@ -222,6 +306,15 @@ impl Quirks {
             attributes.insert("download-info".to_owned(), json!({"download-url": url}));
         } else {
             attributes.insert("url".to_owned(), url);
+        }
+    }
+
+    fn apply_to_times(&self, attributes: &mut Map<String, Value>) {
+        for name in ["start-time", "end-time"].into_iter().filter(|_| self.has(Quirk::IsoDateTimes)) {
+            let time = attributes.get_mut(name);
+            if let Some((time, text)) = time.and_then(|time| Some((time.as_str()?.replace(' ', "T"), time))) {
+                *text = format!("{time}+00:00").into();
+            }
         }
     }
 

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::message::ErrorResponse;
 use super::quirks::Quirks;
+use super::resources::ResourceCollections;
 
 /// An account of the fake. `Debug` shows only the username.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -102,6 +103,7 @@ pub(crate) struct ServiceState {
     invitations: HashMap<String, Vec<Vec<NotificationChannel>>>,
     pub(crate) appointments: BTreeMap<AppointmentId, types::NewAppointment>,
     pub(crate) documents: IndexMap<DocumentReferenceId, FakeDocument>,
+    pub(crate) resources: ResourceCollections,
 }
 
 /// A document reference in the fake. `Debug` shows only what may be logged.
@@ -139,6 +141,7 @@ impl ServiceState {
             invitations: HashMap::new(),
             appointments: BTreeMap::new(),
             documents: IndexMap::new(),
+            resources: ResourceCollections::default(),
         }
     }
 
@@ -182,7 +185,11 @@ impl ServiceState {
     }
 
     pub(crate) fn patient_by_username(&self, username: &str) -> Option<&types::NewPatient> {
-        self.patients.get(self.patients_by_username.get(&normalize_username(username))?)
+        self.patients.get(&self.patient_id_by_username(username)?)
+    }
+
+    pub(crate) fn patient_id_by_username(&self, username: &str) -> Option<IndividualId> {
+        self.patients_by_username.get(&normalize_username(username)).copied()
     }
 
     /// Adds a user who is not a patient.

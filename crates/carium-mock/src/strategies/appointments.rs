@@ -11,10 +11,11 @@ use carium::{Change, DateTime};
 use proptest::option;
 use proptest::prelude::*;
 
-use super::inputs::{Defects, Invalid, SetIfSome as _, expect_valid};
+use super::inputs::{Defects, Invalid, SetIfSome as _, debug, expect_valid};
 use super::values::{
     add_seconds, id, malformed_url, start_and_end, text, url_with_other_scheme, web_url, with_fraction,
 };
+use super::visible::json;
 
 /// Generates valid appointments: with a video channel of the platform, with guest and host URLs, or without a call.
 pub fn new_appointment() -> impl Strategy<Value = NewAppointment> + Clone {
@@ -38,7 +39,7 @@ pub fn new_appointment_builder() -> impl Strategy<Value = NewAppointmentBuilder>
 /// | `end-time` | a fraction of a second; before the start; equal to the start |
 /// | `guest-url`, `host-url` | set together with a video channel; malformed; unsupported scheme |
 pub fn invalid_appointment() -> impl Strategy<Value = Invalid<NewAppointmentBuilder>> + Clone {
-    let defects = Defects::of(fields())
+    let defects = Defects::of(fields(), debug)
         .with("organization-id", "missing", |fields| fields.organization = None)
         .with("individual-id", "missing", |fields| fields.patient = None)
         .with("practitioner-id", "missing", |fields| fields.practitioner = None)
@@ -219,9 +220,12 @@ pub fn appointment_update() -> impl Strategy<Value = AppointmentUpdate> + Clone 
 /// | `end-time` | a fraction of a second; before the start; equal to the start |
 /// | `guest-url`, `host-url` | set together with a video channel; malformed; unsupported scheme |
 pub fn invalid_appointment_update() -> impl Strategy<Value = Invalid<AppointmentUpdate>> + Clone {
-    let defects = time_defects(Defects::of(appointment_update()), |update, start, end| {
-        *update = mem::take(update).between(start, end);
-    });
+    let defects = time_defects(
+        Defects::of(appointment_update(), |update| json(update.attributes())),
+        |update, start, end| {
+            *update = mem::take(update).between(start, end);
+        },
+    );
     let set_channel = |update: &mut AppointmentUpdate, attach| {
         *update = mem::take(update).video_channel(attach);
         if attach {

@@ -9,7 +9,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use super::inputs::{Defects, Invalid, SetIfSome as _, expect_valid};
+use super::inputs::{Defects, Invalid, SetIfSome as _, debug, expect_valid};
 use super::values::{document_name, file_name, id, media_type, one_of, text};
 
 /// Generates valid documents. Some have an explicit media type, and others the one that follows from the file name.
@@ -33,7 +33,7 @@ pub fn new_document_builder() -> impl Strategy<Value = NewDocumentBuilder> + Clo
 /// | `attachment-filename` | missing; blank; a path without a name; a NUL character |
 /// | `attachment-content-type` | malformed |
 pub fn invalid_document() -> impl Strategy<Value = Invalid<NewDocumentBuilder>> + Clone {
-    let defects = Defects::of(fields())
+    let defects = Defects::of(fields(), debug)
         .with("organization-id", "missing", |fields| fields.organization = None)
         .with("individual-id", "missing", |fields| fields.patient = None)
         .with("class-id", "missing", |fields| fields.class = None)
@@ -164,7 +164,7 @@ pub fn invalid_document_query() -> impl Strategy<Value = Invalid<DocumentQuery>>
     };
     let set_name = move |query: &mut DocumentQuery, name: String| add_filter(query, &name, "a".to_owned());
     let brackets = one_of(&["[", "]", "filter[name]", "name]&page[number", "name]"]);
-    Defects::of(document_query())
+    Defects::of(document_query(), debug)
         .with_value("filter", "a reserved name", one_of(&["class-id", "individual-id"]), set_name)
         .with_value("filter", "an empty name", text(), move |query, value| add_filter(query, "", value))
         .with_value("filter", "a name with brackets", brackets, set_name)

@@ -1,6 +1,6 @@
 //! Building blocks for inputs: setting optional fields of a builder, and inputs with exactly one defect.
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 
 use proptest::prelude::*;
 use proptest::strategy::Union;
@@ -22,8 +22,8 @@ pub(super) trait SetIfSome: Sized {
 
 impl<B> SetIfSome for B {}
 
-/// An input that is invalid for exactly one reason.
-#[derive(Clone, Debug)]
+/// An input that is invalid for exactly one reason. `Debug` shows the invented data from which it was generated.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Invalid<T> {
     /// The input. Everything except [`field`](Self::field) is valid.
@@ -32,13 +32,27 @@ pub struct Invalid<T> {
     pub field: &'static str,
     /// A description of the defect for messages, such as `without an at sign`.
     pub defect: &'static str,
+    data: String,
+}
+
+impl<T> Debug for Invalid<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut invalid = f.debug_struct("Invalid");
+        invalid.field("field", &self.field).field("defect", &self.defect);
+        invalid.field("data", &format_args!("{}", self.data)).finish_non_exhaustive()
+    }
 }
 
 impl<T> Invalid<T> {
     /// Converts the input, and keeps the field and the defect.
     pub fn map<U>(self, convert: impl FnOnce(T) -> U) -> Invalid<U> {
-        Invalid { input: convert(self.input), field: self.field, defect: self.defect }
+        Invalid { input: convert(self.input), field: self.field, defect: self.defect, data: self.data }
     }
+}
+
+/// Prints a value with `Debug`.
+pub(super) fn debug<T: Debug>(value: &T) -> String {
+    format!("{value:?}")
 }
 
 /// A list of defects of an input.
@@ -47,13 +61,15 @@ impl<T> Invalid<T> {
 /// failing example ends as a plain input with a plain defect.
 pub(super) struct Defects<T> {
     valid: BoxedStrategy<T>,
-    defects: Vec<BoxedStrategy<Invalid<T>>>,
+    /// Prints the data of an input.
+    show: fn(&T) -> String,
+    invalid: Vec<BoxedStrategy<Invalid<T>>>,
 }
 
 impl<T: Clone + Debug + 'static> Defects<T> {
-    /// Creates an empty list for this strategy of valid inputs.
-    pub(super) fn of(valid: impl Strategy<Value = T> + 'static) -> Self {
-        Self { valid: valid.boxed(), defects: Vec::new() }
+    /// Creates an empty list for this strategy of valid inputs. `show` prints the data of an input.
+    pub(super) fn of(valid: impl Strategy<Value = T> + 'static, show: fn(&T) -> String) -> Self {
+        Self { valid: valid.boxed(), show, invalid: Vec::new() }
     }
 
     /// Adds a defect that puts a generated value into the input.
@@ -65,11 +81,13 @@ impl<T: Clone + Debug + 'static> Defects<T> {
         values: impl Strategy<Value = V> + 'static,
         apply: impl Fn(&mut T, V) + 'static,
     ) -> Self {
+        let show = self.show;
         let invalid = (self.valid.clone(), values).prop_map(move |(mut input, value)| {
             apply(&mut input, value);
-            Invalid { input, field, defect }
+            let data = show(&input);
+            Invalid { input, field, defect, data }
         });
-        self.defects.push(invalid.boxed());
+        self.invalid.push(invalid.boxed());
         self
     }
 
@@ -86,6 +104,6 @@ impl<T: Clone + Debug + 'static> Defects<T> {
 
     /// Returns a strategy that generates all defects with equal probability.
     pub(super) fn any(self) -> Union<BoxedStrategy<Invalid<T>>> {
-        Union::new(self.defects)
+        Union::new(self.invalid)
     }
 }

@@ -3,23 +3,28 @@
 use std::fmt;
 
 use carium::invitations::NotificationChannel;
-use carium::patients::{Gender, IndividualGroupId, Locale, NewPatientBuilder, OrganizationId};
+use carium::patients::{Gender, Locale, NewPatientBuilder, OrganizationId};
 use carium::{Error, NewInvitation, NewPatient};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use super::inputs::{Defects, Invalid, SetIfSome as _, expect_valid};
+use super::inputs::{Defects, Invalid, SetIfSome as _, debug, expect_valid};
 use super::values::{
     birth_date, email, first_name, future_date, gender, id, last_name, matching, one_of, phone,
 };
 
 /// Generates valid patients: with an email address, a phone or both, and one of them as the username.
 pub fn new_patient() -> impl Strategy<Value = NewPatient> + Clone {
-    new_patient_builder().prop_map(|builder| expect_valid(builder.build()))
+    // Most patients are in no group. The empty list comes first because a generated list shrinks slowly.
+    let groups = prop_oneof![3 => Just(Vec::new()), 1 => vec(id(), 1..4)];
+    (new_patient_builder(), groups).prop_map(|(builder, groups)| expect_valid(builder.groups(groups).build()))
 }
 
 /// Generates builders of valid patients, so that you can set fields yourself.
+///
+/// They have a random organization, which the organization that you set replaces, and no groups. With
+/// `builder.organization(fake.organization())`, a patient can therefore be created in the fake.
 pub fn new_patient_builder() -> impl Strategy<Value = NewPatientBuilder> + Clone {
     fields().prop_map(PatientFields::into_builder).boxed()
 }
@@ -37,7 +42,7 @@ pub fn new_patient_builder() -> impl Strategy<Value = NewPatientBuilder> + Clone
 /// | `username` | not an email address or phone; a different contact |
 /// | `organization-id` | missing |
 pub fn invalid_patient() -> impl Strategy<Value = Invalid<NewPatientBuilder>> + Clone {
-    phone_defects(email_defects(birth_date_defects(name_defects(Defects::of(fields())))))
+    phone_defects(email_defects(birth_date_defects(name_defects(Defects::of(fields(), debug)))))
         .with("gender", "missing", |fields| fields.gender = None)
         .with("email", "missing together with the phone", |fields| {
             (fields.email, fields.phone) = (None, None);
@@ -168,7 +173,6 @@ struct PatientFields {
     phone: Option<String>,
     username: Username,
     locale: Option<Locale>,
-    groups: Vec<IndividualGroupId>,
     organization: Option<OrganizationId>,
 }
 
@@ -190,11 +194,9 @@ fn fields() -> impl Strategy<Value = PatientFields> + Clone {
     ];
     let username = prop::sample::select(vec![Username::Unset, Username::Email, Username::Phone]);
     let locale = option::of(prop::sample::select(&[Locale::EnUs, Locale::EsUs][..]));
-    // Most patients are in no group. The empty list comes first because a generated list shrinks slowly.
-    let groups = prop_oneof![3 => Just(Vec::new()), 1 => vec(id(), 1..4)];
     let person = (first_name(), last_name(), birth_date(), gender());
-    (person, contact, username, locale, groups, id())
-        .prop_map(|(person, (email, phone), username, locale, groups, organization)| {
+    (person, contact, username, locale, id())
+        .prop_map(|(person, (email, phone), username, locale, organization)| {
             let (first_name, last_name, birth_date, gender) = person;
             PatientFields {
                 first_name: Some(first_name),
@@ -205,7 +207,6 @@ fn fields() -> impl Strategy<Value = PatientFields> + Clone {
                 phone,
                 username,
                 locale,
-                groups,
                 organization: Some(organization),
             }
         })
@@ -221,7 +222,6 @@ impl PatientFields {
             Username::Neither(text) => Some(text),
         };
         NewPatient::builder()
-            .groups(self.groups)
             .set_if_some(self.first_name, NewPatientBuilder::first_name)
             .set_if_some(self.last_name, NewPatientBuilder::last_name)
             .set_if_some(self.birth_date, NewPatientBuilder::birth_date)
@@ -275,7 +275,7 @@ pub fn new_invitation() -> impl Strategy<Value = NewInvitation> + Clone {
 /// | `notifications` | empty |
 pub fn invalid_invitation() -> impl Strategy<Value = Invalid<InvitationInput>> + Clone {
     let blank = one_of(&["", " ", "\t", "\u{3000}"]);
-    Defects::of(invitation_input())
+    Defects::of(invitation_input(), |input| format!("{:?} by {:?}", input.username, input.channels))
         .with_value("username", "blank", blank, |input, username| input.username = username)
         .with("notifications", "empty", |input| input.channels.clear())
         .any()

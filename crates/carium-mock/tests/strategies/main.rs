@@ -8,3 +8,4 @@ mod query_validator;
 mod sampling;
 mod shrinking;
 mod valid;
+mod visible;

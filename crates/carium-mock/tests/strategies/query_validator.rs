@@ -15,7 +15,7 @@ struct EmptyListTransport;
 impl Transport for EmptyListTransport {
     async fn send(
         &self,
-        operation: &'static Operation,
+        operation: &Operation,
         _request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportError> {
         let body: &[u8] =

@@ -6,6 +6,7 @@ use carium::NewInvitation;
 use carium::api::{Change, types};
 use carium_mock::strategies;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -209,4 +210,20 @@ proptest! {
     ) {
         prop_assert_eq!(builder.organization(organization).build().unwrap().organization(), organization);
     }
+}
+
+#[tokio::test]
+async fn patients_of_builder_can_be_created_in_the_fake() {
+    let fake = carium_mock::FakeCarium::new();
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut usernames = std::collections::BTreeSet::new();
+    for _ in 0..200 {
+        let builder = strategies::new_patient_builder().new_tree(&mut runner).unwrap().current();
+        let patient = builder.organization(fake.organization()).build().unwrap();
+        // Plain values occur repeatedly, and usernames are unique.
+        if usernames.insert(patient.username().to_lowercase()) {
+            fake.client().patients().create(patient).await.unwrap();
+        }
+    }
+    assert!(fake.patients().len() > 100, "{}", fake.patients().len());
 }

@@ -42,6 +42,7 @@ pub struct CariumBuilder {
     credentials: Option<Credentials>,
     token_lifetime: Option<Duration>,
     organization: Option<OrganizationId>,
+    send_id_in_updates: bool,
     call_timeout: Duration,
     attempt_timeout: Duration,
     connect_timeout: Duration,
@@ -66,6 +67,7 @@ impl Default for CariumBuilder {
             credentials: None,
             token_lifetime: None,
             organization: None,
+            send_id_in_updates: false,
             call_timeout: Duration::from_mins(1),
             attempt_timeout: Duration::from_secs(20),
             connect_timeout: Duration::from_secs(5),
@@ -132,6 +134,15 @@ impl CariumBuilder {
     /// it is the organization whose practitioners, statuses, types and document classes are listed.
     pub fn organization(mut self, organization: OrganizationId) -> Self {
         self.organization = Some(organization);
+        self
+    }
+
+    /// Sets whether the body of an update contains the ID of the resource (`data.id`), in addition to the URL.
+    ///
+    /// Defaults to `false`, as on the vendor's Examples page. The vendor's SDK sends the ID by default; set this if
+    /// the service rejects updates without it.
+    pub fn send_id_in_updates(mut self, send: bool) -> Self {
+        self.send_id_in_updates = send;
         self
     }
 
@@ -292,7 +303,7 @@ impl CariumBuilder {
         ));
         let transport = transport.authenticated(|attempt| Authenticate::new(attempt, Arc::clone(&session)));
         let client = Client::with_shared_transport(base_url, transport);
-        Ok(Carium::new(client, session, self.organization, transfers, retries))
+        Ok(Carium::new(client, session, self.organization, transfers, retries, self.send_id_in_updates))
     }
 
     /// Checks all settings. Returns the parsed base URL and the credentials.

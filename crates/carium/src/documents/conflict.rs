@@ -1,32 +1,16 @@
 //! What a conflict (status 409) means for an uploaded file.
 //!
 //! The service documents no error codes for conflicts, so the words in the codes and the details of its problems
-//! decide. This is the only place that interprets such words. If the words are ambiguous, the conflict stays an
-//! error, after which the upload can be resumed.
+//! decide. If the words are ambiguous, the conflict stays an error, after which the upload can be resumed.
 
 use crate::error::{Error, ErrorKind};
 use crate::problem::Problem;
-
-/// The lowercase words of a problem's code and detail.
-struct Words(Vec<String>);
-
-impl Words {
-    fn of(problem: &Problem) -> Self {
-        let texts = [problem.code(), problem.detail()].into_iter().flatten();
-        let words = texts.flat_map(|text| text.split(|letter: char| !letter.is_alphanumeric()));
-        Self(words.map(str::to_lowercase).collect())
-    }
-
-    fn contain_any(&self, words: &[&str]) -> bool {
-        self.0.iter().any(|word| words.contains(&word.as_str()))
-    }
-}
 
 /// Checks whether the service reports that an upload has already been processed.
 ///
 /// A conflict after an earlier attempt that may have been applied also counts, unless its words contradict that.
 pub(super) fn is_already_processed(error: &Error) -> bool {
-    let texts: Vec<_> = error.problems().iter().map(Words::of).collect();
+    let texts: Vec<_> = error.problems().iter().map(Problem::words).collect();
     let contain_any = |words: &[&str]| texts.iter().any(|text| text.contain_any(words));
     let has_completion_word = contain_any(&["processed", "completed", "done", "finished"]);
     let has_contradicting_word = contain_any(&[
@@ -46,7 +30,7 @@ pub(super) fn is_already_processed(error: &Error) -> bool {
 /// the document twice.
 pub(super) fn reports_missing_file(error: &Error) -> bool {
     let mentions_missing_file = |problem: &Problem| {
-        let text = Words::of(problem);
+        let text = problem.words();
         text.contain_any(&["no", "not", "missing", "without"])
             && text.contain_any(&["file", "uploaded", "upload", "object"])
     };

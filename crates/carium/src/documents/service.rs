@@ -1,9 +1,10 @@
 //! [`Documents`] over the API client, and the interpretation of its responses.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use carium_api::types::{self, DocumentReferenceId, OrganizationId};
-use carium_api::{Attribute, Client, ClientCaredbExt as _, Secret, operations};
-use futures_util::{StreamExt as _, stream};
+use carium_api::{Attribute, Client, ClientCaredbExt as _, Secret, Unknown, operations};
 
 use super::conflict::is_already_processed;
 use super::{CreatedDocument, Document, DocumentClass, DocumentQuery, Documents, NewDocument, UploadForm};
@@ -19,11 +20,6 @@ pub(crate) struct ApiDocuments {
     pub(crate) organization: Option<OrganizationId>,
 }
 
-/// Returns a list that yields only this error.
-fn failed_list<T: Send + 'static>(error: Error) -> Items<T> {
-    stream::iter([Err(error)]).boxed()
-}
-
 fn no_organization() -> Error {
     let message = "is missing: set an organization on the client or on the query";
     Error::invalid("the documents cannot be listed", vec![Problem::new("organization-id", message)])
@@ -32,7 +28,7 @@ fn no_organization() -> Error {
 #[async_trait]
 impl Documents for ApiDocuments {
     fn classes(&self, options: ListOptions) -> Items<DocumentClass> {
-        let Some(organization) = self.organization else { return failed_list(no_organization()) };
+        let Some(organization) = self.organization else { return Items::failed(no_organization()) };
         let request_page = move |client: Client, page: PageParameters| async move {
             let request = client.list_document_classes().organization_id(organization);
             request.page_limit(page.limit).page_offset(page.offset).send().await
@@ -43,10 +39,10 @@ impl Documents for ApiDocuments {
     fn list(&self, query: DocumentQuery) -> Items<Document> {
         let extra_parameters = match query.extra_parameters() {
             Ok(extra_parameters) => extra_parameters,
-            Err(error) => return failed_list(error),
+            Err(error) => return Items::failed(error),
         };
         let Some(organization) = query.organization.or(self.organization) else {
-            return failed_list(no_organization());
+            return Items::failed(no_organization());
         };
         let (patient, class) = (query.patient, query.class);
         let request_page = move |client: Client, page: PageParameters| {
@@ -86,7 +82,7 @@ impl Documents for ApiDocuments {
     async fn download_url(&self, id: DocumentReferenceId) -> Result<Secret, Error> {
         let result = self.client.get_download_info().id(id).send().await;
         let response = api_result::convert_result(&operations::GET_DOWNLOAD_INFO, result)?;
-        find_download_url(response.data.attributes)
+        find_download_url(response)
     }
 }
 
@@ -95,46 +91,68 @@ fn upload_form(info: types::UploadInfo) -> Option<UploadForm> {
     Some(UploadForm::new(url, info.upload_data.into_known()?))
 }
 
-/// Returns the URL of a file. The vendor's documentation does not name the field that has it, so the first non-empty
-/// URL of three candidate fields is used.
-fn find_download_url(attributes: Attribute<types::DownloadInfoAttributes>) -> Result<Secret, Error> {
-    let undecodable = |message: String| {
+/// The names of the members that can have the URL of a file.
+const URL_MEMBERS: [&str; 3] = ["download-url", "download-info", "url"];
+
+/// Returns the URL of a file. The vendor's documentation does not name the member that has it, so the first non-empty
+/// URL of three members is used: of the attributes, and then of the top level.
+fn find_download_url(response: types::DownloadInfoDocument) -> Result<Secret, Error> {
+    let mut names = Vec::new();
+    let mut urls = Vec::new();
+    if let Some(attributes) = response.data.into_known().and_then(|data| data.attributes.into_known()) {
+        add_member_names(
+            &mut names,
+            "data.attributes.",
+            &attributes.extra,
+            [
+                attributes.download_url.is_missing(),
+                attributes.download_info.is_missing(),
+                attributes.url.is_missing(),
+            ],
+        );
+        urls.extend(candidate_urls(attributes.download_url, attributes.download_info, attributes.url));
+    }
+    add_member_names(
+        &mut names,
+        "",
+        &response.extra,
+        [response.download_url.is_missing(), response.download_info.is_missing(), response.url.is_missing()],
+    );
+    urls.extend(candidate_urls(response.download_url, response.download_info, response.url));
+    urls.into_iter().find(|url| !url.expose().is_empty()).ok_or_else(|| {
+        let names = if names.is_empty() { "none with a plain name".to_owned() } else { names.join(", ") };
+        let message = format!(
+            "the response has no URL in `download-url`, `download-info.download-url` or `url`, neither in \
+             `data.attributes` nor at the top level; its members are: {names}"
+        );
         Error::new(ErrorKind::Undecodable, message).with_operation(&operations::GET_DOWNLOAD_INFO)
-    };
-    let Some(attributes) = attributes.into_known() else {
-        return Err(undecodable("the response has no attributes with a download URL".to_owned()));
-    };
-    let field_names = field_names(&attributes);
-    let nested = attributes.download_info.into_known().map(|info| info.download_url);
-    let candidates = [Some(attributes.download_url), nested, Some(attributes.url)];
-    let mut urls = candidates.into_iter().flatten().filter_map(Attribute::into_known);
-    urls.find(|url| !url.expose().is_empty()).ok_or_else(|| {
-        undecodable(format!(
-            "the response has no URL in `download-url`, `download-info.download-url` or `url`; \
-             its fields are: {field_names}"
-        ))
     })
 }
 
-/// Lists the names of the fields in a response. Keys that do not look like field names are omitted, because they
-/// might be private values.
-fn field_names(attributes: &types::DownloadInfoAttributes) -> String {
-    let if_present = |is_missing: bool, name: &'static str| (!is_missing).then(|| name.to_owned());
-    let is_name = |name: &&String| {
+/// Returns the URLs of these members in the order in which they are used.
+fn candidate_urls(
+    download_url: Attribute<Secret>,
+    download_info: Attribute<types::DownloadLocation>,
+    url: Attribute<Secret>,
+) -> impl Iterator<Item = Secret> {
+    let nested = download_info.into_known().map(|info| info.download_url).unwrap_or_default();
+    [download_url, nested, url].into_iter().filter_map(Attribute::into_known)
+}
+
+/// Adds the names of the members of an object. Keys that do not look like names are omitted, because they might be
+/// private values.
+fn add_member_names(
+    names: &mut Vec<String>,
+    parent: &str,
+    extra: &BTreeMap<String, Unknown>,
+    are_missing: [bool; 3],
+) {
+    let is_name = |name: &&str| {
         name.len() <= 40
             && name.starts_with(|letter: char| letter.is_ascii_lowercase())
             && name.chars().all(|letter| letter.is_ascii_lowercase() || matches!(letter, '-' | '_'))
     };
-    let known = [
-        if_present(attributes.download_url.is_missing(), "download-url"),
-        if_present(attributes.download_info.is_missing(), "download-info"),
-        if_present(attributes.url.is_missing(), "url"),
-    ];
-    let names: Vec<_> = known
-        .into_iter()
-        .flatten()
-        .chain(attributes.extra.keys().filter(is_name).take(20).cloned())
-        .map(|name| format!("`{name}`"))
-        .collect();
-    if names.is_empty() { "none with a plain name".to_owned() } else { names.join(", ") }
+    let known = URL_MEMBERS.into_iter().zip(are_missing).filter(|(_, is_missing)| !is_missing);
+    let others = extra.keys().map(String::as_str).filter(is_name).take(20);
+    names.extend(known.map(|(name, _)| name).chain(others).map(|name| format!("`{parent}{name}`")));
 }

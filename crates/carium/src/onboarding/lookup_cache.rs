@@ -105,21 +105,21 @@ impl LookupCache {
         let items: Items<(Uuid, Option<String>)> = match list {
             LookupList::Groups => {
                 let groups = self.organizations.groups(Some(organization), all);
-                groups.map_ok(|group| (group.id.into(), group.name)).boxed()
+                groups.map_items(|group| (group.id.into(), group.name))
             }
             LookupList::DocumentClasses => {
-                self.documents.classes(all).map_ok(|class| (class.id.into(), class.name)).boxed()
+                self.documents.classes(all).map_items(|class| (class.id.into(), class.name))
             }
             LookupList::Practitioners => {
                 let practitioners = self.appointments.practitioners(all);
-                practitioners.map_ok(|practitioner| (practitioner.id.into(), practitioner.name)).boxed()
+                practitioners.map_items(|practitioner| (practitioner.id.into(), practitioner.name))
             }
             LookupList::AppointmentTypes => {
                 let types = self.appointments.types(all);
-                types.map_ok(|appointment_type| (appointment_type.id.into(), appointment_type.name)).boxed()
+                types.map_items(|appointment_type| (appointment_type.id.into(), appointment_type.name))
             }
             LookupList::AppointmentStatuses => {
-                self.appointments.statuses(all).map_ok(|status| (status.id.into(), status.name)).boxed()
+                self.appointments.statuses(all).map_items(|status| (status.id.into(), status.name))
             }
         };
         let listed_at = Instant::now();

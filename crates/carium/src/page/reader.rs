@@ -2,6 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::panic;
+use std::sync::Arc;
 
 use carium_api::{BaseUrl, Operation};
 use futures_util::stream::{self, StreamExt as _};
@@ -10,12 +11,12 @@ use tokio::task::JoinHandle;
 use tracing::Instrument as _;
 
 use super::paging::{NextLink, Total};
-use super::{FetchPage, FetchedPage, Items, Page, hash_page_url};
+use super::{DecodedPage, FetchPage, FetchedPage, Items, Page, hash_page_url};
 use crate::error::{Error, ErrorKind};
 use crate::page_cursor::{CursorPosition, ListOptions, PageCursor};
 
 pub(super) struct PageReader<T> {
-    operation: &'static Operation,
+    operation: Arc<Operation>,
     base_url: BaseUrl,
     fetch: Box<FetchPage<T>>,
     page_size: u64,
@@ -63,7 +64,7 @@ impl<T> Drop for PrefetchedPage<T> {
 
 impl<T: Send + 'static> PageReader<T> {
     pub(super) fn new(
-        operation: &'static Operation,
+        operation: Arc<Operation>,
         base_url: BaseUrl,
         fetch: Box<FetchPage<T>>,
         options: ListOptions,
@@ -85,17 +86,23 @@ impl<T: Send + 'static> PageReader<T> {
 
     /// Returns the items of all pages.
     pub(super) fn into_items(self) -> Items<T> {
-        stream::unfold(self, |mut reader| async {
+        let pages = stream::unfold(self, |mut reader| async {
             let cursor = reader.next.take()?;
             let (items, error) = match reader.read(&cursor).await {
-                Ok((items, error)) => (items, error),
-                Err(error) => (Vec::new(), Some(error.with(|inner| inner.page = Some(cursor)))),
+                Ok((items, error)) => (Some(items), error),
+                Err(error) => (None, Some(error.with(|inner| inner.page = Some(cursor.clone())))),
             };
-            reader.request_in_advance(items.len() as u64);
-            Some((stream::iter(items.into_iter().map(Ok).chain(error.map(Err))), reader))
-        })
-        .flatten()
-        .boxed()
+            let received = items.as_ref().map_or(0, Vec::len) as u64;
+            reader.request_in_advance(received);
+            let page = items.map(|items| Page {
+                items,
+                next: reader.next.clone(),
+                end: Some(PageCursor::offset(cursor.position().saturating_add(received))),
+                total: reader.total,
+            });
+            Some((stream::iter(page.into_iter().map(Ok).chain(error.map(Err))), reader))
+        });
+        Items::from_pages(pages.flatten())
     }
 
     /// Reads a page and determines the next one. Returns its items, and an error if there is no valid next page.
@@ -135,7 +142,7 @@ impl<T: Send + 'static> PageReader<T> {
     ///
     /// The service can handle concurrent requests in any order. If it handled the request for a later page first, and
     /// an item was inserted before it handled the earlier one, then the item between the pages is on neither of them.
-    fn is_newer_than_previous(&self, page: &Page<T>) -> bool {
+    fn is_newer_than_previous(&self, page: &DecodedPage<T>) -> bool {
         match (self.previous_total, page.total) {
             (Some(previous), Total::Items(total)) => previous <= total,
             _ => false,
@@ -173,14 +180,14 @@ impl<T: Send + 'static> PageReader<T> {
     }
 
     fn linked_page(&self, link: String, offset: u64) -> Result<PageCursor, Error> {
-        let Some(url) = self.base_url.resolve(self.operation.path, &link) else {
+        let Some(url) = self.base_url.resolve(&self.operation.path, &link) else {
             let message = "the link to the next page points to another origin and was not followed";
             return Err(self.error(message));
         };
         if self.requested_urls.contains(&hash_page_url(&url)) {
             return Err(self.error("the page links of the list form a cycle"));
         }
-        Ok(PageCursor(CursorPosition::Link { operation: self.operation.id, link, offset }))
+        Ok(PageCursor(CursorPosition::Link { operation: self.operation.to_string(), link, offset }))
     }
 
     /// Requests the next pages in advance. `received` is the number of items of the current page.
@@ -209,12 +216,13 @@ impl<T: Send + 'static> PageReader<T> {
 
     /// Returns the page after a page that was requested in advance, if it is expected to have this number of items.
     fn page_after(&self, cursor: &PageCursor, items: u64) -> Option<PageCursor> {
-        let CursorPosition::Offset(offset) = cursor.0 else { return None };
+        let CursorPosition::Offset { offset } = cursor.0 else { return None };
         let next = offset.saturating_add(items);
         (items > 0 && self.total.is_some_and(|total| next < total)).then(|| PageCursor::offset(next))
     }
 
     fn error(&self, message: &'static str) -> Error {
-        Error::new(ErrorKind::Undecodable, message).with(|inner| inner.operation = Some(self.operation))
+        Error::new(ErrorKind::Undecodable, message)
+            .with(|inner| inner.operation = Some((*self.operation).clone()))
     }
 }

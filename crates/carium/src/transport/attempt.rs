@@ -31,7 +31,7 @@ impl<T: Layer> Layer for ConcurrencyLimit<T> {
     async fn send(
         &self,
         call: &CallContext,
-        operation: &'static Operation,
+        operation: &Operation,
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportFailure> {
         // The semaphore is never closed, so `acquire` does not fail.
@@ -59,7 +59,7 @@ impl Layer for Attempt {
     async fn send(
         &self,
         call: &CallContext,
-        operation: &'static Operation,
+        operation: &Operation,
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportFailure> {
         call.check_deadline()?;

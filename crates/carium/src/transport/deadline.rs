@@ -37,11 +37,11 @@ impl<T> Deadline<T> {
     fn span(&self, operation: &Operation) -> Span {
         tracing::info_span!(
             "carium",
-            otel.name = operation.id,
+            otel.name = %operation,
             otel.kind = "client",
             carium.operation = operation.id,
             http.request.method = operation.method.as_str(),
-            url.template = operation.path,
+            url.template = &*operation.path,
             server.address = &*self.server,
             http.response.status_code = Empty,
             http.request.resend_count = Empty,
@@ -56,7 +56,7 @@ impl<T> Deadline<T> {
 impl<T: Layer> Transport for Deadline<T> {
     async fn send(
         &self,
-        operation: &'static Operation,
+        operation: &Operation,
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportError> {
         let start = Instant::now();

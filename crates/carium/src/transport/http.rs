@@ -27,7 +27,7 @@ impl Layer for HttpLayer {
     async fn send(
         &self,
         _call: &CallContext,
-        _operation: &'static Operation,
+        _operation: &Operation,
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportFailure> {
         let request = reqwest::Request::try_from(request)
@@ -79,7 +79,7 @@ impl Layer for CustomTransport {
     async fn send(
         &self,
         _call: &CallContext,
-        operation: &'static Operation,
+        operation: &Operation,
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportFailure> {
         self.0.send(operation, request).await.map_err(TransportFailure::from_error)

@@ -16,7 +16,7 @@ pub(crate) trait Layer: Send + Sync + 'static {
     async fn send(
         &self,
         call: &CallContext,
-        operation: &'static Operation,
+        operation: &Operation,
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportFailure>;
 }

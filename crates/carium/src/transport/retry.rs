@@ -190,7 +190,7 @@ impl<T: Layer> Layer for Retry<T> {
     async fn send(
         &self,
         call: &CallContext,
-        operation: &'static Operation,
+        operation: &Operation,
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportFailure> {
         let has_code = has_one_time_code(operation, request.body());

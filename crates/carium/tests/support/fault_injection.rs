@@ -277,13 +277,8 @@ impl FaultHarness {
     fn list_with_fault<T: Send + 'static>(&self, name: &'static str, items: Items<T>) -> Items<T> {
         let harness = self.clone();
         let first_page = async move { harness.call_with_fault(name, async { Ok(()) }).await };
-        stream::once(first_page)
-            .flat_map(move |result| match result {
-                Ok(()) => stream::empty().boxed(),
-                Err(error) => stream::iter([Err(error)]).boxed(),
-            })
-            .chain(items)
-            .boxed()
+        let error = stream::once(first_page).filter_map(|result| async { result.err().map(Err) });
+        Items::from_items(error.chain(items))
     }
 
     fn ledger(&self) -> Arc<dyn Ledger> {
@@ -305,72 +300,73 @@ impl Organizations for FaultHarness {
 #[async_trait]
 impl Patients for FaultHarness {
     async fn create(&self, patient: NewPatient) -> Result<IndividualId, Error> {
-        self.call_with_fault("create_patient", Patients::create(&self.fake, patient)).await
+        self.call_with_fault("create_patient", self.fake.client().patients().create(patient)).await
     }
 }
 
 #[async_trait]
 impl Invitations for FaultHarness {
     async fn send(&self, invitation: NewInvitation) -> Result<(), Error> {
-        self.call_with_fault("resend_invitation", self.fake.send(invitation)).await
+        self.call_with_fault("resend_invitation", self.fake.client().invitations().send(invitation)).await
     }
 }
 
 #[async_trait]
 impl Appointments for FaultHarness {
     async fn create(&self, appointment: NewAppointment) -> Result<AppointmentId, Error> {
-        self.call_with_fault("create_appointment", Appointments::create(&self.fake, appointment)).await
+        self.call_with_fault("create_appointment", self.fake.client().appointments().create(appointment))
+            .await
     }
 
     async fn get(&self, id: AppointmentId) -> Result<Appointment, Error> {
-        Appointments::get(&self.fake, id).await
+        self.fake.client().appointments().get(id).await
     }
 
     async fn update(&self, id: AppointmentId, update: AppointmentUpdate) -> Result<Appointment, Error> {
-        self.fake.update(id, update).await
+        self.fake.client().appointments().update(id, update).await
     }
 
     async fn delete(&self, id: AppointmentId) -> Result<(), Error> {
-        self.fake.delete(id).await
+        self.fake.client().appointments().delete(id).await
     }
 
     fn practitioners(&self, options: ListOptions) -> Items<Practitioner> {
-        self.list_with_fault("list_practitioners", self.fake.practitioners(options))
+        self.list_with_fault("list_practitioners", self.fake.client().appointments().practitioners(options))
     }
 
     fn statuses(&self, options: ListOptions) -> Items<AppointmentStatus> {
-        self.list_with_fault("list_statuses", self.fake.statuses(options))
+        self.list_with_fault("list_statuses", self.fake.client().appointments().statuses(options))
     }
 
     fn types(&self, options: ListOptions) -> Items<AppointmentType> {
-        self.list_with_fault("list_types", self.fake.types(options))
+        self.list_with_fault("list_types", self.fake.client().appointments().types(options))
     }
 }
 
 #[async_trait]
 impl Documents for FaultHarness {
     fn classes(&self, options: ListOptions) -> Items<DocumentClass> {
-        self.list_with_fault("list_classes", self.fake.classes(options))
+        self.list_with_fault("list_classes", self.fake.client().documents().classes(options))
     }
 
     fn list(&self, query: DocumentQuery) -> Items<Document> {
-        self.list_with_fault("list_documents", self.fake.list(query))
+        self.list_with_fault("list_documents", self.fake.client().documents().list(query))
     }
 
     async fn create(&self, document: NewDocument) -> Result<CreatedDocument, Error> {
         let name = format!("create {}", document.file_name());
-        self.call_with_fault(&name, Documents::create(&self.fake, document)).await
+        self.call_with_fault(&name, self.fake.client().documents().create(document)).await
     }
 
     async fn process(&self, id: DocumentReferenceId) -> Result<(), Error> {
         let documents = self.fake.documents();
         let document = documents.iter().find(|document| document.id == id).unwrap();
         let name = format!("process {}", document.attributes.attachment_filename.as_str());
-        self.call_with_fault(&name, self.fake.process(id)).await
+        self.call_with_fault(&name, self.fake.client().documents().process(id)).await
     }
 
     async fn download_url(&self, id: DocumentReferenceId) -> Result<Secret, Error> {
-        self.fake.download_url(id).await
+        self.fake.client().documents().download_url(id).await
     }
 }
 
@@ -378,11 +374,11 @@ impl Documents for FaultHarness {
 impl Transfers for FaultHarness {
     async fn post(&self, form: &UploadForm, file: FilePart) -> Result<(), Error> {
         let name = format!("post {}", file.name);
-        self.call_with_fault(&name, self.fake.post(form, file)).await
+        self.call_with_fault(&name, self.fake.client().transfers().post(form, file)).await
     }
 
     async fn get(&self, url: &Secret, range: Option<ByteRange>) -> Result<DownloadResponse, Error> {
-        Transfers::get(&self.fake, url, range).await
+        self.fake.client().transfers().get(url, range).await
     }
 }
 

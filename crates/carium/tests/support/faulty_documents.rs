@@ -253,7 +253,7 @@ fn stalled() -> Error {
 #[async_trait]
 impl Documents for FaultyDocuments {
     fn classes(&self, _options: ListOptions) -> Items<DocumentClass> {
-        stream::empty().boxed()
+        Items::from_items(stream::empty())
     }
 
     fn list(&self, _query: DocumentQuery) -> Items<Document> {
@@ -266,7 +266,7 @@ impl Documents for FaultyDocuments {
                 Ok(document)
             })
             .collect();
-        stream::iter(documents).boxed()
+        Items::from_items(stream::iter(documents))
     }
 
     async fn create(&self, document: NewDocument) -> Result<CreatedDocument, Error> {

@@ -41,7 +41,7 @@ pub(crate) const ORGANIZATION: &str = "8d25a2a6-8219-40d1-a34f-c24ec69f4f72";
 /// How the service handles a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Behavior {
-    /// Responds with a status, headers and a body.
+    /// Responds with a status, headers and a body. `null` stands for an empty body.
     Respond(u16, Vec<(&'static str, String)>, Value),
     /// Fails before the request is sent.
     NotSent,
@@ -176,7 +176,7 @@ impl Service {
 impl Transport for Service {
     async fn send(
         &self,
-        operation: &'static Operation,
+        operation: &Operation,
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportError> {
         let authorization = request.headers().get("authorization");
@@ -206,7 +206,8 @@ impl Transport for Service {
                 for (name, value) in headers {
                     response = response.header(name, value);
                 }
-                Ok(response.body(body.to_string().into()).unwrap())
+                let bytes = if body.is_null() { Bytes::new() } else { body.to_string().into() };
+                Ok(response.body(bytes).unwrap())
             }
             Behavior::NotSent => Err(TransportFailure::not_sent("no route").into()),
             Behavior::Lost => Err(TransportFailure::lost("reset").into()),

@@ -119,7 +119,7 @@ impl Drop for InFlight<'_> {
 impl Transport for PagedService {
     async fn send(
         &self,
-        operation: &'static Operation,
+        operation: &Operation,
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportError> {
         let body = match operation.id {

@@ -1,14 +1,15 @@
 //! Appointments.
 
 use carium_api::types::{
-    AppointmentChanges, AppointmentId, AppointmentStatusId, AppointmentTypeId, CreateAppointmentRequest,
-    NewAppointment, PractitionerId, UpdateAppointmentRequest,
+    AppointmentId, AppointmentStatusId, AppointmentTypeId, CreateAppointmentRequest, NewAppointment,
+    PractitionerId, UpdateAppointmentRequest,
 };
 use carium_api::{Change, DateTime};
 use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::service::message::{ErrorResponse, ParsedRequest, ServiceResult, SuccessResponse};
+use crate::service::quirks::Quirk;
 use crate::service::state::{ServiceState, require_known};
 
 pub(super) fn create(state: &mut ServiceState, request: &ParsedRequest<'_>) -> ServiceResult {
@@ -40,12 +41,18 @@ pub(super) fn delete(state: &mut ServiceState, request: &ParsedRequest<'_>) -> S
 pub(super) fn update(state: &mut ServiceState, request: &ParsedRequest<'_>) -> ServiceResult {
     let id = request.id("appointment")?;
     let body: UpdateAppointmentRequest = request.body()?;
-    let changes = body.data.attributes;
-    if changes == AppointmentChanges::default() {
-        let detail = "The update contains no changes.";
-        let error = ErrorResponse::new(StatusCode::UNPROCESSABLE_ENTITY, "empty", detail);
-        return Err(error.with_pointer("/data/attributes".to_owned()));
+    let (status, detail) = match body.data.id {
+        None if state.quirks.has(Quirk::UpdateRequiresId) => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "The ID of the appointment is missing.")
+        }
+        // The status is that of JSON:API.
+        Some(other) if other != id => (StatusCode::CONFLICT, "The ID is not that of the URL."),
+        _ => (StatusCode::OK, ""),
+    };
+    if status != StatusCode::OK {
+        return Err(ErrorResponse::new(status, "invalid", detail).with_pointer("/data/id".to_owned()));
     }
+    let changes = body.data.attributes;
     let mut appointment = state.appointments.get(&id).ok_or_else(not_found)?.clone();
     if let Some(practitioner) = changes.practitioner_id {
         require_practitioner(state, practitioner)?;

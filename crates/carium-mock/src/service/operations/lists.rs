@@ -13,7 +13,7 @@ const DEFAULT_PAGE_SIZE: usize = 25;
 const MAX_PAGE_SIZE: usize = 100;
 
 /// Returns the requested page and the number of all items. Only the items of the page are serialized.
-pub(super) fn paginate<T>(
+pub(in crate::service) fn paginate<T>(
     request: &ParsedRequest<'_>,
     items: impl Iterator<Item = T>,
     to_resource: impl Fn(T) -> Value,

@@ -5,7 +5,6 @@ use std::time::Duration;
 use carium_api::types::{
     CreatePatientRequest, IndividualId, InvitationRequest, LoginRequest, NotificationChannel, Username,
 };
-use email_address::EmailAddress;
 use http::StatusCode;
 use serde_json::json;
 use totp_rs::{Builder, Secret};
@@ -62,12 +61,6 @@ pub(super) fn create_patient(state: &mut ServiceState, request: &ParsedRequest<'
     state.require_organization(patient.organization_id)?;
     let has_groups = patient.individual_group_ids.iter().all(|group| state.groups.contains_key(group));
     require_known("individual-group-ids", "group", has_groups)?;
-    if let Some(email) = &patient.email {
-        let is_valid = EmailAddress::is_valid(email.as_str()) && !email.as_str().contains('<');
-        if !is_valid {
-            return Err(ErrorResponse::attribute("invalid", "email", "The email address is invalid."));
-        }
-    }
     let email = patient.email.as_ref().map(|email| email.as_str().to_owned());
     let phone = patient.mobile_phone.as_ref().map(|phone| phone.as_str().to_owned());
     let Some(default_username) = email.clone().or(phone.clone()) else {
@@ -82,7 +75,8 @@ pub(super) fn create_patient(state: &mut ServiceState, request: &ParsedRequest<'
     }
     if state.is_username_taken(&username) {
         let error = ErrorResponse::attribute("duplicate", "username", "The username is already taken.");
-        return Err(error.with_status(StatusCode::CONFLICT));
+        let existing_id = state.patient_id_by_username(&username).map(|id| id.to_string());
+        return Err(error.with_status(StatusCode::CONFLICT).with_existing_id(existing_id));
     }
     patient.username = Username::try_from(username.as_str()).ok();
     let id = IndividualId(state.next_id());
@@ -95,14 +89,6 @@ pub(super) fn invite(state: &mut ServiceState, request: &ParsedRequest<'_>) -> S
     let invitation = body.data.attributes;
     let username = invitation.username.as_str();
     let channels = &invitation.notifications;
-    if channels.is_empty() {
-        let detail = "At least one notification channel is required.";
-        return Err(ErrorResponse::attribute("empty", "notifications", detail));
-    }
-    if channels.iter().enumerate().any(|(index, channel)| channels[..index].contains(channel)) {
-        let detail = "A notification channel occurs more than once.";
-        return Err(ErrorResponse::attribute("invalid", "notifications", detail));
-    }
     match state.patient_by_username(username) {
         Some(patient) => {
             for channel in channels {
