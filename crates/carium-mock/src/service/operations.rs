@@ -2,6 +2,7 @@
 
 mod appointments;
 pub(crate) mod documents;
+mod examples;
 pub(super) mod lists;
 mod people;
 
@@ -65,11 +66,7 @@ pub(super) fn apply(
         "process_upload" => documents::process(state, store, request),
         "get_download_info" => documents::download_info(state, store, request),
         Operation::RUN_TIME_ID => return resources::apply(state, request),
-        // An operation that was added to the spec but not to the fake.
-        id => {
-            let detail = format!("The fake does not implement {id}.");
-            Err(ErrorResponse::new(StatusCode::NOT_FOUND, "not-implemented", detail))
-        }
+        _ => examples::respond(request),
     };
     result.map(Applied::Response)
 }
