@@ -117,7 +117,8 @@ fn fill_path(template: &str, parameters: &[(String, String)]) -> Result<String, 
             let message = format!("the path has no parameter `{name}`, or its value is not allowed");
             return Err(Error::InvalidRequest(message));
         }
-        path = path.replace(&placeholder, &encode_path(value));
+        // URL parsers treat a backslash like a slash, and `encode_path` keeps it.
+        path = path.replace(&placeholder, &encode_path(value).replace('\\', "%5C"));
     }
     match template
         .split('{')
@@ -138,6 +139,7 @@ mod tests {
     fn path_requires_exactly_its_parameters() {
         let pairs = |name: &str, value: &str| [(name.to_owned(), value.to_owned())];
         assert_eq!(fill_path("/a/{id}/", &pairs("id", "x/y {z}")).unwrap(), "/a/x%2Fy%20%7Bz%7D/");
+        assert_eq!(fill_path("/a/{id}/", &pairs("id", "..\\x")).unwrap(), "/a/..%5Cx/");
         for invalid in [&pairs("id", "")[..], &pairs("id", ".."), &pairs("other", "x"), &[]] {
             assert!(fill_path("/a/{id}/", invalid).is_err());
         }

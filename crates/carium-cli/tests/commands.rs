@@ -166,6 +166,10 @@ fn requests_to_any_path_are_retried_by_class_and_show_no_values() {
     assert_eq!(server.run(&["api", "GET", &team]).code, Some(1));
     assert_eq!(server.run(&["api", "GET", &team, "--retry-class", "create"]).code, Some(8));
     let missing = format!("{path}2097e072-canary/");
+    let with_cookie = server.run(&["api", "GET", path, "-H", "Cookie: canary"]);
+    assert_eq!(with_cookie.code, Some(3), "{with_cookie:?}");
+    let csv = server.run(&["api", "GET", path, "-H", "Accept: text/csv"]);
+    assert_eq!(csv.code, Some(5), "the service has no CSV (status 406): {csv:?}");
     let missing = server.run(&[&log[..], &["api", "GET", &missing]].concat());
     assert_eq!(missing.code, Some(5), "{missing:?}");
     for (options, cookie) in [(&["--include"][..], "[secret]"), (&["--include", "--reveal"], "canary")] {
@@ -178,9 +182,23 @@ fn requests_to_any_path_are_retried_by_class_and_show_no_values() {
     }
     let log = std::fs::read_to_string(server.directory().join("trace.log")).unwrap();
     assert!(log.contains(path), "nothing was traced: {log}");
-    for text in [lost.stderr, listed.stderr, missing.stderr, log] {
+    for text in [lost.stderr, listed.stderr, missing.stderr, with_cookie.stderr, log] {
         assert!(!text.to_lowercase().contains("canary") && !text.contains("fake-"), "{text}");
     }
+}
+
+#[test]
+fn response_that_is_not_json_is_printed_only_with_reveal() {
+    let server = SandboxProcess::start(
+        "[[fault]]\non = \"GET /caredb/v1/org-care-teams/\"\ncalls = \"every\"\ndo = \"respond\"\nstatus = 200\n
+         headers = { content-type = \"text/csv\" }\nbody = \"canary;1\"\n",
+    );
+    let command = ["api", "GET", "/caredb/v1/org-care-teams/"];
+    let hidden = server.run(&command);
+    assert_eq!((hidden.code, hidden.stdout.as_str()), (Some(1), ""), "{hidden:?}");
+    assert!(!hidden.stderr.contains("canary") && hidden.stderr.contains("--reveal"), "{hidden:?}");
+    let shown = server.run(&[&command[..], &["--reveal"]].concat());
+    assert_eq!((shown.code, shown.stdout.as_str()), (Some(0), "canary;1"), "{shown:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -49,6 +49,8 @@ async fn use_resource(fake: &FakeCarium, carium: &Carium, quirks: &[Quirk]) {
     let request = carium.request(Method::GET, format!("{PATH}{{plan}}/notes/")).path_param("plan", &id);
     let listed = request.items::<Value>(options()).map_items(|item| item["id"].clone());
     assert_eq!(listed.try_collect::<Vec<_>>().await.unwrap(), expected_notes, "{quirks:?}");
+    let error = carium.request(Method::DELETE, "/caredb/v1/org-practitioners/").send().await.unwrap_err();
+    assert_eq!(error.status(), Some(405), "{quirks:?}");
     resource.delete(&id).await.unwrap();
     for error in [
         resource.get(&id).await.unwrap_err(),
@@ -72,8 +74,8 @@ async fn fake_and_sandbox_serve_resources_with_every_quirk() {
         let sandbox = Sandbox::start().await.unwrap();
         sandbox.fake().set_quirks(quirks.iter().copied());
         use_resource(sandbox.fake(), sandbox.client(), &quirks).await;
-        // The path that no test registered.
-        assert_eq!(sandbox.take_violations().len(), 1, "{quirks:?}");
+        // The method that the spec does not have, and the path that no test registered.
+        assert_eq!(sandbox.take_violations().len(), 2, "{quirks:?}");
     }
 }
 

@@ -4,13 +4,19 @@
 
 mod support;
 
+use std::cell::Cell;
+
 use carium::{ErrorKind, ListOptions, Method, RequestBuilder, RetryClass};
 use futures_util::TryStreamExt as _;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use support::http_service::{HttpService, Reply};
 use support::log::Log;
 use support::{Behavior, Service};
+use url::Url;
 
 const PATH: &str = "/caredb/v1/org-care-teams/";
 const TOKEN: &str = r#"{"access-token": "canary-token"}"#;
@@ -72,6 +78,42 @@ async fn invalid_requests_are_not_sent_and_list_every_problem() {
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
     }
     assert_eq!(service.requests().len(), 0);
+}
+
+#[test]
+fn requests_stay_below_the_base_url() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let service = Service::script([Behavior::body(json!({}))]);
+    let client = service.client();
+    let segment = "\\{id\\}|v1|teams|[0-9a-fA-F-]{1,8}|[/\\\\.@:?#{}%é ]{1,3}|(%2[ef]){1,2}";
+    let path = vec(segment, 1..5).prop_map(|segments| segments.join("/"));
+    let values = ("/{0,2}", path, "/?", "[/\\\\.@:?#{}é ]{0,3}(%2e)?[a-z]{0,2}");
+    let sent = Cell::new(0);
+    let result = TestRunner::new(Config { cases: 2000, failure_persistence: None, ..Config::default() }).run(
+        &values,
+        |(start, path, end, value)| {
+            let path = format!("{start}{path}{end}");
+            let request = client.request(Method::GET, &path);
+            let request = if path.contains("{id}") { request.path_param("id", &value) } else { request };
+            if runtime.block_on(request.send()).is_err() {
+                return Ok(());
+            }
+            sent.set(sent.get() + 1);
+            let uri = service.requests().pop().unwrap().uri;
+            let relative = uri.strip_prefix("https://api.example.com/").unwrap();
+            // The URL is in its normal form, so no HTTP client resolves it to another path.
+            prop_assert_eq!(Url::parse(&uri).map(String::from), Ok(uri.clone()));
+            prop_assert!(!relative.contains(['?', '#', '\\']), "{}", relative);
+            prop_assert_eq!(
+                relative.split('/').count() + 1,
+                path.split('/').count(),
+                "the value is one segment"
+            );
+            Ok(())
+        },
+    );
+    result.unwrap();
+    assert!(sent.get() > 100, "only {} paths were valid", sent.get());
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,7 +11,7 @@ use super::message::{ErrorResponse, ParsedRequest, SuccessResponse};
 use super::operations::Applied;
 use super::operations::lists::paginate;
 use super::quirks::Quirk;
-use super::routing::segments;
+use super::routing::{Route, route, segments};
 use super::state::ServiceState;
 
 /// Returns the body of the response to an action, given the ID of the item and the body of the request.
@@ -71,6 +71,9 @@ impl ResourceCollections {
 pub(super) fn apply(state: &mut ServiceState, request: &ParsedRequest<'_>) -> Result<Applied, ErrorResponse> {
     let path = request.path();
     let Some((collection, rest)) = state.resources.find(path).filter(|_| path.ends_with('/')) else {
+        if matches!(route(request.method(), path), Route::MethodNotAllowed(_)) {
+            return Err(method_not_allowed());
+        }
         let detail = "The path is not in the spec, and no resource is registered for it.";
         return Err(ErrorResponse::new(StatusCode::NOT_FOUND, "unknown-path", detail));
     };
@@ -123,12 +126,14 @@ pub(super) fn apply(state: &mut ServiceState, request: &ParsedRequest<'_>) -> Re
             let (action, id) = (Arc::clone(action), (*id).to_owned());
             return Ok(Applied::Action(ActionCall { action, id, body }));
         }
-        _ => {
-            let detail = "The resource does not support the method.";
-            Err(ErrorResponse::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail))
-        }
+        _ => Err(method_not_allowed()),
     };
     result.map(Applied::Response)
+}
+
+fn method_not_allowed() -> ErrorResponse {
+    let detail = "The resource does not support the method.";
+    ErrorResponse::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
 }
 
 fn not_found() -> ErrorResponse {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use carium::api::http::header::{LOCATION, SET_COOKIE};
+use carium::api::http::header::{CONTENT_TYPE, LOCATION, SET_COOKIE};
 use carium::{Carium, Items, Method, RequestBuilder, Response, RetryClass};
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
@@ -43,6 +43,9 @@ pub(crate) struct RequestCall {
     /// Query parameter. Can be given several times
     #[arg(short, long, value_name = "NAME=VALUE", value_parser = parse_pair)]
     query: Vec<(String, String)>,
+    /// Header, such as `Accept: text/csv`. Headers with credentials are rejected
+    #[arg(short = 'H', long, value_name = "NAME: VALUE", value_parser = parse_header)]
+    header: Vec<(String, String)>,
     /// Attribute of the resource in the body, as text. Can be given several times
     ///
     /// The body is a JSON:API resource: `{"data": {"type": …, "attributes": {"NAME": "VALUE"}}}`. The type is the name of
@@ -83,7 +86,7 @@ pub(crate) struct RequestCall {
     /// When a failed call is retried. Defaults to safe for GET, create for POST, and idempotent for other methods
     #[arg(long, value_name = "CLASS")]
     retry_class: Option<RetryClassName>,
-    /// Print the secrets in the response, such as a token, a presigned URL or a cookie
+    /// Print the secrets in the response, such as a token, a presigned URL or a cookie, and a response that is not JSON
     #[arg(long)]
     reveal: bool,
 }
@@ -114,6 +117,12 @@ fn parse_pair(text: &str) -> Result<(String, String), &'static str> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
+/// The error of a header without a colon. It does not contain the value.
+fn parse_header(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once(':').ok_or("write it as `NAME: VALUE`")?;
+    Ok((name.to_owned(), value.trim().to_owned()))
+}
+
 fn parse_json_pair(text: &str) -> Result<(String, Value), &'static str> {
     let (name, value) = parse_pair(text)?;
     serde_json::from_str(&value)
@@ -127,6 +136,12 @@ pub(super) fn command(method: &'static str, alias: &'static str, about: &'static
         .about(about)
         .long_about(format!("{about}\n\n{LONG_ABOUT}"))
         .after_help(EXAMPLES)
+}
+
+/// Checks whether the service declares a response as JSON. A response without a media type counts as JSON.
+fn is_json(response: &Response) -> bool {
+    let media_type = response.headers().get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
+    media_type.is_none_or(|media_type| media_type.to_ascii_lowercase().contains("json"))
 }
 
 impl RequestCall {
@@ -155,6 +170,9 @@ impl RequestCall {
         }
         if response.body().is_empty() {
             return Ok(());
+        }
+        if !is_json(&response) {
+            return self.write_other_body(&response);
         }
         let mut value = parse_body(response.body(), may_change_data)?;
         self.redact(&mut value);
@@ -201,8 +219,9 @@ impl RequestCall {
 
     fn request(&self, client: &Carium, method: Method, body: Option<Vec<u8>>) -> RequestBuilder {
         let request = client.request(method, &self.path);
+        let request = self.query.iter().fold(request, |request, (name, value)| request.query(name, value));
         let mut request =
-            self.query.iter().fold(request, |request, (name, value)| request.query(name, value));
+            self.header.iter().fold(request, |request, (name, value)| request.header(name, value));
         if let Some(body) = body {
             request = request.body(body);
         }
@@ -242,6 +261,16 @@ impl RequestCall {
             item
         };
         self.limit.write(format, &[], ["item", "items"], items, to_record).await
+    }
+
+    /// Writes a body that is not JSON, unchanged. It can contain secrets that cannot be replaced.
+    fn write_other_body(&self, response: &Response) -> Result<(), CliError> {
+        if self.reveal {
+            return output::write_bytes(response.body());
+        }
+        let message = "the call succeeded, but the response is not JSON and was not printed";
+        let hint = "use `--reveal` to print such responses, which can contain secrets";
+        Err(CliError::new(Exit::Other, message).with_hint(hint))
     }
 
     fn redact(&self, value: &mut Value) {
