@@ -99,18 +99,19 @@ impl Decision {
         let (step, id) = (column("step"), column("id"));
         let (mut decisions, mut problems) = (Vec::new(), Vec::new());
         let mut record = csv::StringRecord::new();
+        let mut lines = LineCounter { rest: text, bytes: 0, line: 1 };
         while problems.len() < MAX_PROBLEMS {
             match reader.read_record(&mut record) {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(error) => {
-                    let line = error.position().map(|position| line_of(text, position));
+                    let line = error.position().map(|position| lines.line_of(position));
                     problems.push(problem(line, None, "the line is not UTF-8"));
                     continue;
                 }
             }
             let field = |index: Option<usize>| index.and_then(|index| record.get(index)).unwrap_or_default();
-            let line = record.position().map(|position| line_of(text, position));
+            let line = record.position().map(|position| lines.line_of(position));
             let number = field(Some(row)).parse::<i64>().ok();
             let step = match field(step) {
                 "" => Ok(None),
@@ -132,12 +133,27 @@ impl Decision {
     }
 }
 
-/// Returns the line of a record, counted from 1. The line of `csv` is wrong after blank lines.
-fn line_of(text: &[u8], position: &csv::Position) -> u64 {
-    let start = usize::try_from(position.byte()).unwrap_or(usize::MAX).min(text.len());
-    let breaks = text[start..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-    let before = &text[..start + breaks];
-    1 + before.iter().filter(|byte| **byte == b'\n').count() as u64
+/// Counts the lines of a text up to the start of each record. The line numbers of `csv` are wrong after blank lines.
+struct LineCounter<'a> {
+    rest: &'a [u8],
+    /// The number of bytes before `rest`.
+    bytes: u64,
+    line: u64,
+}
+
+impl LineCounter<'_> {
+    /// Returns the line of a record, counted from 1. Positions must be in ascending order.
+    fn line_of(&mut self, position: &csv::Position) -> u64 {
+        let start = usize::try_from(position.byte().saturating_sub(self.bytes)).unwrap_or(usize::MAX);
+        let start = start.min(self.rest.len());
+        // The position is before the line breaks that precede a record.
+        let breaks = self.rest[start..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let (before, rest) = self.rest.split_at(start + breaks);
+        self.line += before.split(|byte| *byte == b'\n').count() as u64 - 1;
+        self.bytes += before.len() as u64;
+        self.rest = rest;
+        self.line
+    }
 }
 
 fn resolution(decision: &str, id: &str) -> Result<Resolution, &'static str> {
