@@ -43,7 +43,8 @@ pub(crate) fn password(settings: &Settings, base_url: &str, account: &str) -> Re
         let text = text
             .into_string()
             .map_err(|_| CliError::new(Exit::InvalidInput, "CARIUM_PASSWORD is not valid UTF-8"))?;
-        return Ok(Secret::from(text));
+        // A secret that comes from a file often ends with a line break.
+        return Ok(Secret::from(text.trim_end_matches(['\r', '\n'])));
     }
     if let Some(password) = read_keyring(base_url, account) {
         return Ok(password);

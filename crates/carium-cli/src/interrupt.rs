@@ -1,8 +1,12 @@
-//! Interruption by Ctrl-C or SIGTERM.
+//! Interruption by Ctrl-C, SIGTERM, SIGHUP or SIGQUIT.
 
 use std::future::Future;
+#[cfg(unix)]
+use std::sync::LazyLock;
 
 use futures_util::future::{Either, select};
+#[cfg(unix)]
+use futures_util::future::{FutureExt as _, select_all};
 
 use crate::error::{CliError, Exit};
 
@@ -15,18 +19,39 @@ pub(crate) fn install_handlers() {
         use tokio::signal::unix::{SignalKind, signal};
         // If a handler cannot be installed, the signal keeps its default effect.
         let _ = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+        let _ = signal(SignalKind::quit());
+        if !ignores_hangup() {
+            let _ = signal(SignalKind::hangup());
+        }
     }
 }
 
-/// Completes when the program receives Ctrl-C or SIGTERM.
+/// Checks whether the program was started with SIGHUP ignored, as by `nohup`. A handler would undo that. It is only known
+/// on Linux.
+#[cfg(unix)]
+fn ignores_hangup() -> bool {
+    static IGNORES: LazyLock<bool> = LazyLock::new(|| {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        // SIGHUP is signal 1, the lowest bit of the mask.
+        ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
+    });
+    *IGNORES
+}
+
+/// Completes when the program receives Ctrl-C, SIGTERM, SIGHUP or SIGQUIT.
 pub(crate) async fn interrupted() {
     let ctrl_c = tokio::signal::ctrl_c();
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            let terminate = std::pin::pin!(terminate.recv());
-            select(std::pin::pin!(ctrl_c), terminate).await;
+        // A closed terminal or ssh session sends SIGHUP, and Ctrl-\ sends SIGQUIT.
+        let hangup = (!ignores_hangup()).then(SignalKind::hangup);
+        let kinds = [SignalKind::terminate(), SignalKind::quit()].into_iter().chain(hangup);
+        let signals: Vec<_> = kinds.filter_map(|kind| signal(kind).ok()).collect();
+        if !signals.is_empty() {
+            let received = signals.into_iter().map(|mut signal| async move { signal.recv().await }.boxed());
+            select(std::pin::pin!(ctrl_c), select_all(received)).await;
             return;
         }
     }

@@ -89,7 +89,9 @@ impl Settings {
     fn resolve(args: GlobalArgs, variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, CliError> {
         // An empty variable counts as unset, except for the base URL: a script whose base URL is empty by mistake
         // must not reach the production service.
-        let text = |name: &str| match variable(name).map(OsString::into_string) {
+        // Line breaks at the end are removed: a secret that comes from a file often has one.
+        let trimmed = |text: String| text.trim_end_matches(['\r', '\n']).to_owned();
+        let text = |name: &str| match variable(name).map(|text| text.into_string().map(trimmed)) {
             Some(Ok(text)) if !text.is_empty() || name == "CARIUM_BASE_URL" => Ok(Some(text)),
             Some(Err(_)) => Err(CliError::new(Exit::InvalidInput, format!("{name} is not valid UTF-8"))),
             Some(Ok(_)) | None => Ok(None),

@@ -332,3 +332,48 @@ fn sandbox_runs_in_the_background_for_a_shell() {
     // The quirk reached the process in the background.
     assert!(lines[1].contains(r#""links""#), "{stdout}");
 }
+
+/// Documents with the same file name, in any case and normalization, never replace each other.
+#[test]
+fn downloads_of_one_command_never_share_a_file() {
+    let server = SandboxProcess::start("");
+    let mut ids = Vec::new();
+    for (folder, name) in
+        [("a", "letter.pdf"), ("b", "Letter.PDF"), ("c", "letter.pdf"), ("d", "letter (2).PDF")]
+    {
+        std::fs::create_dir(server.directory().join(folder)).unwrap();
+        std::fs::write(server.directory().join(folder).join(name), folder).unwrap();
+        let file = format!("{folder}/{name}");
+        let upload = [
+            "documents",
+            "upload",
+            &file,
+            "--patient",
+            PATIENT,
+            "--class",
+            "Referral letter",
+            "-o",
+            "ndjson",
+        ];
+        let output = server.run(&upload);
+        let row: Value = serde_json::from_str(&output.stdout).unwrap();
+        ids.push(row["id"].as_str().unwrap().to_owned());
+    }
+    let folder = server.directory().join("letters");
+    std::fs::create_dir(&folder).unwrap();
+    let download = |extra: &[&str]| {
+        let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+        server.run(&[&["documents", "download"][..], &ids, &["--to", "letters"], extra].concat())
+    };
+    let contents = || {
+        let names = ["letter.pdf", "Letter (2).PDF", "letter (3).pdf", "letter (2) (2).PDF"];
+        names.map(|name| std::fs::read_to_string(folder.join(name)).unwrap_or_default())
+    };
+    let first = download(&[]);
+    assert_eq!((first.code, contents()), (Some(0), ["a", "b", "c", "d"].map(str::to_owned)), "{first:?}");
+    // The names follow the order of the arguments, so the second run replaces each file with itself.
+    let again = download(&["--replace"]);
+    assert_eq!((again.code, contents()), (Some(0), ["a", "b", "c", "d"].map(str::to_owned)), "{again:?}");
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 4);
+    assert_ne!(download(&[]).code, Some(0), "existing files are kept without `--replace`");
+}

@@ -18,6 +18,16 @@ fn run_and_interrupt(
     arguments: &[&str],
     condition: impl Fn() -> bool,
 ) -> CommandOutput {
+    run_and_signal(server, arguments, "-INT", condition)
+}
+
+/// Runs a command, and sends a signal once a condition holds.
+fn run_and_signal(
+    server: &SandboxProcess,
+    arguments: &[&str],
+    signal: &str,
+    condition: impl Fn() -> bool,
+) -> CommandOutput {
     let mut command = server.carium(arguments);
     let process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let start = Instant::now();
@@ -27,7 +37,7 @@ fn run_and_interrupt(
     }
     // The condition holds shortly before the next transfer starts.
     sleep(Duration::from_millis(500));
-    assert!(Command::new("kill").args(["-INT", &process.id().to_string()]).status().unwrap().success());
+    assert!(Command::new("kill").args([signal, &process.id().to_string()]).status().unwrap().success());
     CommandOutput::new(&process.wait_with_output().unwrap())
 }
 
@@ -125,4 +135,17 @@ fn interrupted_creation_reports_that_it_may_have_been_applied() {
     let output = run_and_interrupt(&server, &create, || start.elapsed() > Duration::from_millis(500));
     assert_eq!(output.code, Some(130), "{output:?}");
     assert!(output.stderr.contains("may have been applied"), "{output:?}");
+}
+
+#[test]
+fn closed_terminal_interrupts_like_ctrl_c() {
+    for signal in ["-HUP", "-QUIT", "-TERM"] {
+        let server = SandboxProcess::start("[[fault]]\non = \"upload\"\ncalls = \"1\"\ndo = \"hang\"\n");
+        std::fs::write(server.directory().join("one.pdf"), "one").unwrap();
+        let upload = ["documents", "upload", "one.pdf", "--patient", PATIENT, "--class", "referral letter"];
+        let states = server.directory().join("state/carium/uploads");
+        let output = run_and_signal(&server, &upload, signal, || file_names(&states, ".json").len() == 1);
+        assert_eq!(output.code, Some(130), "{signal}: {output:?}");
+        assert!(output.stderr.contains("same command again"), "{signal}: {output:?}");
+    }
 }

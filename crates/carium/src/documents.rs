@@ -45,7 +45,7 @@ pub use carium_api::types::{DocumentClassId, DocumentReferenceId, IndividualId, 
 use carium_api::{Redacted, Secret};
 
 pub use crate::sha256::Sha256Digest;
-pub use download::{Download, DownloadReceipt, DownloadRequest, DownloadStream, Downloads};
+pub use download::{Download, DownloadBatch, DownloadReceipt, DownloadRequest, DownloadStream, Downloads};
 pub(crate) use new_document::DocumentFields;
 pub use new_document::{NewDocument, NewDocumentBuilder};
 pub use query::DocumentQuery;

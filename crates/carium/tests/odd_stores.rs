@@ -134,6 +134,64 @@ async fn does_not_wait_for_the_body_of_a_success_response() {
     timeout(Duration::from_secs(8), upload).await.unwrap().unwrap();
 }
 
+/// Responses with a success status to an upload, and whether they come from an object store.
+#[tokio::test]
+async fn only_a_success_of_an_object_store_is_an_upload() {
+    let posted = "<?xml version=\"1.0\"?>\n<PostResponse><Key>canary</Key></PostResponse>";
+    let html = "<html><body>canary: please sign in to the network</body></html>";
+    for (status, body, is_uploaded) in [
+        ("204 No Content", "", true),
+        ("200 OK", "", true),
+        ("201 Created", posted, true),
+        ("201 Created", "", true),
+        ("200 OK", html, false),
+        ("201 Created", html, false),
+        ("202 Accepted", "", false),
+        ("203 Non-Authoritative", "", false),
+        ("200 OK", "<Error><Code>InternalError</Code><Message>canary</Message></Error>", false),
+        ("200 OK", posted, false),
+    ] {
+        let response =
+            format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+        let url = start_store(move |_, head, mut socket| {
+            let response = response.clone();
+            async move {
+                // Reads the whole request, so that the connection is not reset.
+                let length = head.lines().find_map(|line| {
+                    line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok()
+                });
+                let mut body = vec![0; length.unwrap_or(0)];
+                let _ = timeout(Duration::from_millis(300), socket.read_exact(&mut body)).await;
+                respond(socket, &response).await;
+            }
+        })
+        .await;
+        let result = uploads(&url).upload(document(), UploadSource::bytes("file")).await;
+        assert_eq!(result.is_ok(), is_uploaded, "{status} {body}: {result:?}");
+        if let Err(error) = result {
+            assert_eq!(error.kind(), ErrorKind::Undecodable, "{status} {body}");
+            assert!(!format!("{error} {error:#?}").contains("canary"), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn encoded_file_is_not_saved() {
+    for (encoding, is_file) in
+        [("gzip", false), ("br, identity", false), ("identity", true), ("aws-chunked", true)]
+    {
+        let url = start_store(move |_, _, mut socket| async move {
+            let head =
+                format!("HTTP/1.1 200 OK\r\ncontent-encoding: {encoding}\r\ncontent-length: 4\r\n\r\nfile");
+            let _ = socket.write_all(head.as_bytes()).await;
+        })
+        .await;
+        let mut written = Vec::new();
+        let result = downloads(&url).to_writer(id(), &mut written).await;
+        assert_eq!((result.is_ok(), written.is_empty()), (is_file, !is_file), "{encoding}: {result:?}");
+    }
+}
+
 #[tokio::test]
 async fn rejects_urls_with_credentials() {
     let heads = Arc::new(Mutex::new(Vec::new()));

@@ -29,6 +29,8 @@ impl Carium {
     /// | `CARIUM_ORGANIZATION_ID` | The default organization. Optional. |
     /// | `CARIUM_BASE_URL` | The base URL of the API. Defaults to `https://api.carium.com`. |
     ///
+    /// Line breaks at the end of a value are ignored.
+    ///
     /// # Errors
     /// Returns [`InvalidInput`](crate::ErrorKind::InvalidInput) if variables are missing or invalid.
     /// [`Error::problems`] lists all of them.
@@ -45,7 +47,9 @@ fn builder(get_variable: impl Fn(&str) -> Option<OsString>) -> Result<CariumBuil
     let mut problems = Vec::new();
     let mut values = HashMap::new();
     for name in [BASE_URL, USERNAME, PASSWORD, TOTP_SECRET, ORGANIZATION_ID] {
-        match get_variable(name).map(OsString::into_string) {
+        // A file that becomes a variable, such as a secret of Kubernetes, often ends with a line break.
+        let value = get_variable(name).map(OsString::into_string);
+        match value.map(|text| text.map(|text| text.trim_end_matches(['\r', '\n']).to_owned())) {
             Some(Ok(text)) if !text.is_empty() || name == BASE_URL => drop(values.insert(name, text)),
             Some(Err(_)) => problems.push(Problem::new(name, "is not valid UTF-8")),
             Some(Ok(_)) | None => {}
@@ -104,6 +108,17 @@ mod tests {
         let error = builder(get_variable).err();
         let problems = error.iter().flat_map(Error::problems);
         problems.filter_map(|problem| problem.field().map(str::to_owned)).collect()
+    }
+
+    #[test]
+    fn ignores_line_breaks_at_the_end_of_a_value() {
+        let values = [
+            (USERNAME, "username\n"),
+            (PASSWORD, "password\r\n"),
+            (ORGANIZATION_ID, "8d25a2a6-8219-40d1-a34f-c24ec69f4f72\n"),
+        ];
+        assert!(invalid_variables(&values).is_empty());
+        assert_eq!(invalid_variables(&[(USERNAME, "\n"), values[1]]), [USERNAME]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Downloads: from a document in a patient's record to a file, a writer or a stream.
 
+mod batch;
 mod file;
 mod pipeline;
 mod request;
@@ -18,6 +19,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 
+pub use batch::DownloadBatch;
 pub use request::{DownloadReceipt, DownloadRequest};
 
 use super::transfer::{DocumentServices, ProgressReporter, TransferHandle};
@@ -96,7 +98,7 @@ impl Downloads {
     ) -> Download<'static> {
         let (request, target) = (request.into(), target.into());
         let (reporter, handle) = ProgressReporter::new();
-        let mut sink = FileSink::new(target, request.overwrite, request.id);
+        let mut sink = FileSink::new(target, &request);
         let pipeline = self.pipeline(request, reporter);
         let run = async move {
             sink.check_target().await?;

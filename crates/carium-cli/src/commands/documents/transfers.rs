@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use carium::documents::{
-    DocumentClassId, DocumentReferenceId, DownloadReceipt, DownloadRequest, IndividualId, Sha256Digest,
-    TransferHandle, Upload, UploadError, UploadHandle, UploadReceipt, UploadSource, UploadStage, Uploads,
+    DocumentClassId, DocumentReferenceId, DownloadBatch, DownloadReceipt, DownloadRequest, IndividualId,
+    Sha256Digest, TransferHandle, Upload, UploadError, UploadHandle, UploadReceipt, UploadSource,
+    UploadStage, Uploads,
 };
 use carium::{Error, ErrorKind};
 use clap::Args;
@@ -83,7 +84,7 @@ pub(crate) struct DownloadDocuments {
     /// Existing directory to download to. For one document also a file, or - for stdout
     #[arg(long, value_name = "PATH", default_value = ".")]
     to: PathBuf,
-    /// Replace existing files
+    /// Replace files that exist before the command. Documents with the same file name get distinct names
     #[arg(long)]
     replace: bool,
     /// Expected SHA-256 of the document, in hexadecimal. For one document only
@@ -347,10 +348,11 @@ impl DownloadDocuments {
             return unless_interrupted(to_stdout, false).await;
         }
         let bars = TransferBars::new();
+        let batch = DownloadBatch::default();
         let mut handles: Vec<TransferHandle> = Vec::new();
         let mut transfers = Vec::new();
         for (index, id) in self.ids.iter().enumerate() {
-            let download = downloads.to_path(self.request(*id), &self.to);
+            let download = downloads.to_path(self.request(*id).in_batch(&batch), &self.to);
             bars.follow(id.to_string(), download.handle().watch());
             handles.push(download.handle());
             transfers.push(async move { (index, download.await) });

@@ -11,7 +11,9 @@ use bytes::{Bytes, BytesMut};
 use carium_api::types::DocumentReferenceId;
 use tempfile::NamedTempFile;
 
+use super::batch::BatchTurn;
 use super::pipeline::{DownloadSink, write_error};
+use super::request::DownloadRequest;
 use crate::documents::blocking::{BackgroundHasher, JobQueue};
 use crate::documents::file_name;
 use crate::error::{Error, ErrorKind};
@@ -30,6 +32,7 @@ const SYNC_INTERVAL: usize = 8 * 1024 * 1024;
 pub(super) struct FileSink {
     target: PathBuf,
     overwrite: bool,
+    batch: Option<BatchTurn>,
     /// The fallback for the file name.
     id: DocumentReferenceId,
     /// The bytes of the next piece. They are copied, so that the connection can reuse its read buffer: allocating a
@@ -47,11 +50,12 @@ pub(super) struct FileSink {
 }
 
 impl FileSink {
-    pub(super) fn new(target: PathBuf, overwrite: bool, id: DocumentReferenceId) -> Self {
+    pub(super) fn new(target: PathBuf, request: &DownloadRequest) -> Self {
         Self {
             target,
-            overwrite,
-            id,
+            overwrite: request.overwrite,
+            batch: request.batch.clone(),
+            id: request.id,
             piece: BytesMut::new(),
             used_pieces: VecDeque::new(),
             file: JobQueue::new(None),
@@ -121,11 +125,17 @@ impl DownloadSink for FileSink {
     async fn open(&mut self, name: Option<&str>) -> Result<(), Error> {
         let name = name.and_then(file_name::sanitize).unwrap_or_else(|| self.id.to_string());
         let (target, overwrite) = (self.target.clone(), self.overwrite);
+        let target =
+            run_blocking(move || if is_directory(&target) { target.join(name) } else { target }).await?;
+        let target = match self.batch.take() {
+            Some(turn) => turn.choose_target(&target).await,
+            None => target,
+        };
         let sync_handle = Arc::<OnceLock<File>>::default();
         self.sync_handle = JobQueue::new(Arc::clone(&sync_handle));
         self.file
             .push(move |file| {
-                let part_file = file.insert(PartFile::create(&target, &name, overwrite)?);
+                let part_file = file.insert(PartFile::create(target, overwrite)?);
                 let handle = part_file.file.as_file().try_clone().map_err(|error| write_error(&error))?;
                 // Cannot fail: the sink is opened once.
                 let _ = sync_handle.set(handle);
@@ -169,8 +179,7 @@ struct PartFile {
 }
 
 impl PartFile {
-    fn create(target: &Path, name: &str, overwrite: bool) -> Result<Self, Error> {
-        let target = if is_directory(target) { target.join(name) } else { target.to_owned() };
+    fn create(target: PathBuf, overwrite: bool) -> Result<Self, Error> {
         check_target(&target, overwrite)?;
         let directory = directory_of(&target);
         let file = tempfile::Builder::new()

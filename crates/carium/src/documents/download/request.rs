@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use carium_api::Redacted;
 use carium_api::types::DocumentReferenceId;
 
+use super::batch::{BatchTurn, DownloadBatch};
 use crate::documents::Document;
 use crate::sha256::Sha256Digest;
 
@@ -18,12 +19,13 @@ pub struct DownloadRequest {
     pub(super) file_name: Option<String>,
     pub(super) expected_sha256: Option<Sha256Digest>,
     pub(super) overwrite: bool,
+    pub(super) batch: Option<BatchTurn>,
 }
 
 impl DownloadRequest {
     /// Creates a request for a document, without options.
     pub fn new(id: DocumentReferenceId) -> Self {
-        Self { id, file_name: None, expected_sha256: None, overwrite: false }
+        Self { id, file_name: None, expected_sha256: None, overwrite: false, batch: None }
     }
 
     /// Sets the file name for a download into a directory. It takes precedence over the name that the object store
@@ -47,6 +49,14 @@ impl DownloadRequest {
     }
 }
 
+impl DownloadRequest {
+    /// Adds the request to a batch, whose downloads never share a target. It takes effect for a download into a directory.
+    pub fn in_batch(mut self, batch: &DownloadBatch) -> Self {
+        self.batch = Some(batch.join());
+        self
+    }
+}
+
 impl From<DocumentReferenceId> for DownloadRequest {
     fn from(id: DocumentReferenceId) -> Self {
         Self::new(id)
@@ -66,7 +76,7 @@ impl fmt::Debug for DownloadRequest {
             .field("file_name", &self.file_name.as_ref().map(|_| Redacted::Phi))
             .field("expected_sha256", &self.expected_sha256)
             .field("overwrite", &self.overwrite)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -10,7 +10,8 @@ use bytes::{Bytes, BytesMut};
 use carium_api::Secret;
 use futures_util::stream::{self, StreamExt as _};
 use http::header::{
-    ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, IF_RANGE, LOCATION, RANGE, TRANSFER_ENCODING,
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, IF_RANGE, LOCATION, RANGE,
+    TRANSFER_ENCODING,
 };
 use http::{HeaderValue, StatusCode};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -110,14 +111,20 @@ impl Transfers for HttpTransfers {
             return Err(Error::from_io(message, &error));
         }
         let response = result.map_err(|_| idle_timeout())?.map_err(connection_error)?;
-        if !is_accepted(&response, form) {
+        let http_status = response.status();
+        if !http_status.is_success() && !is_redirect_of_form(&response, form) {
             return Err(error_of(response).await);
         }
         if !status.is_sent() {
             let message = "the object store responded before it received the whole file";
-            return Err(Error::new(ErrorKind::Unavailable, message).with_status(response.status().as_u16()));
+            return Err(Error::new(ErrorKind::Unavailable, message).with_status(http_status.as_u16()));
         }
-        read_start_of_body(response).await;
+        let body = read_start_of_body(response).await;
+        if http_status.is_success() && !reports_upload(http_status, &body) {
+            let message = "the response is not one of an object store, for example a page of a proxy: \
+                           the file was probably not uploaded";
+            return Err(Error::new(ErrorKind::Undecodable, message).with_status(http_status.as_u16()));
+        }
         Ok(())
     }
 
@@ -164,18 +171,39 @@ fn with_range(request: reqwest::RequestBuilder, range: &ByteRange) -> reqwest::R
     }
 }
 
-/// Checks whether the object store accepted a form. If the form has a field with a redirect for browsers, an object
-/// store reports success with a 303. The redirect is not followed.
-fn is_accepted(response: &reqwest::Response, form: &UploadForm) -> bool {
+/// Checks whether a success status comes from an object store. S3 responds to a form with 204, with 200 and no body, or
+/// with 201 and a `PostResponse`. Anything else can come from a captive portal or another proxy.
+fn reports_upload(status: StatusCode, body: &[u8]) -> bool {
+    let has_no_body = body.trim_ascii().is_empty();
+    match status {
+        StatusCode::NO_CONTENT => true,
+        StatusCode::OK => has_no_body,
+        StatusCode::CREATED => has_no_body || body.windows(13).any(|window| window == b"<PostResponse"),
+        _ => false,
+    }
+}
+
+/// Checks whether the object store accepted a form that has a field with a redirect for browsers: it then reports success
+/// with a 303. The redirect is not followed.
+fn is_redirect_of_form(response: &reqwest::Response, form: &UploadForm) -> bool {
     let is_redirect_field = |name: &str| matches!(name, "success_action_redirect" | "redirect");
     let has_redirect_field = || form.fields().iter().any(|(name, _)| is_redirect_field(name));
-    response.status().is_success() || (response.status() == StatusCode::SEE_OTHER && has_redirect_field())
+    response.status() == StatusCode::SEE_OTHER && has_redirect_field()
 }
 
 fn download_response(response: reqwest::Response, read_timeout: Duration) -> Result<DownloadResponse, Error> {
     let headers = response.headers();
     let undecodable =
         |message| Error::new(ErrorKind::Undecodable, message).with_status(response.status().as_u16());
+    // The client requests the stored bytes. An object that was stored with an encoding is not the file itself.
+    let is_encoded = |value: &HeaderValue| {
+        !["identity", "aws-chunked", ""].contains(&value.to_str().unwrap_or("?").trim())
+    };
+    if headers.get_all(CONTENT_ENCODING).iter().any(is_encoded) {
+        let message = "the object store sent the file in an encoding such as gzip, which was not requested: \
+                       the file cannot be verified and was not saved";
+        return Err(undecodable(message));
+    }
     let (start, total) = if response.status() == StatusCode::PARTIAL_CONTENT {
         let Some((Some(start), total)) = content_range(headers) else {
             return Err(undecodable("the object store sent a range without a valid `Content-Range`"));
