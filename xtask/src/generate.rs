@@ -3,17 +3,19 @@
 //! All outputs are produced in memory and then written or compared. Of the hand-written code, the generator reads only
 //! the text of the domain crate, so it also runs when the code does not compile.
 
+mod calls;
 mod canaries;
 mod code;
 mod code_sources;
 mod contract;
 mod files;
+mod mocks;
 mod rows;
 mod tables;
 
 use crate::document;
 use crate::lint;
-use crate::spec::Sources;
+use crate::spec::{SPEC, Sources};
 pub(crate) use code_sources::CodeSources;
 use files::Header;
 pub(crate) use files::{Output, check, write};
@@ -30,6 +32,29 @@ pub(crate) fn outputs(sources: &Sources, code: &CodeSources) -> Result<Vec<Outpu
     code::without_panic("cannot generate the outputs", || all(sources, code))
 }
 
+/// Returns what an operation lacks that only a person can write, one line each with a file and a line.
+pub(crate) fn notes(sources: &Sources, code: &CodeSources) -> Vec<String> {
+    let mut notes = Vec::new();
+    for operation in sources.api.operations() {
+        let id = operation.id();
+        if !code.calls_operation(id) {
+            let line = sources.api.document.line(&operation.pointer);
+            notes.push(format!(
+                "{SPEC}:{line}: `{id}` has no method in the domain crate: add one to a trait in crates/carium/src, or \
+                 leave it to the low-level client"
+            ));
+        }
+        if !code.has_rule(id) {
+            let place = code.place_of_rules();
+            notes.push(format!(
+                "{place}: the fake answers `{id}` with the example of the spec: add a rule here and a contract test if \
+                 tests need more"
+            ));
+        }
+    }
+    notes
+}
+
 fn all(sources: &Sources, code: &CodeSources) -> Result<Vec<Output>, String> {
     let header = Header::of(sources);
     let api = &sources.api;
@@ -39,7 +64,10 @@ fn all(sources: &Sources, code: &CodeSources) -> Result<Vec<Output>, String> {
     outputs.extend(rows::outputs(sources, code, &header)?);
     outputs.push(canaries::output(sources, &header));
     outputs.push(contract::examples(api));
+    outputs.push(contract::success_examples(api));
+    outputs.extend(calls::outputs(api, &header));
     outputs.extend(code::mocks(api, &header)?);
+    outputs.push(mocks::output(code)?);
     outputs.push(contract::schemas(api));
     outputs.extend(tables::commands(api, &header));
     Ok(outputs)

@@ -69,7 +69,8 @@ fn main() -> ExitCode {
 fn run_generate(flags: &Generate) -> Result<(), String> {
     let root = workspace::root(flags.root.clone());
     let start = Instant::now();
-    let outputs = generate::outputs(&Sources::read(&root)?, &generate::CodeSources::read(&root)?)?;
+    let (sources, code) = (Sources::read(&root)?, generate::CodeSources::read(&root)?);
+    let outputs = generate::outputs(&sources, &code)?;
     let result = if flags.check {
         generate::check(&root, &outputs)?;
         "up to date".to_owned()
@@ -80,6 +81,9 @@ fn run_generate(flags: &Generate) -> Result<(), String> {
         }
         format!("{} changed", changed.len())
     };
+    for note in generate::notes(&sources, &code) {
+        workspace::print(&format!("by hand: {note}"));
+    }
     let seconds = start.elapsed().as_secs_f64();
     workspace::print(&format!("{} files, {result}, in {seconds:.2} s", outputs.len()));
     Ok(())

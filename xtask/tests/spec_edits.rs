@@ -20,15 +20,15 @@ const ONBOARDING: &str = "specs/onboarding.schema.json";
 /// New names start with `drill`, which the vendor will not use.
 const EDITS: &str = include_str!("fixtures/spec_edits.txt");
 
-struct Edit {
+struct Edit<'a> {
     name: &'static str,
     change: &'static str,
     bump: &'static str,
     broken_crates: Vec<&'static str>,
-    lines: Vec<&'static str>,
+    lines: Vec<&'a str>,
 }
 
-fn edits() -> Vec<Edit> {
+fn edits<'a>() -> Vec<Edit<'a>> {
     let parse = |text: &'static str| {
         let mut lines = text.lines();
         let (name, expected) = lines.next().unwrap().split_once(": ").unwrap();
@@ -63,7 +63,7 @@ impl Drill {
     }
 
     /// Writes the two files with an edit.
-    fn apply(&self, edit: &Edit) {
+    fn apply(&self, edit: &Edit<'_>) {
         let (mut spec, mut onboarding) = (self.spec.clone(), self.onboarding.clone());
         for line in &edit.lines {
             let (root, line) = match line.split_once("onboarding:") {
@@ -141,6 +141,33 @@ fn edits_break_only_the_expected_crates() {
             "crates that edit \"{name}\" breaks: {errors:#}"
         );
     }
+}
+
+#[test]
+fn generate_names_what_only_a_person_can_write() {
+    let drill = Drill::new(Copy::new());
+    let by_name = |name: &str| edits().into_iter().find(|edit| edit.name == name).unwrap();
+    drill.apply(&by_name("operation added"));
+    let output = drill.copy.xtask(&["generate"]);
+    assert!(output.success, "{}", output.stderr);
+    let by_hand: Vec<_> = output.stdout.lines().filter(|line| line.starts_with("by hand: ")).collect();
+    let [domain, rule] = by_hand.as_slice() else { panic!("{by_hand:?}") };
+    assert!(
+        domain.contains("specs/carium.yaml:") && domain.contains("`rename_drill` has no method"),
+        "{domain}"
+    );
+    assert!(rule.contains("crates/carium-mock/src/service/operations.rs:"), "{rule}");
+
+    let mut edit = by_name("optional field added");
+    let property = r#"{"type": "string", "x-phi": true, "x-hint": "write a text", "description": "New."}"#;
+    let line = format!("add onboarding:/properties/drill-field {property}");
+    edit.lines.push(&line);
+    drill.apply(&edit);
+    let output = drill.copy.xtask(&["generate"]);
+    assert!(!output.success, "{}", output.stdout);
+    let expected = "add `drill_field` to `NewPatientBuilder`, at crates/carium/src/patients.rs:";
+    assert!(output.stderr.contains(expected), "{}", output.stderr);
+    assert!(output.stderr.contains("onboarding.schema.json:"), "{}", output.stderr);
 }
 
 #[test]

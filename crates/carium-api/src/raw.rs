@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use progenitor_client::encode_path;
 
 use crate::error::Error;
@@ -39,7 +39,7 @@ impl RawRequest {
         self
     }
 
-    /// Adds a header.
+    /// Adds a header. `Accept` and `Content-Type` replace the values that are sent by default.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
@@ -79,20 +79,23 @@ impl Client {
         request: RawRequest,
     ) -> Result<Response, Error<ErrorDocument>> {
         let url = format!("{}{}", self.baseurl, fill_path(&operation.path, &request.path)?);
-        let accept = HeaderValue::from_static("application/vnd.api+json");
-        let mut builder = RequestBuilder::new(operation.method.clone(), url).header(ACCEPT, accept);
-        for pair in &request.query {
-            builder = builder.query(&[pair]);
-        }
+        let mut headers = HeaderMap::new();
         for (name, value) in &request.headers {
             let name = HeaderName::try_from(name.as_str())
                 .map_err(|_| Error::InvalidRequest("a header parameter has an invalid name".into()))?;
-            builder = builder.header(name, HeaderValue::try_from(value.as_str())?);
+            headers.append(name, HeaderValue::try_from(value.as_str())?);
         }
+        let mut builder = RequestBuilder::new(operation.method.clone(), url);
+        for pair in &request.query {
+            builder = builder.query(&[pair]);
+        }
+        let media_type = HeaderValue::from_static("application/vnd.api+json");
+        headers.entry(ACCEPT).or_insert(media_type);
         if let Some(body) = request.body {
-            builder = builder.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).bytes(body);
+            headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+            builder = builder.bytes(body);
         }
-        let response = self.call(operation, builder.build()?).await?;
+        let response = self.call(operation, builder.headers(headers).build()?).await?;
         let status = response.status();
         if status.is_success() {
             Ok(response)
@@ -114,7 +117,8 @@ fn fill_path(template: &str, parameters: &[(String, String)]) -> Result<String, 
             let message = format!("the path has no parameter `{name}`, or its value is not allowed");
             return Err(Error::InvalidRequest(message));
         }
-        path = path.replace(&placeholder, &encode_path(value));
+        // URL parsers treat a backslash like a slash, and `encode_path` keeps it.
+        path = path.replace(&placeholder, &encode_path(value).replace('\\', "%5C"));
     }
     match template
         .split('{')
@@ -135,6 +139,7 @@ mod tests {
     fn path_requires_exactly_its_parameters() {
         let pairs = |name: &str, value: &str| [(name.to_owned(), value.to_owned())];
         assert_eq!(fill_path("/a/{id}/", &pairs("id", "x/y {z}")).unwrap(), "/a/x%2Fy%20%7Bz%7D/");
+        assert_eq!(fill_path("/a/{id}/", &pairs("id", "..\\x")).unwrap(), "/a/..%5Cx/");
         for invalid in [&pairs("id", "")[..], &pairs("id", ".."), &pairs("other", "x"), &[]] {
             assert!(fill_path("/a/{id}/", invalid).is_err());
         }

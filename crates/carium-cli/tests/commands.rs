@@ -4,10 +4,13 @@
 
 mod support;
 
+use std::fs::File;
 use std::path::Path;
 use std::process::Command;
 
-use support::{CommandOutput, PATIENT, SandboxProcess};
+use carium_mock::{Quirk, Sandbox};
+use serde_json::{Value, json};
+use support::{CommandOutput, PATIENT, SandboxProcess, TestEnv};
 
 const SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
 
@@ -132,6 +135,90 @@ fn hides_secrets_of_responses_unless_reveal_is_set() {
     );
     let gone = server.run(&["api", "delete_appointment", "--id", PATIENT]);
     assert_eq!((gone.code, gone.stdout.as_str()), (Some(0), ""), "{gone:?}");
+}
+
+#[test]
+fn requests_to_any_path_are_retried_by_class_and_show_no_values() {
+    let server = SandboxProcess::start(
+        "[[fault]]\non = \"POST /caredb/v1/org-care-teams/\"\ncalls = \"1-2\"\ndo = \"lose-response\"\n
+         [[fault]]\non = \"GET /caredb/v1/org-care-teams/{id}/\"\ncalls = \"1-2\"\ndo = \"corrupt\"\n
+         [[fault]]\non = \"DELETE /caredb/v1/org-care-teams/{id}/\"\ncalls = \"every\"\ndo = \"respond\"\nstatus = 200\n
+         headers = { set-cookie = \"canary\", x-team = \"7\" }\n",
+    );
+    let path = "/caredb/v1/org-care-teams/";
+    let attributes = json!({"name": "Canary", "size": 12});
+    let body = json!({"data": {"type": "org-care-teams", "attributes": attributes}});
+    let file = server.directory().join("body.json");
+    std::fs::write(&file, body.to_string()).unwrap();
+    let log = ["--log", "trace.log", "-v"];
+    let lost = server.run(&[&log[..], &["api", "POST", path, "--input", "body.json"]].concat());
+    assert_eq!(lost.code, Some(8), "{lost:?}");
+    let mut command = server.carium(&["api", "POST", path, "--input", "-", "--retry-class", "idempotent"]);
+    let retried = CommandOutput::new(&command.stdin(File::open(&file).unwrap()).output().unwrap());
+    assert_eq!(retried.code, Some(0), "{retried:?}");
+    let query = ["api", "GET", path, "-q", "filter[name]=Canary", "--paginate", "-o", "ndjson"];
+    let listed = server.run(&[&log[..], &query].concat());
+    let teams: Vec<Value> = listed.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(teams.len(), 3, "one request was lost, and one was retried: {listed:?}");
+    assert!(teams.iter().all(|team| team["attributes"] == attributes), "{teams:?}");
+    // A response that is not JSON: a GET has certainly changed nothing, but another class may have.
+    let team = format!("{path}2097e072-92f6-4333-99d6-9693d63be652/");
+    assert_eq!(server.run(&["api", "GET", &team]).code, Some(1));
+    assert_eq!(server.run(&["api", "GET", &team, "--retry-class", "create"]).code, Some(8));
+    let missing = format!("{path}2097e072-canary/");
+    let with_cookie = server.run(&["api", "GET", path, "-H", "Cookie: canary"]);
+    assert_eq!(with_cookie.code, Some(3), "{with_cookie:?}");
+    let csv = server.run(&["api", "GET", path, "-H", "Accept: text/csv"]);
+    assert_eq!(csv.code, Some(5), "the service has no CSV (status 406): {csv:?}");
+    let missing = server.run(&[&log[..], &["api", "GET", &missing]].concat());
+    assert_eq!(missing.code, Some(5), "{missing:?}");
+    for (options, cookie) in [(&["--include"][..], "[secret]"), (&["--include", "--reveal"], "canary")] {
+        let included = server.run(&[&["api", "DELETE", &team], options].concat());
+        let lines: Vec<_> = included.stdout.lines().collect();
+        assert_eq!(lines.first(), Some(&"HTTP 200"), "{included:?}");
+        for line in [format!("set-cookie: {cookie}"), "x-team: 7".to_owned()] {
+            assert!(lines.contains(&line.as_str()), "{included:?}");
+        }
+    }
+    let log = std::fs::read_to_string(server.directory().join("trace.log")).unwrap();
+    assert!(log.contains(path), "nothing was traced: {log}");
+    for text in [lost.stderr, listed.stderr, missing.stderr, with_cookie.stderr, log] {
+        assert!(!text.to_lowercase().contains("canary") && !text.contains("fake-"), "{text}");
+    }
+}
+
+#[test]
+fn response_that_is_not_json_is_printed_only_with_reveal() {
+    let server = SandboxProcess::start(
+        "[[fault]]\non = \"GET /caredb/v1/org-care-teams/\"\ncalls = \"every\"\ndo = \"respond\"\nstatus = 200\n
+         headers = { content-type = \"text/csv\" }\nbody = \"canary;1\"\n",
+    );
+    let command = ["api", "GET", "/caredb/v1/org-care-teams/"];
+    let hidden = server.run(&command);
+    assert_eq!((hidden.code, hidden.stdout.as_str()), (Some(1), ""), "{hidden:?}");
+    assert!(!hidden.stderr.contains("canary") && hidden.stderr.contains("--reveal"), "{hidden:?}");
+    let shown = server.run(&[&command[..], &["--reveal"]].concat());
+    assert_eq!((shown.code, shown.stdout.as_str()), (Some(0), "canary;1"), "{shown:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paginate_prints_every_item_of_a_list_however_it_is_paged() {
+    let path = "/caredb/v1/org-plans/";
+    for quirks in [&[][..], &[Quirk::MaxPageSize20], &[Quirk::LinksPaging], &[Quirk::NoPagingInfo]] {
+        let sandbox = Sandbox::start().await.unwrap();
+        sandbox.fake().set_quirks(quirks.iter().copied());
+        let plans = sandbox.fake().resource(path);
+        let expected: Vec<_> = (0..250).map(|index| plans.add(json!({"index": index}))).collect();
+        let account = sandbox.fake().account();
+        let env = TestEnv::new(sandbox.url());
+        let mut command = env.carium(&["api", "GET", path, "--paginate", "-o", "ndjson"]);
+        command.env("CARIUM_USERNAME", account.username).env("CARIUM_PASSWORD", account.password);
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        let output = CommandOutput::new(&output);
+        assert_eq!(output.code, Some(0), "{quirks:?} {output:?}");
+        let id = |line: &str| serde_json::from_str::<Value>(line).unwrap()["id"].as_str().unwrap().to_owned();
+        assert_eq!(output.stdout.lines().map(id).collect::<Vec<_>>(), expected, "{quirks:?}");
+    }
 }
 
 #[test]

@@ -40,7 +40,7 @@
 pub mod expectations;
 mod fake;
 pub mod faults;
-#[cfg(feature = "wire")]
+#[cfg(any(feature = "expectations", feature = "wire"))]
 #[rustfmt::skip]
 mod generated;
 #[cfg(feature = "contract-tests")]

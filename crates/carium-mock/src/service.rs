@@ -11,6 +11,7 @@ pub(crate) mod resources;
 pub(crate) mod routing;
 pub(crate) mod state;
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -23,6 +24,7 @@ use http::{Request, Response};
 use tokio::time::Instant;
 
 use self::message::{ParsedRequest, SkipSpecCheck};
+use self::operations::Applied;
 pub(crate) use self::operations::documents::{FileStore, PRESIGN_VALIDITY, PresignedForm};
 pub use self::quirks::{Quirk, UnknownQuirk};
 use self::routing::{Route, route};
@@ -32,11 +34,12 @@ use crate::faults::{FaultInjector, FaultKind, FaultTarget, with_bit_flipped};
 use crate::spec_check::{Violation, check_request};
 
 /// A call that reached the service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FakeCall {
-    /// The ID of the operation, such as `create_patient`.
-    pub operation: &'static str,
+    /// The ID of the operation, such as `create_patient`. For a [resource](crate::FakeResource), it is the method and the
+    /// template of the path, such as `GET /caredb/v1/org-care-teams/{id}/`.
+    pub operation: Cow<'static, str>,
     /// The HTTP status of the service's response, even if a fault kept the response from the caller. `None` if a
     /// fault was injected before the operation was applied.
     pub status: Option<u16>,
@@ -45,7 +48,7 @@ pub struct FakeCall {
 }
 
 /// The number of calls that are kept, which is more than a test makes. It limits the memory of a sandbox that runs
-/// for days to about 30 MB.
+/// for days to about 30 MB, or about 100 MB if all calls are for resources that a test registered.
 const MAX_CALLS: usize = 1_000_000;
 
 /// The outcome of a request.
@@ -98,7 +101,7 @@ impl Service {
     }
 
     pub(crate) fn calls(&self) -> Vec<FakeCall> {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     /// Returns the current time in seconds since the Unix epoch.
@@ -114,10 +117,11 @@ impl Service {
         request: &Request<Bytes>,
         violations: &[Violation],
     ) -> CallOutcome {
-        let (before, after) = self.faults.next(FaultTarget::of(operation));
+        let name = self.call_name(operation, request);
+        let (before, after) = self.faults.next(&FaultTarget::Api(name.clone()));
         let fault_injected = before.is_some() || after.is_some();
         let record = |status: Option<u16>| {
-            let call = FakeCall { operation: operation.id, status, fault_injected };
+            let call = FakeCall { operation: name.clone(), status, fault_injected };
             let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
             if calls.len() == MAX_CALLS {
                 calls.pop_front();
@@ -140,15 +144,28 @@ impl Service {
         }
     }
 
+    fn call_name(&self, operation: &Operation, request: &Request<Bytes>) -> Cow<'static, str> {
+        if operation.id != Operation::RUN_TIME_ID {
+            return operation.id.into();
+        }
+        let name = self.state().resources.call_name(request.method(), request.uri().path());
+        name.unwrap_or_else(|| operation.to_string()).into()
+    }
+
     fn respond(
         &self,
         operation: &Operation,
         request: &Request<Bytes>,
         violations: &[Violation],
     ) -> Response<Bytes> {
-        let state = &mut *self.state();
         let request = ParsedRequest::new(operation, request);
-        match operations::apply(state, self.store(), &request, violations, self.now()) {
+        let applied = operations::apply(&mut self.state(), self.store(), &request, violations, self.now());
+        let result = applied.map(|applied| match applied {
+            Applied::Response(response) => response,
+            Applied::Action(call) => call.run(),
+        });
+        let state = self.state();
+        match result {
             Ok(success) => state.quirks.apply_to_success(&request, success).into_response(),
             Err(error) => state.quirks.apply_to_error(error).into_response(),
         }

@@ -1,9 +1,7 @@
-//! Every public trait of `carium` has a mock, and the mocks can be used in place of the traits.
+//! The mocks can be used in place of the traits of `carium`.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 
 use carium::api::FormFields;
@@ -27,52 +25,6 @@ use futures_util::StreamExt as _;
 use mockall::predicate::{always, eq};
 
 const ID: &str = "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002";
-
-/// Public traits of `carium` without a mock, each with the reason.
-const WITHOUT_MOCK: [(&str, &str); 0] = [];
-
-/// Collects the names of all `pub trait` declarations in a source directory.
-fn collect_traits(directory: &Path, names: &mut Vec<String>) {
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            collect_traits(&path, names);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = fs::read_to_string(&path).unwrap();
-            let declarations = text.lines().filter_map(|line| line.trim_start().strip_prefix("pub trait "));
-            let name = |rest: &str| {
-                rest.split(|character: char| !character.is_alphanumeric() && character != '_')
-                    .next()
-                    .map(str::to_owned)
-            };
-            names.extend(declarations.filter_map(name));
-        }
-    }
-}
-
-#[test]
-fn every_public_trait_has_a_mock() {
-    let crate_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut names = Vec::new();
-    collect_traits(&crate_dir.join("../carium/src"), &mut names);
-    for known in ["Patients", "Invitations", "Appointments", "Documents", "Transfers", "UploadStateStore"] {
-        assert!(names.iter().any(|name| name == known), "the search did not find the trait `{known}`");
-    }
-    // The compiler checks that a mock has every method of its trait.
-    let mocks = fs::read_to_string(crate_dir.join("src/expectations.rs")).unwrap();
-    for name in names.iter().filter(|name| !WITHOUT_MOCK.iter().any(|(exception, _)| exception == name)) {
-        assert!(
-            mocks.contains(&format!("impl {name} for {name} {{")),
-            "`{name}` has no mock: declare one in src/expectations.rs, or add it with a reason to `WITHOUT_MOCK`"
-        );
-    }
-    for (exception, reason) in WITHOUT_MOCK {
-        assert!(
-            names.iter().any(|name| name == exception),
-            "`{exception}` ({reason}) is no longer a trait: remove it from `WITHOUT_MOCK`"
-        );
-    }
-}
 
 #[test]
 fn mocks_can_be_used_as_trait_objects() {

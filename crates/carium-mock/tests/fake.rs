@@ -44,7 +44,7 @@ async fn creates_and_invites_patient() {
         .unwrap();
     let channels = [vec![NotificationChannel::Email], vec![NotificationChannel::Sms]];
     assert_eq!(fake.invitations_to("james.reece@example.com"), channels);
-    let operations: Vec<_> = fake.calls().iter().map(|call| call.operation).collect();
+    let operations: Vec<_> = fake.calls().into_iter().map(|call| call.operation).collect();
     assert_eq!(operations, ["login", "create_patient", "resend_invitation", "resend_invitation"]);
 }
 

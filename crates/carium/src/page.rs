@@ -84,8 +84,8 @@ type ApiResult<P> = Result<ResponseValue<P>, carium_api::Error<ErrorDocument>>;
 /// A page and the request that returned it.
 struct FetchedPage<T> {
     page: DecodedPage<T>,
-    /// The [hash](hash_page_url) of the requested URL, if the transport reports it.
-    url: Option<u64>,
+    /// The requested URL, if the transport reports it.
+    url: Option<Url>,
 }
 
 /// Requests the page at a cursor. The future does not borrow, because pages are also requested in tasks.
@@ -130,7 +130,7 @@ where
 
 fn fetched<P: ListPage>(operation: &Operation, result: ApiResult<P>) -> Result<FetchedPage<P::Item>, Error> {
     let uri = result.as_ref().ok().and_then(|response| response.extensions().get::<RequestUri>());
-    let url = uri.map(|RequestUri(uri)| hash_page_url(&uri.to_string()));
+    let url = uri.and_then(|RequestUri(uri)| Url::parse(&uri.to_string()).ok());
     let page = api_result::convert_result(operation, result)?.into_page();
     Ok(FetchedPage { page, url })
 }
@@ -139,12 +139,10 @@ fn fetched<P: ListPage>(operation: &Operation, result: ApiResult<P>) -> Result<F
 ///
 /// The hash covers the path without a trailing slash and the decoded query parameters in any order. The fragment
 /// is ignored.
-fn hash_page_url(url: &str) -> u64 {
+fn hash_page_url(url: &Url) -> u64 {
     let mut hasher = DefaultHasher::new();
-    if let Ok(url) = Url::parse(url) {
-        let mut pairs: Vec<_> = url.query_pairs().into_owned().collect();
-        pairs.sort_unstable();
-        (url.path().trim_end_matches('/'), pairs).hash(&mut hasher);
-    }
+    let mut pairs: Vec<_> = url.query_pairs().into_owned().collect();
+    pairs.sort_unstable();
+    (url.path().trim_end_matches('/'), pairs).hash(&mut hasher);
     hasher.finish()
 }

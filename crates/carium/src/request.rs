@@ -25,14 +25,17 @@ use crate::problem::Problem;
 use crate::transport::CallReport;
 
 /// Headers that a caller cannot set: the client sets the credentials, and the HTTP client frames the message.
-const RESERVED_HEADERS: [&str; 11] = [
+const RESERVED_HEADERS: [&str; 14] = [
     "authorization",
     "proxy-authorization",
     "cookie",
+    "set-cookie",
     "host",
     "content-length",
     "transfer-encoding",
     "connection",
+    "keep-alive",
+    "proxy-connection",
     "upgrade",
     "te",
     "trailer",
@@ -77,12 +80,14 @@ pub struct RequestBuilder {
     client: Client,
     operation: Operation,
     request: RawRequest,
+    /// Whether the query has a parameter of paging.
+    selects_page: bool,
     problems: Vec<Problem>,
 }
 
 impl RequestBuilder {
     pub(crate) fn new(client: Client, operation: Operation) -> Self {
-        Self { client, operation, request: RawRequest::default(), problems: Vec::new() }
+        Self { client, operation, request: RawRequest::default(), selects_page: false, problems: Vec::new() }
     }
 
     /// Creates a request to a path that the caller chose.
@@ -100,13 +105,17 @@ impl RequestBuilder {
                 String::new()
             }
         };
+        // A service that supports TRACE sends the access token back in the body of its response.
+        if matches!(method, Method::CONNECT | Method::TRACE) {
+            problems.push(Problem::new("method", "is not a method of an API"));
+        }
         let retry = match method {
             Method::GET | Method::HEAD | Method::OPTIONS => RetryClass::Safe,
             Method::PUT | Method::PATCH | Method::DELETE => RetryClass::Idempotent,
             _ => RetryClass::Create,
         };
         let operation = Operation::at_run_time(method, template, retry);
-        Self { client, operation, request, problems }
+        Self { request, problems, ..Self::new(client, operation) }
     }
 
     /// Sets the value of a parameter in the path, such as `{id}`. It is percent-encoded and never logged.
@@ -117,11 +126,15 @@ impl RequestBuilder {
 
     /// Adds a query parameter, such as `filter[organization-id]`. Name and value are percent-encoded.
     pub fn query(mut self, name: impl Into<String>, value: impl fmt::Display) -> Self {
+        let name = name.into();
+        self.selects_page |= name.starts_with("page[");
         self.request = self.request.query(name, value.to_string());
         self
     }
 
     /// Adds a header. Headers with credentials, and those that frame the message, are rejected.
+    ///
+    /// `Accept` and `Content-Type` replace the values that are sent by default.
     pub fn header(mut self, name: impl AsRef<str>, value: impl Into<String>) -> Self {
         let name = name.as_ref();
         match HeaderName::try_from(name) {
@@ -165,10 +178,11 @@ impl RequestBuilder {
     /// Sends the request.
     ///
     /// # Errors
-    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): the path, a header or the body is invalid. Nothing was sent.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): the method, the path, a header or the body is invalid. Nothing
+    ///   was sent.
     /// - Otherwise the same errors as every other call: a response with an error status is an error.
     pub async fn send(self) -> Result<Response, Error> {
-        let Self { client, operation, request, problems } = self;
+        let Self { client, operation, request, problems, .. } = self;
         if !problems.is_empty() {
             return Err(Error::invalid("the request is invalid", problems));
         }
@@ -182,8 +196,17 @@ impl RequestBuilder {
     ///
     /// The list is complete or ends with an error, like every list of this crate. An element that cannot be decoded as
     /// `T` is an error. [`serde_json::Value`] accepts every element.
+    ///
+    /// The options set the parameters of paging. A query that has one, such as `page[limit]`, is rejected, because the
+    /// end of the list could then not be recognized.
     pub fn items<T: DeserializeOwned + Send + 'static>(self, options: ListOptions) -> Items<T> {
-        let Self { client, operation, request, problems } = self;
+        let Self { client, operation, request, selects_page, mut problems } = self;
+        if selects_page {
+            problems.push(
+                Problem::new("query", "has a parameter of paging")
+                    .with_hint("set the page size and the start of the list with `ListOptions`"),
+            );
+        }
         if !problems.is_empty() {
             return Items::failed(Error::invalid("the request is invalid", problems));
         }

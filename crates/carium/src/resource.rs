@@ -202,6 +202,9 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for ResourceItem<T> {
             attributes: Option<Value>,
         }
         let Fields { id, resource_type, attributes } = Fields::deserialize(deserializer)?;
+        if id.is_empty() {
+            return Err(D::Error::custom("the ID is empty"));
+        }
         let attributes = attributes.unwrap_or_else(|| Map::new().into());
         // The message of serde can quote the value, so it is replaced.
         let attributes =

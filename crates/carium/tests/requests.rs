@@ -4,13 +4,19 @@
 
 mod support;
 
+use std::cell::Cell;
+
 use carium::{ErrorKind, ListOptions, Method, RequestBuilder, RetryClass};
 use futures_util::TryStreamExt as _;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use support::http_service::{HttpService, Reply};
 use support::log::Log;
 use support::{Behavior, Service};
+use url::Url;
 
 const PATH: &str = "/caredb/v1/org-care-teams/";
 const TOKEN: &str = r#"{"access-token": "canary-token"}"#;
@@ -66,10 +72,96 @@ async fn invalid_requests_are_not_sent_and_list_every_problem() {
         client.request(Method::GET, "/a/").path_param("id", "1").send().await.unwrap_err(),
         client.request(Method::GET, "/a/").header("x-a", "b\r\nc: d").send().await.unwrap_err(),
         client.request(Method::GET, "a").items::<Value>(ListOptions::default()).try_next().await.unwrap_err(),
+        client.request(Method::TRACE, "/a/").send().await.unwrap_err(),
+        client.request(Method::CONNECT, "/a/").send().await.unwrap_err(),
     ] {
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
     }
     assert_eq!(service.requests().len(), 0);
+}
+
+#[test]
+fn requests_stay_below_the_base_url() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let service = Service::script([Behavior::body(json!({}))]);
+    let client = service.client();
+    let segment = "\\{id\\}|v1|teams|[0-9a-fA-F-]{1,8}|[/\\\\.@:?#{}%é ]{1,3}|(%2[ef]){1,2}";
+    let path = vec(segment, 1..5).prop_map(|segments| segments.join("/"));
+    let values = ("/{0,2}", path, "/?", "[/\\\\.@:?#{}é ]{0,3}(%2e)?[a-z]{0,2}");
+    let sent = Cell::new(0);
+    let result = TestRunner::new(Config { cases: 2000, failure_persistence: None, ..Config::default() }).run(
+        &values,
+        |(start, path, end, value)| {
+            let path = format!("{start}{path}{end}");
+            let request = client.request(Method::GET, &path);
+            let request = if path.contains("{id}") { request.path_param("id", &value) } else { request };
+            if runtime.block_on(request.send()).is_err() {
+                return Ok(());
+            }
+            sent.set(sent.get() + 1);
+            let uri = service.requests().pop().unwrap().uri;
+            let relative = uri.strip_prefix("https://api.example.com/").unwrap();
+            // The URL is in its normal form, so no HTTP client resolves it to another path.
+            prop_assert_eq!(Url::parse(&uri).map(String::from), Ok(uri.clone()));
+            prop_assert!(!relative.contains(['?', '#', '\\']), "{}", relative);
+            prop_assert_eq!(
+                relative.split('/').count() + 1,
+                path.split('/').count(),
+                "the value is one segment"
+            );
+            Ok(())
+        },
+    );
+    result.unwrap();
+    assert!(sent.get() > 100, "only {} paths were valid", sent.get());
+}
+
+#[tokio::test(start_paused = true)]
+async fn list_sets_the_parameters_of_paging_itself() {
+    // With two values of `page[limit]`, a page of the smaller size would look like the last one.
+    let service = Service::script([Behavior::body(json!({"data": [{"id": "1"}]}))]);
+    let client = service.client();
+    let request = client.request(Method::GET, PATH).query("page[limit]", 1);
+    let error = request.items::<Value>(ListOptions::default()).try_next().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    let resource = client.resource::<Value>(PATH).query("page[offset]", 1);
+    let error = resource.list(ListOptions::default()).try_next().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert_eq!(service.requests().len(), 0);
+    // A single page can be requested.
+    client.request(Method::GET, PATH).query("page[limit]", 1).send().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn link_is_relative_to_the_page_that_has_it() {
+    let page = |id: &str, next: Value| Behavior::body(json!({"data": [{"id": id}], "links": {"next": next}}));
+    let script = [
+        page("1", json!("?page[number]=2")),
+        page("2", json!("more/?page[number]=3")),
+        page("3", json!("?page[number]=4")),
+        page("4", Value::Null),
+    ];
+    let service = Service::script(script);
+    let client = service.client();
+    let list = |options| {
+        let path = "/caredb/v1/teams/{id}/members/";
+        client.request(Method::GET, path).path_param("id", "7 8").items::<Value>(options)
+    };
+    let mut pages = list(ListOptions::default().prefetch(0)).pages();
+    let first = pages.try_next().await.unwrap().unwrap();
+    let second = pages.try_next().await.unwrap().unwrap();
+    // A stored cursor continues the list.
+    let stored = serde_json::to_string(&second.next.unwrap()).unwrap();
+    let rest = list(ListOptions::default().start_at(serde_json::from_str(&stored).unwrap()));
+    let rest: Vec<_> = rest.try_collect().await.unwrap();
+    let ids: Vec<_> = first.items.iter().chain(&second.items).chain(&rest).map(|item| &item["id"]).collect();
+    assert_eq!(ids, ["1", "2", "3", "4"]);
+    let base = "https://api.example.com/caredb/v1/teams/7%208/members/";
+    let uris: Vec<_> = service.requests_for("request").into_iter().map(|request| request.uri).collect();
+    let relative: Vec<_> = uris.iter().map(|uri| uri.strip_prefix(base).unwrap_or(uri)).collect();
+    let expected =
+        ["?page%5Blimit%5D=100", "?page[number]=2", "more/?page[number]=3", "more/?page[number]=4"];
+    assert_eq!(relative, expected);
 }
 
 #[tokio::test]
@@ -85,7 +177,8 @@ async fn values_of_a_request_reach_the_service_and_no_log() {
     let request = |path: &str| {
         let request =
             client.request(Method::POST, path).path_param("id", "canary/id").query("a[b]", "canary&q");
-        request.header("X-Team", "canary-header").json(&json!({"name": "canary-body"}))
+        let request = request.header("X-Team", "canary-header").header("Accept", "application/json");
+        request.header("X-Team", "second").json(&json!({"name": "canary-body"}))
     };
     let response = request("/caredb/v1/2097e072-canary/teams/{id}/").send().await.unwrap();
     assert_eq!((response.status(), response.request_id()), (201, Some("request-7")));
@@ -99,6 +192,15 @@ async fn values_of_a_request_reach_the_service_and_no_log() {
     let line = "POST /caredb/v1/2097e072-canary/teams/canary%2Fid/?a%5Bb%5D=canary%26q HTTP/1.1";
     assert!(head.starts_with(line), "{head}");
     assert!(head.contains("x-team: canary-header") && head.contains("authorization: Bearer canary-token"));
+    let values_of = |name: &str| {
+        let values = head.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        values.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (values_of("accept"), values_of("content-type")),
+        (vec!["application/json"], vec!["application/json"])
+    );
+    assert_eq!(values_of("x-team"), ["canary-header", "second"]);
     let texts = [
         format!("{response:?} {undecodable:?} {undecodable} {error:?} {error:#?} {error}"),
         format!("{:?}", request("/a/{id}/")),
@@ -139,7 +241,11 @@ async fn resource_reports_unclear_and_odd_responses() {
     let respond =
         |status: u16, body: Value| Service::script([Behavior::Respond(status, Vec::new(), body)]).client();
     let teams = |status, body| respond(status, body).resource::<CareTeam>(PATH);
-    for body in [Value::Null, json!({}), json!({"data": {}}), json!({"data": {"id": 7}})] {
+    for id in [json!({}), json!({"id": 7}), json!({"id": ""}), Value::Null] {
+        let error = teams(201, json!({"data": id})).create(&json!({})).await.unwrap_err();
+        assert!(error.may_have_been_applied(), "{id}");
+    }
+    for body in [Value::Null, json!({})] {
         let error = teams(201, body.clone()).create(&json!({})).await.unwrap_err();
         assert!(error.may_have_been_applied(), "{body}");
     }

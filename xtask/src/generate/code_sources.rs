@@ -7,11 +7,16 @@ use crate::workspace;
 
 /// The directory of the domain crate.
 const CARIUM: &str = "crates/carium/src";
+/// The file with the rules of the fake.
+const RULES: &str = "crates/carium-mock/src/service/operations.rs";
+/// The line before its first rule.
+const FIRST_RULE: &str = "match request.operation.id {";
 
-/// The source files of the domain crate.
+/// The source files of the domain crate, and the rules of the fake.
 pub(crate) struct CodeSources {
     /// The path of each file relative to the workspace, and its text, sorted by path.
     files: Vec<(String, String)>,
+    rules: String,
 }
 
 impl CodeSources {
@@ -28,7 +33,32 @@ impl CodeSources {
             let relative = path.strip_prefix(root).unwrap_or(&path);
             Ok((relative.to_string_lossy().replace('\\', "/"), text))
         });
-        Ok(Self { files: files.collect::<Result<_, String>>()? })
+        Ok(Self { files: files.collect::<Result<_, String>>()?, rules: workspace::read(&root.join(RULES))? })
+    }
+
+    /// Returns the files of the domain crate, each with its path in the source directory.
+    pub(super) fn domain_files(&self) -> impl Iterator<Item = (&str, &str)> {
+        let in_source = |path: &str| path.len() - path.strip_prefix(CARIUM).map_or(0, |rest| rest.len() - 1);
+        self.files.iter().map(move |(path, text)| (&path[in_source(path)..], text.as_str()))
+    }
+
+    /// Returns whether the domain crate calls an operation: login is called by its session.
+    pub(super) fn calls_operation(&self, id: &str) -> bool {
+        let name = id.to_uppercase();
+        let is_name = |word: &str| word == name;
+        let words = |text: &str| text.split(|char: char| !char.is_alphanumeric() && char != '_').any(is_name);
+        self.files.iter().any(|(_, text)| words(text))
+    }
+
+    /// Returns whether the fake has a rule for an operation.
+    pub(super) fn has_rule(&self, id: &str) -> bool {
+        self.rules.contains(&format!("\"{id}\" =>"))
+    }
+
+    /// Returns the file and line of the rules of the fake.
+    pub(super) fn place_of_rules(&self) -> String {
+        let line = self.rules.lines().position(|line| line.contains(FIRST_RULE)).unwrap_or_default();
+        format!("{RULES}:{}", line + 1)
     }
 
     /// Returns whether an `impl` block of a type has a public method with this name.

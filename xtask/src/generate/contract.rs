@@ -1,5 +1,5 @@
 //! Generates JSON files for tests: the JSON Schemas against which the sandbox validates requests and responses, and the
-//! example responses.
+//! example responses, of which the fake returns some.
 //!
 //! Validators do not support OpenAPI's dialect, and parsing YAML would slow down the start of a sandbox. References to
 //! parameters and responses are resolved here.
@@ -37,6 +37,19 @@ pub(super) fn examples(spec: &Spec) -> Output {
         })
     });
     Output::json("crates/carium-api/tests/generated/examples.json", &Value::Array(responses.collect()))
+}
+
+/// Returns `{ID: {status, body}}` with the first successful response of each operation.
+pub(super) fn success_examples(spec: &Spec) -> Output {
+    let operations = spec.operations();
+    let examples = operations.iter().filter_map(|operation| {
+        let (status, _, response) = operation.responses().find(|(status, ..)| status.starts_with('2'))?;
+        let content = spec.resolve(response).get("content").and_then(Value::as_object);
+        let example = content.and_then(|content| content.values().next()?.get("example"));
+        let status = status.replace("XX", "00").parse::<u16>().unwrap_or_default();
+        Some((operation.id().to_owned(), json!({ "status": status, "body": example })))
+    });
+    Output::json("crates/carium-mock/src/generated/examples.json", &Value::Object(examples.collect()))
 }
 
 fn describe(spec: &Spec, operation: &Operation<'_>) -> Value {

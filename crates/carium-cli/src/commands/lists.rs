@@ -23,6 +23,10 @@ pub(super) struct ListLimit {
 }
 
 impl ListLimit {
+    pub(super) fn is_set(self) -> bool {
+        self.limit.is_some()
+    }
+
     /// Returns list options that request no more pages than the limit needs.
     pub(super) fn options(self) -> ListOptions {
         let options = ListOptions::default();

@@ -129,7 +129,7 @@ fn check_status(response: &FaultResponse) -> Result<(), Error> {
 #[async_trait]
 impl Transfers for MemoryFileStore {
     async fn post(&self, form: &UploadForm, file: FilePart) -> Result<(), Error> {
-        let (before, after) = self.faults.next(FaultTarget::Upload);
+        let (before, after) = self.faults.next(&FaultTarget::Upload);
         if let Some(fault) = before {
             match &fault {
                 FaultKind::Respond(_) => drop(read(file, u64::MAX).await?),
@@ -148,7 +148,7 @@ impl Transfers for MemoryFileStore {
 
     async fn get(&self, url: &Secret, range: Option<ByteRange>) -> Result<DownloadResponse, Error> {
         range.as_ref().map_or(Ok(()), ByteRange::validate)?;
-        let (before, after) = self.faults.next(FaultTarget::Download);
+        let (before, after) = self.faults.next(&FaultTarget::Download);
         let fault = before.or(after);
         match &fault {
             Some(FaultKind::Respond(response) | FaultKind::RespondEarly(response)) => {

@@ -11,8 +11,21 @@ use crate::service::Service;
 ///
 /// The fake serves them in the vendor's JSON:API shape: list with paging and filters, get, create, update and delete. A
 /// list is filtered by each query parameter, `filter[name]` or a bare `name`, that is not about paging: an item matches
-/// if the attribute has this value. Quirks and faults apply; a fault for
-/// [`Operation::RUN_TIME_ID`](carium_api::Operation::RUN_TIME_ID) applies to the calls of all such resources.
+/// if the attribute has this value.
+///
+/// Quirks apply, and so do faults for an operation that is described at run time:
+///
+/// ```
+/// # use carium::api::{Operation, RetryClass};
+/// # use carium::Method;
+/// # use carium_mock::{FakeCarium, Fault};
+/// # let fake = FakeCarium::new();
+/// # fake.resource("/caredb/v1/org-care-teams/");
+/// let create = Operation::at_run_time(Method::POST, "/caredb/v1/org-care-teams/", RetryClass::Create);
+/// fake.set_faults([Fault::on(&create).lose_response()]);
+/// ```
+///
+/// # Examples
 ///
 /// ```
 /// use carium::Method;
@@ -47,11 +60,16 @@ impl FakeResource {
 
     /// Adds an item with these attributes, a JSON object, and returns its ID. Any other value counts as an empty object.
     pub fn add(&self, attributes: Value) -> String {
-        let attributes = if let Value::Object(attributes) = attributes { attributes } else { Map::new() };
-        let mut state = self.service.state();
-        let id = state.next_id().to_string();
-        state.resources.at(&self.path).items.insert(id.clone(), attributes);
+        let id = self.service.state().next_id().to_string();
+        self.set(id.clone(), attributes);
         id
+    }
+
+    /// Sets the attributes of the item with this ID, which is created if necessary. They are a JSON object; any other
+    /// value counts as an empty object.
+    pub fn set(&self, id: impl Into<String>, attributes: Value) {
+        let attributes = if let Value::Object(attributes) = attributes { attributes } else { Map::new() };
+        self.service.state().resources.at(&self.path).items.insert(id.into(), attributes);
     }
 
     /// Returns the IDs and attributes of the items, in order of creation.
@@ -62,7 +80,8 @@ impl FakeResource {
     }
 
     /// Sets the response to an action: GET or POST to `{path}{id}/{name}/`. The function gets the ID of the item and the
-    /// body of the request, which is `null` if there is none. It must not use the fake.
+    /// body of the request, which is `null` if there is none. It can use the fake, for example to [set](Self::set) the
+    /// attributes of the item.
     pub fn on_action(
         &self,
         name: impl Into<String>,

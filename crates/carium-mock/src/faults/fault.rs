@@ -1,5 +1,6 @@
 //! A fault: which calls it applies to, and how they fail.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Bound, RangeBounds};
@@ -7,6 +8,8 @@ use std::ops::{Bound, RangeBounds};
 use bytes::{Bytes, BytesMut};
 use carium_api::Operation;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+
+use crate::service::routing::{Route, route, segments};
 
 /// A fault that is injected into certain calls.
 ///
@@ -32,7 +35,7 @@ impl fmt::Display for Fault {
 ///
 /// Calls are counted from 1, per operation, starting when the plan is set. Each retry of the client counts as another
 /// call.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[must_use]
 pub struct FaultBuilder<T, M = BeforeApplying> {
     target: FaultTarget,
@@ -42,7 +45,9 @@ pub struct FaultBuilder<T, M = BeforeApplying> {
 }
 
 impl Fault {
-    /// Starts building a fault for calls of an operation, which is one of [`carium::api::operations`].
+    /// Starts building a fault for calls of an operation: one of [`carium::api::operations`], or one that was described
+    /// [at run time](Operation::at_run_time) for a [resource](crate::FakeResource). For the latter, the method and the path
+    /// count, and each parameter of the path stands for every value.
     pub fn on(operation: &Operation) -> FaultBuilder<ApiCalls> {
         FaultBuilder::new(FaultTarget::of(operation))
     }
@@ -288,20 +293,30 @@ impl fmt::Debug for FaultResponse {
 }
 
 /// The kind of call that a fault applies to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum FaultTarget {
-    /// Calls of the operation with this ID.
-    Api(&'static str),
+    /// Calls of the operation with this name, as in [`FakeCall::operation`](crate::FakeCall::operation).
+    Api(Cow<'static, str>),
     Upload,
     Download,
 }
 
 impl FaultTarget {
     pub(crate) fn of(operation: &Operation) -> Self {
-        Self::Api(operation.id)
+        if operation.id != Operation::RUN_TIME_ID {
+            return Self::Api(operation.id.into());
+        }
+        // A request to a path of the spec is served as the operation of the spec.
+        if let Route::Operation(known) = route(&operation.method, &operation.path) {
+            return Self::Api(known.id.into());
+        }
+        let parameter_or_name =
+            |segment: &str| if segment.starts_with('{') { "{id}" } else { segment }.to_owned();
+        let segments: Vec<_> = segments(&operation.path).into_iter().map(parameter_or_name).collect();
+        Self::Api(format!("{} /{}/", operation.method, segments.join("/")).into())
     }
 
-    pub(super) fn name(self) -> &'static str {
+    pub(super) fn name(&self) -> &str {
         match self {
             Self::Api(operation) => operation,
             Self::Upload => "upload",

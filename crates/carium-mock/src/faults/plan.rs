@@ -71,7 +71,7 @@ impl RandomFaults {
     ///
     /// The result depends on the call alone and not on earlier draws, because the order of concurrent calls differs
     /// between runs.
-    fn draw(&self, target: FaultTarget, call_number: u64) -> Option<(FaultTiming, FaultKind)> {
+    fn draw(&self, target: &FaultTarget, call_number: u64) -> Option<(FaultTiming, FaultKind)> {
         let mut seed = self.seed ^ call_number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         for byte in target.name().bytes() {
             // FNV-1a
@@ -142,7 +142,7 @@ impl FaultInjector {
 
     /// Counts a call. Returns the fault to inject before the operation is applied, if any, and the fault to inject
     /// afterwards, if any.
-    pub(crate) fn next(&self, target: FaultTarget) -> (Option<FaultKind>, Option<FaultKind>) {
+    pub(crate) fn next(&self, target: &FaultTarget) -> (Option<FaultKind>, Option<FaultKind>) {
         match self.lock().next(target) {
             Some((FaultTiming::Before, kind)) => (Some(kind), None),
             Some((FaultTiming::After, kind)) => (None, Some(kind)),
@@ -163,10 +163,10 @@ impl FaultInjector {
 }
 
 impl InjectorState {
-    fn next(&mut self, target: FaultTarget) -> Option<(FaultTiming, FaultKind)> {
-        let call_number = self.call_counts.entry(target).or_default();
+    fn next(&mut self, target: &FaultTarget) -> Option<(FaultTiming, FaultKind)> {
+        let call_number = self.call_counts.entry(target.clone()).or_default();
         *call_number += 1;
-        let matches = |fault: &Fault| fault.target == target && fault.calls.contains(*call_number);
+        let matches = |fault: &Fault| fault.target == *target && fault.calls.contains(*call_number);
         match self.plan.faults.iter().zip(&mut self.injections).find(|(fault, _)| matches(fault)) {
             Some((fault, count)) => {
                 *count += 1;

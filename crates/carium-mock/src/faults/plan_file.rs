@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use carium_api::operations;
-use http::{HeaderName, HeaderValue, StatusCode};
+use carium_api::{Operation, RetryClass, operations};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -18,7 +18,7 @@ use super::plan::FaultPlan;
 /// # use carium_mock::FaultPlan;
 /// let plan: FaultPlan = r#"
 ///     [[fault]]
-///     on = "create_patient"          # an operation of the spec, "upload" or "download"
+///     on = "create_patient"          # an operation of the spec, "upload", "download", or a method and a path
 ///     calls = "2-4"                  # "2", "2-4", "2-" or "every"; defaults to the first call
 ///     do = "respond"                 # or reset, hang, lose-response, truncate, corrupt, revoke-token, expire
 ///     after-applying = true          # for respond, reset and hang; by default, the operation is not applied
@@ -30,6 +30,10 @@ use super::plan::FaultPlan;
 ///     on = "upload"
 ///     do = "reset"
 ///     bytes = 1000                   # for reset of a transfer: closes the connection after this number of bytes
+///
+///     [[fault]]
+///     on = "GET /caredb/v1/org-care-teams/{id}/"
+///     do = "hang"
 ///
 ///     [random]                       # for calls that match no fault above
 ///     seed = 7
@@ -164,7 +168,7 @@ impl FaultEntry {
         });
         // Whether the keys fit the target can be checked only if the target is known.
         if errors.is_empty() {
-            errors.extend(self.check_keys(target));
+            errors.extend(self.check_keys(&target));
         }
         errors.extend(self.check_response());
         if !errors.is_empty() {
@@ -173,7 +177,7 @@ impl FaultEntry {
         let is_after = matches!(self.r#do, FaultAction::LoseResponse)
             || self.after_applying
             || matches!(
-                (self.r#do, target),
+                (self.r#do, &target),
                 (FaultAction::Truncate | FaultAction::Corrupt, FaultTarget::Api(_))
             );
         let timing = if is_after { FaultTiming::After } else { FaultTiming::Before };
@@ -202,16 +206,20 @@ impl FaultEntry {
             "download" => Ok(FaultTarget::Download),
             id => {
                 let operation = operations::ALL.iter().find(|operation| operation.id == id);
-                operation.map(|operation| FaultTarget::of(operation)).ok_or_else(|| {
+                let target = operation.map(|operation| FaultTarget::of(operation));
+                target.or_else(|| resource_target(id)).ok_or_else(|| {
                     let ids: Vec<_> = operations::ALL.iter().map(|operation| operation.id).collect();
-                    format!("`on` must be one of {}, upload, download", ids.join(", "))
+                    format!(
+                        "`on` must be one of {}, upload, download, or a method and a path, such as \"GET /a/v1/b/\"",
+                        ids.join(", ")
+                    )
                 })
             }
         }
     }
 
     /// Checks that the action and the keys fit the target and each other.
-    fn check_keys(&self, target: FaultTarget) -> Vec<String> {
+    fn check_keys(&self, target: &FaultTarget) -> Vec<String> {
         let mut errors = Vec::new();
         let mut reject_if = |is_wrong: bool, message: &str| {
             if is_wrong {
@@ -227,7 +235,7 @@ impl FaultEntry {
         reject_if(self.r#do == FaultAction::Expire && is_api, "`expire` is only for `upload` and `download`");
         reject_if(
             matches!(self.r#do, FaultAction::Truncate | FaultAction::Corrupt)
-                && target == FaultTarget::Upload,
+                && *target == FaultTarget::Upload,
             "`truncate` and `corrupt` are not for `upload`, whose response has no body",
         );
         reject_if(
@@ -265,6 +273,15 @@ impl FaultEntry {
         }
         errors
     }
+}
+
+/// Parses a method and a path, such as `GET /caredb/v1/org-care-teams/{id}/`.
+fn resource_target(text: &str) -> Option<FaultTarget> {
+    let (method, path) = text.split_once(' ')?;
+    let methods = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+    let method = methods.into_iter().find(|known| known.as_str() == method)?;
+    let is_path = path.starts_with('/') && path.ends_with('/') && !path.contains(char::is_whitespace);
+    is_path.then(|| FaultTarget::of(&Operation::at_run_time(method, path.to_owned(), RetryClass::Create)))
 }
 
 /// Parses `2`, `2-4`, `2-` or `every`.

@@ -6,4 +6,7 @@
 // Style lints are allowed. The wrapped types of `httpmock` do not implement `Debug`.
 #![allow(clippy::all, clippy::pedantic, clippy::unwrap_used, missing_debug_implementations, unused_qualifications)]
 
+#[cfg(feature = "expectations")]
+pub(crate) mod expectations;
+#[cfg(feature = "wire")]
 pub(crate) mod wire;

@@ -80,7 +80,7 @@ impl LinkQuery {
 /// Handles a download and injects its fault.
 pub(super) fn get(store: &StoreState, resource: &Resource, head: &Parts) -> Reply {
     // A download changes nothing, so a fault before it and one after it have the same effect.
-    let (before, after) = store.faults.next(FaultTarget::Download);
+    let (before, after) = store.faults.next(&FaultTarget::Download);
     let fault = before.or(after);
     match fault {
         Some(FaultKind::Reset { after: None }) => return Err(ConnectionClosed),

@@ -33,7 +33,7 @@ pub(super) async fn post(
     request: Request<Incoming>,
     entry: CallEntry,
 ) -> Result<Response<Bytes>, ConnectionClosed> {
-    let (before, after) = store.faults.next(FaultTarget::Upload);
+    let (before, after) = store.faults.next(&FaultTarget::Upload);
     let max_bytes = match before {
         Some(FaultKind::Reset { after: Some(bytes) } | FaultKind::Hang { after: Some(bytes) }) => bytes,
         _ => u64::MAX,

@@ -2,6 +2,7 @@
 
 mod appointments;
 pub(crate) mod documents;
+mod examples;
 pub(super) mod lists;
 mod people;
 
@@ -9,11 +10,18 @@ use carium_api::Operation;
 use http::StatusCode;
 
 use self::documents::FileStore;
-use super::message::{ErrorResponse, ParsedRequest, ServiceResult};
+use super::message::{ErrorResponse, ParsedRequest, SuccessResponse};
 use super::quirks::Quirk;
-use super::resources;
+use super::resources::{self, ActionCall};
 use super::state::ServiceState;
 use crate::spec_check::Violation;
+
+/// The result of an operation.
+pub(super) enum Applied {
+    Response(SuccessResponse),
+    /// An action of a registered resource, which is called without the lock of the state.
+    Action(ActionCall),
+}
 
 /// Applies the operation that a request is for. `violations` are those of the request, and `now` is in seconds since
 /// the Unix epoch.
@@ -23,7 +31,7 @@ pub(super) fn apply(
     request: &ParsedRequest<'_>,
     violations: &[Violation],
     now: u64,
-) -> ServiceResult {
+) -> Result<Applied, ErrorResponse> {
     if request.operation.needs_token && !request.token().is_some_and(|token| state.is_valid_token(token)) {
         let detail = "The access token is missing, invalid or expired.";
         return Err(ErrorResponse::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail));
@@ -32,7 +40,7 @@ pub(super) fn apply(
     if let Some(violation) = violations.first().filter(|_| !state.quirks.has(Quirk::AcceptsInvalidRequests)) {
         return Err(request.violates_spec(violation));
     }
-    match request.operation.id {
+    let result = match request.operation.id {
         "login" => people::login(state, request, now),
         "resend_invitation" => people::invite(state, request),
         "create_patient" => people::create_patient(state, request),
@@ -57,11 +65,8 @@ pub(super) fn apply(
         "list_document_references" => documents::list(state, request),
         "process_upload" => documents::process(state, store, request),
         "get_download_info" => documents::download_info(state, store, request),
-        Operation::RUN_TIME_ID => resources::apply(state, request),
-        // An operation that was added to the spec but not to the fake.
-        id => {
-            let detail = format!("The fake does not implement {id}.");
-            Err(ErrorResponse::new(StatusCode::NOT_FOUND, "not-implemented", detail))
-        }
-    }
+        Operation::RUN_TIME_ID => return resources::apply(state, request),
+        _ => examples::respond(request),
+    };
+    result.map(Applied::Response)
 }

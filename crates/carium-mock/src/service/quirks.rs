@@ -293,7 +293,7 @@ impl Quirks {
         query.extend_pairs(request.parameters().filter(|(name, _)| *name != "page[offset]"));
         query.append_pair("page[offset]", &offset.to_string());
         let origin = request.origin().filter(|_| self.has(Quirk::AbsoluteLinks)).unwrap_or_default();
-        let link = format!("{origin}{}?{}", request.operation.path, query.finish());
+        let link = format!("{origin}{}?{}", request.path(), query.finish());
         if self.has(Quirk::LinkObjects) { json!({"href": link}) } else { link.into() }
     }
 

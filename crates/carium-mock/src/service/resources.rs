@@ -7,14 +7,28 @@ use http::{Method, StatusCode};
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
-use super::message::{ErrorResponse, ParsedRequest, ServiceResult, SuccessResponse};
+use super::message::{ErrorResponse, ParsedRequest, SuccessResponse};
+use super::operations::Applied;
 use super::operations::lists::paginate;
 use super::quirks::Quirk;
-use super::routing::segments;
+use super::routing::{Route, route, segments};
 use super::state::ServiceState;
 
 /// Returns the body of the response to an action, given the ID of the item and the body of the request.
 pub(crate) type Action = dyn Fn(&str, &Value) -> Value + Send + Sync;
+
+/// An action with the item and the body that it was requested for.
+pub(super) struct ActionCall {
+    action: Arc<Action>,
+    id: String,
+    body: Value,
+}
+
+impl ActionCall {
+    pub(super) fn run(self) -> SuccessResponse {
+        SuccessResponse::ok((self.action)(&self.id, &self.body))
+    }
+}
 
 /// The resources at one path.
 #[derive(Default)]
@@ -43,18 +57,29 @@ impl ResourceCollections {
             (rest.len() <= 2 && self.0.contains_key(&collection)).then(|| (collection, rest.to_vec()))
         })
     }
+
+    /// Returns the method and the template of a request, such as `GET /caredb/v1/org-care-teams/{id}/`.
+    pub(super) fn call_name(&self, method: &Method, path: &str) -> Option<String> {
+        let (collection, rest) = self.find(path)?;
+        let item = if rest.is_empty() { "" } else { "{id}/" };
+        let action = rest.get(1).map(|action| format!("{action}/")).unwrap_or_default();
+        Some(format!("{method} /{collection}/{item}{action}"))
+    }
 }
 
 /// Applies a request to a registered resource.
-pub(super) fn apply(state: &mut ServiceState, request: &ParsedRequest<'_>) -> ServiceResult {
+pub(super) fn apply(state: &mut ServiceState, request: &ParsedRequest<'_>) -> Result<Applied, ErrorResponse> {
     let path = request.path();
     let Some((collection, rest)) = state.resources.find(path).filter(|_| path.ends_with('/')) else {
+        if matches!(route(request.method(), path), Route::MethodNotAllowed(_)) {
+            return Err(method_not_allowed());
+        }
         let detail = "The path is not in the spec, and no resource is registered for it.";
         return Err(ErrorResponse::new(StatusCode::NOT_FOUND, "unknown-path", detail));
     };
     let resource_type = collection.rsplit('/').next().unwrap_or_default().to_owned();
     let resource = |id: &str, attributes: &Map<String, Value>| json!({"id": id, "type": resource_type, "attributes": attributes});
-    match (request.method(), rest.as_slice()) {
+    let result = match (request.method(), rest.as_slice()) {
         (&Method::GET, []) => {
             let items = state.resources.at(&collection).items.iter();
             let items = items.filter(|(_, attributes)| matches_filters(request, attributes));
@@ -98,13 +123,17 @@ pub(super) fn apply(state: &mut ServiceState, request: &ParsedRequest<'_>) -> Se
                 return Err(not_found());
             }
             let action = collection.actions.get(*action).ok_or_else(not_found)?;
-            Ok(SuccessResponse::ok(action(id, &body)))
+            let (action, id) = (Arc::clone(action), (*id).to_owned());
+            return Ok(Applied::Action(ActionCall { action, id, body }));
         }
-        _ => {
-            let detail = "The resource does not support the method.";
-            Err(ErrorResponse::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail))
-        }
-    }
+        _ => Err(method_not_allowed()),
+    };
+    result.map(Applied::Response)
+}
+
+fn method_not_allowed() -> ErrorResponse {
+    let detail = "The resource does not support the method.";
+    ErrorResponse::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
 }
 
 fn not_found() -> ErrorResponse {

@@ -1,5 +1,6 @@
 //! A system under test: runs actions with a client, and returns the observable results.
 
+use std::borrow::Cow;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
@@ -68,7 +69,7 @@ pub(crate) struct SystemState {
     /// Whether each document is processed, and the digest of its file.
     pub(crate) documents: Vec<(bool, Option<Sha256Digest>)>,
     /// The operation and status of each call, and whether a fault was injected.
-    calls: Vec<(&'static str, Option<u16>, bool)>,
+    calls: Vec<(Cow<'static, str>, Option<u16>, bool)>,
 }
 
 impl System {
@@ -235,7 +236,7 @@ impl System {
             calls: self
                 .fake
                 .calls()
-                .iter()
+                .into_iter()
                 .map(|call| (call.operation, call.status, call.fault_injected))
                 .collect(),
         }

@@ -9,6 +9,7 @@ use futures_util::stream::{self, StreamExt as _};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tracing::Instrument as _;
+use url::Url;
 
 use super::paging::{NextLink, Total};
 use super::{DecodedPage, FetchPage, FetchedPage, Items, Page, hash_page_url};
@@ -108,14 +109,19 @@ impl<T: Send + 'static> PageReader<T> {
     /// Reads a page and determines the next one. Returns its items, and an error if there is no valid next page.
     async fn read(&mut self, cursor: &PageCursor) -> Result<(Vec<T>, Option<Error>), Error> {
         let FetchedPage { page, url } = self.receive(cursor).await?;
-        self.requested_urls.extend(url);
+        self.requested_urls.extend(url.as_ref().map(hash_page_url));
         if !page.items.is_empty() && self.previous_ids.replace(page.ids) == Some(page.ids) {
             return Err(self.error("the service returned a page of the list twice; resume the list later"));
         }
         self.previous_total = page.total.items();
         self.total = self.previous_total.or(self.total);
         let received = page.items.len() as u64;
-        let next = self.next_page(cursor, received, page.next, page.total);
+        let link = match page.next {
+            // A relative link is relative to the URL of its page. The template of a path has no values.
+            NextLink::Link(link) => NextLink::Link(absolute_link(url.as_ref(), link)),
+            link => link,
+        };
+        let next = self.next_page(cursor, received, link, page.total);
         let items = page.items;
         match next {
             Ok(next) => {
@@ -184,7 +190,8 @@ impl<T: Send + 'static> PageReader<T> {
             let message = "the link to the next page points to another origin and was not followed";
             return Err(self.error(message));
         };
-        if self.requested_urls.contains(&hash_page_url(&url)) {
+        let requested = Url::parse(&url).ok().map(|url| hash_page_url(&url));
+        if requested.is_some_and(|url| self.requested_urls.contains(&url)) {
             return Err(self.error("the page links of the list form a cycle"));
         }
         Ok(PageCursor(CursorPosition::Link { operation: self.operation.to_string(), link, offset }))
@@ -225,4 +232,9 @@ impl<T: Send + 'static> PageReader<T> {
         Error::new(ErrorKind::Undecodable, message)
             .with(|inner| inner.operation = Some((*self.operation).clone()))
     }
+}
+
+/// Resolves a link against the URL of the page that has it. An invalid link is not changed.
+fn absolute_link(page: Option<&Url>, link: String) -> String {
+    page.and_then(|page| page.join(&link).ok()).map_or(link, String::from)
 }

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use carium::{Carium, Items, Method, RequestBuilder, RetryClass};
+use carium::api::http::header::{CONTENT_TYPE, LOCATION, SET_COOKIE};
+use carium::{Carium, Items, Method, RequestBuilder, Response, RetryClass};
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 
-use super::{REDACTED_NAMES, parse_body, read_body_in_background, redact};
+use super::{REDACTED, REDACTED_NAMES, parse_body, read_body_in_background, redact};
 use crate::commands::lists::ListLimit;
 use crate::connection::connect;
 use crate::error::{CliError, Exit};
@@ -35,23 +36,41 @@ Examples:
 
 /// A request to any path.
 #[derive(Args, Debug)]
+#[command(group(clap::ArgGroup::new("attributes").multiple(true)))]
 pub(crate) struct RequestCall {
     /// Path, such as /caredb/v1/org-care-teams/
     path: String,
     /// Query parameter. Can be given several times
     #[arg(short, long, value_name = "NAME=VALUE", value_parser = parse_pair)]
     query: Vec<(String, String)>,
+    /// Header, such as `Accept: text/csv`. Headers with credentials are rejected
+    #[arg(short = 'H', long, value_name = "NAME: VALUE", value_parser = parse_header)]
+    header: Vec<(String, String)>,
     /// Attribute of the resource in the body, as text. Can be given several times
     ///
     /// The body is a JSON:API resource: `{"data": {"type": …, "attributes": {"NAME": "VALUE"}}}`. The type is the name of
     /// the resource in the path, and a PATCH also has the ID.
-    #[arg(short, long, value_name = "NAME=VALUE", value_parser = parse_pair, conflicts_with = "input")]
+    #[arg(
+        short,
+        long,
+        value_name = "NAME=VALUE",
+        value_parser = parse_pair,
+        conflicts_with = "input",
+        group = "attributes"
+    )]
     field: Vec<(String, String)>,
     /// Attribute of the resource in the body, as JSON: a number, true, false, null, a list or an object
-    #[arg(short = 'F', long, value_name = "NAME=JSON", value_parser = parse_json_pair, conflicts_with = "input")]
+    #[arg(
+        short = 'F',
+        long,
+        value_name = "NAME=JSON",
+        value_parser = parse_json_pair,
+        conflicts_with = "input",
+        group = "attributes"
+    )]
     json_field: Vec<(String, Value)>,
     /// JSON:API type of the resource in the body, if it is not the name in the path
-    #[arg(long = "type", value_name = "NAME", conflicts_with = "input")]
+    #[arg(long = "type", value_name = "NAME", conflicts_with = "input", requires = "attributes")]
     resource_type: Option<String>,
     /// Request body as a JSON file, or - for stdin. It is sent unchanged
     #[arg(long, value_name = "FILE")]
@@ -67,7 +86,7 @@ pub(crate) struct RequestCall {
     /// When a failed call is retried. Defaults to safe for GET, create for POST, and idempotent for other methods
     #[arg(long, value_name = "CLASS")]
     retry_class: Option<RetryClassName>,
-    /// Print the secrets in the response, such as a token or a presigned URL
+    /// Print the secrets in the response, such as a token, a presigned URL or a cookie, and a response that is not JSON
     #[arg(long)]
     reveal: bool,
 }
@@ -98,6 +117,12 @@ fn parse_pair(text: &str) -> Result<(String, String), &'static str> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
+/// The error of a header without a colon. It does not contain the value.
+fn parse_header(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once(':').ok_or("write it as `NAME: VALUE`")?;
+    Ok((name.to_owned(), value.trim().to_owned()))
+}
+
 fn parse_json_pair(text: &str) -> Result<(String, Value), &'static str> {
     let (name, value) = parse_pair(text)?;
     serde_json::from_str(&value)
@@ -111,6 +136,12 @@ pub(super) fn command(method: &'static str, alias: &'static str, about: &'static
         .about(about)
         .long_about(format!("{about}\n\n{LONG_ABOUT}"))
         .after_help(EXAMPLES)
+}
+
+/// Checks whether the service declares a response as JSON. A response without a media type counts as JSON.
+fn is_json(response: &Response) -> bool {
+    let media_type = response.headers().get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
+    media_type.is_none_or(|media_type| media_type.to_ascii_lowercase().contains("json"))
 }
 
 impl RequestCall {
@@ -128,21 +159,20 @@ impl RequestCall {
             None => self.resource(&method)?.map(|resource| resource.to_string().into_bytes()),
         };
         let connection = connect(settings).await?;
+        let may_change_data = self.may_change_data(&method);
         let request = self.request(&connection.client, method, body);
         if self.paginate {
             return self.write_items(request.items(self.limit.options()), settings.format).await;
         }
-        let may_change_data = self.retry_class.map(RetryClass::from) != Some(RetryClass::Safe);
         let response = request.send().await?;
         if self.include {
-            let mut head = format!("HTTP {}\n", response.status());
-            for (name, value) in response.headers() {
-                head.push_str(&format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes())));
-            }
-            output::write_bytes(format!("{head}\n").as_bytes())?;
+            output::write_bytes(self.head(&response).as_bytes())?;
         }
         if response.body().is_empty() {
             return Ok(());
+        }
+        if !is_json(&response) {
+            return self.write_other_body(&response);
         }
         let mut value = parse_body(response.body(), may_change_data)?;
         self.redact(&mut value);
@@ -160,13 +190,38 @@ impl RequestCall {
         if *method != Method::GET && self.paginate {
             return invalid("only a GET request can be paginated", "remove `--paginate`");
         }
+        if !self.paginate && self.limit.is_set() {
+            return invalid("`--limit` has an effect only with `--paginate`", "add `--paginate`");
+        }
+        if self.paginate && self.query.iter().any(|(name, _)| name.starts_with("page[")) {
+            return invalid(
+                "`--paginate` sets the parameters of paging itself",
+                "remove the query parameters that start with `page[`; `--limit` stops after a number of items",
+            );
+        }
         Ok(())
+    }
+
+    /// Returns the status and the headers of a response, followed by an empty line.
+    fn head(&self, response: &Response) -> String {
+        let mut head = format!("HTTP {}\n", response.status());
+        for (name, value) in response.headers() {
+            let is_secret = *name == SET_COOKIE || *name == LOCATION;
+            let value = match String::from_utf8_lossy(value.as_bytes()) {
+                _ if is_secret && !self.reveal => REDACTED.into(),
+                value => value,
+            };
+            head.push_str(&format!("{name}: {value}\n"));
+        }
+        head.push('\n');
+        head
     }
 
     fn request(&self, client: &Carium, method: Method, body: Option<Vec<u8>>) -> RequestBuilder {
         let request = client.request(method, &self.path);
+        let request = self.query.iter().fold(request, |request, (name, value)| request.query(name, value));
         let mut request =
-            self.query.iter().fold(request, |request, (name, value)| request.query(name, value));
+            self.header.iter().fold(request, |request, (name, value)| request.header(name, value));
         if let Some(body) = body {
             request = request.body(body);
         }
@@ -206,6 +261,16 @@ impl RequestCall {
             item
         };
         self.limit.write(format, &[], ["item", "items"], items, to_record).await
+    }
+
+    /// Writes a body that is not JSON, unchanged. It can contain secrets that cannot be replaced.
+    fn write_other_body(&self, response: &Response) -> Result<(), CliError> {
+        if self.reveal {
+            return output::write_bytes(response.body());
+        }
+        let message = "the call succeeded, but the response is not JSON and was not printed";
+        let hint = "use `--reveal` to print such responses, which can contain secrets";
+        Err(CliError::new(Exit::Other, message).with_hint(hint))
     }
 
     fn redact(&self, value: &mut Value) {
