@@ -51,6 +51,7 @@ page!(Documents, "src/documents.md");
 page!(Lists, "src/lists.md");
 page!(AnyEndpoint, "src/any-endpoint.md");
 page!(Errors, "src/errors.md");
+page!(Observability, "src/observability.md");
 page!(Phi, "src/phi.md");
 page!(Regenerating, "src/regenerating.md");
 page!(Upgrading, "src/upgrading.md");

@@ -62,6 +62,11 @@ impl Client {
         Self { baseurl: base_url, transport }
     }
 
+    /// Returns the transport, so that another client can share or wrap it.
+    pub fn transport(&self) -> &Arc<dyn Transport> {
+        &self.transport
+    }
+
     /// Returns the base URL of the API.
     pub fn base_url(&self) -> &BaseUrl {
         &self.baseurl

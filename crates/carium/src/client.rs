@@ -1,6 +1,7 @@
 //! The client and its configuration.
 
 mod builder;
+mod call_options;
 mod env;
 
 use std::fmt;
@@ -11,6 +12,7 @@ use carium_api::{Client, Operation};
 use http::Method;
 
 pub use builder::CariumBuilder;
+pub use call_options::{CallOptions, ResponseMetadata, ResponseRecorder};
 
 use crate::appointments::{ApiAppointments, Appointments, NewAppointment, NewAppointmentBuilder};
 use crate::documents::{
@@ -38,6 +40,10 @@ pub struct Carium(Arc<ClientInner>);
 
 struct ClientInner {
     api: Client,
+    /// The client without the options of a view.
+    base_api: Client,
+    options: CallOptions,
+    sends_id_in_updates: bool,
     session: Arc<Session>,
     organization: Option<OrganizationId>,
     organizations: Arc<dyn Organizations>,
@@ -58,6 +64,19 @@ impl Carium {
         retries: TransferRetries,
         sends_id_in_updates: bool,
     ) -> Self {
+        let services = (transfers, retries, sends_id_in_updates);
+        Self::from_parts(api, session, organization, services, CallOptions::default())
+    }
+
+    fn from_parts(
+        base_api: Client,
+        session: Arc<Session>,
+        organization: Option<OrganizationId>,
+        (transfers, retries, sends_id_in_updates): (Arc<dyn Transfers>, TransferRetries, bool),
+        options: CallOptions,
+    ) -> Self {
+        let api = options.apply_to(&base_api);
+        let organization = options.organization.or(organization);
         let organizations = ApiOrganizations { client: api.clone(), organization };
         let appointments = ApiAppointments { client: api.clone(), organization, sends_id_in_updates };
         let documents = Arc::new(ApiDocuments { client: api.clone(), organization });
@@ -73,7 +92,41 @@ impl Carium {
             document_services,
             session,
             api,
+            base_api,
+            options,
+            sends_id_in_updates,
         }))
+    }
+
+    /// Returns a view of this client with other options for its calls. It is cheap, and shares the session, the connection
+    /// pool, the limits and the retry budget. A view of a view keeps the options that are not set again.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput): a header is invalid or reserved.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # async fn run(carium: carium::Carium, patient: carium::NewPatient) -> Result<(), carium::Error> {
+    /// use std::time::Duration;
+    ///
+    /// let patient_id = carium
+    ///     .with(|options| options.call_timeout(Duration::from_secs(3)).header("X-Request-Id", "7f3a"))?
+    ///     .patients()
+    ///     .create(patient)
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn with(&self, change: impl FnOnce(CallOptions) -> CallOptions) -> Result<Self, Error> {
+        let options = change(self.0.options.clone());
+        if !options.problems.is_empty() {
+            return Err(Error::invalid("the options of the calls are invalid", options.problems));
+        }
+        let DocumentServices { transfers, retries, .. } = self.0.document_services.clone();
+        let services = (transfers, retries, self.0.sends_id_in_updates);
+        let session = Arc::clone(&self.0.session);
+        Ok(Self::from_parts(self.0.base_api.clone(), session, self.0.organization, services, options))
     }
 
     /// Signs in, unless the session has a valid access token.

@@ -27,7 +27,7 @@ use crate::problem::Problem;
 /// # Logging
 ///
 /// An `Error` is safe to log. Its `Display` and `Debug` output contains no values of the request or the
-/// response, no URLs, no headers and no bodies.
+/// response, no URLs, no headers and no bodies. `{:?}` is the same sentence as `{}`; `{:#?}` shows the fields.
 ///
 /// # Examples
 ///
@@ -307,6 +307,10 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // So that a program whose `main` returns this error prints the sentence.
+        if !f.alternate() {
+            return fmt::Display::fmt(self, f);
+        }
         let inner = &self.0;
         f.debug_struct("Error")
             .field("kind", &inner.kind)

@@ -1,9 +1,33 @@
-//! Response headers: the request ID and `Retry-After`.
+//! Headers: those that only the client sets, the request ID and `Retry-After`.
 
 use std::time::{Duration, SystemTime};
 
-use http::HeaderMap;
 use http::header::{DATE, RETRY_AFTER};
+use http::{HeaderMap, HeaderName};
+
+/// Headers that a caller cannot set: the client sets the credentials, and the HTTP client frames the message.
+pub(crate) const RESERVED_HEADERS: [&str; 14] = [
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "set-cookie",
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "upgrade",
+    "te",
+    "trailer",
+    "expect",
+];
+
+/// Checks whether a response header can contain a secret.
+pub(crate) fn is_private_header(name: &HeaderName) -> bool {
+    let names = ["set-cookie", "www-authenticate", "proxy-authenticate", "authentication-info", "location"];
+    names.contains(&name.as_str())
+}
 
 /// The response headers in which services and reverse proxies return the request ID, by priority.
 const REQUEST_ID_NAMES: [&str; 4] = ["x-request-id", "request-id", "x-amzn-requestid", "x-correlation-id"];

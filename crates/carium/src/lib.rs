@@ -124,7 +124,7 @@ mod transport;
 
 pub use appointments::Appointments;
 pub use carium_api::{Change, DateTime, RetryClass, Secret};
-pub use client::{Carium, CariumBuilder};
+pub use client::{CallOptions, Carium, CariumBuilder, ResponseMetadata, ResponseRecorder};
 pub use documents::{Documents, Downloads, NewDocument, Transfers, Uploads};
 pub use error::{Error, ErrorKind};
 /// An HTTP method, for [`Carium::request`].
@@ -136,9 +136,11 @@ pub use page::{Items, ListOptions, Page, PageCursor, Pages};
 pub use patients::{NewPatient, Patients};
 pub use problem::Problem;
 pub use request::{RequestBuilder, Response};
+/// The HTTP client, for [`CariumBuilder::http_client`].
+pub use reqwest;
 pub use resource::{Resource, ResourceItem};
-pub use session::{Credentials, OneTimeCode};
-pub use transport::{RetryPolicy, TransportFailure};
+pub use session::{CredentialProvider, Credentials, OneTimeCode, SignIn};
+pub use transport::{AttemptInfo, Interceptor, RetryPolicy, TransportFailure};
 
 /// Compiles the examples in the README.
 #[cfg(doctest)]

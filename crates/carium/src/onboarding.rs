@@ -225,6 +225,7 @@ impl Onboarding {
             let entries: BTreeMap<Step, LedgerEntry> =
                 self.ledger.entries(row).await.map_err(ledger_error)?.into_iter().collect();
             identity::check(request, &entries)?;
+            let drop_guard = DropGuard;
             let run = Run {
                 services: &self.services,
                 uploads: &self.uploads,
@@ -235,7 +236,9 @@ impl Onboarding {
                 request,
                 entries,
             };
-            run.finish().await
+            let result = run.finish().await;
+            std::mem::forget(drop_guard);
+            result
         }
         .instrument(span)
         .await
@@ -251,6 +254,18 @@ impl Onboarding {
         let all: Vec<usize> = (0..request.row.documents.len()).collect();
         let files = self.inputs.locate_files(request, &all).await;
         plan::combine_errors(files.into_values().filter_map(Result::err).collect()).map_or(Ok(()), Err)
+    }
+}
+
+/// Reports an onboarding whose future was dropped before it ended.
+struct DropGuard;
+
+impl Drop for DropGuard {
+    fn drop(&mut self) {
+        tracing::warn!(
+            carium.outcome = "incomplete",
+            "the onboarding of a patient was dropped before it ended: run it again with the same ledger"
+        );
     }
 }
 

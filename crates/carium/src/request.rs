@@ -19,28 +19,10 @@ use serde_json::Value;
 
 use crate::api_result;
 use crate::error::Error;
-use crate::headers::request_id;
+use crate::headers::{RESERVED_HEADERS, request_id};
 use crate::page::{DecodedPage, Items, ListOptions, ListPage, PageParameters, items};
 use crate::problem::Problem;
 use crate::transport::CallReport;
-
-/// Headers that a caller cannot set: the client sets the credentials, and the HTTP client frames the message.
-const RESERVED_HEADERS: [&str; 14] = [
-    "authorization",
-    "proxy-authorization",
-    "cookie",
-    "set-cookie",
-    "host",
-    "content-length",
-    "transfer-encoding",
-    "connection",
-    "keep-alive",
-    "proxy-connection",
-    "upgrade",
-    "te",
-    "trailer",
-    "expect",
-];
 
 /// A request to an endpoint of the API, from [`Carium::request`](crate::Carium::request) or
 /// [`Carium::operation`](crate::Carium::operation).

@@ -23,8 +23,9 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 pub(crate) use credentials::Clock;
+pub(crate) use credentials::CredentialSource;
 use credentials::single_use_code_spent;
-pub use credentials::{Credentials, OneTimeCode};
+pub use credentials::{CredentialProvider, Credentials, OneTimeCode, SignIn};
 
 use crate::api_result;
 use crate::error::{Error, ErrorKind};
@@ -33,6 +34,8 @@ use crate::transport::{CallContext, FailureCause, Layer, TransportFailure};
 /// The assumed lifetime of a token if no lifetime was requested: the maximum that the vendor's reference
 /// allows.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(3600);
+/// The upper bound for the lifetime of a token from a provider. It keeps `Instant + lifetime` from overflowing.
+const MAX_TOKEN_LIFETIME: Duration = Duration::from_secs(3600 * 24 * 365);
 /// How long before its expiry a token is renewed, unless a tenth of its lifetime is shorter.
 const MAX_RENEWAL_MARGIN: Duration = Duration::from_secs(60);
 /// The time limit for obtaining a one-time code, for example from a person who is prompted for it.
@@ -70,7 +73,7 @@ type SharedSignIn = Shared<BoxFuture<'static, Result<Token, Arc<Error>>>>;
 
 /// Holds the credentials and the current access token, and signs in when a token is needed.
 pub(crate) struct Session {
-    credentials: Credentials,
+    credentials: CredentialSource,
     /// A client for the base URL that sends sign-in requests.
     client: Client,
     lifetime: Option<Duration>,
@@ -97,7 +100,7 @@ impl SessionState {
 
 impl Session {
     pub(crate) fn new(
-        credentials: Credentials,
+        credentials: CredentialSource,
         client: Client,
         lifetime: Option<Duration>,
         clock: Clock,
@@ -183,9 +186,9 @@ impl Session {
         let result = self.request_token().await;
         let mut state = self.state();
         match result {
-            Ok(secret) => {
+            Ok((secret, lifetime)) => {
                 state.sign_in_count += 1;
-                let token = self.new_token(secret, state.sign_in_count);
+                let token = Self::new_token(secret, lifetime, state.sign_in_count);
                 state.token = Some(token.clone());
                 state.failure = None;
                 Ok(token)
@@ -199,8 +202,31 @@ impl Session {
         }
     }
 
-    async fn request_token(&self) -> Result<Secret, Error> {
-        let code = match &self.credentials.code {
+    /// Returns a new token and its lifetime.
+    async fn request_token(&self) -> Result<(Secret, Duration), Error> {
+        let credentials = match &self.credentials {
+            CredentialSource::Fixed(credentials) => credentials.clone(),
+            CredentialSource::Provider(provider) => {
+                let sign_in =
+                    tokio::time::timeout(CODE_TIMEOUT, provider.sign_in()).await.map_err(|_| {
+                        Error::new(ErrorKind::TimedOut, "no credentials were provided within 5 minutes")
+                    })??;
+                match sign_in {
+                    SignIn::Credentials(credentials) => credentials,
+                    SignIn::Token { token, lifetime } => {
+                        authorization_header(&token)?;
+                        let lifetime = lifetime.unwrap_or(DEFAULT_LIFETIME).min(MAX_TOKEN_LIFETIME);
+                        return Ok((token, lifetime));
+                    }
+                }
+            }
+        };
+        let secret = self.sign_in_with(&credentials).await?;
+        Ok((secret, self.lifetime.unwrap_or(DEFAULT_LIFETIME)))
+    }
+
+    async fn sign_in_with(&self, credentials: &Credentials) -> Result<Secret, Error> {
+        let code = match &credentials.code {
             Some(code) => {
                 Some(tokio::time::timeout(CODE_TIMEOUT, code.next(&self.clock)).await.map_err(|_| {
                     Error::new(ErrorKind::TimedOut, "no one-time code was provided within 5 minutes")
@@ -211,13 +237,13 @@ impl Session {
         let lifetime_seconds =
             self.lifetime.and_then(|lifetime| std::num::NonZeroU64::new(lifetime.as_secs()));
         let request = types::LoginRequest::builder()
-            .username(self.credentials.username.clone())
-            .password(self.credentials.password.clone())
+            .username(credentials.username.clone())
+            .password(credentials.password.clone())
             .totp_code(code.clone())
             .access_token_expiration_seconds(lifetime_seconds);
         let result = self.client.login().body_map(|_| request).send().await;
         let response = api_result::convert_result(&operations::LOGIN, result)
-            .map_err(|error| self.sign_in_error(error, code))?;
+            .map_err(|error| sign_in_error(credentials, error, code))?;
         if response.access_token.expose().is_empty() {
             return Err(Error::new(ErrorKind::Undecodable, "the service returned an empty access token"));
         }
@@ -225,30 +251,29 @@ impl Session {
         Ok(response.access_token)
     }
 
-    /// Converts an error of the login operation into the error of the calls that need the token. Restores the
-    /// one-time code if it was not sent.
-    fn sign_in_error(&self, error: Error, code: Option<Secret>) -> Error {
-        if let (Some(source), Some(code), true) = (&self.credentials.code, code, error.was_not_sent()) {
-            source.restore_unsent(code);
-        }
-        error.with(|inner| {
-            // A sign-in changes nothing that a caller would have to check.
-            inner.may_have_been_applied = false;
-            // The calls that wait for the token get this error. With one of these kinds, a caller could mistake it
-            // for an error of its own request, such as `NotFound` for the patient.
-            let rejection_kinds =
-                [ErrorKind::Forbidden, ErrorKind::NotFound, ErrorKind::Conflict, ErrorKind::Rejected];
-            if rejection_kinds.contains(&inner.kind) {
-                inner.kind = ErrorKind::Unauthenticated;
-            }
-        })
-    }
-
-    fn new_token(&self, secret: Secret, number: u64) -> Token {
-        let lifetime = self.lifetime.unwrap_or(DEFAULT_LIFETIME);
+    fn new_token(secret: Secret, lifetime: Duration, number: u64) -> Token {
         let expires_at = Instant::now() + lifetime;
         Token { secret, number, renew_at: expires_at - MAX_RENEWAL_MARGIN.min(lifetime / 10), expires_at }
     }
+}
+
+/// Converts an error of the login operation into the error of the calls that need the token. Restores the
+/// one-time code if it was not sent.
+fn sign_in_error(credentials: &Credentials, error: Error, code: Option<Secret>) -> Error {
+    if let (Some(source), Some(code), true) = (&credentials.code, code, error.was_not_sent()) {
+        source.restore_unsent(code);
+    }
+    error.with(|inner| {
+        // A sign-in changes nothing that a caller would have to check.
+        inner.may_have_been_applied = false;
+        // The calls that wait for the token get this error. With one of these kinds, a caller could mistake it
+        // for an error of its own request, such as `NotFound` for the patient.
+        let rejection_kinds =
+            [ErrorKind::Forbidden, ErrorKind::NotFound, ErrorKind::Conflict, ErrorKind::Rejected];
+        if rejection_kinds.contains(&inner.kind) {
+            inner.kind = ErrorKind::Unauthenticated;
+        }
+    })
 }
 
 impl fmt::Debug for Session {

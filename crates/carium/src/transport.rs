@@ -27,6 +27,7 @@ mod attempt;
 mod deadline;
 mod failure;
 mod http;
+mod interceptor;
 mod layer;
 mod retry;
 
@@ -39,12 +40,14 @@ use self::attempt::ConcurrencyLimit;
 use self::deadline::Deadline;
 use self::retry::{Retry, RetryBudget};
 
-pub(crate) use self::http::{CustomTransport, HttpLayer};
+pub(crate) use self::http::{CustomTransport, HttpLayer, LayerTransport};
 pub(crate) use attempt::Attempt;
 pub(crate) use deadline::RequestUri;
 pub use failure::TransportFailure;
 pub(crate) use failure::{CallReport, FailureCause};
-pub(crate) use layer::{CallContext, Layer};
+pub(crate) use interceptor::Interceptors;
+pub use interceptor::{AttemptInfo, Interceptor};
+pub(crate) use layer::{CallContext, CallSettings, Layer};
 pub use retry::RetryPolicy;
 
 /// The settings of the layers.
@@ -55,6 +58,7 @@ pub(crate) struct TransportSettings {
     pub(crate) retry_policy: RetryPolicy,
     /// Returns uniformly distributed numbers from 0 to 1, for jitter.
     pub(crate) random: Arc<dyn Fn() -> f64 + Send + Sync>,
+    pub(crate) interceptors: Interceptors,
     /// The host of the service, for tracing spans.
     pub(crate) server: Arc<str>,
 }
@@ -86,12 +90,14 @@ impl TransportBuilder {
     }
 
     fn attempt(&self) -> Attempt {
-        Attempt::new(Arc::clone(&self.innermost), self.settings.attempt_timeout)
+        let TransportSettings { attempt_timeout, interceptors, .. } = &self.settings;
+        Attempt::new(Arc::clone(&self.innermost), *attempt_timeout, interceptors.clone())
     }
 
     fn with_retries_and_deadline(&self, inner: impl Layer) -> Arc<dyn Transport> {
-        let TransportSettings { call_timeout, retry_policy, random, server, .. } = &self.settings;
+        let TransportSettings { call_timeout, retry_policy, random, server, interceptors, .. } =
+            &self.settings;
         let retry = Retry::new(inner, retry_policy.clone(), Arc::clone(&self.budget), Arc::clone(random));
-        Arc::new(Deadline::new(retry, *call_timeout, Arc::clone(server)))
+        Arc::new(Deadline::new(retry, *call_timeout, Arc::clone(server), interceptors.clone()))
     }
 }

@@ -15,15 +15,20 @@ const HEADER: &str = "\
 // Source: the traits in crates/carium/src
 ";
 
-/// Generates a mock of each public trait.
+/// Generates a mock of each public trait of a public module.
 ///
 /// # Errors
 /// A source file is not valid Rust.
 pub(super) fn output(code: &CodeSources) -> Result<Output, String> {
     // The public modules of the crate, each with its traits.
     let mut modules: BTreeMap<&str, Vec<ItemTrait>> = BTreeMap::new();
+    let root = code.domain_files().find(|(path, _)| *path == "lib.rs").map_or("", |(_, text)| text);
     for (path, text) in code.domain_files() {
         let module = path.split(['/', '.']).next().unwrap_or_default();
+        // The traits of private modules, such as `Interceptor`, are not for calls of the service.
+        if !root.contains(&format!("pub mod {module};")) {
+            continue;
+        }
         let file = syn::parse_file(text).map_err(|error| format!("crates/carium/src/{path}: {error}"))?;
         let traits = file.items.into_iter().filter_map(|item| match item {
             Item::Trait(item) if matches!(item.vis, Visibility::Public(_)) => Some(item),
@@ -53,7 +58,7 @@ pub(super) fn output(code: &CodeSources) -> Result<Output, String> {
         }
     });
     let mut file: File = syn::parse_quote! {
-        //! A mock of each public trait of `carium`.
+        //! A mock of each trait of `carium` for calls of the service.
 
         #(#names)*
         #(#modules)*

@@ -28,7 +28,8 @@ Examples:
   carium sandbox
   carium sandbox --listen 127.0.0.1:8080 --faults faults.toml
   carium sandbox --quirk links-paging --quirk iso-date-times
-  eval \"$(carium sandbox --export)\"; carium practitioners list; kill \"$CARIUM_SANDBOX_PID\"
+  eval \"$(carium sandbox --export)\"
+  carium practitioners list; kill \"$CARIUM_SANDBOX_PID\"
 
 A fault plan, in TOML:
   [[fault]]

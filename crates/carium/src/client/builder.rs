@@ -11,14 +11,20 @@ use super::Carium;
 use crate::documents::{HttpTransfers, TransferRetries, Transfers};
 use crate::error::{Error, ErrorKind};
 use crate::problem::Problem;
-use crate::session::{Authenticate, Clock, Credentials, Session};
-use crate::transport::{CustomTransport, HttpLayer, Layer, RetryPolicy, TransportBuilder, TransportSettings};
+use crate::session::{Authenticate, Clock, CredentialProvider, CredentialSource, Credentials, Session};
+use crate::transport::{
+    CustomTransport, HttpLayer, Interceptor, Layer, LayerTransport, RetryPolicy, TransportBuilder,
+    TransportSettings,
+};
 
 const DEFAULT_BASE_URL: &str = "https://api.carium.com";
 /// The upper bound for timeouts. It keeps `Instant + timeout` from overflowing.
-const MAX_TIMEOUT: Duration = Duration::from_secs(3600 * 24 * 365);
+pub(super) const MAX_TIMEOUT: Duration = Duration::from_secs(3600 * 24 * 365);
 /// The token lifetimes that the API accepts, in seconds, from the vendor's reference pages.
 const TOKEN_LIFETIMES: std::ops::RangeInclusive<u64> = 1..=3600;
+
+/// Wraps the transport of a client.
+type TransportWrapper = dyn FnOnce(Arc<dyn Transport>) -> Arc<dyn Transport> + Send;
 
 /// A builder for a [`Carium`] client.
 ///
@@ -39,7 +45,7 @@ const TOKEN_LIFETIMES: std::ops::RangeInclusive<u64> = 1..=3600;
 pub struct CariumBuilder {
     base_url: String,
     allow_plain_http: bool,
-    credentials: Option<Credentials>,
+    credentials: Option<CredentialSource>,
     token_lifetime: Option<Duration>,
     organization: Option<OrganizationId>,
     send_id_in_updates: bool,
@@ -52,6 +58,8 @@ pub struct CariumBuilder {
     user_agent: String,
     http_client: Option<reqwest::ClientBuilder>,
     transport: Option<Arc<dyn Transport>>,
+    transport_wrapper: Option<Box<TransportWrapper>>,
+    interceptors: Vec<Arc<dyn Interceptor>>,
     transfer_idle_timeout: Duration,
     transfer_http_client: Option<reqwest::ClientBuilder>,
     transfers: Option<Arc<dyn Transfers>>,
@@ -77,6 +85,8 @@ impl Default for CariumBuilder {
             user_agent: concat!("carium-rust/", env!("CARGO_PKG_VERSION")).to_owned(),
             http_client: None,
             transport: None,
+            transport_wrapper: None,
+            interceptors: Vec::new(),
             transfer_idle_timeout: Duration::from_secs(60),
             transfer_http_client: None,
             transfers: None,
@@ -115,7 +125,13 @@ impl CariumBuilder {
 
     /// Sets the credentials to sign in with. Required.
     pub fn credentials(mut self, credentials: Credentials) -> Self {
-        self.credentials = Some(credentials);
+        self.credentials = Some(CredentialSource::Fixed(credentials));
+        self
+    }
+
+    /// Sets a source of credentials that is asked at each sign-in, instead of fixed [`credentials`](Self::credentials).
+    pub fn credential_provider(mut self, provider: impl CredentialProvider) -> Self {
+        self.credentials = Some(CredentialSource::Provider(Arc::new(provider)));
         self
     }
 
@@ -217,6 +233,26 @@ impl CariumBuilder {
         self
     }
 
+    /// Wraps the transport: the HTTP client with its proxy and certificates, or the custom [`transport`](Self::transport).
+    ///
+    /// The wrapper is called for each attempt, with the access token in the headers. It has to return the errors of the
+    /// inner transport unchanged: they tell whether a request was sent. To add headers or to measure, an
+    /// [`interceptor`](Self::interceptor) is simpler and cannot see the token.
+    pub fn wrap_transport(
+        mut self,
+        wrap: impl FnOnce(Arc<dyn Transport>) -> Arc<dyn Transport> + Send + 'static,
+    ) -> Self {
+        self.transport_wrapper = Some(Box::new(wrap));
+        self
+    }
+
+    /// Adds an interceptor, which is called around each attempt of a call. Interceptors are called in the order in which
+    /// they were added.
+    pub fn interceptor(mut self, interceptor: impl Interceptor) -> Self {
+        self.interceptors.push(Arc::new(interceptor));
+        self
+    }
+
     /// Sets how long a file transfer may make no progress before it fails. Defaults to 1 minute. Must not be
     /// zero.
     ///
@@ -273,6 +309,7 @@ impl CariumBuilder {
             max_concurrency: self.max_concurrency,
             retry_policy: self.retry_policy,
             random: self.random,
+            interceptors: self.interceptors.into_iter().collect(),
             server: base_url.host().into(),
         };
         let connect_timeout =
@@ -286,6 +323,10 @@ impl CariumBuilder {
         } else {
             let client = build_http_client(configure(self.http_client))?;
             Arc::new(HttpLayer::new(client, self.max_response_bytes))
+        };
+        let innermost: Arc<dyn Layer> = match self.transport_wrapper {
+            Some(wrap) => Arc::new(CustomTransport(wrap(Arc::new(LayerTransport(innermost))))),
+            None => innermost,
         };
         let transfers = if let Some(transfers) = self.transfers {
             transfers
@@ -307,7 +348,7 @@ impl CariumBuilder {
     }
 
     /// Checks all settings. Returns the parsed base URL and the credentials.
-    fn check(&self) -> Result<(BaseUrl, Credentials), Error> {
+    fn check(&self) -> Result<(BaseUrl, CredentialSource), Error> {
         let mut problems = Vec::new();
         let base_url = if self.allow_plain_http {
             BaseUrl::parse_allowing_plain_http(&self.base_url)

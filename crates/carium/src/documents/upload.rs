@@ -163,10 +163,36 @@ impl Future for Upload {
             self.running = Some(Box::pin(pipeline.run()));
         }
         match &mut self.running {
-            Some(running) => running.as_mut().poll(context),
-            // Not reachable: `pipeline` is set until `running` is.
+            Some(running) => {
+                let result = running.as_mut().poll(context);
+                if result.is_ready() {
+                    self.running = None;
+                }
+                result
+            }
+            // The upload has ended; a future must not be polled again then.
             None => Poll::Pending,
         }
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        // An upload that is running has been polled and has not ended.
+        if self.running.is_none() {
+            return;
+        }
+        let state = self.handle.state();
+        let outcome = match state.stage() {
+            UploadStage::New | UploadStage::Processed => return,
+            UploadStage::Creating => "unknown",
+            UploadStage::Created | UploadStage::Uploaded => "incomplete",
+        };
+        tracing::warn!(
+            carium.outcome = outcome,
+            carium.document_id = state.reference().map(tracing::field::display),
+            "an upload was dropped before it ended: resume it with its state"
+        );
     }
 }
 

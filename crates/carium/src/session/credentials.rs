@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use carium_api::types::Username;
 use carium_api::{Redacted, Secret};
 use futures_util::FutureExt as _;
@@ -69,6 +70,88 @@ impl fmt::Debug for Credentials {
             .field("password", &self.password)
             .field("code", &self.code)
             .finish()
+    }
+}
+
+/// A source of credentials that is asked at each sign-in, such as a vault whose passwords change.
+///
+/// Set it with [`CariumBuilder::credential_provider`](crate::CariumBuilder::credential_provider).
+///
+/// # Examples
+///
+/// ```
+/// use async_trait::async_trait;
+/// use carium::{CredentialProvider, Credentials, Error, ErrorKind, SignIn};
+///
+/// struct PasswordFile;
+///
+/// #[async_trait]
+/// impl CredentialProvider for PasswordFile {
+///     async fn sign_in(&self) -> Result<SignIn, Error> {
+///         let password = tokio::fs::read_to_string("/run/secrets/carium").await;
+///         let password = password
+///             .map_err(|error| Error::from_io("the file with the password cannot be read", &error))?;
+///         Credentials::new("clinic@example.com", password.trim_end()).map(SignIn::Credentials)
+///     }
+/// }
+/// ```
+#[async_trait]
+pub trait CredentialProvider: Send + Sync + 'static {
+    /// Returns what to sign in with.
+    ///
+    /// It is called for one sign-in at a time: when a token is needed, before one expires, and after the service has
+    /// rejected one. It has 5 minutes.
+    ///
+    /// # Errors
+    /// The calls that need a token fail with this error. It can be logged, so it must not contain a secret.
+    async fn sign_in(&self) -> Result<SignIn, Error>;
+}
+
+/// What to sign in with, from a [`CredentialProvider`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum SignIn {
+    /// Signs in with a username and a password, and a one-time code if there is one.
+    Credentials(Credentials),
+    /// Uses an access token that was issued elsewhere. Nothing is sent.
+    Token {
+        /// The access token.
+        token: Secret,
+        /// How long the token is valid. It is renewed before. `None` stands for one hour.
+        lifetime: Option<Duration>,
+    },
+}
+
+#[async_trait]
+impl<T: CredentialProvider + ?Sized> CredentialProvider for Arc<T> {
+    async fn sign_in(&self) -> Result<SignIn, Error> {
+        (**self).sign_in().await
+    }
+}
+
+/// Where a session gets its credentials.
+#[derive(Clone)]
+pub(crate) enum CredentialSource {
+    Fixed(Credentials),
+    Provider(Arc<dyn CredentialProvider>),
+}
+
+impl CredentialSource {
+    /// Returns whether another sign-in is possible. It is not if a single-use code has been used.
+    pub(crate) fn can_sign_in_again(&self) -> bool {
+        match self {
+            Self::Fixed(credentials) => credentials.can_sign_in_again(),
+            Self::Provider(_) => true,
+        }
+    }
+}
+
+impl fmt::Debug for CredentialSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixed(credentials) => credentials.fmt(f),
+            Self::Provider(_) => f.write_str("CredentialProvider"),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
 use super::failure::{FailureCause, TransportFailure};
+use super::interceptor::{EndedAttempt, Interceptors};
 use super::layer::{CallContext, Layer};
 
 /// Sends at most a fixed number of requests at the same time. Other requests wait for a permit until their
@@ -46,11 +47,12 @@ impl<T: Layer> Layer for ConcurrencyLimit<T> {
 pub(crate) struct Attempt {
     inner: Arc<dyn Layer>,
     timeout: Duration,
+    interceptors: Interceptors,
 }
 
 impl Attempt {
-    pub(crate) fn new(inner: Arc<dyn Layer>, timeout: Duration) -> Self {
-        Self { inner, timeout }
+    pub(crate) fn new(inner: Arc<dyn Layer>, timeout: Duration, interceptors: Interceptors) -> Self {
+        Self { inner, timeout, interceptors }
     }
 }
 
@@ -60,19 +62,30 @@ impl Layer for Attempt {
         &self,
         call: &CallContext,
         operation: &Operation,
-        request: Request<Bytes>,
+        mut request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportFailure> {
         call.check_deadline()?;
+        // If this is the second attempt with another token, the retry layer has not reported the first.
+        call.reporter.report_retry(operation, Duration::ZERO);
         let number = call.begin_attempt();
+        self.interceptors.before_attempt(operation, request.headers_mut());
+        let limit = call.settings.attempt_timeout.unwrap_or(self.timeout);
         // If this future is dropped before the response arrives, the outcome of the request stays unknown.
         let was_unknown = call.set_outcome_unknown(true);
         let start = Instant::now();
-        let result = timeout(self.timeout, self.inner.send(call, operation, request))
+        call.reporter.begin(number, start);
+        let result = timeout(limit, self.inner.send(call, operation, request))
             .await
             .unwrap_or_else(|_| Err(TransportFailure::new(FailureCause::AttemptTimeout)));
         let duration = start.elapsed();
         let is_unknown = result.as_ref().is_err_and(TransportFailure::may_have_been_applied);
         call.set_outcome_unknown(was_unknown || is_unknown);
+        call.reporter.end(EndedAttempt {
+            number,
+            status: result.as_ref().ok().map(|response| response.status().as_u16()),
+            error_type: result.as_ref().err().map(TransportFailure::error_type),
+            duration,
+        });
         match &result {
             Ok(response) => tracing::debug!(
                 carium.operation = operation.id,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use carium_api::{Operation, Transport, TransportError};
+use carium_api::{Operation, RetryClass, Transport, TransportError};
 use http::{Request, Response, Uri};
 use tokio::time::{Instant, timeout_at};
 use tracing::field::Empty;
@@ -13,7 +13,8 @@ use tracing::{Instrument as _, Span};
 
 use super::attempt::millis;
 use super::failure::{CallReport, FailureCause, TransportFailure};
-use super::layer::{CallContext, Layer};
+use super::interceptor::Interceptors;
+use super::layer::{CallContext, CallSettings, Layer};
 use crate::headers::request_id;
 
 /// Creates the context of a call and adapts the layers to the low-level client.
@@ -27,11 +28,12 @@ pub(crate) struct Deadline<T> {
     inner: T,
     timeout: Duration,
     server: Arc<str>,
+    interceptors: Interceptors,
 }
 
 impl<T> Deadline<T> {
-    pub(crate) fn new(inner: T, timeout: Duration, server: Arc<str>) -> Self {
-        Self { inner, timeout, server }
+    pub(crate) fn new(inner: T, timeout: Duration, server: Arc<str>, interceptors: Interceptors) -> Self {
+        Self { inner, timeout, server, interceptors }
     }
 
     fn span(&self, operation: &Operation) -> Span {
@@ -47,6 +49,7 @@ impl<T> Deadline<T> {
             http.request.resend_count = Empty,
             carium.request_id = Empty,
             error.r#type = Empty,
+            carium.outcome = Empty,
             duration_ms = Empty,
         )
     }
@@ -60,14 +63,22 @@ impl<T: Layer> Transport for Deadline<T> {
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportError> {
         let start = Instant::now();
-        let call = CallContext::new(start + self.timeout);
+        let settings = request.extensions().get::<CallSettings>().copied().unwrap_or_default();
+        let deadline = start + settings.call_timeout.unwrap_or(self.timeout);
+        let call = CallContext::new(deadline, settings, self.interceptors.clone());
         let uri = RequestUri(request.uri().clone());
         let span = self.span(operation);
+        let drop_guard = DropGuard { operation, call: &call, span: &span, start };
         let inner = self.inner.send(&call, operation, request).instrument(span.clone());
         let result = timeout_at(call.deadline, inner)
             .await
             .unwrap_or_else(|_| Err(TransportFailure::new(FailureCause::CallTimeout)));
+        drop_guard.disarm();
+        call.reporter.report_last(operation, "deadline");
         let report = call.report();
+        if report.outcome_unknown && result.is_err() && operation.retry != RetryClass::Safe {
+            span.record("carium.outcome", "unknown");
+        }
         record_result(&span, &result, report, start.elapsed());
         match result {
             Ok(mut response) => {
@@ -79,6 +90,45 @@ impl<T: Layer> Transport for Deadline<T> {
                 failure.report = report;
                 Err(failure.into())
             }
+        }
+    }
+}
+
+/// Reports a call whose future was dropped before it ended, for example by a timeout of the caller.
+struct DropGuard<'a> {
+    operation: &'a Operation,
+    call: &'a CallContext,
+    span: &'a Span,
+    start: Instant,
+}
+
+impl DropGuard<'_> {
+    /// Ends the guard of a call that has ended.
+    fn disarm(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for DropGuard<'_> {
+    fn drop(&mut self) {
+        let Self { operation, call, span, start } = self;
+        call.reporter.report_last(operation, "dropped");
+        let CallReport { attempts, outcome_unknown } = call.report();
+        span.record("duration_ms", millis(start.elapsed()));
+        span.record("error.type", "dropped");
+        // If no attempt is in progress and none is unclear, the call had no effect.
+        if !outcome_unknown || operation.retry == RetryClass::Safe {
+            return;
+        }
+        span.record("carium.outcome", "unknown");
+        if operation.retry == RetryClass::Create && operation.needs_token {
+            tracing::warn!(
+                parent: *span,
+                carium.operation = %operation,
+                carium.outcome = "unknown",
+                attempts,
+                "the call was dropped after its request may have been sent: check whether it was applied"
+            );
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use carium_api::{Operation, Transport};
+use carium_api::{Operation, Transport, TransportError};
 use http::{Request, Response};
 
 use super::failure::{FailureCause, TransportFailure};
@@ -53,6 +53,22 @@ impl Layer for HttpLayer {
         *response.status_mut() = http_response.status();
         *response.headers_mut() = std::mem::take(http_response.headers_mut());
         Ok(response)
+    }
+}
+
+/// A layer as a transport, which a custom transport can wrap.
+pub(crate) struct LayerTransport(pub(crate) Arc<dyn Layer>);
+
+#[async_trait]
+impl Transport for LayerTransport {
+    async fn send(
+        &self,
+        operation: &Operation,
+        request: Request<Bytes>,
+    ) -> Result<Response<Bytes>, TransportError> {
+        // The innermost layer does not use the context, which belongs to the layers around the custom transport.
+        let call = CallContext::detached();
+        self.0.send(&call, operation, request).await.map_err(TransportError::from)
     }
 }
 

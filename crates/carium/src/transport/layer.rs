@@ -1,6 +1,7 @@
 //! What the layers share: the interface between them and the state of a call.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -9,6 +10,7 @@ use http::{Request, Response};
 use tokio::time::Instant;
 
 use super::failure::{CallReport, FailureCause, TransportFailure};
+use super::interceptor::{AttemptReporter, Interceptors};
 
 /// A layer of the transport. It sends the requests of a call, usually through the next layer.
 #[async_trait]
@@ -21,23 +23,46 @@ pub(crate) trait Layer: Send + Sync + 'static {
     ) -> Result<Response<Bytes>, TransportFailure>;
 }
 
+/// The settings of a call that differ from those of the client, in the extensions of its request.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct CallSettings {
+    pub(crate) call_timeout: Option<Duration>,
+    pub(crate) attempt_timeout: Option<Duration>,
+    pub(crate) max_attempts: Option<u32>,
+}
+
+impl CallSettings {
+    pub(crate) fn is_default(self) -> bool {
+        self.call_timeout.is_none() && self.attempt_timeout.is_none() && self.max_attempts.is_none()
+    }
+}
+
 /// The state of a call. The `deadline` layer creates it and the layers inside of it update it.
 #[derive(Debug)]
 pub(crate) struct CallContext {
     pub(crate) deadline: Instant,
+    pub(crate) settings: CallSettings,
+    pub(super) reporter: AttemptReporter,
     attempts: AtomicU32,
     outcome_unknown: AtomicBool,
     token_replaced: AtomicBool,
 }
 
 impl CallContext {
-    pub(crate) fn new(deadline: Instant) -> Self {
+    pub(super) fn new(deadline: Instant, settings: CallSettings, interceptors: Interceptors) -> Self {
         Self {
             deadline,
+            settings,
+            reporter: AttemptReporter::new(interceptors),
             attempts: AtomicU32::new(0),
             outcome_unknown: AtomicBool::new(false),
             token_replaced: AtomicBool::new(false),
         }
+    }
+
+    /// Returns a context for a request outside of a call.
+    pub(super) fn detached() -> Self {
+        Self::new(Instant::now(), CallSettings::default(), Interceptors::default())
     }
 
     /// Returns a failure if the deadline of the call has passed.

@@ -177,10 +177,14 @@ impl<T> Retry<T> {
 
     /// Returns the delay before the next attempt, or `None` if the policy, the deadline or the budget does not
     /// allow one.
-    fn next_delay(&self, attempt: u32, retry: AllowedRetry, deadline: Instant) -> Option<Duration> {
-        let delay = self.policy.delay(attempt, retry.retry_after, (self.random)())?;
+    fn next_delay(&self, attempt: u32, retry: AllowedRetry, call: &CallContext) -> Option<Duration> {
+        let policy = match call.settings.max_attempts {
+            Some(attempts) => self.policy.clone().max_attempts(attempts),
+            None => self.policy.clone(),
+        };
+        let delay = policy.delay(attempt, retry.retry_after, (self.random)())?;
         let is_in_time =
-            Instant::now().checked_add(delay).is_some_and(|next_attempt| next_attempt < deadline);
+            Instant::now().checked_add(delay).is_some_and(|next_attempt| next_attempt < call.deadline);
         (is_in_time && self.budget.spend(retry.cost)).then_some(delay)
     }
 }
@@ -203,7 +207,8 @@ impl<T: Layer> Layer for Retry<T> {
                 }
                 return if attempt > 1 { Ok(not_found_to_deleted(operation, result?)) } else { result };
             };
-            let Some(delay) = self.next_delay(attempt, retry, call.deadline) else { return result };
+            let Some(delay) = self.next_delay(attempt, retry, call) else { return result };
+            call.reporter.report_retry(operation, delay);
             spent += retry.cost;
             if retry.outcome_unknown {
                 call.set_outcome_unknown(true);

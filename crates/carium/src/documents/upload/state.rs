@@ -282,6 +282,10 @@ impl fmt::Display for UploadError {
 
 impl fmt::Debug for UploadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // So that a program whose `main` returns this error prints the sentence.
+        if !f.alternate() {
+            return fmt::Display::fmt(self, f);
+        }
         f.debug_struct("UploadError").field("error", &self.0.error).field("state", &self.0.state).finish()
     }
 }
