@@ -1,6 +1,7 @@
 //! `cargo xtask ci`: everything that must pass before a change is merged.
 //!
-//! Quick steps run first. A failed step does not stop the run; the summary at the end lists every failure.
+//! Quick steps run first. A failure stops neither the run nor its step; the summary at the end lists every failure, and
+//! each test that failed.
 
 use std::path::Path;
 use std::time::Instant;
@@ -20,8 +21,7 @@ const STEPS: [Step; 9] = [
     ("rust versions", rust_versions::check),
     ("lints", lints),
     ("docs", docs),
-    // The same command as in the README, so it has no additional flags.
-    ("tests", |root| cargo(root, &["test", "--workspace"])),
+    ("tests", |root| test(root, &["--workspace"])),
     ("spec edits", spec_edits),
 ];
 
@@ -66,6 +66,13 @@ fn cargo(root: &Path, arguments: &[&str]) -> Result<(), String> {
     Command::new("cargo", arguments).current_dir(root).run()
 }
 
+/// Runs all tests, also after a failure. The error lists each test that failed.
+fn test(root: &Path, arguments: &[&str]) -> Result<(), String> {
+    let arguments = [&["test", "--no-fail-fast"], arguments].concat();
+    let command = Command::new("cargo", &arguments).current_dir(root);
+    command.run_and_list(|line| line.starts_with("test ") && line.ends_with("FAILED"))
+}
+
 fn format(root: &Path) -> Result<(), String> {
     let check = cargo(root, &["fmt", "--all", "--check"]);
     check.map_err(|error| format!("{error}; run `cargo fmt --all`"))
@@ -76,11 +83,12 @@ fn generated_code(root: &Path) -> Result<(), String> {
 }
 
 fn lints(root: &Path) -> Result<(), String> {
-    cargo(root, &["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"])
+    let clippy = ["clippy", "--workspace", "--all-targets", "--locked", "--keep-going"];
+    cargo(root, &[&clippy[..], &["--", "--deny", "warnings"]].concat())
 }
 
 pub(crate) fn docs(root: &Path) -> Result<(), String> {
-    Command::new("cargo", &["doc", "--workspace", "--no-deps", "--locked"])
+    Command::new("cargo", &["doc", "--workspace", "--no-deps", "--locked", "--keep-going"])
         .current_dir(root)
         .env("RUSTDOCFLAGS", "--deny warnings")
         .run()
@@ -89,7 +97,7 @@ pub(crate) fn docs(root: &Path) -> Result<(), String> {
 /// Tests which crates break when each of ten typical edits is made to the spec. The tests are ignored by default,
 /// because they take minutes.
 fn spec_edits(root: &Path) -> Result<(), String> {
-    cargo(root, &["test", "--locked", "--package", "xtask", "--test", "spec_edits", "--", "--ignored"])
+    test(root, &["--locked", "--package", "xtask", "--test", "spec_edits", "--", "--ignored"])
 }
 
 /// Checks each crate alone with different features, because a workspace build unifies the features.
@@ -99,6 +107,7 @@ fn features(root: &Path) -> Result<(), String> {
             ["check", "--locked", "--package", package, "--no-default-features", "--features", features];
         cargo(root, &arguments)
     };
+    let mut failures = Vec::new();
     for (package, features) in [
         ("carium-api", ""),
         ("carium-api", "rustls"),
@@ -113,21 +122,20 @@ fn features(root: &Path) -> Result<(), String> {
         ("carium-bulk", "rustls,sqlite"),
         ("carium-bulk", "rustls,postgres"),
     ] {
-        check(package, features)?;
+        failures.extend(check(package, features).err());
     }
     if let Err(reason) = Command::new("pkg-config", &["--exists", "openssl"]).output() {
         workspace::print(&format!("SKIPPED native-tls: {reason}"));
-        return Ok(());
+    } else {
+        failures.extend(check("carium", "native-tls").err());
     }
-    check("carium", "native-tls")
+    if failures.is_empty() { Ok(()) } else { Err(failures.join("\n")) }
 }
 
 /// Runs the queue's tests with PostgreSQL, which the tests start themselves, and the ignored tests that kill workers
 /// while ten thousand rows are processed.
 fn queue_databases(root: &Path) -> Result<(), String> {
-    let test =
-        ["test", "--locked", "--package", "carium-bulk", "--features", "postgres", "--", "--include-ignored"];
-    cargo(root, &test)
+    test(root, &["--locked", "--package", "carium-bulk", "--features", "postgres", "--", "--include-ignored"])
 }
 
 /// Checks the rules of `deny.toml`, except the advisories: their database is not in a package registry.

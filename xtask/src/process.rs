@@ -1,7 +1,10 @@
 //! Runs other programs.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process;
+
+use crate::workspace;
 
 /// A program with its arguments.
 #[derive(Debug, Clone)]
@@ -34,6 +37,25 @@ impl Command {
     pub(crate) fn run(&self) -> Result<(), String> {
         let status = self.prepare().status().map_err(|error| self.start_error(&error))?;
         if status.success() { Ok(()) } else { Err(format!("`{self}` failed ({status})")) }
+    }
+
+    /// Runs the program with its output going to the terminal. If it fails, the error contains the lines of its standard
+    /// output for which `is_listed` returns `true`.
+    pub(crate) fn run_and_list(&self, is_listed: impl Fn(&str) -> bool) -> Result<(), String> {
+        let mut command = self.prepare();
+        let mut child =
+            command.stdout(process::Stdio::piped()).spawn().map_err(|error| self.start_error(&error))?;
+        let mut listed = String::new();
+        for line in child.stdout.take().into_iter().flat_map(|stdout| BufReader::new(stdout).lines()) {
+            let line = line.map_err(|error| format!("could not read the output of `{self}`: {error}"))?;
+            if is_listed(&line) {
+                listed.push_str("\n  ");
+                listed.push_str(&line);
+            }
+            workspace::print(&line);
+        }
+        let status = child.wait().map_err(|error| format!("could not wait for `{self}`: {error}"))?;
+        if status.success() { Ok(()) } else { Err(format!("`{self}` failed ({status}){listed}")) }
     }
 
     /// Runs the program and returns its standard output, followed by its standard error. If the program fails, both
@@ -80,5 +102,19 @@ impl Command {
 impl std::fmt::Display for Command {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {}", self.program, self.arguments.join(" "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Command;
+
+    #[test]
+    fn error_lists_the_chosen_lines_of_the_output() {
+        let script = "echo test a ... ok; echo test b ... FAILED; echo test c ... FAILED; exit 3";
+        let run = |script| Command::new("sh", &["-c", script]).run_and_list(|line| line.ends_with("FAILED"));
+        let error = run(script).unwrap_err();
+        assert!(error.ends_with("\n  test b ... FAILED\n  test c ... FAILED"), "{error}");
+        assert_eq!(run("echo FAILED"), Ok(()));
     }
 }

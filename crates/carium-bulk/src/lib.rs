@@ -84,6 +84,7 @@
 //! is not on the same machine.
 
 mod database;
+mod decisions;
 mod encryption;
 mod engine;
 mod files;
@@ -100,6 +101,7 @@ mod worker;
 mod writer;
 
 pub use self::database::QueueLocation;
+pub use self::decisions::{Decision, DecisionProblem, DecisionsError};
 pub use self::encryption::{ENCRYPTION_KEY_VARIABLE, EncryptionKey};
 pub use self::limits::Limits;
 pub use self::queue::{OnboardingQueue, RetrySelection, Target};

@@ -3,19 +3,21 @@
 use std::fmt;
 use std::sync::Arc;
 
+use carium::api::BaseUrl;
 use carium::onboarding::{Ledger, Resolution, RowKey, Step};
 use carium::patients::OrganizationId;
 use carium::{Carium, Error, ErrorKind};
 use futures_util::Stream;
 use futures_util::stream::{self, TryStreamExt as _};
 
-use crate::database::{Database, QueueLocation, run_sql};
+use crate::database::{Database, QueueLocation, nanoseconds, run_sql};
 use crate::encryption::{EncryptionKey, RowCipher};
 use crate::engine::{Engine, RiverEngine};
 use crate::ledger::DatabaseLedger;
 use crate::limits::Limits;
 use crate::row_store::{RowCounts, RowId, RowRecord, StoredRow};
 use crate::rows::Salt;
+use crate::worker::HEARTBEAT_TIMEOUT;
 use crate::writer::Writer;
 
 /// The base URL and organization that a queue belongs to. A queue cannot be opened for any other target.
@@ -291,7 +293,7 @@ impl OnboardingQueue {
     }
 
     /// Puts those of the rows that are parked back on the queue, and returns their number.
-    async fn requeue(&self, rows: &[RowId]) -> Result<u64, Error> {
+    pub(crate) async fn requeue(&self, rows: &[RowId]) -> Result<u64, Error> {
         let mut transaction = self.0.database.begin().await?;
         let mut unparked = Vec::with_capacity(rows.len());
         for row in rows {
@@ -302,6 +304,33 @@ impl OnboardingQueue {
         self.0.engine.enqueue(&mut transaction, &unparked).await?;
         transaction.commit().await?;
         Ok(unparked.len() as u64)
+    }
+
+    /// Moves the queue to another base URL, for the case that the same service is reached under a new one. `old` must be
+    /// the base URL of the queue, so that no other queue is moved by mistake. The organization stays the same.
+    ///
+    /// The rows keep their states: what was created under the old URL is not created again. Programs that have the
+    /// queue open still use the old URL, so stop them first. Afterwards, open the queue again.
+    ///
+    /// # Errors
+    /// - [`Conflict`](ErrorKind::Conflict): the queue belongs to another base URL than `old`, or a worker is running.
+    /// - [`Unavailable`](ErrorKind::Unavailable): the database cannot be used.
+    pub async fn retarget(&self, old: &BaseUrl, new: &BaseUrl) -> Result<(), Error> {
+        let earliest = self.0.database.now().await? - nanoseconds(HEARTBEAT_TIMEOUT);
+        let mut transaction = self.0.database.begin().await?;
+        let sql = "SELECT count(*) FROM carium_worker WHERE last_heartbeat >= $1";
+        let workers: i64 = run_sql!(Transaction(&mut transaction), query_scalar(sql, earliest).fetch_one)?;
+        if workers > 0 {
+            let message = "a worker of the queue is running: stop it first";
+            return Err(Error::new(ErrorKind::Conflict, message));
+        }
+        let sql = "UPDATE carium_queue SET base_url = $1 WHERE base_url = $2";
+        let (old, new) = (old.to_string(), new.to_string());
+        let updated = run_sql!(Transaction(&mut transaction), query(sql, new, old).execute)?;
+        if updated == 0 {
+            return Err(Error::new(ErrorKind::Conflict, "the queue was created for another base URL"));
+        }
+        transaction.commit().await
     }
 
     /// Closes the database connections. If the queue is only dropped, they are closed later, in the background.

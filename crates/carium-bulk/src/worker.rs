@@ -17,6 +17,8 @@ use tokio::sync::watch;
 pub use self::handle::{StopHandle, WorkerHandle};
 pub use self::progress::WorkProgress;
 
+pub(crate) use self::heartbeat::HEARTBEAT_TIMEOUT;
+
 use self::handle::Phase;
 use self::heartbeat::{HEARTBEAT_INTERVAL, Heartbeat};
 use self::progress::ProgressMonitor;

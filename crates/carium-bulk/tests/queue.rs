@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use carium::api::async_trait;
+use carium::api::{BaseUrl, async_trait};
 use carium::onboarding::{Ledger, Onboarding, OnboardingServices, Resolution, Step};
 use carium::patients::{IndividualId, NewPatient, Patients};
-use carium::{Error, ErrorKind};
+use carium::{Carium, Credentials, Error, ErrorKind};
 use carium_bulk::rows::RowOptions;
 use carium_bulk::{
-    OnboardingQueue, QueueLocation, ReportFormat, RetrySelection, RowRecord, RowState, Target, WorkOptions,
+    Decision, DecisionsError, OnboardingQueue, QueueLocation, ReportFormat, RetrySelection, RowRecord,
+    RowState, Target, WorkOptions,
 };
 use carium_mock::FakeCarium;
 use futures_util::TryStreamExt as _;
@@ -53,6 +54,8 @@ test_both_backends![
     completes_full_rows,
     submits_a_file_again,
     rejects_another_target,
+    resolves_all_rows_or_none,
+    moves_to_another_base_url_on_purpose,
     rejects_a_newer_schema,
     resolves_unknown_steps,
     parks_and_retries_failed_rows,
@@ -321,6 +324,53 @@ async fn resolves_unknown_steps(fixture: QueueFixture) {
     queue.resolve(unknown[1].row, &Step::Patient, Resolution::NotApplied).await.unwrap();
     assert_eq!(work(&queue, &fake, &fixture).await.unknown, 1);
     assert_eq!(fake.patients().len(), 4);
+}
+
+async fn resolves_all_rows_or_none(fixture: QueueFixture) {
+    let fake = FakeCarium::new();
+    let queue = submit(&fixture, &fake, 0..3).await;
+    work_with(&queue, WorkOptions::new(), failing(&fake, 2, false, response_lost)).await;
+    let unknown: Vec<i64> = parked(&queue).await.iter().map(|row| row.row).collect();
+    assert_eq!(unknown.len(), 2);
+    let not_applied = |row| Decision::new(row, Resolution::NotApplied);
+    let invalid = [
+        not_applied(unknown[0]),
+        not_applied(unknown[0]).with_step(Step::Patient),
+        not_applied(unknown[1]).with_step(Step::Appointment),
+        Decision::new(unknown[1], Resolution::Sent),
+        not_applied(99),
+    ];
+    let DecisionsError::Invalid(problems) = queue.resolve_all(&invalid).await.unwrap_err() else {
+        panic!("another error")
+    };
+    let rows: Vec<_> = problems.iter().map(|problem| problem.row.unwrap()).collect();
+    assert_eq!(rows, [unknown[0], unknown[1], unknown[1], 99], "{problems:?}");
+    assert_eq!(queue.status().await.unwrap().unknown, 2, "nothing was applied");
+
+    queue.resolve_all(&[not_applied(unknown[0]), not_applied(unknown[1])]).await.unwrap();
+    assert_eq!(work(&queue, &fake, &fixture).await.completed, 3);
+    assert_eq!(fake.patients().len(), 3);
+}
+
+async fn moves_to_another_base_url_on_purpose(fixture: QueueFixture) {
+    let url = |text: &str| text.parse::<BaseUrl>().unwrap();
+    let target = |text: &str| {
+        let credentials = Credentials::new("username", "password").unwrap();
+        let client = Carium::builder().base_url(text).credentials(credentials).build().unwrap();
+        Target::for_client(&client)
+    };
+    let (old, new) = ("https://old.example.com", "https://new.example.com");
+    let queue = fixture.try_open(target(old)).await.unwrap();
+    let error = queue.retarget(&url(new), &url(old)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    queue.retarget(&url(old), &url(new)).await.unwrap();
+    assert_eq!(fixture.try_open(target(old)).await.unwrap_err().kind(), ErrorKind::Conflict);
+    fixture.try_open(target(new)).await.unwrap();
+    // A worker would go on with the old base URL.
+    let now = "INSERT INTO carium_worker (id, last_heartbeat) VALUES ('worker', 9000000000000000000)";
+    execute_sql(&fixture, [now, now]).await;
+    let error = queue.retarget(&url(new), &url(old)).await.unwrap_err();
+    assert!(error.to_string().contains("a worker of the queue is running"), "{error}");
 }
 
 async fn parks_and_retries_failed_rows(fixture: QueueFixture) {

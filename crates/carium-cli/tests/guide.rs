@@ -27,7 +27,7 @@ fn output_matches_the_guide() {
     symlink(workspace.join("examples"), directory.path().join("examples")).unwrap();
     let operating = fs::read_to_string(pages.join("operating.md")).unwrap();
     let mut tables = operating.split("```csv\n").skip(1).map(|rest| rest.split("```").next().unwrap());
-    for name in ["monday.csv", "corrected.csv"] {
+    for name in ["monday.csv", "decisions.csv", "corrected.csv"] {
         fs::write(directory.path().join(name), tables.next().unwrap()).unwrap();
     }
     assert_eq!(tables.next(), None);

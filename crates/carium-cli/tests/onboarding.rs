@@ -334,10 +334,13 @@ async fn operator_resolves_and_retries_parked_rows() {
     }
     let patients = clinic.fake().patients();
     let (id, _) = patients.iter().find(|(_, patient)| has_username(patient, "canary-a@example.com")).unwrap();
-    assert_eq!(
-        clinic.run_subcommand(&["resolve", &unknown, "--created", &id.to_string()]).await.code,
-        Some(0)
-    );
+    clinic
+        .write("wrong.csv", &format!("row,decision,id\n999,sent,\n{unknown},sent,\n{failed},not-created,\n"));
+    let wrong = clinic.run_subcommand(&["resolve", "--from", "wrong.csv"]).await;
+    assert!(wrong.code == Some(3) && wrong.stderr.contains("3 decisions are invalid"), "{wrong:?}");
+    assert_eq!(wrong.stderr.lines().filter(|line| line.starts_with("line ")).count(), 3, "{wrong:?}");
+    clinic.write("decisions.csv", &format!("row,decision,id\n{unknown},created,{id}\n"));
+    assert_eq!(clinic.run_subcommand(&["resolve", "--from", "decisions.csv"]).await.code, Some(0));
     assert_eq!(clinic.run_subcommand(&["retry"]).await.code, Some(0));
     let rerun = onboard(&[]).await;
     assert_eq!(rerun.code, Some(0), "{rerun:?}");
@@ -350,6 +353,12 @@ async fn operator_resolves_and_retries_parked_rows() {
     for text in [&first.stderr, &rerun.stderr, &changed.stderr, &trace, &format!("{parked:?}")] {
         assert!(!text.to_lowercase().contains("canary") && !text.contains("-02-29"), "{text}");
     }
+    // The queue is moved on purpose only, and then belongs to the new base URL.
+    let (old, new) = (clinic.sandbox.url(), "https://carium.example.com");
+    clinic.assert_invalid(&["retarget", "--from", new, "--to", old]).await;
+    let moved = clinic.run_subcommand(&["retarget", "--from", old, "--to", new]).await;
+    assert_eq!(moved.code, Some(0), "{moved:?}");
+    assert_eq!(onboard(&[]).await.code, Some(3));
 }
 
 #[tokio::test(flavor = "multi_thread")]

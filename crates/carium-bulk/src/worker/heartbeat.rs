@@ -16,7 +16,7 @@ pub(super) const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 /// A worker without a heartbeat for this time is stale, and other workers reclaim its rows. It is safe to reclaim
 /// the rows of a worker that is still running: the rows are processed again, but the ledger prevents steps from being
 /// executed twice.
-const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Sends the heartbeats of one worker.
 pub(crate) struct Heartbeat {

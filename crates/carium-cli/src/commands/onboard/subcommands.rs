@@ -1,9 +1,14 @@
-//! `carium onboard status`, `parked`, `resolve`, `retry` and `report`: the rows of a queue.
+//! `carium onboard status`, `parked`, `resolve`, `retry`, `report` and `retarget`: the rows of a queue.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 
 use carium::api::uuid::Uuid;
+use carium::api::{BaseUrl, InvalidBaseUrl};
 use carium::onboarding::{OnboardingOutcome, Resolution, Step};
 use carium::{Error, ErrorKind};
-use carium_bulk::{ReportFormat, RetrySelection, RowState};
+use carium_bulk::{Decision, DecisionsError, ReportFormat, RetrySelection, RowState};
 use clap::{Args, Subcommand};
 use futures_util::stream::{StreamExt as _, TryStreamExt as _};
 use serde_json::json;
@@ -29,6 +34,7 @@ pub(super) enum QueueCommand {
     Resolve(ResolveRow),
     Retry(RetryRows),
     Report(WriteReport),
+    Retarget(Retarget),
 }
 
 impl QueueCommand {
@@ -39,6 +45,7 @@ impl QueueCommand {
             Self::Resolve(resolve) => resolve.run(queue, settings).await,
             Self::Retry(retry) => retry.run(queue, settings).await,
             Self::Report(report) => report.run(queue, settings).await,
+            Self::Retarget(retarget) => retarget.run(queue, settings).await,
         }
     }
 }
@@ -114,6 +121,10 @@ impl ListParked {
 /// If the response to a call that creates something is lost, the call is not retried automatically, because that could create a
 /// patient twice. Check in Carium whether the object exists, and record the result with this command. The row then
 /// continues.
+///
+/// To resolve many rows, pass a CSV file with the columns `row`, `decision`, `id` and `step`. A decision is `created`
+/// (with the ID), `sent`, `not-created` or `not-sent`; the step can be empty if only one is unknown. If a decision is
+/// invalid, all problems are listed and nothing is recorded.
 #[derive(Args, Debug)]
 #[command(group(clap::ArgGroup::new("resolution").required(true)))]
 #[command(after_help = "\
@@ -121,14 +132,19 @@ Examples:
   carium onboard resolve 17 --not-created --queue clinic.db
   carium onboard resolve 17 --queue clinic.db \\
       --created aa6243fb-e4c1-44a0-ae3c-f4c4ab115002
-  carium onboard resolve 17 --step 'invite[email]' --sent --queue clinic.db")]
+  carium onboard resolve 17 --step 'invite[email]' --sent --queue clinic.db
+  carium onboard resolve --from decisions.csv --queue clinic.db")]
 pub(super) struct ResolveRow {
     /// Number of the row, as shown by `carium onboard parked`
-    row: i64,
+    #[arg(required_unless_present = "from")]
+    row: Option<i64>,
     /// Step of the row, such as patient, invite[email], documents[0] or appointment. Required if several steps are
     /// unknown
     #[arg(long, value_name = "STEP", value_parser = parse_step)]
     step: Option<Step>,
+    /// CSV file with one decision per line
+    #[arg(long, value_name = "FILE", group = "resolution", conflicts_with_all = ["row", "step"])]
+    from: Option<PathBuf>,
     /// The object exists and has this ID
     #[arg(long, value_name = "ID", group = "resolution", value_parser = parse_id)]
     created: Option<Uuid>,
@@ -152,62 +168,111 @@ fn parse_step(text: &str) -> Result<Step, &'static str> {
 
 impl ResolveRow {
     async fn run(self, queue: &NamedQueue, settings: &Settings) -> Result<(), CliError> {
+        if let Some(file) = &self.from {
+            return resolve_from(file, queue, settings).await;
+        }
+        // clap requires the row if there is no file.
+        let row = self.row.unwrap_or_default();
         let step = match self.step.clone() {
             Some(step) => step,
-            None => self.only_unknown_step(queue).await?,
+            None => only_unknown_step(row, queue).await?,
         };
         let resolution = match self.created {
             Some(id) => Resolution::Created(id),
             None if self.sent => Resolution::Sent,
             None => Resolution::NotApplied,
         };
-        let result = queue.handle.resolve(self.row, &step, resolution).await;
-        result.map_err(|error| self.to_cli_error(queue, &step, error))?;
-        output::write_record(settings.format, &json!({"step": step.to_string(), "row": self.row}))?;
+        let result = queue.handle.resolve(row, &step, resolution).await;
+        result.map_err(|error| resolve_error(row, queue, &step, error))?;
+        output::write_record(settings.format, &json!({"step": step.to_string(), "row": row}))?;
         stderr::print(PROCESSED_LATER);
         Ok(())
     }
+}
 
-    /// Returns the step of the row whose outcome is unknown. Fails unless there is exactly one.
-    async fn only_unknown_step(&self, queue: &NamedQueue) -> Result<Step, CliError> {
-        let matching = queue.handle.parked().try_filter(|row| {
-            let is_match = row.row == self.row && row.state == RowState::Unknown;
-            async move { is_match }
-        });
-        let row = std::pin::pin!(matching).next().await;
-        let row = row.ok_or_else(|| self.not_unknown(queue))?.map_err(queue_error)?;
-        let unknown = row.outcome.iter().flat_map(OnboardingOutcome::unknown_steps);
-        let steps: Vec<_> = unknown.map(|report| report.step.clone()).collect();
-        match steps.as_slice() {
-            [step] => Ok(step.clone()),
-            [] => Err(self.not_unknown(queue)),
-            steps => {
-                let options: Vec<_> = steps.iter().map(|step| format!("--step '{step}'")).collect();
-                let message = format!("row {} has several steps with an unknown outcome", self.row);
-                Err(CliError::new(Exit::InvalidInput, message)
-                    .with_hint(format!("pass one of these: {}", options.join(", "))))
+/// Maximum size of a file of decisions in bytes, enough for a hundred thousand rows.
+const MAX_DECISIONS_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Records the decisions of a file, or none of them.
+async fn resolve_from(file: &Path, queue: &NamedQueue, settings: &Settings) -> Result<(), CliError> {
+    let mut text = Vec::new();
+    let read = File::open(file).and_then(|file| file.take(MAX_DECISIONS_BYTES + 1).read_to_end(&mut text));
+    read.map_err(|error| {
+        let message = "the file of decisions cannot be read";
+        CliError::new(Exit::InvalidInput, message).with_source(error).with_hint("check the path")
+    })?;
+    if text.len() as u64 > MAX_DECISIONS_BYTES {
+        return Err(CliError::new(Exit::InvalidInput, "the file of decisions is larger than 16 MiB")
+            .with_hint("split it"));
+    }
+    let result = match Decision::read_csv(&text) {
+        Ok(decisions) => queue.handle.resolve_all(&decisions).await.map(|()| decisions.len()),
+        Err(error) => Err(error),
+    };
+    match result {
+        Ok(resolved) => {
+            output::write_record(settings.format, &json!({"resolved": resolved}))?;
+            if resolved > 0 {
+                stderr::print(PROCESSED_LATER);
             }
+            Ok(())
+        }
+        Err(DecisionsError::Invalid(problems)) => {
+            for problem in &problems {
+                stderr::print(&problem.to_string());
+            }
+            let count = problems.len();
+            let decisions = if count == 1 { "decision is" } else { "decisions are" };
+            let message = format!("{count} {decisions} invalid; nothing was recorded");
+            Err(queue.row_error(Exit::InvalidInput, message))
+        }
+        Err(DecisionsError::Failed { applied, error }) => {
+            stderr::print(&format!("{applied} decisions were recorded before the error"));
+            Err(queue_error(error))
+        }
+        Err(error) => Err(queue_error(error.into())),
+    }
+}
+
+/// Returns the step of a row whose outcome is unknown. Fails unless there is exactly one.
+async fn only_unknown_step(number: i64, queue: &NamedQueue) -> Result<Step, CliError> {
+    let matching = queue.handle.parked().try_filter(|row| {
+        let is_match = row.row == number && row.state == RowState::Unknown;
+        async move { is_match }
+    });
+    let row = std::pin::pin!(matching).next().await;
+    let row = row.ok_or_else(|| not_unknown(number, queue))?.map_err(queue_error)?;
+    let unknown = row.outcome.iter().flat_map(OnboardingOutcome::unknown_steps);
+    let steps: Vec<_> = unknown.map(|report| report.step.clone()).collect();
+    match steps.as_slice() {
+        [step] => Ok(step.clone()),
+        [] => Err(not_unknown(number, queue)),
+        steps => {
+            let options: Vec<_> = steps.iter().map(|step| format!("--step '{step}'")).collect();
+            let message = format!("row {number} has several steps with an unknown outcome");
+            Err(CliError::new(Exit::InvalidInput, message)
+                .with_hint(format!("pass one of these: {}", options.join(", "))))
         }
     }
+}
 
-    fn to_cli_error(&self, queue: &NamedQueue, step: &Step, error: Error) -> CliError {
-        match error.kind() {
-            ErrorKind::Conflict => {
-                let message = format!("the outcome of {step} of row {} is not unknown", self.row);
-                queue.row_error(Exit::InvalidInput, message)
-            }
-            ErrorKind::NotFound => self.not_unknown(queue),
-            ErrorKind::InvalidInput => CliError::new(Exit::InvalidInput, error.to_string())
-                .with_hint("pass `--sent` or `--not-created` for an invitation, `--created ID` or `--not-created` otherwise"),
-            _ => return queue_error(error),
+fn resolve_error(row: i64, queue: &NamedQueue, step: &Step, error: Error) -> CliError {
+    match error.kind() {
+        ErrorKind::Conflict => {
+            queue.row_error(Exit::InvalidInput, format!("the outcome of {step} of row {row} is not unknown"))
         }
-        .with_source(error)
+        ErrorKind::NotFound => not_unknown(row, queue),
+        ErrorKind::InvalidInput => CliError::new(Exit::InvalidInput, error.to_string()).with_hint(
+            "pass `--sent` or `--not-created` for an invitation, `--created ID` or `--not-created` otherwise",
+        ),
+        _ => return queue_error(error),
     }
+    .with_source(error)
+}
 
-    fn not_unknown(&self, queue: &NamedQueue) -> CliError {
-        let message = format!("row {} does not exist or has no step with an unknown outcome", self.row);
-        queue.row_error(Exit::InvalidInput, message)
-    }
+fn not_unknown(row: i64, queue: &NamedQueue) -> CliError {
+    let message = format!("row {row} does not exist or has no step with an unknown outcome");
+    queue.row_error(Exit::InvalidInput, message)
 }
 
 /// Return failed rows to the queue
@@ -294,5 +359,45 @@ impl WriteReport {
             text.push_str("\n]\n");
         }
         output::write_bytes(text.as_bytes())
+    }
+}
+
+/// Move the queue to another base URL
+///
+/// For a service that is reached under a new base URL. `--from` must be the base URL of the queue, so that no other
+/// queue is moved by mistake. The rows keep their states: what was created under the old URL is not created again.
+/// Stop all processes of the queue first.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  carium onboard retarget --queue clinic.db \\
+      --from https://api.example.com --to https://carium.example.com")]
+pub(super) struct Retarget {
+    /// Base URL that the queue was created for
+    #[arg(long, value_name = "URL", value_parser = parse_base_url)]
+    from: BaseUrl,
+    /// New base URL
+    #[arg(long, value_name = "URL", value_parser = parse_base_url)]
+    to: BaseUrl,
+}
+
+fn parse_base_url(text: &str) -> Result<BaseUrl, InvalidBaseUrl> {
+    text.parse()
+}
+
+impl Retarget {
+    async fn run(self, queue: &NamedQueue, settings: &Settings) -> Result<(), CliError> {
+        queue.handle.retarget(&self.from, &self.to).await.map_err(|error| match error.kind() {
+            ErrorKind::Conflict => CliError::new(Exit::InvalidInput, error.to_string())
+                .with_hint(
+                    "pass the base URL of the queue as `--from`, and stop its workers; nothing was changed",
+                )
+                .with_source(error),
+            _ => queue_error(error),
+        })?;
+        let (from, to) = (self.from.to_string(), self.to.to_string());
+        output::write_record(settings.format, &json!({"from": from, "to": to}))?;
+        stderr::print(&format!("pass `{}` and the new base URL from now on", queue.option()));
+        Ok(())
     }
 }
