@@ -120,3 +120,29 @@ fn every_example_is_tested() {
     let problems: Vec<_> = pages().into_iter().flat_map(find_problems).collect();
     assert!(problems.is_empty(), "{problems:#?}");
 }
+
+/// The page that lists the public modules.
+const PAGE_OF_MODULES: &str = "modules.md";
+
+#[test]
+fn every_public_module_is_listed() {
+    let root = workspace();
+    let text = fs::read_to_string(root.join("docs/src").join(PAGE_OF_MODULES)).unwrap();
+    let mut missing = Vec::new();
+    for (folder, name) in [
+        ("carium-api", "carium_api"),
+        ("carium", "carium"),
+        ("carium-bulk", "carium_bulk"),
+        ("carium-mock", "carium_mock"),
+    ] {
+        let library = fs::read_to_string(root.join(format!("crates/{folder}/src/lib.rs"))).unwrap();
+        let modules = library.lines().filter_map(|line| line.strip_prefix("pub mod "));
+        let modules = modules.map(|rest| format!("`{name}::{}`", rest.trim_end_matches([';', ' ', '{'])));
+        missing.extend(
+            modules.chain([format!("`{name}`")]).filter(|module| !text.contains(&format!("| {module} |"))),
+        );
+    }
+    // `carium_api` is listed as `carium::api`.
+    missing.retain(|module| module != "`carium_api`");
+    assert!(missing.is_empty(), "{PAGE_OF_MODULES} does not list {missing:?}");
+}
