@@ -8,12 +8,12 @@ use std::time::Instant;
 
 use crate::process::Command;
 use crate::spec::Sources;
-use crate::{generate, interop, lint, rust_versions, words, workspace};
+use crate::{api, generate, interop, lint, rust_versions, words, workspace};
 
 type Step = (&'static str, fn(&Path) -> Result<(), String>);
 
 /// The steps of every run.
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     ("format", format),
     ("words", words::run),
     ("specs", lint::command),
@@ -21,6 +21,7 @@ const STEPS: [Step; 9] = [
     ("rust versions", rust_versions::check),
     ("lints", lints),
     ("docs", docs),
+    ("public API", api::check),
     ("tests", |root| test(root, &["--workspace"])),
     ("spec edits", spec_edits),
 ];
