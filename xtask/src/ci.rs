@@ -8,18 +8,20 @@ use std::time::Instant;
 
 use crate::process::Command;
 use crate::spec::Sources;
-use crate::{generate, interop, lint, words, workspace};
+use crate::{api, generate, interop, lint, rust_versions, words, workspace};
 
 type Step = (&'static str, fn(&Path) -> Result<(), String>);
 
 /// The steps of every run.
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 10] = [
     ("format", format),
     ("words", words::run),
     ("specs", lint::command),
     ("generated code", generated_code),
+    ("rust versions", rust_versions::check),
     ("lints", lints),
     ("docs", docs),
+    ("public API", api::check),
     ("tests", |root| test(root, &["--workspace"])),
     ("spec edits", spec_edits),
 ];

@@ -48,7 +48,8 @@ xflags::xflags! {
             /// Root directory of the workspace. Defaults to this workspace.
             optional --root root: PathBuf
         }
-        /// Run everything that CI runs: format, words, specs, generated code, lints, docs, tests, spec edits.
+        /// Run everything that CI runs: format, words, specs, generated code, Rust versions, lints, docs, public API,
+        /// tests, spec edits.
         cmd ci {
             /// Also run the slow checks: single features, licenses, the guide, queue databases, third-party tools.
             optional --full
@@ -57,6 +58,15 @@ xflags::xflags! {
         cmd release {
             /// Run the checks. Publishing is manual.
             optional --dry-run
+            /// Turn the section `Unreleased` of the changelog into the section of this version, with the date of today.
+            optional --close-changelog
+            /// Root directory of the workspace. Defaults to this workspace.
+            optional --root root: PathBuf
+        }
+        /// Write the listings of the public API in `docs/public-api`, one for each published library.
+        cmd api {
+            /// Write nothing. Fail if the public API differs from a listing.
+            optional --check
             /// Root directory of the workspace. Defaults to this workspace.
             optional --root root: PathBuf
         }

@@ -2,7 +2,9 @@
 //!
 //! `main` parses the command line and dispatches; each command is in its own module.
 
+mod api;
 mod ci;
+mod crates;
 mod diff;
 mod document;
 mod drift;
@@ -18,6 +20,7 @@ mod lower;
 mod process;
 mod release;
 mod rust;
+mod rust_versions;
 mod spec;
 mod words;
 mod workspace;
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         XtaskCmd::Words(flags) => words::run(&workspace::root(flags.root)),
         XtaskCmd::Ci(flags) => ci::run(flags.full),
         XtaskCmd::Release(flags) => release::run(&flags),
+        XtaskCmd::Api(flags) => api::run(&workspace::root(flags.root), flags.check),
         XtaskCmd::Interop(_) => interop::run(&workspace::root(None)),
     };
     match result {

@@ -270,8 +270,19 @@ fn release_reports_the_problems_of_all_quick_checks() {
     for expected in [
         "versions: carium-cli has version 0.3.0, but the workspace has 0.1.0; ",
         "Cargo.lock: does not match the manifests; ",
-        "CHANGELOG.md: section `Unreleased` is empty; ",
+        "CHANGELOG.md: has no section `## 0.1.0` or `## Unreleased` with changes",
     ] {
         assert!(output.stderr.lines().any(|line| line.starts_with(expected)), "{}", output.stderr);
     }
+}
+
+#[test]
+fn release_closes_the_changelog() {
+    let copy = Copy::new();
+    copy.write("CHANGELOG.md", "# Changelog\n\n## Unreleased\n\n- A thing.\n");
+    let output = copy.xtask(&["release", "--close-changelog"]);
+    assert!(output.success, "{}", output.stderr);
+    let changelog = copy.read("CHANGELOG.md");
+    assert!(changelog.contains("## Unreleased\n\n## 0.1.0 - 20"), "{changelog}");
+    assert!(!copy.xtask(&["release", "--close-changelog"]).success);
 }

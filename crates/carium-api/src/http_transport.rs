@@ -13,7 +13,7 @@ use crate::{BaseUrl, Operation, Secret, Transport, TransportError};
 /// Time limit for connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time limit for one request, from connecting to the last byte of the response.
-const TIMEOUT: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_secs(60);
 /// Largest response body, in bytes. A page of a list has about 60 KB.
 const MAX_RESPONSE_BYTES: usize = 32 * 1024 * 1024;
 

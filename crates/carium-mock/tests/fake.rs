@@ -203,7 +203,7 @@ async fn presigned_forms_urls_and_tokens_expire() {
         .unwrap();
     let url = fake.client().documents().download_url(receipt.id).await.unwrap();
     let created = fake.client().documents().create(document(&fake, patient, "late")).await.unwrap();
-    tokio::time::advance(Duration::from_hours(2)).await;
+    tokio::time::advance(Duration::from_secs(7200)).await;
     let error = fake.client().transfers().get(&url, None).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Expired);
     let file = carium::documents::FilePart::new("a", "b", 0, carium::documents::Content::Bytes("".into()));

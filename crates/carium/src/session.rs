@@ -33,13 +33,13 @@ use crate::transport::{CallContext, FailureCause, Layer, TransportFailure};
 
 /// The assumed lifetime of a token if no lifetime was requested: the maximum that the vendor's reference
 /// allows.
-const DEFAULT_LIFETIME: Duration = Duration::from_hours(1);
+const DEFAULT_LIFETIME: Duration = Duration::from_secs(3600);
 /// The upper bound for the lifetime of a token from a provider. It keeps `Instant + lifetime` from overflowing.
-const MAX_TOKEN_LIFETIME: Duration = Duration::from_hours(24 * 365);
+const MAX_TOKEN_LIFETIME: Duration = Duration::from_secs(3600 * 24 * 365);
 /// How long before its expiry a token is renewed, unless a tenth of its lifetime is shorter.
-const MAX_RENEWAL_MARGIN: Duration = Duration::from_mins(1);
+const MAX_RENEWAL_MARGIN: Duration = Duration::from_secs(60);
 /// The time limit for obtaining a one-time code, for example from a person who is prompted for it.
-const CODE_TIMEOUT: Duration = Duration::from_mins(5);
+const CODE_TIMEOUT: Duration = Duration::from_secs(300);
 /// The delay after a failed sign-in. During it, a token that is still valid is not renewed, and rejected
 /// credentials are not sent again, because repeated sign-ins with wrong credentials can lock the account.
 const FAILURE_COOLDOWN: Duration = Duration::from_secs(5);

@@ -218,7 +218,7 @@ struct StaticToken;
 #[async_trait]
 impl CredentialProvider for StaticToken {
     async fn sign_in(&self) -> Result<SignIn, Error> {
-        Ok(SignIn::Token { token: "token".to_owned().into(), lifetime: Some(Duration::from_mins(10)) })
+        Ok(SignIn::Token { token: "token".to_owned().into(), lifetime: Some(Duration::from_secs(600)) })
     }
 }
 
@@ -289,7 +289,7 @@ async fn calls_fail_with_the_error_of_the_provider() {
     let error = call(&client, "create_patient").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.to_string().contains("the vault cannot be reached") && !error.may_have_been_applied());
-    let client = service.builder().credential_provider(Slow).call_timeout(Duration::from_mins(10));
+    let client = service.builder().credential_provider(Slow).call_timeout(Duration::from_secs(600));
     let error = call(&client.build().unwrap(), "get_appointment").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TimedOut);
     assert_eq!(service.requests().len(), 0);

@@ -91,7 +91,7 @@ async fn upload_recovers_from_object_store_faults() {
 #[tokio::test]
 async fn replaces_an_expired_form_and_reports_its_reference_as_an_orphan() {
     let fixture = DocumentFixture::start().await;
-    fixture.presigns.lock().unwrap().valid_for = vec![Duration::ZERO, Duration::from_hours(1)];
+    fixture.presigns.lock().unwrap().valid_for = vec![Duration::ZERO, Duration::from_secs(3600)];
     let receipt = upload(&fixture.client()).await.unwrap();
     assert_eq!(receipt.orphans.len(), 1);
     assert!(fixture.store.object(&receipt.orphans[0].to_string()).is_none());
@@ -166,7 +166,7 @@ async fn requests_a_new_url_after_expiry_and_continues_with_a_range() {
     let fixture = DocumentFixture::start().await;
     let id = fixture.add_document(Object::new(CONTENT.clone()));
     // The first URL expires while the first connection stalls.
-    fixture.presigns.lock().unwrap().valid_for = vec![Duration::from_secs(1), Duration::from_hours(1)];
+    fixture.presigns.lock().unwrap().valid_for = vec![Duration::from_secs(1), Duration::from_secs(3600)];
     fixture.store.set_faults([Fault::on_download().hang_after(CHUNK)]);
     let carium = fixture.builder().transfer_idle_timeout(Duration::from_millis(2100)).build().unwrap();
     let mut written = Vec::new();
@@ -197,7 +197,7 @@ async fn reads_byte_ranges() {
     let fixture = DocumentFixture::start().await;
     let carium = fixture.client();
     fixture.store.put("a", "0123456789");
-    let url = fixture.store.presign_get("a", Duration::from_hours(1)).into();
+    let url = fixture.store.presign_get("a", Duration::from_secs(3600)).into();
     let read = async |range: ByteRange| {
         let response = carium.transfers().get(&url, Some(range)).await?;
         let (start, total) = (response.start, response.total);

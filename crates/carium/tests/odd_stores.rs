@@ -70,7 +70,7 @@ where
 async fn respond(mut socket: TcpStream, response: &str) {
     // The client may have closed the connection.
     let _ = socket.write_all(response.as_bytes()).await;
-    sleep(Duration::from_mins(10)).await;
+    sleep(Duration::from_secs(600)).await;
 }
 
 /// Starts a store that sends the same response to every request.

@@ -39,7 +39,7 @@ fn service_with_token_lifetime(lifetime: Duration, delay: Duration) -> Arc<Servi
 
 #[tokio::test(start_paused = true)]
 async fn concurrent_tasks_sign_in_once_per_token_lifetime() {
-    let lifetime = Duration::from_mins(5);
+    let lifetime = Duration::from_secs(300);
     let service = service_with_token_lifetime(lifetime, Duration::ZERO);
     let client = service.builder().token_lifetime(lifetime).max_concurrency(1_000).build().unwrap();
     let lifetimes = 4;
@@ -71,9 +71,9 @@ async fn concurrent_tasks_sign_in_once_per_token_lifetime() {
 async fn calls_that_wait_longer_than_a_token_lifetime_succeed() {
     // With 4 concurrent calls of 1 second each and tokens of 1 minute, most calls wait longer than several
     // tokens live.
-    let lifetime = Duration::from_mins(1);
+    let lifetime = Duration::from_secs(60);
     let service = service_with_token_lifetime(lifetime, Duration::from_secs(1));
-    let deadline = Duration::from_hours(1);
+    let deadline = Duration::from_secs(3600);
     let builder = service.builder().token_lifetime(lifetime).max_concurrency(4).call_timeout(deadline);
     let client = builder.build().unwrap();
     for result in call_from_tasks(&client, "get_appointment", 1_000).await {
@@ -104,24 +104,24 @@ async fn call_rejected_with_an_old_token_uses_the_renewed_token() {
 
 #[tokio::test(start_paused = true)]
 async fn concurrent_tasks_sign_in_once_after_the_token_expired() {
-    let service = service_with_token_lifetime(Duration::from_hours(1), Duration::ZERO);
+    let service = service_with_token_lifetime(Duration::from_secs(3600), Duration::ZERO);
     let client = service.builder().max_concurrency(1_000).build().unwrap();
     for round in 1..=3_usize {
         for result in call_from_tasks(&client, "get_appointment", 1_000).await {
             result.unwrap();
         }
         assert_eq!(service.count("login"), round);
-        sleep(Duration::from_hours(2)).await;
+        sleep(Duration::from_secs(7200)).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn token_that_expires_early_is_replaced_once() {
     // The client assumes a lifetime of 1 hour, but the service uses 1 minute.
-    let service = service_with_token_lifetime(Duration::from_mins(1), Duration::ZERO);
+    let service = service_with_token_lifetime(Duration::from_secs(60), Duration::ZERO);
     let client = service.builder().max_concurrency(100).build().unwrap();
     call(&client, "get_appointment").await.unwrap();
-    sleep(Duration::from_mins(2)).await;
+    sleep(Duration::from_secs(120)).await;
     for result in call_from_tasks(&client, "create_patient", 100).await {
         result.unwrap();
     }
@@ -142,7 +142,7 @@ async fn status_401_renews_the_token_once_and_resends_once() {
 
 #[tokio::test(start_paused = true)]
 async fn valid_token_is_used_while_renewal_fails() {
-    let lifetime = Duration::from_mins(10);
+    let lifetime = Duration::from_secs(600);
     let service = Service::new(|request, earlier| match (request.operation, earlier) {
         ("login", 0) => Behavior::token("token-0"),
         ("login", _) => Behavior::status(500),
@@ -240,7 +240,7 @@ async fn session_survives_a_code_function_that_panics_or_returns_a_used_code() {
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     call(&client, "get_appointment").await.unwrap();
     // After the token has expired, the function returns the same code. It must not be sent a second time.
-    sleep(Duration::from_hours(2)).await;
+    sleep(Duration::from_secs(7200)).await;
     let error = call(&client, "get_appointment").await.unwrap_err();
     assert!(error.to_string().contains("already used"), "{error}");
     assert_eq!(service.count("login"), 1);
@@ -365,7 +365,7 @@ async fn code_function_is_called_for_each_sign_in() {
 #[tokio::test(start_paused = true)]
 async fn token_lifetime_is_requested_only_if_configured() {
     let member = "access-token-expiration-seconds";
-    for (lifetime, expected) in [(None, Value::Null), (Some(Duration::from_mins(10)), json!(600))] {
+    for (lifetime, expected) in [(None, Value::Null), (Some(Duration::from_secs(600)), json!(600))] {
         let service = Service::script([Behavior::success("get_appointment")]);
         let mut builder = service.builder();
         if let Some(lifetime) = lifetime {

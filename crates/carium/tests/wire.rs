@@ -155,6 +155,6 @@ fn rejects_unsafe_base_urls_and_lists_all_invalid_settings() {
     let plain = Carium::builder().base_url("http://test.example.com").dangerously_allow_plain_http();
     assert!(plain.credentials(credentials()).build().is_ok());
     let error =
-        Carium::builder().base_url("x").max_concurrency(0).token_lifetime(Duration::from_hours(2)).build();
+        Carium::builder().base_url("x").max_concurrency(0).token_lifetime(Duration::from_secs(7200)).build();
     assert_eq!(error.unwrap_err().problems().len(), 4, "all problems are listed");
 }

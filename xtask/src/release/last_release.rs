@@ -2,13 +2,10 @@
 
 use std::path::Path;
 
-use super::crates::{Crate, Crates};
 use crate::ci;
+use crate::crates::{Crate, Crates, portable_features};
 use crate::process::Command;
 use crate::workspace;
-
-/// A feature that requires a system library.
-const SYSTEM_FEATURE: &str = "native-tls";
 
 /// Checks that the version is not released yet, or is released at this commit.
 pub(super) fn check_tag(root: &Path, version: &str) -> Result<(), String> {
@@ -46,7 +43,7 @@ fn compare(root: &Path, tool: &str, package: &Crate, tag: &str) -> Result<(), St
     let Some(manifest) = workspace::file_at(root, tag, &manifest.display().to_string()) else {
         return Ok(());
     };
-    let (current, baseline) = (joined(&package.features), joined(&features_of(&manifest)?));
+    let (current, baseline) = (package.portable_features(), portable_features(&features_of(&manifest)?));
     let mut arguments = vec!["semver-checks", "--package", &package.name, "--baseline-rev", tag];
     arguments.extend(["--only-explicit-features", "--current-features", &current]);
     arguments.extend(["--baseline-features", &baseline]);
@@ -60,11 +57,6 @@ fn features_of(manifest: &str) -> Result<Vec<String>, String> {
         .map_err(|error| format!("could not parse the manifest of the last release: {error}"))?;
     let features = manifest.get("features").and_then(toml::Value::as_table);
     Ok(features.into_iter().flat_map(|features| features.keys().cloned()).collect())
-}
-
-fn joined(features: &[String]) -> String {
-    let features: Vec<_> = features.iter().map(String::as_str).filter(|it| *it != SYSTEM_FEATURE).collect();
-    features.join(",")
 }
 
 #[cfg(all(test, unix))]

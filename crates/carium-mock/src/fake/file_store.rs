@@ -85,7 +85,7 @@ fn sign(base_url: &str, key: &str, expiry: &str) -> String {
 }
 
 /// The time after which a hanging transfer fails: the default `transfer_idle_timeout` of the client.
-const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 fn expired() -> Error {
     store_error(StatusCode::FORBIDDEN, &HeaderMap::new(), b"Request has expired")

@@ -30,7 +30,7 @@ impl PresignPost {
     pub fn new(key: impl Into<String>) -> Self {
         Self {
             key: key.into(),
-            valid_for: Duration::from_hours(1),
+            valid_for: Duration::from_secs(3600),
             length: None,
             content_type_prefix: None,
             fields: Vec::new(),

@@ -55,7 +55,7 @@ impl Resource {
 }
 
 /// The maximum validity of a presigned form or link in S3.
-const MAX_VALIDITY: Duration = Duration::from_hours(7 * 24);
+const MAX_VALIDITY: Duration = Duration::from_secs(3600 * 7 * 24);
 
 /// A wall clock that advances with tokio's clock.
 ///

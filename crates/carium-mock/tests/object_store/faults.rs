@@ -10,7 +10,7 @@ use crate::support::{
     client, connect, get_head, read_until_quiet, send, split_head, try_send, upload, varied_bytes, wait_until,
 };
 
-const HOUR: Duration = Duration::from_hours(1);
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// Starts a store that injects these faults.
 async fn store_with_faults(faults: impl IntoIterator<Item = Fault>) -> ObjectStore {

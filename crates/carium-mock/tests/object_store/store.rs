@@ -39,7 +39,7 @@ async fn debug_output_contains_no_credentials_and_no_content() {
     let form = store.presign_post(upload.clone());
     let object = Object::new(canary).with_file_name(canary);
     store.put_object(canary, object.clone());
-    let link = store.presign_get("a/1", Duration::from_mins(1));
+    let link = store.presign_get("a/1", Duration::from_secs(60));
     let _ = crate::support::send(crate::support::client().get(&link)).await;
     let response = FaultResponse::status(500).header(canary, canary).body(canary);
     let printed = [

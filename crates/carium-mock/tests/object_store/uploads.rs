@@ -137,7 +137,7 @@ fn upload_with_all_options(store: &ObjectStore) -> Upload {
         .content_type("text/plain")
         .content_length_range(4..=16)
         .field("acl", "private")
-        .valid_for(Duration::from_mins(1));
+        .valid_for(Duration::from_secs(60));
     Upload::new(store.presign_post(form), "content 1")
 }
 

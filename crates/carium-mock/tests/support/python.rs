@@ -10,7 +10,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// The time limit for an installation, which normally takes a few seconds.
-const INSTALL_TIMEOUT: Duration = Duration::from_mins(3);
+const INSTALL_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// Installs requirements into a virtual environment in the target directory, unless they are already installed.
 /// Returns the path of its Python interpreter, or a message that says why the installation failed.

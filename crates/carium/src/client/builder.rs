@@ -19,7 +19,7 @@ use crate::transport::{
 
 const DEFAULT_BASE_URL: &str = "https://api.carium.com";
 /// The upper bound for timeouts. It keeps `Instant + timeout` from overflowing.
-pub(super) const MAX_TIMEOUT: Duration = Duration::from_hours(24 * 365);
+pub(super) const MAX_TIMEOUT: Duration = Duration::from_secs(3600 * 24 * 365);
 /// The token lifetimes that the API accepts, in seconds, from the vendor's reference pages.
 const TOKEN_LIFETIMES: std::ops::RangeInclusive<u64> = 1..=3600;
 
@@ -76,7 +76,7 @@ impl Default for CariumBuilder {
             token_lifetime: None,
             organization: None,
             send_id_in_updates: false,
-            call_timeout: Duration::from_mins(1),
+            call_timeout: Duration::from_secs(60),
             attempt_timeout: Duration::from_secs(20),
             connect_timeout: Duration::from_secs(5),
             retry_policy: RetryPolicy::default(),
@@ -87,7 +87,7 @@ impl Default for CariumBuilder {
             transport: None,
             transport_wrapper: None,
             interceptors: Vec::new(),
-            transfer_idle_timeout: Duration::from_mins(1),
+            transfer_idle_timeout: Duration::from_secs(60),
             transfer_http_client: None,
             transfers: None,
             random: Arc::new(fastrand::f64),

@@ -39,7 +39,7 @@ pub(crate) struct TransferRetries {
 
 /// Upper limit on the wait that an object store can request with `Retry-After`. A transfer has no deadline that
 /// would limit it otherwise.
-const MAX_RETRY_DELAY: Duration = Duration::from_mins(5);
+const MAX_RETRY_DELAY: Duration = Duration::from_secs(300);
 
 impl TransferRetries {
     pub(crate) fn new(policy: RetryPolicy, random: Arc<dyn Fn() -> f64 + Send + Sync>) -> Self {

@@ -18,7 +18,7 @@ use crate::page::{Items, ListOptions};
 use crate::problem::Problem;
 
 /// How long a cached list is used. A longer time would increase the risk that a name was reassigned in the meantime.
-const MAX_AGE: Duration = Duration::from_mins(10);
+const MAX_AGE: Duration = Duration::from_secs(600);
 /// Minimum age of a list before a name that is missing or ambiguous in it causes a new listing, as the organization
 /// may have changed. Without the minimum, a file with a wrong name in every row would list everything again for
 /// each row.

@@ -71,7 +71,7 @@ pub struct RetryPolicy {
 }
 
 /// The upper bound for both delays. It keeps `Instant + delay` from overflowing.
-const DELAY_LIMIT: Duration = Duration::from_hours(24);
+const DELAY_LIMIT: Duration = Duration::from_secs(86_400);
 
 impl Default for RetryPolicy {
     /// Returns a policy with 5 attempts. The first delay is at most 200 ms and later delays are at most 10 s.

@@ -43,7 +43,7 @@ impl DocumentFixture {
     pub(crate) async fn start() -> Self {
         let store = ObjectStore::start().await.unwrap();
         let presigns = Arc::new(Mutex::new(Presigns {
-            valid_for: vec![Duration::from_hours(1)],
+            valid_for: vec![Duration::from_secs(3600)],
             max_bytes: 64 * 1024 * 1024,
             secrets: Vec::new(),
             references: Vec::new(),

@@ -26,7 +26,6 @@ use carium::onboarding::{
     EntryVersion, FileLedger, Ledger, LedgerEntry, MemoryLedger, Onboarding, OnboardingRequest,
     OnboardingRow, OnboardingServices, RowKey, Step,
 };
-use carium::organizations::{IndividualGroup, Organization, OrganizationId, Organizations};
 use carium::patients::{IndividualId, NewPatient, Patients};
 use carium::{Error, ErrorKind, Invitations, Items, ListOptions, NewInvitation, Secret};
 use carium_mock::FakeCarium;
@@ -181,7 +180,7 @@ impl FaultHarness {
     /// Creates an onboarding with a ledger of its own.
     pub(crate) fn onboarding_with(&self, ledger: Arc<dyn Ledger>, folder: &Path) -> Onboarding {
         let services = OnboardingServices {
-            organizations: Arc::new(self.clone()),
+            organizations: Arc::clone(self.fake.client().organizations()),
             patients: Arc::new(self.clone()),
             invitations: Arc::new(self.clone()),
             appointments: Arc::new(self.clone()),
@@ -283,17 +282,6 @@ impl FaultHarness {
 
     fn ledger(&self) -> Arc<dyn Ledger> {
         Arc::clone(self.ledger.lock().unwrap().as_ref().unwrap())
-    }
-}
-
-impl Organizations for FaultHarness {
-    fn list(&self, options: ListOptions) -> Items<Organization> {
-        self.list_with_fault("list_organizations", self.fake.client().organizations().list(options))
-    }
-
-    fn groups(&self, organization: Option<OrganizationId>, options: ListOptions) -> Items<IndividualGroup> {
-        let groups = self.fake.client().organizations().groups(organization, options);
-        self.list_with_fault("list_groups", groups)
     }
 }
 

@@ -235,7 +235,7 @@ async fn run_call<T>(fault: Option<Fault>, creates: bool, apply: impl FnOnce() -
         Some(Fault::Expired) => Err(Error::new(ErrorKind::Expired, "expired")),
         Some(Fault::Forbidden) => Err(Error::new(ErrorKind::Forbidden, "forbidden")),
         Some(Fault::Silent) => {
-            sleep(Duration::from_hours(24)).await;
+            sleep(Duration::from_secs(86_400)).await;
             panic!("the call should have timed out within a day");
         }
         _ => Ok(apply()),
@@ -315,7 +315,7 @@ impl Transfers for FaultyDocuments {
             match fault {
                 Some(Fault::Reset(after)) if at >= after => return Err(reset()),
                 Some(Fault::SilentAfter(after)) if at >= after => {
-                    sleep(Duration::from_mins(1)).await;
+                    sleep(Duration::from_secs(60)).await;
                     return Err(stalled());
                 }
                 _ => {}

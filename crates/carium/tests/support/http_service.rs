@@ -113,7 +113,7 @@ async fn serve(
         Reply::Bytes(bytes) => drop(stream.write_all(&bytes).await),
         Reply::Stall(bytes) => {
             drop(stream.write_all(&bytes).await);
-            tokio::time::sleep(Duration::from_mins(10)).await;
+            tokio::time::sleep(Duration::from_secs(600)).await;
         }
         Reply::Drip(bytes, interval) => {
             drop(stream.write_all(&bytes).await);

@@ -212,7 +212,7 @@ impl Transport for Service {
             Behavior::NotSent => Err(TransportFailure::not_sent("no route").into()),
             Behavior::Lost => Err(TransportFailure::lost("reset").into()),
             Behavior::Silent | Behavior::Later(..) => {
-                sleep(Duration::from_hours(24)).await;
+                sleep(Duration::from_secs(86_400)).await;
                 Err(TransportFailure::lost("no response within a day").into())
             }
         }

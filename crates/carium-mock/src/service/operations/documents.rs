@@ -17,7 +17,7 @@ use crate::service::state::{FakeDocument, ServiceState, require_known};
 const RESOURCE_TYPE: &str = "org-document-references";
 
 /// How long presigned forms and URLs are valid.
-pub(crate) const PRESIGN_VALIDITY: Duration = Duration::from_hours(1);
+pub(crate) const PRESIGN_VALIDITY: Duration = Duration::from_secs(3600);
 
 /// The service's view of the object store: it presigns transfers and reads files.
 pub(crate) trait FileStore: Send + Sync {

@@ -38,7 +38,7 @@ pub(super) struct UploadPipeline {
 /// ID of the new reference.
 const CREATE_GRACE_PERIOD: Duration = Duration::from_secs(5);
 /// If a form was issued less than this time ago, a 403 does not mean that the form has expired.
-const FRESH_FORM_PERIOD: Duration = Duration::from_mins(1);
+const FRESH_FORM_PERIOD: Duration = Duration::from_secs(60);
 /// Blocks are passed to the connection in slices of this size, to report progress between them.
 const SLICE: usize = 64 * 1024;
 

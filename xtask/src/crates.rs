@@ -10,37 +10,53 @@ use crate::process::Command;
 
 /// A crate of the workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Crate {
-    pub(super) name: String,
-    pub(super) version: String,
+pub(crate) struct Crate {
+    pub(crate) name: String,
+    pub(crate) version: String,
     /// The path of its `Cargo.toml`.
-    pub(super) manifest: PathBuf,
+    pub(crate) manifest: PathBuf,
     /// Whether it is published: whether a plain `cargo build` builds it.
-    pub(super) is_released: bool,
-    pub(super) has_library: bool,
-    pub(super) features: Vec<String>,
+    pub(crate) is_released: bool,
+    pub(crate) has_library: bool,
+    pub(crate) features: Vec<String>,
     /// Its dependencies on other crates of the workspace, except those of its tests.
-    pub(super) siblings: Vec<Sibling>,
+    pub(crate) siblings: Vec<Sibling>,
+}
+
+/// A feature that requires a system library.
+const SYSTEM_FEATURE: &str = "native-tls";
+
+impl Crate {
+    /// Returns the features that need no library of the system, separated by commas.
+    pub(crate) fn portable_features(&self) -> String {
+        portable_features(&self.features)
+    }
+}
+
+/// Returns the features that need no library of the system, separated by commas.
+pub(crate) fn portable_features(features: &[String]) -> String {
+    let features: Vec<_> = features.iter().map(String::as_str).filter(|it| *it != SYSTEM_FEATURE).collect();
+    features.join(",")
 }
 
 /// A dependency on a crate of the workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Sibling {
-    pub(super) name: String,
+pub(crate) struct Sibling {
+    pub(crate) name: String,
     /// The version requirement, such as `^0.1.0`.
-    pub(super) requirement: String,
+    pub(crate) requirement: String,
 }
 
 /// All crates of the workspace.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Crates {
-    pub(super) all: Vec<Crate>,
-    pub(super) target: PathBuf,
+pub(crate) struct Crates {
+    pub(crate) all: Vec<Crate>,
+    pub(crate) target: PathBuf,
 }
 
 impl Crates {
     /// Reads the output of `cargo metadata`.
-    pub(super) fn read(root: &Path) -> Result<Self, String> {
+    pub(crate) fn read(root: &Path) -> Result<Self, String> {
         let command = Command::new("cargo", &["metadata", "--no-deps", "--quiet", "--format-version", "1"])
             .current_dir(root);
         let output = command.output()?;
@@ -62,17 +78,17 @@ impl Crates {
     }
 
     /// Returns the crates that are published.
-    pub(super) fn released(&self) -> impl Iterator<Item = &Crate> {
+    pub(crate) fn released(&self) -> impl Iterator<Item = &Crate> {
         self.all.iter().filter(|it| it.is_released)
     }
 
     /// Returns the version of the workspace, which is that of the first published crate.
-    pub(super) fn version(&self) -> Option<&str> {
+    pub(crate) fn version(&self) -> Option<&str> {
         self.released().next().map(|it| it.version.as_str())
     }
 
     /// Checks that all crates have the same version, and depend on that version of each other.
-    pub(super) fn check_versions(&self) -> Result<(), Vec<String>> {
+    pub(crate) fn check_versions(&self) -> Result<(), Vec<String>> {
         let Some(version) = self.version() else { return Err(vec!["no crate is published".to_owned()]) };
         let mut problems = Vec::new();
         for package in &self.all {
@@ -120,7 +136,7 @@ fn read_package(package: &Value, released: &[&str]) -> Crate {
 /// The crates are published to a registry of the organization that this workspace does not know, so they have
 /// `publish = false`, and cargo's own verification, which looks for the crates in that registry, cannot be used. Instead,
 /// the packages are created without verification, unpacked into one workspace, and built there.
-pub(super) fn check_packages(root: &Path, crates: &Crates) -> Result<(), String> {
+pub(crate) fn check_packages(root: &Path, crates: &Crates) -> Result<(), String> {
     let released: Vec<_> = crates.released().collect();
     let mut package = vec!["package", "--quiet", "--locked", "--no-verify", "--exclude-lockfile"];
     for released in &released {
@@ -138,7 +154,7 @@ pub(super) fn check_packages(root: &Path, crates: &Crates) -> Result<(), String>
 }
 
 /// Returns the path of a package's file.
-pub(super) fn package_file(crates: &Crates, package: &Crate) -> PathBuf {
+pub(crate) fn package_file(crates: &Crates, package: &Crate) -> PathBuf {
     crates.target.join(format!("package/{}.crate", directory_of(package)))
 }
 
