@@ -12,14 +12,14 @@ use crate::page_cursor::PageCursor;
 /// A stream of the items of a list, which is either complete or ends with an error.
 ///
 /// The first page is requested when the stream is polled. Further pages are requested in advance, see
-/// [`ListOptions::prefetch`]. The stream ends after its first error. To resume it, pass [`Error::page_cursor`] to
-/// [`ListOptions::start_at`].
+/// [`ListOptions::prefetch`](crate::ListOptions::prefetch). The stream ends after its first error. To resume it, pass
+/// [`Error::page_cursor`] to [`ListOptions::start_at`](crate::ListOptions::start_at).
 ///
 /// # Completeness
 ///
 /// The list follows `links.next`. If a page has no such link, the latest `page[total]` decides: the list ends when as
 /// many items were received. If there is neither, it ends after a page with fewer items than requested. These
-/// responses result in an error of the kind [`Undecodable`](ErrorKind::Undecodable):
+/// responses result in an error of the kind [`Undecodable`](crate::ErrorKind::Undecodable):
 ///
 /// - an empty page before the total is reached
 /// - a page with the same items as the page before it
