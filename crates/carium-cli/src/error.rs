@@ -81,6 +81,11 @@ impl CliError {
         Self { is_reported: true, ..Self::new(exit, "") }
     }
 
+    pub(crate) fn with_exit(mut self, exit: Exit) -> Self {
+        self.exit = exit;
+        self
+    }
+
     /// Sets the next step for the user, and replaces an earlier one.
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

@@ -1,5 +1,6 @@
 //! Data on stdout, in the requested format. Nothing else is written to stdout.
 
+use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use clap::ValueEnum;
@@ -8,6 +9,7 @@ use serde_json::Value;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use crate::error::{CliError, Exit};
+use crate::stderr;
 
 /// Number of spaces between two columns.
 const GAP: usize = 2;
@@ -47,6 +49,30 @@ pub(crate) fn write_json(format: Format, value: &Value) -> Result<(), CliError> 
         Format::Ndjson => format!("{value}\n"),
     };
     write_bytes(text.as_bytes())
+}
+
+/// Returns the result of writing what a command created. If it could not be written, the IDs are printed to stderr, because
+/// the command must not be run again to see them.
+pub(crate) fn keep_created(
+    written: Result<(), CliError>,
+    ids: impl IntoIterator<Item = impl Display>,
+) -> Result<(), CliError> {
+    let Err(error) = written else { return Ok(()) };
+    for id in ids {
+        stderr::print(&format!("created: {id}"));
+    }
+    Err(error
+        .with_exit(Exit::OutcomeUnknown)
+        .with_hint("the command has succeeded: do not run it again; the IDs are printed above"))
+}
+
+/// Writes a JSON value unchanged, as [`write_json`], and keeps the ID of the resource in it, if there is one.
+pub(crate) fn write_response(format: Format, value: &Value, may_change_data: bool) -> Result<(), CliError> {
+    let id = value.pointer("/data/id").and_then(Value::as_str).filter(|_| may_change_data);
+    match id {
+        Some(id) => keep_created(write_json(format, value), [id]),
+        None => write_json(format, value),
+    }
 }
 
 /// Writes bytes unchanged.

@@ -377,3 +377,41 @@ fn downloads_of_one_command_never_share_a_file() {
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 4);
     assert_ne!(download(&[]).code, Some(0), "existing files are kept without `--replace`");
 }
+
+/// What a command created is not lost if stdout cannot be written.
+#[cfg(target_os = "linux")]
+#[test]
+fn created_ids_are_printed_to_stderr_if_stdout_fails() {
+    let server = SandboxProcess::start("");
+    std::fs::write(server.directory().join("one.pdf"), "one").unwrap();
+    let practitioner = "2097e072-92f6-4333-99d6-9693d63be652";
+    let status = "8d25a2a6-8219-40d1-a34f-c24ec69f4f72";
+    let patient =
+        ["patients", "create", "--first-name", "Ada", "--last-name", "Canary", "--birth-date", "1984-02-29"];
+    for arguments in [
+        [&patient[..], &["--gender", "female", "--email", "ada.quill@example.com"]].concat(),
+        [
+            &[
+                "appointments",
+                "create",
+                "--patient",
+                PATIENT,
+                "--practitioner",
+                practitioner,
+                "--status",
+                status,
+            ][..],
+            &["--type", PATIENT, "--start", "2030-01-01T09:00:00Z", "--end", "2030-01-01T09:30:00Z"],
+        ]
+        .concat(),
+        vec!["documents", "upload", "one.pdf", "--patient", PATIENT, "--class", "Referral letter"],
+        vec!["api", "POST", "/caredb/v1/org-care-teams/", "-f", "name=Canary"],
+    ] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = CommandOutput::new(&server.carium(&arguments).stdout(full).output().unwrap());
+        assert_eq!(output.code, Some(8), "{arguments:?}: {output:?}");
+        let id = output.stderr.lines().find_map(|line| line.strip_prefix("created: "));
+        assert!(id.is_some_and(|id| id.len() == 36), "{arguments:?}: {output:?}");
+        assert!(!output.stderr.contains("Canary"), "{output:?}");
+    }
+}

@@ -102,7 +102,7 @@ impl OperationCall {
         if !self.reveals_secrets {
             redact(&mut value, self.command.secrets);
         }
-        output::write_json(settings.format, &value)
+        output::write_response(settings.format, &value, operation.retry != RetryClass::Safe)
     }
 }
 

@@ -191,7 +191,7 @@ impl CreateAppointment {
             appointment = appointment.location(text);
         }
         let id = client.appointments().create(appointment.build()?).await?;
-        output::write_record(settings.format, &json!({"id": id}))
+        output::keep_created(output::write_record(settings.format, &json!({"id": id})), [id])
     }
 }
 

@@ -104,7 +104,8 @@ impl PatientsCommand {
         let patient = patient.build()?;
         let username = patient.username().to_owned();
         let id = client.patients().create(patient).await?;
-        output::write_record(settings.format, &json!({"individual-id": id, "username": username}))
+        let record = json!({"individual-id": id, "username": username});
+        output::keep_created(output::write_record(settings.format, &record), [id])
     }
 }
 

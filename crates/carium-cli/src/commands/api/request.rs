@@ -176,7 +176,7 @@ impl RequestCall {
         }
         let mut value = parse_body(response.body(), may_change_data)?;
         self.redact(&mut value);
-        output::write_json(settings.format, &value)
+        output::write_response(settings.format, &value, may_change_data)
     }
 
     fn check(&self, method: &Method) -> Result<(), CliError> {

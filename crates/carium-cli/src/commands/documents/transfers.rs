@@ -20,7 +20,7 @@ use crate::commands::lookups::Lookup;
 use crate::connection::{Connection, connect};
 use crate::error::{CliError, Exit};
 use crate::interrupt::{interrupted, unless_interrupted};
-use crate::output::{Format, ListWriter};
+use crate::output::{self, Format, ListWriter};
 use crate::settings::Settings;
 use crate::stderr::{self, TransferBars};
 
@@ -274,7 +274,8 @@ impl UploadDocuments {
             };
             rows.push(TransferResult { status, id, file: Some(item.file.clone()), content });
         }
-        write_results(settings.format, &rows)?;
+        let references = rows.iter().filter_map(|row| row.id);
+        let written = output::keep_created(write_results(settings.format, &rows), references);
         let uploaded = rows.iter().filter(|row| row.status == Status::Uploaded).count();
         let is_complete = uploaded == items.len();
         for item in items {
@@ -284,6 +285,7 @@ impl UploadDocuments {
                 state_file.delete();
             }
         }
+        written?;
         if is_complete {
             return Ok(());
         }
