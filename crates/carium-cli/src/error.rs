@@ -169,7 +169,14 @@ fn hint_for(error: &Error) -> Option<String> {
         }
         ErrorKind::RateLimited => match error.retry_after() {
             Some(wait) => {
-                return Some(format!("run the command again in {} seconds", wait.as_secs().max(1)));
+                return Some(match wait.as_secs() {
+                    seconds @ 0..=7200 => format!("run the command again in {} seconds", seconds.max(1)),
+                    seconds @ 7201..=172_800 => {
+                        format!("run the command again in {} hours", seconds.div_ceil(3600))
+                    }
+                    // More than two days are no useful request.
+                    _ => "run the command again later".to_owned(),
+                });
             }
             None => "run the command again in a few minutes",
         },

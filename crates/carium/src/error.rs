@@ -279,6 +279,9 @@ impl Error {
     }
 }
 
+/// The number of problems that `Display` shows. A refusal of a service can have thousands.
+const MAX_SHOWN_PROBLEMS: usize = 20;
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &self.0;
@@ -295,8 +298,11 @@ impl fmt::Display for Error {
         } else if inner.attempts > 1 {
             write!(f, " ({} attempts)", inner.attempts)?;
         }
-        for (index, problem) in inner.problems.iter().enumerate() {
+        for (index, problem) in inner.problems.iter().take(MAX_SHOWN_PROBLEMS).enumerate() {
             write!(f, "{} {problem}", if index == 0 { ":" } else { ";" })?;
+        }
+        if let Some(more @ 1..) = inner.problems.len().checked_sub(MAX_SHOWN_PROBLEMS) {
+            write!(f, "; and {more} more problems")?;
         }
         if inner.may_have_been_applied {
             f.write_str("; the operation may have been applied; check before retrying")?;

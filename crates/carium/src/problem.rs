@@ -84,10 +84,10 @@ impl Problem {
         self.detail.as_deref()
     }
 
-    /// Returns the problems in an error document of the service.
+    /// Returns the problems in an error document of the service, at most [`MAX_PROBLEMS`].
     pub(crate) fn from_document(document: &types::ErrorDocument) -> Vec<Self> {
         let errors = document.errors.known().map(Vec::as_slice).unwrap_or_default();
-        errors.iter().map(Self::from_error_object).collect()
+        errors.iter().take(MAX_PROBLEMS).map(Self::from_error_object).collect()
     }
 
     fn from_error_object(error: &types::ErrorObject) -> Self {
@@ -107,11 +107,22 @@ impl Problem {
             field: field.map(Cow::Borrowed),
             message: None,
             hint: None,
-            code: error.code.known().cloned(),
-            detail: text.cloned(),
+            code: error.code.known().map(|code| start_of(code, MAX_CODE_BYTES).to_owned()),
+            detail: text.map(|text| start_of(text, MAX_DETAIL_BYTES).to_owned()),
             existing_id: error.meta.known().and_then(|meta| meta.id.known()).cloned(),
         }
     }
+}
+
+/// The number of problems that are kept of a response. An error can be stored for each row of a file.
+const MAX_PROBLEMS: usize = 100;
+const MAX_DETAIL_BYTES: usize = 2048;
+const MAX_CODE_BYTES: usize = 128;
+
+/// Returns the start of a text, at most this number of bytes.
+fn start_of(text: &str, max_bytes: usize) -> &str {
+    let end = (0..=max_bytes.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or_default()]
 }
 
 /// The lowercase words of the service's code and detail of a problem.

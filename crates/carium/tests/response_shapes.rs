@@ -165,3 +165,16 @@ async fn conflict_of_another_operation_is_not_an_existing_resource() {
         assert!(!error.is_already_exists(), "{operation}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn refusal_with_thousands_of_errors_is_short() {
+    let error = json!({"code": "x".repeat(5000), "detail": "é".repeat(5000), "source": {"pointer": "/data/attributes/email"}});
+    let body = json!({"errors": vec![error; 5000]});
+    let error =
+        Service::script([respond(422, body)]).client().patients().create(patient()).await.unwrap_err();
+    assert_eq!(error.problems().len(), 100);
+    assert!(error.problems().iter().all(|problem| problem.detail().unwrap().len() <= 2048));
+    let text = error.to_string();
+    assert!(text.len() < 2048 && text.ends_with("; and 80 more problems"), "{text}");
+    assert!(format!("{error:#?}").len() < 64 * 1024);
+}
