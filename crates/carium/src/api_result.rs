@@ -1,5 +1,6 @@
 //! Converts results of the low-level client into results of this crate.
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::sync::Arc;
 
@@ -108,6 +109,10 @@ fn from_failure(operation: &Operation, failure: TransportFailure) -> Error {
             ErrorKind::TimedOut,
             "the call did not complete within its timeout; retry later or with a longer timeout",
         ),
+    };
+    let (kind, message): (_, Cow<'static, str>) = match failure.connect {
+        Some(reason) => (reason.kind(), reason.message("the service").into()),
+        None => (kind, message.into()),
     };
     let not_sent = matches!(failure.cause, FailureCause::NotSent) && !report.outcome_unknown;
     let source: Arc<dyn StdError + Send + Sync> = Arc::new(failure);

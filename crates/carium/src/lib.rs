@@ -100,6 +100,7 @@ pub use carium_api as api;
 mod api_result;
 pub mod appointments;
 mod client;
+mod connect_failure;
 pub mod documents;
 mod error;
 mod fingerprint;

@@ -23,6 +23,15 @@ pub(super) const MAX_TIMEOUT: Duration = Duration::from_secs(3600 * 24 * 365);
 /// The token lifetimes that the API accepts, in seconds, from the vendor's reference pages.
 const TOKEN_LIFETIMES: std::ops::RangeInclusive<u64> = 1..=3600;
 
+/// How long an idle connection is kept. Load balancers and servers commonly close theirs after 60 to 75 seconds. A
+/// request that meets the closing has an unknown outcome, so the client closes first.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+/// The same for connections of creations, which cannot be retried if their outcome is unknown. Some servers close after
+/// as little as 1 second.
+const CREATION_IDLE_TIMEOUT: Duration = Duration::from_millis(500);
+/// The same for a custom HTTP client, whose connections creations share with the other calls.
+const CUSTOM_CLIENT_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
+
 /// Wraps the transport of a client.
 type TransportWrapper = dyn FnOnce(Arc<dyn Transport>) -> Arc<dyn Transport> + Send;
 
@@ -213,7 +222,9 @@ impl CariumBuilder {
     /// Sets a custom HTTP client for the API, for example to configure a proxy or certificates.
     ///
     /// The following settings are overridden: redirects, retries, response decompression and verbose connection
-    /// logs are disabled, and the connect timeout and the user agent are set from this builder.
+    /// logs are disabled, and the connect timeout and the user agent are set from this builder. Idle connections are
+    /// closed after 4 seconds, because creations share them with the other calls. Without a custom client, creations have
+    /// connections of their own, and the other ones are kept for 20 seconds.
     ///
     /// Do not enable a cookie store. The service does not need cookies, and stored cookies would be sent with
     /// later requests.
@@ -321,8 +332,16 @@ impl CariumBuilder {
         let innermost: Arc<dyn Layer> = if let Some(transport) = self.transport {
             Arc::new(CustomTransport(transport))
         } else {
-            let client = build_http_client(configure(self.http_client))?;
-            Arc::new(HttpLayer::new(client, self.max_response_bytes))
+            let is_custom = self.http_client.is_some();
+            let http = configure(self.http_client);
+            let (client, creation_client) = if is_custom {
+                let client = build_http_client(http.pool_idle_timeout(CUSTOM_CLIENT_IDLE_TIMEOUT))?;
+                (client.clone(), client)
+            } else {
+                let creation = configure(None).pool_idle_timeout(CREATION_IDLE_TIMEOUT);
+                (build_http_client(http)?, build_http_client(creation)?)
+            };
+            Arc::new(HttpLayer::new(client, creation_client, self.max_response_bytes))
         };
         let innermost: Arc<dyn Layer> = match self.transport_wrapper {
             Some(wrap) => Arc::new(CustomTransport(wrap(Arc::new(LayerTransport(innermost))))),
@@ -403,6 +422,7 @@ fn configure_http_client(
         .connection_verbose(false)
         // After a connect timeout it is certain that nothing was sent. After an attempt timeout it is not.
         .connect_timeout(connect_timeout)
+        .pool_idle_timeout(IDLE_TIMEOUT)
         .user_agent(user_agent);
     // Plain HTTP is meant for this machine. A proxy from the environment would send the traffic to another one.
     if is_plain_http && !is_custom { http.no_proxy() } else { http }

@@ -5,6 +5,7 @@ use std::fmt;
 
 use carium_api::TransportError;
 
+use crate::connect_failure::ConnectFailure;
 use crate::error::Error;
 
 /// The reason why a request has no response, and whether the request may have been applied.
@@ -24,6 +25,8 @@ use crate::error::Error;
 pub struct TransportFailure {
     pub(crate) cause: FailureCause,
     pub(crate) report: CallReport,
+    /// Why there was no connection, if the request was not sent.
+    pub(crate) connect: Option<ConnectFailure>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -71,7 +74,7 @@ impl TransportFailure {
     }
 
     pub(crate) fn new(cause: FailureCause) -> Self {
-        Self { cause, report: CallReport::default(), source: None }
+        Self { cause, report: CallReport::default(), connect: None, source: None }
     }
 
     pub(crate) fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
@@ -98,7 +101,7 @@ impl TransportFailure {
     /// Returns the value of the tracing field `error.type`.
     pub(crate) fn error_type(&self) -> &'static str {
         match &self.cause {
-            FailureCause::NotSent => "not_sent",
+            FailureCause::NotSent => self.connect.map_or("not_sent", ConnectFailure::error_type),
             FailureCause::OtherOrigin => "other_origin",
             FailureCause::ConnectionLost => "lost",
             FailureCause::AttemptTimeout => "timeout",

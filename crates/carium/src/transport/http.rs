@@ -1,24 +1,33 @@
 //! The innermost layers: HTTP with `reqwest`, and the adapter for custom transports.
 
+use std::error::Error as StdError;
+use std::iter::successors;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use carium_api::{Operation, Transport, TransportError};
+use carium_api::{Operation, RetryClass, Transport, TransportError};
 use http::{Request, Response};
 
 use super::failure::{FailureCause, TransportFailure};
 use super::layer::{CallContext, Layer};
+use crate::connect_failure::ConnectFailure;
 
 /// Sends requests with `reqwest` and reads responses up to a maximum size.
 pub(crate) struct HttpLayer {
     client: reqwest::Client,
+    /// Sends the operations of class [`RetryClass::Create`], on connections of its own.
+    creation_client: reqwest::Client,
     max_response_bytes: usize,
 }
 
 impl HttpLayer {
-    pub(crate) fn new(client: reqwest::Client, max_response_bytes: usize) -> Self {
-        Self { client, max_response_bytes }
+    pub(crate) fn new(
+        client: reqwest::Client,
+        creation_client: reqwest::Client,
+        max_response_bytes: usize,
+    ) -> Self {
+        Self { client, creation_client, max_response_bytes }
     }
 }
 
@@ -27,12 +36,14 @@ impl Layer for HttpLayer {
     async fn send(
         &self,
         _call: &CallContext,
-        _operation: &Operation,
+        operation: &Operation,
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportFailure> {
+        let is_creation = operation.retry == RetryClass::Create;
+        let client = if is_creation { &self.creation_client } else { &self.client };
         let request = reqwest::Request::try_from(request)
             .map_err(|error| TransportFailure::not_sent(error.without_url()))?;
-        let mut http_response = self.client.execute(request).await.map_err(classify)?;
+        let mut http_response = client.execute(request).await.map_err(classify)?;
         let is_too_large = |length: usize| length > self.max_response_bytes;
         // If the `Content-Length` header exceeds the limit, the body is not read at all.
         let announced = http_response.content_length().and_then(|length| usize::try_from(length).ok());
@@ -74,17 +85,26 @@ impl Transport for LayerTransport {
 
 /// Converts an error of `reqwest`.
 ///
-/// Only if the connection could not be established is it certain that nothing was sent. The URL is removed from
-/// the error, because it can contain IDs and errors are logged.
+/// It is certain that nothing was sent if the connection could not be established, or if it was closed before the
+/// request was written to it. The URL is removed from the error, because it can contain IDs and errors are logged.
 fn classify(error: reqwest::Error) -> TransportFailure {
-    let cause = if error.is_connect() {
+    let cause = if error.is_connect() || was_closed_before_sending(&error) {
         FailureCause::NotSent
     } else if error.is_timeout() {
         FailureCause::AttemptTimeout
     } else {
         FailureCause::ConnectionLost
     };
-    TransportFailure::new(cause).with_source(error.without_url())
+    let connect = if error.is_connect() { ConnectFailure::of(&error) } else { None };
+    let mut failure = TransportFailure::new(cause).with_source(error.without_url());
+    failure.connect = connect;
+    failure
+}
+
+/// Returns whether the connection was closed while the request was still queued. `hyper` reports this as "canceled".
+fn was_closed_before_sending(error: &(dyn StdError + 'static)) -> bool {
+    successors(Some(error), |error| (*error).source())
+        .any(|error| error.downcast_ref().is_some_and(hyper::Error::is_canceled))
 }
 
 /// Sends requests through a custom transport.

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::failure::{FailureCause, TransportFailure};
 use super::layer::{CallContext, Layer};
+use crate::connect_failure::ConnectFailure;
 use crate::headers::retry_after;
 
 /// The retry policy of a client: the maximum number of attempts and the delays between them.
@@ -245,6 +246,8 @@ fn allowed_retry(
     let is_idempotent = class != RetryClass::Create;
     let retry = |cost, outcome_unknown| AllowedRetry { retry_after: None, cost, outcome_unknown };
     match result {
+        // The configuration has to be corrected first.
+        Err(failure) if failure.connect.is_some_and(ConnectFailure::is_permanent) => None,
         Err(failure) => {
             let cost = match failure.cause {
                 FailureCause::NotSent | FailureCause::ConnectionLost => RETRY_COST,

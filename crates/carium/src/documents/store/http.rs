@@ -20,6 +20,7 @@ use url::Url;
 use super::multipart::{BodyStatus, MultipartForm, StopOnDrop, single_buffer};
 use super::response::{MAX_ERROR_BODY, content_range, file_name, store_error, version};
 use super::{ByteRange, DownloadResponse, FilePart, Transfers, UploadForm};
+use crate::connect_failure::ConnectFailure;
 use crate::error::{Error, ErrorKind};
 
 /// [`Transfers`] over HTTP.
@@ -245,6 +246,11 @@ fn idle_timeout() -> Error {
 
 /// Converts an error of the HTTP client. The URL is removed, because it contains the signature.
 fn connection_error(error: reqwest::Error) -> Error {
+    let reason = if error.is_connect() { ConnectFailure::of(&error) } else { None };
+    if let Some(reason) = reason {
+        return Error::new(reason.kind(), reason.message("the object store"))
+            .with_source(error.without_url());
+    }
     let (kind, message) = if error.is_connect() {
         (ErrorKind::Unavailable, "could not connect to the object store")
     } else if error.is_timeout() {
