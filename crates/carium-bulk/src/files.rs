@@ -62,7 +62,7 @@ impl FileSnapshot {
 
 /// Returns the SHA-256 hash of the first `length` bytes of a file as hexadecimal digits.
 fn hash(path: &Path, length: u64) -> io::Result<String> {
-    let mut file = File::open(path)?.take(length);
+    let mut file = carium::wait_for_descriptor(|| File::open(path))?.take(length);
     let mut hash = Sha256::new();
     let mut block = vec![0; 256 * 1024];
     let mut read = 0;

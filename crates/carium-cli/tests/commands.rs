@@ -376,6 +376,59 @@ fn downloads_of_one_command_never_share_a_file() {
     assert_eq!((again.code, contents()), (Some(0), ["a", "b", "c", "d"].map(str::to_owned)), "{again:?}");
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 4);
     assert_ne!(download(&[]).code, Some(0), "existing files are kept without `--replace`");
+    let templated = download(&["--name", "{id}-{filename}"]);
+    assert_eq!(templated.code, Some(0), "{templated:?}");
+    for (id, name) in ids.iter().zip(["letter.pdf", "Letter.PDF", "letter.pdf", "letter (2).PDF"]) {
+        assert!(folder.join(format!("{id}-{name}")).is_file(), "{templated:?}");
+    }
+    for template in ["letter.pdf", "{name}", "../{id}", ""] {
+        assert_eq!(download(&["--name", template]).code, Some(2), "{template}");
+    }
+}
+
+/// Files are opened when their turn comes: the number of arguments is not limited by that of open files.
+#[cfg(unix)]
+#[test]
+fn uploads_of_many_files_need_few_descriptors() {
+    let server = SandboxProcess::start("");
+    let files: Vec<_> = (0..100).map(|number| format!("{number}.txt")).collect();
+    for file in &files {
+        std::fs::write(server.directory().join(file), file).unwrap();
+    }
+    let mut command = server.command("sh");
+    command.args(["-c", "ulimit -n 40 && exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_carium")]);
+    command.args(["documents", "upload", "--verify", "--patient", PATIENT, "--class", "Referral letter"]);
+    let output = CommandOutput::new(&command.args(&files).output().unwrap());
+    assert_eq!(output.code, Some(0), "{output:?}");
+    assert_eq!(output.stdout.matches("uploaded").count(), 100, "{output:?}");
+}
+
+#[test]
+fn upload_names_every_path_that_is_not_a_file() {
+    let server = SandboxProcess::start("");
+    std::fs::create_dir(server.directory().join("folder")).unwrap();
+    std::fs::write(server.directory().join("letter.txt"), "text").unwrap();
+    let arguments = ["documents", "upload", "folder", "letter.txt", "missing.txt", "--patient", PATIENT];
+    let output = server.run(&[&arguments[..], &["--class", "Referral letter"]].concat());
+    assert_eq!(output.code, Some(3), "{output:?}");
+    assert!(output.stderr.contains("file 1: this is a folder, and only files can be uploaded"), "{output:?}");
+    assert!(output.stderr.contains("file 3: the file does not exist"), "{output:?}");
+    assert!(!output.stdout.contains("uploaded"), "{output:?}");
+}
+
+/// An upload that is answered with success but cannot be read again is not reported as verified.
+#[test]
+fn upload_that_cannot_be_verified_is_an_error() {
+    let server = SandboxProcess::start(
+        "[[fault]]\non = \"get_download_info\"\ncalls = \"every\"\ndo = \"respond\"\nstatus = 404\n",
+    );
+    std::fs::write(server.directory().join("letter.txt"), "text").unwrap();
+    let upload = ["documents", "upload", "letter.txt", "--patient", PATIENT, "--class", "Referral letter"];
+    let output = server.run(&[&upload[..], &["--verify"]].concat());
+    assert_ne!(output.code, Some(0), "{output:?}");
+    assert!(output.stdout.contains("unverified"), "{output:?}");
+    assert!(output.stderr.contains("the document was uploaded but could not be verified"), "{output:?}");
+    assert!(output.stderr.contains("0 of 1 documents were uploaded and verified"), "{output:?}");
 }
 
 /// What a command created is not lost if stdout cannot be written.

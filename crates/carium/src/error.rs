@@ -349,7 +349,8 @@ impl StdError for Error {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The input is invalid. The call failed before any request for it was sent.
+    /// The input or the configuration is invalid. The call failed before any request for it was sent. The configuration
+    /// includes a certificate that is not trusted, a failed TLS handshake, and a proxy that requires credentials.
     ///
     /// *Troubleshooting:* [`Error::problems`](Error::problems) lists the invalid fields. Correct them.
     InvalidInput,

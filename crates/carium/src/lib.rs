@@ -131,6 +131,8 @@ pub use error::{Error, ErrorKind};
 /// An HTTP method, for [`Carium::request`].
 pub use http::Method;
 pub use invitations::{Invitations, NewInvitation};
+#[doc(hidden)]
+pub use local_io::wait_for_descriptor;
 pub use onboarding::Onboarding;
 pub use organizations::Organizations;
 pub use page::{Items, ListOptions, Page, PageCursor, Pages};

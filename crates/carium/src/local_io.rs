@@ -4,6 +4,8 @@
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use tokio::task::spawn_blocking;
 
@@ -17,6 +19,32 @@ pub(crate) async fn run_blocking<T: Send + 'static>(
     task: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Error> {
     spawn_blocking(task).await.map_err(|_| shutting_down())
+}
+
+/// Opens a file. While the process or the system has too many open files, waits for up to a minute: others close theirs.
+/// Blocks the thread. For the other crates of this workspace.
+///
+/// # Errors
+/// Those of `open`.
+#[doc(hidden)]
+pub fn wait_for_descriptor<T>(mut open: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    const MAX_WAIT: Duration = Duration::from_secs(60);
+    const INTERVAL: Duration = Duration::from_millis(50);
+    let start = Instant::now();
+    loop {
+        match open() {
+            Err(error) if is_out_of_descriptors(&error) && start.elapsed() < MAX_WAIT => {
+                thread::sleep(INTERVAL);
+            }
+            result => return result,
+        }
+    }
+}
+
+/// Checks for `ENFILE` and `EMFILE`, or `ERROR_TOO_MANY_OPEN_FILES` of Windows. `std` has no kind for them.
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    let codes: &[i32] = if cfg!(windows) { &[4] } else { &[23, 24] };
+    error.raw_os_error().is_some_and(|code| codes.contains(&code))
 }
 
 /// Returns the error for a background task that ended early because the runtime is shutting down.
@@ -36,7 +64,7 @@ pub(crate) fn directory_of(path: &Path) -> &Path {
 #[cfg(unix)]
 pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
     use io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
-    match File::open(directory).and_then(|directory| directory.sync_all()) {
+    match wait_for_descriptor(|| File::open(directory)).and_then(|directory| directory.sync_all()) {
         // The directory can be written but not read, or the file system does not support syncing directories. The
         // file itself is complete and synced.
         Err(error) if matches!(error.kind(), PermissionDenied | InvalidInput | Unsupported) => Ok(()),

@@ -155,7 +155,7 @@ pub async fn read_row(
     let read = move || {
         let problem = RowProblem::new(location.line, "there is no longer a row at this location");
         let no_row = RowError::Invalid(RowProblems::new(location.line, Some(location), vec![problem]));
-        let mut file = File::open(path)?;
+        let mut file = carium::wait_for_descriptor(|| File::open(&path))?;
         let length = usize::try_from(location.length).ok();
         let Some(length) = length.filter(|length| *length <= header.0.max_row_bytes()) else {
             return Err(no_row);
@@ -200,7 +200,9 @@ impl RowReader {
     async fn open_file(path: &Path, options: RowOptions, salt: Salt) -> Result<Self, RowError> {
         let path = path.to_owned();
         let format = options.format.or_else(|| RowFormat::from_path(&path)).ok_or(RowError::UnknownFormat)?;
-        let open = move || Self::open(Box::new(File::open(path)?), format, options, salt);
+        let open = move || {
+            Self::open(Box::new(carium::wait_for_descriptor(|| File::open(&path))?), format, options, salt)
+        };
         spawn_blocking(open).await.map_err(read_interrupted)?
     }
 

@@ -1,13 +1,16 @@
 //! `carium documents`.
 
+mod download;
 mod transfers;
+mod upload;
 mod upload_state;
 
 use carium::documents::{Document, DocumentQuery, IndividualId};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use self::transfers::{DownloadDocuments, UploadDocuments};
+use self::download::DownloadDocuments;
+use self::upload::UploadDocuments;
 use super::lists::ListLimit;
 use super::lookups::Lookup;
 use crate::connection::connect;

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use crate::error::Error;
-use crate::local_io::run_blocking;
+use crate::local_io::{run_blocking, wait_for_descriptor};
 
 /// Checks that a path is relative, does not leave its base folder, and means the same on every operating system.
 ///
@@ -71,7 +71,7 @@ pub(super) fn locate_in(root: &Path, path: &str) -> FileResult {
     if !fs::metadata(&path).is_ok_and(|metadata| metadata.is_file()) {
         return Err("is not a regular file");
     }
-    File::open(&path).map(|_| path).map_err(|_| "cannot be read")
+    wait_for_descriptor(|| File::open(&path)).map(|_| path).map_err(|_| "cannot be read")
 }
 
 #[cfg(test)]

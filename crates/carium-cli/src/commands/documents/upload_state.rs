@@ -7,11 +7,12 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
 
 use async_trait::async_trait;
 use carium::documents::{NewDocument, UploadState, UploadStateStore};
-use carium::{Error, ErrorKind};
+use carium::{Error, ErrorKind, wait_for_descriptor};
 
 use crate::directories;
 use crate::error::{CliError, Exit};
@@ -20,12 +21,18 @@ use crate::error::{CliError, Exit};
 #[derive(Debug)]
 pub(super) struct UploadStateFile {
     path: PathBuf,
-    _lock: File,
+    /// The locked file. `None` when the upload has ended.
+    lock: Mutex<Option<File>>,
 }
 
 impl UploadStateFile {
-    /// Opens the state file for uploading this file as this document to this server.
-    pub(super) fn open(base_url: &str, document: &NewDocument, file: &Path) -> Result<Self, CliError> {
+    /// Opens the state file for uploading this file as this document to this server, and reads the state that an earlier
+    /// run saved. The state is empty if there is none. Blocks the thread.
+    pub(super) fn open(
+        base_url: &str,
+        document: &NewDocument,
+        file: &Path,
+    ) -> Result<(Self, UploadState), CliError> {
         let failed = |error: io::Error| {
             CliError::new(Exit::Other, "could not open the state file of the upload").with_source(error)
         };
@@ -35,9 +42,14 @@ impl UploadStateFile {
                 .with_hint("check that it exists and that you may read it")
         })?;
         let directory = directories::private_state_dir("uploads").map_err(failed)?;
-        let lock = File::create(directory.join(format!("{name}.lock"))).map_err(failed)?;
+        let lock_path = directory.join(format!("{name}.lock"));
+        let lock = wait_for_descriptor(|| File::create(&lock_path)).map_err(failed)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: directory.join(format!("{name}.json")), _lock: lock }),
+            Ok(()) => {
+                let path = directory.join(format!("{name}.json"));
+                let state = read_state(&path)?;
+                Ok((Self { path, lock: Mutex::new(Some(lock)) }, state))
+            }
             Err(TryLockError::WouldBlock) => {
                 let message = "another `carium` process is uploading the same file to the same record";
                 Err(CliError::new(Exit::Refused, message).with_hint("wait until it ends, or stop it"))
@@ -46,29 +58,38 @@ impl UploadStateFile {
         }
     }
 
-    /// Reads the state that an earlier run saved. Returns an empty state if there is none.
-    pub(super) fn read(&self) -> Result<UploadState, CliError> {
-        match fs::read(&self.path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|_| {
-                CliError::new(Exit::Other, "the state file of an earlier run is invalid").with_hint(format!(
-                    "check in Carium whether the document exists, then delete {}",
-                    self.path.display()
-                ))
-            }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(UploadState::default()),
-            Err(error) => {
-                let message = "could not read the state file of an earlier run";
-                Err(CliError::new(Exit::Other, message).with_source(error))
-            }
-        }
+    /// Lets other runs of the program open the state file, because the upload has ended.
+    pub(super) fn unlock(&self) {
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     /// Deletes the state, because the upload is complete or never started.
     pub(super) fn delete(&self) {
+        let lock_path = self.path.with_extension("lock");
+        // Another run of the program may have opened the state file in the meantime. It needs it.
+        if !File::open(&lock_path).is_ok_and(|lock| lock.try_lock().is_ok()) {
+            return;
+        }
         // If the file cannot be deleted, a later run with the unchanged file finds a complete upload and creates
         // nothing.
         let _ = fs::remove_file(&self.path);
-        let _ = fs::remove_file(self.path.with_extension("lock"));
+        let _ = fs::remove_file(lock_path);
+    }
+}
+
+fn read_state(path: &Path) -> Result<UploadState, CliError> {
+    match wait_for_descriptor(|| fs::read(path)) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|_| {
+            CliError::new(Exit::Other, "the state file of an earlier run is invalid").with_hint(format!(
+                "check in Carium whether the document exists, then delete {}",
+                path.display()
+            ))
+        }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(UploadState::default()),
+        Err(error) => {
+            let message = "could not read the state file of an earlier run";
+            Err(CliError::new(Exit::Other, message).with_source(error))
+        }
     }
 }
 
@@ -101,7 +122,7 @@ impl UploadStateStore for UploadStateFile {
 
 fn write_state(path: &Path, state: &UploadState) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(directory)?;
+    let mut file = wait_for_descriptor(|| tempfile::NamedTempFile::new_in(directory))?;
     serde_json::to_writer(&mut file, state)?;
     file.flush()?;
     file.as_file().sync_all()?;

@@ -17,7 +17,7 @@ use super::request::DownloadRequest;
 use crate::documents::blocking::{BackgroundHasher, JobQueue};
 use crate::documents::file_name;
 use crate::error::{Error, ErrorKind};
-use crate::local_io::{directory_of, run_blocking, shutting_down, sync_directory};
+use crate::local_io::{directory_of, run_blocking, shutting_down, sync_directory, wait_for_descriptor};
 use crate::sha256::Sha256Digest;
 
 /// Bytes are collected up to this size before they are written and hashed.
@@ -33,6 +33,7 @@ pub(super) struct FileSink {
     target: PathBuf,
     overwrite: bool,
     batch: Option<BatchTurn>,
+    file_name_template: Option<String>,
     /// The fallback for the file name.
     id: DocumentReferenceId,
     /// The bytes of the next piece. They are copied, so that the connection can reuse its read buffer: allocating a
@@ -55,6 +56,7 @@ impl FileSink {
             target,
             overwrite: request.overwrite,
             batch: request.batch.clone(),
+            file_name_template: request.file_name_template.clone(),
             id: request.id,
             piece: BytesMut::new(),
             used_pieces: VecDeque::new(),
@@ -123,7 +125,16 @@ impl FileSink {
 #[async_trait]
 impl DownloadSink for FileSink {
     async fn open(&mut self, name: Option<&str>) -> Result<(), Error> {
-        let name = name.and_then(file_name::sanitize).unwrap_or_else(|| self.id.to_string());
+        let id = self.id.to_string();
+        let name = name.and_then(file_name::sanitize).unwrap_or_else(|| id.clone());
+        let name = match &self.file_name_template {
+            // The ID is inserted first, so that nothing is replaced within the other name.
+            Some(template) => {
+                let text = template.replace("{id}", &id).replace("{filename}", &name);
+                file_name::sanitize(&text).unwrap_or(name)
+            }
+            None => name,
+        };
         let (target, overwrite) = (self.target.clone(), self.overwrite);
         let target =
             run_blocking(move || if is_directory(&target) { target.join(name) } else { target }).await?;
@@ -136,7 +147,8 @@ impl DownloadSink for FileSink {
         self.file
             .push(move |file| {
                 let part_file = file.insert(PartFile::create(target, overwrite)?);
-                let handle = part_file.file.as_file().try_clone().map_err(|error| write_error(&error))?;
+                let handle = wait_for_descriptor(|| part_file.file.as_file().try_clone());
+                let handle = handle.map_err(|error| write_error(&error))?;
                 // Cannot fail: the sink is opened once.
                 let _ = sync_handle.set(handle);
                 Ok(())
@@ -182,11 +194,10 @@ impl PartFile {
     fn create(target: PathBuf, overwrite: bool) -> Result<Self, Error> {
         check_target(&target, overwrite)?;
         let directory = directory_of(&target);
-        let file = tempfile::Builder::new()
-            .prefix(".carium-")
-            .suffix(".part")
-            .tempfile_in(directory)
-            .map_err(|error| write_error(&error))?;
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".carium-").suffix(".part");
+        let file = wait_for_descriptor(|| builder.tempfile_in(directory));
+        let file = file.map_err(|error| write_error(&error))?;
         Ok(Self { file, target, overwrite })
     }
 

@@ -17,6 +17,7 @@ use crate::sha256::Sha256Digest;
 pub struct DownloadRequest {
     pub(super) id: DocumentReferenceId,
     pub(super) file_name: Option<String>,
+    pub(super) file_name_template: Option<String>,
     pub(super) expected_sha256: Option<Sha256Digest>,
     pub(super) overwrite: bool,
     pub(super) batch: Option<BatchTurn>,
@@ -25,13 +26,27 @@ pub struct DownloadRequest {
 impl DownloadRequest {
     /// Creates a request for a document, without options.
     pub fn new(id: DocumentReferenceId) -> Self {
-        Self { id, file_name: None, expected_sha256: None, overwrite: false, batch: None }
+        Self {
+            id,
+            file_name: None,
+            file_name_template: None,
+            expected_sha256: None,
+            overwrite: false,
+            batch: None,
+        }
     }
 
     /// Sets the file name for a download into a directory. It takes precedence over the name that the object store
     /// sends. The name is sanitized: a path is removed, and unsafe characters are replaced.
     pub fn file_name(mut self, file_name: impl Into<String>) -> Self {
         self.file_name = Some(file_name.into());
+        self
+    }
+
+    /// Sets a template for the file name of a download into a directory, such as `{id}-{filename}`. `{id}` becomes the ID of
+    /// the document and `{filename}` the name that the file would have without a template. The result is sanitized.
+    pub fn file_name_template(mut self, template: impl Into<String>) -> Self {
+        self.file_name_template = Some(template.into());
         self
     }
 
@@ -47,9 +62,7 @@ impl DownloadRequest {
         self.overwrite = true;
         self
     }
-}
 
-impl DownloadRequest {
     /// Adds the request to a batch, whose downloads never share a target. It takes effect for a download into a directory.
     pub fn in_batch(mut self, batch: &DownloadBatch) -> Self {
         self.batch = Some(batch.join());

@@ -1,5 +1,7 @@
 //! Interpretation of an object store's responses: errors, ranges, versions and file names.
 
+use std::borrow::Cow;
+
 use http::header::{CONTENT_DISPOSITION, CONTENT_RANGE, ETAG};
 use http::{HeaderMap, StatusCode};
 
@@ -10,7 +12,8 @@ use crate::headers::retry_after;
 pub(super) const MAX_ERROR_BODY: usize = 16 * 1024;
 
 /// Returns the error for an object store's error response, from its status, its headers, and its body or the
-/// beginning of it. For implementations of [`Transfers`](super::Transfers). No part of the body is kept.
+/// beginning of it. For implementations of [`Transfers`](super::Transfers). Of the body, only a known error code of S3 is
+/// kept.
 // Object stores report an expired form or URL in the body only. S3 does so with a 403 ("Policy expired", "Request has
 // expired"), or with a 400 if the credentials behind the signature have expired.
 pub fn store_error(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
@@ -34,15 +37,88 @@ pub fn store_error(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Erro
         408 => (ErrorKind::TimedOut, "the object store timed out while it waited for the request"),
         429 => (ErrorKind::RateLimited, "the object store received too many requests"),
         500..=599 => (ErrorKind::Unavailable, "the object store is unavailable"),
+        // S3 does so for some minutes after a bucket was created.
+        307 if contains(b"TemporaryRedirect") => (
+            ErrorKind::Unavailable,
+            "the object store redirects to another address for a while, as it does after a bucket was created; \
+             retry later",
+        ),
+        301 if contains(b"PermanentRedirect") => (
+            ErrorKind::Undecodable,
+            "the presigned form or URL is for another region than that of the bucket; this has to be corrected by the \
+             service",
+        ),
         300..=399 => (ErrorKind::Undecodable, "the object store sent a redirect that cannot be followed"),
         400..=499 => (ErrorKind::Rejected, "the object store rejected the request"),
         _ => (ErrorKind::Undecodable, "the object store sent an unexpected status"),
+    };
+    let message = match store_code(body) {
+        Some(code) => format!("{message} ({code})").into(),
+        None => Cow::Borrowed(message),
     };
     let error = Error::new(kind, message).with_status(status.as_u16());
     match retry_after(headers) {
         Some(delay) => error.with_retry_after(delay),
         None => error,
     }
+}
+
+/// The error codes of S3 that a presigned form or URL can meet, from its "List of error codes". Only these are shown: any
+/// other text could be part of a document.
+const STORE_CODES: &[&str] = &[
+    "AccessDenied",
+    "AccountProblem",
+    "AllAccessDisabled",
+    "AuthorizationQueryParametersError",
+    "BadDigest",
+    "BucketAlreadyExists",
+    "EntityTooLarge",
+    "EntityTooSmall",
+    "ExpiredToken",
+    "IncompleteBody",
+    "IncorrectNumberOfFilesInPostRequest",
+    "InternalError",
+    "InvalidAccessKeyId",
+    "InvalidArgument",
+    "InvalidBucketState",
+    "InvalidDigest",
+    "InvalidObjectState",
+    "InvalidPolicyDocument",
+    "InvalidRange",
+    "InvalidRequest",
+    "InvalidSecurity",
+    "InvalidStorageClass",
+    "InvalidToken",
+    "KeyTooLongError",
+    "MalformedPOSTRequest",
+    "MalformedXML",
+    "MaxPostPreDataLengthExceededError",
+    "MethodNotAllowed",
+    "MissingContentLength",
+    "NoSuchBucket",
+    "NoSuchKey",
+    "NoSuchVersion",
+    "NotImplemented",
+    "OperationAborted",
+    "PermanentRedirect",
+    "PreconditionFailed",
+    "Redirect",
+    "RequestIsNotMultiPartContent",
+    "RequestTimeout",
+    "RequestTimeTooSkewed",
+    "ServiceUnavailable",
+    "SignatureDoesNotMatch",
+    "SlowDown",
+    "TemporaryRedirect",
+    "UserKeyMustBeSpecified",
+];
+
+/// Returns the error code in the body of an error response, if it is a known one.
+fn store_code(body: &[u8]) -> Option<&'static str> {
+    let text = String::from_utf8_lossy(body);
+    let (_, rest) = text.split_once("<Code>")?;
+    let (code, _) = rest.split_once("</Code>")?;
+    STORE_CODES.iter().copied().find(|known| *known == code.trim())
 }
 
 /// Parses `Content-Range` (RFC 9110, section 14.4): the first byte, or `None` for an unsatisfied range, and the
@@ -199,5 +275,22 @@ mod tests {
         assert_eq!(kind(400, "<Code>EntityTooLarge</Code>"), ErrorKind::Rejected);
         assert_eq!(kind(404, ""), ErrorKind::NotFound);
         assert_eq!(kind(307, ""), ErrorKind::Undecodable);
+        assert_eq!(kind(307, "<Code>TemporaryRedirect</Code>"), ErrorKind::Unavailable);
+    }
+
+    #[test]
+    fn message_contains_known_error_codes_only() {
+        let message =
+            |body: &str| store_error(StatusCode::FORBIDDEN, &HeaderMap::new(), body.as_bytes()).to_string();
+        for code in ["AccessDenied", "SignatureDoesNotMatch", "RequestTimeTooSkewed", "ExpiredToken"] {
+            let text = message(&format!("<Error><Code>{code}</Code><Resource>/canary</Resource></Error>"));
+            assert!(text.contains(&format!("({code})")) && !text.contains("canary"), "{text}");
+        }
+        for body in
+            ["<Code>Canary</Code>", "<Code>AccessDenied canary</Code>", "<Code>canary", "AccessDenied", ""]
+        {
+            let text = message(body);
+            assert!(!text.contains("anary") && !text.contains("AccessDenied"), "{text}");
+        }
     }
 }

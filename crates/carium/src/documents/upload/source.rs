@@ -22,7 +22,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use crate::documents::blocking::BackgroundHasher;
 use crate::documents::{ByteStream, Content};
 use crate::error::{Error, ErrorKind};
-use crate::local_io::run_blocking;
+use crate::local_io::{run_blocking, wait_for_descriptor};
 use crate::sha256::Sha256Digest;
 
 /// The source of an upload's bytes. `Debug` shows neither a path nor content.
@@ -162,7 +162,7 @@ fn open_file(path: &Path) -> io::Result<OpenSource> {
     if !std::fs::metadata(path)?.is_file() {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    let file = File::open(path)?;
+    let file = wait_for_descriptor(|| File::open(path))?;
     let length = file.metadata()?.len();
     if length > MAX_BUFFERED {
         return Ok(OpenSource::from_stream(length, move |digest| stream_reader(file, length, digest)));
