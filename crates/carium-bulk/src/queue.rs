@@ -15,6 +15,7 @@ use crate::encryption::{EncryptionKey, RowCipher};
 use crate::engine::{Engine, RiverEngine};
 use crate::ledger::DatabaseLedger;
 use crate::limits::Limits;
+use crate::outage::Outage;
 use crate::row_store::{RowCounts, RowId, RowRecord, StoredRow};
 use crate::rows::Salt;
 use crate::worker::HEARTBEAT_TIMEOUT;
@@ -233,6 +234,14 @@ impl OnboardingQueue {
         let counts = transaction.count_rows(running).await?;
         transaction.commit().await?;
         Ok(counts)
+    }
+
+    /// Returns the outage that pauses the workers of the queue, as far as the database knows it.
+    ///
+    /// # Errors
+    /// [`Unavailable`](ErrorKind::Unavailable): the database cannot be used.
+    pub async fn outage(&self) -> Result<Option<Outage>, Error> {
+        Ok(self.0.database.outage().await?.map(|outage| outage.to_outage()))
     }
 
     /// Returns all rows, in the order in which they were submitted. The stream keeps one page of rows in memory.

@@ -1,5 +1,6 @@
 //! Workers, which process the rows of a queue. Any number of processes can run workers. Each worker sends heartbeats.
 
+mod circuit_breaker;
 mod handle;
 mod heartbeat;
 mod progress;
@@ -7,6 +8,7 @@ mod row;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
 use carium::Error;
 #[cfg(doc)]
@@ -19,6 +21,7 @@ pub use self::progress::WorkProgress;
 
 pub(crate) use self::heartbeat::HEARTBEAT_TIMEOUT;
 
+use self::circuit_breaker::CircuitBreaker;
 use self::handle::Phase;
 use self::heartbeat::{HEARTBEAT_INTERVAL, Heartbeat};
 use self::progress::ProgressMonitor;
@@ -37,7 +40,11 @@ pub struct WorkOptions {
     max_attempts: u32,
     stop_when_settled: bool,
     max_parked: Option<u64>,
+    max_outage: Duration,
 }
+
+/// The default of [`WorkOptions::max_outage`].
+const DEFAULT_MAX_OUTAGE: Duration = Duration::from_hours(1);
 
 /// The upper bound of [`WorkOptions::max_concurrent_rows`].
 const MAX_CONCURRENT_ROWS: usize = 1000;
@@ -49,6 +56,7 @@ impl Default for WorkOptions {
             max_attempts: 10,
             stop_when_settled: false,
             max_parked: None,
+            max_outage: DEFAULT_MAX_OUTAGE,
         }
     }
 }
@@ -81,6 +89,16 @@ impl WorkOptions {
         self
     }
 
+    /// Sets how long an [outage](crate::Outage) may last before the worker stops. Defaults to 1 hour.
+    ///
+    /// During an outage, no rows are processed, all of them stay pending, and no attempts are counted. One worker at a
+    /// time tries whether it is over, at intervals that grow to a minute. If the service refuses the sign-in, the worker
+    /// stops at once, because repeated sign-ins could lock the account. [`WorkerHandle::join`] then returns the error.
+    pub fn max_outage(mut self, duration: Duration) -> Self {
+        self.max_outage = duration;
+        self
+    }
+
     /// Stops the worker when all rows of the queue are settled, that is, completed or parked.
     pub fn stop_when_settled(mut self) -> Self {
         self.stop_when_settled = true;
@@ -110,11 +128,15 @@ impl OnboardingQueue {
         let ledger = Arc::new(ledger.with_limiter(limiter.clone()));
         let onboarding = onboarding(Arc::<DatabaseLedger>::clone(&ledger));
         let in_progress = RowsInProgress::default();
-        let heartbeat = Heartbeat::new(Arc::clone(&queue), limiter, in_progress.clone());
+        let stop = StopHandle::new();
+        let (database, services) = (queue.database.clone(), onboarding.clone());
+        let breaker = CircuitBreaker::new(database, services, stop.clone(), options.max_outage);
+        let heartbeat =
+            Heartbeat::new(Arc::clone(&queue), limiter, in_progress.clone(), Arc::clone(&breaker));
+        queue.database.restart_outage().await?;
         // The first heartbeat registers the worker, which must happen before rows are assigned to it. It also
         // reclaims the rows of stale workers.
         heartbeat.send().await?;
-        let stop = StopHandle::new();
         let files = SourceFiles::new(queue.database.clone(), queue.salt.clone());
         let processor = RowProcessor {
             queue: Arc::clone(&queue),
@@ -124,20 +146,23 @@ impl OnboardingQueue {
             in_progress,
             max_attempts: options.max_attempts.into(),
             parked_limit: ParkedLimit::new(options.max_parked, stop.clone()),
+            breaker: Arc::clone(&breaker),
         };
         let max_concurrent_rows = options.max_concurrent_rows.get();
         let engine_run =
             queue.engine.start(heartbeat.worker_id(), max_concurrent_rows, Arc::new(processor))?;
         let (progress_sender, progress) = watch::channel(WorkProgress::default());
+        let outage = breaker.outage();
         let run = run(
             self.clone(),
             heartbeat,
+            breaker,
             engine_run,
             progress_sender,
             stop.clone(),
             options.stop_when_settled,
         );
-        Ok(WorkerHandle::new(stop, progress, tokio::spawn(run)))
+        Ok(WorkerHandle::new(stop, progress, outage, tokio::spawn(run)))
     }
 }
 
@@ -145,6 +170,7 @@ impl OnboardingQueue {
 async fn run(
     queue: OnboardingQueue,
     heartbeat: Heartbeat,
+    breaker: Arc<CircuitBreaker>,
     mut engine_run: Box<dyn EngineRun>,
     progress: watch::Sender<WorkProgress>,
     stop: StopHandle,
@@ -154,6 +180,7 @@ async fn run(
         loop {
             tokio::time::sleep(HEARTBEAT_INTERVAL).await;
             if let Err(error) = heartbeat.send().await {
+                breaker.report_database_failure(&error, HEARTBEAT_INTERVAL);
                 tracing::warn!(%error, "could not send the heartbeat of the worker");
             }
         }
@@ -186,8 +213,9 @@ async fn run(
     };
     let result = tokio::select! {
         result = wait_for_stop => result,
-        () = async { tokio::join!(send_heartbeats, monitor_progress); } => Ok(()),
+        () = async { tokio::join!(send_heartbeats, monitor_progress, breaker.enforce_time_limit()); } => Ok(()),
     };
+    let result = breaker.take_fatal_error().map_or(result, Err);
     heartbeat.unregister().await;
     if let Ok(current) = ProgressMonitor::new(&queue).measure().await {
         progress.send_replace(current);

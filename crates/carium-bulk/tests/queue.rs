@@ -444,9 +444,9 @@ async fn accepts_corrected_row_if_nothing_was_created(fixture: QueueFixture) {
 async fn stops_after_max_parked_rows(fixture: QueueFixture) {
     let fake = FakeCarium::new();
     let queue = submit(&fixture, &fake, 0..500).await;
-    let forbidden = || Error::new(ErrorKind::Forbidden, "forbidden");
+    let rejected = || Error::new(ErrorKind::Rejected, "rejected");
     let options = WorkOptions::new().max_concurrent_rows(4).max_parked(10);
-    work_with(&queue, options, failing(&fake, usize::MAX, false, forbidden)).await;
+    work_with(&queue, options, failing(&fake, usize::MAX, false, rejected)).await;
     let counts = queue.status().await.unwrap();
     assert!((10..=10 + 4).contains(&counts.failed), "{counts:?}");
     assert_eq!(counts.running, 0);

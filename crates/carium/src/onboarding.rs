@@ -89,9 +89,11 @@ mod step;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use futures_util::TryStreamExt as _;
 use tracing::Instrument as _;
 
 /// The types of `specs/onboarding.schema.json`.
@@ -117,6 +119,7 @@ use crate::documents::Uploads;
 use crate::error::Error;
 #[cfg(doc)]
 use crate::error::ErrorKind;
+use crate::page::ListOptions;
 use crate::patients::OrganizationId;
 
 /// Onboards patients: runs all steps of a row, each at most once.
@@ -242,6 +245,16 @@ impl Onboarding {
         }
         .instrument(span)
         .await
+    }
+
+    /// Sends one call that changes nothing, to find out whether the service can be used: it lists the first appointment
+    /// status.
+    ///
+    /// # Errors
+    /// Those of [`Appointments::statuses`](crate::Appointments::statuses).
+    pub async fn check_service(&self) -> Result<(), Error> {
+        let first = ListOptions::default().page_size(NonZeroU64::MIN).prefetch(0);
+        self.services.appointments.statuses(first).try_next().await.map(drop)
     }
 
     /// Checks whether the files of a row's documents exist in the documents folder. Sends nothing.

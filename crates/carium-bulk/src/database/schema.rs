@@ -12,17 +12,18 @@ use riverqueue::migrate::SqliteMigrator;
 use super::{Database, Pool, Transaction, retry, run_sql, to_i64};
 
 /// The statements that each version adds. Released versions must not be edited; add a new one instead.
-const VERSIONS: &[&[&str]] = &[&[
-    // The target and the salt of the queue: one row, created with the queue.
-    "CREATE TABLE carium_queue (
+const VERSIONS: &[&[&str]] = &[
+    &[
+        // The target and the salt of the queue: one row, created with the queue.
+        "CREATE TABLE carium_queue (
         singleton BIGINT PRIMARY KEY CHECK (singleton = 1),
         base_url TEXT NOT NULL,
         organization TEXT,
         salt {bytes} NOT NULL,
         key_check {bytes}
     )",
-    // The submitted files, from which workers read the rows of a queue in a file.
-    "CREATE TABLE carium_file (
+        // The submitted files, from which workers read the rows of a queue in a file.
+        "CREATE TABLE carium_file (
         id {serial},
         path TEXT NOT NULL,
         options TEXT NOT NULL,
@@ -30,9 +31,9 @@ const VERSIONS: &[&[&str]] = &[&[
         sha256 TEXT NOT NULL,
         UNIQUE (path, options, length, sha256)
     )",
-    // The row store: every submitted row, with its state and outcome. `encrypted` is the row itself, for a queue on a
-    // server.
-    "CREATE TABLE carium_row (
+        // The row store: every submitted row, with its state and outcome. `encrypted` is the row itself, for a queue on a
+        // server.
+        "CREATE TABLE carium_row (
         id {serial},
         row_key TEXT NOT NULL UNIQUE,
         digest TEXT NOT NULL,
@@ -47,31 +48,43 @@ const VERSIONS: &[&[&str]] = &[&[
         outcome TEXT,
         failure TEXT
     )",
-    "CREATE INDEX carium_row_state ON carium_row (state, id)",
-    // The ledger: one entry for each step of each row.
-    "CREATE TABLE carium_ledger (
+        "CREATE INDEX carium_row_state ON carium_row (state, id)",
+        // The ledger: one entry for each step of each row.
+        "CREATE TABLE carium_ledger (
         row_key TEXT NOT NULL,
         step TEXT NOT NULL,
         version TEXT NOT NULL,
         entry TEXT NOT NULL,
         PRIMARY KEY (row_key, step)
     )",
-    // The running workers: their last heartbeat, and their share of and demand for calls in flight.
-    "CREATE TABLE carium_worker (
+        // The running workers: their last heartbeat, and their share of and demand for calls in flight.
+        "CREATE TABLE carium_worker (
         id TEXT PRIMARY KEY,
         last_heartbeat BIGINT NOT NULL,
         share BIGINT NOT NULL DEFAULT 0,
         demand BIGINT NOT NULL DEFAULT 0
     )",
-    // The limits of all workers together. NULL means no limit. Times are in nanoseconds.
-    "CREATE TABLE carium_limit (
+        // The limits of all workers together. NULL means no limit. Times are in nanoseconds.
+        "CREATE TABLE carium_limit (
         singleton BIGINT PRIMARY KEY CHECK (singleton = 1),
         call_interval BIGINT,
         max_in_flight BIGINT,
         next_call BIGINT NOT NULL DEFAULT 0
     )",
-    "INSERT INTO carium_limit (singleton) VALUES (1)",
-]];
+        "INSERT INTO carium_limit (singleton) VALUES (1)",
+    ],
+    &[
+        // The outage that pauses all workers: one row, or none. Times are in nanoseconds.
+        "CREATE TABLE carium_outage (
+        singleton BIGINT PRIMARY KEY CHECK (singleton = 1),
+        kind TEXT NOT NULL,
+        message TEXT NOT NULL,
+        since BIGINT NOT NULL,
+        next_attempt BIGINT NOT NULL,
+        attempts BIGINT NOT NULL
+    )",
+    ],
+];
 
 /// The table that holds the version of the schema.
 const CREATE_VERSION_TABLE: &str = "CREATE TABLE IF NOT EXISTS carium_version (

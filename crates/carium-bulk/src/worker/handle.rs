@@ -8,12 +8,14 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::progress::WorkProgress;
+use crate::outage::Outage;
 
 /// A running worker. Dropping it stops the worker immediately, as [`StopHandle::stop_now`] does.
 #[must_use]
 pub struct WorkerHandle {
     stop: StopHandle,
     progress: watch::Receiver<WorkProgress>,
+    outage: watch::Receiver<Option<Outage>>,
     run: JoinHandle<Result<(), Error>>,
 }
 
@@ -68,9 +70,10 @@ impl WorkerHandle {
     pub(super) fn new(
         stop: StopHandle,
         progress: watch::Receiver<WorkProgress>,
+        outage: watch::Receiver<Option<Outage>>,
         run: JoinHandle<Result<(), Error>>,
     ) -> Self {
-        Self { stop, progress, run }
+        Self { stop, progress, outage, run }
     }
 
     /// Returns a handle that stops the worker.
@@ -84,9 +87,16 @@ impl WorkerHandle {
         self.progress.clone()
     }
 
+    /// Returns a receiver of the outage that pauses the worker: `None` while it processes rows.
+    pub fn outage(&self) -> watch::Receiver<Option<Outage>> {
+        self.outage.clone()
+    }
+
     /// Waits until the worker has stopped.
     ///
     /// # Errors
+    /// - The kind of an [`Outage`] that lasted longer than [`WorkOptions::max_outage`](crate::WorkOptions::max_outage),
+    ///   or [`Unauthenticated`](ErrorKind::Unauthenticated) if the service refused the sign-in. The rows stay pending.
     /// - [`Unavailable`](ErrorKind::Unavailable): the queue engine failed.
     /// - [`Canceled`](ErrorKind::Canceled): the task of the worker was canceled or panicked.
     pub async fn join(mut self) -> Result<(), Error> {

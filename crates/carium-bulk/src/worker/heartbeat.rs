@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use carium::Error;
 
+use super::circuit_breaker::CircuitBreaker;
 use super::row::RowsInProgress;
 use crate::database::{nanoseconds, run_sql};
 use crate::limits::CallLimiter;
@@ -23,14 +24,20 @@ pub(crate) struct Heartbeat {
     queue: Arc<QueueInner>,
     limiter: CallLimiter,
     in_progress: RowsInProgress,
+    breaker: Arc<CircuitBreaker>,
     worker_id: String,
 }
 
 impl Heartbeat {
-    pub(crate) fn new(queue: Arc<QueueInner>, limiter: CallLimiter, in_progress: RowsInProgress) -> Self {
+    pub(crate) fn new(
+        queue: Arc<QueueInner>,
+        limiter: CallLimiter,
+        in_progress: RowsInProgress,
+        breaker: Arc<CircuitBreaker>,
+    ) -> Self {
         // The ID is stored and logged, so it contains no names of the machine or the user.
         let worker_id = format!("carium-{}-{:016x}", std::process::id(), fastrand::u64(..));
-        Self { queue, limiter, in_progress, worker_id }
+        Self { queue, limiter, in_progress, breaker, worker_id }
     }
 
     /// Returns the ID of the worker.
@@ -39,7 +46,7 @@ impl Heartbeat {
     }
 
     /// Sends one heartbeat. This also removes stale workers, puts their rows back on the queue, and negotiates the
-    /// worker's share of the calls in flight.
+    /// worker's share of the calls in flight, and reads the state of the circuit breaker.
     pub(crate) async fn send(&self) -> Result<(), Error> {
         let share = self.limiter.share();
         let in_progress = self.in_progress.ids();
@@ -63,9 +70,11 @@ impl Heartbeat {
         let mut rows = engine.reclaim_from_stale_workers(&mut transaction).await?;
         rows.extend(engine.reclaim_lost_assignments(&mut transaction, worker, &in_progress).await?);
         engine.enqueue(&mut transaction, &rows).await?;
+        let outage = transaction.outage().await?;
         let new_share = share.negotiate(worker, &mut transaction).await?;
         transaction.commit().await?;
         share.apply(new_share);
+        self.breaker.update(outage, now);
         if !rows.is_empty() {
             tracing::info!(rows = rows.len(), "reclaimed rows of stale workers or of lost assignments");
         }

@@ -12,6 +12,7 @@ use carium::onboarding::{
 };
 use carium::{Error, ErrorKind};
 
+use super::circuit_breaker::{Admission, CircuitBreaker, FailureScope, concerns_service};
 use super::handle::StopHandle;
 use crate::database::{json, retry};
 use crate::engine::{Disposition, RowHandler};
@@ -25,6 +26,10 @@ use crate::writer::{WriteRequest, WriteResult};
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
 /// The delay after a response with status 429 that does not specify one.
 const DEFAULT_RATE_LIMIT_DELAY: Duration = Duration::from_secs(5);
+/// The delay before a row is assigned again that was not processed, because of an outage or because the worker stops.
+const UNPROCESSED_DELAY: Duration = Duration::from_secs(1);
+/// The maximum number of attempts for a row that the service refuses for a lack of permissions.
+const MAX_REFUSED_ATTEMPTS: i64 = 3;
 /// The delay before a row is assigned again after the queue's database failed.
 const DATABASE_RETRY_DELAY: Duration = Duration::from_secs(2);
 /// The maximum number of retries to store the outcome of a row. Together with the delays, they take about a minute.
@@ -40,6 +45,7 @@ pub(super) struct RowProcessor {
     pub(super) in_progress: RowsInProgress,
     pub(super) max_attempts: i64,
     pub(super) parked_limit: ParkedLimit,
+    pub(super) breaker: Arc<CircuitBreaker>,
 }
 
 /// Stops a worker after it has parked a certain number of rows.
@@ -93,6 +99,8 @@ struct Conclusion {
     next_action: NextAction,
     /// Whether rate limits are the only reason to retry.
     is_rate_limited: bool,
+    /// A failure that may concern every row.
+    suspect: Option<StepFailure>,
     /// The state of the row if it needs a person.
     parked_state: RowState,
     outcome: Option<String>,
@@ -106,7 +114,9 @@ impl Conclusion {
         let has_unknown_step = outcome.unknown_steps().next().is_some();
         Ok(Self {
             next_action: outcome.next_action(),
-            is_rate_limited: is_only_rate_limited(outcome),
+            is_rate_limited: matches!(outcome.next_action(), NextAction::Retry(_))
+                && is_only_rate_limited(outcome),
+            suspect: failures(outcome).find(|failure| may_concern_run(failure)).cloned(),
             parked_state: if has_unknown_step { RowState::Unknown } else { RowState::Failed },
             outcome: Some(json(outcome)?),
             failure: None,
@@ -122,6 +132,7 @@ impl Conclusion {
         Ok(Self {
             next_action: retry.unwrap_or(NextAction::NeedsPerson),
             is_rate_limited: error.kind() == ErrorKind::RateLimited,
+            suspect: Some(StepFailure::from(error)).filter(may_concern_run),
             ..conclusion
         })
     }
@@ -131,15 +142,44 @@ impl Conclusion {
         Ok(Self {
             next_action: NextAction::NeedsPerson,
             is_rate_limited: false,
+            suspect: None,
             parked_state: RowState::Failed,
             outcome: None,
             failure: Some(json(failure)?),
             is_final: false,
         })
     }
+
+    /// Returns the next action and the maximum number of attempts. A refused token or a lack of permissions is retried
+    /// if no step has an unknown outcome: it may concern every row and pass.
+    fn retry_if_refused(&self, max_attempts: i64) -> (NextAction, i64) {
+        let kind = self.suspect.as_ref().map(|failure| failure.kind);
+        let can_retry = self.next_action == NextAction::NeedsPerson && self.parked_state == RowState::Failed;
+        match kind {
+            Some(ErrorKind::Unauthenticated) if can_retry => (NextAction::Retry(None), max_attempts),
+            Some(ErrorKind::Forbidden) if can_retry => {
+                (NextAction::Retry(None), max_attempts.min(MAX_REFUSED_ATTEMPTS))
+            }
+            _ => (self.next_action, max_attempts),
+        }
+    }
 }
 
-/// Checks whether rate limits are the only reason to retry.
+/// Returns the failures of the steps.
+fn failures(outcome: &OnboardingOutcome) -> impl Iterator<Item = &StepFailure> {
+    outcome.steps().iter().filter_map(|report| match &report.result {
+        StepOutcome::Failed(failure) => Some(failure),
+        StepOutcome::Unknown(unknown) => unknown.failure.as_ref(),
+        _ => None,
+    })
+}
+
+/// Checks whether a failure may concern every row.
+fn may_concern_run(failure: &StepFailure) -> bool {
+    concerns_service(failure) || failure.kind == ErrorKind::Forbidden
+}
+
+/// Checks whether rate limits are the only reason to retry an outcome that can be retried.
 fn is_only_rate_limited(outcome: &OnboardingOutcome) -> bool {
     let is_rate_limit = |failure: &StepFailure| failure.kind == ErrorKind::RateLimited;
     outcome.steps().iter().all(|report| match &report.result {
@@ -167,6 +207,10 @@ impl RowHandler for RowProcessor {
 
 impl RowProcessor {
     async fn process(&self, row: RowId) -> Result<Disposition, Error> {
+        let admission = self.breaker.admit().await?;
+        if admission == Admission::Stopping {
+            return Ok(Disposition::RetryAfter(UNPROCESSED_DELAY));
+        }
         let stored = self.queue.database.row(row).await?;
         let Some(stored) = stored.filter(|stored| stored.state == RowState::Pending) else {
             // The row was on the queue twice, and is already settled.
@@ -191,7 +235,11 @@ impl RowProcessor {
                 Conclusion::failed(&RowFailure::Unreadable)?
             }
         };
-        let (update, disposition) = self.decide(&stored, conclusion);
+        let scope = match &conclusion.suspect {
+            Some(failure) => self.breaker.report_failure(row, failure, admission).await?,
+            None => self.breaker.report_processed(admission).await.map(|()| FailureScope::Row)?,
+        };
+        let (update, disposition) = self.decide(&stored, conclusion, scope);
         self.store(update, disposition).await
     }
 
@@ -220,15 +268,25 @@ impl RowProcessor {
     }
 
     /// Decides the new state of a row and whether it is retried.
-    fn decide(&self, stored: &StoredRow, conclusion: Conclusion) -> (RowUpdate, Disposition) {
+    fn decide(
+        &self,
+        stored: &StoredRow,
+        conclusion: Conclusion,
+        scope: FailureScope,
+    ) -> (RowUpdate, Disposition) {
         let mut attempts = stored.attempts;
-        let (state, disposition) = match conclusion.next_action {
+        let (next_action, max_attempts) = conclusion.retry_if_refused(self.max_attempts);
+        let (state, disposition) = match next_action {
             NextAction::None => (RowState::Completed, Disposition::Finished),
+            NextAction::Retry(delay) if scope == FailureScope::Run => {
+                let delay = add_jitter(delay.unwrap_or_default().max(UNPROCESSED_DELAY));
+                (RowState::Pending, Disposition::RetryAfter(delay))
+            }
             NextAction::Retry(delay) if conclusion.is_rate_limited => {
                 let delay = add_jitter(delay.unwrap_or(DEFAULT_RATE_LIMIT_DELAY));
                 (RowState::Pending, Disposition::RetryAfter(delay))
             }
-            NextAction::Retry(delay) if attempts + 1 < self.max_attempts => {
+            NextAction::Retry(delay) if attempts + 1 < max_attempts => {
                 attempts += 1;
                 let delay = backoff(attempts).max(delay.unwrap_or_default());
                 (RowState::Pending, Disposition::RetryAfter(delay))

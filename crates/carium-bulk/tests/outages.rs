@@ -1,0 +1,267 @@
+//! Outages of the service: rows wait until they are over, and none needs a person.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use carium::api::bytes::Bytes;
+use carium::api::http::{Request, Response};
+use carium::api::{Operation, Transport, TransportError, async_trait, operations};
+use carium::{Carium, ErrorKind, RetryPolicy, TransportFailure};
+use carium_bulk::rows::RowOptions;
+use carium_bulk::{OnboardingQueue, RowCounts, RowRecord, WorkOptions, WorkerHandle};
+use carium_mock::{FakeCarium, Fault, FaultResponse};
+use futures_util::TryStreamExt as _;
+use tokio::time::sleep;
+
+use self::support::{QueueFixture, add_lookups, full_row, lines, patient_row, write_letters};
+
+/// Runs each test with a queue in a SQLite file and with a queue on a PostgreSQL server.
+macro_rules! test_both_backends {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $name() {
+                    super::$name(super::QueueFixture::sqlite()).await;
+                }
+            )*
+        }
+
+        #[cfg(feature = "postgres")]
+        mod postgres {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $name() {
+                    if let Some(fixture) = super::QueueFixture::postgres() {
+                        super::$name(fixture).await;
+                    }
+                }
+            )*
+        }
+    };
+}
+
+test_both_backends![
+    rows_wait_while_the_service_cannot_be_reached,
+    worker_stops_after_the_maximum_outage_and_continues_when_started_again,
+    refused_sign_in_stops_the_worker_at_once,
+    rows_wait_while_every_call_is_rate_limited,
+    rows_wait_while_every_creation_fails,
+    missing_permissions_park_no_row,
+    row_that_alone_is_refused_is_parked,
+    two_workers_share_one_outage,
+];
+
+/// A transport that can lose its connection to the service.
+struct Cable {
+    inner: Arc<dyn Transport>,
+    is_cut: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl Transport for Cable {
+    async fn send(
+        &self,
+        operation: &Operation,
+        request: Request<Bytes>,
+    ) -> Result<Response<Bytes>, TransportError> {
+        if self.is_cut.load(Ordering::Relaxed) {
+            return Err(TransportFailure::not_sent("no route to host").into());
+        }
+        self.inner.send(operation, request).await
+    }
+}
+
+/// A service, its client and a queue of rows.
+struct Scene {
+    fake: FakeCarium,
+    client: Carium,
+    is_cut: Arc<AtomicBool>,
+    queue: OnboardingQueue,
+    fixture: QueueFixture,
+}
+
+impl Scene {
+    async fn new(fixture: QueueFixture, row: fn(&FakeCarium, usize) -> String, rows: usize) -> Self {
+        let fake = FakeCarium::new();
+        add_lookups(&fake);
+        write_letters(fixture.folder.path(), 0..rows);
+        let is_cut = Arc::<AtomicBool>::default();
+        let cable = Arc::clone(&is_cut);
+        let client = fake
+            .client_builder()
+            .retry_policy(RetryPolicy::default().max_attempts(1))
+            .wrap_transport(|inner| Arc::new(Cable { inner, is_cut: cable }))
+            .build()
+            .unwrap();
+        let queue = fixture.open(&fake).await;
+        let file = fixture.write("rows.ndjson", &lines((0..rows).map(|number| row(&fake, number))));
+        queue.submit(&file, RowOptions::new()).await.unwrap();
+        Self { fake, client, is_cut, queue, fixture }
+    }
+
+    async fn work(&self, options: WorkOptions) -> WorkerHandle {
+        let folder = self.fixture.folder.path().to_owned();
+        let onboarding = |ledger| self.client.onboarding(ledger).documents_folder(folder);
+        self.queue.work(options.stop_when_settled(), onboarding).await.unwrap()
+    }
+
+    fn cut(&self, is_cut: bool) {
+        self.is_cut.store(is_cut, Ordering::Relaxed);
+    }
+
+    /// Fails every call except sign-ins with this status.
+    fn fail_every_call(&self, status: u16) {
+        let failing = operations::ALL.iter().filter(|operation| operation.id != "login");
+        let respond = |operation| Fault::on(operation).every_call().respond(FaultResponse::status(status));
+        self.fake.set_faults(failing.map(|operation| respond(operation)).collect::<Vec<_>>());
+    }
+
+    async fn wait_for_patients(&self, patients: usize) {
+        while self.fake.patients().len() < patients {
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    async fn counts(&self) -> RowCounts {
+        self.queue.status().await.unwrap()
+    }
+
+    async fn rows(&self) -> Vec<RowRecord> {
+        self.queue.report().try_collect().await.unwrap()
+    }
+}
+
+/// Waits until the worker is paused, and checks the cause.
+async fn wait_for_outage(worker: &WorkerHandle, kind: ErrorKind) {
+    let mut outage = worker.outage();
+    let outage = outage.wait_for(Option::is_some).await.unwrap().clone().unwrap();
+    assert_eq!(outage.kind, kind, "{outage:?}");
+    assert!(outage.next_attempt >= outage.since && !outage.message.is_empty(), "{outage:?}");
+}
+
+async fn rows_wait_while_the_service_cannot_be_reached(fixture: QueueFixture) {
+    let scene = Scene::new(fixture, full_row, 150).await;
+    let worker = scene.work(WorkOptions::new().max_attempts(1)).await;
+    scene.wait_for_patients(40).await;
+    scene.cut(true);
+    wait_for_outage(&worker, ErrorKind::Unavailable).await;
+    assert_eq!(scene.queue.outage().await.unwrap().map(|outage| outage.kind), Some(ErrorKind::Unavailable));
+    sleep(Duration::from_secs(2)).await;
+    let counts = scene.counts().await;
+    assert!(counts.parked() == 0 && counts.completed < 150, "{counts:?}");
+    scene.cut(false);
+    worker.join().await.unwrap();
+    assert_eq!((scene.counts().await.completed, scene.fake.patients().len()), (150, 150));
+    assert!(scene.rows().await.iter().all(|row| row.attempts == 0), "no attempt is counted");
+    assert_eq!(scene.queue.outage().await.unwrap(), None);
+}
+
+async fn worker_stops_after_the_maximum_outage_and_continues_when_started_again(fixture: QueueFixture) {
+    let scene = Scene::new(fixture, patient_row, 60).await;
+    scene.cut(true);
+    let worker = scene.work(WorkOptions::new().max_outage(Duration::from_secs(2))).await;
+    let error = worker.join().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    assert!(error.to_string().contains("rows stay pending"), "{error}");
+    let counts = scene.counts().await;
+    assert_eq!((counts.pending, counts.rows()), (60, 60));
+    // The stored outage is tried again at once, although it has lasted for longer than the maximum.
+    scene.cut(false);
+    scene.work(WorkOptions::new().max_outage(Duration::from_secs(2))).await.join().await.unwrap();
+    assert_eq!(scene.counts().await.completed, 60);
+}
+
+async fn refused_sign_in_stops_the_worker_at_once(fixture: QueueFixture) {
+    let scene = Scene::new(fixture, patient_row, 400).await;
+    let worker = scene.work(WorkOptions::new()).await;
+    scene.wait_for_patients(50).await;
+    let refused = Fault::on(&operations::LOGIN).every_call().respond(FaultResponse::status(401));
+    scene.fake.set_faults([refused]);
+    let sign_ins = || scene.fake.calls().iter().filter(|call| call.operation == "login").count();
+    let before = sign_ins();
+    scene.fake.revoke_tokens();
+    let error = worker.join().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unauthenticated, "{error}");
+    let counts = scene.counts().await;
+    assert_eq!((counts.parked(), counts.completed + counts.pending), (0, 400), "{counts:?}");
+    assert!(sign_ins() - before <= 2, "{} sign-ins", sign_ins() - before);
+    scene.fake.clear_faults();
+    // The client keeps the refusal for some seconds.
+    sleep(Duration::from_secs(5)).await;
+    scene.work(WorkOptions::new()).await.join().await.unwrap();
+    assert_eq!(scene.counts().await.completed, 400);
+}
+
+async fn rows_wait_while_every_call_is_rate_limited(fixture: QueueFixture) {
+    let scene = Scene::new(fixture, patient_row, 100).await;
+    scene.fail_every_call(429);
+    let worker = scene.work(WorkOptions::new().max_attempts(1)).await;
+    wait_for_outage(&worker, ErrorKind::RateLimited).await;
+    sleep(Duration::from_secs(1)).await;
+    scene.fake.clear_faults();
+    worker.join().await.unwrap();
+    assert_eq!(scene.counts().await.completed, 100);
+}
+
+/// The service answers other calls, so a few attempts are counted, but far fewer than rows are allowed.
+async fn rows_wait_while_every_creation_fails(fixture: QueueFixture) {
+    let scene = Scene::new(fixture, patient_row, 100).await;
+    let unavailable = Fault::on(&operations::CREATE_PATIENT).every_call();
+    scene.fake.set_faults([unavailable.respond(FaultResponse::status(503))]);
+    let worker = scene.work(WorkOptions::new()).await;
+    wait_for_outage(&worker, ErrorKind::Unavailable).await;
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(scene.counts().await.parked(), 0);
+    scene.fake.clear_faults();
+    worker.join().await.unwrap();
+    assert_eq!(scene.counts().await.completed, 100);
+    assert!(scene.rows().await.iter().all(|row| row.attempts <= 2));
+}
+
+async fn missing_permissions_park_no_row(fixture: QueueFixture) {
+    let scene = Scene::new(fixture, patient_row, 100).await;
+    let forbidden = Fault::on(&operations::CREATE_PATIENT).every_call();
+    scene.fake.set_faults([forbidden.respond(FaultResponse::status(403))]);
+    let worker = scene.work(WorkOptions::new().max_outage(Duration::from_secs(3))).await;
+    let error = worker.join().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Forbidden, "{error}");
+    let counts = scene.counts().await;
+    assert_eq!((counts.pending, counts.rows()), (100, 100), "{counts:?}");
+    scene.fake.clear_faults();
+    scene.work(WorkOptions::new()).await.join().await.unwrap();
+    assert_eq!(scene.counts().await.completed, 100);
+}
+
+async fn row_that_alone_is_refused_is_parked(fixture: QueueFixture) {
+    let scene = Scene::new(fixture, patient_row, 1).await;
+    let forbidden = Fault::on(&operations::CREATE_PATIENT).every_call();
+    scene.fake.set_faults([forbidden.respond(FaultResponse::status(403))]);
+    scene.work(WorkOptions::new()).await.join().await.unwrap();
+    assert_eq!((scene.counts().await.failed, scene.rows().await[0].attempts), (1, 3));
+}
+
+async fn two_workers_share_one_outage(fixture: QueueFixture) {
+    let scene = Scene::new(fixture, patient_row, 100).await;
+    let checks =
+        || scene.fake.calls().iter().filter(|call| call.operation == "list_appointment_statuses").count();
+    scene.fail_every_call(503);
+    let workers = [scene.work(WorkOptions::new()).await, scene.work(WorkOptions::new()).await];
+    for worker in &workers {
+        wait_for_outage(worker, ErrorKind::Unavailable).await;
+    }
+    let before = checks();
+    sleep(Duration::from_secs(4)).await;
+    // Attempts after 1, 2 and 4 seconds, by one worker each.
+    let attempts = checks() - before;
+    assert!((1..=3).contains(&attempts), "{attempts} attempts");
+    scene.fake.clear_faults();
+    for worker in workers {
+        worker.join().await.unwrap();
+    }
+    assert_eq!((scene.counts().await.completed, scene.fake.patients().len()), (100, 100));
+}
