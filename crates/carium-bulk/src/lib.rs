@@ -59,6 +59,10 @@
 //!   patients, appointments or invitations, so a request that creates one of them is not retried automatically. A
 //!   person checks in Carium and [resolves](OnboardingQueue::resolve) the step. The row then continues.
 //!
+//! A cause that concerns every row, such as a service that cannot be reached, is an [`Outage`]. It pauses the workers of the
+//! queue, and the rows stay pending. A row that the service refuses for a lack of permissions is failed after three attempts,
+//! unless ten rows in a row are refused.
+//!
 //! A worker that has sent no heartbeat for five seconds is stale. Other workers, or the next one to start, reclaim
 //! its rows and continue from the [ledger](carium::onboarding::Ledger). If the worker was only suspended,
 //! it detects when it resumes that its rows were reclaimed, and the ledger prevents duplicate requests.

@@ -266,6 +266,14 @@ impl Database {
         rows.into_iter().map(StoredRow::from_columns).collect()
     }
 
+    /// Checks whether a row waits for a worker or is in progress. Fast for any number of rows.
+    pub(crate) async fn has_pending_rows(&self) -> Result<bool, Error> {
+        let sql = "SELECT id FROM carium_row WHERE state = $1 LIMIT 1";
+        let pending: Option<RowId> =
+            run_sql!(Pool(&self.durable), query_scalar(sql, PENDING).fetch_optional)?;
+        Ok(pending.is_some())
+    }
+
     /// Returns the IDs of a page of the failed rows after an ID.
     pub(crate) async fn failed_rows(&self, after: RowId) -> Result<Vec<RowId>, Error> {
         let sql = "SELECT id FROM carium_row WHERE state = $1 AND id > $2 ORDER BY id LIMIT $3";

@@ -43,6 +43,9 @@ pub struct WorkOptions {
     max_outage: Duration,
 }
 
+/// How often a worker checks whether all rows are settled, if it stops then.
+const SETTLED_INTERVAL: Duration = Duration::from_millis(200);
+
 /// The default of [`WorkOptions::max_outage`].
 const DEFAULT_MAX_OUTAGE: Duration = Duration::from_hours(1);
 
@@ -190,16 +193,26 @@ async fn run(
         loop {
             match monitor.measure().await {
                 Ok(current) => {
-                    let is_settled = current.counts.unsettled() == 0;
                     progress.send_replace(current);
-                    if stop_when_settled && is_settled {
-                        stop.stop();
-                    }
                 }
                 Err(error) => tracing::warn!(%error, "could not count the rows of the queue"),
             }
             monitor.pause().await;
         }
+    };
+    let stop_if_settled = async {
+        if !stop_when_settled {
+            return;
+        }
+        loop {
+            match queue.0.database.has_pending_rows().await {
+                Ok(false) => break,
+                Ok(true) => {}
+                Err(error) => tracing::warn!(%error, "could not look for pending rows of the queue"),
+            }
+            tokio::time::sleep(SETTLED_INTERVAL).await;
+        }
+        stop.stop();
     };
     let wait_for_stop = async {
         stop.reached(Phase::Stopping).await;
@@ -213,7 +226,7 @@ async fn run(
     };
     let result = tokio::select! {
         result = wait_for_stop => result,
-        () = async { tokio::join!(send_heartbeats, monitor_progress, breaker.enforce_time_limit()); } => Ok(()),
+        () = async { tokio::join!(send_heartbeats, monitor_progress, stop_if_settled, breaker.enforce_time_limit()); } => Ok(()),
     };
     let result = breaker.take_fatal_error().map_or(result, Err);
     heartbeat.unregister().await;

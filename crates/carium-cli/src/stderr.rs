@@ -3,10 +3,10 @@
 //! Bars are drawn only if stderr is a terminal.
 
 use std::io::{self, IsTerminal as _, Write as _};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use carium::documents::{Progress, TransferStage};
-use carium_bulk::{RowState, WorkProgress};
+use carium_bulk::{Outage, RowState, WorkProgress};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -64,13 +64,14 @@ pub(crate) struct RowProgressBar {
     bar: ProgressBar,
     /// When the last line was printed. `None` on a terminal.
     last_line: Option<Instant>,
+    outage: Option<Outage>,
 }
 
 impl RowProgressBar {
     pub(crate) fn new() -> Self {
         let bar = ProgressBar::with_draw_target(None, draw_target()).with_style(bar_style(ROWS_TEMPLATE, 24));
         let is_drawn = !bar.is_hidden();
-        Self { bar, last_line: (!is_drawn).then(Instant::now) }
+        Self { bar, last_line: (!is_drawn).then(Instant::now), outage: None }
     }
 
     pub(crate) fn update(&mut self, progress: &WorkProgress) {
@@ -78,12 +79,36 @@ impl RowProgressBar {
         let settled = counts.completed + counts.parked();
         self.bar.set_length(counts.rows());
         self.bar.set_position(settled);
-        self.bar.set_message(row_details(progress));
+        let details = self.details(progress);
+        self.bar.set_message(details.clone());
         if let Some(last_line) = &mut self.last_line
             && last_line.elapsed() >= LINE_INTERVAL
         {
             *last_line = Instant::now();
-            print(&format!("{settled} of {} rows{}", counts.rows(), row_details(progress)));
+            print(&format!("{settled} of {} rows{details}", counts.rows()));
+        }
+    }
+
+    /// Describes the outage that pauses the processing, or its end.
+    pub(crate) fn set_outage(&mut self, outage: Option<&Outage>) {
+        let is_new =
+            |before: &Outage, now: &Outage| (before.since, &before.message) != (now.since, &now.message);
+        match (&self.outage, outage) {
+            (Some(before), Some(now)) if !is_new(before, now) => {}
+            (_, Some(now)) => self.print(&describe_outage(now)),
+            (Some(before), None) => {
+                let lasted = before.since.elapsed().unwrap_or_default();
+                self.print(&format!("the outage is over after {}", indicatif::HumanDuration(lasted)));
+            }
+            (None, None) => {}
+        }
+        self.outage = outage.cloned();
+    }
+
+    fn details(&self, progress: &WorkProgress) -> String {
+        match &self.outage {
+            Some(outage) => format!(", paused until {}", time_of_day(outage.next_attempt)),
+            None => row_details(progress),
         }
     }
 
@@ -96,6 +121,18 @@ impl RowProgressBar {
     pub(crate) fn clear(&self) {
         self.bar.finish_and_clear();
     }
+}
+
+/// Describes an outage: what is wrong, since when, and when it is tried next.
+pub(crate) fn describe_outage(outage: &Outage) -> String {
+    let (since, next) = (time_of_day(outage.since), time_of_day(outage.next_attempt));
+    format!("paused since {since}, next attempt at {next}: {}", outage.message)
+}
+
+/// Formats the time of day in UTC, such as `09:30:00 UTC`.
+fn time_of_day(time: SystemTime) -> String {
+    let seconds = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs() % (24 * 3600);
+    format!("{:02}:{:02}:{:02} UTC", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
 /// Formats the number of running and parked rows, the rate and the remaining time.

@@ -38,7 +38,7 @@ fn output_matches_the_guide() {
     let sandbox = runtime.block_on(Sandbox::start()).unwrap();
     sandbox.fake().set_faults([
         Fault::on(&operations::CREATE_PATIENT).call(2).reset(),
-        Fault::on(&operations::CREATE_APPOINTMENT).respond(403),
+        Fault::on(&operations::CREATE_APPOINTMENT).respond(422),
     ]);
 
     let cases = trycmd::TestCases::new();

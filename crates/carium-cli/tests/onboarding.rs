@@ -295,7 +295,7 @@ async fn operator_resolves_and_retries_parked_rows() {
     let clinic = TestClinic::start().await;
     clinic.fake().set_faults(
         "[[fault]]\non = \"create_patient\"\ncalls = \"1\"\ndo = \"lose-response\"\n
-         [[fault]]\non = \"create_patient\"\ncalls = \"2\"\ndo = \"respond\"\nstatus = 403\n"
+         [[fault]]\non = \"create_patient\"\ncalls = \"2\"\ndo = \"respond\"\nstatus = 422\n"
             .parse::<FaultPlan>()
             .unwrap(),
     );
@@ -364,7 +364,7 @@ async fn operator_resolves_and_retries_parked_rows() {
 #[tokio::test(flavor = "multi_thread")]
 async fn stops_at_max_failures() {
     let clinic = TestClinic::start().await;
-    let faults = "[[fault]]\non = \"create_patient\"\ncalls = \"every\"\ndo = \"respond\"\nstatus = 403\n";
+    let faults = "[[fault]]\non = \"create_patient\"\ncalls = \"every\"\ndo = \"respond\"\nstatus = 422\n";
     clinic.fake().set_faults(faults.parse::<FaultPlan>().unwrap());
     let output = clinic
         .run_onboard(&["--max-failures", "5", "--concurrency", "1", "--rate", "20/s", "--output", "json"])
@@ -372,6 +372,31 @@ async fn stops_at_max_failures() {
     assert!(output.code == Some(7) && output.stderr.contains("--max-failures"), "{output:?}");
     let summary = Summary::parse(&output);
     assert!((5..8).contains(&summary.failed) && summary.pending > 0, "{summary:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn outage_parks_no_row_and_the_same_command_continues() {
+    let clinic = TestClinic::start().await;
+    for (status, code) in [(503, 6), (403, 5)] {
+        let faults = format!(
+            "[[fault]]\non = \"create_patient\"\ncalls = \"every\"\ndo = \"respond\"\nstatus = {status}\n"
+        );
+        clinic.fake().set_faults(faults.parse::<FaultPlan>().unwrap());
+        let output = clinic.run_onboard(&["--max-outage", "2s", "--output", "json"]).await;
+        assert_eq!(output.code, Some(code), "{output:?}");
+        assert!(
+            output.stderr.contains("paused since ") && output.stderr.contains("next attempt at "),
+            "{output:?}"
+        );
+        assert!(output.stderr.contains("its rows stay pending"), "{output:?}");
+        let summary = Summary::parse(&output);
+        assert_eq!((summary.pending, summary.failed + summary.unknown), (summary.rows, 0), "{summary:?}");
+        let status = clinic.run_subcommand(&["status"]).await;
+        assert!(status.stderr.contains("paused since "), "{status:?}");
+    }
+    clinic.fake().clear_faults();
+    let output = clinic.run_onboard(&["--output", "json"]).await;
+    assert_eq!(output.code, Some(0), "{output:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -408,7 +433,7 @@ async fn worker_reports_parked_rows_and_creates_no_queue() {
     let clinic = TestClinic::start().await;
     let typo = output_of(clinic.env.carium(&["worker", "--queue", "typo.db", "--until-settled"])).await;
     assert!(typo.code == Some(3) && !clinic.env.directory().join("typo.db").exists(), "{typo:?}");
-    let faults = "[[fault]]\non = \"create_patient\"\ncalls = \"every\"\ndo = \"respond\"\nstatus = 403\n";
+    let faults = "[[fault]]\non = \"create_patient\"\ncalls = \"every\"\ndo = \"respond\"\nstatus = 422\n";
     clinic.fake().set_faults(faults.parse::<FaultPlan>().unwrap());
     clinic.write("few.csv", &format!("{HEADER}\n{}", row("a")));
     assert_eq!(

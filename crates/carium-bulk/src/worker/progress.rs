@@ -37,6 +37,8 @@ const MIN_INTERVAL: Duration = Duration::from_millis(200);
 /// The minimum ratio of the time between measurements to the duration of a measurement. It limits the load of
 /// counting a large number of rows to 2 percent of the time.
 const INTERVAL_PER_DURATION: u32 = 50;
+/// The maximum time between two measurements, because a measurement includes waiting for the database.
+const MAX_INTERVAL: Duration = Duration::from_secs(10);
 /// The rate is reset after this time without a newly settled row.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The weight of the latest measurement in the moving average of the rate.
@@ -83,6 +85,6 @@ impl<'a> ProgressMonitor<'a> {
 
     /// Waits until the next measurement is due.
     pub(super) async fn pause(&self) {
-        sleep(MIN_INTERVAL.max(self.duration * INTERVAL_PER_DURATION)).await;
+        sleep((self.duration * INTERVAL_PER_DURATION).clamp(MIN_INTERVAL, MAX_INTERVAL)).await;
     }
 }

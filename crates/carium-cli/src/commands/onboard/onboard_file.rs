@@ -10,9 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
-use super::queue::{
-    NamedQueue, QueueArgs, ThroughputArgs, check_documents_dir, default_location, queue_error,
-};
+use super::queue::{NamedQueue, QueueArgs, WorkArgs, check_documents_dir, default_location, queue_error};
 use super::summary::Summary;
 use super::worker::{StopReason, WorkSession};
 use crate::connection::{Connection, connect};
@@ -48,7 +46,7 @@ pub(super) struct OnboardFile {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     max_failures: Option<u64>,
     #[command(flatten)]
-    throughput: ThroughputArgs,
+    work: WorkArgs,
 }
 
 impl OnboardFile {
@@ -59,8 +57,9 @@ impl OnboardFile {
             || self.key.is_some()
             || self.dry_run
             || self.max_failures.is_some()
-            || self.throughput.rate.is_some()
-            || self.throughput.concurrency.is_some()
+            || self.work.rate.is_some()
+            || self.work.concurrency.is_some()
+            || self.work.max_outage.is_some()
     }
 
     pub(super) async fn run(self, queue_args: QueueArgs, settings: &Settings) -> Result<(), CliError> {
@@ -77,7 +76,7 @@ impl OnboardFile {
         let client = job.connection.client.clone();
         let session = WorkSession {
             queue: queue.clone(),
-            throughput: self.throughput,
+            work: self.work,
             max_parked: self.max_failures,
             stop_when_settled: true,
         };
@@ -107,6 +106,7 @@ impl OnboardFile {
                     "correct the cause of the failures above, then run the same command again to continue",
                 ))
             }
+            StopReason::Failed(error) => Err(error),
             StopReason::Settled => summary.check_completed(),
         }
     }
@@ -141,7 +141,7 @@ impl OnboardFile {
         connection.client.sign_in().await?;
         let (location, temporary_dir) = queue_location(path, queue_args, &connection).await?;
         let queue = queue_args.open(&location, connection.target()).await?;
-        self.throughput.apply(&queue.handle).await?;
+        self.work.apply(&queue.handle).await?;
         Ok(Some(Job { connection, queue, temporary_dir, options, rows: report.rows }))
     }
 

@@ -10,6 +10,7 @@ use std::io::{self, Read as _, Write as _};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use carium::{Error, ErrorKind};
 use carium_bulk::{EncryptionKey, Limits, OnboardingQueue, QueueLocation, Target};
@@ -260,9 +261,9 @@ impl FromStr for Rate {
     }
 }
 
-/// The options that limit the throughput.
+/// The options for processing rows.
 #[derive(Args, Debug)]
-pub(super) struct ThroughputArgs {
+pub(super) struct WorkArgs {
     /// Maximum number of rows that this process handles concurrently. Defaults to 16
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(super) concurrency: Option<u16>,
@@ -270,9 +271,27 @@ pub(super) struct ThroughputArgs {
     /// applies to all processes of the queue together. Defaults to the rate stored in the queue
     #[arg(long, value_name = "N/s")]
     pub(super) rate: Option<Rate>,
+    /// Stop if the service, or the database of the queue, cannot be used for this long: N, Ns, Nmin or Nh. Rows that
+    /// are not done stay pending. Defaults to 1h
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(super) max_outage: Option<Duration>,
 }
 
-impl ThroughputArgs {
+/// Parses a duration such as `90s`, `10min` or `1h`. A number without a unit is in seconds.
+fn parse_duration(text: &str) -> Result<Duration, &'static str> {
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "" | "s" => 1,
+        "min" | "m" => 60,
+        "h" => 3600,
+        _ => return Err("has an unknown unit: use s, min or h, for example `90s` or `1h`"),
+    };
+    let number: u32 =
+        digits.parse().map_err(|_| "is not a whole number with a unit, such as `90s` or `1h`")?;
+    Ok(Duration::from_secs(u64::from(number) * unit))
+}
+
+impl WorkArgs {
     /// Stores the rate in the queue, if one is given.
     pub(super) async fn apply(&self, queue: &OnboardingQueue) -> Result<(), CliError> {
         let Some(Rate(rate)) = self.rate else { return Ok(()) };
@@ -285,6 +304,18 @@ impl ThroughputArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parses_durations_with_units() {
+        for (text, seconds) in
+            [("90", 90), ("90s", 90), ("10min", 600), ("10m", 600), ("2h", 7200), ("0s", 0)]
+        {
+            assert_eq!(parse_duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "h", "1d", "-1s", "1.5h", "99999999999s", "1 h", "1hé"] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn parses_rates_with_units() {

@@ -70,6 +70,9 @@ impl Status {
             elapsed: None,
         };
         summary.write(settings.format)?;
+        if let Some(outage) = queue.handle.outage().await.map_err(queue_error)? {
+            stderr::print(&stderr::describe_outage(&outage));
+        }
         summary.explain().await
     }
 }

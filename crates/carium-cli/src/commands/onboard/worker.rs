@@ -7,7 +7,7 @@ use carium::onboarding::{Ledger, Onboarding};
 use carium_bulk::{OnboardingQueue, QueueLocation, RowCounts, WorkOptions};
 use clap::Args;
 
-use super::queue::{QueueArgs, ThroughputArgs, check_documents_dir, queue_error};
+use super::queue::{QueueArgs, WorkArgs, check_documents_dir, queue_error};
 use crate::connection::connect;
 use crate::error::{CliError, Exit};
 use crate::interrupt::{interrupted, unless_interrupted};
@@ -36,7 +36,7 @@ pub(crate) struct Worker {
     #[arg(long)]
     until_settled: bool,
     #[command(flatten)]
-    throughput: ThroughputArgs,
+    work: WorkArgs,
 }
 
 impl Worker {
@@ -58,14 +58,14 @@ impl Worker {
             let connection = connect(settings).await?;
             connection.client.sign_in().await?;
             let queue = self.queue.open(&location, connection.target()).await?;
-            self.throughput.apply(&queue.handle).await?;
+            self.work.apply(&queue.handle).await?;
             Ok::<_, CliError>((connection, queue))
         };
         let (connection, queue) = unless_interrupted(prepare, false).await?;
         stderr::print(&format!("processing the rows of {}; interrupt to stop", queue.name));
         let session = WorkSession {
             queue: queue.handle.clone(),
-            throughput: self.throughput,
+            work: self.work,
             max_parked: None,
             stop_when_settled: self.until_settled,
         };
@@ -85,6 +85,7 @@ impl Worker {
             StopReason::Interrupted => Ok(()),
             StopReason::Aborted => Err(CliError::new(Exit::Interrupted, "interrupted")
                 .with_hint("the next worker checks the calls that were in flight")),
+            StopReason::Failed(error) => Err(error),
             StopReason::Settled | StopReason::TooManyParked => {
                 stderr::print(&format!(
                     "{} of {} completed",
@@ -105,14 +106,14 @@ impl Worker {
 /// interrupted.
 pub(super) struct WorkSession {
     pub(super) queue: OnboardingQueue,
-    pub(super) throughput: ThroughputArgs,
+    pub(super) work: WorkArgs,
     /// Stops when this many rows are newly parked.
     pub(super) max_parked: Option<u64>,
     pub(super) stop_when_settled: bool,
 }
 
 /// The reason why a session ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum StopReason {
     /// No row is pending.
     Settled,
@@ -121,6 +122,8 @@ pub(super) enum StopReason {
     Interrupted,
     /// The program was interrupted twice. The outcome of calls in flight is unknown.
     Aborted,
+    /// An outage lasted too long, the sign-in was refused, or the engine of the queue failed.
+    Failed(CliError),
 }
 
 impl WorkSession {
@@ -130,7 +133,10 @@ impl WorkSession {
         onboarding: impl FnOnce(Arc<dyn Ledger>) -> Onboarding + Send,
     ) -> Result<(StopReason, RowCounts), CliError> {
         let mut options = WorkOptions::new();
-        if let Some(concurrency) = self.throughput.concurrency {
+        if let Some(max_outage) = self.work.max_outage {
+            options = options.max_outage(max_outage);
+        }
+        if let Some(concurrency) = self.work.concurrency {
             options = options.max_concurrent_rows(concurrency.into());
         }
         if self.stop_when_settled {
@@ -141,7 +147,7 @@ impl WorkSession {
         }
         let before = self.queue.status().await.map_err(queue_error)?;
         let worker = self.queue.work(options, onboarding).await.map_err(queue_error)?;
-        let (stop, mut progress) = (worker.stop_handle(), worker.progress());
+        let (stop, mut progress, mut outage) = (worker.stop_handle(), worker.progress(), worker.outage());
         let mut bar = RowProgressBar::new();
         let mut reason = StopReason::Settled;
         let mut stopped = std::pin::pin!(worker.join());
@@ -149,7 +155,7 @@ impl WorkSession {
             tokio::select! {
                 result = &mut stopped => break result,
                 () = interrupted() => {
-                    if reason == StopReason::Settled {
+                    if matches!(reason, StopReason::Settled) {
                         bar.print("finishing the calls in flight; interrupt again to stop immediately");
                         reason = StopReason::Interrupted;
                         stop.stop();
@@ -160,13 +166,20 @@ impl WorkSession {
                     }
                 }
                 Ok(()) = progress.changed() => bar.update(&progress.borrow_and_update()),
+                Ok(()) = outage.changed() => bar.set_outage(outage.borrow_and_update().as_ref()),
             }
         };
         bar.clear();
-        result.map_err(queue_error)?;
+        if let Err(error) = result {
+            let hint = "correct the cause, then run the same command again: it continues with the rows that are not done";
+            let exit = Exit::for_error(&error);
+            reason = StopReason::Failed(queue_error(error).with_exit(exit).with_hint(hint));
+        }
         let counts = self.queue.status().await.map_err(queue_error)?;
         let newly_parked = counts.parked().saturating_sub(before.parked());
-        if reason == StopReason::Settled && self.max_parked.is_some_and(|maximum| newly_parked >= maximum) {
+        if matches!(reason, StopReason::Settled)
+            && self.max_parked.is_some_and(|maximum| newly_parked >= maximum)
+        {
             reason = StopReason::TooManyParked;
         }
         Ok((reason, counts))
