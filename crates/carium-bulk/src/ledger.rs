@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use carium::api::uuid::Uuid;
 use carium::onboarding::{EntryState, EntryVersion, Ledger, LedgerEntry, RowKey, Step};
 use carium::{Error, ErrorKind};
 
@@ -52,12 +53,11 @@ impl DatabaseLedger {
             expected: expected.map(|version| version.to_string()),
         };
         let Some(limiter) = &self.limiter else { return self.writer.write(request).await };
-        let permit = match entry.state() {
-            EntryState::Intent => Some(limiter.acquire().await?),
-            _ => None,
-        };
-        let result = self.writer.write(request).await;
         let key = (row.clone(), step.clone());
+        // An intent that replaces one belongs to a call that has ended.
+        let is_before_call = entry.state() == EntryState::Intent && !self.permits().contains_key(&key);
+        let permit = if is_before_call { Some(limiter.acquire().await?) } else { None };
+        let result = self.writer.write(request).await;
         match permit.filter(|_| matches!(result, Ok(WriteResult::Written))) {
             Some(permit) => self.permits().insert(key, permit),
             None => self.permits().remove(&key),
@@ -110,6 +110,14 @@ impl Ledger for DatabaseLedger {
     ) -> Result<bool, Error> {
         let result = self.write(row, step, entry, Some(expected)).await?;
         Ok(matches!(result, WriteResult::Written))
+    }
+
+    async fn row_with_id(&self, step: &Step, id: Uuid) -> Result<Option<RowKey>, Error> {
+        let sql = "SELECT row_key FROM carium_ledger WHERE step = $1 AND entry LIKE $2 LIMIT 1";
+        let (step, pattern) = (step.to_string(), format!("%\"id\":\"{id}\"%"));
+        let row: Option<String> =
+            run_sql!(Pool(&self.database.durable), query_scalar(sql, step, pattern).fetch_optional)?;
+        Ok(row.map(RowKey::new))
     }
 }
 

@@ -47,7 +47,8 @@ struct Effect {
 const EFFECTS: &[Effect] = &[
     Effect { calls: UNCHECKABLE,                faults: &[ResponseLost, RequestLost],     unknown: 1..=1, resolved: 1..=1 },
     Effect { calls: UNCHECKABLE,                faults: &[CrashBefore, CrashAfter],       unknown: 0..=0, resolved: 1..=2 },
-    Effect { calls: &["create ", "process "],   faults: &[ResponseLost, RequestLost],     unknown: 1..=1, resolved: 0..=0 },
+    Effect { calls: &["create "],               faults: &[ResponseLost, RequestLost],     unknown: 1..=1, resolved: 0..=0 },
+    Effect { calls: &["process "],              faults: &[RequestLost],                   unknown: 1..=1, resolved: 0..=0 },
     Effect { calls: &["ledger insert patient"], faults: &[LedgerDown],                    unknown: 0..=0, resolved: 0..=0 },
     Effect { calls: &["ledger insert patient"], faults: &[LedgerDownAfter],               unknown: 0..=0, resolved: 1..=1 },
     Effect { calls: &["ledger"],                faults: &[NotApplied, ResponseLost],      unknown: 0..=0, resolved: 0..=0 },
@@ -277,8 +278,9 @@ const RESULT_WRITES_FAIL: [(&str, InjectedFault); 6] = [
 const HISTORIES: &[(&str, &[Event])] = &[
     ("a username that is taken after an unknown outcome may be this patient's", &[
         Run(&[("create_patient #0", ResponseLost)], &["patient: unknown (ResponseLost)"], Next::Person),
-        Run(&[], &["patient: unknown (InterruptedRun)"], Next::Person),
+        Run(&[], &["patient: unknown (ResponseLost)"], Next::Person),
         PatientNotCreated,
+        Run(&[], &["patient: unknown (UsernameTaken)"], Next::Person),
         Run(&[], &["patient: unknown (UsernameTaken)"], Next::Person),
         ResolveUnknown,
         Run(&[], &[], Next::Nothing),
@@ -304,8 +306,8 @@ const HISTORIES: &[(&str, &[Event])] = &[
         ResolveUnknown,
         Run(&[], &[], Next::Nothing),
     ]),
-    ("an undecodable response to the creation of a document needs a person", &[
-        Run(&[("create letter.pdf #0", Undecodable)], &["documents[0]: unknown (ResponseLost)"], Next::Person),
+    ("a document is looked up after an undecodable response to its creation", &[
+        Run(&[("create letter.pdf #0", Undecodable)], &["documents[0]: unknown (ResponseLost, retryable)"], Next::Retry),
         Run(&[], &["documents[0]: completed, 1 orphan"], Next::Nothing),
     ]),
     ("at most three orphans are left while the object store is down", &[
@@ -487,6 +489,14 @@ async fn lookup_ignores_other_documents_of_the_same_row() {
 
 /// Onboards a patient with the real client, against a service with these responses.
 async fn run_with_client(responses: impl IntoIterator<Item = Reply>) -> OnboardingOutcome {
+    run_row_with_client("row", MemoryLedger::new(), responses).await
+}
+
+async fn run_row_with_client(
+    row_key: &str,
+    ledger: MemoryLedger,
+    responses: impl IntoIterator<Item = Reply>,
+) -> OnboardingOutcome {
     let service = Service::script(responses);
     let harness = FaultHarness::new();
     let mut row = full_row(&harness.fake);
@@ -494,12 +504,32 @@ async fn run_with_client(responses: impl IntoIterator<Item = Reply>) -> Onboardi
         row.as_object_mut().unwrap().remove(field);
     }
     let carium = service.builder().call_timeout(Duration::from_secs(5)).build().unwrap();
-    let onboarding = carium.onboarding(Arc::new(MemoryLedger::new()));
-    onboarding.run(&RowKey::new("row"), &parse_request(&row)).await.unwrap()
+    let onboarding = carium.onboarding(Arc::new(ledger));
+    onboarding.run(&RowKey::new(row_key), &parse_request(&row)).await.unwrap()
+}
+
+fn duplicate_of(id: &str) -> Reply {
+    Reply::Respond(409, Vec::new(), json!({"errors": [{"code": "DuplicateUsername", "meta": {"id": id}}]}))
+}
+
+#[tokio::test(start_paused = true)]
+async fn existing_patient_of_another_row_does_not_settle_an_unknown_one() {
+    let id = "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002";
+    let ledger = MemoryLedger::new();
+    let created =
+        run_row_with_client("first", ledger.clone(), [Reply::body(json!({"data": {"id": id}}))]).await;
+    assert!(created.is_complete());
+    let replies = || [Reply::status(503), duplicate_of(id)];
+    let outcome = run_row_with_client("second", ledger, replies()).await;
+    assert_eq!(describe(&outcome), ["patient: unknown (UsernameTaken)"]);
+    let outcome = run_row_with_client("second", MemoryLedger::new(), replies()).await;
+    assert!(outcome.is_complete(), "{outcome:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn classifies_the_errors_of_the_real_client() {
+    const EXISTING: &str = "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002";
+    const COMPLETED: &str = "";
     const TAKEN: &str = "patient: unknown (UsernameTaken)";
     const LOST: &str = "patient: unknown (ResponseLost)";
     const REJECTED: &str = "patient: failed (Rejected)";
@@ -507,6 +537,13 @@ async fn classifies_the_errors_of_the_real_client() {
         let at = |field: &&str| json!({"source": {"pointer": format!("/data/attributes/{field}")}});
         let errors: Vec<Value> = fields.iter().map(at).collect();
         Reply::Respond(status, Vec::new(), json!({"errors": errors}))
+    };
+    let duplicate_of = |id| {
+        Reply::Respond(
+            409,
+            Vec::new(),
+            json!({"errors": [{"code": "DuplicateUsername", "meta": {"id": id}}]}),
+        )
     };
     // The first attempt may have been applied: its 503 may come from a proxy in front of the service.
     let after_503 = |reply| vec![Reply::status(503), reply];
@@ -523,6 +560,9 @@ async fn classifies_the_errors_of_the_real_client() {
         (after_503(rejection(422, &["mobile-phone", "first-name"])), TAKEN),
         (after_503(rejection(422, &[])), TAKEN),
         (after_503(rejection(422, &["birth-date"])), REJECTED),
+        // The service names the patient that the first attempt created.
+        (after_503(duplicate_of(EXISTING)), COMPLETED),
+        (vec![duplicate_of(EXISTING)], "patient: failed (Conflict)"),
         (vec![Reply::Lost], LOST),
         (vec![Reply::Silent], LOST),
         (vec![Reply::status(500)], LOST),
@@ -532,10 +572,13 @@ async fn classifies_the_errors_of_the_real_client() {
     ] {
         let context = format!("{replies:?}");
         let outcome = run_with_client(replies).await;
-        assert_eq!(describe(&outcome), [expected], "{context}");
+        assert_eq!(describe(&outcome).join(", "), expected, "{context}");
         if let StepOutcome::Unknown(unknown) = &outcome.steps()[0].result {
             let operation = unknown.failure.as_ref().unwrap().operation.as_deref();
             assert_eq!(operation, Some("create_patient"), "{context}");
+        }
+        if expected == COMPLETED {
+            assert_eq!(outcome.patient().map(|id| id.to_string()).as_deref(), Some(EXISTING));
         }
     }
     for status in [409, 422] {

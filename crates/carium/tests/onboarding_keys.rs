@@ -141,7 +141,7 @@ async fn changed_invite_sends_nothing_twice_and_keeps_the_unknown_step() {
         let StepOutcome::Unknown(unknown) = &outcome.step(&by_email).unwrap().result else {
             panic!("{outcome:?}")
         };
-        assert_eq!((unknown.reason, outcome.is_complete()), (UnknownReason::InterruptedRun, false));
+        assert_eq!((unknown.reason, outcome.is_complete()), (UnknownReason::ResponseLost, false));
     }
     assert_eq!(object_counts(&harness).1, 2);
     resolve(&harness, &key, &by_email, Resolution::NotApplied).await.unwrap();

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use carium::ErrorKind;
-use carium::onboarding::{EntryVersion, FileLedger, Ledger, LedgerEntry, MemoryLedger, RowKey, Step};
+use carium::onboarding::{
+    EntryVersion, FileLedger, Ledger, LedgerEntry, MemoryLedger, Resolution, RowKey, Step,
+};
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -98,6 +100,21 @@ async fn replaces_only_the_expected_entry() {
         entries.sort_by(|(left, _), (right, _)| left.cmp(right));
         assert_eq!(entries, [(Step::Patient, entry(2)), (Step::Document(3), entry(7))], "{name}");
         assert!(ledger.entries(&other).await.unwrap().is_empty(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn finds_the_row_of_an_id() {
+    let folder = LedgerFolder::new();
+    let id = "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002".parse().unwrap();
+    for (name, ledger) in ledgers(&folder).await {
+        write(&*ledger, &row(1), &Step::Patient, 0).await;
+        assert_eq!(ledger.row_with_id(&Step::Patient, id).await.unwrap(), None, "{name}");
+        carium::onboarding::resolve(&*ledger, &row(1), &Step::Patient, Resolution::Created(id))
+            .await
+            .unwrap();
+        assert_eq!(ledger.row_with_id(&Step::Patient, id).await.unwrap(), Some(row(1)), "{name}");
+        assert_eq!(ledger.row_with_id(&Step::Appointment, id).await.unwrap(), None, "{name}");
     }
 }
 

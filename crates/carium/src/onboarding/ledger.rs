@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use carium_api::uuid::Uuid;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::outcome::UnknownReason;
 use super::step::{RowKey, Step};
 use crate::documents::{DocumentReferenceId, UploadStage, UploadState};
 use crate::error::{Error, ErrorKind};
@@ -56,6 +57,14 @@ pub trait Ledger: Send + Sync {
         expected: EntryVersion,
         entry: &LedgerEntry,
     ) -> Result<bool, Error>;
+
+    /// Returns a row whose step is completed with this ID. It serves to tell whether an existing patient belongs to another
+    /// row.
+    ///
+    /// The default finds nothing. A ledger that is shared by several rows should implement it.
+    async fn row_with_id(&self, _step: &Step, _id: Uuid) -> Result<Option<RowKey>, Error> {
+        Ok(None)
+    }
 }
 
 /// Converts a failure of the ledger into an error for the caller.
@@ -177,12 +186,24 @@ pub struct LedgerEntry {
     resolves: Option<EntryVersion>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     upload: Option<UploadState>,
+    /// For an intent whose call has ended: why its outcome is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unknown_reason: Option<UnknownReason>,
 }
 
 impl LedgerEntry {
     fn new(version: EntryVersion, state: EntryState, request: Fingerprint, previous: Option<&Self>) -> Self {
         let after_unknown_outcome = previous.is_some_and(|previous| previous.after_unknown_outcome);
-        Self { version, state, request, id: None, after_unknown_outcome, resolves: None, upload: None }
+        Self {
+            version,
+            state,
+            request,
+            id: None,
+            after_unknown_outcome,
+            resolves: None,
+            upload: None,
+            unknown_reason: None,
+        }
     }
 
     /// Creates the next entry of the same run, for the same request.
@@ -209,6 +230,11 @@ impl LedgerEntry {
     /// Creates the entry for an intent whose call succeeded. `id` is the ID of the created object.
     pub(super) fn completed(&self, id: Option<Uuid>) -> Self {
         Self { id, ..self.successor(EntryState::Completed) }
+    }
+
+    /// Creates the entry for an intent whose call has ended with an unknown outcome, so that later runs report the reason.
+    pub(super) fn unknown(&self, reason: UnknownReason) -> Self {
+        Self { unknown_reason: Some(reason), ..self.successor(EntryState::Intent) }
     }
 
     /// Creates the entry for an intent whose call was certainly not applied.
@@ -291,6 +317,12 @@ impl LedgerEntry {
     /// Checks whether the outcome of an earlier call for this step was unknown.
     pub(super) fn is_after_unknown_outcome(&self) -> bool {
         self.after_unknown_outcome
+    }
+
+    /// Returns why the outcome of an intent is unknown: [`InterruptedRun`](UnknownReason::InterruptedRun) unless a reason was
+    /// recorded.
+    pub(super) fn unknown_reason(&self) -> UnknownReason {
+        self.unknown_reason.unwrap_or(UnknownReason::InterruptedRun)
     }
 
     /// Checks whether both entries record the same progress of an upload.

@@ -52,7 +52,7 @@ impl StepReport {
     pub(super) fn if_settled(step: &Step, entry: &LedgerEntry) -> Option<Self> {
         let result = match entry.state() {
             EntryState::NotApplied => return None,
-            EntryState::Intent => StepOutcome::unknown(UnknownReason::InterruptedRun, None),
+            EntryState::Intent => StepOutcome::unknown(entry.unknown_reason(), None),
             EntryState::Completed => {
                 let (size, sha256) = entry.upload().and_then(UploadState::file).unzip();
                 StepOutcome::Completed(CompletedStep { id: entry.id(), size, sha256 })
@@ -149,7 +149,7 @@ pub struct UnknownOutcome {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum UnknownReason {
-    /// The call was sent in this run, and no usable response was received.
+    /// The call was sent, in this run or an earlier one, and no usable response was received.
     ResponseLost,
     /// The ledger has an intent without a result: another run was interrupted, or is still in progress.
     InterruptedRun,

@@ -15,7 +15,7 @@ use futures_util::future::{BoxFuture, FutureExt as _, OptionFuture, join3};
 use futures_util::stream::{self, StreamExt as _};
 
 use self::document::{DocumentMatch, DocumentStep, look_up};
-use self::step_ledger::StepLedger;
+use self::step_ledger::{Duplicate, StepLedger};
 use super::identity::StepIdentity;
 use super::ledger::{EntryState, Ledger, LedgerEntry};
 use super::outcome::{OnboardingOutcome, SkipReason, StepFailure, StepOutcome, StepReport};
@@ -160,7 +160,7 @@ impl Run<'_> {
         let Some(groups) = groups else { return self.report_not_sent(&Step::Patient, &not_planned()) };
         let patient = self.request.patient.clone().with_groups(groups.clone());
         let create = async { patients.create(patient).await.map(|id| Some(id.into())) };
-        self.call_once(&Step::Patient, create, may_mean_patient_exists).await
+        self.call_once(&Step::Patient, create, duplicate_patient).await
     }
 
     /// Runs the invitation, the documents and the appointment concurrently.
@@ -184,7 +184,7 @@ impl Run<'_> {
             Ok(invitation) => {
                 let invitations = &self.services.invitations;
                 let send = async { invitations.send(invitation).await.map(|()| None) };
-                self.call_once(&step, send, |_| false).await
+                self.call_once(&step, send, |_| Duplicate::No).await
             }
             Err(error) => self.report_not_sent(&step, &error),
         }
@@ -204,7 +204,7 @@ impl Run<'_> {
             Ok(appointment) => {
                 let appointments = &self.services.appointments;
                 let create = async { appointments.create(appointment).await.map(|id| Some(id.into())) };
-                self.call_once(&step, create, |_| false).await
+                self.call_once(&step, create, |_| Duplicate::No).await
             }
             Err(error) => self.report_not_sent(&step, &error),
         }
@@ -221,13 +221,13 @@ impl Run<'_> {
         &self,
         step: &Step,
         call: impl Future<Output = Result<Option<Uuid>, Error>> + Send,
-        may_be_duplicate: impl Fn(&Error) -> bool + Send,
+        duplicate: impl Fn(&Error) -> Duplicate + Send,
     ) -> StepReport {
         let Some(identity) = StepIdentity::of(step, self.request) else {
             return self.report_not_sent(step, &not_planned());
         };
         let step_ledger = StepLedger { ledger: &**self.ledger, row: self.row, step, identity: &identity };
-        step_ledger.call_once(self.entries.get(step), call, may_be_duplicate).await
+        step_ledger.call_once(self.entries.get(step), call, duplicate).await
     }
 
     /// Runs the document steps, a few at a time, and reports on them in the order of the row.
@@ -330,18 +330,23 @@ impl Run<'_> {
     }
 }
 
-/// Checks whether a rejection may mean that the patient already exists.
+/// Determines whether a rejection means that the patient already exists.
 ///
 /// The vendor does not document the status of a taken username or the field that the error names. The username
-/// defaults to the email address or phone number, so the error may name one of these.
-fn may_mean_patient_exists(error: &Error) -> bool {
+/// defaults to the email address or phone number, so the error may name one of these. The vendor's SDK reads the ID of
+/// the existing patient from the metadata of a conflict.
+fn duplicate_patient(error: &Error) -> Duplicate {
+    if let Some(id) = error.existing_id().and_then(|id| id.parse().ok()) {
+        return Duplicate::Of(id);
+    }
     let fields: Vec<&str> = error.problems().iter().filter_map(Problem::field).collect();
     let may_hold_username = |field: &&str| ["username", "email", "mobile-phone"].contains(field);
-    match error.kind() {
+    let may_exist = match error.kind() {
         ErrorKind::Conflict => true,
         ErrorKind::Rejected => fields.is_empty() || fields.iter().any(may_hold_username),
         _ => false,
-    }
+    };
+    if may_exist { Duplicate::Possible } else { Duplicate::No }
 }
 
 /// Returns the error for a step that the plan does not contain. It indicates a bug in this module.

@@ -159,6 +159,11 @@ impl UploadPipeline {
             tracing::debug!(carium.document_reference_id = %id, "uploaded file not found");
             // If the state store fails too, the service's error is the one to return.
             let _ = self.abandon_reference(id).await;
+        } else if result.as_ref().is_err_and(may_be_processed)
+            && self.unless_canceled(self.services.documents.download_url(id)).await.is_ok()
+        {
+            // Only a processed document can be downloaded.
+            return Ok(());
         }
         result
     }
@@ -264,6 +269,12 @@ impl Iterator for Slices {
         self.0 = (!block.is_empty()).then_some(Ok(block));
         Some(Ok(slice))
     }
+}
+
+/// Checks whether a document may be processed although the service reported an error: the response was lost or odd, or it
+/// says that there is nothing left to do.
+fn may_be_processed(error: &Error) -> bool {
+    error.may_have_been_applied() || error.kind() == ErrorKind::Conflict
 }
 
 /// Checks whether an error may mean that the form has expired. Some object stores respond to an expired form with a

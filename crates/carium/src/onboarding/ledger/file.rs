@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use carium_api::uuid::Uuid;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -124,6 +125,10 @@ impl Ledger for FileLedger {
         let is_expected =
             move |current: Option<&LedgerEntry>| current.is_some_and(|entry| entry.version() == expected);
         self.write_if(row, step, entry, is_expected).await
+    }
+
+    async fn row_with_id(&self, step: &Step, id: Uuid) -> Result<Option<RowKey>, Error> {
+        Ok(lock(&self.0.table).row_with_id(step, id))
     }
 }
 

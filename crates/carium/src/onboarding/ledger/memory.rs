@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use carium_api::uuid::Uuid;
 
 use super::{EntryVersion, Ledger, LedgerEntry};
 use crate::error::Error;
@@ -27,6 +28,13 @@ impl EntryTable {
     pub(super) fn entries(&self, row: &RowKey) -> Vec<(Step, LedgerEntry)> {
         let entries = self.0.get(row).into_iter().flatten();
         entries.map(|(step, entry)| (step.clone(), entry.clone())).collect()
+    }
+
+    /// Returns a row whose step is completed with this ID.
+    pub(super) fn row_with_id(&self, step: &Step, id: Uuid) -> Option<RowKey> {
+        let mut entries = self.iter();
+        let found = entries.find(|(_, other, entry)| *other == step && entry.id() == Some(id));
+        found.map(|(row, ..)| row.clone())
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&RowKey, &Step, &LedgerEntry)> {
@@ -85,6 +93,10 @@ impl Ledger for MemoryLedger {
             table.set(row.clone(), step.clone(), entry.clone());
         }
         Ok(is_expected)
+    }
+
+    async fn row_with_id(&self, step: &Step, id: Uuid) -> Result<Option<RowKey>, Error> {
+        Ok(self.table().row_with_id(step, id))
     }
 }
 

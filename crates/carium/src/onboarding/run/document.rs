@@ -171,7 +171,10 @@ impl DocumentStep<'_> {
     }
 
     fn report_unknown(&self, reason: UnknownReason, failure: Option<StepFailure>) -> StepReport {
-        let retryable = failure.as_ref().is_some_and(|failure| failure.retryable);
+        // A list that cannot be decoded may be readable the next time.
+        let is_retryable =
+            |failure: &StepFailure| failure.retryable || failure.kind == ErrorKind::Undecodable;
+        let retryable = failure.as_ref().is_some_and(is_retryable);
         let unknown = UnknownOutcome { reason, retryable, failure, resolution: None };
         self.report(StepOutcome::Unknown(unknown), self.previous.as_ref())
     }
@@ -203,12 +206,12 @@ fn outcome_of_failure(error: &Error, stage: UploadStage, orphans: usize) -> Step
     let may_leave_orphan = orphans < MAX_ORPHANS;
     match stage {
         UploadStage::Creating => {
-            // The next run looks the document up.
-            unknown(UnknownReason::ResponseLost, failure, is_transient(error.kind()) && may_leave_orphan)
+            // The next run looks the document up, whatever the response was.
+            unknown(UnknownReason::ResponseLost, failure, may_leave_orphan)
         }
         UploadStage::Uploaded if error.may_have_been_applied() => {
             // The next run requests the processing again, which is idempotent.
-            unknown(UnknownReason::ResponseLost, failure, is_transient(error.kind()))
+            unknown(UnknownReason::ResponseLost, failure, true)
         }
         // Only writing the result to the ledger failed. The next run requests the processing again.
         UploadStage::Processed => {

@@ -32,6 +32,15 @@ pub(super) struct StepLedger<'a> {
     pub(super) identity: &'a StepIdentity,
 }
 
+/// Whether a rejection means that the object to create exists already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Duplicate {
+    No,
+    Possible,
+    /// The service names the existing object.
+    Of(Uuid),
+}
+
 /// The result of writing an entry, after all attempts.
 pub(super) enum WriteResult {
     Written,
@@ -45,13 +54,12 @@ impl StepLedger<'_> {
     /// Writes an intent, sends the call, and writes its result. Sends nothing if the step is completed or its
     /// outcome is unknown.
     ///
-    /// `may_be_duplicate` decides whether a rejection may be caused by an earlier call of the same step that was
-    /// applied.
+    /// `duplicate` decides whether a rejection may be caused by an earlier call of the same step that was applied.
     pub(super) async fn call_once(
         &self,
         previous: Option<&LedgerEntry>,
         call: impl Future<Output = Result<Option<Uuid>, Error>> + Send,
-        may_be_duplicate: impl Fn(&Error) -> bool + Send,
+        duplicate: impl Fn(&Error) -> Duplicate + Send,
     ) -> StepReport {
         if let Some(report) = previous.and_then(|entry| StepReport::if_settled(self.step, entry)) {
             return report;
@@ -67,17 +75,33 @@ impl StepLedger<'_> {
             }
             Err(error) => error,
         };
+        let duplicate = duplicate(&error);
+        // An earlier attempt of this call, or an earlier call of this step, may have created the duplicate.
+        let is_repeated = intent.is_after_unknown_outcome() || error.attempts() > 1;
         let reason = if error.may_have_been_applied() {
             UnknownReason::ResponseLost
-        } else if may_be_duplicate(&error) && (intent.is_after_unknown_outcome() || error.attempts() > 1) {
-            // An earlier attempt of this call, or an earlier call of this step, may have taken the username.
+        } else if duplicate != Duplicate::No && is_repeated {
+            if let Duplicate::Of(id) = duplicate
+                && self.may_own(id).await
+            {
+                let result = StepOutcome::Completed(CompletedStep::with_id(Some(id)));
+                return self.write_result(&intent, result, intent.completed(Some(id))).await;
+            }
             UnknownReason::UsernameTaken
         } else {
             let entry =
                 if is_unconfirmed(&error) { intent.not_applied_unconfirmed() } else { intent.not_applied() };
             return self.write_result(&intent, StepOutcome::Failed((&error).into()), entry).await;
         };
+        // If this cannot be written, the intent remains, and later runs know less about the reason.
+        let _ = self.replace_any(&[intent.version()], &intent.unknown(reason)).await;
         self.report(StepOutcome::unknown(reason, Some((&error).into())))
+    }
+
+    /// Checks that an existing object with this ID does not belong to another row.
+    async fn may_own(&self, id: Uuid) -> bool {
+        let owner = self.ledger.row_with_id(self.step, id).await;
+        owner.is_ok_and(|owner| owner.is_none_or(|owner| owner == *self.row))
     }
 
     /// Writes an intent. If that is not possible, the call must not be sent, and the report on the step is returned
