@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,6 +12,7 @@ use std::time::Duration;
 use carium::api::bytes::Bytes;
 use carium::api::http::{Request, Response};
 use carium::api::{Operation, Transport, TransportError, async_trait, operations};
+use carium::onboarding::{OnboardingOutcome, SkipReason, Step, StepOutcome};
 use carium::{Carium, ErrorKind, RetryPolicy, TransportFailure};
 use carium_bulk::rows::RowOptions;
 use carium_bulk::{OnboardingQueue, RowCounts, RowRecord, WorkOptions, WorkerHandle};
@@ -54,6 +57,7 @@ test_both_backends![
     missing_permissions_park_no_row,
     row_that_alone_is_refused_is_parked,
     two_workers_share_one_outage,
+    only_calls_that_cannot_be_looked_up_wait_for_a_person,
 ];
 
 /// A transport that can lose its connection to the service.
@@ -264,4 +268,74 @@ async fn two_workers_share_one_outage(fixture: QueueFixture) {
         worker.join().await.unwrap();
     }
     assert_eq!((scene.counts().await.completed, scene.fake.patients().len()), (100, 100));
+}
+
+/// Injects faults of all kinds into this part of the calls, chosen at random from a seed.
+fn random_faults(seed: u64, calls: u64, percent: u64) -> Vec<Fault> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut faults = Vec::new();
+    for operation in operations::ALL.iter().filter(|operation| operation.id != "login") {
+        for call in 1..=calls {
+            if random.u64(0..100) >= percent {
+                continue;
+            }
+            let fault = || Fault::on(operation).call(call);
+            faults.push(match random.u8(0..13) {
+                0 => fault().reset(),
+                1 => fault().lose_response(),
+                2 => fault().truncate(),
+                3 => fault().corrupt(),
+                4 => fault().revoke_token(),
+                5 => fault().respond(FaultResponse::status(503)),
+                6 => fault().respond(FaultResponse::status(500)),
+                7 => fault().respond(FaultResponse::status(429).header("retry-after", "0")),
+                8 => fault().after_applying().respond(FaultResponse::status(502)),
+                9 => fault().respond(FaultResponse::status(408)),
+                10 => fault().respond(FaultResponse::status(401)),
+                11 => fault().after_applying().respond(FaultResponse::status(200).body("<html></html>")),
+                _ => fault().after_applying().respond(FaultResponse::status(302)),
+            });
+        }
+    }
+    for call in 1..=calls {
+        if random.u64(0..100) >= percent {
+            continue;
+        }
+        let fault = || Fault::on_upload().call(call);
+        faults.push(match random.u8(0..6) {
+            0 => fault().reset_after(3),
+            1 => fault().expire(),
+            2 => fault().respond(FaultResponse::status(503)),
+            3 => fault().respond_early(FaultResponse::status(500)),
+            4 => fault().lose_response(),
+            _ => fault().respond(FaultResponse::status(200).body("<html></html>")),
+        });
+    }
+    faults
+}
+
+async fn only_calls_that_cannot_be_looked_up_wait_for_a_person(fixture: QueueFixture) {
+    const ROWS: usize = 300;
+    let scene = Scene::new(fixture, full_row, ROWS).await;
+    scene.fake.set_faults(random_faults(18, 4 * ROWS as u64, 5));
+    scene.work(WorkOptions::new()).await.join().await.unwrap();
+    let mut waiting = BTreeMap::<String, usize>::new();
+    for row in scene.rows().await {
+        for report in row.outcome.iter().flat_map(OnboardingOutcome::steps) {
+            match &report.result {
+                StepOutcome::Completed(_) | StepOutcome::Skipped { reason: SkipReason::NoPatient } => {}
+                StepOutcome::Unknown(unknown) if !matches!(report.step, Step::Document(_)) => {
+                    let step = format!("{} {:?}", report.step, unknown.reason);
+                    *waiting.entry(step).or_default() += 1;
+                }
+                other => panic!("row {}: {} is {other:?}", row.row, report.step),
+            }
+        }
+        assert_eq!(row.failure, None, "row {}", row.row);
+    }
+    let _ = writeln!(
+        std::io::stderr(),
+        "{ROWS} rows, faults in 5 % of the calls, wait for a person: {waiting:?}"
+    );
+    assert!(waiting.values().sum::<usize>() < ROWS / 5, "{waiting:?}");
 }
