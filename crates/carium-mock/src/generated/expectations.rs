@@ -77,7 +77,8 @@ mod onboarding {
         LedgerEntry) >, Error >; async fn insert(& self, row : & RowKey, step : & Step,
         entry : & LedgerEntry,) -> Result < Option < LedgerEntry >, Error >; async fn
         compare_and_swap(& self, row : & RowKey, step : & Step, expected : EntryVersion,
-        entry : & LedgerEntry,) -> Result < bool, Error >; }
+        entry : & LedgerEntry,) -> Result < bool, Error >; async fn row_with_id(& self,
+        _step : & Step, _id : Uuid) -> Result < Option < RowKey >, Error >; }
     }
 }
 
