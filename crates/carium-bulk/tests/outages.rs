@@ -91,6 +91,16 @@ struct Scene {
 
 impl Scene {
     async fn new(fixture: QueueFixture, row: fn(&FakeCarium, usize) -> String, rows: usize) -> Self {
+        Self::with_attempts(1, fixture, row, rows).await
+    }
+
+    /// Creates a scene whose client sends each call up to this number of times.
+    async fn with_attempts(
+        attempts: u32,
+        fixture: QueueFixture,
+        row: fn(&FakeCarium, usize) -> String,
+        rows: usize,
+    ) -> Self {
         let fake = FakeCarium::new();
         add_lookups(&fake);
         write_letters(fixture.folder.path(), 0..rows);
@@ -98,7 +108,11 @@ impl Scene {
         let cable = Arc::clone(&is_cut);
         let client = fake
             .client_builder()
-            .retry_policy(RetryPolicy::default().max_attempts(1))
+            .retry_policy(
+                RetryPolicy::default()
+                    .max_attempts(attempts)
+                    .backoff(Duration::from_millis(1), Duration::from_millis(10)),
+            )
             .wrap_transport(|inner| Arc::new(Cable { inner, is_cut: cable }))
             .build()
             .unwrap();
@@ -316,7 +330,7 @@ fn random_faults(seed: u64, calls: u64, percent: u64) -> Vec<Fault> {
 
 async fn only_calls_that_cannot_be_looked_up_wait_for_a_person(fixture: QueueFixture) {
     const ROWS: usize = 300;
-    let scene = Scene::new(fixture, full_row, ROWS).await;
+    let scene = Scene::with_attempts(3, fixture, full_row, ROWS).await;
     scene.fake.set_faults(random_faults(18, 4 * ROWS as u64, 5));
     scene.work(WorkOptions::new()).await.join().await.unwrap();
     let mut waiting = BTreeMap::<String, usize>::new();

@@ -53,6 +53,7 @@ pub(crate) use service::ApiDocuments;
 pub(crate) use store::HttpTransfers;
 pub use store::{
     ByteRange, ByteStream, Content, DownloadResponse, FilePart, Transfers, UploadForm, store_error,
+    upload_result,
 };
 pub(crate) use transfer::{DocumentServices, TransferRetries};
 pub use transfer::{Progress, TransferHandle, TransferStage};

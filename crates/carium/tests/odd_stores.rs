@@ -169,7 +169,7 @@ async fn only_a_success_of_an_object_store_is_an_upload() {
         let result = uploads(&url).upload(document(), UploadSource::bytes("file")).await;
         assert_eq!(result.is_ok(), is_uploaded, "{status} {body}: {result:?}");
         if let Err(error) = result {
-            assert_eq!(error.kind(), ErrorKind::Undecodable, "{status} {body}");
+            assert_eq!(error.kind(), ErrorKind::Unavailable, "{status} {body}");
             assert!(!format!("{error} {error:#?}").contains("canary"), "{error}");
         }
     }

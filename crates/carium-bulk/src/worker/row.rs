@@ -101,6 +101,8 @@ struct Conclusion {
     is_rate_limited: bool,
     /// A failure that may concern every row.
     suspect: Option<StepFailure>,
+    /// The kind of the failure of a step for which the token was refused or the permissions are missing.
+    refused: Option<ErrorKind>,
     /// The state of the row if it needs a person.
     parked_state: RowState,
     outcome: Option<String>,
@@ -117,6 +119,10 @@ impl Conclusion {
             is_rate_limited: matches!(outcome.next_action(), NextAction::Retry(_))
                 && is_only_rate_limited(outcome),
             suspect: failures(outcome).find(|failure| may_concern_run(failure)).cloned(),
+            refused: outcome.steps().iter().find_map(|report| match &report.result {
+                StepOutcome::Failed(failure) => refused(failure),
+                _ => None,
+            }),
             parked_state: if has_unknown_step { RowState::Unknown } else { RowState::Failed },
             outcome: Some(json(outcome)?),
             failure: None,
@@ -133,6 +139,7 @@ impl Conclusion {
             next_action: retry.unwrap_or(NextAction::NeedsPerson),
             is_rate_limited: error.kind() == ErrorKind::RateLimited,
             suspect: Some(StepFailure::from(error)).filter(may_concern_run),
+            refused: refused(&StepFailure::from(error)),
             ..conclusion
         })
     }
@@ -143,6 +150,7 @@ impl Conclusion {
             next_action: NextAction::NeedsPerson,
             is_rate_limited: false,
             suspect: None,
+            refused: None,
             parked_state: RowState::Failed,
             outcome: None,
             failure: Some(json(failure)?),
@@ -150,15 +158,14 @@ impl Conclusion {
         })
     }
 
-    /// Returns the next action and the maximum number of attempts. A refused token or a lack of permissions is retried
-    /// if no step has an unknown outcome: it may concern every row and pass.
+    /// Returns the next action and the maximum number of attempts. A refused token or a lack of permissions is retried: it
+    /// may concern every row and pass.
     fn retry_if_refused(&self, max_attempts: i64) -> (NextAction, i64) {
-        let kind = self.suspect.as_ref().map(|failure| failure.kind);
-        let can_retry = self.next_action == NextAction::NeedsPerson && self.parked_state == RowState::Failed;
-        match kind {
-            Some(ErrorKind::Unauthenticated) if can_retry => (NextAction::Retry(None), max_attempts),
-            Some(ErrorKind::Forbidden) if can_retry => {
-                (NextAction::Retry(None), max_attempts.min(MAX_REFUSED_ATTEMPTS))
+        match self.refused {
+            Some(kind) if self.next_action == NextAction::NeedsPerson => {
+                let is_forbidden = kind == ErrorKind::Forbidden;
+                let max_refused = if is_forbidden { MAX_REFUSED_ATTEMPTS } else { max_attempts };
+                (NextAction::Retry(None), max_attempts.min(max_refused))
             }
             _ => (self.next_action, max_attempts),
         }
@@ -172,6 +179,11 @@ fn failures(outcome: &OnboardingOutcome) -> impl Iterator<Item = &StepFailure> {
         StepOutcome::Unknown(unknown) => unknown.failure.as_ref(),
         _ => None,
     })
+}
+
+/// Returns the kind of a failure if the token was refused or the permissions are missing.
+fn refused(failure: &StepFailure) -> Option<ErrorKind> {
+    Some(failure.kind).filter(|kind| matches!(kind, ErrorKind::Unauthenticated | ErrorKind::Forbidden))
 }
 
 /// Checks whether a failure may concern every row.

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use carium::documents::{
     ByteRange, ByteStream, DocumentReferenceId, DownloadResponse, FilePart, Sha256Digest, Transfers,
-    UploadForm, store_error,
+    UploadForm, store_error, upload_result,
 };
 use carium::{Error, ErrorKind, Secret};
 use futures_util::{StreamExt as _, stream};
@@ -111,7 +111,9 @@ async fn hang() -> Error {
 /// Returns the result of an upload with this fault.
 async fn fail(fault: FaultKind) -> Result<(), Error> {
     match fault {
-        FaultKind::Respond(response) | FaultKind::RespondEarly(response) => check_status(&response),
+        FaultKind::Respond(response) | FaultKind::RespondEarly(response) => {
+            upload_result(response.status, &response.headers, &response.body)
+        }
         FaultKind::Hang { .. } => Err(hang().await),
         FaultKind::Expire => Err(expired()),
         _ => Err(disconnected()),

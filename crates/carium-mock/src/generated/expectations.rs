@@ -78,7 +78,7 @@ mod onboarding {
         entry : & LedgerEntry,) -> Result < Option < LedgerEntry >, Error >; async fn
         compare_and_swap(& self, row : & RowKey, step : & Step, expected : EntryVersion,
         entry : & LedgerEntry,) -> Result < bool, Error >; async fn row_with_id(& self,
-        _step : & Step, _id : Uuid) -> Result < Option < RowKey >, Error >; }
+        _step : & Step, _id : api::uuid::Uuid) -> Result < Option < RowKey >, Error >; }
     }
 }
 

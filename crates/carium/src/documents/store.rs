@@ -15,7 +15,7 @@ use futures_util::stream::{self, BoxStream, StreamExt as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub(crate) use http::HttpTransfers;
-pub use response::store_error;
+pub use response::{store_error, upload_result};
 
 use crate::error::{Error, ErrorKind};
 

@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::outcome::UnknownReason;
 use super::step::{RowKey, Step};
+use crate::api;
 use crate::documents::{DocumentReferenceId, UploadStage, UploadState};
 use crate::error::{Error, ErrorKind};
 use crate::fingerprint::Fingerprint;
@@ -62,7 +63,8 @@ pub trait Ledger: Send + Sync {
     /// row.
     ///
     /// The default finds nothing. A ledger that is shared by several rows should implement it.
-    async fn row_with_id(&self, _step: &Step, _id: Uuid) -> Result<Option<RowKey>, Error> {
+    #[allow(unused_qualifications, reason = "the mock has no other name for the type")]
+    async fn row_with_id(&self, _step: &Step, _id: api::uuid::Uuid) -> Result<Option<RowKey>, Error> {
         Ok(None)
     }
 }

@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
 use super::multipart::{BodyStatus, MultipartForm, StopOnDrop, single_buffer};
-use super::response::{MAX_ERROR_BODY, content_range, file_name, store_error, version};
+use super::response::{MAX_ERROR_BODY, content_range, file_name, store_error, upload_result, version};
 use super::{ByteRange, DownloadResponse, FilePart, Transfers, UploadForm};
 use crate::connect_failure::ConnectFailure;
 use crate::error::{Error, ErrorKind};
@@ -120,13 +120,9 @@ impl Transfers for HttpTransfers {
             let message = "the object store responded before it received the whole file";
             return Err(Error::new(ErrorKind::Unavailable, message).with_status(http_status.as_u16()));
         }
+        let headers = response.headers().clone();
         let body = read_start_of_body(response).await;
-        if http_status.is_success() && !reports_upload(http_status, &body) {
-            let message = "the response is not one of an object store, for example a page of a proxy: \
-                           the file was probably not uploaded";
-            return Err(Error::new(ErrorKind::Undecodable, message).with_status(http_status.as_u16()));
-        }
-        Ok(())
+        if http_status.is_success() { upload_result(http_status, &headers, &body) } else { Ok(()) }
     }
 
     async fn get(&self, url: &Secret, range: Option<ByteRange>) -> Result<DownloadResponse, Error> {
@@ -169,18 +165,6 @@ fn with_range(request: reqwest::RequestBuilder, range: &ByteRange) -> reqwest::R
     match &range.if_version {
         Some(version) => request.header(IF_RANGE, version),
         None => request,
-    }
-}
-
-/// Checks whether a success status comes from an object store. S3 responds to a form with 204, with 200 and no body, or
-/// with 201 and a `PostResponse`. Anything else can come from a captive portal or another proxy.
-fn reports_upload(status: StatusCode, body: &[u8]) -> bool {
-    let has_no_body = body.trim_ascii().is_empty();
-    match status {
-        StatusCode::NO_CONTENT => true,
-        StatusCode::OK => has_no_body,
-        StatusCode::CREATED => has_no_body || body.windows(13).any(|window| window == b"<PostResponse"),
-        _ => false,
     }
 }
 

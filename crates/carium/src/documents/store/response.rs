@@ -63,6 +63,33 @@ pub fn store_error(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Erro
     }
 }
 
+/// Returns whether a response confirms an upload, or the error that it stands for. For implementations of
+/// [`Transfers`](super::Transfers).
+///
+/// S3 responds to a form with 204, with 200 and no body, or with 201 and a `PostResponse`. Any other success can come from
+/// a captive portal or another proxy, and is an error of the kind [`Unavailable`](ErrorKind::Unavailable).
+///
+/// # Errors
+/// Those of [`store_error`] for other statuses.
+pub fn upload_result(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<(), Error> {
+    let has_no_body = body.trim_ascii().is_empty();
+    let is_confirmed = match status {
+        StatusCode::NO_CONTENT => true,
+        StatusCode::OK => has_no_body,
+        StatusCode::CREATED => has_no_body || body.windows(13).any(|window| window == b"<PostResponse"),
+        _ => false,
+    };
+    if is_confirmed {
+        return Ok(());
+    }
+    if !status.is_success() {
+        return Err(store_error(status, headers, body));
+    }
+    let message = "the response is not one of an object store, for example a page of a proxy: \
+                   the file was probably not uploaded";
+    Err(Error::new(ErrorKind::Unavailable, message).with_status(status.as_u16()))
+}
+
 /// The error codes of S3 that a presigned form or URL can meet, from its "List of error codes". Only these are shown: any
 /// other text could be part of a document.
 const STORE_CODES: &[&str] = &[
