@@ -129,8 +129,9 @@ fn every_operation_has_documented_class() {
             let is_list = operation.id.starts_with("list_") && row[1].contains("all lists");
             assert!(
                 is_list || row[1].contains(&format!("`{}`", operation.id)),
-                "{} is not documented",
-                operation.id
+                "add `{}` to the row `{}` of the table of retry classes in docs/src/errors.md",
+                operation.id,
+                row[0].trim_matches('`')
             );
             undocumented.remove(operation.id);
         }

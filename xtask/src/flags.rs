@@ -23,7 +23,7 @@ xflags::xflags! {
         cmd diff {
             /// An OpenAPI file to compare with.
             optional file: PathBuf
-            /// A git revision to compare with. Defaults to the last release tag, or to the commit that added the spec
+            /// A git revision to compare with. Defaults to the last release tag
             /// if there is no release.
             optional --base revision: String
             /// Also generate the code in a copy of the workspace and show which files no longer compile. If everything

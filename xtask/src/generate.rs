@@ -1,7 +1,7 @@
 //! `cargo xtask generate`: generates code and test data from the files in `specs/`.
 //!
 //! All outputs are produced in memory and then written or compared. Of the hand-written code, the generator reads only
-//! the text of the domain crate, so it also runs when the code does not compile.
+//! the text of the domain crate and what it refers to, so it also runs when the code does not compile.
 
 mod calls;
 mod canaries;
@@ -43,6 +43,10 @@ pub(crate) fn notes(sources: &Sources, code: &CodeSources) -> Vec<String> {
                 "{SPEC}:{line}: `{id}` has no method in the domain crate: add one to a trait in crates/carium/src, or \
                  leave it to the low-level client"
             ));
+        }
+        let class = operation.value.get("x-retry").and_then(serde_json::Value::as_str).unwrap_or_default();
+        if let Some(place) = code.place_of_missing_retry_class(id, class) {
+            notes.push(format!("{place}: add `{id}` to the row `{class}` of this table of the guide"));
         }
         if !code.has_rule(id) {
             let place = code.place_of_rules();

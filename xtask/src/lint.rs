@@ -62,6 +62,7 @@ const API_RULES: &[Rule] = &[
     ("expectation", leniency::expectations),
     ("unmarked", privacy::suspicious_names),
     ("unmarked", privacy::hidden_elsewhere),
+    ("unmarked", privacy::neighbors_of_hidden),
     ("marked-parameter", privacy::marked_parameters),
     ("generator-limit", generator::unsupported_members),
     ("generator-limit", generator::bodies),
@@ -85,6 +86,7 @@ const JSON_SCHEMA_RULES: &[Rule] = &[
     ("recursion", references::recursion),
     ("unmarked", privacy::suspicious_names),
     ("unmarked", privacy::hidden_elsewhere),
+    ("unmarked", privacy::neighbors_of_hidden),
     ("hint", documentation::hints),
     ("generator-limit", generator::name_collisions),
     ("generator-limit", generator::combinations),
@@ -112,6 +114,7 @@ pub(crate) fn run(Sources { api, onboarding }: &Sources) -> Vec<Finding> {
     let mut findings = run_api(api);
     findings.extend(run_json_schema(onboarding));
     findings.extend(schemas::shared_definitions(api, onboarding));
+    findings.extend(schemas::shared_properties(api, onboarding));
     findings
 }
 

@@ -128,13 +128,16 @@ fn rename_an_operation(copy: &Copy) {
 }
 
 #[test]
-fn diff_starts_at_the_last_release_or_at_the_first_commit_of_the_spec() {
+fn diff_starts_at_the_last_release_or_at_a_given_revision() {
     let copy = with_history();
     let output = copy.xtask(&["diff"]);
+    assert_eq!(output.code, Some(2), "{}", output.stdout);
+    assert!(output.stderr.contains("there is no release tag") && output.stderr.contains("--base HEAD"));
+    let output = copy.xtask(&["diff", "--base", "HEAD"]);
     assert_eq!(output.code, Some(0), "{}", output.stderr);
     assert!(output.stdout.contains(": 0 changes"), "{}", output.stdout);
     rename_an_operation(&copy);
-    assert_eq!(copy.xtask(&["diff"]).code, Some(1));
+    assert_eq!(copy.xtask(&["diff", "--base", "HEAD"]).code, Some(1));
     copy.git(&["add", "specs"]);
     copy.git(&["commit", "--quiet", "--message", "Rename"]);
     // A pre-release does not count, and neither does an older release.
@@ -152,6 +155,7 @@ fn diff_starts_at_the_last_release_or_at_the_first_commit_of_the_spec() {
 #[test]
 fn diff_fails_until_the_version_is_high_enough() {
     let copy = with_history();
+    copy.git(&["tag", "v0.1.0"]);
     rename_an_operation(&copy);
     let output = copy.xtask(&["diff"]);
     assert_eq!(output.code, Some(1));

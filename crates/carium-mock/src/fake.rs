@@ -174,6 +174,9 @@ impl FakeCarium {
 
     /// Returns the resources at a path that the spec does not contain, such as `/caredb/v1/org-care-teams/`. From then
     /// on, the fake serves them.
+    ///
+    /// At a path of the spec, the fake serves only the methods that the spec does not have, and the resources have nothing in
+    /// common with those of the spec: patients that were created are not among them.
     pub fn resource(&self, path: &str) -> FakeResource {
         FakeResource::new(Arc::clone(&self.0.service), path)
     }

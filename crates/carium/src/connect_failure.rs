@@ -23,8 +23,10 @@ pub(crate) enum ConnectFailure {
 }
 
 /// Words in the text of an error, in lower case, and the reason that they stand for. The first match decides.
-const REASONS: [(&str, ConnectFailure); 7] = [
+const REASONS: [(&str, ConnectFailure); 8] = [
     ("fatal alert", ConnectFailure::Tls),
+    // OpenSSL, which `native-tls` uses on Linux.
+    ("wrong version number", ConnectFailure::Tls),
     ("corrupt message", ConnectFailure::Tls),
     ("certificate", ConnectFailure::Certificate),
     ("proxy authorization required", ConnectFailure::ProxyCredentials),

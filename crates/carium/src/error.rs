@@ -7,7 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use carium_api::Operation;
+use carium_api::{Operation, RetryClass};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
@@ -298,14 +298,19 @@ impl fmt::Display for Error {
         } else if inner.attempts > 1 {
             write!(f, " ({} attempts)", inner.attempts)?;
         }
-        for (index, problem) in inner.problems.iter().take(MAX_SHOWN_PROBLEMS).enumerate() {
+        // A problem without a field adds nothing to the message.
+        let problems = || inner.problems.iter().filter(|problem| problem.field().is_some());
+        for (index, problem) in problems().take(MAX_SHOWN_PROBLEMS).enumerate() {
             write!(f, "{} {problem}", if index == 0 { ":" } else { ";" })?;
         }
-        if let Some(more @ 1..) = inner.problems.len().checked_sub(MAX_SHOWN_PROBLEMS) {
+        if let Some(more @ 1..) = problems().count().checked_sub(MAX_SHOWN_PROBLEMS) {
             write!(f, "; and {more} more problems")?;
         }
         if inner.may_have_been_applied {
-            f.write_str("; the operation may have been applied; check before retrying")?;
+            let is_idempotent =
+                inner.operation.as_ref().is_some_and(|operation| operation.retry == RetryClass::Idempotent);
+            let advice = if is_idempotent { "it can be repeated" } else { "check before retrying" };
+            write!(f, "; the operation may have been applied; {advice}")?;
         }
         Ok(())
     }

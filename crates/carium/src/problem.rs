@@ -181,7 +181,7 @@ impl fmt::Display for Problem {
                 self.hint.map_or(Ok(()), |hint| write!(f, ": {hint}"))
             }
             (Some(field), None) => write!(f, "`{field}` was rejected by the service"),
-            (None, _) => f.write_str("a problem without a known field (see `Problem::detail`)"),
+            (None, _) => f.write_str("the service names no field"),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Connections that cannot be established, each with its own cause, and connections that the service closes while they
 //! are idle.
 
+#![cfg(feature = "rustls")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod support;
@@ -60,7 +61,7 @@ impl Authority {
     /// A custom HTTP client that trusts this authority only.
     fn http_client(&self) -> reqwest::ClientBuilder {
         let certificate = reqwest::Certificate::from_der(self.0.der()).unwrap();
-        reqwest::Client::builder().tls_certs_only([certificate]).no_proxy()
+        reqwest::Client::builder().tls_backend_rustls().tls_certs_only([certificate]).no_proxy()
     }
 
     /// Starts a server that completes TLS handshakes and then closes the connection.

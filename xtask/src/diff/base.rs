@@ -10,8 +10,8 @@ use crate::workspace;
 
 const MANIFEST: &str = "Cargo.toml";
 
-const NO_BASE: &str = "there is no release tag (vX.Y.Z) and no commit that added specs/carium.yaml; \
-                       pass a revision with `--base`, or a file";
+const NO_BASE: &str =
+    "there is no release tag (vX.Y.Z); pass a revision with `--base`, such as `--base HEAD`, or a file";
 
 /// A version of the spec, with the version of the crates that it belongs to.
 #[derive(Debug, Clone)]
@@ -63,9 +63,9 @@ impl SpecVersion {
         })
     }
 
-    /// Reads the spec at the last release, or at the commit that added the spec if there is no release.
+    /// Reads the spec at the last release.
     pub(crate) fn read_last_release(root: &Path) -> Result<Self, String> {
-        let revision = workspace::last_release(root).or_else(|| first_commit(root)).ok_or(NO_BASE)?;
+        let revision = workspace::last_release(root).ok_or(NO_BASE)?;
         Self::read_revision(root, &revision)
     }
 
@@ -96,10 +96,4 @@ fn crate_version(manifest: &str) -> Result<Version, String> {
         .and_then(|workspace| workspace.get("package")?.get("version")?.as_str())
         .ok_or_else(|| format!("{MANIFEST} has no `version` in `[workspace.package]`"))?;
     version.parse().map_err(|error| format!("invalid version `{version}` in {MANIFEST}: {error}"))
-}
-
-/// Returns the commit that added the spec.
-fn first_commit(root: &Path) -> Option<String> {
-    let log = workspace::git(root, &["log", "--diff-filter=A", "--format=%H", "--reverse", "--", SPEC])?;
-    log.lines().next().map(str::to_owned)
 }

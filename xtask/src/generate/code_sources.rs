@@ -12,11 +12,17 @@ const RULES: &str = "crates/carium-mock/src/service/operations.rs";
 /// The line before its first rule.
 const FIRST_RULE: &str = "match request.operation.id {";
 
-/// The source files of the domain crate, and the rules of the fake.
+/// The page of the guide with the table of retry classes.
+const RETRY_CLASSES: &str = "docs/src/errors.md";
+/// The heading of that table.
+const RETRY_CLASSES_HEADING: &str = "| class | operations |";
+
+/// The source files of the domain crate, the rules of the fake, and the page of the retry classes.
 pub(crate) struct CodeSources {
     /// The path of each file relative to the workspace, and its text, sorted by path.
     files: Vec<(String, String)>,
     rules: String,
+    retry_classes: String,
 }
 
 impl CodeSources {
@@ -33,7 +39,11 @@ impl CodeSources {
             let relative = path.strip_prefix(root).unwrap_or(&path);
             Ok((relative.to_string_lossy().replace('\\', "/"), text))
         });
-        Ok(Self { files: files.collect::<Result<_, String>>()?, rules: workspace::read(&root.join(RULES))? })
+        Ok(Self {
+            files: files.collect::<Result<_, String>>()?,
+            rules: workspace::read(&root.join(RULES))?,
+            retry_classes: workspace::read(&root.join(RETRY_CLASSES))?,
+        })
     }
 
     /// Returns the files of the domain crate, each with its path in the source directory.
@@ -53,6 +63,16 @@ impl CodeSources {
     /// Returns whether the fake has a rule for an operation.
     pub(super) fn has_rule(&self, id: &str) -> bool {
         self.rules.contains(&format!("\"{id}\" =>"))
+    }
+
+    /// Returns the file and line of the row of a retry class in the guide, if the row does not name an operation.
+    pub(super) fn place_of_missing_retry_class(&self, id: &str, class: &str) -> Option<String> {
+        let lines = self.retry_classes.lines().enumerate();
+        let mut table = lines.skip_while(|(_, line)| *line != RETRY_CLASSES_HEADING);
+        let (number, row) = table.find(|(_, line)| line.starts_with(&format!("| `{class}` |")))?;
+        let is_named = row.contains(&format!("`{id}`"));
+        let is_list = id.starts_with("list_") && row.contains("all lists");
+        (!is_named && !is_list).then(|| format!("{RETRY_CLASSES}:{}", number + 1))
     }
 
     /// Returns the file and line of the rules of the fake.

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::outline::{Context, Findings, Kind, Node};
+use crate::json::text;
 use crate::spec::Mark;
 
 /// Words in names of personal data. Free text is included, because anything can be written in a `note`.
@@ -54,6 +57,42 @@ pub(super) fn hidden_elsewhere(context: &Context<'_>, findings: &mut Findings<'_
             findings.add((node, ""), problem, fix);
         }
     }
+}
+
+/// `unmarked`: free text beside hidden values has a mark, because it describes the same person whatever its name is.
+pub(super) fn neighbors_of_hidden(context: &Context<'_>, findings: &mut Findings<'_>) {
+    let properties_of = |owner: &Node<'_>| -> Vec<&Node<'_>> {
+        let is_in =
+            |node: &&Node<'_>| context.parent(node).is_some_and(|parent| parent.pointer == owner.pointer);
+        context.properties().filter(is_in).collect()
+    };
+    for owner in context.schemas().filter(|node| node.has("properties")) {
+        let properties = properties_of(owner);
+        let Some(hidden) = properties.iter().find(|node| context.mark(node.value).is_hidden()) else {
+            continue;
+        };
+        for node in &properties {
+            let is_id = words(&node.key).last().is_some_and(|word| word == "id" || word == "ids");
+            let is_known_by_name = is_id || suspicion(&node.key).is_some();
+            if !is_known_by_name && !is_marked(context, node) && is_free_text(context, node.value) {
+                let problem = format!("is free text without a privacy mark, beside {}", context.name(hidden));
+                let fix = "write `x-phi: true`, or `x-phi: false` if it may be printed";
+                findings.add((node, ""), problem, fix);
+            }
+        }
+    }
+}
+
+/// Checks whether a schema, or that of its items, is a string of any content: not an ID, a time or one of some values.
+fn is_free_text(context: &Context<'_>, schema: &Value) -> bool {
+    let schema = context.referenced(schema);
+    if let Some(items) = schema.get("items") {
+        return is_free_text(context, items);
+    }
+    let has_known_form = matches!(text(schema, "format"), Some("uuid" | "date-time"))
+        || schema.get("enum").is_some()
+        || schema.get("const").is_some();
+    text(schema, "type") == Some("string") && !has_known_form
 }
 
 /// `marked-parameter`: parameters do not contain hidden values, because proxies and servers log URLs and headers.

@@ -121,6 +121,31 @@ pub(super) fn shared_definitions(api: &Spec, onboarding: &Document) -> Vec<Findi
     findings
 }
 
+/// `shared-definition`: a property with limits that is in an onboarding row and in a request of the API is a named
+/// definition in both. Otherwise, it becomes two Rust types, and the code that copies one to the other does not compile.
+pub(super) fn shared_properties(api: &Spec, onboarding: &Document) -> Vec<Finding> {
+    let schemas = members(api.root().pointer("/components/schemas"));
+    let requested: Vec<(&str, &Value)> =
+        schemas.flat_map(|(_, schema)| members(schema.get("properties"))).collect();
+    let is_inline = |schema: &Value| {
+        let limits = ["minLength", "maxLength", "pattern", "enum", "minimum", "maximum", "format"];
+        limits.iter().any(|limit| schema.get(limit).is_some())
+    };
+    let has_type_of_its_own = |(name, property): &(&str, &Value)| {
+        is_inline(property) && requested.iter().any(|(other, schema)| other == name && is_inline(schema))
+    };
+    let rows = members(onboarding.value.get("properties")).filter(has_type_of_its_own);
+    let finding = |(name, _): (&str, &Value)| {
+        onboarding.finding(
+            "shared-definition",
+            &join("/properties", name),
+            format!("property `{name}` has limits, and so has the property of that name in the API spec"),
+            "write a definition with the same name in both specs, and a `$ref` to it",
+        )
+    };
+    rows.map(finding).collect()
+}
+
 /// Whether a name denotes one ID or a list of IDs.
 enum IdForm {
     One,

@@ -162,6 +162,36 @@ fn shared_definitions_may_differ_only_in_descriptions_and_examples() {
 }
 
 #[test]
+fn shared_properties_with_limits_are_named_definitions() {
+    let spec = parse(
+        "components: {schemas: {New: {properties: {
+            nick: {type: string, maxLength: 9}, free: {type: string}, mail: {$ref: '#/components/schemas/Mail'}}}}}",
+    );
+    let text =
+        "{properties: {nick: {type: string, maxLength: 9}, free: {type: string}, other: {maxLength: 1},
+        mail: {$ref: '#/definitions/Mail'}}}";
+    let findings = super::schemas::shared_properties(&spec, &Document::parse("row.json", text).unwrap());
+    assert_eq!(findings.into_iter().map(|finding| finding.pointer).collect::<Vec<_>>(), ["/properties/nick"]);
+}
+
+#[test]
+fn free_text_beside_hidden_values_needs_a_mark() {
+    for (name, property, expected) in [
+        ("pronoun", json!({"type": "string", "description": "D.", "example": "a"}), 1),
+        ("pronoun", json!({"type": "string", "x-phi": false, "description": "D.", "example": "a"}), 0),
+        ("count", json!({"type": "integer", "description": "D.", "example": 1}), 0),
+        ("visit-id", json!({"$ref": "#/components/schemas/AppointmentId"}), 0),
+    ] {
+        let mut spec = parse(SPEC);
+        let pointer = format!("/components/schemas/NewAppointment/properties/{name}");
+        set(&mut spec.document.value, &pointer, Some(property));
+        let findings = super::run_api(&spec);
+        let unmarked = findings.iter().filter(|it| it.rule == "unmarked" && it.pointer == pointer);
+        assert_eq!(unmarked.count(), expected, "{name}: {}", report(&findings));
+    }
+}
+
+#[test]
 fn report_states_location_rule_and_fix() {
     let mut spec = parse(SPEC);
     set(&mut spec.document.value, "/components/schemas/Locale/nulable", Some(json!(true)));
@@ -185,8 +215,10 @@ fn names_that_suggest_private_data_need_a_mark() {
         &["class-kind", "notifications", "type", "keyboard", "renamed", "tokenized", "discount"];
     for name in SUSPICIOUS.iter().chain(HARMLESS) {
         let mut spec = parse(SPEC);
-        let pointer = format!("/components/schemas/NewAppointment/properties/{name}");
-        let property = json!({"type": "string", "description": "Something.", "example": "a"});
+        // A schema without hidden properties.
+        let pointer = format!("/components/schemas/PageMeta/properties/{name}");
+        let property =
+            json!({"type": "string", "nullable": true, "description": "Something.", "example": "a"});
         set(&mut spec.document.value, &pointer, Some(property));
         let findings = super::run_api(&spec);
         let expected = usize::from(SUSPICIOUS.contains(name));

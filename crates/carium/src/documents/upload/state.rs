@@ -254,6 +254,12 @@ impl UploadError {
         self.0.error.kind()
     }
 
+    /// Returns whether a person has to check whether the document reference exists, because the response to its creation was
+    /// lost. Otherwise, the upload can be resumed from its state, whatever the cause is: nothing is created twice.
+    pub fn needs_check(&self) -> bool {
+        self.0.state.stage() == UploadStage::Creating
+    }
+
     /// Returns the state to [resume](super::Uploads::resume) from.
     pub fn state(&self) -> &UploadState {
         &self.0.state
