@@ -20,33 +20,9 @@ use carium_mock::{FakeCarium, Fault, FaultResponse};
 use futures_util::TryStreamExt as _;
 use tokio::time::sleep;
 
-use self::support::{QueueFixture, add_lookups, full_row, lines, patient_row, write_letters};
-
-/// Runs each test with a queue in a SQLite file and with a queue on a PostgreSQL server.
-macro_rules! test_both_backends {
-    ($($name:ident),* $(,)?) => {
-        mod sqlite {
-            $(
-                #[tokio::test(flavor = "multi_thread")]
-                async fn $name() {
-                    super::$name(super::QueueFixture::sqlite()).await;
-                }
-            )*
-        }
-
-        #[cfg(feature = "postgres")]
-        mod postgres {
-            $(
-                #[tokio::test(flavor = "multi_thread")]
-                async fn $name() {
-                    if let Some(fixture) = super::QueueFixture::postgres() {
-                        super::$name(fixture).await;
-                    }
-                }
-            )*
-        }
-    };
-}
+use self::support::{
+    QueueFixture, add_lookups, full_row, lines, patient_row, test_both_backends, write_letters,
+};
 
 test_both_backends![
     rows_wait_while_the_service_cannot_be_reached,

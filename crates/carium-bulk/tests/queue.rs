@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use carium::api::{BaseUrl, async_trait};
-use carium::onboarding::{Ledger, Onboarding, OnboardingServices, Resolution, Step};
+use carium::api::{BaseUrl, async_trait, operations};
+use carium::onboarding::{Ledger, Onboarding, OnboardingServices, Resolution, Step, StepOutcome};
 use carium::patients::{IndividualId, NewPatient, Patients};
 use carium::{Carium, Credentials, Error, ErrorKind};
 use carium_bulk::rows::RowOptions;
@@ -17,36 +17,12 @@ use carium_bulk::{
     Decision, DecisionsError, OnboardingQueue, QueueLocation, ReportFormat, RetrySelection, RowRecord,
     RowState, Target, WorkOptions,
 };
-use carium_mock::FakeCarium;
+use carium_mock::{FakeCarium, Fault};
 use futures_util::TryStreamExt as _;
 
-use self::support::{QueueFixture, add_lookups, full_row, letter, lines, patient_row, work, write_letters};
-
-/// Runs each test with a queue in a SQLite file and with a queue on a PostgreSQL server.
-macro_rules! test_both_backends {
-    ($($name:ident),* $(,)?) => {
-        mod sqlite {
-            $(
-                #[tokio::test(flavor = "multi_thread")]
-                async fn $name() {
-                    super::$name(super::QueueFixture::sqlite()).await;
-                }
-            )*
-        }
-
-        #[cfg(feature = "postgres")]
-        mod postgres {
-            $(
-                #[tokio::test(flavor = "multi_thread")]
-                async fn $name() {
-                    if let Some(fixture) = super::QueueFixture::postgres() {
-                        super::$name(fixture).await;
-                    }
-                }
-            )*
-        }
-    };
-}
+use self::support::{
+    QueueFixture, add_lookups, full_row, letter, lines, patient_row, test_both_backends, work, write_letters,
+};
 
 test_both_backends![
     accepts_corrected_row_if_nothing_was_created,
@@ -60,6 +36,7 @@ test_both_backends![
     resolves_unknown_steps,
     parks_and_retries_failed_rows,
     rate_limits_do_not_count_as_attempts,
+    outcome_is_stored_although_an_outage_cannot_be,
     stops_gracefully_on_request,
     stores_and_applies_limits,
     reclaims_a_lost_assignment,
@@ -191,15 +168,15 @@ async fn rejects_a_newer_schema(fixture: QueueFixture) {
     let fake = FakeCarium::new();
     fixture.open(&fake).await.close().await;
     let newer = "UPDATE carium_version SET version = version + 1";
-    execute_sql(&fixture, [newer, newer]).await;
+    execute_sql(&fixture.location, [newer, newer]).await;
     let error = fixture.try_open(Target::sandbox(fake.organization())).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict);
     assert!(error.to_string().contains("newer version"), "{error}");
 }
 
 /// Executes a statement directly in the database: the first with SQLite, the second with PostgreSQL.
-async fn execute_sql(fixture: &QueueFixture, [sqlite, postgres]: [&'static str; 2]) {
-    match &fixture.location {
+async fn execute_sql(location: &QueueLocation, [sqlite, postgres]: [&'static str; 2]) {
+    match location {
         QueueLocation::Sqlite(path) => {
             let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", path.display())).await.unwrap();
             sqlx::query(sqlite).execute(&pool).await.unwrap();
@@ -221,7 +198,7 @@ async fn reclaims_a_lost_assignment(fixture: QueueFixture) {
     let fake = FakeCarium::new();
     let queue = submit(&fixture, &fake, 0..1).await;
     let later = "UPDATE river_job SET scheduled_at = '2100-01-01 00:00:00.000'";
-    execute_sql(&fixture, [later, later]).await;
+    execute_sql(&fixture.location, [later, later]).await;
     let options = WorkOptions::new().stop_when_settled();
     let worker = queue.work(options, |ledger| fake.client().onboarding(ledger)).await.unwrap();
     let assign = [
@@ -230,7 +207,7 @@ async fn reclaims_a_lost_assignment(fixture: QueueFixture) {
         "UPDATE river_job SET state = 'running', attempt = 1, attempted_at = '2020-01-01 00:00:00.000',
             attempted_by = (SELECT ARRAY[id] FROM carium_worker)",
     ];
-    execute_sql(&fixture, assign).await;
+    execute_sql(&fixture.location, assign).await;
     assert_eq!(fake.patients().len(), 0);
     worker.join().await.unwrap();
     assert_eq!((queue.status().await.unwrap().completed, fake.patients().len()), (1, 1));
@@ -368,7 +345,7 @@ async fn moves_to_another_base_url_on_purpose(fixture: QueueFixture) {
     fixture.try_open(target(new)).await.unwrap();
     // A worker would go on with the old base URL.
     let now = "INSERT INTO carium_worker (id, last_heartbeat) VALUES ('worker', 9000000000000000000)";
-    execute_sql(&fixture, [now, now]).await;
+    execute_sql(&fixture.location, [now, now]).await;
     let error = queue.retarget(&url(new), &url(old)).await.unwrap_err();
     assert!(error.to_string().contains("a worker of the queue is running"), "{error}");
 }
@@ -397,6 +374,34 @@ async fn parks_and_retries_failed_rows(fixture: QueueFixture) {
         ErrorKind::NotFound
     );
     assert_eq!(queue.retry(RetrySelection::Failed).await.unwrap(), 0);
+}
+
+/// A service that loses a response, and makes the table of outages disappear meanwhile.
+struct PatientsWithoutOutageTable {
+    location: QueueLocation,
+}
+
+#[async_trait]
+impl Patients for PatientsWithoutOutageTable {
+    async fn create(&self, _: NewPatient) -> Result<IndividualId, Error> {
+        let drop_table = "DROP TABLE carium_outage";
+        execute_sql(&self.location, [drop_table, drop_table]).await;
+        Err(response_lost())
+    }
+}
+
+async fn outcome_is_stored_although_an_outage_cannot_be(fixture: QueueFixture) {
+    let fake = FakeCarium::new();
+    let queue = submit(&fixture, &fake, 0..1).await;
+    // The check of the service fails, so an outage begins.
+    fake.set_faults([Fault::on(&operations::LIST_APPOINTMENT_STATUSES).every_call().respond(503)]);
+    let mut services = failing(&fake, 0, false, response_lost);
+    services.patients = Arc::new(PatientsWithoutOutageTable { location: fixture.location.clone() });
+    work_with(&queue, WorkOptions::new(), services).await;
+    let parked = parked(&queue).await;
+    let outcome = parked[0].outcome.as_ref().unwrap();
+    let StepOutcome::Unknown(unknown) = &outcome.steps()[0].result else { panic!("{outcome:?}") };
+    assert_eq!(unknown.failure.as_ref().map(|failure| failure.kind), Some(ErrorKind::TimedOut));
 }
 
 async fn rate_limits_do_not_count_as_attempts(fixture: QueueFixture) {

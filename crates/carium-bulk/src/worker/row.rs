@@ -162,11 +162,10 @@ impl Conclusion {
     /// may concern every row and pass.
     fn retry_if_refused(&self, max_attempts: i64) -> (NextAction, i64) {
         match self.refused {
-            Some(kind) if self.next_action == NextAction::NeedsPerson => {
-                let is_forbidden = kind == ErrorKind::Forbidden;
-                let max_refused = if is_forbidden { MAX_REFUSED_ATTEMPTS } else { max_attempts };
-                (NextAction::Retry(None), max_attempts.min(max_refused))
+            Some(ErrorKind::Forbidden) if self.next_action == NextAction::NeedsPerson => {
+                (NextAction::Retry(None), max_attempts.min(MAX_REFUSED_ATTEMPTS))
             }
+            Some(_) if self.next_action == NextAction::NeedsPerson => (NextAction::Retry(None), max_attempts),
             _ => (self.next_action, max_attempts),
         }
     }
@@ -248,9 +247,14 @@ impl RowProcessor {
             }
         };
         let scope = match &conclusion.suspect {
-            Some(failure) => self.breaker.report_failure(row, failure, admission).await?,
-            None => self.breaker.report_processed(admission).await.map(|()| FailureScope::Row)?,
+            Some(failure) => self.breaker.report_failure(row, failure, admission).await,
+            None => self.breaker.report_processed(admission).await.map(|()| FailureScope::Row),
         };
+        // The outcome is stored even if the state of the circuit could not be: storing it is retried.
+        let scope = scope.unwrap_or_else(|error| {
+            tracing::warn!(row, %error, "the queue's database failed: the outage could not be stored");
+            FailureScope::Run
+        });
         let (update, disposition) = self.decide(&stored, conclusion, scope);
         self.store(update, disposition).await
     }

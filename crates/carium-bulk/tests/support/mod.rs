@@ -14,6 +14,35 @@ use tempfile::TempDir;
 
 use self::postgres::PostgresServer;
 
+/// Runs each test of a file with a queue in a SQLite file and with a queue on a PostgreSQL server.
+#[allow(unused_macros, reason = "some test files test one backend only")]
+macro_rules! test_both_backends {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $name() {
+                    super::$name(super::QueueFixture::sqlite()).await;
+                }
+            )*
+        }
+
+        #[cfg(feature = "postgres")]
+        mod postgres {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $name() {
+                    if let Some(fixture) = super::QueueFixture::postgres() {
+                        super::$name(fixture).await;
+                    }
+                }
+            )*
+        }
+    };
+}
+#[allow(unused_imports, reason = "some test files test one backend only")]
+pub(crate) use test_both_backends;
+
 /// A queue location with a temporary folder for the submitted file and the documents.
 pub(crate) struct QueueFixture {
     pub(crate) folder: TempDir,
