@@ -61,13 +61,13 @@ pub(super) fn hidden_elsewhere(context: &Context<'_>, findings: &mut Findings<'_
 
 /// `unmarked`: free text beside hidden values has a mark, because it describes the same person whatever its name is.
 pub(super) fn neighbors_of_hidden(context: &Context<'_>, findings: &mut Findings<'_>) {
-    let properties_of = |owner: &Node<'_>| -> Vec<&Node<'_>> {
-        let is_in =
-            |node: &&Node<'_>| context.parent(node).is_some_and(|parent| parent.pointer == owner.pointer);
-        context.properties().filter(is_in).collect()
-    };
-    for owner in context.schemas().filter(|node| node.has("properties")) {
-        let properties = properties_of(owner);
+    let mut by_owner: BTreeMap<&str, Vec<&Node<'_>>> = BTreeMap::new();
+    for node in context.properties() {
+        if let Some(owner) = context.parent(node) {
+            by_owner.entry(&owner.pointer).or_default().push(node);
+        }
+    }
+    for properties in by_owner.into_values() {
         let Some(hidden) = properties.iter().find(|node| context.mark(node.value).is_hidden()) else {
             continue;
         };

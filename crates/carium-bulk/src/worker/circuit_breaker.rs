@@ -128,17 +128,11 @@ impl CircuitBreaker {
                 // The heartbeat finds out whether the database is available again.
                 _ => None,
             };
-            let is_due = async {
-                match due {
-                    Some(due) => sleep_until(due).await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
                 biased;
                 () = self.stop.reached(Phase::Stopping) => return Ok(Admission::Stopping),
                 _ = circuit.changed() => {}
-                () = is_due => {
+                () = sleep_until_if_any(due) => {
                     if let Some((outage, ..)) = &current.shared
                         && self.attempt(outage).await?
                     {
@@ -318,15 +312,10 @@ impl CircuitBreaker {
             let current = circuit.borrow_and_update().clone();
             let shared = current.shared.as_ref().map(|(.., give_up)| *give_up);
             let database = current.database.as_ref().map(|(_, give_up)| *give_up);
-            let give_up = async {
-                match shared.into_iter().chain(database).min() {
-                    Some(give_up) => sleep_until(give_up).await,
-                    None => std::future::pending().await,
-                }
-            };
+            let give_up = shared.into_iter().chain(database).min();
             tokio::select! {
                 _ = circuit.changed() => {}
-                () = give_up => {
+                () = sleep_until_if_any(give_up) => {
                     let outage = self.outage.borrow().clone();
                     if let Some(outage) = outage {
                         self.stop_with(outage.kind, &outage.message);
@@ -343,6 +332,14 @@ impl CircuitBreaker {
             Error::new(kind, format!("the run was stopped, and its rows stay pending: {message}"))
         });
         self.stop.stop();
+    }
+}
+
+/// Waits until a time, or forever if there is none.
+async fn sleep_until_if_any(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
     }
 }
 

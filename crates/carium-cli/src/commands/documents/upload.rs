@@ -345,7 +345,7 @@ fn error_status(error: &UploadError) -> Status {
 }
 
 fn to_cli_error(error: UploadError) -> CliError {
-    let may_exist = error.state().stage() == UploadStage::Creating;
+    let may_exist = error.needs_check();
     let (error, _) = error.into_parts();
     let cli_error = CliError::from(error);
     if may_exist {
