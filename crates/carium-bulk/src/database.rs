@@ -153,6 +153,7 @@ impl Database {
             #[cfg(feature = "sqlite")]
             QueueLocation::Sqlite(path) => {
                 check_is_queue_file(path).await?;
+                create_private_file(path).await;
                 let options = SqliteConnectOptions::new()
                     .filename(path)
                     .create_if_missing(true)
@@ -288,6 +289,17 @@ async fn check_is_queue_file(path: &std::path::Path) -> Result<(), Error> {
         ));
     }
     Ok(())
+}
+
+/// Creates an empty file that only this user can read, unless the file exists. SQLite gives its other files the same
+/// permissions. If this fails, SQLite cannot open the file and reports the error.
+#[cfg(feature = "sqlite")]
+async fn create_private_file(path: &std::path::Path) {
+    let mut options = tokio::fs::OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    options.mode(0o600);
+    let _ = options.open(path).await;
 }
 
 /// Converts an error from opening a file. The codes are SQLite's result codes.

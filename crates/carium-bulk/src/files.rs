@@ -1,8 +1,9 @@
 //! The submitted files of a queue, from which workers read the rows again if the file has not changed.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -80,6 +81,21 @@ fn hash(path: &Path, length: u64) -> io::Result<String> {
     Ok(hex(&hash.finalize()))
 }
 
+/// The text of a row in its file. `Debug` shows none of it.
+#[non_exhaustive]
+pub struct SourceText {
+    /// The header line, with a line break. `None` for formats without one.
+    pub header: Option<String>,
+    /// The row, with a line break.
+    pub text: String,
+}
+
+impl fmt::Debug for SourceText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SourceText").finish_non_exhaustive()
+    }
+}
+
 /// Reads rows from submitted files. Each file is verified when it is first used, and again when it was modified
 /// since. Cheap to clone.
 #[derive(Clone)]
@@ -110,6 +126,25 @@ impl SourceFiles {
     pub(crate) async fn read(&self, file: i64, location: RowLocation) -> Result<Row, Error> {
         let (path, header) = self.verify(file).await?;
         read_row(path, &header, location).await.map_err(row_error)
+    }
+
+    /// Returns the text of a row, and the header line of its file.
+    pub(crate) async fn text(&self, file: i64, location: RowLocation) -> Result<SourceText, Error> {
+        let (path, header) = self.verify(file).await?;
+        let read = move || {
+            let mut file = carium::wait_for_descriptor(|| File::open(&path))?;
+            let mut read = |offset: u64, length: u64| {
+                file.seek(SeekFrom::Start(offset))?;
+                let mut text = String::new();
+                (&mut file).take(length).read_to_string(&mut text)?;
+                text.push('\n');
+                Ok::<_, io::Error>(text)
+            };
+            let header = header.location().map(|header| read(header.offset, header.length)).transpose()?;
+            Ok(SourceText { header, text: read(location.offset, location.length)? })
+        };
+        let text = spawn_blocking(read).await.map_err(|_| shutting_down())?;
+        text.map_err(|error: io::Error| read_error(&error))
     }
 
     async fn verify(&self, id: i64) -> Result<(PathBuf, Header), Error> {

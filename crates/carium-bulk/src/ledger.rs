@@ -9,7 +9,7 @@ use carium::api::uuid::Uuid;
 use carium::onboarding::{EntryState, EntryVersion, Ledger, LedgerEntry, RowKey, Step};
 use carium::{Error, ErrorKind};
 
-use crate::database::{Database, Transaction, json, run_sql};
+use crate::database::{Database, Transaction, json, run_sql, to_u64};
 use crate::limits::{CallLimiter, CallPermit};
 use crate::writer::{WriteRequest, WriteResult, Writer};
 
@@ -118,6 +118,48 @@ impl Ledger for DatabaseLedger {
         let row: Option<String> =
             run_sql!(Pool(&self.database.durable), query_scalar(sql, step, pattern).fetch_optional)?;
         Ok(row.map(RowKey::new))
+    }
+}
+
+/// The number of completed steps of each kind, and of document references without a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StepCounts {
+    /// Patients that were created.
+    pub patients: u64,
+    /// Invitations that were sent.
+    pub invitations: u64,
+    /// Documents that were filed.
+    pub documents: u64,
+    /// Appointments that were booked.
+    pub appointments: u64,
+    /// Document references that were abandoned without a file. A person has to remove them.
+    pub orphans: u64,
+}
+
+impl Database {
+    pub(crate) async fn completed_steps(&self) -> Result<StepCounts, Error> {
+        // Entries are stored as compact JSON.
+        let sql = "SELECT CASE WHEN step LIKE 'invite%' THEN 'invitation' WHEN step LIKE 'documents%' THEN 'document'
+                ELSE step END AS kind, count(*)
+            FROM carium_ledger WHERE entry LIKE '%\"state\":\"completed\"%' GROUP BY kind";
+        let kinds: Vec<(String, i64)> = run_sql!(Pool(&self.durable), query_as(sql).fetch_all)?;
+        let mut counts = StepCounts::default();
+        for (kind, steps) in kinds {
+            let count = match kind.as_str() {
+                "patient" => &mut counts.patients,
+                "invitation" => &mut counts.invitations,
+                "document" => &mut counts.documents,
+                _ => &mut counts.appointments,
+            };
+            *count = to_u64(steps);
+        }
+        let sql = "SELECT entry FROM carium_ledger WHERE entry LIKE '%\"orphans\":[\"%'";
+        let entries: Vec<String> = run_sql!(Pool(&self.durable), query_scalar(sql).fetch_all)?;
+        for entry in entries {
+            counts.orphans += parse_entry(&entry)?.orphans().len() as u64;
+        }
+        Ok(counts)
     }
 }
 

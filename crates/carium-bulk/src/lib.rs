@@ -108,6 +108,8 @@ mod writer;
 pub use self::database::QueueLocation;
 pub use self::decisions::{Decision, DecisionProblem, DecisionsError};
 pub use self::encryption::{ENCRYPTION_KEY_VARIABLE, EncryptionKey};
+pub use self::files::SourceText;
+pub use self::ledger::StepCounts;
 pub use self::limits::Limits;
 pub use self::outage::Outage;
 pub use self::queue::{OnboardingQueue, RetrySelection, Target};

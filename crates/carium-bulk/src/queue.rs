@@ -13,12 +13,13 @@ use futures_util::stream::{self, TryStreamExt as _};
 use crate::database::{Database, QueueLocation, nanoseconds, run_sql};
 use crate::encryption::{EncryptionKey, RowCipher};
 use crate::engine::{Engine, RiverEngine};
-use crate::ledger::DatabaseLedger;
+use crate::files::{SourceFiles, SourceText};
+use crate::ledger::{DatabaseLedger, StepCounts};
 use crate::limits::Limits;
 use crate::outage::Outage;
 use crate::row_store::{RowCounts, RowId, RowRecord, StoredRow};
 use crate::rows::Salt;
-use crate::worker::HEARTBEAT_TIMEOUT;
+use crate::worker::{HEARTBEAT_TIMEOUT, ProgressMonitor, WorkProgress};
 use crate::writer::Writer;
 
 /// The base URL and organization that a queue belongs to. A queue cannot be opened for any other target.
@@ -234,6 +235,43 @@ impl OnboardingQueue {
         let counts = transaction.count_rows(running).await?;
         transaction.commit().await?;
         Ok(counts)
+    }
+
+    /// Returns the progress of the queue, again and again, at intervals of 0.2 to 10 seconds. The interval grows with the time
+    /// that counting the rows takes. The stream has no end.
+    pub fn progress(&self) -> impl Stream<Item = Result<WorkProgress, Error>> + Send + '_ {
+        stream::unfold((ProgressMonitor::new(self), false), |(mut monitor, has_measured)| async move {
+            if has_measured {
+                monitor.pause().await;
+            }
+            let progress = monitor.measure().await;
+            Some((progress, (monitor, true)))
+        })
+    }
+
+    /// Counts the steps that were completed for the rows, and the document references without a file. Reads the whole ledger.
+    ///
+    /// # Errors
+    /// [`Unavailable`](ErrorKind::Unavailable): the database cannot be used.
+    pub async fn completed_steps(&self) -> Result<StepCounts, Error> {
+        self.0.database.completed_steps().await
+    }
+
+    /// Returns the text of a row in its file, and the header line of the file, to copy the row into another file.
+    ///
+    /// # Errors
+    /// - [`NotFound`](ErrorKind::NotFound): no row has this ID.
+    /// - [`Corrupt`](ErrorKind::Corrupt): the file has changed since it was submitted.
+    /// - [`Io`](ErrorKind::Io): the file cannot be read.
+    /// - [`InvalidInput`](ErrorKind::InvalidInput): the rows are stored in the database of a server.
+    pub async fn source_text(&self, row: i64) -> Result<SourceText, Error> {
+        let stored = self.0.database.row(row).await?.ok_or_else(no_row)?;
+        let Some(file) = stored.file else {
+            let message =
+                "the rows of a queue on a server are encrypted: correct them in the file that was submitted";
+            return Err(Error::new(ErrorKind::InvalidInput, message));
+        };
+        SourceFiles::new(self.0.database.clone(), self.0.salt.clone()).text(file, stored.location).await
     }
 
     /// Returns the outage that pauses the workers of the queue, as far as the database knows it.

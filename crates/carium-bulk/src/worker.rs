@@ -20,11 +20,11 @@ pub use self::handle::{StopHandle, WorkerHandle};
 pub use self::progress::WorkProgress;
 
 pub(crate) use self::heartbeat::HEARTBEAT_TIMEOUT;
+pub(crate) use self::progress::ProgressMonitor;
 
 use self::circuit_breaker::CircuitBreaker;
 use self::handle::Phase;
 use self::heartbeat::{HEARTBEAT_INTERVAL, Heartbeat};
-use self::progress::ProgressMonitor;
 use self::row::{ParkedLimit, RowProcessor, RowsInProgress};
 use crate::engine::EngineRun;
 use crate::files::SourceFiles;

@@ -1,6 +1,8 @@
 //! Creates the client of a command from the settings.
 
-use carium::{Carium, CariumBuilder, Credentials, OneTimeCode, Secret};
+use std::sync::Arc;
+
+use carium::{Carium, CariumBuilder, Credentials, Interceptor, OneTimeCode, Secret};
 use carium_bulk::Target;
 use carium_mock::{Sandbox, SandboxBuilder};
 
@@ -40,18 +42,27 @@ impl Connection {
 
 /// Creates a client for the service that the settings name. It signs in with its first call.
 pub(crate) async fn connect(settings: &Settings) -> Result<Connection, CliError> {
+    connect_with_interceptor(settings, None).await
+}
+
+/// Creates a client with an interceptor for the service that the settings name. It signs in with its first call.
+pub(crate) async fn connect_with_interceptor(
+    settings: &Settings,
+    interceptor: Option<Arc<dyn Interceptor>>,
+) -> Result<Connection, CliError> {
     if settings.is_sandbox {
-        return connect_to_sandbox().await;
+        return connect_to_sandbox(interceptor).await;
     }
     let (base_url, account) = (base_url(settings), account(settings)?);
     let password = credentials::password(settings, &base_url, &account)?;
-    connect_with_password(settings, password).await
+    connect_with_password(settings, password, interceptor).await
 }
 
 /// Creates a client that signs in with this password. `--sandbox` is ignored.
 pub(crate) async fn connect_with_password(
     settings: &Settings,
     password: Secret,
+    interceptor: Option<Arc<dyn Interceptor>>,
 ) -> Result<Connection, CliError> {
     let (base_url, account) = (base_url(settings), account(settings)?);
     let mut credentials = Credentials::new(&account, password)?;
@@ -63,7 +74,7 @@ pub(crate) async fn connect_with_password(
     } else if let Some(secret) = totp_secret {
         credentials = credentials.one_time_code(OneTimeCode::from_totp_secret(secret)?);
     }
-    let client = client_builder(settings, &base_url).credentials(credentials).build()?;
+    let client = client_builder(settings, &base_url, interceptor).credentials(credentials).build()?;
     // This may wait for up to 30 seconds, so it comes after everything that can fail immediately.
     if totp_secret.is_some() {
         credentials::wait_for_unused_code(&base_url, &account).await?;
@@ -75,19 +86,26 @@ pub(crate) async fn connect_with_password(
 /// Creates a client for operations that need no access token. It never signs in.
 pub(crate) async fn connect_without_sign_in(settings: &Settings) -> Result<Connection, CliError> {
     if settings.is_sandbox {
-        return connect_to_sandbox().await;
+        return connect_to_sandbox(None).await;
     }
     let base_url = base_url(settings);
     // The builder requires credentials, but they are not sent with such operations.
     let client =
-        client_builder(settings, &base_url).credentials(Credentials::new("none", "none")?).build()?;
+        client_builder(settings, &base_url, None).credentials(Credentials::new("none", "none")?).build()?;
     Ok(Connection { client, base_url, account: String::new(), has_codes: false, sandbox: None })
 }
 
-fn client_builder(settings: &Settings, base_url: &str) -> CariumBuilder {
+fn client_builder(
+    settings: &Settings,
+    base_url: &str,
+    interceptor: Option<Arc<dyn Interceptor>>,
+) -> CariumBuilder {
     let mut builder = Carium::builder().base_url(base_url).user_agent(USER_AGENT);
     if settings.allows_plain_http {
         builder = builder.dangerously_allow_plain_http();
+    }
+    if let Some(interceptor) = interceptor {
+        builder = builder.interceptor(interceptor);
     }
     if let Some(organization) = settings.organization {
         builder = builder.organization(organization);
@@ -114,12 +132,16 @@ pub(crate) fn sandbox_builder() -> SandboxBuilder {
     Sandbox::builder().on_violation(|violation| stderr::print(&format!("spec violation: {violation}")))
 }
 
-async fn connect_to_sandbox() -> Result<Connection, CliError> {
+async fn connect_to_sandbox(interceptor: Option<Arc<dyn Interceptor>>) -> Result<Connection, CliError> {
     let sandbox = sandbox_builder()
         .start()
         .await
         .map_err(|error| CliError::new(Exit::Other, "could not start the sandbox").with_source(error))?;
-    let client = sandbox.client_builder().user_agent(USER_AGENT).build()?;
+    let mut builder = sandbox.client_builder().user_agent(USER_AGENT);
+    if let Some(interceptor) = interceptor {
+        builder = builder.interceptor(interceptor);
+    }
+    let client = builder.build()?;
     let account = sandbox.fake().account().username.to_owned();
     let base_url = sandbox.url().to_owned();
     Ok(Connection { client, base_url, account, has_codes: false, sandbox: Some(sandbox) })

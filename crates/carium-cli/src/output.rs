@@ -26,6 +26,8 @@ pub(crate) enum Format {
     Json,
     /// One JSON object per line, written as soon as it is available
     Ndjson,
+    /// Comma-separated values with a line of column names, for spreadsheets
+    Csv,
 }
 
 impl Format {
@@ -39,13 +41,18 @@ pub(crate) fn write_record(format: Format, record: &Value) -> Result<(), CliErro
     match format {
         Format::Table => write_bytes(format_record(record).as_bytes()),
         Format::Json | Format::Ndjson => write_json(format, record),
+        Format::Csv => {
+            let fields = record.as_object().into_iter().flatten();
+            let columns: Vec<&str> = fields.map(|(name, _)| name.as_str()).collect();
+            write_bytes(format_csv(&columns, std::slice::from_ref(record)).as_bytes())
+        }
     }
 }
 
-/// Writes a JSON value unchanged. `Table` is treated as `Json`.
+/// Writes a JSON value unchanged. `Table` and `Csv` are treated as `Json`.
 pub(crate) fn write_json(format: Format, value: &Value) -> Result<(), CliError> {
     let text = match format {
-        Format::Table | Format::Json => format!("{value:#}\n"),
+        Format::Table | Format::Json | Format::Csv => format!("{value:#}\n"),
         Format::Ndjson => format!("{value}\n"),
     };
     write_bytes(text.as_bytes())
@@ -122,6 +129,7 @@ impl ListWriter {
         match self.format {
             Format::Ndjson => Ok(()),
             Format::Json => write_json(self.format, &Value::Array(self.records)),
+            Format::Csv => write_bytes(format_csv(self.columns, &self.records).as_bytes()),
             Format::Table => {
                 write_bytes(format_records(self.columns, &self.records, terminal_width()).as_bytes())
             }
@@ -148,6 +156,25 @@ fn check_written(result: io::Result<()>) -> Result<(), CliError> {
         Err(error) => Err(CliError::new(Exit::Other, "could not write the output").with_source(error)),
         Ok(()) => Ok(()),
     }
+}
+
+/// Formats records as CSV (RFC 4180), under a line of column names.
+fn format_csv(columns: &[&str], records: &[Value]) -> String {
+    let line = |cells: Vec<String>| cells.join(",") + "\r\n";
+    let heading = line(columns.iter().map(|name| quote_csv((*name).to_owned())).collect());
+    records.iter().fold(heading, |text, record| {
+        let cell = |name: &&str| match record.get(*name) {
+            None | Some(Value::Null) => String::new(),
+            Some(value) => quote_csv(format_cell(value)),
+        };
+        text + &line(columns.iter().map(cell).collect())
+    })
+}
+
+/// Quotes a cell. One that a spreadsheet would evaluate as a formula gets a leading apostrophe.
+fn quote_csv(cell: String) -> String {
+    let cell = if cell.starts_with(['=', '+', '-', '@']) { format!("'{cell}") } else { cell };
+    if cell.contains(['"', ',', ';']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell }
 }
 
 /// Formats one record, one line per field.
@@ -252,6 +279,14 @@ mod tests {
     fn aligns_columns_of_wide_characters() {
         let rows = [json!({"id": "1", "name": "渡辺"}), json!({"id": "22", "name": null})];
         assert_eq!(format_records(&["name", "id"], &rows, None), "NAME  ID\n渡辺  1\n-     22\n");
+    }
+
+    #[test]
+    fn csv_opens_in_a_spreadsheet() {
+        let rows =
+            [json!({"a": "x, \"y\"", "b": 1}), json!({"a": "=1+1", "b": null}), json!({"a": ["x", "y"]})];
+        let expected = "a,b\r\n\"x, \"\"y\"\"\",1\r\n'=1+1,\r\n\"x, y\",\r\n";
+        assert_eq!(format_csv(&["a", "b"], &rows), expected);
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub(crate) struct GlobalArgs {
     pub(crate) profile: Option<String>,
     /// Output format
     #[arg(long, short, global = true, value_name = "FORMAT", hide_possible_values = true)]
-    #[arg(help = "Output format: table, json or ndjson. Defaults to table")]
+    #[arg(help = "Output format: table, json, ndjson or csv. Defaults to table")]
     pub(crate) output: Option<Format>,
     /// Print the causes of an error
     #[arg(long, short, global = true)]

@@ -6,119 +6,18 @@
 
 mod support;
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use carium::api::types::NewPatient;
 use carium_bulk::RowState;
-use carium_mock::{FakeCarium, FaultPlan, Sandbox};
-use serde::Deserialize;
+use carium_mock::FaultPlan;
 use serde_json::Value;
-use support::{CommandOutput, TestEnv};
-
-const ROWS: usize = 200;
-
-/// The summary of a queue, as `carium onboard` and `carium onboard status` print it.
-#[derive(Debug, PartialEq, Eq, Deserialize)]
-struct Summary {
-    rows: u64,
-    completed: u64,
-    pending: u64,
-    running: u64,
-    failed: u64,
-    unknown: u64,
-    newly_completed: u64,
-    queue: String,
-}
-
-impl Summary {
-    fn parse(output: &CommandOutput) -> Self {
-        serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
-    }
-}
-
-fn clinic_dir() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/clinic")
-}
-
-/// A sandbox in this process, whose data the test can read, and an environment for commands that call it.
-struct TestClinic {
-    sandbox: Sandbox,
-    env: TestEnv,
-}
-
-impl TestClinic {
-    async fn start() -> Self {
-        let sandbox = Sandbox::start().await.unwrap();
-        let env = TestEnv::new(sandbox.url());
-        Self { sandbox, env }
-    }
-
-    fn fake(&self) -> &FakeCarium {
-        self.sandbox.fake()
-    }
-
-    /// Creates the `carium onboard` command for the example clinic.
-    fn onboard(&self, options: &[&str]) -> Command {
-        let mut command = self.env.carium(&["onboard", "--queue", "clinic.db"]);
-        command
-            .arg(clinic_dir().join("patients.csv"))
-            .arg("--documents")
-            .arg(clinic_dir().join("documents"))
-            .args(options);
-        command
-    }
-
-    async fn run_onboard(&self, options: &[&str]) -> CommandOutput {
-        output_of(self.onboard(options)).await
-    }
-
-    /// Runs a subcommand of `carium onboard`, such as `status`.
-    async fn run_subcommand(&self, arguments: &[&str]) -> CommandOutput {
-        let mut command = self.env.carium(&["onboard"]);
-        command.args(arguments).args(["--queue", "clinic.db"]);
-        output_of(command).await
-    }
-
-    /// Runs a subcommand of `carium onboard`, and asserts that it is refused with a hint.
-    async fn assert_invalid(&self, arguments: &[&str]) {
-        let output = self.run_subcommand(arguments).await;
-        assert!(output.code == Some(3) && output.stderr.contains("hint: "), "{arguments:?}: {output:?}");
-    }
-
-    async fn status(&self) -> Summary {
-        let output = self.run_subcommand(&["status", "--output", "json", "--verbose"]).await;
-        assert_eq!(output.code, Some(0), "{output:?}");
-        Summary::parse(&output)
-    }
-
-    /// Writes a file next to the queue.
-    fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.env.directory().join(name), text).unwrap();
-    }
-
-    /// Asserts that all patients of the file exist, and none twice.
-    fn assert_each_patient_exists_once(&self, before: usize) {
-        let patients = self.fake().patients();
-        assert_eq!(patients.len(), before + ROWS);
-        let mut counts = HashMap::new();
-        for (_, patient) in &patients {
-            *counts.entry(patient.username.clone()).or_insert(0) += 1;
-        }
-        assert!(counts.values().all(|count| *count == 1), "a patient was created twice");
-    }
-}
+use support::CommandOutput;
+use support::clinic::{HEADER, ROWS, Summary, TestClinic, clinic_dir, output_of, row};
 
 fn has_username(patient: &NewPatient, username: &str) -> bool {
     patient.username.as_ref().is_some_and(|value| value.as_str() == username)
-}
-
-/// Runs a command without blocking the sandbox, which runs in this process.
-async fn output_of(mut command: Command) -> CommandOutput {
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    CommandOutput::new(&output)
 }
 
 async fn wait_until(condition: impl Fn() -> bool) {
@@ -281,13 +180,6 @@ async fn interruption_finishes_calls_in_flight_and_the_next_run_continues() {
     let rerun = clinic.run_onboard(&["--rate", "none"]).await;
     assert_eq!(rerun.code, Some(0), "{rerun:?}");
     clinic.assert_each_patient_exists_once(before);
-}
-
-const HEADER: &str = "first-name,last-name,birth-date,gender,email,organization-id";
-
-fn row(name: &str) -> String {
-    let organization = "8d25a2a6-8219-40d1-a34f-c24ec69f4f72";
-    format!("Canary,Canary,1984-02-29,female,{name}@example.com,{organization}\n")
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -19,11 +19,11 @@ use super::window::Next;
 /// invitation channels are much shorter.
 const MAX_LIST_VALUES: usize = 100;
 
-/// Reads the header line of a file.
+/// Reads the header line of a file, and returns its place as well.
 pub(super) fn read_columns(
     records: &mut Records<impl Read>,
     settings: &FileSettings,
-) -> Result<Columns, RowError> {
+) -> Result<(Columns, RowLocation), RowError> {
     match records.next()? {
         Next::Item(record) => {
             if let Some(problem) = record.quote_problem() {
@@ -31,7 +31,9 @@ pub(super) fn read_columns(
             }
             let has_organization = settings.options.organization.is_some();
             let columns = Columns::from_header_line(&record, settings.key(), has_organization);
-            columns.map_err(|problems| RowError::Invalid(RowProblems::new(record.line, None, problems)))
+            let columns = columns
+                .map_err(|problems| RowError::Invalid(RowProblems::new(record.line, None, problems)))?;
+            Ok((columns, record.location()))
         }
         Next::TooLong(line) => {
             let message = format!("the header line is longer than {} bytes", settings.max_row_bytes());
@@ -47,7 +49,7 @@ pub(super) fn read_columns(
 
 /// Parses a record, or returns all of its problems.
 pub(super) fn parse(settings: &FileSettings, record: &Record<'_>) -> Result<Row, RowProblems> {
-    let location = RowLocation { line: record.line, offset: record.offset, length: record.raw.len() as u64 };
+    let location = record.location();
     let invalid = |problem| RowProblems::new(record.line, Some(location), vec![problem]);
     let fields = Fields { settings, record };
     if let Some(problem) = record.quote_problem().or_else(|| fields.count_problem()) {

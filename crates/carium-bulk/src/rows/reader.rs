@@ -215,10 +215,12 @@ impl RowReader {
     ) -> Result<Self, RowError> {
         let mut window = ByteWindow::new(reader);
         check_signature(&mut window)?;
-        let mut settings = FileSettings { format, columns: Columns::default(), options, salt };
+        let mut settings =
+            FileSettings { format, columns: Columns::default(), header_line: None, options, salt };
         let mut input = Input::new(window, &settings);
         if let Input::Csv(records) = &mut input {
-            settings.columns = csv::read_columns(records, &settings)?;
+            let (columns, location) = csv::read_columns(records, &settings)?;
+            (settings.columns, settings.header_line) = (columns, Some(location));
         }
         Ok(Self { header: Header(Arc::new(settings)), input, has_ended: false })
     }

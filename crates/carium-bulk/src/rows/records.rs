@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use csv_core::ReadRecordResult;
 
 use super::problem::RowProblem;
+use super::row::RowLocation;
 use super::window::{ByteWindow, Next, count_lines};
 
 /// Reads records in the format of RFC 4180: comma separators, double quotes, and any of the usual line endings.
@@ -116,6 +117,10 @@ impl<R: Read> Records<R> {
 }
 
 impl Record<'_> {
+    pub(super) fn location(&self) -> RowLocation {
+        RowLocation { line: self.line, offset: self.offset, length: self.raw.len() as u64 }
+    }
+
     /// Returns the number of fields.
     pub(super) fn len(&self) -> usize {
         self.ends.len()

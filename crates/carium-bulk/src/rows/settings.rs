@@ -9,7 +9,7 @@ use carium::patients::OrganizationId;
 use serde::{Deserialize, Serialize};
 
 use super::columns::Columns;
-use super::row::Salt;
+use super::row::{RowLocation, Salt};
 
 /// The format of a file of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,6 +99,8 @@ pub(super) struct FileSettings {
     pub(super) format: RowFormat,
     /// The columns of a CSV file.
     pub(super) columns: Columns,
+    /// The place of the header line of a CSV file.
+    pub(super) header_line: Option<RowLocation>,
     pub(super) options: RowOptions,
     pub(super) salt: Salt,
 }
@@ -107,6 +109,11 @@ impl Header {
     /// Returns the format of the file.
     pub fn format(&self) -> RowFormat {
         self.0.format
+    }
+
+    /// Returns the place of the header line. `None` for formats without one.
+    pub(crate) fn location(&self) -> Option<RowLocation> {
+        self.0.header_line
     }
 }
 

@@ -21,7 +21,7 @@ pub struct WorkProgress {
 }
 
 /// Measures the progress of a queue at intervals.
-pub(super) struct ProgressMonitor<'a> {
+pub(crate) struct ProgressMonitor<'a> {
     queue: &'a OnboardingQueue,
     /// The time of the previous measurement, and the number of settled rows then.
     previous: Option<(Instant, u64)>,
@@ -45,7 +45,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 const SMOOTHING_FACTOR: f64 = 0.1;
 
 impl<'a> ProgressMonitor<'a> {
-    pub(super) fn new(queue: &'a OnboardingQueue) -> Self {
+    pub(crate) fn new(queue: &'a OnboardingQueue) -> Self {
         Self {
             queue,
             previous: None,
@@ -55,7 +55,7 @@ impl<'a> ProgressMonitor<'a> {
         }
     }
 
-    pub(super) async fn measure(&mut self) -> Result<WorkProgress, Error> {
+    pub(crate) async fn measure(&mut self) -> Result<WorkProgress, Error> {
         let started = Instant::now();
         let counts = self.queue.status().await?;
         self.duration = started.elapsed();
@@ -84,7 +84,7 @@ impl<'a> ProgressMonitor<'a> {
     }
 
     /// Waits until the next measurement is due.
-    pub(super) async fn pause(&self) {
+    pub(crate) async fn pause(&self) {
         sleep((self.duration * INTERVAL_PER_DURATION).clamp(MIN_INTERVAL, MAX_INTERVAL)).await;
     }
 }

@@ -51,7 +51,7 @@ impl Login {
         }
         let (connection, password) = if self.keep {
             let password = credentials::password(settings, &base_url(settings), &account(settings)?)?;
-            (connect_with_password(settings, password.clone()).await?, Some(password))
+            (connect_with_password(settings, password.clone(), None).await?, Some(password))
         } else {
             (connect(settings).await?, None)
         };

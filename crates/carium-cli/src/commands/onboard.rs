@@ -1,7 +1,9 @@
 //! `carium onboard` and `carium worker`: onboarding of many patients with a queue.
 
+mod metrics;
 mod onboard_file;
 mod queue;
+mod report;
 mod subcommands;
 mod summary;
 mod worker;

@@ -254,7 +254,7 @@ impl RequestCall {
     }
 
     async fn write_items(&self, items: Items<Value>, format: Format) -> Result<(), CliError> {
-        let format = if format == Format::Table { Format::Json } else { format };
+        let format = if format == Format::Ndjson { format } else { Format::Json };
         let to_record = |item: &Value| {
             let mut item = item.clone();
             self.redact(&mut item);

@@ -1,7 +1,9 @@
 //! The main job of `carium onboard`: validates a file, submits its rows to a queue and processes them.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use carium::Interceptor;
 use carium::patients::OrganizationId;
 use carium_bulk::rows::{RowError, RowFormat, RowOptions, RowProblem, ValidationReport, validate};
 use carium_bulk::{QueueLocation, Submission};
@@ -10,10 +12,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
+use super::metrics::Metrics;
 use super::queue::{NamedQueue, QueueArgs, WorkArgs, check_documents_dir, default_location, queue_error};
 use super::summary::Summary;
 use super::worker::{StopReason, WorkSession};
-use crate::connection::{Connection, connect};
+use crate::connection::{Connection, connect_with_interceptor};
 use crate::error::{CliError, Exit};
 use crate::interrupt::unless_interrupted;
 use crate::output::{self, Format};
@@ -57,15 +60,15 @@ impl OnboardFile {
             || self.key.is_some()
             || self.dry_run
             || self.max_failures.is_some()
-            || self.work.rate.is_some()
-            || self.work.concurrency.is_some()
-            || self.work.max_outage.is_some()
+            || self.work.is_given()
     }
 
     pub(super) async fn run(self, queue_args: QueueArgs, settings: &Settings) -> Result<(), CliError> {
         let path = self.file.clone().unwrap_or_default();
         let documents = self.documents_dir(&path)?;
-        let prepare = self.prepare(&path, &documents, &queue_args, settings);
+        let metrics = self.work.create_files()?;
+        let interceptor = metrics.as_ref().map(Metrics::interceptor);
+        let prepare = self.prepare(&path, &documents, &queue_args, settings, interceptor);
         let Some(job) = unless_interrupted(prepare, false).await? else { return Ok(()) };
         let is_temporary = job.temporary_dir.is_some();
         let queue = &job.queue.handle;
@@ -77,6 +80,7 @@ impl OnboardFile {
         let session = WorkSession {
             queue: queue.clone(),
             work: self.work,
+            metrics,
             max_parked: self.max_failures,
             stop_when_settled: true,
         };
@@ -86,6 +90,7 @@ impl OnboardFile {
             queue: &job.queue,
             is_temporary,
             counts,
+            steps: queue.completed_steps().await.map_err(queue_error)?,
             newly_completed: counts.completed.saturating_sub(before.completed),
             submission: Some(&submission),
             elapsed: Some(started.elapsed()),
@@ -118,10 +123,15 @@ impl OnboardFile {
         documents: &Path,
         queue_args: &QueueArgs,
         settings: &Settings,
+        interceptor: Option<Arc<dyn Interceptor>>,
     ) -> Result<Option<Job>, CliError> {
         // A sandbox is started first, because the file is validated with its organization. Without a sandbox, the
         // user is asked for a password only after the file was found to be valid.
-        let sandbox = if settings.is_sandbox { Some(connect(settings).await?) } else { None };
+        let sandbox = if settings.is_sandbox {
+            Some(connect_with_interceptor(settings, interceptor.clone()).await?)
+        } else {
+            None
+        };
         let organization =
             sandbox.as_ref().map_or(settings.organization, |sandbox| sandbox.client.organization());
         let options = self.row_options(organization);
@@ -135,7 +145,7 @@ impl OnboardFile {
         }
         let connection = match sandbox {
             Some(sandbox) => sandbox,
-            None => connect(settings).await?,
+            None => connect_with_interceptor(settings, interceptor).await?,
         };
         // Invalid credentials would fail every row, so they are checked before rows are submitted.
         connection.client.sign_in().await?;
@@ -271,7 +281,7 @@ async fn validate_file(
     }
     match format {
         Format::Table => report.problems.iter().for_each(|problem| stderr::print(&problem.to_string())),
-        Format::Json => output::write_json(format, &report_to_json(&report))?,
+        Format::Json | Format::Csv => output::write_json(format, &report_to_json(&report))?,
         Format::Ndjson => {
             for problem in &report.problems {
                 output::write_json(format, &problem_to_json(problem))?;

@@ -17,6 +17,8 @@ use carium_bulk::{EncryptionKey, Limits, OnboardingQueue, QueueLocation, Target}
 use clap::Args;
 use sha2::{Digest as _, Sha256};
 
+use super::metrics::Metrics;
+use super::report;
 use crate::directories;
 use crate::error::{CliError, Exit};
 
@@ -275,6 +277,14 @@ pub(super) struct WorkArgs {
     /// are not done stay pending. Defaults to 1h
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(super) max_outage: Option<Duration>,
+    /// Write the report of all rows to this file when the run ends: CSV, or NDJSON if it ends with .ndjson or .jsonl. An
+    /// existing file is replaced
+    #[arg(long, value_name = "FILE")]
+    pub(super) report: Option<PathBuf>,
+    /// Write metrics to this file every 5 seconds, as OpenMetrics text: rows by state, calls by status, retries, sign-ins
+    /// and outages
+    #[arg(long, value_name = "FILE")]
+    pub(super) metrics: Option<PathBuf>,
 }
 
 /// Parses a duration such as `90s`, `10min` or `1h`. A number without a unit is in seconds.
@@ -292,6 +302,25 @@ fn parse_duration(text: &str) -> Result<Duration, &'static str> {
 }
 
 impl WorkArgs {
+    /// Returns whether one of the options is given.
+    pub(super) fn is_given(&self) -> bool {
+        let Self { concurrency, rate, max_outage, report, metrics } = self;
+        concurrency.is_some()
+            || rate.is_some()
+            || max_outage.is_some()
+            || report.is_some()
+            || metrics.is_some()
+    }
+
+    /// Checks that the report can be written, and creates the metrics, before a run that may take hours.
+    pub(super) fn create_files(&self) -> Result<Option<Metrics>, CliError> {
+        if let Some(path) = &self.report {
+            report::check_writable(path).map_err(|error| error.with_subject("report"))?;
+        }
+        let metrics = self.metrics.as_deref().map(Metrics::create).transpose();
+        metrics.map_err(|error| error.with_subject("metrics"))
+    }
+
     /// Stores the rate in the queue, if one is given.
     pub(super) async fn apply(&self, queue: &OnboardingQueue) -> Result<(), CliError> {
         let Some(Rate(rate)) = self.rate else { return Ok(()) };

@@ -1,4 +1,4 @@
-//! `carium onboard status`, `parked`, `resolve`, `retry`, `report` and `retarget`: the rows of a queue.
+//! `carium onboard status`, `parked`, `resolve`, `retry`, `report`, `orphans` and `retarget`: the rows of a queue.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -14,18 +14,16 @@ use futures_util::stream::{StreamExt as _, TryStreamExt as _};
 use serde_json::json;
 
 use super::queue::{NamedQueue, queue_error};
+use super::report::{self, NewFile};
 use super::summary::{Summary, parked_reasons};
 use crate::error::{CliError, Exit};
 use crate::output::{self, Format, ListWriter};
 use crate::settings::Settings;
-use crate::stderr;
+use crate::stderr::{self, RowProgressBar, counted};
 
 /// The message after `resolve` and `retry`, which send nothing themselves.
 const PROCESSED_LATER: &str =
     "the next `carium onboard` of the same file, or a `carium worker`, processes these rows";
-/// Size of the blocks in which a report is written to stdout.
-const BLOCK_BYTES: usize = 64 * 1024;
-
 /// The commands for the rows of a queue.
 #[derive(Debug, Subcommand)]
 pub(super) enum QueueCommand {
@@ -34,6 +32,7 @@ pub(super) enum QueueCommand {
     Resolve(ResolveRow),
     Retry(RetryRows),
     Report(WriteReport),
+    Orphans(ListOrphans),
     Retarget(Retarget),
 }
 
@@ -45,6 +44,7 @@ impl QueueCommand {
             Self::Resolve(resolve) => resolve.run(queue, settings).await,
             Self::Retry(retry) => retry.run(queue, settings).await,
             Self::Report(report) => report.run(queue, settings).await,
+            Self::Orphans(orphans) => orphans.run(queue, settings).await,
             Self::Retarget(retarget) => retarget.run(queue, settings).await,
         }
     }
@@ -55,14 +55,23 @@ impl QueueCommand {
 #[command(after_help = "\
 Examples:
   carium onboard status --queue clinic.db
+  carium onboard status --queue clinic.db --watch
   carium onboard status --queue clinic.db --output json | jq .unknown")]
-pub(super) struct Status {}
+pub(super) struct Status {
+    /// Show the progress until no row is pending
+    #[arg(long)]
+    watch: bool,
+}
 
 impl Status {
     async fn run(self, queue: &NamedQueue, settings: &Settings) -> Result<(), CliError> {
+        if self.watch {
+            watch_progress(queue).await?;
+        }
         let counts = queue.handle.status().await.map_err(queue_error)?;
         let summary = Summary {
             queue,
+            steps: queue.handle.completed_steps().await.map_err(queue_error)?,
             is_temporary: false,
             counts,
             newly_completed: 0,
@@ -77,6 +86,22 @@ impl Status {
     }
 }
 
+/// Shows the progress of a queue until no row is pending.
+async fn watch_progress(queue: &NamedQueue) -> Result<(), CliError> {
+    let mut bar = RowProgressBar::new();
+    let mut progress = std::pin::pin!(queue.handle.progress());
+    while let Some(current) = progress.next().await {
+        let current = current.map_err(queue_error)?;
+        bar.set_outage(queue.handle.outage().await.map_err(queue_error)?.as_ref());
+        bar.update(&current);
+        if current.counts.pending + current.counts.running == 0 {
+            break;
+        }
+    }
+    bar.clear();
+    Ok(())
+}
+
 /// List the parked rows and the reasons
 ///
 /// Prints one line for each step that failed or whose outcome is unknown. ROW is the number that `resolve` and
@@ -85,8 +110,14 @@ impl Status {
 #[command(after_help = "\
 Examples:
   carium onboard parked --queue clinic.db
-  carium onboard parked --queue clinic.db --output ndjson | jq .row")]
-pub(super) struct ListParked {}
+  carium onboard parked --queue clinic.db --output csv > parked.csv
+  carium onboard parked --queue clinic.db --with-rows corrections.csv")]
+pub(super) struct ListParked {
+    /// Also copy the failed rows, with the data of the patients, from the file into a new file. Correct them there and
+    /// onboard the new file with the same queue
+    #[arg(long, value_name = "FILE")]
+    with_rows: Option<PathBuf>,
+}
 
 impl ListParked {
     async fn run(self, queue: &NamedQueue, settings: &Settings) -> Result<(), CliError> {
@@ -114,6 +145,89 @@ impl ListParked {
         output.finish()?;
         if count == 0 {
             stderr::print("no row is parked");
+        }
+        match &self.with_rows {
+            Some(path) => self.copy_rows(queue, path).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Copies the failed rows into a new file. Unknown rows are not copied: they have to be resolved.
+    async fn copy_rows(&self, queue: &NamedQueue, path: &Path) -> Result<(), CliError> {
+        let mut file = NewFile::create(path)?;
+        let mut header = None;
+        let mut copied: u64 = 0;
+        let mut parked = std::pin::pin!(queue.handle.parked());
+        while let Some(row) = parked.next().await {
+            let row = row.map_err(queue_error)?;
+            if row.state != RowState::Failed {
+                continue;
+            }
+            let source = queue.handle.source_text(row.row).await.map_err(queue_error)?;
+            let header = header.get_or_insert_with(|| {
+                file.write(source.header.as_deref().unwrap_or_default());
+                source.header.clone()
+            });
+            if *header != source.header {
+                let message = "the failed rows come from files with different columns, which cannot be copied into one file";
+                return Err(CliError::new(Exit::Refused, message)
+                    .with_hint("copy the lines that the list names from each file"));
+            }
+            file.write(&source.text);
+            copied += 1;
+        }
+        if copied == 0 {
+            stderr::print("no row has failed, so no file was written");
+            return Ok(());
+        }
+        file.finish()?;
+        stderr::print(&format!(
+            "copied {} into the new file; correct them there",
+            counted(copied, "failed row")
+        ));
+        Ok(())
+    }
+}
+
+/// List the document references without a file
+///
+/// They were created by uploads that were interrupted, and contain no document. Open each one in Carium before you
+/// remove it from the record.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  carium onboard orphans --queue clinic.db
+  carium onboard orphans --queue clinic.db --output csv > orphans.csv")]
+pub(super) struct ListOrphans {}
+
+impl ListOrphans {
+    async fn run(self, queue: &NamedQueue, settings: &Settings) -> Result<(), CliError> {
+        let columns = &["id", "patient-id", "step", "row", "line"];
+        let mut output = ListWriter::new(settings.format, columns);
+        let mut rows = std::pin::pin!(queue.handle.report());
+        let mut count: u64 = 0;
+        while output.is_open()
+            && let Some(row) = rows.next().await
+        {
+            let row = row.map_err(queue_error)?;
+            let Some(outcome) = &row.outcome else { continue };
+            for report in outcome.steps() {
+                for id in &report.orphans {
+                    count += 1;
+                    output.push(json!({
+                        "id": id,
+                        "patient-id": outcome.patient(),
+                        "step": report.step.to_string(),
+                        "file": row.file.as_ref().map(|file| file.display().to_string()),
+                        "row": row.row,
+                        "line": row.line,
+                    }))?;
+                }
+            }
+        }
+        output.finish()?;
+        if count == 0 {
+            stderr::print("there is no document reference without a file");
         }
         Ok(())
     }
@@ -334,34 +448,10 @@ pub(super) struct WriteReport {}
 impl WriteReport {
     async fn run(self, queue: &NamedQueue, settings: &Settings) -> Result<(), CliError> {
         let format = match settings.format {
-            Format::Table => ReportFormat::Csv,
+            Format::Table | Format::Csv => ReportFormat::Csv,
             Format::Json | Format::Ndjson => ReportFormat::Ndjson,
         };
-        let is_array = settings.format == Format::Json;
-        let mut text = format.header_line().unwrap_or_default().to_owned();
-        if is_array {
-            text.push('[');
-        }
-        let mut is_first = true;
-        let mut rows = std::pin::pin!(queue.handle.report());
-        while let Some(row) = rows.next().await {
-            let line = format.line(&row.map_err(queue_error)?)?;
-            if is_array {
-                text.push_str(if is_first { "\n" } else { ",\n" });
-                text.push_str(line.trim_end());
-            } else {
-                text.push_str(&line);
-            }
-            is_first = false;
-            if text.len() >= BLOCK_BYTES {
-                output::write_bytes(text.as_bytes())?;
-                text.clear();
-            }
-        }
-        if is_array {
-            text.push_str("\n]\n");
-        }
-        output::write_bytes(text.as_bytes())
+        report::write(&queue.handle, format, settings.format == Format::Json, output::write_bytes).await
     }
 }
 

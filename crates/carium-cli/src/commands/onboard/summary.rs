@@ -6,7 +6,7 @@ use std::time::Duration;
 use carium::onboarding::{
     OnboardingOutcome, Resolution, Step, StepFailure, StepOutcome, UnknownOutcome, UnknownReason,
 };
-use carium_bulk::{RowCounts, RowFailure, RowRecord, RowState, Submission};
+use carium_bulk::{RowCounts, RowFailure, RowRecord, RowState, StepCounts, Submission};
 use futures_util::stream::StreamExt as _;
 use serde_json::{Map, Value, json};
 
@@ -26,6 +26,8 @@ pub(super) struct Summary<'a> {
     /// Whether the queue is deleted when the command ends.
     pub(super) is_temporary: bool,
     pub(super) counts: RowCounts,
+    /// The steps that were completed for the rows of the queue.
+    pub(super) steps: StepCounts,
     /// Number of rows that this command completed.
     pub(super) newly_completed: u64,
     pub(super) submission: Option<&'a Submission>,
@@ -77,6 +79,11 @@ impl Summary<'_> {
         if let Some(elapsed) = self.elapsed {
             add("seconds", ((elapsed.as_secs_f64() * 1000.0).round() / 1000.0).into());
         }
+        add("patients", self.steps.patients.into());
+        add("invitations", self.steps.invitations.into());
+        add("documents", self.steps.documents.into());
+        add("appointments", self.steps.appointments.into());
+        add("orphaned_documents", self.steps.orphans.into());
         add("queue", self.queue.name.as_str().into());
         Value::Object(record)
     }
@@ -86,6 +93,7 @@ impl Summary<'_> {
         if let Some(elapsed) = self.elapsed {
             self.print_duration(elapsed);
         }
+        self.print_steps();
         if !self.is_temporary {
             stderr::print(&format!("queue: {}", self.queue.name));
         }
@@ -120,6 +128,32 @@ impl Summary<'_> {
             0 => format!("no rows completed in {seconds:.1} s"),
             count => format!("{} completed in {seconds:.1} s, {rate:.0} per second", counted(count, "row")),
         });
+    }
+
+    /// Prints the number of completed steps of each kind, and of document references without a file.
+    fn print_steps(&self) {
+        let steps = &self.steps;
+        let mut parts = Vec::new();
+        for (count, noun, verb) in [
+            (steps.patients, "patient", "created"),
+            (steps.invitations, "invitation", "sent"),
+            (steps.documents, "document", "filed"),
+            (steps.appointments, "appointment", "booked"),
+        ] {
+            if count > 0 {
+                parts.push(format!("{} {verb}", counted(count, noun)));
+            }
+        }
+        if !parts.is_empty() {
+            stderr::print(&format!("in total: {}", parts.join(", ")));
+        }
+        if steps.orphans > 0 && !self.is_temporary {
+            let orphans = counted(steps.orphans, "document reference");
+            stderr::print(&format!(
+                "{orphans} without a file; to list: carium onboard orphans {}",
+                self.queue.option()
+            ));
+        }
     }
 
     async fn print_reasons(&self) -> Result<(), CliError> {

@@ -6,9 +6,12 @@ use std::sync::Arc;
 use carium::onboarding::{Ledger, Onboarding};
 use carium_bulk::{OnboardingQueue, QueueLocation, RowCounts, WorkOptions};
 use clap::Args;
+use tokio::time::interval;
 
+use super::metrics::{self, Metrics};
 use super::queue::{QueueArgs, WorkArgs, check_documents_dir, queue_error};
-use crate::connection::connect;
+use super::report;
+use crate::connection::connect_with_interceptor;
 use crate::error::{CliError, Exit};
 use crate::interrupt::{interrupted, unless_interrupted};
 use crate::settings::Settings;
@@ -54,8 +57,10 @@ impl Worker {
         if let Some(directory) = &self.documents {
             check_documents_dir(directory)?;
         }
+        let metrics = self.work.create_files()?;
+        let interceptor = metrics.as_ref().map(Metrics::interceptor);
         let prepare = async {
-            let connection = connect(settings).await?;
+            let connection = connect_with_interceptor(settings, interceptor).await?;
             connection.client.sign_in().await?;
             let queue = self.queue.open(&location, connection.target()).await?;
             self.work.apply(&queue.handle).await?;
@@ -66,6 +71,7 @@ impl Worker {
         let session = WorkSession {
             queue: queue.handle.clone(),
             work: self.work,
+            metrics,
             max_parked: None,
             stop_when_settled: self.until_settled,
         };
@@ -107,6 +113,7 @@ impl Worker {
 pub(super) struct WorkSession {
     pub(super) queue: OnboardingQueue,
     pub(super) work: WorkArgs,
+    pub(super) metrics: Option<Metrics>,
     /// Stops when this many rows are newly parked.
     pub(super) max_parked: Option<u64>,
     pub(super) stop_when_settled: bool,
@@ -149,6 +156,7 @@ impl WorkSession {
         let worker = self.queue.work(options, onboarding).await.map_err(queue_error)?;
         let (stop, mut progress, mut outage) = (worker.stop_handle(), worker.progress(), worker.outage());
         let mut bar = RowProgressBar::new();
+        let mut write_metrics = interval(metrics::WRITE_INTERVAL);
         let mut reason = StopReason::Settled;
         let mut stopped = std::pin::pin!(worker.join());
         let result = loop {
@@ -165,8 +173,21 @@ impl WorkSession {
                         stop.stop_now();
                     }
                 }
-                Ok(()) = progress.changed() => bar.update(&progress.borrow_and_update()),
-                Ok(()) = outage.changed() => bar.set_outage(outage.borrow_and_update().as_ref()),
+                Ok(()) = progress.changed() => {
+                    let progress = progress.borrow_and_update();
+                    bar.update(&progress);
+                    if let Some(metrics) = &self.metrics {
+                        metrics.set_rows(&progress.counts);
+                    }
+                }
+                Ok(()) = outage.changed() => {
+                    let outage = outage.borrow_and_update();
+                    bar.set_outage(outage.as_ref());
+                    if let Some(metrics) = &self.metrics {
+                        metrics.set_outage(outage.is_some());
+                    }
+                }
+                _ = write_metrics.tick(), if self.metrics.is_some() => self.write_metrics(&bar).await,
             }
         };
         bar.clear();
@@ -176,6 +197,20 @@ impl WorkSession {
             reason = StopReason::Failed(queue_error(error).with_exit(exit).with_hint(hint));
         }
         let counts = self.queue.status().await.map_err(queue_error)?;
+        if let Some(metrics) = &self.metrics {
+            metrics.set_rows(&counts);
+            self.write_metrics(&bar).await;
+        }
+        if let Some(path) = &self.work.report
+            && let Err(error) = report::write_file(&self.queue, path).await
+        {
+            let error = error.with_subject("report");
+            match reason {
+                StopReason::Settled => reason = StopReason::Failed(error),
+                // The run ended for another reason, which decides the exit code.
+                _ => stderr::print(error.message()),
+            }
+        }
         let newly_parked = counts.parked().saturating_sub(before.parked());
         if matches!(reason, StopReason::Settled)
             && self.max_parked.is_some_and(|maximum| newly_parked >= maximum)
@@ -183,5 +218,14 @@ impl WorkSession {
             reason = StopReason::TooManyParked;
         }
         Ok((reason, counts))
+    }
+
+    /// Writes the metrics. A run does not end because its metrics cannot be written.
+    async fn write_metrics(&self, bar: &RowProgressBar) {
+        if let Some(metrics) = &self.metrics
+            && let Err(error) = metrics.write().await
+        {
+            bar.print(&format!("metrics: {}", error.message()));
+        }
     }
 }

@@ -1,0 +1,124 @@
+//! What an operator of a queue reads and writes beside it: reports, metrics, copies of failed rows, and orphans.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use carium_mock::FaultPlan;
+use serde_json::Value;
+use support::clinic::{HEADER, TestClinic, output_of, row};
+
+const REJECT: &str = "[[fault]]\non = \"create_patient\"\ndo = \"respond\"\nstatus = 422\n";
+const EXPIRE: &str = "[[fault]]\non = \"upload\"\ndo = \"expire\"\n";
+
+impl TestClinic {
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.env.directory().join(name)).unwrap()
+    }
+
+    fn mode(&self, name: &str) -> u32 {
+        fs::metadata(self.env.directory().join(name)).unwrap().permissions().mode() & 0o777
+    }
+
+    fn inject(&self, faults: &str) {
+        self.fake().set_faults(faults.parse::<FaultPlan>().unwrap());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failed_rows_are_copied_corrected_and_fed_back() {
+    let clinic = TestClinic::start().await;
+    clinic.inject(REJECT);
+    clinic.write("few.csv", &format!("\u{feff}{HEADER}\n{}{}{}", row("a"), row("b"), row("c")));
+    let onboard = async |file| output_of(clinic.env.carium(&["onboard", file, "--queue", "clinic.db"])).await;
+    assert_eq!(onboard("few.csv").await.code, Some(7));
+    let copy = &["parked", "--with-rows", "corrections.csv", "--output", "csv"];
+    let parked = clinic.run_subcommand(copy).await;
+    assert_eq!(parked.code, Some(0), "{parked:?}");
+    let (heading, line) = parked.stdout.trim_end().split_once("\r\n").unwrap();
+    assert_eq!(heading, "row,line,state,step,reason");
+    assert!(line.contains(",failed,patient,"), "{line}");
+    let copied = clinic.read("corrections.csv");
+    assert_eq!(copied.lines().count(), 2, "{copied}");
+    assert_eq!((copied.lines().next(), clinic.mode("corrections.csv")), (Some(HEADER), 0o600));
+    // An existing file is not replaced.
+    assert_eq!(clinic.run_subcommand(copy).await.code, Some(1));
+    assert_eq!(clinic.read("corrections.csv"), copied);
+    clinic.write("corrections.csv", &copied.replace("1984", "1988"));
+    let corrected = onboard("corrections.csv").await;
+    assert_eq!(corrected.code, Some(0), "{corrected:?}");
+    let status = clinic.status().await;
+    assert_eq!([status.rows, status.completed], [3, 3]);
+    let nothing = clinic.run_subcommand(&["parked", "--with-rows", "none.csv"]).await;
+    assert!(nothing.stderr.contains("no file was written"), "{nothing:?}");
+    assert!(!clinic.env.directory().join("none.csv").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_writes_its_report_and_metrics_even_if_rows_are_parked() {
+    let clinic = TestClinic::start().await;
+    clinic.inject(REJECT);
+    clinic.write("report.csv", "an earlier report");
+    let output = clinic.run_onboard(&["--report", "report.csv", "--metrics", "metrics.prom"]).await;
+    assert_eq!(output.code, Some(7), "{output:?}");
+    assert!(output.stderr.contains("in total: 199 patients created, "), "{output:?}");
+    let report = clinic.read("report.csv");
+    assert_eq!((report.lines().count(), clinic.mode("report.csv")), (201, 0o600));
+    assert_eq!(report.lines().filter(|line| line.contains(",failed,")).count(), 1);
+    let metrics = clinic.read("metrics.prom");
+    for line in [
+        "carium_rows{state=\"completed\"} 199",
+        "carium_rows{state=\"failed\"} 1",
+        "carium_calls_total{operation=\"create_patient\",status=\"422\"} 1",
+        "carium_calls_total{operation=\"create_patient\",status=\"201\"} 199",
+        "carium_sign_ins_total 1",
+        "carium_outage 0",
+        "# EOF",
+    ] {
+        assert!(metrics.lines().any(|other| other == line), "{line}\n{metrics}");
+    }
+    assert_eq!(clinic.mode("metrics.prom"), 0o644);
+    // The queue is as private as the report, although the usual umask makes new files readable.
+    assert_eq!((clinic.mode("clinic.db"), clinic.mode("clinic.db-wal")), (0o600, 0o600));
+    // A path that cannot be written is refused before anything is sent.
+    for option in ["--report", "--metrics"] {
+        let refused = clinic.run_onboard(&[option, "missing/file"]).await;
+        assert!(refused.code == Some(1) && refused.stderr.contains("could not be written"), "{refused:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orphans_are_counted_and_listed() {
+    let clinic = TestClinic::start().await;
+    clinic.inject(EXPIRE);
+    let output = clinic.run_onboard(&["--output", "json"]).await;
+    assert_eq!(output.code, Some(0), "{output:?}");
+    let summary: Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(summary["orphaned_documents"], 1, "{summary}");
+    assert_eq!((&summary["patients"], &summary["appointments"]), (&200.into(), &150.into()), "{summary}");
+    assert!(output.stderr.contains("1 document reference without a file"), "{output:?}");
+    let orphans = clinic.run_subcommand(&["orphans", "--output", "json"]).await;
+    let orphans: Vec<Value> = serde_json::from_str(&orphans.stdout).unwrap();
+    let [orphan] = orphans.as_slice() else { panic!("{orphans:?}") };
+    assert!(orphan["id"].is_string() && orphan["patient-id"].is_string(), "{orphan}");
+    assert!(orphan["step"].as_str().unwrap().starts_with("documents["), "{orphan}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn watching_ends_when_no_row_is_pending() {
+    let clinic = TestClinic::start().await;
+    let run = clinic.onboard(&["--rate", "200/s"]);
+    let run = tokio::spawn(output_of(run));
+    while clinic.fake().patients().len() < 3 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let watched = clinic.run_subcommand(&["status", "--watch", "--output", "json"]).await;
+    assert_eq!(watched.code, Some(0), "{watched:?}");
+    let summary: Value = serde_json::from_str(&watched.stdout).unwrap();
+    assert_eq!((&summary["completed"], &summary["pending"]), (&200.into(), &0.into()), "{summary}");
+    assert_eq!(run.await.unwrap().code, Some(0));
+}
