@@ -3,23 +3,24 @@
 //! The implementation is River. It has one job for each row that is not settled. The only argument of a job is the
 //! row ID. The row store determines when and how often a row is retried, so the job of a row that is retried does not
 //! fail: it is snoozed. River's rescue of long-running jobs is not used, because a row with large documents may take
-//! hours: a worker is stale when it stops sending heartbeats, no matter how long its rows take.
+//! hours: a worker is stale when it stops sending heartbeats, no matter how long its rows take. Its jobs are then
+//! completed through River's API, and new jobs are inserted for their rows.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use carium::{Error, ErrorKind};
 use riverqueue::{
-    BoxError, Client, InsertManyItem, InsertOpts, Job, JobArgs, JobRow, MaintenanceConfig, QueueConfig,
-    Retention, RetryPolicy, RunHandle, Stopper, WorkCancelled, WorkContext, WorkError, WorkOutcome, Worker,
-    WorkerTimeout, Workers,
+    BoxError, Client, InsertManyItem, InsertOpts, Job, JobArgs, JobListOrderBy, JobListParams, JobRow,
+    JobState, MaintenanceConfig, QueueConfig, Retention, RetryPolicy, RunHandle, Stopper, WorkCancelled,
+    WorkContext, WorkError, WorkOutcome, Worker, WorkerTimeout, Workers,
 };
 use serde::{Deserialize, Serialize};
-use sqlx::AssertSqlSafe;
 
-use crate::database::{Database, Transaction, for_backend, json, run_sql, to_u64};
-use crate::row_store::{RowId, RowState};
+use crate::database::{Database, Transaction, for_backend, nanoseconds, run_sql};
+use crate::row_store::RowId;
 
 /// A durable job queue of row IDs, which assigns each row to one worker at a time.
 ///
@@ -29,21 +30,22 @@ pub(crate) trait Engine: Send + Sync {
     /// Adds rows to the queue as part of the transaction.
     async fn enqueue(&self, transaction: &mut Transaction, rows: &[RowId]) -> Result<(), Error>;
 
-    /// Removes from the queue all rows that are assigned to workers that are no longer registered, as part of the
-    /// transaction, and returns the rows. Results that such a worker reports later have no effect on the queue.
-    async fn reclaim_from_stale_workers(&self, transaction: &mut Transaction) -> Result<Vec<RowId>, Error>;
-
-    /// Removes from the queue all rows that have been assigned to `worker` for some time without being in progress
-    /// there, as part of the transaction, and returns the rows. This happens if the connection is lost after an
-    /// assignment was committed but before the worker received it.
-    async fn reclaim_lost_assignments(
+    /// Removes rows from the queue as part of the transaction, and returns them:
+    /// - those that are assigned to workers that are no longer registered. Results that such a worker reports later have
+    ///   no effect on the queue.
+    /// - those that have been assigned to `worker` for some time without being in progress there. This happens if the
+    ///   connection is lost after an assignment was committed but before the worker received it.
+    ///
+    /// `now` is the time of the database in nanoseconds.
+    async fn reclaim(
         &self,
         transaction: &mut Transaction,
         worker: &str,
         in_progress: &[RowId],
+        now: i64,
     ) -> Result<Vec<RowId>, Error>;
 
-    /// Counts the rows that are pending in the row store and assigned to a worker.
+    /// Counts the rows that are assigned to a worker. They include rows that were settled in the row store a moment ago.
     async fn count_running(&self, transaction: &mut Transaction) -> Result<u64, Error>;
 
     /// Starts to assign rows to `worker`, which must be registered: at most `max_concurrent_rows` at a time.
@@ -120,44 +122,24 @@ impl RiverEngine {
     }
 }
 
-/// Ends the leadership of a worker that is no longer registered. Snoozed jobs would otherwise not be scheduled until
-/// its lease expires.
-const DELETE_STALE_LEADER: &str =
-    "DELETE FROM river_leader WHERE leader_id NOT IN (SELECT id FROM carium_worker)";
+/// How long an assignment may be on its way to its worker.
+const ASSIGNMENT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The number of jobs that are listed at once: the maximum that River allows.
+const LIST_LIMIT: u32 = 10_000;
 
-/// Selects the jobs that are assigned to a worker.
-const RUNNING: &str = "state = 'running' AND kind = 'carium_row'";
-
-/// SQL expressions on River's jobs, whose columns have different types in the two backends.
-struct JobSql {
-    /// The row of the job.
-    row: &'static str,
-    /// The worker to which the job was last assigned.
-    worker: &'static str,
-    /// A time to compare with `attempted_at`.
-    ten_seconds_ago: &'static str,
-    /// The items of the JSON list in the parameter `$2`.
-    values_of_list: &'static str,
-}
-
-impl Transaction {
-    fn job_sql(&self) -> JobSql {
-        match self {
-            #[cfg(feature = "sqlite")]
-            Self::Sqlite(_) => JobSql {
-                row: "json_extract(args, '$.row')",
-                worker: "coalesce(json_extract(attempted_by, '$[#-1]'), '')",
-                ten_seconds_ago: "strftime('%Y-%m-%d %H:%M:%f', 'now', '-10 seconds')",
-                values_of_list: "SELECT value FROM json_each($2)",
-            },
-            #[cfg(feature = "postgres")]
-            Self::Postgres(_) => JobSql {
-                row: "(args->>'row')::bigint",
-                worker: "coalesce(attempted_by[array_upper(attempted_by, 1)], '')",
-                ten_seconds_ago: "now() - interval '10 seconds'",
-                values_of_list: "SELECT value::bigint FROM json_array_elements_text($2::json)",
-            },
-        }
+impl RiverEngine {
+    /// Lists the jobs that are assigned to a worker. At most [`LIST_LIMIT`] are listed; the others follow when these are
+    /// finished.
+    async fn running_jobs(&self, transaction: &mut Transaction) -> Result<Vec<JobRow>, Error> {
+        let parameters = JobListParams::default()
+            .kinds([RowJob::KIND])
+            .states([JobState::Running])
+            // River sorts running jobs by the time of their assignment. Sorted by ID, it would read all jobs.
+            .order_by(JobListOrderBy::Time)
+            .limit(LIST_LIMIT);
+        let list = self.client.jobs().list(parameters);
+        let list = for_backend!(Transaction, transaction, transaction => list.tx(&mut *transaction).await);
+        Ok(list.map_err(engine_error)?.jobs)
     }
 }
 
@@ -175,39 +157,50 @@ impl Engine for RiverEngine {
         Ok(())
     }
 
-    async fn reclaim_from_stale_workers(&self, transaction: &mut Transaction) -> Result<Vec<RowId>, Error> {
-        run_sql!(Transaction(&mut *transaction), query(DELETE_STALE_LEADER).execute)?;
-        let JobSql { row, worker, .. } = transaction.job_sql();
-        let sql = AssertSqlSafe(format!(
-            "DELETE FROM river_job WHERE {RUNNING} AND {worker} NOT IN (SELECT id FROM carium_worker) RETURNING {row}"
-        ));
-        run_sql!(Transaction(transaction), query_scalar(sql).fetch_all)
-    }
-
-    async fn reclaim_lost_assignments(
+    async fn reclaim(
         &self,
         transaction: &mut Transaction,
         worker: &str,
         in_progress: &[RowId],
+        now: i64,
     ) -> Result<Vec<RowId>, Error> {
-        let JobSql { row, worker: job_worker, ten_seconds_ago, values_of_list } = transaction.job_sql();
-        // Assignments of the last ten seconds may still be on their way to the worker.
-        let sql = AssertSqlSafe(format!(
-            "DELETE FROM river_job WHERE {RUNNING} AND {job_worker} = $1 AND attempted_at < {ten_seconds_ago}
-            AND {row} NOT IN ({values_of_list}) RETURNING {row}"
-        ));
-        run_sql!(Transaction(transaction), query_scalar(sql, worker, json(&in_progress)?).fetch_all)
+        let jobs = self.running_jobs(transaction).await?;
+        if jobs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = "SELECT id FROM carium_worker";
+        let workers: HashSet<String> =
+            run_sql!(Transaction(&mut *transaction), query_scalar(sql).fetch_all)?.into_iter().collect();
+        let limit = i128::from(now - nanoseconds(ASSIGNMENT_TIMEOUT));
+        let mut rows = Vec::new();
+        for job in jobs {
+            let row = row_of(&job)?;
+            let is_lost = |job: &JobRow| {
+                job.attempted_at.is_some_and(|at| at.as_nanosecond() < limit) && !in_progress.contains(&row)
+            };
+            let is_reclaimed = match job.attempted_by.last() {
+                Some(id) if id == worker => is_lost(&job),
+                Some(id) => !workers.contains(id),
+                None => true,
+            };
+            if !is_reclaimed {
+                continue;
+            }
+            // River discards what the worker reports later for a job that is completed.
+            let complete = self.client.jobs().complete(job.id);
+            match for_backend!(Transaction, transaction, transaction => complete.tx(&mut *transaction).await)
+            {
+                Ok(_) => rows.push(row),
+                // The worker has finished the job in the meantime.
+                Err(riverqueue::Error::JobNotRunning { .. } | riverqueue::Error::NotFound { .. }) => {}
+                Err(error) => return Err(engine_error(error)),
+            }
+        }
+        Ok(rows)
     }
 
     async fn count_running(&self, transaction: &mut Transaction) -> Result<u64, Error> {
-        let row = transaction.job_sql().row;
-        let sql = AssertSqlSafe(format!(
-            "SELECT count(*) FROM carium_row WHERE state = $1
-            AND id IN (SELECT {row} FROM river_job WHERE {RUNNING})"
-        ));
-        let pending = RowState::Pending.as_str();
-        let running: i64 = run_sql!(Transaction(transaction), query_scalar(sql, pending).fetch_one)?;
-        Ok(to_u64(running))
+        Ok(self.running_jobs(transaction).await?.len() as u64)
     }
 
     fn start(
@@ -288,6 +281,14 @@ impl EngineRun for RiverRun {
     async fn stopped(&mut self) -> Result<(), Error> {
         self.run.wait().await.map_err(engine_error)
     }
+}
+
+/// Returns the row of a job.
+fn row_of(job: &JobRow) -> Result<RowId, Error> {
+    let arguments: Result<RowJob, _> = serde_json::from_str(job.encoded_args.get());
+    let arguments = arguments
+        .map_err(|_| Error::new(ErrorKind::Undecodable, "a job of the queue engine cannot be parsed"))?;
+    Ok(arguments.row)
 }
 
 fn engine_error(error: riverqueue::Error) -> Error {

@@ -282,7 +282,7 @@ impl Database {
 }
 
 impl Transaction {
-    /// Counts the rows in each state. `running` is the number of pending rows that are in progress.
+    /// Counts the rows in each state. `running` is the number of rows that are assigned to a worker.
     pub(crate) async fn count_rows(&mut self, running: u64) -> Result<RowCounts, Error> {
         let sql = "SELECT state, count(*) FROM carium_row GROUP BY state";
         let states: Vec<(String, i64)> = run_sql!(Transaction(self), query_as(sql).fetch_all)?;

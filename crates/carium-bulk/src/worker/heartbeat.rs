@@ -67,8 +67,7 @@ impl Heartbeat {
             share.revoke();
         }
         let engine = &self.queue.engine;
-        let mut rows = engine.reclaim_from_stale_workers(&mut transaction).await?;
-        rows.extend(engine.reclaim_lost_assignments(&mut transaction, worker, &in_progress).await?);
+        let rows = engine.reclaim(&mut transaction, worker, &in_progress, now).await?;
         engine.enqueue(&mut transaction, &rows).await?;
         let outage = transaction.outage().await?;
         let new_share = share.negotiate(worker, &mut transaction).await?;
