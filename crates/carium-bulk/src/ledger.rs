@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use carium::api::uuid::Uuid;
@@ -11,7 +11,8 @@ use carium::{Error, ErrorKind};
 
 use crate::database::{Database, Transaction, json, run_sql, to_u64};
 use crate::limits::{CallLimiter, CallPermit};
-use crate::writer::{WriteRequest, WriteResult, Writer};
+use crate::queue::QueueInner;
+use crate::writer::{WriteRequest, WriteResult};
 
 /// The ledger of a queue: the permanent record of the intent and the result of every step.
 ///
@@ -19,8 +20,7 @@ use crate::writer::{WriteRequest, WriteResult, Writer};
 /// means that the call may have been made. The wait for a limit therefore comes before the intent is written;
 /// otherwise, rows that only waited would have an unknown outcome after a crash.
 pub(crate) struct DatabaseLedger {
-    database: Database,
-    writer: Writer,
+    queue: Arc<QueueInner>,
     limiter: Option<CallLimiter>,
     /// The permits of the calls in flight.
     permits: Mutex<HashMap<(RowKey, Step), CallPermit>>,
@@ -28,8 +28,8 @@ pub(crate) struct DatabaseLedger {
 
 impl DatabaseLedger {
     /// Creates a ledger without call limits.
-    pub(crate) fn new(database: Database, writer: Writer) -> Self {
-        Self { database, writer, limiter: None, permits: Mutex::default() }
+    pub(crate) fn new(queue: Arc<QueueInner>) -> Self {
+        Self { queue, limiter: None, permits: Mutex::default() }
     }
 
     /// Applies call limits to the steps of this ledger.
@@ -50,19 +50,55 @@ impl DatabaseLedger {
             step: step.to_string(),
             version: entry.version().to_string(),
             entry: json(entry)?,
+            upload: self.stored_upload(row, step, entry)?,
             expected: expected.map(|version| version.to_string()),
         };
-        let Some(limiter) = &self.limiter else { return self.writer.write(request).await };
+        let Some(limiter) = &self.limiter else { return self.queue.writer.write(request).await };
         let key = (row.clone(), step.clone());
         // An intent that replaces one belongs to a call that has ended.
         let is_before_call = entry.state() == EntryState::Intent && !self.permits().contains_key(&key);
         let permit = if is_before_call { Some(limiter.acquire().await?) } else { None };
-        let result = self.writer.write(request).await;
+        let result = self.queue.writer.write(request).await;
         match permit.filter(|_| matches!(result, Ok(WriteResult::Written))) {
             Some(permit) => self.permits().insert(key, permit),
             None => self.permits().remove(&key),
         };
         result
+    }
+
+    /// Returns the state of an upload that can be resumed, with its presigned form, as it is stored: encrypted if others
+    /// than the user of this process can read the database.
+    fn stored_upload(
+        &self,
+        row: &RowKey,
+        step: &Step,
+        entry: &LedgerEntry,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let Some(upload) = entry.resumable_upload() else { return Ok(None) };
+        let text = json(upload)?;
+        match &self.queue.cipher {
+            Some(cipher) => cipher.encrypt(&upload_context(row, step), text.as_bytes()).map(Some),
+            None if self.queue.database.stores_rows() => Ok(None),
+            None => Ok(Some(text.into_bytes())),
+        }
+    }
+
+    /// Adds the stored state of an upload to its entry. If it cannot be read, the document gets a new reference.
+    fn with_stored_upload(
+        &self,
+        row: &RowKey,
+        step: &Step,
+        entry: LedgerEntry,
+        stored: Vec<u8>,
+    ) -> LedgerEntry {
+        let text = match &self.queue.cipher {
+            Some(cipher) => cipher.decrypt(&upload_context(row, step), stored),
+            None => Ok(stored),
+        };
+        match text.ok().and_then(|text| serde_json::from_slice(&text).ok()) {
+            Some(upload) => entry.with_resumable_upload(upload),
+            None => entry,
+        }
     }
 
     /// Releases all permits of a row, after its run has ended for any reason.
@@ -80,10 +116,18 @@ impl DatabaseLedger {
 #[async_trait]
 impl Ledger for DatabaseLedger {
     async fn entries(&self, row: &RowKey) -> Result<Vec<(Step, LedgerEntry)>, Error> {
-        let sql = "SELECT step, entry FROM carium_ledger WHERE row_key = $1";
-        let entries: Vec<(String, String)> =
-            run_sql!(Pool(&self.database.durable), query_as(sql, row.as_str()).fetch_all)?;
-        entries.into_iter().map(|(step, entry)| Ok((step.parse()?, parse_entry(&entry)?))).collect()
+        let sql = "SELECT step, entry, upload FROM carium_ledger WHERE row_key = $1";
+        let entries: Vec<(String, String, Option<Vec<u8>>)> =
+            run_sql!(Pool(&self.queue.database.durable), query_as(sql, row.as_str()).fetch_all)?;
+        let entries = entries.into_iter().map(|(step, entry, upload)| {
+            let (step, entry) = (step.parse()?, parse_entry(&entry)?);
+            let entry = match upload {
+                Some(upload) => self.with_stored_upload(row, &step, entry, upload),
+                None => entry,
+            };
+            Ok((step, entry))
+        });
+        entries.collect()
     }
 
     async fn insert(
@@ -116,9 +160,14 @@ impl Ledger for DatabaseLedger {
         let sql = "SELECT row_key FROM carium_ledger WHERE step = $1 AND entry LIKE $2 LIMIT 1";
         let (step, pattern) = (step.to_string(), format!("%\"id\":\"{id}\"%"));
         let row: Option<String> =
-            run_sql!(Pool(&self.database.durable), query_scalar(sql, step, pattern).fetch_optional)?;
+            run_sql!(Pool(&self.queue.database.durable), query_scalar(sql, step, pattern).fetch_optional)?;
         Ok(row.map(RowKey::new))
     }
+}
+
+/// Returns the data that binds an encrypted upload to its step.
+fn upload_context(row: &RowKey, step: &Step) -> Vec<u8> {
+    format!("{} {step}", row.as_str()).into_bytes()
 }
 
 /// The number of completed steps of each kind, and of document references without a file.

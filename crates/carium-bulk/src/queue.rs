@@ -205,7 +205,7 @@ impl OnboardingQueue {
 
     /// Returns the ledger, which records the intent and the result of every step of every row.
     pub fn ledger(&self) -> Arc<dyn Ledger> {
-        Arc::new(DatabaseLedger::new(self.0.database.clone(), self.0.writer.clone()))
+        Arc::new(DatabaseLedger::new(Arc::clone(&self.0)))
     }
 
     /// Sets the limits of all workers together. They take effect within a second.

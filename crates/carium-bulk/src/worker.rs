@@ -127,7 +127,7 @@ impl OnboardingQueue {
         self.check_not_inspected()?;
         let queue = Arc::clone(&self.0);
         let limiter = CallLimiter::new(queue.database.clone());
-        let ledger = DatabaseLedger::new(queue.database.clone(), queue.writer.clone());
+        let ledger = DatabaseLedger::new(Arc::clone(&queue));
         let ledger = Arc::new(ledger.with_limiter(limiter.clone()));
         let onboarding = onboarding(Arc::<DatabaseLedger>::clone(&ledger));
         let in_progress = RowsInProgress::default();

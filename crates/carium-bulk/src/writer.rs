@@ -25,7 +25,15 @@ pub(crate) struct Writer(mpsc::Sender<PendingWrite>);
 #[derive(Debug)]
 pub(crate) enum WriteRequest {
     /// Inserts the ledger entry of a step that has none, or replaces the one with the expected version.
-    Entry { row: RowKey, step: String, version: String, entry: String, expected: Option<String> },
+    Entry {
+        row: RowKey,
+        step: String,
+        version: String,
+        entry: String,
+        /// The state of an upload with its presigned form, encrypted if the database is on a server.
+        upload: Option<Vec<u8>>,
+        expected: Option<String>,
+    },
     /// Updates a row in the row store.
     UpdateRow(RowUpdate),
 }
@@ -86,22 +94,25 @@ async fn write_batch(database: &Database, requests: &[WriteRequest]) -> Result<V
 impl WriteRequest {
     async fn execute(&self, transaction: &mut Transaction) -> Result<WriteResult, Error> {
         let is_written = match self {
-            Self::Entry { row, step, version, entry, expected: Some(expected) } => {
-                let sql = "UPDATE carium_ledger SET version = $1, entry = $2
-                    WHERE row_key = $3 AND step = $4 AND version = $5";
+            Self::Entry { row, step, version, entry, upload, expected: Some(expected) } => {
+                let sql = "UPDATE carium_ledger SET version = $1, entry = $2, upload = $3
+                    WHERE row_key = $4 AND step = $5 AND version = $6";
                 let row = row.as_str();
                 let updated = run_sql!(
                     Transaction(transaction),
-                    query(sql, version, entry, row, step, expected).execute
+                    query(sql, version, entry, upload, row, step, expected).execute
                 );
                 updated? == 1
             }
-            Self::Entry { row, step, version, entry, expected: None } => {
+            Self::Entry { row, step, version, entry, upload, expected: None } => {
                 let row = row.as_str();
-                let sql = "INSERT INTO carium_ledger (row_key, step, version, entry) VALUES ($1, $2, $3, $4)
+                let sql = "INSERT INTO carium_ledger (row_key, step, version, entry, upload)
+                    VALUES ($1, $2, $3, $4, $5)
                     ON CONFLICT (row_key, step) DO NOTHING";
-                let inserted =
-                    run_sql!(Transaction(&mut *transaction), query(sql, row, step, version, entry).execute)?;
+                let inserted = run_sql!(
+                    Transaction(&mut *transaction),
+                    query(sql, row, step, version, entry, upload).execute
+                )?;
                 if inserted == 0 {
                     let sql = "SELECT entry FROM carium_ledger WHERE row_key = $1 AND step = $2";
                     let existing =

@@ -19,6 +19,7 @@ use carium_bulk::{
 };
 use carium_mock::{FakeCarium, Fault};
 use futures_util::TryStreamExt as _;
+use tokio::time::sleep;
 
 use self::support::{
     QueueFixture, add_lookups, full_row, letter, lines, patient_row, test_both_backends, work, write_letters,
@@ -28,6 +29,7 @@ test_both_backends![
     accepts_corrected_row_if_nothing_was_created,
     stops_after_max_parked_rows,
     completes_full_rows,
+    continues_an_upload_with_its_stored_form,
     submits_a_file_again,
     rejects_another_target,
     resolves_all_rows_or_none,
@@ -98,6 +100,51 @@ async fn completes_full_rows(fixture: QueueFixture) {
         assert!(text.contains(&patient.to_string()), "{text}");
         assert!(ReportFormat::Ndjson.line(row).unwrap().contains(&patient.to_string()));
     }
+}
+
+/// Returns the stored states of uploads.
+async fn stored_uploads(location: &QueueLocation) -> Vec<Vec<u8>> {
+    let sql = "SELECT upload FROM carium_ledger WHERE upload IS NOT NULL";
+    match location {
+        QueueLocation::Sqlite(path) => {
+            let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+            let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+            sqlx::query_scalar(sql).fetch_all(&pool).await.unwrap()
+        }
+        #[cfg(feature = "postgres")]
+        QueueLocation::Postgres(url) => {
+            let pool = sqlx::PgPool::connect(url).await.unwrap();
+            sqlx::query_scalar(sql).fetch_all(&pool).await.unwrap()
+        }
+        _ => unreachable!("queue locations are files or servers"),
+    }
+}
+
+/// The worker stops between the creation of a document reference and the upload of the file.
+async fn continues_an_upload_with_its_stored_form(fixture: QueueFixture) {
+    let fake = FakeCarium::new();
+    add_lookups(&fake);
+    write_letters(fixture.folder.path(), 0..1);
+    let file = fixture.write("patients.ndjson", &lines([full_row(&fake, 0)]));
+    let queue = fixture.open(&fake).await;
+    queue.submit(&file, RowOptions::new()).await.unwrap();
+    fake.set_faults([Fault::on_upload().every_call().hang()]);
+    let onboarding = |ledger| fake.client().onboarding(ledger).documents_folder(fixture.folder.path());
+    let worker = queue.work(WorkOptions::new(), onboarding).await.unwrap();
+    while stored_uploads(&fixture.location).await.is_empty() {
+        sleep(Duration::from_millis(20)).await;
+    }
+    worker.stop_handle().stop_now();
+    worker.join().await.unwrap();
+    let [stored] = &stored_uploads(&fixture.location).await[..] else { panic!("one upload is stored") };
+    // On a server, the form is encrypted.
+    let is_readable = stored.windows(6).any(|bytes| bytes == b"\"form\"");
+    assert_eq!(is_readable, matches!(fixture.location, QueueLocation::Sqlite(_)));
+
+    fake.clear_faults();
+    assert_eq!(work(&queue, &fake, &fixture).await.completed, 1);
+    assert_eq!((fake.documents().len(), queue.completed_steps().await.unwrap().orphans), (1, 0));
+    assert!(stored_uploads(&fixture.location).await.is_empty());
 }
 
 async fn submits_a_file_again(fixture: QueueFixture) {

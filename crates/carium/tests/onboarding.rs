@@ -116,7 +116,9 @@ async fn applies_every_step_once_after_any_single_fault() {
     }
     for point in &points {
         for fault in faults_at(point) {
-            assert_effect(Case::new(folder.path()), point, fault).await;
+            for harness in [FaultHarness::new(), FaultHarness::storing_uploads()] {
+                assert_effect(Case::with_harness(harness, folder.path()), point, fault).await;
+            }
         }
     }
 }
@@ -346,11 +348,43 @@ const HISTORIES: &[(&str, &[Event])] = &[
     ]),
 ];
 
+/// Histories of a row whose ledger stores uploads with their presigned forms.
+#[rustfmt::skip]
+const HISTORIES_WITH_STORED_UPLOADS: &[(&str, &[Event])] = &[
+    ("a document keeps its reference while the object store is down", &[
+        Run(&[("post letter.pdf", NotApplied)], &["documents[0]: failed (Unavailable, retryable), 1 orphan"], Next::Retry),
+        Run(&[("post letter.pdf", NotApplied)], &["documents[0]: failed (Unavailable, retryable), 1 orphan"], Next::Retry),
+        Run(&[("post letter.pdf", NotApplied)], &["documents[0]: failed (Unavailable, retryable), 1 orphan"], Next::Retry),
+        Run(&[], &[], Next::Nothing),
+    ]),
+    ("a form whose response was lost cannot be stored", &[
+        Run(&[("create letter.pdf #0", Undecodable)], &["documents[0]: unknown (ResponseLost, retryable)"], Next::Retry),
+        Run(&[], &["documents[0]: completed, 1 orphan"], Next::Nothing),
+    ]),
+];
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_during_an_upload_leaves_no_orphan_if_the_form_was_stored() {
+    let folder = documents_folder();
+    for fault in [CrashBefore, CrashAfter] {
+        for (harness, orphans) in [(FaultHarness::storing_uploads(), 0), (FaultHarness::new(), 1)] {
+            let mut case = Case::with_harness(harness, folder.path());
+            case.run_with(&[("post letter.pdf #0", fault)]).await;
+            assert!(case.outcome.is_none());
+            case.run_with(&[]).await;
+            assert_eq!(case.outcome().step(&Step::Document(0)).unwrap().orphans.len(), orphans, "{fault:?}");
+            case.assert_applied_once();
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn reports_each_step_of_its_history() {
     let folder = documents_folder();
-    for (name, events) in HISTORIES {
-        let mut case = Case::new(folder.path());
+    let without = HISTORIES.iter().map(|history| (FaultHarness::new(), history));
+    let with = HISTORIES_WITH_STORED_UPLOADS.iter().map(|history| (FaultHarness::storing_uploads(), history));
+    for (harness, (name, events)) in without.chain(with) {
+        let mut case = Case::with_harness(harness, folder.path());
         for event in *events {
             match event {
                 Run(faults, expected, next) => {
@@ -467,7 +501,7 @@ async fn ambiguous_document_needs_a_person() {
     }
     case.run_with(&[]).await;
     assert_eq!(describe(case.outcome()), both("completed, 1 orphan"));
-    assert_eq!(case.orphans.len(), 2);
+    assert_eq!(case.orphans().len(), 2);
     let filed = case.harness.fake.documents().into_iter().filter(|document| document.is_processed).count();
     assert_eq!((filed, case.harness.fake.documents().len()), (2, 4));
 }
@@ -483,7 +517,7 @@ async fn lookup_ignores_other_documents_of_the_same_row() {
     let outcome = case.outcome();
     assert!(outcome.is_complete() && outcome.document(filed) == before.document(filed));
     assert_eq!(outcome.step(&Step::Document(1 - filed)).unwrap().orphans.len(), 1);
-    assert!(!case.orphans.contains(&outcome.document(filed).unwrap()));
+    assert!(!case.orphans().contains(&outcome.document(filed).unwrap()));
     assert_eq!(case.harness.fake.documents().len(), 3);
 }
 

@@ -84,6 +84,10 @@ const VERSIONS: &[&[&str]] = &[
         attempts BIGINT NOT NULL
     )",
     ],
+    &[
+        // The state of an upload whose file is not uploaded yet, with its presigned form. Encrypted in a queue on a server.
+        "ALTER TABLE carium_ledger ADD COLUMN upload {bytes}",
+    ],
 ];
 
 /// The table that holds the version of the schema.

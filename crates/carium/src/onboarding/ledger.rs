@@ -168,7 +168,8 @@ pub enum EntryState {
 /// The entry of a step in the ledger.
 ///
 /// Serialized as JSON or in any other `serde` format. An entry is small and contains no health information and no
-/// secrets: the state of an upload is stored [without the presigned form](UploadState::without_form).
+/// secrets: the state of an upload is serialized [without the presigned form](UploadState::without_form). A ledger that can
+/// store secrets also stores the [`resumable_upload`](Self::resumable_upload).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct LedgerEntry {
@@ -191,6 +192,9 @@ pub struct LedgerEntry {
     /// For an intent whose call has ended: why its outcome is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unknown_reason: Option<UnknownReason>,
+    /// The state of an upload whose file is not uploaded yet, with its presigned form.
+    #[serde(skip)]
+    resumable_upload: Option<UploadState>,
 }
 
 impl LedgerEntry {
@@ -205,6 +209,7 @@ impl LedgerEntry {
             resolves: None,
             upload: None,
             unknown_reason: None,
+            resumable_upload: None,
         }
     }
 
@@ -258,7 +263,12 @@ impl LedgerEntry {
         previous: Option<&Self>,
     ) -> Self {
         let id = if state == EntryState::Completed { upload.reference().map(Uuid::from) } else { None };
-        Self { id, upload: Some(upload.without_form()), ..Self::new(version, state, request, previous) }
+        Self {
+            id,
+            resumable_upload: Some(upload.clone()).filter(|upload| upload.stage() == UploadStage::Created),
+            upload: Some(upload.without_form()),
+            ..Self::new(version, state, request, previous)
+        }
     }
 
     /// Creates the entry for a person's decision that the call was applied and created `id`.
@@ -282,6 +292,22 @@ impl LedgerEntry {
     /// Returns the state of the step.
     pub fn state(&self) -> EntryState {
         self.state
+    }
+
+    /// Returns the state of an upload whose file is not uploaded yet, with its presigned form. `None` in all other cases.
+    ///
+    /// It is not serialized with the entry. A ledger that can store a secret stores it as well, until the entry is
+    /// replaced, and returns it [with the entry](Self::with_resumable_upload). Otherwise, the next run creates a second
+    /// document reference, and the first one becomes an orphan.
+    pub fn resumable_upload(&self) -> Option<&UploadState> {
+        self.resumable_upload.as_ref()
+    }
+
+    /// Sets the [state of an upload](Self::resumable_upload) that was stored with this entry.
+    #[must_use]
+    pub fn with_resumable_upload(mut self, upload: UploadState) -> Self {
+        self.resumable_upload = Some(upload);
+        self
     }
 
     /// Checks whether the step certainly had no effect: its call was rejected, and no earlier call has an unknown

@@ -100,6 +100,8 @@ pub(crate) struct FaultHarness {
     ledger: Arc<Mutex<Option<Arc<dyn Ledger>>>>,
     /// The folder of the ledger file, if the ledger is one.
     ledger_folder: Option<Arc<TempDir>>,
+    /// Whether the ledger stores uploads with their presigned forms.
+    stores_uploads: bool,
     plan: Arc<Mutex<FaultPlan>>,
     is_ledger_down: Arc<AtomicBool>,
     crashed: Arc<Notify>,
@@ -118,7 +120,7 @@ fn outcome_unknown() -> Error {
 }
 
 impl FaultHarness {
-    /// Creates a harness with an in-memory ledger.
+    /// Creates a harness with an in-memory ledger that stores entries only as they are serialized.
     pub(crate) fn new() -> Self {
         let fake = FakeCarium::new();
         fake.document_class("Referral");
@@ -129,12 +131,18 @@ impl FaultHarness {
             fake,
             ledger: Arc::new(Mutex::new(Some(Arc::new(MemoryLedger::new())))),
             ledger_folder: None,
+            stores_uploads: false,
             plan: Arc::default(),
             is_ledger_down: Arc::default(),
             crashed: Arc::default(),
             suspended: Arc::default(),
             resume: Arc::default(),
         }
+    }
+
+    /// Creates a harness with an in-memory ledger that stores uploads with their presigned forms, too.
+    pub(crate) fn storing_uploads() -> Self {
+        Self { stores_uploads: true, ..Self::new() }
     }
 
     /// Creates a harness with a ledger file.
@@ -373,7 +381,13 @@ impl Transfers for FaultHarness {
 #[async_trait]
 impl Ledger for FaultHarness {
     async fn entries(&self, row: &RowKey) -> Result<Vec<(Step, LedgerEntry)>, Error> {
-        self.call_with_fault("ledger entries", self.ledger().entries(row)).await
+        let mut entries = self.call_with_fault("ledger entries", self.ledger().entries(row)).await?;
+        if !self.stores_uploads {
+            for (_, entry) in &mut entries {
+                *entry = serde_json::from_value(json!(entry)).unwrap();
+            }
+        }
+        Ok(entries)
     }
 
     async fn insert(

@@ -7,7 +7,7 @@
     reason = "tests fail by panicking, and each uses only a part of this module"
 )]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use carium::documents::DocumentReferenceId;
@@ -27,8 +27,8 @@ pub(crate) struct Case {
     pub(crate) row: RowKey,
     /// The outcome of the last run, unless it crashed or failed.
     pub(crate) outcome: Option<OnboardingOutcome>,
-    /// All orphans that were reported.
-    pub(crate) orphans: BTreeSet<DocumentReferenceId>,
+    /// The orphans that were reported last for each step.
+    orphans: BTreeMap<Step, Vec<DocumentReferenceId>>,
     /// Number of steps that a person had to resolve.
     pub(crate) resolutions: usize,
 }
@@ -48,7 +48,7 @@ impl Case {
             request,
             row: RowKey::new("row"),
             outcome: None,
-            orphans: BTreeSet::new(),
+            orphans: BTreeMap::new(),
             resolutions: 0,
         }
     }
@@ -73,7 +73,12 @@ impl Case {
     }
 
     pub(crate) fn record_orphans(&mut self, outcome: &OnboardingOutcome) {
-        self.orphans.extend(outcome.steps().iter().flat_map(|report| report.orphans.iter().copied()));
+        let orphans = outcome.steps().iter().map(|report| (report.step.clone(), report.orphans.clone()));
+        self.orphans.extend(orphans);
+    }
+
+    pub(crate) fn orphans(&self) -> BTreeSet<DocumentReferenceId> {
+        self.orphans.values().flatten().copied().collect()
     }
 
     /// Returns the outcome of the last run.
@@ -143,7 +148,7 @@ impl Case {
                 // A document is unknown only if a person selected the patient record.
                 Step::Document(index) => {
                     let mut references = self.documents(*index).into_iter().map(|document| document.id);
-                    references.find(|id| !self.orphans.contains(id)).map(|id| id.to_string())
+                    references.find(|id| !self.orphans().contains(id)).map(|id| id.to_string())
                 }
                 step => self.created(step).into_iter().next(),
             };
@@ -197,7 +202,7 @@ impl Case {
         }
         let unfiled: BTreeSet<_> =
             fake.documents().iter().map(|document| document.id).filter(|id| !filed.contains(id)).collect();
-        assert_eq!(unfiled, self.orphans, "every reference without a file is reported as an orphan");
+        assert_eq!(unfiled, self.orphans(), "every reference without a file is reported as an orphan");
     }
 }
 

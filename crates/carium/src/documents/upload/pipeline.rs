@@ -21,7 +21,6 @@ use crate::documents::transfer::{
 };
 use crate::documents::{Content, CreatedDocument, FilePart, NewDocument, UploadForm};
 use crate::error::{Error, ErrorKind};
-use crate::fingerprint::Fingerprint;
 use crate::sha256::Sha256Digest;
 
 /// One upload.
@@ -103,13 +102,11 @@ impl UploadPipeline {
     /// Checks that the state belongs to this document. Otherwise, the file could be uploaded to the reference of
     /// another document, even of another patient.
     fn check_state(&self) -> Result<(), Error> {
-        match self.state.get().document {
-            Some(fingerprint) if !fingerprint.matches_texts(&fingerprint_texts(&self.document)) => {
-                let message = "the upload state belongs to another document";
-                Err(Error::new(ErrorKind::InvalidInput, message))
-            }
-            _ => Ok(()),
+        if self.state.get().is_usable_for(&self.document) {
+            return Ok(());
         }
+        let message = "the upload state belongs to another document";
+        Err(Error::new(ErrorKind::InvalidInput, message))
     }
 
     async fn create_reference(&mut self) -> Result<(), Error> {
@@ -181,7 +178,7 @@ impl UploadPipeline {
         if state.stage() == UploadStage::New {
             state.document = None;
         } else if state.document.is_none() {
-            state.document = Some(Fingerprint::new(&fingerprint_texts(&self.document))?);
+            state.document = Some(super::state::fingerprint(&self.document)?);
         }
         self.save(state).await
     }
@@ -282,20 +279,6 @@ fn may_be_processed(error: &Error) -> bool {
 fn may_be_expired(error: &Error, form_issued_at: Option<Instant>) -> bool {
     let is_fresh = form_issued_at.is_some_and(|issued_at| issued_at.elapsed() < FRESH_FORM_PERIOD);
     error.kind() == ErrorKind::Expired || (error.kind() == ErrorKind::Forbidden && !is_fresh)
-}
-
-/// Returns all attributes of a document, as the input of its fingerprint.
-fn fingerprint_texts(document: &NewDocument) -> [String; 7] {
-    let attributes = document.attributes();
-    [
-        attributes.organization_id.to_string(),
-        attributes.individual_id.to_string(),
-        attributes.class_id.to_string(),
-        attributes.name.as_str().to_owned(),
-        attributes.attachment_filename.as_str().to_owned(),
-        attributes.attachment_content_type.as_str().to_owned(),
-        attributes.description.clone().unwrap_or_default(),
-    ]
 }
 
 fn canceled() -> Error {

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use carium_api::types::DocumentReferenceId;
 use serde::{Deserialize, Serialize};
 
-use crate::documents::UploadForm;
+use crate::documents::{NewDocument, UploadForm};
 use crate::error::{Error, ErrorKind};
 use crate::fingerprint::Fingerprint;
 use crate::sha256::Sha256Digest;
@@ -120,6 +120,12 @@ impl UploadState {
         self
     }
 
+    /// Checks whether an upload of this document can be resumed from the state.
+    pub(crate) fn is_usable_for(&self, document: &NewDocument) -> bool {
+        let fingerprint = self.document.as_ref();
+        fingerprint.is_none_or(|fingerprint| fingerprint.matches_texts(&fingerprint_texts(document)))
+    }
+
     /// Returns to the first phase, in which the state belongs to no document. The reference becomes an orphan, if
     /// there is one.
     pub(super) fn reset(&mut self, orphan: Option<DocumentReferenceId>) {
@@ -176,6 +182,25 @@ impl fmt::Debug for UploadState {
             .field("orphans", &self.orphans)
             .finish_non_exhaustive()
     }
+}
+
+/// Returns the salted fingerprint of a document.
+pub(super) fn fingerprint(document: &NewDocument) -> Result<Fingerprint, Error> {
+    Fingerprint::new(&fingerprint_texts(document))
+}
+
+/// Returns all attributes of a document, as the input of its fingerprint.
+fn fingerprint_texts(document: &NewDocument) -> [String; 7] {
+    let attributes = document.attributes();
+    [
+        attributes.organization_id.to_string(),
+        attributes.individual_id.to_string(),
+        attributes.class_id.to_string(),
+        attributes.name.as_str().to_owned(),
+        attributes.attachment_filename.as_str().to_owned(),
+        attributes.attachment_content_type.as_str().to_owned(),
+        attributes.description.clone().unwrap_or_default(),
+    ]
 }
 
 /// The state of an upload, shared with its handles.

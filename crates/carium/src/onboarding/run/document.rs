@@ -44,7 +44,7 @@ impl DocumentStep<'_> {
     pub(super) async fn run(self) -> StepReport {
         let stored = self.previous.as_ref().and_then(LedgerEntry::upload).cloned().unwrap_or_default();
         let state = match self.previous.as_ref().map(LedgerEntry::state) {
-            None | Some(EntryState::NotApplied) => stored,
+            None | Some(EntryState::NotApplied) => self.resumable_upload().unwrap_or(stored),
             Some(EntryState::Completed) => return self.report_settled(),
             Some(EntryState::Intent) => match &self.lookup {
                 Some(Ok(DocumentMatch::None)) => stored.start_over(None),
@@ -80,6 +80,12 @@ impl DocumentStep<'_> {
                 self.report_failed_upload(&store, &error, state).await
             }
         }
+    }
+
+    /// Returns the state of an upload of this document whose form was stored, if there is one.
+    fn resumable_upload(&self) -> Option<UploadState> {
+        let upload = self.previous.as_ref().and_then(LedgerEntry::resumable_upload);
+        upload.filter(|upload| upload.is_usable_for(&self.document)).cloned()
     }
 
     fn state_store(&self) -> Result<LedgerStateStore, Error> {
@@ -233,7 +239,7 @@ fn unknown(reason: UnknownReason, failure: StepFailure, retryable: bool) -> Step
     StepOutcome::Unknown(UnknownOutcome { reason, retryable, failure: Some(failure), resolution: None })
 }
 
-/// Stores the state of an upload in the ledger, without its presigned form.
+/// Stores the state of an upload in the ledger.
 struct LedgerStateStore {
     ledger: Arc<dyn Ledger>,
     row: RowKey,
@@ -266,8 +272,6 @@ impl LedgerStateStore {
         let state = match upload.stage() {
             UploadStage::Creating => EntryState::Intent,
             UploadStage::Processed => EntryState::Completed,
-            // The presigned form is a secret and is not stored. A later run therefore creates its own reference, and
-            // the one of this upload becomes an orphan.
             UploadStage::New | UploadStage::Created | UploadStage::Uploaded => EntryState::NotApplied,
         };
         let mut progress = self.progress();
