@@ -160,6 +160,8 @@ impl Database {
                     .journal_mode(SqliteJournalMode::Wal)
                     .auto_vacuum(SqliteAutoVacuum::Incremental)
                     .busy_timeout(LOCK_TIMEOUT)
+                    // In KiB, for each connection. The file is cached by the operating system.
+                    .pragma("cache_size", "-512")
                     // Overwrites deleted data, such as upload forms, where that needs no further writes.
                     .pragma("secure_delete", "FAST")
                     .disable_statement_logging();
