@@ -19,7 +19,7 @@ use riverqueue::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::database::{Database, Transaction, for_backend, nanoseconds, run_sql};
+use crate::database::{Database, Transaction, for_backend, nanoseconds, run_sql, unavailable};
 use crate::row_store::RowId;
 
 /// A durable job queue of row IDs, which assigns each row to one worker at a time.
@@ -292,5 +292,8 @@ fn row_of(job: &JobRow) -> Result<RowId, Error> {
 }
 
 fn engine_error(error: riverqueue::Error) -> Error {
+    if let riverqueue::Error::Database(error) = error {
+        return unavailable(error);
+    }
     Error::new(ErrorKind::Unavailable, "the queue engine failed").with_source(error)
 }
