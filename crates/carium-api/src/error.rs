@@ -6,6 +6,7 @@ use std::fmt;
 use http::StatusCode;
 use serde::de::DeserializeOwned;
 
+use crate::lenient_json;
 use crate::response::{Response, ResponseValue};
 use crate::transport::TransportError;
 
@@ -159,7 +160,7 @@ impl<T: DeserializeOwned> ResponseValue<T> {
     /// Decodes the body.
     #[expect(clippy::unused_async, reason = "the generated methods await it")]
     pub(crate) async fn from_response<E>(response: Response) -> Result<Self, Error<E>> {
-        match serde_json::from_slice(response.body()) {
+        match lenient_json::from_slice(response.body()) {
             Ok(value) => Ok(response.with_value(value)),
             // A proxy's HTML error page keeps its status.
             Err(_) if !response.status().is_success() => Err(Error::UnexpectedResponse(response)),

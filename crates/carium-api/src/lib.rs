@@ -49,6 +49,7 @@ mod form_fields;
 #[rustfmt::skip]
 mod generated;
 mod http_transport;
+mod lenient_json;
 mod operation;
 mod optional;
 mod raw;

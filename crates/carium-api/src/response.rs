@@ -8,6 +8,7 @@ use http::{Extensions, HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Undecodable};
+use crate::lenient_json;
 use crate::types::ErrorDocument;
 
 /// A complete response of the service. `Debug` shows only the status and the body's length, because headers and body
@@ -48,12 +49,13 @@ impl Response {
         &self.body
     }
 
-    /// Decodes the body as JSON.
+    /// Decodes the body as JSON. A value in it that is not valid, such as `NaN` or half of a surrogate pair, is read as an
+    /// object `{"unreadable": text}`, which any [`Attribute`](crate::Attribute) accepts.
     ///
     /// # Errors
     /// [`Error::Undecodable`] if the body is not JSON of this type.
     pub fn json<T: DeserializeOwned>(self) -> Result<ResponseValue<T>, Error<ErrorDocument>> {
-        match serde_json::from_slice(&self.body) {
+        match lenient_json::from_slice(&self.body) {
             Ok(value) => Ok(self.with_value(value)),
             Err(error) => Err(Error::Undecodable(Undecodable::new(self, &error))),
         }

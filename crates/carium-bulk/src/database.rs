@@ -3,23 +3,33 @@
 //! Most SQL statements work with both: integers have 64 bits, and parameters are written as `$1`. The differences are
 //! in this module, in [`schema`] and in the engine.
 
+mod error;
+mod location;
 mod schema;
 
-use std::fmt;
+use std::io;
+#[cfg(feature = "sqlite")]
+use std::path::Path;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
 #[cfg(feature = "sqlite")]
 use std::time::SystemTime;
+use std::time::{Duration, Instant};
 
 use carium::{Error, ErrorKind};
 use sqlx::ConnectOptions as _;
 #[cfg(feature = "postgres")]
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::Connection as _;
+#[cfg(feature = "postgres")]
+use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions};
 #[cfg(feature = "sqlite")]
 use sqlx::sqlite::{
     SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
+
+pub(crate) use self::error::{open_error, unavailable};
+pub use self::location::QueueLocation;
 
 #[cfg(not(any(feature = "sqlite", feature = "postgres")))]
 compile_error!("carium-bulk needs a database: enable the feature `sqlite` or `postgres`");
@@ -60,34 +70,9 @@ macro_rules! run_sql {
 }
 pub(crate) use run_sql;
 
-/// The location of a queue's database.
-#[derive(Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum QueueLocation {
-    /// A SQLite file, which is created if it does not exist. Any number of processes on one machine can use it.
-    Sqlite(PathBuf),
-    /// The URL of a PostgreSQL database, which any number of machines can use.
-    Postgres(String),
-}
-
-impl QueueLocation {
-    /// Parses a location: a URL that begins with `postgres://` or `postgresql://`, or otherwise the path of a file.
-    pub fn parse(text: &str) -> Self {
-        let is_url = ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
-        if is_url { Self::Postgres(text.to_owned()) } else { Self::Sqlite(text.into()) }
-    }
-}
-
-impl fmt::Debug for QueueLocation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Sqlite(path) => f.debug_tuple("Sqlite").field(path).finish(),
-            // The URL may contain a password.
-            Self::Postgres(_) => f.debug_tuple("Postgres").finish_non_exhaustive(),
-        }
-    }
-}
-
+/// The maximum time to connect to a server when a queue is opened.
+#[cfg(feature = "postgres")]
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The maximum time to wait for a lock (SQLite) or for a connection (PostgreSQL).
 const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -109,6 +94,25 @@ pub(crate) struct Database {
     /// rows again, and the ledger determines which work remains. With PostgreSQL, whose durable commits cost less,
     /// this is the same pool.
     pub(crate) engine: Pool,
+    last_failure: LastFailure,
+}
+
+/// The time of the last failure of the database. Older connections to a SQLite file are not used again, because after an
+/// error of the disk they can fail even when the disk works again.
+#[derive(Clone, Default)]
+struct LastFailure(Arc<Mutex<Option<Instant>>>);
+
+impl LastFailure {
+    fn record(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// Checks whether a connection of this age was opened after the last failure.
+    #[cfg(feature = "sqlite")]
+    fn is_before_connection(&self, age: Duration) -> bool {
+        let last_failure = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        last_failure.is_none_or(|failure| failure.elapsed() > age)
+    }
 }
 
 /// A transaction on either backend.
@@ -144,8 +148,15 @@ impl Database {
             // The database rejects the query if the table does not exist.
             Ok(0) | Err(sqlx::Error::Database(_)) => Err(not_found()),
             Err(error) => Err(unavailable(error)),
+            // A current schema is not written, so that a queue can be read while its disk is full.
+            Ok(_) if database.has_current_schema().await? => Ok(database),
             Ok(_) => database.migrate().await.map(|()| database),
         }
+    }
+
+    /// Records that the database failed, so that no connection from before the failure is used again.
+    pub(crate) fn record_failure(&self) {
+        self.last_failure.record();
     }
 
     async fn connect(location: &QueueLocation) -> Result<Self, Error> {
@@ -153,34 +164,34 @@ impl Database {
             #[cfg(feature = "sqlite")]
             QueueLocation::Sqlite(path) => {
                 check_is_queue_file(path).await?;
-                create_private_file(path).await;
-                let options = SqliteConnectOptions::new()
-                    .filename(path)
-                    .create_if_missing(true)
-                    .journal_mode(SqliteJournalMode::Wal)
-                    .auto_vacuum(SqliteAutoVacuum::Incremental)
-                    .busy_timeout(LOCK_TIMEOUT)
-                    // Overwrites deleted data, such as upload forms, where that needs no further writes.
-                    .pragma("secure_delete", "FAST")
-                    .disable_statement_logging();
-                let pool = |synchronous, connections| {
-                    let options = options.clone().synchronous(synchronous);
-                    SqlitePoolOptions::new().max_connections(connections).connect_with(options)
+                let options = sqlite_options(path).await;
+                let last_failure = LastFailure::default();
+                let pool = |synchronous| {
+                    let last_failure = last_failure.clone();
+                    let pool =
+                        SqlitePoolOptions::new().max_connections(4).before_acquire(move |_, connection| {
+                            let is_usable = last_failure.is_before_connection(connection.age);
+                            Box::pin(async move { Ok(is_usable) })
+                        });
+                    pool.connect_with(options.clone().synchronous(synchronous))
                 };
-                let durable = pool(SqliteSynchronous::Full, 4).await.map_err(open_error)?;
-                let engine = pool(SqliteSynchronous::Normal, 4).await.map_err(unavailable)?;
-                Ok(Self { durable: Pool::Sqlite(durable), engine: Pool::Sqlite(engine) })
+                let durable = Pool::Sqlite(pool(SqliteSynchronous::Full).await.map_err(open_error)?);
+                let engine = Pool::Sqlite(pool(SqliteSynchronous::Normal).await.map_err(open_error)?);
+                Ok(Self { durable, engine, last_failure })
             }
             #[cfg(feature = "postgres")]
-            QueueLocation::Postgres(url) => {
-                // The error of the parser is dropped because it may contain the password.
-                let options: PgConnectOptions = url.parse().map_err(|_| {
-                    Error::new(ErrorKind::InvalidInput, "the URL of the queue's database is invalid")
-                })?;
-                let options = options.disable_statement_logging();
+            QueueLocation::Postgres(text) => {
+                let options = location::postgres_options(text)?.disable_statement_logging();
+                // A pool repeats a refused connection until its timeout, and does not return the reason.
+                let connection =
+                    tokio::time::timeout(CONNECT_TIMEOUT, PgConnection::connect_with(&options)).await;
+                let connection =
+                    connection.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()));
+                // An error of the end of the session does not matter.
+                let _ = connection.map_err(open_error)?.close().await;
                 let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(LOCK_TIMEOUT);
-                let pool = Pool::Postgres(pool.connect_with(options).await.map_err(unavailable)?);
-                Ok(Self { durable: pool.clone(), engine: pool })
+                let pool = Pool::Postgres(pool.connect_lazy_with(options));
+                Ok(Self { durable: pool.clone(), engine: pool, last_failure: LastFailure::default() })
             }
             #[allow(unreachable_patterns, reason = "reachable if a feature is disabled")]
             _ => Err(Error::new(
@@ -240,6 +251,16 @@ impl Database {
         }
     }
 
+    /// Returns the path of the file, if the database is one.
+    pub(crate) fn file(&self) -> Option<PathBuf> {
+        match &self.durable {
+            #[cfg(feature = "sqlite")]
+            Pool::Sqlite(pool) => Some(pool.connect_options().get_filename().to_owned()),
+            #[cfg(feature = "postgres")]
+            Pool::Postgres(_) => None,
+        }
+    }
+
     pub(crate) async fn close(&self) {
         for_backend!(Pool, &self.engine, pool => pool.close().await);
         for_backend!(Pool, &self.durable, pool => pool.close().await);
@@ -273,11 +294,11 @@ impl Transaction {
 
 /// Rejects a database file of another program without changing it.
 #[cfg(feature = "sqlite")]
-async fn check_is_queue_file(path: &std::path::Path) -> Result<(), Error> {
-    if std::fs::metadata(path).map_or(0, |metadata| metadata.len()) == 0 {
+async fn check_is_queue_file(path: &Path) -> Result<(), Error> {
+    if length(path) == 0 {
         return Ok(());
     }
-    let options = SqliteConnectOptions::new().filename(path).read_only(true).disable_statement_logging();
+    let options = read_only_options(path);
     let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.map_err(open_error)?;
     // The tables of the engine are created first, so a queue whose creation was interrupted has at least these.
     let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
@@ -293,37 +314,62 @@ async fn check_is_queue_file(path: &std::path::Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Creates an empty file that only this user can read, unless the file exists. SQLite gives its other files the same
-/// permissions. If this fails, SQLite cannot open the file and reports the error.
+/// Returns the options to open a file, and creates the file if it does not exist. A file that cannot be written is opened
+/// to be read.
 #[cfg(feature = "sqlite")]
-async fn create_private_file(path: &std::path::Path) {
+async fn sqlite_options(path: &Path) -> SqliteConnectOptions {
+    let is_new = length(path) == 0;
+    if !is_new && is_read_only(path) {
+        return read_only_options(path);
+    }
+    create_private_file(path).await;
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(LOCK_TIMEOUT)
+        .disable_statement_logging()
+        .journal_mode(SqliteJournalMode::Wal)
+        // In KiB, for each connection. The file is cached by the operating system.
+        .pragma("cache_size", "-512")
+        // Overwrites deleted data, such as upload forms, where that needs no further writes.
+        .pragma("secure_delete", "FAST");
+    // In an existing file, this would write to the disk, which may be full.
+    if is_new { options.auto_vacuum(SqliteAutoVacuum::Incremental) } else { options }
+}
+
+#[cfg(feature = "sqlite")]
+fn read_only_options(path: &Path) -> SqliteConnectOptions {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    // Without a log of changes, SQLite needs no further files, which it cannot create in a read-only folder.
+    let is_immutable = is_read_only(path) && length(log.as_ref()) == 0;
+    let options = SqliteConnectOptions::new().filename(path).busy_timeout(LOCK_TIMEOUT);
+    options.disable_statement_logging().read_only(true).immutable(is_immutable)
+}
+
+/// Returns the length of a file, or zero if there is none.
+#[cfg(feature = "sqlite")]
+fn length(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |metadata| metadata.len())
+}
+
+#[cfg(feature = "sqlite")]
+fn is_read_only(path: &Path) -> bool {
+    let opened = std::fs::OpenOptions::new().append(true).open(path);
+    opened.is_err_and(|error| {
+        matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
+    })
+}
+
+/// Creates an empty file that only this user can read, unless the file exists. SQLite gives its other files the same
+/// permissions. If this fails, SQLite cannot open the file and reports the error. SQLite itself does not create the file, so
+/// that a connection that is opened later does not replace a deleted queue by an empty one.
+#[cfg(feature = "sqlite")]
+async fn create_private_file(path: &Path) {
     let mut options = tokio::fs::OpenOptions::new();
     options.append(true).create(true);
     #[cfg(unix)]
     options.mode(0o600);
     let _ = options.open(path).await;
-}
-
-/// Converts an error from opening a file. The codes are SQLite's result codes.
-#[cfg(feature = "sqlite")]
-fn open_error(error: sqlx::Error) -> Error {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).unwrap_or_default();
-    let message = match &*code {
-        // SQLITE_NOTADB
-        "26" => "the file is not a queue: it is not a SQLite database",
-        // SQLITE_CANTOPEN
-        "14" => {
-            "could not open or create the queue file: check that its folder exists and is writable, and that the path is not a folder"
-        }
-        _ => return unavailable(error),
-    };
-    Error::new(ErrorKind::InvalidInput, message).with_source(error)
-}
-
-/// Converts a database error. Its message may contain names and stored values of the queue's tables, none of which is
-/// health information.
-pub(crate) fn unavailable(error: sqlx::Error) -> Error {
-    Error::new(ErrorKind::Unavailable, "the queue's database failed").with_source(error)
 }
 
 /// Converts a number to the signed type of the database columns.

@@ -19,7 +19,7 @@ use riverqueue::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::database::{Database, Transaction, for_backend, nanoseconds, run_sql};
+use crate::database::{Database, Transaction, for_backend, nanoseconds, run_sql, unavailable};
 use crate::row_store::RowId;
 
 /// A durable job queue of row IDs, which assigns each row to one worker at a time.
@@ -45,8 +45,8 @@ pub(crate) trait Engine: Send + Sync {
         now: i64,
     ) -> Result<Vec<RowId>, Error>;
 
-    /// Counts the rows that are assigned to a worker. They include rows that were settled in the row store a moment ago.
-    async fn count_running(&self, transaction: &mut Transaction) -> Result<u64, Error>;
+    /// Returns the rows that are assigned to a worker. They include rows that were settled in the row store a moment ago.
+    async fn running_rows(&self, transaction: &mut Transaction) -> Result<Vec<RowId>, Error>;
 
     /// Starts to assign rows to `worker`, which must be registered: at most `max_concurrent_rows` at a time.
     fn start(
@@ -132,9 +132,10 @@ impl RiverEngine {
     /// finished.
     async fn running_jobs(&self, transaction: &mut Transaction) -> Result<Vec<JobRow>, Error> {
         let parameters = JobListParams::default()
-            .kinds([RowJob::KIND])
+            .queues([QUEUE])
             .states([JobState::Running])
-            // River sorts running jobs by the time of their assignment. Sorted by ID, it would read all jobs.
+            // Running jobs are sorted by the time of their assignment. Sorted by ID, all jobs would be read, as with a filter by
+            // kind instead of queue.
             .order_by(JobListOrderBy::Time)
             .limit(LIST_LIMIT);
         let list = self.client.jobs().list(parameters);
@@ -199,8 +200,8 @@ impl Engine for RiverEngine {
         Ok(rows)
     }
 
-    async fn count_running(&self, transaction: &mut Transaction) -> Result<u64, Error> {
-        Ok(self.running_jobs(transaction).await?.len() as u64)
+    async fn running_rows(&self, transaction: &mut Transaction) -> Result<Vec<RowId>, Error> {
+        self.running_jobs(transaction).await?.iter().map(row_of).collect()
     }
 
     fn start(
@@ -292,5 +293,8 @@ fn row_of(job: &JobRow) -> Result<RowId, Error> {
 }
 
 fn engine_error(error: riverqueue::Error) -> Error {
+    if let riverqueue::Error::Database(error) = error {
+        return unavailable(error);
+    }
     Error::new(ErrorKind::Unavailable, "the queue engine failed").with_source(error)
 }

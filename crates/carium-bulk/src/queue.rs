@@ -231,8 +231,8 @@ impl OnboardingQueue {
     /// [`Unavailable`](ErrorKind::Unavailable): the database cannot be used.
     pub async fn status(&self) -> Result<RowCounts, Error> {
         let mut transaction = self.0.database.begin_read().await?;
-        let running = self.0.engine.count_running(&mut transaction).await?;
-        let counts = transaction.count_rows(running).await?;
+        let running = self.0.engine.running_rows(&mut transaction).await?;
+        let counts = transaction.count_rows(&running).await?;
         transaction.commit().await?;
         Ok(counts)
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(doc)]
 use crate::OnboardingQueue;
-use crate::database::{Database, Transaction, for_backend, run_sql, to_i64, to_u64, unavailable};
+use crate::database::{Database, Transaction, for_backend, json, run_sql, to_i64, to_u64, unavailable};
 use crate::rows::RowLocation;
 
 /// The ID of a row in the row store.
@@ -282,8 +282,22 @@ impl Database {
 }
 
 impl Transaction {
-    /// Counts the rows in each state. `running` is the number of rows that are assigned to a worker.
-    pub(crate) async fn count_rows(&mut self, running: u64) -> Result<RowCounts, Error> {
+    /// Counts the rows in each state. `running` are the rows that are assigned to a worker.
+    pub(crate) async fn count_rows(&mut self, running: &[RowId]) -> Result<RowCounts, Error> {
+        let sql = match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => {
+                "SELECT count(*) FROM carium_row WHERE state = $1 AND id IN (SELECT value FROM json_each($2))"
+            }
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => {
+                "SELECT count(*) FROM carium_row
+                WHERE state = $1 AND id IN (SELECT value::bigint FROM json_array_elements_text($2::json))"
+            }
+        };
+        let pending = RowState::Pending.as_str();
+        let running: i64 =
+            run_sql!(Transaction(&mut *self), query_scalar(sql, pending, json(&running)?).fetch_one)?;
         let sql = "SELECT state, count(*) FROM carium_row GROUP BY state";
         let states: Vec<(String, i64)> = run_sql!(Transaction(self), query_as(sql).fetch_all)?;
         let mut counts = RowCounts::default();
@@ -296,7 +310,7 @@ impl Transaction {
             };
             *count = to_u64(rows);
         }
-        counts.running = running.min(counts.pending);
+        counts.running = to_u64(running).min(counts.pending);
         counts.pending -= counts.running;
         Ok(counts)
     }

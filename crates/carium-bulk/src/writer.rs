@@ -15,7 +15,7 @@ const CHANNEL_CAPACITY: usize = 1024;
 /// The maximum number of requests in one transaction.
 const MAX_BATCH: usize = 256;
 
-type PendingWrite = (WriteRequest, oneshot::Sender<Option<WriteResult>>);
+type PendingWrite = (WriteRequest, oneshot::Sender<Result<WriteResult, Error>>);
 
 /// Accepts write requests, and responds when they are on disk. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -59,9 +59,9 @@ impl Writer {
     /// Executes a write. After an error it is not known whether the write was applied.
     pub(crate) async fn write(&self, request: WriteRequest) -> Result<WriteResult, Error> {
         let (sender, receiver) = oneshot::channel();
-        let failed = || Error::new(ErrorKind::Unavailable, "could not write to the queue's database");
-        self.0.send((request, sender)).await.map_err(|_| failed())?;
-        receiver.await.ok().flatten().ok_or_else(failed)
+        let stopped = || Error::new(ErrorKind::Unavailable, "the queue is closed");
+        self.0.send((request, sender)).await.map_err(|_| stopped())?;
+        receiver.await.map_err(|_| stopped())?
     }
 }
 
@@ -69,14 +69,20 @@ async fn write_batches(database: Database, mut receiver: mpsc::Receiver<PendingW
     let mut pending = Vec::with_capacity(MAX_BATCH);
     while receiver.recv_many(&mut pending, MAX_BATCH).await > 0 {
         let (requests, senders): (Vec<_>, Vec<_>) = pending.drain(..).unzip();
-        let results = write_batch(&database, &requests).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, writes = requests.len(), "could not write to the queue's database");
-            Vec::new()
-        });
-        let results = results.into_iter().map(Some).chain(std::iter::repeat_with(|| None));
-        for (sender, result) in senders.into_iter().zip(results) {
-            // The caller may have been canceled.
-            let _ = sender.send(result);
+        // Each sender gets its result, or the same error. The receiver may have been canceled.
+        match write_batch(&database, &requests).await {
+            Ok(results) => {
+                for (sender, result) in senders.into_iter().zip(results) {
+                    let _ = sender.send(Ok(result));
+                }
+            }
+            Err(error) => {
+                database.record_failure();
+                tracing::warn!(%error, writes = requests.len(), "could not write to the queue's database");
+                for sender in senders {
+                    let _ = sender.send(Err(Error::new(error.kind(), error.to_string())));
+                }
+            }
         }
     }
 }

@@ -31,6 +31,11 @@ use crate::cli::Cli;
 use crate::error::{CliError, Exit};
 use crate::settings::Settings;
 
+/// Keeps the memory of long runs flat. glibc has an arena for each thread, and the memory that one frees is not used by
+/// the others: a run of 100,000 rows took a third more memory than one of 10,000.
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|error| {
         // Exits with code 2, or with 0 after `--help` and `--version`.

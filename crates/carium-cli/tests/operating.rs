@@ -7,10 +7,13 @@ mod support;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use carium_mock::FaultPlan;
 use serde_json::Value;
 use support::clinic::{HEADER, TestClinic, output_of, row};
+use tokio::time::sleep;
 
 const REJECT: &str = "[[fault]]\non = \"create_patient\"\ndo = \"respond\"\nstatus = 422\n";
 const EXPIRE: &str = "[[fault]]\non = \"upload\"\ndo = \"expire\"\n";
@@ -108,13 +111,49 @@ async fn orphans_are_counted_and_listed() {
     assert!(orphan["step"].as_str().unwrap().starts_with("documents["), "{orphan}");
 }
 
+/// A limit on the size of files has the effect of a full disk, and can be lifted like one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_pauses_a_run_which_then_continues() {
+    if Command::new("prlimit").arg("--version").output().is_err() {
+        println!("skipped: `prlimit` of util-linux is not installed");
+        return;
+    }
+    let clinic = TestClinic::start().await;
+    let onboard = clinic.onboard(&["--log", "run.log"]);
+    let mut command = clinic.env.command("bash");
+    command.args(["-c", "trap '' XFSZ; ulimit -S -f 1500; exec \"$@\"", "bash"]);
+    command.arg(onboard.get_program()).args(onboard.get_args());
+    let stderr = clinic.env.directory().join("stderr.txt");
+    command.stderr(fs::File::create(&stderr).unwrap()).stdout(Stdio::null());
+    let mut process = command.spawn().unwrap();
+    while !clinic.read("stderr.txt").contains("the disk of the queue failed or is full") {
+        assert!(process.try_wait().unwrap().is_none(), "{}", clinic.read("stderr.txt"));
+        sleep(Duration::from_millis(50)).await;
+    }
+    // The queue can still be read.
+    for subcommand in ["status", "parked", "report"] {
+        let output = clinic.run_subcommand(&[subcommand]).await;
+        assert_eq!(output.code, Some(0), "{output:?}");
+    }
+    let pid = process.id().to_string();
+    assert!(Command::new("prlimit").args(["--pid", &pid, "--fsize=unlimited:"]).status().unwrap().success());
+    let status = tokio::task::spawn_blocking(move || process.wait().unwrap()).await.unwrap();
+    let text = clinic.read("stderr.txt");
+    // A call whose result could not be stored is left to a person.
+    assert!([Some(0), Some(7)].contains(&status.code()), "{text}");
+    assert!(text.contains("the outage is over"), "{text}");
+    let status = clinic.status().await;
+    assert_eq!((status.pending, status.failed), (0, 0), "{status:?}");
+    assert!(status.unknown <= 16, "{status:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn watching_ends_when_no_row_is_pending() {
     let clinic = TestClinic::start().await;
     let run = clinic.onboard(&["--rate", "200/s"]);
     let run = tokio::spawn(output_of(run));
     while clinic.fake().patients().len() < 3 {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        sleep(Duration::from_millis(20)).await;
     }
     let watched = clinic.run_subcommand(&["status", "--watch", "--output", "json"]).await;
     assert_eq!(watched.code, Some(0), "{watched:?}");

@@ -38,7 +38,7 @@ pub(crate) fn convert_optional_result<T>(
 
 pub(crate) fn is_success_without_data(response: &Response) -> bool {
     let has_no_data = || {
-        let members: Result<Map<String, Value>, _> = serde_json::from_slice(response.body());
+        let members = response.clone().json::<Map<String, Value>>();
         members.is_ok_and(|members| members.get("data").is_none_or(Value::is_null))
     };
     response.status().is_success() && (response.body().is_empty() || has_no_data())

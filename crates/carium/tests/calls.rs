@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use carium::api::http::{HeaderMap, HeaderValue, Request, Response};
 use carium::api::{Operation, Transport, TransportError};
-use carium::documents::UploadSource;
+use carium::documents::{DocumentQuery, UploadSource};
 use carium::onboarding::{MemoryLedger, OnboardingRow, RowKey};
 use carium::{
     AttemptInfo, Carium, CredentialProvider, Credentials, Error, ErrorKind, Interceptor, ListOptions,
@@ -72,6 +72,53 @@ async fn options_apply_to_the_calls_of_the_view_only() {
     assert_eq!(seconds(&client).await, 60);
     // All of them share the session.
     assert_eq!(silent.count("login"), 1);
+}
+
+/// Values that other languages write into JSON, although they are not valid there.
+const INVALID_VALUES: [&[u8]; 5] = [br#""\ud83d""#, b"NaN", b"1e999", b"\"J\xfcrgen\"", b"\"a\tb\""];
+
+fn reply_with(status: u16, parts: &[&[u8]]) -> Reply {
+    let body = parts.concat();
+    let head =
+        format!("HTTP/1.1 {status} Status\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+    Reply::Bytes([head.as_bytes(), &body].concat())
+}
+
+#[tokio::test]
+async fn an_invalid_value_in_a_response_does_not_lose_an_id_or_a_page() {
+    for value in INVALID_VALUES {
+        let service = HttpService::start(move |path| match path {
+            path if path.contains("login") => Reply::json(200, r#"{"access-token": "token"}"#),
+            path if path.contains("patients") => reply_with(
+                201,
+                &[
+                    b"\xef\xbb\xbf{\"data\": {\"id\": \"",
+                    ID.as_bytes(),
+                    b"\", \"type\": \"patients\", \"attributes\": {\"first-name\": ",
+                    value,
+                    b"}}}",
+                ],
+            ),
+            _ => reply_with(
+                200,
+                &[
+                    b"{\"data\": [{\"id\": \"",
+                    ID.as_bytes(),
+                    b"\", \"attributes\": {\"name\": \"Letter\", \"description\": ",
+                    value,
+                    b"}}]}",
+                ],
+            ),
+        })
+        .await;
+        let client = service.builder().build().unwrap();
+        assert_eq!(client.patients().create(patient()).await.unwrap().to_string(), ID);
+        let documents = client.documents().list(DocumentQuery::default());
+        let documents: Vec<_> = documents.try_collect().await.unwrap();
+        assert_eq!(documents.len(), 1, "{}", String::from_utf8_lossy(value));
+        assert_eq!(documents[0].name.as_deref(), Some("Letter"));
+        assert_eq!(documents[0].description, None);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -133,29 +133,47 @@ impl Database {
         transaction.commit().await
     }
 
+    /// Checks whether all tables have their current versions. Writes nothing.
+    pub(super) async fn has_current_schema(&self) -> Result<bool, Error> {
+        let versions = match &self.durable {
+            #[cfg(feature = "sqlite")]
+            Pool::Sqlite(pool) => SqliteMigrator::new(pool.clone()).existing_versions().await,
+            #[cfg(feature = "postgres")]
+            Pool::Postgres(pool) => PostgresMigrator::new(pool.clone()).existing_versions().await,
+        };
+        let is_current = versions.map_err(migration_error)?.iter().max() == Some(&MIGRATION_VERSION_LATEST);
+        let sql = "SELECT version FROM carium_version";
+        let version: Option<i64> = run_sql!(Pool(&self.durable), query_scalar(sql).fetch_optional)?;
+        Ok(is_current && version == Some(to_i64(VERSIONS.len() as u64)))
+    }
+
     /// Creates or updates the tables of the engine.
     async fn migrate_engine(&self) -> Result<(), Error> {
-        let failed = |error: riverqueue::migrate::Error| {
-            Error::new(ErrorKind::Unavailable, "could not create the tables of the queue engine")
-                .with_source(error)
-        };
         // The engine's migrations do not lock the database, so they fail if another process migrates at the same
         // time.
         let migrated = match &self.durable {
             #[cfg(feature = "sqlite")]
             Pool::Sqlite(pool) => {
                 let migrator = SqliteMigrator::new(pool.clone());
-                check_engine_version(&migrator.existing_versions().await.map_err(failed)?)?;
+                check_engine_version(&migrator.existing_versions().await.map_err(migration_error)?)?;
                 retry(MAX_MIGRATION_RETRIES, RETRY_STEP, || migrator.migrate_up()).await
             }
             #[cfg(feature = "postgres")]
             Pool::Postgres(pool) => {
                 let migrator = PostgresMigrator::new(pool.clone());
-                check_engine_version(&migrator.existing_versions().await.map_err(failed)?)?;
+                check_engine_version(&migrator.existing_versions().await.map_err(migration_error)?)?;
                 retry(MAX_MIGRATION_RETRIES, RETRY_STEP, || migrator.migrate_up()).await
             }
         };
-        migrated.map(drop).map_err(failed)
+        migrated.map(drop).map_err(migration_error)
+    }
+}
+
+fn migration_error(error: riverqueue::migrate::Error) -> Error {
+    match error {
+        riverqueue::migrate::Error::Database(error) => super::open_error(error),
+        error => Error::new(ErrorKind::Unavailable, "could not create the tables of the queue engine")
+            .with_source(error),
     }
 }
 

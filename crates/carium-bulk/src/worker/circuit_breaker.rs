@@ -278,13 +278,18 @@ impl CircuitBreaker {
 
     /// Records that the queue's database failed.
     pub(super) fn report_database_failure(&self, error: &Error, next_attempt: Duration) {
+        self.database.record_failure();
         let mut circuit = self.circuit.borrow().clone();
         let now = SystemTime::now();
         let (since, give_up) = match &circuit.database {
             Some((outage, give_up)) => (outage.since, *give_up),
             None => (now, Instant::now() + self.max_outage),
         };
-        let (kind, message, next_attempt) = (error.kind(), error.to_string(), now + next_attempt);
+        let message = match self.database.file() {
+            Some(file) => format!("{error} ({})", file.display()),
+            None => error.to_string(),
+        };
+        let (kind, next_attempt) = (error.kind(), now + next_attempt);
         circuit.database = Some((Outage { kind, message, since, next_attempt }, give_up));
         self.set(circuit);
     }
