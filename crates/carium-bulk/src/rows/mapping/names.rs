@@ -287,7 +287,7 @@ mod tests {
             ("Date de naissance (JJ/MM/AAAA)", Some(Meaning::BirthDate)),
             ("Geburtsdatum", Some(Meaning::BirthDate)),
             ("Fecha de nacimiento", Some(Meaning::BirthDate)),
-            ("E-Mail", Some(Meaning::Email)),
+            ("E-Mail", Some(Meaning::Email)), // words: quoted
             ("Telemóvel", Some(Meaning::Mobile)),
             ("Shoe size", None),
         ] {
