@@ -58,7 +58,7 @@ fn write(path: &Path, rows: u64) -> io::Result<()> {
     for row in 0..rows {
         writeln!(
             file,
-            "Zoë,O'Hara,1984-02-29,female,zoe.{row}@example.com,8d25a2a6-8219-40d1-a34f-c24ec69f4f72,email,Letters,\
+            "Zoë{row},O'Hara,1984-02-29,female,zoe.{row}@example.com,8d25a2a6-8219-40d1-a34f-c24ec69f4f72,email,Letters,\
              \"Letter, the {row}th\",letters/{row}.pdf,Dr. Who,First,Booked,2027-01-04T09:00:00Z,\
              2027-01-04T09:30:00Z,true"
         )?;

@@ -4,10 +4,14 @@
 
 mod bounds;
 mod formats;
+mod hostile;
 mod invalid;
 mod keys;
 mod locations;
 mod privacy;
 mod round_trip;
+mod shapes;
 mod support;
 mod validation;
+#[path = "../support/xlsx.rs"]
+mod xlsx;

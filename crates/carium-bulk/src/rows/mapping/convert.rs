@@ -237,6 +237,9 @@ fn phone(text: &str, country: Id) -> Result<String, ConversionError> {
     if text.len() > 60 {
         return Err(not_possible());
     }
+    if let Some(number) = north_american(text, country) {
+        return Ok(number);
+    }
     let number = phonenumber::parse(Some(country), text).map_err(|_| not_possible())?;
     if number.extension().is_some() {
         return Err(refuse("is a phone number with an extension", "remove the extension"));
@@ -254,6 +257,28 @@ fn phone(text: &str, country: Id) -> Result<String, ConversionError> {
         })
     });
     if is_possible { Ok(converted) } else { Err(not_possible()) }
+}
+
+/// Converts a plain number of North America, without the regular expressions of the library: a test compares the two.
+/// Returns `None` for any other text.
+fn north_american(text: &str, country: Id) -> Option<String> {
+    let mut digits = String::with_capacity(12);
+    digits.push('+');
+    let rest = text.strip_prefix('+');
+    for letter in rest.unwrap_or(text).bytes() {
+        match letter {
+            b'0'..=b'9' => digits.push(char::from(letter)),
+            b' ' | b'-' | b'.' | b'(' | b')' => {}
+            _ => return None,
+        }
+    }
+    let is_national = rest.is_none() && matches!(country, Id::US | Id::CA);
+    let is_area = |at: usize| digits.as_bytes().get(at).is_some_and(|digit| (b'2'..=b'9').contains(digit));
+    match digits.len() {
+        11 if is_national && is_area(1) => Some(format!("+1{}", &digits[1..])),
+        12 if (is_national || rest.is_some()) && digits.starts_with("+1") && is_area(2) => Some(digits),
+        _ => None,
+    }
 }
 
 /// Returns the country calling code of a number that is written with a `+`.
@@ -434,6 +459,35 @@ mod tests {
             let number = phone(text, country(code).unwrap());
             assert_eq!(number.ok().as_deref(), expected, "{text} {code}");
         }
+    }
+
+    #[test]
+    fn short_path_for_phone_numbers_agrees_with_the_library() {
+        let texts = [
+            "(555) 010-0001",
+            "555.010.0001",
+            "5550100001",
+            "15550100001",
+            "1-555-010-0001",
+            "+1 555 010 0001",
+            "+15551234567",
+            "+1 (212) 555-0100",
+            "0550100001",
+            "155501000012",
+            "+49 171 5550001",
+            "555-010-000",
+        ];
+        for text in texts {
+            for code in ["US", "CA", "DE", "FR"] {
+                let id = country(code).unwrap();
+                let library = phonenumber::parse(Some(id), text).ok();
+                let library = library.map(|number| number.format().mode(Mode::E164).to_string());
+                if let Some(short) = north_american(text, id) {
+                    assert_eq!(Some(short), library, "{text} {code}");
+                }
+            }
+        }
+        assert!(texts[..8].iter().all(|text| north_american(text, Id::US).is_some()));
     }
 
     #[test]

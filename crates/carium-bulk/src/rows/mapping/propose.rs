@@ -16,7 +16,7 @@ use super::convert::{
 };
 use super::names::{Language, Meaning, gender, locale, meaning, stated_order};
 use super::{Mapping, MappingError};
-use crate::rows::columns::Column;
+use crate::rows::columns::{Column, MAX_COLUMNS};
 use crate::rows::fhir::{self, FhirPatient, NotOnboarded};
 use crate::rows::ndjson::Lines;
 use crate::rows::problem::{RowError, RowProblem};
@@ -384,7 +384,7 @@ fn find_header(table: Table) -> Result<FoundHeader, RowError> {
     let mut searched = 0;
     table.each(|line, cells| {
         let known = |name: &String| meaning(name).is_some() || Column::parse(name).is_some();
-        let known = cells.iter().filter(|name| known(name)).count();
+        let known = cells.iter().take(MAX_COLUMNS).filter(|name| known(name)).count();
         if known > best.known {
             best = FoundHeader { line, names: cells.to_vec(), known };
         }
@@ -489,6 +489,10 @@ impl Analysis {
     fn read_rows(&mut self, table: Table, header: &FoundHeader) -> Result<(), RowError> {
         if header.known == 0 {
             return Err(no_header());
+        }
+        if header.names.len() > MAX_COLUMNS {
+            let message = format!("the header line has more than {MAX_COLUMNS} columns");
+            return Err(RowError::invalid(header.line, RowProblem::new(header.line, message)));
         }
         self.header_row = header.line;
         self.columns = header.names.iter().map(|name| ColumnStats::new(name)).collect();

@@ -1,0 +1,155 @@
+//! Hostile files: any bytes as any format give an error or rows, without a panic and without unbounded memory.
+
+use std::io::{Cursor, Write as _};
+use std::path::Path;
+
+use carium_bulk::rows::{Mapping, RowFormat, RowOptions, Rows, propose, validate};
+use futures_util::StreamExt as _;
+use proptest::prelude::*;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
+
+use crate::support::{ORGANIZATION, block_on, salt};
+use crate::xlsx::write_xlsx;
+
+const MAPPING: &str = "[fields]\nfirst-name = { column = \"a\", invisible = \"remove\" }\n\
+    last-name = { column = \"b\", part = \"last-word\" }\nbirth-date = { column = \"c\", dates = [\"d/m/yyyy\"] }\n\
+    gender = { column = \"d\", values = { F = \"female\" }, otherwise = \"unknown\" }\n\
+    mobile-phone = { column = \"e\", country = \"DE\" }\n";
+
+fn options(file: &str) -> RowOptions {
+    let mapping = Mapping::parse(&format!("{file}\n{MAPPING}")).unwrap();
+    RowOptions::new().mapping(mapping).organization(ORGANIZATION.parse().ok())
+}
+
+/// Reads bytes in every format and encoding, and returns how many items all of them gave.
+fn read_everywhere(bytes: &[u8]) -> usize {
+    let settings = [
+        "[file]\nformat = \"csv\"\ndelimiter = \";\"\nencoding = \"windows-1252\"",
+        "[file]\nformat = \"csv\"\nencoding = \"utf-16le\"\nskip-single-values = true",
+        "[file]\nformat = \"csv\"\nencoding = \"shift_jis\"",
+        "[file]\nformat = \"workbook\"\nsheet = \"Patients\"",
+        "[file]\nformat = \"fhir\"",
+        "",
+    ];
+    let mut items = 0;
+    block_on(async {
+        for setting in settings {
+            let options = options(setting).max_row_bytes(4096);
+            if let Ok(rows) =
+                Rows::from_reader(Cursor::new(bytes.to_vec()), RowFormat::Csv, options, salt()).await
+            {
+                items += rows.count().await;
+            }
+        }
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        if let Ok(proposal) = propose(file.path(), None).await {
+            items += 1;
+            // The proposal is either complete or says what is missing, but is always TOML.
+            let error = proposal.mapping().err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(!error.contains("is not valid TOML"), "{}", proposal.text);
+        }
+        let _ = validate(file.path(), RowOptions::new(), 10).await;
+    });
+    items
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn random_bytes_do_not_panic(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
+        read_everywhere(&bytes);
+    }
+
+    #[test]
+    fn random_tables_do_not_panic(
+        header in prop::sample::select(vec!["a,b,c,d,e", "a;b;c;d;e", "sep=;\na;b;c;d;e", "first,last,dob,sex,phone"]),
+        body in "([a-zÀ-ž0-9 +\"\u{200b}\u{1a}\\\\\0./-]{0,8}[,;\n|\t]){0,60}",
+    ) {
+        read_everywhere(format!("{header}\n{body}").as_bytes());
+    }
+
+    #[test]
+    fn damaged_workbooks_do_not_panic(at in 0_usize..4000, byte in any::<u8>(), cut in 0_usize..4000) {
+        let mut bytes = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/files/register.xlsx")).unwrap();
+        let length = bytes.len();
+        bytes[at % length] = byte;
+        bytes.truncate(length - cut % 100);
+        read_everywhere(&bytes);
+    }
+
+    #[test]
+    fn random_resources_do_not_panic(
+        key in prop::sample::select(vec!["name", "telecom", "birthDate", "link", "active", "communication", "identifier"]),
+        value in prop::sample::select(vec!["[]", "[{}]", "null", "1", "\"x\"", "{\"a\": [[[[]]]]}", "[{\"period\": {\"end\": \"é\"}}]", "[{\"period\": {\"end\": \"2019-0é\"}}]"]),
+    ) {
+        read_everywhere(format!("{{\"resourceType\": \"Patient\", \"{key}\": {value}}}\n").as_bytes());
+    }
+}
+
+#[test]
+fn refuses_a_zip_bomb() {
+    let mut bytes = Vec::new();
+    let mut archive = ZipWriter::new(Cursor::new(&mut bytes));
+    let options = SimpleFileOptions::default().large_file(true);
+    archive.start_file("[Content_Types].xml", options).unwrap();
+    archive.start_file("xl/worksheets/sheet1.xml", options).unwrap();
+    let block = vec![b' '; 1024 * 1024];
+    for _ in 0..1100 {
+        archive.write_all(&block).unwrap();
+    }
+    archive.finish().unwrap();
+    assert!(bytes.len() < 4 << 20, "{}", bytes.len());
+    let open = Rows::from_reader(Cursor::new(bytes), RowFormat::Workbook, RowOptions::new(), salt());
+    let error = block_on(open).unwrap_err().to_string();
+    assert!(error.contains("larger than 1 GiB after decompression"), "{error}");
+}
+
+#[test]
+fn sparse_sheet_takes_no_memory_for_its_empty_cells() {
+    let mut bytes = Vec::new();
+    let rows = [vec!["first-name".to_owned()]].into_iter().chain((0..5).map(|_| vec![String::new()]));
+    write_xlsx(Cursor::new(&mut bytes), "Patients", rows).unwrap();
+    // The last cell is at the end of the sheet, as if 17 billion cells were between.
+    let mut source = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
+    let mut hostile = Vec::new();
+    let mut archive = ZipWriter::new(Cursor::new(&mut hostile));
+    for index in 0..source.len() {
+        let mut part = source.by_index(index).unwrap();
+        let name = part.name().unwrap().into_owned();
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut part, &mut text).unwrap();
+        let far = "<row r=\"1048576\"><c r=\"XFD1048576\"><v>1</v></c></row></sheetData>";
+        archive.start_file(name, SimpleFileOptions::default()).unwrap();
+        archive.write_all(text.replace("</sheetData>", far).as_bytes()).unwrap();
+    }
+    archive.finish().unwrap();
+    let open = Rows::from_reader(Cursor::new(hostile), RowFormat::Workbook, RowOptions::new(), salt());
+    let error = block_on(open).unwrap_err().to_string();
+    assert!(error.contains("more than 2,000 columns"), "{error}");
+}
+
+#[test]
+fn refuses_a_million_columns() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), format!("first,last,dob{}\n", ",x".repeat(500_000))).unwrap();
+    let error = block_on(propose(file.path(), None)).unwrap_err().to_string();
+    assert!(error.contains("more than 1000 columns"), "{error}");
+}
+
+#[test]
+fn unclosed_quote_does_not_take_the_whole_file() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let text = format!("a;b;c;d;e\nAda;\"Quill;{}", "x;1\n".repeat(2_000_000));
+    std::fs::write(file.path(), text).unwrap();
+    block_on(async {
+        let report = validate(file.path(), options("[file]\ndelimiter = \";\""), 10).await.unwrap();
+        assert!(
+            report.problems[0].to_string().contains("longer than 1048576 bytes"),
+            "{:?}",
+            report.problems
+        );
+    });
+}
