@@ -93,10 +93,10 @@ fn shapes() -> Vec<Shape> {
                 "spanish-codes.csv",
                 "Nombre;Apellidos;Fecha de nacimiento;Sexo;Correo\nLuz;Peña;31/12/1990;M;luz@example.com\n\
                  Leo;Ruiz;01/02/1991;H;leo@example.com\n",
-                &["FILL IN, or these rows are problems: M: 1"],
+                &["FILL IN the meaning of M ×1"],
                 (2, 2),
             ),
-            &[("{ \"h\" = \"male\" }", "{ h = \"male\", m = \"female\" }")],
+            &[("\"m\" = \"\"", "\"m\" = \"female\"")],
         ),
         shape(
             "italian.csv",

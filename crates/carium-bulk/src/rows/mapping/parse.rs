@@ -265,6 +265,14 @@ impl Parser<'_> {
                 "state the first year that they can mean, such as `first-year = 1930` for 1930 to 2029";
             self.problem(at, message, Some(hint.to_owned()));
         }
+        let is_required = matches!(target, Column::Patient(name) if REQUIRED_PATIENT_FIELDS.contains(&name));
+        let has_undecided =
+            |values: &HashMap<String, String>| values.is_empty() || values.values().any(String::is_empty);
+        if is_required && conversion.values.as_ref().is_some_and(has_undecided) {
+            let message = format!("the meaning of a value of `{field}` is not decided");
+            let hint = "write a value of the field for each empty text, such as \"female\"".to_owned();
+            self.problem(at, message, Some(hint));
+        }
         if conversion.otherwise.is_some() && conversion.values.is_none() {
             self.problem(at, format!("`{field}` has `otherwise`, but no `values`"), None);
         }
@@ -372,5 +380,38 @@ impl Parser<'_> {
                 "add a column with addresses or phone numbers; without one, no patient can be onboarded";
             self.problem(at, message, Some(hint.to_owned()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::generated::columns::{APPOINTMENT_FIELDS, DOCUMENT_FIELDS, PATIENT_FIELDS};
+
+    #[test]
+    fn schema_for_editors_has_the_settings_of_the_parser() {
+        let schema: Value =
+            serde_json::from_str(include_str!("../../../../../specs/mapping.schema.json")).unwrap();
+        let names = |value: &Value| {
+            let mut names: Vec<String> = value.as_object().unwrap().keys().cloned().collect();
+            names.sort();
+            names
+        };
+        let sorted = |names: &[&str]| {
+            let mut names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(names(&schema["properties"]["file"]["properties"]), sorted(&FILE_SETTINGS));
+        assert_eq!(names(&schema["definitions"]["Field"]["properties"]), sorted(&FIELD_SETTINGS));
+        let fields = names(&schema["properties"]["fields"]["patternProperties"]);
+        let expected = sorted(&[
+            &format!("^({})$", PATIENT_FIELDS.join("|")),
+            &format!("^document-[1-9][0-9]*-({})$", DOCUMENT_FIELDS.join("|")),
+            &format!("^appointment-({})$", APPOINTMENT_FIELDS.join("|")),
+        ]);
+        assert_eq!(fields, expected);
     }
 }

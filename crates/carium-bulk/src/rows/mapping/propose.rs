@@ -878,25 +878,26 @@ impl<'a> ProposalWriter<'a> {
         omits_others: bool,
     ) {
         let mut pairs: BTreeMap<String, &'static str> = BTreeMap::new();
-        let (mut counts, mut unknown) = (Vec::new(), Vec::new());
+        let (mut known, mut unknown) = (Vec::new(), Vec::new());
         for (value, count) in values {
-            match meaning(value) {
-                Some(code) => {
-                    pairs.insert(value.to_lowercase(), code);
-                    counts.push(format!("{value}: {count}"));
-                }
-                None => unknown.push(format!("{value}: {count}")),
+            let code = meaning(value);
+            if code.is_some() || !omits_others {
+                pairs.insert(value.to_lowercase(), code.unwrap_or_default());
             }
+            let counts = if code.is_some() { &mut known } else { &mut unknown };
+            counts.push(format!("{value} ×{count}"));
         }
         let pairs: Vec<String> =
             pairs.iter().map(|(value, code)| format!("{} = \"{code}\"", quoted(value))).collect();
         let mut settings = format!(", values = {{ {} }}", pairs.join(", "));
-        let mut note = counts.join(", ");
-        if !unknown.is_empty() && omits_others {
+        let mut note = known.join(", ");
+        if !unknown.is_empty() {
+            note.push_str(if known.is_empty() { "" } else { "; " });
+            note.push_str(if omits_others { "omitted: " } else { "FILL IN the meaning of " });
+            note.push_str(&unknown.join(", "));
+        }
+        if omits_others {
             settings.push_str(", otherwise = \"\"");
-            note.push_str(&format!("; omitted: {}", unknown.join(", ")));
-        } else if !unknown.is_empty() {
-            note.push_str(&format!("; FILL IN, or these rows are problems: {}", unknown.join(", ")));
         }
         self.field(field, index, &settings, &note);
     }
