@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -132,16 +132,8 @@ impl SourceFiles {
     pub(crate) async fn text(&self, file: i64, location: RowLocation) -> Result<SourceText, Error> {
         let (path, header) = self.verify(file).await?;
         let read = move || {
-            let mut file = carium::wait_for_descriptor(|| File::open(&path))?;
-            let mut read = |offset: u64, length: u64| {
-                file.seek(SeekFrom::Start(offset))?;
-                let mut text = String::new();
-                (&mut file).take(length).read_to_string(&mut text)?;
-                text.push('\n');
-                Ok::<_, io::Error>(text)
-            };
-            let header = header.location().map(|header| read(header.offset, header.length)).transpose()?;
-            Ok(SourceText { header, text: read(location.offset, location.length)? })
+            let read = |location| header.text(&path, location).map(|text| text + "\n");
+            Ok(SourceText { header: header.location().map(read).transpose()?, text: read(location)? })
         };
         let text = spawn_blocking(read).await.map_err(|_| shutting_down())?;
         text.map_err(|error: io::Error| read_error(&error))

@@ -1,4 +1,4 @@
-//! Reading and validating files of patients to onboard, one patient per row, as CSV or NDJSON.
+//! Reading and validating files of patients to onboard, one patient per row.
 //!
 //! An NDJSON file has one JSON object per line, in the shape of `specs/onboarding.schema.json`. A CSV file has the
 //! same fields as columns. Its header line names the columns, in any order:
@@ -13,10 +13,16 @@
 //! | `appointment-practitioner`, `appointment-type`, `appointment-status`, `appointment-start-time`, `appointment-end-time`, `appointment-add-video-channel` | the first appointment |
 //! | `appointment-guest-url`, `appointment-host-url`, `appointment-description`, `appointment-patient-instruction`, `appointment-location` | optional details of the appointment |
 //!
-//! Empty fields count as omitted, and rows of empty fields are ignored. No other columns are allowed, except the [key
-//! column](RowOptions::key). Files are UTF-8, with or without a byte order mark. Lines end with LF, CRLF or CR in
-//! CSV, and with LF or CRLF in NDJSON. A CSV field that contains a comma, a quote or a line break is enclosed in
-//! double quotes (RFC 4180).
+//! Empty fields count as omitted, and rows of empty fields are ignored. Optional fields at the end of a row can be
+//! missing. No other columns are allowed, except the [key column](RowOptions::key). Files are UTF-8, with or without a
+//! byte order mark, or UTF-16. Lines end with LF, CRLF or CR in CSV, and with LF or CRLF in NDJSON. CSV fields are
+//! separated by commas, semicolons, tabs or vertical bars: the delimiter with which the header has the most known
+//! columns, or the one that a first line such as `sep=;` names. A field that contains the delimiter, a quote or a line
+//! break is enclosed in double quotes (RFC 4180).
+//!
+//! A [`Mapping`] reads files with other columns, encodings and formats: CSV, workbooks (XLSX, XLSB, XLS and ODS) and
+//! FHIR R4 patients. [`propose`] proposes one. The sheet of a workbook, and text in an encoding of several bytes per
+//! letter, are extracted to a temporary file that only this process can open. `TMPDIR` sets its folder.
 //!
 //! Every [`RowProblem`] has a line, a column or field, a message and usually a hint, and never contains a value from
 //! the file. All problems of a row are reported together. [`validate`] checks a whole file.
@@ -62,14 +68,21 @@ mod window;
 // From a record or a line to a valid row, with the settings of the file.
 mod check;
 mod csv;
+mod fhir;
+mod mapping;
 mod ndjson;
 mod settings;
+
+// From a file to bytes that can be parsed.
+mod source;
+mod workbook;
 
 // Whole files.
 mod reader;
 mod validate;
 
-pub use self::problem::{RowError, RowProblem, RowProblems};
+pub use self::mapping::{Mapping, MappingError, MappingProblem, MappingProposal, PreviewRow, propose};
+pub use self::problem::{RowError, RowProblem, RowProblems, SkipReason};
 pub use self::reader::{Rows, read_row};
 pub(crate) use self::row::hex;
 pub use self::row::{Row, RowDigest, RowIdentity, RowLocation, Salt};

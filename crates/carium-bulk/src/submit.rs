@@ -37,6 +37,8 @@ pub struct Submission {
     pub duplicates: u64,
     /// The number of invalid rows. They are not processed.
     pub invalid: u64,
+    /// The number of rows that are skipped. See [`SkipReason`](crate::rows::SkipReason).
+    pub skipped: u64,
     /// The lines of changed rows: at most the first 1,000.
     pub changed_lines: Vec<u64>,
     /// The lines of duplicate rows: at most the first 1,000.
@@ -46,7 +48,7 @@ pub struct Submission {
 }
 
 impl Submission {
-    /// Returns the number of rows in the file.
+    /// Returns the number of rows in the file, without those that are skipped.
     pub fn rows(&self) -> u64 {
         self.new + self.known + self.corrected + self.changed + self.duplicates + self.invalid
     }
@@ -80,7 +82,8 @@ impl OnboardingQueue {
             (None, u64::MAX)
         } else {
             let snapshot = FileSnapshot::take(path).await?;
-            (Some(snapshot.save(&self.0.database, &options).await?), snapshot.length)
+            let end = if rows.header().has_offsets_of_file() { snapshot.length } else { u64::MAX };
+            (Some(snapshot.save(&self.0.database, &options).await?), end)
         };
         let mut chunk = Vec::with_capacity(CHUNK_SIZE);
         while let Some(row) = rows.next().await {
@@ -89,6 +92,7 @@ impl OnboardingQueue {
                 // them.
                 Ok(row) if row.location.offset + row.location.length > end => break,
                 Ok(row) => chunk.push(self.new_row(file, &row)?),
+                Err(RowError::Skipped(..)) => submission.skipped += 1,
                 Err(RowError::Invalid(problems)) => {
                     submission.invalid += 1;
                     list(&mut submission.problems, problems);

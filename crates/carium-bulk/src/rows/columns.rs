@@ -12,7 +12,7 @@ use crate::generated::columns::{
 };
 
 /// The maximum number of columns, enough for more than 200 documents. It also limits the number of problems per row.
-const MAX_COLUMNS: usize = 1000;
+pub(super) const MAX_COLUMNS: usize = 1000;
 
 /// The meaning of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,16 +168,9 @@ impl Columns {
 
 /// Returns the problem of a header line without any known column.
 fn no_known_column(record: &Record<'_>) -> RowProblem {
-    let separators = [(b';', "semicolons"), (b'\t', "tabs"), (b'|', "vertical bars")];
-    let separator = separators.into_iter().find(|(byte, _)| record.len() == 1 && record.raw.contains(byte));
-    match separator {
-        Some((_, name)) => {
-            let message = format!("the fields are separated by {name}");
-            RowProblem::new(record.line, message).with_hint("save the file with commas as separators")
-        }
-        None => RowProblem::new(record.line, "the header line has no known column")
-            .with_hint("start the file with a header line of column names, such as `first-name,last-name,…`"),
-    }
+    RowProblem::new(record.line, "the header line has no known column").with_hint(
+        "start the file with column names such as `first-name,last-name,…`, or map its columns with `carium onboard map`",
+    )
 }
 
 /// Returns the problem of an unknown column, with the known column that is probably meant.
@@ -199,7 +192,7 @@ fn unknown_column(name: &str, known: usize, problem: impl FnOnce(String) -> RowP
 }
 
 /// Returns the known column whose name is closest to this one, if any is close enough.
-fn closest_column(name: &str) -> Option<String> {
+pub(super) fn closest_column(name: &str) -> Option<String> {
     let name: String = name
         .trim()
         .chars()

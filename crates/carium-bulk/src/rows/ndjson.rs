@@ -12,7 +12,9 @@ use serde_json::error::Category;
 
 use super::check::{KeyFields, check_row};
 use super::columns::PATIENT_FIELDS;
-use super::problem::{RowProblem, RowProblems};
+use super::fhir::{FhirPatient, NotOnboarded};
+use super::mapping::{Mapping, parse_cells};
+use super::problem::{RowError, RowProblem, RowProblems};
 use super::row::{Row, RowLocation};
 use super::settings::FileSettings;
 use super::window::{ByteWindow, Next};
@@ -81,6 +83,11 @@ impl<R: Read> Lines<R> {
 }
 
 impl Line<'_> {
+    /// Returns the text of the line if it is UTF-8.
+    pub(super) fn text(&self) -> Option<&str> {
+        str::from_utf8(self.bytes).ok()
+    }
+
     pub(super) fn is_blank(&self) -> bool {
         self.bytes.iter().all(u8::is_ascii_whitespace)
     }
@@ -123,6 +130,30 @@ pub(super) fn parse(settings: &FileSettings, line: &Line<'_>) -> Result<Row, Row
     }
     let locate = |field: Option<&str>| RowProblem::new(line, "").with_field(field);
     check_row(settings, location, &key_fields, &row, problems, locate)
+}
+
+/// Parses a line that is a FHIR resource, or returns why it is not a row.
+pub(super) fn parse_fhir(
+    settings: &FileSettings,
+    mapping: &Mapping,
+    line: &Line<'_>,
+) -> Result<Row, RowError> {
+    let Line { bytes, number: line, offset } = *line;
+    let location = RowLocation { line, offset, length: bytes.len() as u64 };
+    let invalid = |problem| RowError::Invalid(RowProblems::new(line, Some(location), vec![problem]));
+    let text = str::from_utf8(bytes).map_err(|error| {
+        let problem = RowProblem::new(line, "is not UTF-8").at_column(error.valid_up_to() as u64 + 1);
+        invalid(problem.with_hint("save the file as UTF-8"))
+    })?;
+    match FhirPatient::parse(text, line) {
+        Ok(patient) => parse_cells(settings, mapping, location, &patient).map_err(RowError::Invalid),
+        Err(NotOnboarded::Skipped(reason)) => Err(RowError::Skipped(line, reason)),
+        Err(NotOnboarded::Malformed(column)) => {
+            let problem =
+                RowProblem::new(line, "is not a FHIR resource from here on").at_column(column as u64);
+            Err(invalid(problem.with_hint("write each resource as one JSON object on its own line")))
+        }
+    }
 }
 
 /// The value of the key field of a line.

@@ -1,6 +1,7 @@
 //! Problems of rows and their locations. None of these types contains a value from the file.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::{fmt, io};
 
 use super::row::{RowIdentity, RowLocation};
@@ -10,31 +11,46 @@ use super::row::{RowIdentity, RowLocation};
 pub struct RowProblem {
     pub(super) line: u64,
     pub(super) column: Option<u64>,
-    pub(super) column_name: Option<String>,
-    pub(super) field: Option<String>,
+    pub(super) column_name: Option<Box<str>>,
+    pub(super) field: Option<Box<str>>,
     pub(super) message: Cow<'static, str>,
     pub(super) hint: Option<&'static str>,
+    pub(super) sheet: Option<Arc<str>>,
+    pub(super) mapping_line: Option<u32>,
 }
 
 impl RowProblem {
     pub(super) fn new(line: u64, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { line, column: None, column_name: None, field: None, message: message.into(), hint: None }
+        Self {
+            line,
+            column: None,
+            column_name: None,
+            field: None,
+            message: message.into(),
+            hint: None,
+            sheet: None,
+            mapping_line: None,
+        }
     }
 
     pub(super) fn at_column(self, column: u64) -> Self {
         Self { column: Some(column), ..self }
     }
 
-    pub(super) fn with_column_name(self, name: impl Into<String>) -> Self {
+    pub(super) fn with_column_name(self, name: impl Into<Box<str>>) -> Self {
         Self { column_name: Some(name.into()), ..self }
     }
 
     pub(super) fn with_field(self, field: Option<&str>) -> Self {
-        Self { field: field.map(str::to_owned), ..self }
+        Self { field: field.map(Into::into), ..self }
     }
 
     pub(super) fn with_hint(self, hint: &'static str) -> Self {
         Self { hint: Some(hint), ..self }
+    }
+
+    pub(super) fn with_mapping_line(self, line: u64) -> Self {
+        Self { mapping_line: u32::try_from(line).ok(), ..self }
     }
 
     pub(super) fn with_message(self, message: impl Into<Cow<'static, str>>) -> Self {
@@ -50,6 +66,28 @@ impl RowProblem {
     /// of the invalid byte in the line, counted from 1.
     pub fn column(&self) -> Option<u64> {
         self.column
+    }
+
+    /// Returns the sheet of a workbook. [`line`](Self::line) is then the number of the row in the sheet.
+    pub fn sheet(&self) -> Option<&str> {
+        self.sheet.as_deref()
+    }
+
+    /// Returns the cell of a workbook, such as `C17`.
+    pub fn cell(&self) -> Option<String> {
+        self.sheet.as_ref()?;
+        let mut column = self.column?;
+        let mut letters = Vec::new();
+        while column > 0 {
+            letters.push(char::from(b'A' + ((column - 1) % 26) as u8));
+            column = (column - 1) / 26;
+        }
+        Some(format!("{}{}", letters.iter().rev().collect::<String>(), self.line))
+    }
+
+    /// Returns the line of the mapping that the problem is about, counted from 1.
+    pub fn mapping_line(&self) -> Option<u64> {
+        self.mapping_line.map(u64::from)
     }
 
     /// Returns the name of the CSV column, such as `document-1-class`.
@@ -75,8 +113,12 @@ impl RowProblem {
 
 impl fmt::Display for RowProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}", self.line)?;
-        if let Some(column) = self.column {
+        match (&self.sheet, self.cell()) {
+            (Some(sheet), Some(cell)) => write!(f, "sheet `{sheet}`, cell {cell}")?,
+            (Some(sheet), None) => write!(f, "sheet `{sheet}`, row {}", self.line)?,
+            (None, _) => write!(f, "line {}", self.line)?,
+        }
+        if let Some(column) = self.column.filter(|_| self.sheet.is_none()) {
             write!(f, ", column {column}")?;
         }
         if let Some(name) = &self.column_name {
@@ -84,6 +126,9 @@ impl fmt::Display for RowProblem {
         }
         if let Some(field) = self.field.as_ref().filter(|field| Some(*field) != self.column_name.as_ref()) {
             write!(f, ", field `{field}`")?;
+        }
+        if let Some(line) = self.mapping_line {
+            write!(f, ", mapping line {line}")?;
         }
         write!(f, ": {}", self.message)?;
         self.hint.map_or(Ok(()), |hint| write!(f, ": {hint}"))
@@ -157,13 +202,43 @@ impl fmt::Display for RowProblems {
 
 impl std::error::Error for RowProblems {}
 
+/// Why a row is skipped although it can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum SkipReason {
+    /// The FHIR patient is not active.
+    Inactive,
+    /// The FHIR patient is deceased.
+    Deceased,
+    /// The FHIR patient was replaced by another one.
+    Replaced,
+    /// The FHIR resource is not a patient.
+    NotPatient,
+    /// The row has a single value, as a total below a table has, and the mapping says to skip such rows.
+    SingleValue,
+}
+
+impl fmt::Display for SkipReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Inactive => "the patient is inactive",
+            Self::Deceased => "the patient is deceased",
+            Self::Replaced => "the patient is replaced by another record",
+            Self::NotPatient => "the resource is not a Patient",
+            Self::SingleValue => "the row has a single value",
+        })
+    }
+}
+
 /// The error of a row or of a file.
 pub enum RowError {
     /// The row is invalid. The rows after it are still read, unless the end of this row is not known.
     Invalid(RowProblems),
+    /// The row on this line is not one to onboard. The rows after it are still read.
+    Skipped(u64, SkipReason),
     /// The file could not be read. No rows follow.
     Io(io::Error),
-    /// The file name does not end in `.csv`, `.ndjson` or `.jsonl`, and no format was set.
+    /// The format is neither set nor recognized.
     UnknownFormat,
 }
 
@@ -184,10 +259,11 @@ impl fmt::Display for RowError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Invalid(problems) => problems.fmt(f),
+            Self::Skipped(line, reason) => write!(f, "line {line}: skipped: {reason}"),
             // The message of an error from the caller's reader may contain data that it read.
             Self::Io(error) => write!(f, "could not read the file: {}", error.kind()),
             Self::UnknownFormat => f.write_str(
-                "unknown file format: the file name does not end in `.csv`, `.ndjson` or `.jsonl`; set the format",
+                "unknown file format: the file is neither text nor a workbook (XLSX, XLSB, XLS or ODS)",
             ),
         }
     }
@@ -197,6 +273,7 @@ impl fmt::Debug for RowError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Invalid(problems) => f.debug_tuple("Invalid").field(problems).finish(),
+            Self::Skipped(line, reason) => f.debug_tuple("Skipped").field(line).field(reason).finish(),
             Self::Io(error) => f.debug_tuple("Io").field(&error.kind()).finish(),
             Self::UnknownFormat => f.write_str("UnknownFormat"),
         }

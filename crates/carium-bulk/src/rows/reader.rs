@@ -12,16 +12,16 @@ use std::vec;
 use futures_util::Stream;
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
-use super::columns::Columns;
-use super::csv;
-use super::ndjson::{self, Lines};
+use super::columns::{Column, Columns};
+use super::mapping::{MappedColumns, Mapping};
+use super::ndjson::{self, Line, Lines};
 use super::problem::{RowError, RowProblem, RowProblems};
-use super::records::Records;
+use super::records::{Record, Records};
 use super::row::{Row, RowLocation, Salt};
 use super::settings::{FileSettings, Header, RowFormat, RowOptions};
+use super::source::{BoxedReader, Source};
 use super::window::{ByteWindow, Next};
-
-type BoxedReader = Box<dyn Read + Send>;
+use super::{csv, fhir};
 
 /// A stream of the rows of a file, in order. Each item is a valid row or the problems of an invalid one.
 ///
@@ -52,7 +52,7 @@ impl Rows {
     /// - [`RowError::Invalid`]: the file is not a text file, or columns of a CSV file are unknown, missing or
     ///   duplicated. All problems of the header line are reported together.
     /// - [`RowError::Io`]: the file cannot be opened or read.
-    /// - [`RowError::UnknownFormat`]: the format is not set and does not follow from the file name.
+    /// - [`RowError::UnknownFormat`]: the format is neither set nor recognized.
     pub async fn open(path: impl AsRef<Path>, options: RowOptions, salt: Salt) -> Result<Self, RowError> {
         RowReader::open_file(path.as_ref(), options, salt).await.map(Self::start)
     }
@@ -67,7 +67,10 @@ impl Rows {
         options: RowOptions,
         salt: Salt,
     ) -> Result<Self, RowError> {
-        let open = move || RowReader::open(Box::new(reader), format, options, salt);
+        let open = move || {
+            let source = Source::from_reader(Box::new(reader), format, &options)?;
+            RowReader::open(source, options, salt)
+        };
         Ok(Self::start(spawn_blocking(open).await.map_err(read_interrupted)??))
     }
 
@@ -138,6 +141,43 @@ impl Header {
     pub async fn read(path: impl AsRef<Path>, options: RowOptions, salt: Salt) -> Result<Self, RowError> {
         RowReader::open_file(path.as_ref(), options, salt).await.map(|reader| reader.header)
     }
+
+    /// Returns what was found in the file that may surprise its user, such as hidden columns of a workbook. Contains no
+    /// values of the file.
+    pub fn notes(&self) -> &[String] {
+        &self.0.notes
+    }
+
+    /// Returns the bytes at a location of the file, or of the copy from which its rows are read.
+    fn bytes(&self, path: &Path, location: RowLocation) -> io::Result<Vec<u8>> {
+        let mut reader: BoxedReader = if let Some(extracted) = &self.0.extracted {
+            Box::new(extracted.at(location.offset))
+        } else {
+            let mut file = carium::wait_for_descriptor(|| File::open(path))?;
+            file.seek(SeekFrom::Start(location.offset))?;
+            Box::new(file)
+        };
+        let mut bytes = vec![0; usize::try_from(location.length).map_err(|_| io::ErrorKind::InvalidInput)?];
+        reader.read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Returns the text at a location of the file. The rows of a workbook are CSV.
+    pub(crate) fn text(&self, path: &Path, location: RowLocation) -> io::Result<String> {
+        let bytes = self.bytes(path, location)?;
+        let text = self.0.encoding.decode_without_bom_handling_and_without_replacement(&bytes);
+        let text = text.ok_or(io::ErrorKind::InvalidData)?;
+        Ok(match text.split_once(',') {
+            // The row begins with its number in the sheet.
+            Some((_, row)) if self.0.format == RowFormat::Workbook => row.to_owned(),
+            _ => text.into_owned(),
+        })
+    }
+
+    /// Checks whether the offsets of rows are those of the file itself.
+    pub(crate) fn has_offsets_of_file(&self) -> bool {
+        self.0.extracted.is_none()
+    }
 }
 
 /// Reads the row at a location, and nothing else of the file. Compare its key and digest with the stored ones to
@@ -155,14 +195,11 @@ pub async fn read_row(
     let read = move || {
         let problem = RowProblem::new(location.line, "there is no longer a row at this location");
         let no_row = RowError::Invalid(RowProblems::new(location.line, Some(location), vec![problem]));
-        let mut file = carium::wait_for_descriptor(|| File::open(&path))?;
         let length = usize::try_from(location.length).ok();
-        let Some(length) = length.filter(|length| *length <= header.0.max_row_bytes()) else {
+        if length.is_none_or(|length| length > header.0.max_row_bytes()) {
             return Err(no_row);
-        };
-        file.seek(SeekFrom::Start(location.offset))?;
-        let mut bytes = vec![0; length];
-        file.read_exact(&mut bytes)?;
+        }
+        let bytes = header.bytes(&path, location)?;
         let mut reader = RowReader::at(location, bytes, header);
         match (reader.next(), reader.next()) {
             (Some(Ok(row)), None) if row.location == location => Ok(row),
@@ -188,9 +225,13 @@ enum Input {
 
 impl Input {
     fn new(window: ByteWindow<BoxedReader>, settings: &FileSettings) -> Self {
+        let max_row_bytes = settings.max_row_bytes();
         match settings.format {
-            RowFormat::Csv => Self::Csv(Box::new(Records::new(window, settings.max_row_bytes()))),
-            RowFormat::Ndjson => Self::Ndjson(Lines::new(window, settings.max_row_bytes())),
+            RowFormat::Csv | RowFormat::Workbook => {
+                let is_numbered = settings.format == RowFormat::Workbook;
+                Self::Csv(Box::new(Records::new(window, settings.delimiter, is_numbered, max_row_bytes)))
+            }
+            RowFormat::Ndjson | RowFormat::Fhir => Self::Ndjson(Lines::new(window, max_row_bytes)),
         }
     }
 }
@@ -199,28 +240,43 @@ impl RowReader {
     /// Opens a file on a blocking thread.
     async fn open_file(path: &Path, options: RowOptions, salt: Salt) -> Result<Self, RowError> {
         let path = path.to_owned();
-        let format = options.format.or_else(|| RowFormat::from_path(&path)).ok_or(RowError::UnknownFormat)?;
-        let open = move || {
-            Self::open(Box::new(carium::wait_for_descriptor(|| File::open(&path))?), format, options, salt)
-        };
+        let open = move || Self::open(Source::open(&path, &options)?, options, salt);
         spawn_blocking(open).await.map_err(read_interrupted)?
     }
 
-    /// Checks that the reader yields text, and reads the header line if it is a CSV file.
-    fn open(
-        reader: BoxedReader,
-        format: RowFormat,
-        options: RowOptions,
-        salt: Salt,
-    ) -> Result<Self, RowError> {
-        let mut window = ByteWindow::new(reader);
-        check_signature(&mut window)?;
-        let mut settings =
-            FileSettings { format, columns: Columns::default(), header_line: None, options, salt };
+    /// Reads the header line if the source is a table.
+    fn open(source: Source, options: RowOptions, salt: Salt) -> Result<Self, RowError> {
+        let mut window = ByteWindow::new(source.reader);
+        let stated = options.mapping.as_ref().and_then(|mapping| mapping.file().delimiter);
+        let delimiter = if source.format == RowFormat::Csv {
+            match (delimiter_line(&mut window)?, stated) {
+                (_, Some(delimiter)) | (Some(delimiter), None) => delimiter,
+                (None, None) => detect_delimiter(&mut window, options.mapping.as_ref())?,
+            }
+        } else {
+            skip_byte_order_mark(&mut window)?;
+            b','
+        };
+        let mut settings = FileSettings {
+            format: source.format,
+            columns: Columns::default(),
+            mapped: MappedColumns::default(),
+            delimiter,
+            encoding: source.encoding,
+            extracted: source.extracted,
+            sheet: source.sheet,
+            notes: source.notes,
+            header_line: None,
+            options,
+            salt,
+        };
         let mut input = Input::new(window, &settings);
-        if let Input::Csv(records) = &mut input {
-            let (columns, location) = csv::read_columns(records, &settings)?;
-            (settings.columns, settings.header_line) = (columns, Some(location));
+        match (&mut input, settings.format) {
+            (Input::Csv(records), _) => {
+                let location = csv::read_columns(records, &mut settings)?;
+                settings.header_line = Some(location);
+            }
+            (Input::Ndjson(_), format) => check_lines(&mut settings, format)?,
         }
         Ok(Self { header: Header(Arc::new(settings)), input, has_ended: false })
     }
@@ -247,26 +303,34 @@ impl RowReader {
     /// Reads one record or line. Returns `None` if it is blank, or at the end of the file.
     fn read_one(&mut self) -> Result<Option<Row>, RowError> {
         let settings = &*self.header.0;
+        let parse_record = |record: &Record<'_>| match settings.mapping() {
+            Some(mapping) => csv::parse_mapped(settings, mapping, record),
+            None => csv::parse(settings, record).map_err(RowError::Invalid),
+        };
+        let parse_line = |line: &Line<'_>| match settings.mapping() {
+            Some(mapping) => ndjson::parse_fhir(settings, mapping, line),
+            None => ndjson::parse(settings, line).map_err(RowError::Invalid),
+        };
         let next = match &mut self.input {
-            Input::Csv(records) => records
-                .next()?
-                .map(|record| (!record.is_blank()).then(|| csv::parse(settings, &record)).transpose()),
-            Input::Ndjson(lines) => lines
-                .next()?
-                .map(|line| (!line.is_blank()).then(|| ndjson::parse(settings, &line)).transpose()),
+            Input::Csv(records) => {
+                records.next()?.map(|record| (!record.is_blank()).then(|| parse_record(&record)).transpose())
+            }
+            Input::Ndjson(lines) => {
+                lines.next()?.map(|line| (!line.is_blank()).then(|| parse_line(&line)).transpose())
+            }
         };
         match next {
-            Next::Item(row) => row.map_err(RowError::Invalid),
+            Next::Item(row) => row,
             Next::TooLong(line) => {
                 let message = format!("the row is longer than {} bytes", settings.max_row_bytes());
                 let hint = match settings.format {
-                    RowFormat::Csv => {
+                    RowFormat::Csv | RowFormat::Workbook => {
                         "check for a quote that is not closed; the rest of the file was not read"
                     }
-                    RowFormat::Ndjson => "write each row on its own line",
+                    RowFormat::Ndjson | RowFormat::Fhir => "write each row on its own line",
                 };
                 // In a CSV file, an unclosed quote may be the cause, so the beginning of the next row is not known.
-                self.has_ended = settings.format == RowFormat::Csv;
+                self.has_ended = matches!(self.input, Input::Csv(_));
                 Err(RowError::invalid(line, RowProblem::new(line, message).with_hint(hint)))
             }
             Next::EndOfFile => {
@@ -277,22 +341,98 @@ impl RowReader {
     }
 }
 
-/// Skips a UTF-8 byte order mark, and rejects files whose first bytes identify a format that is not UTF-8 text.
-fn check_signature(window: &mut ByteWindow<BoxedReader>) -> Result<(), RowError> {
-    while window.bytes().len() < 4 && window.read_more()? {}
-    let (message, hint) = match window.bytes() {
-        [0xef, 0xbb, 0xbf, ..] => {
-            window.skip(3);
-            return Ok(());
-        }
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => ("the file is UTF-16", "save it as UTF-8"),
-        [b'P', b'K', 3, 4, ..] => {
-            ("the file is an archive or a spreadsheet workbook", "export the table as CSV in UTF-8")
-        }
-        [0x1f, 0x8b, ..] => ("the file is compressed", "decompress it"),
-        _ => return Ok(()),
+/// The number of bytes of the header line in which the delimiter is searched.
+const MAX_DELIMITER_SEARCH: usize = 64 * 1024;
+
+/// Skips the byte order mark of UTF-8.
+fn skip_byte_order_mark(window: &mut ByteWindow<BoxedReader>) -> Result<(), RowError> {
+    while window.bytes().len() < 3 && window.read_more()? {}
+    if window.bytes().starts_with(b"\xef\xbb\xbf") {
+        window.skip(3);
+    }
+    Ok(())
+}
+
+/// Skips the byte order mark, and a line such as `sep=;`, with which Excel names the delimiter. Returns the delimiter.
+pub(super) fn delimiter_line(window: &mut ByteWindow<BoxedReader>) -> Result<Option<u8>, RowError> {
+    skip_byte_order_mark(window)?;
+    while window.bytes().len() < 7 && window.read_more()? {}
+    let bytes = window.bytes();
+    let (name, rest) = bytes.split_at(bytes.len().min(4));
+    let (delimiter, length) = match rest {
+        [delimiter, b'\r', b'\n', ..] => (*delimiter, 7),
+        [delimiter, b'\n' | b'\r', ..] => (*delimiter, 6),
+        _ => return Ok(None),
     };
-    Err(RowError::invalid(1, RowProblem::new(1, message).with_hint(hint)))
+    if !name.eq_ignore_ascii_case(b"sep=") || !DELIMITERS.contains(&delimiter) {
+        return Ok(None);
+    }
+    window.consume(length);
+    Ok(Some(delimiter))
+}
+
+/// The delimiters that are recognized.
+pub(super) const DELIMITERS: [u8; 4] = *b",;\t|";
+
+/// Returns the delimiter with which the header line has the most known columns. If none has more than the comma has,
+/// it is the comma.
+fn detect_delimiter(window: &mut ByteWindow<BoxedReader>, mapping: Option<&Mapping>) -> Result<u8, RowError> {
+    // The header is on a later line of some mapped files. There, the mapping states the delimiter.
+    let is_first = mapping.is_none_or(|mapping| mapping.file().header_row == 1);
+    let end = loop {
+        let bytes = &window.bytes()[..window.bytes().len().min(MAX_DELIMITER_SEARCH)];
+        let start = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let end = bytes[start..].iter().position(|byte| matches!(byte, b'\r' | b'\n'));
+        match end {
+            Some(end) => break start + end,
+            None if bytes.len() == MAX_DELIMITER_SEARCH || !window.read_more()? => {
+                break window.bytes().len().min(MAX_DELIMITER_SEARCH);
+            }
+            None => {}
+        }
+    };
+    if !is_first {
+        return Ok(b',');
+    }
+    let line = String::from_utf8_lossy(&window.bytes()[..end]);
+    let is_known = |name: &str| {
+        let name = name.trim().trim_matches('"').trim();
+        match mapping {
+            None => Column::parse(name).is_some(),
+            Some(mapping) => {
+                mapping.fields().iter().flat_map(|field| &field.columns).any(|column| column.name == name)
+            }
+        }
+    };
+    let count = |delimiter: u8| line.split(char::from(delimiter)).filter(|name| is_known(name)).count();
+    let best = DELIMITERS.into_iter().rev().max_by_key(|delimiter| count(*delimiter));
+    Ok(best.unwrap_or(b','))
+}
+
+/// Checks that the options fit a format that has one JSON object per line.
+fn check_lines(settings: &mut FileSettings, format: RowFormat) -> Result<(), RowError> {
+    let refuse =
+        |message: &'static str, hint| Err(RowError::invalid(1, RowProblem::new(1, message).with_hint(hint)));
+    match (format, &settings.options.mapping) {
+        (RowFormat::Fhir, None) => refuse(
+            "the file contains FHIR resources, which need a mapping",
+            "write one with `carium onboard map`, and pass it with `--mapping`",
+        ),
+        (RowFormat::Fhir, Some(mapping)) => {
+            let names = fhir::COLUMNS.map(str::to_owned).to_vec();
+            let key = settings.key().map(str::to_owned);
+            let has_organization = settings.options.organization.is_some();
+            let columns = MappedColumns::resolve(mapping, names, 1, key.as_deref(), has_organization);
+            let invalid = |problems| RowError::Invalid(RowProblems::new(1, None, problems));
+            settings.mapped = columns.map_err(invalid)?;
+            Ok(())
+        }
+        (_, Some(_)) => refuse(
+            "the file is NDJSON, which a mapping cannot be applied to",
+            "omit `--mapping`, and write the members of the schema",
+        ),
+        (_, None) => Ok(()),
+    }
 }
 
 /// Converts the error of a blocking task that did not finish: the runtime shut down, or the caller's reader panicked.

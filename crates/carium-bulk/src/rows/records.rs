@@ -8,7 +8,7 @@ use super::problem::RowProblem;
 use super::row::RowLocation;
 use super::window::{ByteWindow, Next, count_lines};
 
-/// Reads records in the format of RFC 4180: comma separators, double quotes, and any of the usual line endings.
+/// Reads records in the format of RFC 4180: a delimiter, double quotes, and any of the usual line endings.
 ///
 /// It uses `csv-core` directly, because the `csv` crate on top of it cannot limit the memory that a record takes.
 pub(super) struct Records<R> {
@@ -21,6 +21,9 @@ pub(super) struct Records<R> {
     /// The number of bytes of the window that the last record took.
     used: usize,
     max_row_bytes: usize,
+    delimiter: u8,
+    /// Whether the first field of each record is the number of its row in a workbook.
+    is_numbered: bool,
 }
 
 /// A record: its bytes and its fields.
@@ -31,6 +34,9 @@ pub(super) struct Record<'a> {
     pub(super) raw: &'a [u8],
     text: &'a [u8],
     ends: &'a [usize],
+    delimiter: u8,
+    /// The number of fields before the first column: 1 if the record begins with its row number.
+    skipped: usize,
 }
 
 /// A quoting error, with its byte position in the record.
@@ -42,10 +48,12 @@ enum QuoteFault {
 }
 
 impl<R: Read> Records<R> {
-    pub(super) fn new(window: ByteWindow<R>, max_row_bytes: usize) -> Self {
+    pub(super) fn new(window: ByteWindow<R>, delimiter: u8, is_numbered: bool, max_row_bytes: usize) -> Self {
         Self {
             window,
-            parser: csv_core::Reader::new(),
+            delimiter,
+            is_numbered,
+            parser: csv_core::ReaderBuilder::new().delimiter(delimiter).build(),
             text: vec![0; 1024],
             ends: vec![0; 64],
             used: 0,
@@ -90,13 +98,20 @@ impl<R: Read> Records<R> {
         let raw = &self.window.bytes()[..used];
         let raw = raw.strip_suffix(b"\n").unwrap_or(raw);
         let raw = raw.strip_suffix(b"\r").unwrap_or(raw);
-        Ok(Next::Item(Record {
+        let mut record = Record {
             line: self.window.line(),
             offset: self.window.offset(),
             raw,
             text: &self.text[..text],
             ends: &self.ends[..ends],
-        }))
+            delimiter: self.delimiter,
+            skipped: 0,
+        };
+        if self.is_numbered {
+            let number = record.field(0).and_then(|number| str::from_utf8(number).ok()?.parse().ok());
+            (record.line, record.skipped) = (number.unwrap_or(record.line), 1);
+        }
+        Ok(Next::Item(record))
     }
 
     /// Skips line breaks. Returns `false` at the end of the file.
@@ -123,11 +138,12 @@ impl Record<'_> {
 
     /// Returns the number of fields.
     pub(super) fn len(&self) -> usize {
-        self.ends.len()
+        self.ends.len() - self.skipped
     }
 
     /// Returns a field without its quotes.
     pub(super) fn field(&self, index: usize) -> Option<&[u8]> {
+        let index = index + self.skipped;
         let end = *self.ends.get(index)?;
         let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
         self.text.get(start..end)
@@ -139,7 +155,7 @@ impl Record<'_> {
 
     /// Checks whether all fields are empty or white space. Spreadsheets often save empty rows at the end of a table.
     pub(super) fn is_blank(&self) -> bool {
-        self.text.iter().all(u8::is_ascii_whitespace) && self.quote_fault().is_none()
+        self.fields().all(|field| field.iter().all(u8::is_ascii_whitespace)) && self.quote_fault().is_none()
     }
 
     /// Returns the problem of the first quoting error.
@@ -159,16 +175,17 @@ impl Record<'_> {
 
     /// Returns the first quoting error. `csv-core` accepts any quoting without an error.
     fn quote_fault(&self) -> Option<QuoteFault> {
-        if self.raw.contains(&b'"') { scan_fields(self.raw, |_| {}).err() } else { None }
+        if self.raw.contains(&b'"') { scan_fields(self.raw, self.delimiter, |_| {}).err() } else { None }
     }
 
     /// Returns the line on which a field begins.
     pub(super) fn line_of(&self, index: usize) -> u64 {
-        if !self.raw.contains(&b'\n') && !self.raw.contains(&b'\r') {
+        let is_one_line = !self.raw.contains(&b'\n') && !self.raw.contains(&b'\r');
+        if is_one_line || self.skipped > 0 {
             return self.line;
         }
         let (mut at, mut count) = (self.raw.len(), 0);
-        let _ = scan_fields(self.raw, |start| {
+        let _ = scan_fields(self.raw, self.delimiter, |start| {
             if count == index {
                 at = start;
             }
@@ -185,13 +202,13 @@ impl Record<'_> {
     /// Returns the column of a byte position in the record, counted from 1.
     fn column_at(&self, at: usize) -> u64 {
         let mut column = 0;
-        let _ = scan_fields(self.raw, |start| column += u64::from(start <= at));
+        let _ = scan_fields(self.raw, self.delimiter, |start| column += u64::from(start <= at));
         column
     }
 }
 
 /// Calls `on_field` with the start of each field of a record, and stops at the first quoting error.
-fn scan_fields(raw: &[u8], mut on_field: impl FnMut(usize)) -> Result<(), QuoteFault> {
+fn scan_fields(raw: &[u8], delimiter: u8, mut on_field: impl FnMut(usize)) -> Result<(), QuoteFault> {
     enum State {
         Start,
         Plain,
@@ -205,7 +222,7 @@ fn scan_fields(raw: &[u8], mut on_field: impl FnMut(usize)) -> Result<(), QuoteF
     on_field(0);
     for (at, byte) in raw.iter().enumerate() {
         state = match (state, byte) {
-            (State::Start | State::Plain | State::Closed(_), b',') => {
+            (State::Start | State::Plain | State::Closed(_), byte) if *byte == delimiter => {
                 on_field(at + 1);
                 State::Start
             }

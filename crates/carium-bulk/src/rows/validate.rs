@@ -5,19 +5,33 @@ use std::path::Path;
 use futures_util::StreamExt as _;
 use tokio::task::spawn_blocking;
 
-use super::problem::{RowError, RowProblem, RowProblems};
+use super::problem::{RowError, RowProblem, RowProblems, SkipReason};
 use super::reader::{Rows, read_interrupted};
-use super::row::{RowIdentity, Salt};
+use super::row::{Row, RowIdentity, Salt};
 use super::settings::{FileSettings, RowOptions};
+
+/// The maximum number of skipped or duplicate rows that are listed.
+const MAX_LISTED: usize = 1000;
 
 /// The result of validating a whole file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ValidationReport {
-    /// The number of rows.
+    /// The number of rows, including those that are skipped.
     pub rows: u64,
     /// The number of rows that are invalid or have the same key as an earlier row.
     pub invalid_rows: u64,
+    /// The number of rows that are skipped: FHIR resources of others than patients, and of patients who are inactive,
+    /// deceased or replaced.
+    pub skipped_rows: u64,
+    /// The lines of the skipped rows, and of totals below a table, with the reason: at most the first 1,000.
+    pub skipped: Vec<(u64, SkipReason)>,
+    /// What was found in the file that may surprise its user, such as hidden columns of a workbook.
+    pub notes: Vec<String>,
+    /// The number of rows with the same name and birth date as an earlier row, but another key.
+    pub possible_duplicate_count: u64,
+    /// The lines of these rows, each with the line of the earlier row: at most the first 1,000.
+    pub possible_duplicates: Vec<(u64, u64)>,
     /// The total number of problems.
     pub problem_count: u64,
     /// The first problems in the order of the file, up to the requested number.
@@ -25,9 +39,9 @@ pub struct ValidationReport {
 }
 
 impl ValidationReport {
-    /// Checks whether the file has no problems.
+    /// Checks whether the file has no problems and no possible duplicates.
     pub fn is_ok(&self) -> bool {
-        self.problem_count == 0
+        self.problem_count == 0 && self.possible_duplicate_count == 0
     }
 }
 
@@ -77,11 +91,24 @@ async fn validate_rows(
         Err(error) => return Err(error),
     };
     let header = rows.header().clone();
-    let mut keys = KeyIndex::default();
+    report.notes = header.notes().to_vec();
+    let (mut keys, mut persons) = (KeyIndex::default(), KeyIndex::default());
     while let Some(row) = rows.next().await {
         report.rows += 1;
         match row {
-            Ok(row) => keys.add(row.key, row.location.line, false),
+            Ok(row) => {
+                keys.add(row.key, row.location.line, false);
+                persons.add(person(&header.0.salt, &row), row.location.line, false);
+            }
+            Err(RowError::Skipped(line, reason)) => {
+                // A total below a table is not a row.
+                let is_row = reason != SkipReason::SingleValue;
+                report.rows -= u64::from(!is_row);
+                report.skipped_rows += u64::from(is_row);
+                if report.skipped.len() < MAX_LISTED {
+                    report.skipped.push((line, reason));
+                }
+            }
             Err(RowError::Invalid(problems)) => {
                 if let Some(key) = problems.key() {
                     keys.add(key, problems.line(), true);
@@ -92,7 +119,19 @@ async fn validate_rows(
             Err(error) => return Err(error),
         }
     }
-    let duplicates = spawn_blocking(move || keys.into_duplicates()).await.map_err(read_interrupted)?;
+    if header.0.options.allows_duplicates {
+        return Ok(report);
+    }
+    let find = move || (keys.into_duplicates(), persons.into_duplicates());
+    let (duplicates, mut same_person) = spawn_blocking(find).await.map_err(read_interrupted)?;
+    // A row with the key of an earlier row is a problem already.
+    same_person.retain(|row| duplicates.binary_search_by_key(&row.line, |duplicate| duplicate.line).is_err());
+    report.possible_duplicate_count = same_person.len() as u64;
+    report.possible_duplicates = same_person
+        .iter()
+        .take(MAX_LISTED)
+        .map(|row| (u64::from(row.line), u64::from(row.first_line)))
+        .collect();
     report.problem_count += duplicates.len() as u64;
     report.invalid_rows += duplicates.iter().filter(|row| !row.is_invalid).count() as u64;
     report.problems.extend(duplicates.iter().take(max_problems).map(|row| row.problem(&header.0)));
@@ -115,6 +154,15 @@ impl ValidationReport {
 /// collide is about 10⁻¹¹.
 #[derive(Default)]
 struct KeyIndex(Vec<([u8; 12], u32)>);
+
+/// Returns a hash of the name and the birth date of a row.
+fn person(salt: &Salt, row: &Row) -> RowIdentity {
+    let patient = row.request.attributes();
+    // The text of a date is redacted, so it is taken from JSON.
+    let birth_date = serde_json::to_string(&patient.birth_date).unwrap_or_default();
+    let person = format!("{}\0{}\0{birth_date}", patient.first_name.as_str(), patient.last_name.as_str());
+    RowIdentity::of_username(salt, &person)
+}
 
 /// A row with the same key as an earlier row.
 struct DuplicateRow {
@@ -159,12 +207,14 @@ impl DuplicateRow {
         let (line, first_line) = (u64::from(self.line), self.first_line);
         let Some(key) = settings.key() else {
             let message = format!("the patient has the same username as the row on line {first_line}");
-            return RowProblem::new(line, message).with_hint("remove one of the rows, or set a key column");
+            let problem = settings.place(RowProblem::new(line, message));
+            return problem.with_hint("remove one of the rows, or set a key column");
         };
         let message = format!("is the key, but the row on line {first_line} has the same key");
         let problem = RowProblem::new(line, message);
         let problem = problem.with_hint("remove one of the rows, or correct the key");
-        match settings.columns.key {
+        let problem = settings.place(problem);
+        match settings.columns.key.or_else(|| settings.mapped.key()) {
             Some(index) => problem.with_column_name(key).at_column(index as u64 + 1),
             None => problem.with_field(Some(key)),
         }

@@ -5,6 +5,8 @@ use std::io::{ErrorKind, Read, Result};
 
 /// The initial size of the buffer, in bytes.
 const BLOCK_SIZE: usize = 64 * 1024;
+/// The maximum number of padding bytes at the end of a file.
+const MAX_PADDING: usize = 16 * 1024;
 
 /// A window over the bytes of a reader: those that were read and not yet consumed.
 pub(super) struct ByteWindow<R> {
@@ -12,12 +14,16 @@ pub(super) struct ByteWindow<R> {
     buffer: Vec<u8>,
     start: usize,
     end: usize,
+    /// The number of bytes at the end of the window that are hidden.
+    hidden: usize,
     /// The offset in the file at which the window begins.
     offset: u64,
     line: u64,
     /// Whether the byte before the window is a carriage return. A line feed after it belongs to the same line break.
     after_carriage_return: bool,
     at_end_of_file: bool,
+    /// Whether the reader reads only a part of the file, whose end is not the end of the file.
+    is_part: bool,
 }
 
 impl<R: Read> ByteWindow<R> {
@@ -27,16 +33,19 @@ impl<R: Read> ByteWindow<R> {
             buffer: vec![0; BLOCK_SIZE],
             start: 0,
             end: 0,
+            hidden: 0,
             offset: 0,
             line: 1,
             after_carriage_return: false,
             at_end_of_file: false,
+            is_part: false,
         }
     }
 
     /// Sets the position in the file at which the reader begins, if it reads only a part of the file.
     pub(super) fn set_position(&mut self, line: u64, offset: u64) {
         (self.line, self.offset) = (line, offset);
+        self.is_part = true;
     }
 
     /// Returns the offset in the file at which the window begins.
@@ -51,15 +60,20 @@ impl<R: Read> ByteWindow<R> {
 
     /// Returns the bytes in the window.
     pub(super) fn bytes(&self) -> &[u8] {
-        &self.buffer[self.start..self.end]
+        &self.buffer[self.start..self.end - self.hidden]
     }
 
     /// Reads more bytes into the window. Returns `false` at the end of the file. Callers must limit how far the
     /// window grows.
     pub(super) fn read_more(&mut self) -> Result<bool> {
-        if self.at_end_of_file {
-            return Ok(false);
+        let visible = self.bytes().len();
+        while !self.at_end_of_file && self.bytes().len() == visible {
+            self.read_block()?;
         }
+        Ok(self.bytes().len() > visible)
+    }
+
+    fn read_block(&mut self) -> Result<()> {
         if self.end == self.buffer.len() {
             if self.start > 0 {
                 self.buffer.copy_within(self.start..self.end, 0);
@@ -69,15 +83,24 @@ impl<R: Read> ByteWindow<R> {
                 self.buffer.resize(self.buffer.len() * 2, 0);
             }
         }
-        loop {
-            match self.reader.read(&mut self.buffer[self.end..]) {
-                Ok(0) => self.at_end_of_file = true,
-                Ok(read) => self.end += read,
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
+        match self.reader.read(&mut self.buffer[self.end..]) {
+            Ok(0) => self.at_end_of_file = true,
+            Ok(read) => {
+                self.end += read;
+                self.hide_padding();
             }
-            return Ok(!self.at_end_of_file);
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
+        Ok(())
+    }
+
+    /// Hides Ctrl-Z and NUL bytes at the end of the window until other bytes follow. Old programs append them to files.
+    fn hide_padding(&mut self) {
+        let bytes = &self.buffer[self.start..self.end];
+        let padding =
+            bytes.iter().rev().take(MAX_PADDING + 1).take_while(|byte| matches!(byte, 0 | 0x1a)).count();
+        self.hidden = if self.is_part || padding > MAX_PADDING { 0 } else { padding };
     }
 
     /// Removes bytes from the beginning of the window, and counts the lines in them.

@@ -46,17 +46,15 @@ fn files_that_are_not_csv() {
         "line 1: the file is an archive or a spreadsheet workbook: export the table as CSV in UTF-8",
     );
     assert_csv(
-        "first-name;last-name\nAnn;Lee\n",
-        RowOptions::new(),
-        "line 1: the fields are separated by semicolons: save the file with commas as separators",
-    );
-    assert_csv(
         "Ann,Lee,1980-07-04\n",
         RowOptions::new(),
-        "line 1: the header line has no known column: start the file with a header line of column names, such as `first-name,last-name,…`",
+        "line 1: the header line has no known column: start the file with column names such as `first-name,last-name,…`, or map its columns with `carium onboard map`",
     );
-    let utf16 = problems(RowFormat::Csv, b"\xff\xfef\0i\0".to_vec(), RowOptions::new());
-    assert_eq!(utf16, "line 1: the file is UTF-16: save it as UTF-8");
+    let utf16 = problems(RowFormat::Csv, b"\xff\xfef\0\0\xd8".to_vec(), RowOptions::new());
+    assert_eq!(
+        utf16,
+        "line 1: is not valid UTF-16LE: save the file as UTF-8, or state its encoding in the mapping"
+    );
 }
 
 #[test]
@@ -115,7 +113,7 @@ fn invalid_fields() {
         RowOptions::new(),
         "
         line 2, column 1, `first-name`: is missing: write the name on one line
-        line 2, column 2, `last-name`: is empty: write the name on one line
+        line 2, column 2, `last-name`: contains the invisible character U+200B: remove it, or map the columns of the file
         line 2, column 3, `birth-date`: is not a valid date in the form YYYY-MM-DD: write a past date such as 1980-07-04
         line 2, column 4, `gender`: is not an allowed value: write `male`, `female`, `pnta`, `other` or `unknown`
         line 2, column 5, `email`: is not a valid email address: write an address such as ann@example.com
@@ -195,7 +193,7 @@ fn invalid_record_structure() {
     file.extend(csv(",Lee,1980-07-04,female,jose@example.com,<id>\n"));
     assert_eq!(
         problems(RowFormat::Csv, file, RowOptions::new()),
-        "line 2, column 1, `first-name`: is not UTF-8: save the file as UTF-8"
+        "line 2, column 1, `first-name`: is not UTF-8: save the file as UTF-8, or map it with `carium onboard map`"
     );
     assert_csv(
         "<names>\n<row>,\"\n\n\n",
@@ -276,7 +274,9 @@ fn invalid_ndjson() {
 
 #[test]
 fn format_must_be_known() {
-    let error = block_on(validate("patients.txt", RowOptions::new(), 10)).unwrap_err();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), b"\x7fELF\0\0\0\0").unwrap();
+    let error = block_on(validate(file.path(), RowOptions::new(), 10)).unwrap_err();
     assert!(matches!(error, RowError::UnknownFormat), "{error}");
     let missing = block_on(validate("missing.csv", RowOptions::new(), 10)).unwrap_err();
     assert_eq!(missing.to_string(), "could not read the file: entity not found");

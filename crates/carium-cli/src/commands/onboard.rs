@@ -1,5 +1,6 @@
 //! `carium onboard` and `carium worker`: onboarding of many patients with a queue.
 
+mod map;
 mod metrics;
 mod onboard_file;
 mod queue;
@@ -20,7 +21,8 @@ use crate::settings::Settings;
 
 /// Onboard the patients of a file, and manage the rows that need attention
 ///
-/// The file is CSV or NDJSON, with one patient per row. First the whole file is validated; if any row is invalid,
+/// The file is CSV or NDJSON, with one patient per row. With a mapping, it can have any columns, or be a workbook or
+/// FHIR: `carium onboard map FILE` proposes one. First the whole file is validated; if any row is invalid,
 /// nothing is sent. Then each patient is created once, invited, given their documents and booked a first appointment,
 /// as the row requests. The progress is stored in a queue. After an interruption, a crash or a power failure, run the
 /// same command again: it continues where it stopped, and does not retry calls that may have been applied.
@@ -37,6 +39,8 @@ Examples:
   carium --sandbox onboard examples/clinic/patients.csv \\
       --documents examples/clinic/documents
   carium onboard patients.csv --dry-run
+  carium onboard map register.xlsx --write mapping.toml
+  carium onboard register.xlsx --mapping mapping.toml --problems problems.csv
   carium onboard patients.csv --queue clinic.db --rate 20/s --max-failures 50
   carium onboard parked --queue clinic.db
   carium onboard resolve 17 --not-created --queue clinic.db
@@ -60,6 +64,9 @@ impl Onboard {
                 "write the subcommand first: `carium onboard status --queue FILE.db`; write a file with the name of a \
                  subcommand as `./status`",
             ));
+        }
+        if let QueueCommand::Map(map) = command {
+            return unless_interrupted(map.run(), false).await;
         }
         let run = async { command.run(&self.queue.inspect().await?, settings).await };
         unless_interrupted(run, false).await

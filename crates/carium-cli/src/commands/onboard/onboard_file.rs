@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use carium::Interceptor;
 use carium::patients::OrganizationId;
-use carium_bulk::rows::{RowError, RowFormat, RowOptions, RowProblem, ValidationReport, validate};
+use carium_bulk::rows::{Mapping, RowError, RowOptions, RowProblem, ValidationReport, validate};
 use carium_bulk::{QueueLocation, Submission};
 use clap::Args;
 use serde_json::{Value, json};
@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::metrics::Metrics;
 use super::queue::{NamedQueue, QueueArgs, WorkArgs, check_documents_dir, default_location, queue_error};
+use super::report::not_written;
 use super::summary::Summary;
 use super::worker::{StopReason, WorkSession};
 use crate::connection::{Connection, connect_with_interceptor};
@@ -33,7 +34,7 @@ const MAX_PROBLEMS: usize = 10_000;
 /// A file of patients, and the options to process it.
 #[derive(Args, Debug)]
 pub(super) struct OnboardFile {
-    /// File of patients: .csv, .ndjson or .jsonl
+    /// File of patients: CSV, NDJSON, or with `--mapping` also a workbook or FHIR
     #[arg(required = true)]
     file: Option<PathBuf>,
     /// Directory of the documents that the rows name. Defaults to the directory of the file
@@ -42,6 +43,15 @@ pub(super) struct OnboardFile {
     /// Column that identifies a row. Defaults to the username
     #[arg(long, value_name = "COLUMN")]
     key: Option<String>,
+    /// Mapping from the columns of the file to the fields of a row; `carium onboard map` proposes one
+    #[arg(long, value_name = "FILE")]
+    mapping: Option<PathBuf>,
+    /// Also write the problems of the file to a CSV file, without values
+    #[arg(long, value_name = "FILE")]
+    problems: Option<PathBuf>,
+    /// Go on if rows have the same key, or the same name and birth date. Only the first row of a key is processed
+    #[arg(long)]
+    allow_duplicates: bool,
     /// Validate the file only; send nothing
     #[arg(long)]
     dry_run: bool,
@@ -58,6 +68,9 @@ impl OnboardFile {
         self.file.is_some()
             || self.documents.is_some()
             || self.key.is_some()
+            || self.mapping.is_some()
+            || self.problems.is_some()
+            || self.allow_duplicates
             || self.dry_run
             || self.max_failures.is_some()
             || self.work.is_given()
@@ -134,12 +147,16 @@ impl OnboardFile {
         };
         let organization =
             sandbox.as_ref().map_or(settings.organization, |sandbox| sandbox.client.organization());
-        let options = self.row_options(organization);
-        let report =
-            validate_file(path, options.clone().documents_folder(documents), settings.format).await?;
+        let options = self.row_options(organization)?;
+        let report = validate_file(
+            path,
+            options.clone().documents_folder(documents),
+            settings.format,
+            self.problems.as_deref(),
+        )
+        .await?;
         if self.dry_run {
-            let record = json!({"rows": report.rows, "invalid_rows": report.invalid_rows});
-            output::write_record(settings.format, &record)?;
+            output::write_record(settings.format, &report_to_json(&report))?;
             stderr::print("dry run: nothing was sent");
             return Ok(None);
         }
@@ -165,12 +182,18 @@ impl OnboardFile {
         }
     }
 
-    fn row_options(&self, organization: Option<OrganizationId>) -> RowOptions {
-        let options = RowOptions::new().organization(organization);
-        match &self.key {
-            Some(column) => options.key(column),
-            None => options,
+    fn row_options(&self, organization: Option<OrganizationId>) -> Result<RowOptions, CliError> {
+        let mut options = RowOptions::new().organization(organization);
+        if let Some(column) = &self.key {
+            options = options.key(column);
         }
+        if let Some(path) = &self.mapping {
+            options = options.mapping(read_mapping(path)?);
+        }
+        if self.allow_duplicates {
+            options = options.allow_duplicates();
+        }
+        Ok(options)
     }
 }
 
@@ -259,16 +282,12 @@ async fn validate_file(
     path: &Path,
     options: RowOptions,
     format: Format,
+    problems_file: Option<&Path>,
 ) -> Result<ValidationReport, CliError> {
     if !path.is_file() {
         let problem = if path.exists() { "is not a file" } else { "does not exist" };
         return Err(CliError::new(Exit::InvalidInput, format!("{} {problem}", path.display()))
             .with_hint("check the path"));
-    }
-    if RowFormat::from_path(path).is_none() {
-        let message = "unsupported file extension: expected .csv, .ndjson or .jsonl";
-        return Err(CliError::new(Exit::InvalidInput, message)
-            .with_hint("rename the file so that its extension matches its format"));
     }
     let report = validate(path, options, MAX_PROBLEMS).await.map_err(|error| match error {
         RowError::Io(error) => CliError::new(Exit::Other, "could not read the file")
@@ -276,17 +295,32 @@ async fn validate_file(
             .with_hint("check that it exists and that you may read it; `-v` shows details"),
         error => CliError::new(Exit::InvalidInput, error.to_string()),
     })?;
+    if let Some(path) = problems_file {
+        write_problems(path, &report)?;
+    }
+    print_notes(&report);
     if report.is_ok() {
         return Ok(report);
     }
     match format {
         Format::Table => report.problems.iter().for_each(|problem| stderr::print(&problem.to_string())),
-        Format::Json | Format::Csv => output::write_json(format, &report_to_json(&report))?,
+        Format::Json | Format::Csv => {
+            let mut record = report_to_json(&report);
+            record["problem_count"] = report.problem_count.into();
+            record["problems"] = report.problems.iter().map(problem_to_json).collect();
+            output::write_json(format, &record)?;
+        }
         Format::Ndjson => {
             for problem in &report.problems {
                 output::write_json(format, &problem_to_json(problem))?;
             }
         }
+    }
+    if report.problem_count == 0 {
+        let rows = counted(report.possible_duplicate_count, "row");
+        let message = format!("{} has {rows} that may be duplicates; nothing was sent", path.display());
+        return Err(CliError::new(Exit::InvalidInput, message)
+            .with_hint("remove them, or pass `--allow-duplicates` if they are different patients"));
     }
     let omitted = report.problem_count - report.problems.len() as u64;
     if omitted > 0 {
@@ -304,22 +338,85 @@ async fn validate_file(
     }))
 }
 
+/// Reads a mapping.
+fn read_mapping(path: &Path) -> Result<Mapping, CliError> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        CliError::new(Exit::InvalidInput, "could not read the mapping")
+            .with_source(error)
+            .with_hint("check `--mapping`; `carium onboard map FILE --write FILE.toml` writes one")
+    })?;
+    Mapping::parse(&text).map_err(|error| {
+        error.problems().iter().for_each(|problem| stderr::print(&problem.to_string()));
+        let problems = counted(error.problems().len() as u64, "problem");
+        CliError::new(Exit::InvalidInput, format!("{} has {problems}; nothing was sent", path.display()))
+            .with_hint("correct the mapping, and run the same command again")
+    })
+}
+
+/// Prints what was skipped in a file, and what else its user should know.
+fn print_notes(report: &ValidationReport) {
+    report.notes.iter().for_each(|note| stderr::print(&format!("note: {note}")));
+    for (line, reason) in report.skipped.iter().take(MAX_LISTED_LINES) {
+        stderr::print(&format!("line {line}: skipped: {reason}"));
+    }
+    let skipped = report.skipped_rows.saturating_sub(MAX_LISTED_LINES as u64);
+    if skipped > 0 {
+        stderr::print(&format!("and {} skipped", counted(skipped, "more row")));
+    }
+    for (line, first_line) in report.possible_duplicates.iter().take(MAX_LISTED_LINES) {
+        stderr::print(&format!(
+            "line {line}: has the same name and birth date as the row on line {first_line}"
+        ));
+    }
+}
+
+/// Writes the problems of a file as a table. It has no values of the file.
+fn write_problems(path: &Path, report: &ValidationReport) -> Result<(), CliError> {
+    let mut table = String::from("place,column,field,problem,hint\n");
+    for problem in &report.problems {
+        let place = problem.cell().unwrap_or_else(|| format!("line {}", problem.line()));
+        let column = problem.column_name().unwrap_or_default();
+        let field = problem.field().unwrap_or_default();
+        let fields = [&place, column, field, problem.message(), problem.hint().unwrap_or_default()];
+        let fields: Vec<String> = fields.iter().map(|text| csv_field(text)).collect();
+        table.push_str(&fields.join(","));
+        table.push('\n');
+    }
+    std::fs::write(path, table).map_err(not_written)
+}
+
+/// Quotes a field for CSV. A spreadsheet must not take a column name of the file as a formula.
+fn csv_field(text: &str) -> String {
+    let guard = if text.starts_with(['=', '+', '-', '@', '\t']) { "'" } else { "" };
+    format!("\"{guard}{}\"", text.replace('"', "\"\""))
+}
+
 fn report_to_json(report: &ValidationReport) -> Value {
     json!({
         "rows": report.rows,
-        "invalid_rows": report.invalid_rows,
-        "problem_count": report.problem_count,
-        "problems": report.problems.iter().map(problem_to_json).collect::<Vec<_>>(),
+        "valid": report.rows - report.invalid_rows - report.skipped_rows,
+        "invalid": report.invalid_rows,
+        "skipped": report.skipped_rows,
+        "possible_duplicates": report.possible_duplicate_count,
     })
 }
 
 fn problem_to_json(problem: &RowProblem) -> Value {
-    json!({
+    let mut record = json!({
         "line": problem.line(),
         "column": problem.column(),
         "column_name": problem.column_name(),
         "field": problem.field(),
         "message": problem.message(),
         "hint": problem.hint(),
-    })
+    });
+    // Only problems of workbooks and mapped files have these.
+    let cell = problem.sheet().zip(problem.cell());
+    if let Some((sheet, cell)) = cell {
+        (record["sheet"], record["cell"]) = (sheet.into(), cell.into());
+    }
+    if let Some(line) = problem.mapping_line() {
+        record["mapping_line"] = line.into();
+    }
+    record
 }

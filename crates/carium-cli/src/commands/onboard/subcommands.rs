@@ -13,6 +13,7 @@ use clap::{Args, Subcommand};
 use futures_util::stream::{StreamExt as _, TryStreamExt as _};
 use serde_json::json;
 
+use super::map::MapFile;
 use super::queue::{NamedQueue, queue_error};
 use super::report::{self, NewFile};
 use super::summary::{Summary, parked_reasons};
@@ -24,9 +25,10 @@ use crate::stderr::{self, RowProgressBar, counted};
 /// The message after `resolve` and `retry`, which send nothing themselves.
 const PROCESSED_LATER: &str =
     "the next `carium onboard` of the same file, or a `carium worker`, processes these rows";
-/// The commands for the rows of a queue.
+/// The commands for the rows of a queue, and for the mapping of a file.
 #[derive(Debug, Subcommand)]
 pub(super) enum QueueCommand {
+    Map(MapFile),
     Status(Status),
     Parked(ListParked),
     Resolve(ResolveRow),
@@ -39,6 +41,7 @@ pub(super) enum QueueCommand {
 impl QueueCommand {
     pub(super) async fn run(self, queue: &NamedQueue, settings: &Settings) -> Result<(), CliError> {
         match self {
+            Self::Map(map) => map.run().await,
             Self::Status(status) => status.run(queue, settings).await,
             Self::Parked(parked) => parked.run(queue, settings).await,
             Self::Resolve(resolve) => resolve.run(queue, settings).await,
