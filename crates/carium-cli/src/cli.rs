@@ -32,7 +32,7 @@ Settings are read from flags, then from the environment, then from a profile.
   CARIUM_PASSWORD         password; if unset, read from the keyring or a prompt
   CARIUM_TOTP_SECRET      secret for one-time codes, in base32
   CARIUM_ORGANIZATION_ID  organization
-  CARIUM_OUTPUT           output format: table, json or ndjson
+  CARIUM_OUTPUT           output format: table, json, ndjson or csv
   CARIUM_PROFILE          name of the profile
   CARIUM_CONFIG           path of the configuration file
   CARIUM_QUEUE            queue of `onboard` and `worker`

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use crate::directories;
 use crate::error::{CliError, Exit};
 use crate::output::Format;
+use crate::stderr;
 
 /// The name of the profile that is used if none is named.
 const DEFAULT_PROFILE: &str = "default";
@@ -110,7 +111,7 @@ impl Settings {
             Some(format) => Some(format),
             None => match text("CARIUM_OUTPUT")? {
                 Some(name) => Some(Format::from_name(&name).ok_or_else(|| {
-                    let message = "CARIUM_OUTPUT is not one of `table`, `json` and `ndjson`";
+                    let message = "CARIUM_OUTPUT is not one of `table`, `json`, `ndjson` and `csv`";
                     CliError::new(Exit::InvalidInput, message)
                 })?),
                 None => profile.output,
@@ -145,6 +146,7 @@ impl Profile {
     /// Reads a profile from this file, or from the default configuration file. If no name is given, neither the file
     /// nor the default profile has to exist.
     fn read(name: Option<String>, file: Option<String>) -> Result<Self, CliError> {
+        let is_required = file.is_some() || name.is_some();
         let Some(path) = file.map(PathBuf::from).or_else(directories::config_file) else {
             return Ok(Self::default());
         };
@@ -153,7 +155,14 @@ impl Profile {
             Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
             Err(error) => {
                 let message = format!("could not read the configuration file {}", path.display());
-                return Err(CliError::new(Exit::Other, message).with_source(error));
+                if is_required {
+                    return Err(CliError::new(Exit::Other, message).with_source(error));
+                }
+                // A service often runs with a home directory that it may not read.
+                stderr::print(&format!(
+                    "{message}; continuing without it (set CARIUM_CONFIG or HOME to another path)"
+                ));
+                String::new()
             }
         };
         let invalid = |message: String| {

@@ -468,3 +468,15 @@ fn created_ids_are_printed_to_stderr_if_stdout_fails() {
         assert!(!output.stderr.contains("Canary"), "{output:?}");
     }
 }
+
+#[test]
+fn a_configuration_file_that_cannot_be_read_does_not_stop_the_program() {
+    let sandbox = SandboxProcess::start("");
+    std::fs::write(sandbox.directory().join("config"), "not a folder").unwrap();
+    let login = sandbox.run(&["login", "--output", "json"]);
+    assert_eq!(login.code, Some(0), "{login:?}");
+    assert!(login.stderr.contains("set CARIUM_CONFIG or HOME to another path"), "{login:?}");
+    // A file or a profile that is asked for has to be readable.
+    let profile = sandbox.run(&["--profile", "clinic", "login"]);
+    assert!(profile.code == Some(1) && profile.stderr.contains("could not read"), "{profile:?}");
+}

@@ -244,20 +244,40 @@ impl fmt::Debug for NewPatientBuilder {
     }
 }
 
-/// Invisible characters: zero-width spaces and joiners, and the byte order mark. A name may contain them, but
-/// must also have a visible character.
-const INVISIBLE_CHARS: [char; 5] = ['\u{200b}', '\u{200c}', '\u{200d}', '\u{2060}', '\u{feff}'];
+/// Checks whether a character is one that no screen shows: a control or format character, such as U+202A, which spreadsheets
+/// and address books copy along with a phone number.
+///
+/// Names, email addresses and phone numbers must not contain such characters, because a name with one is not found by a
+/// search for the name without it. The zero-width joiners U+200C and U+200D are not among them: some scripts need them
+/// between letters.
+#[must_use]
+pub fn is_invisible(letter: char) -> bool {
+    letter.is_control()
+        || matches!(
+            letter,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+        )
+}
+
+/// Adds a problem if a text contains an invisible character, or a space that only looks like one.
+fn refuse_invisible(field: &'static str, text: &str, problems: &mut Vec<Problem>) -> Option<()> {
+    // U+3000 is the usual space between the names of a person in East Asia.
+    let is_other_space = |letter: char| letter.is_whitespace() && !matches!(letter, ' ' | '\u{3000}');
+    let unwanted = |letter: &char| is_invisible(*letter) || is_other_space(*letter);
+    let Some(letter) = text.chars().find(unwanted) else { return Some(()) };
+    let message = format!("contains the invisible character U+{:04X}", u32::from(letter));
+    problems.push(Problem::new(field, message).with_hint("remove it, or replace it by a space"));
+    None
+}
 
 fn name(field: &'static str, text: Option<&str>, problems: &mut Vec<Problem>) -> Option<PersonName> {
     let text = required(field, text, problems)?;
-    if text.chars().any(char::is_control) {
-        problems.push(Problem::new(field, "contains control characters"));
-        return None;
-    }
-    if text.chars().all(|char| char.is_whitespace() || INVISIBLE_CHARS.contains(&char)) {
+    if text.chars().all(|letter| letter.is_whitespace() || matches!(letter, '\u{200c}' | '\u{200d}')) {
         problems.push(Problem::new(field, "is empty"));
         return None;
     }
+    refuse_invisible(field, text, problems)?;
     PersonName::try_from(text).ok()
 }
 
@@ -277,6 +297,7 @@ fn birth_date(text: Option<&str>, problems: &mut Vec<Problem>) -> Option<BirthDa
 }
 
 fn email(text: &str, problems: &mut Vec<Problem>) -> Option<EmailAddress> {
+    refuse_invisible("email", text, problems)?;
     if email_address::EmailAddress::is_valid(text) && !text.contains('<') {
         return EmailAddress::try_from(text).ok();
     }
@@ -285,6 +306,7 @@ fn email(text: &str, problems: &mut Vec<Problem>) -> Option<EmailAddress> {
 }
 
 fn phone(text: &str, problems: &mut Vec<Problem>) -> Option<PhoneNumber> {
+    refuse_invisible("mobile-phone", text, problems)?;
     let phone = PhoneNumber::try_from(text).ok();
     if phone.is_none() {
         let problem = Problem::new("mobile-phone", "is not an E.164 phone number");

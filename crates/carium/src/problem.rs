@@ -12,7 +12,7 @@ use carium_api::{Redacted, operations, types};
 #[derive(Clone, PartialEq, Eq)]
 pub struct Problem {
     field: Option<Cow<'static, str>>,
-    message: Option<&'static str>,
+    message: Option<Cow<'static, str>>,
     hint: Option<&'static str>,
     code: Option<String>,
     detail: Option<String>,
@@ -22,10 +22,10 @@ pub struct Problem {
 impl Problem {
     /// Creates a problem with a field, given its name in the API or its path in other input, such as
     /// `documents[0].path`. A path may contain names and indices, but no values.
-    pub(crate) fn new(field: impl Into<Cow<'static, str>>, message: &'static str) -> Self {
+    pub(crate) fn new(field: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) -> Self {
         Self {
             field: Some(field.into()),
-            message: Some(message),
+            message: Some(message.into()),
             hint: None,
             code: None,
             detail: None,
@@ -48,8 +48,8 @@ impl Problem {
     /// Returns what is wrong with the field.
     ///
     /// Returns `None` for problems that the service reported; see [`detail`](Self::detail).
-    pub fn message(&self) -> Option<&'static str> {
-        self.message
+    pub fn message(&self) -> Option<&str> {
+        self.message.as_deref()
     }
 
     /// Returns how to fix the problem, if the message alone does not make it clear.
@@ -175,7 +175,7 @@ pub(crate) fn required<T>(
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.field, self.message) {
+        match (&self.field, self.message()) {
             (Some(field), Some(message)) => {
                 write!(f, "`{field}` {message}")?;
                 self.hint.map_or(Ok(()), |hint| write!(f, ": {hint}"))

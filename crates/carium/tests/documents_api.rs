@@ -156,6 +156,13 @@ fn builder_reports_every_invalid_field_and_guesses_the_media_type() {
         ("letter.pdf", "application/pdf"),
         ("scan.PNG", "image/png"),
         ("C:\\scans\\photo.jpeg", "image/jpeg"),
+        ("knee.dcm", "application/dicom"),
+        ("KNEE.DCM", "application/dicom"),
+        ("summary.xml", "text/xml"),
+        ("letter.docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
+        ("scan.tiff", "image/tiff"),
+        ("photo.heic", "image/heic"),
+        ("message.hl7", "application/octet-stream"),
         ("notes", "application/octet-stream"),
         ("data.unknown", "application/octet-stream"),
     ] {

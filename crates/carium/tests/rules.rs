@@ -297,10 +297,21 @@ fn rejects_values_that_only_look_valid() {
             .email("a@example.com")
             .organization(id())
     };
-    for name in ["\0", "\u{200b}", "\u{feff} ", "a\nb"] {
+    for name in ["\u{200c}\u{200d}", "\0", "\u{200b}", "\u{feff} ", "a\nb"] {
         let error = base().first_name(name).build().unwrap_err();
         assert_eq!(fields(&error), ["first-name"], "{name:?}");
     }
+    let embedded =
+        base().last_name("Quill\u{202a}").email("a\u{200b}@example.com").mobile_phone("+1555010\u{a0}0001");
+    let error = embedded.build().unwrap_err();
+    let messages: Vec<_> = error.problems().iter().map(|problem| problem.message().unwrap()).collect();
+    let expected = [
+        "contains the invisible character U+202A",
+        "contains the invisible character U+200B",
+        "contains the invisible character U+00A0",
+    ];
+    assert_eq!(messages, expected);
+    assert!(base().first_name("\u{639}\u{644}\u{6cc}\u{200c}\u{631}\u{636}\u{627}").build().is_ok());
     // "Today" is the date in UTC+14, the first time zone to reach it.
     let tomorrow = (Utc::now() + chrono::TimeDelta::hours(14) + chrono::TimeDelta::days(1)).date_naive();
     let error = base().birth_date(tomorrow.to_string()).build().unwrap_err();

@@ -45,7 +45,7 @@ pub(super) fn check_row(
             let is_same_column =
                 |other: &RowProblem| other.column.is_some() && other.column == located.column;
             if !problems[..parser_problems].iter().any(is_same_column) {
-                let message = problem.message().unwrap_or("is invalid");
+                let message = problem.message().unwrap_or("is invalid").to_owned();
                 let hint = problem.hint();
                 problems.push(RowProblem { hint, ..located.with_message(message) });
             }

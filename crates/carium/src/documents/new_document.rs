@@ -186,9 +186,14 @@ impl DocumentFields<'_> {
     fn media_type(&self) -> Cow<'_, str> {
         let guess = || {
             let file_name = without_path(self.file_name.unwrap_or_default());
-            mime_guess::from_path(file_name).first_or_octet_stream().to_string()
+            // The images of radiology, which the list of media types does not have.
+            if file_name.rsplit_once('.').is_some_and(|(_, extension)| extension.eq_ignore_ascii_case("dcm"))
+            {
+                return "application/dicom".into();
+            }
+            mime_guess::from_path(file_name).first_or_octet_stream().to_string().into()
         };
-        self.media_type.map_or_else(|| guess().into(), Cow::Borrowed)
+        self.media_type.map_or_else(guess, Cow::Borrowed)
     }
 }
 

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
+use unicode_normalization::UnicodeNormalization as _;
+
 use crate::error::Error;
 use crate::local_io::{run_blocking, wait_for_descriptor};
 
@@ -60,10 +62,16 @@ pub(super) async fn locate_all(folder: PathBuf, paths: Vec<String>) -> Result<Ve
 
 /// Locates a file in a folder whose path is already canonical. Blocks the thread.
 pub(super) fn locate_in(root: &Path, path: &str) -> FileResult {
-    let path = root.join(check_relative(path)?).canonicalize().map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => "does not exist in the documents folder",
-        _ => "cannot be read",
-    })?;
+    let given = root.join(check_relative(path)?).canonicalize();
+    let path =
+        given.or_else(|error| find_normalized(root, path).ok_or(error)).map_err(|error| {
+            match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+                    "does not exist in the documents folder"
+                }
+                _ => "cannot be read",
+            }
+        })?;
     if !path.starts_with(root) {
         return Err("leaves the documents folder through a symbolic link");
     }
@@ -74,9 +82,34 @@ pub(super) fn locate_in(root: &Path, path: &str) -> FileResult {
     wait_for_descriptor(|| File::open(&path)).map(|_| path).map_err(|_| "cannot be read")
 }
 
+/// Finds a file whose path is the given one in another Unicode normalization. macOS and some file servers decompose names:
+/// the `ü` of a spreadsheet is then `u` with a combining mark on the disk.
+fn find_normalized(root: &Path, path: &str) -> Option<PathBuf> {
+    if path.is_ascii() {
+        return None;
+    }
+    let composed: String = path.nfc().collect();
+    let decomposed: String = path.nfd().collect();
+    [composed, decomposed].into_iter().find_map(|path| root.join(path).canonicalize().ok())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn finds_a_file_in_another_unicode_normalization() {
+        let (composed, decomposed) = ("\u{fc}berweisung.pdf", "u\u{308}berweisung.pdf");
+        for (on_disk, given) in [(composed, decomposed), (decomposed, composed), (composed, composed)] {
+            let folder = tempfile::tempdir().unwrap();
+            let root = folder.path().canonicalize().unwrap();
+            fs::write(root.join(on_disk), "x").unwrap();
+            assert_eq!(locate_in(&root, given), Ok(root.join(on_disk)));
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let missing = locate_in(&folder.path().canonicalize().unwrap(), composed);
+        assert_eq!(missing, Err("does not exist in the documents folder"));
+    }
 
     #[test]
     fn accepts_only_paths_inside_the_folder() {

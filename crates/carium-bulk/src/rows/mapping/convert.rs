@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use carium::patients::is_invisible;
 use phonenumber::Mode;
 use phonenumber::country::Id;
 use phonenumber::metadata::DATABASE;
@@ -171,17 +172,6 @@ impl Part {
 /// Removes white space and invisible characters from the edges.
 pub(super) fn trim(text: &str) -> &str {
     text.trim_matches(|letter: char| letter.is_whitespace() || is_invisible(letter))
-}
-
-/// Checks whether a character is a control or format character, which no screen shows. The zero width joiners are not:
-/// some scripts need them between letters.
-fn is_invisible(letter: char) -> bool {
-    letter.is_control()
-        || matches!(
-            letter,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-        )
 }
 
 /// Returns the first invisible character of a text, if it has one.
