@@ -44,6 +44,7 @@ page!(Start, "src/start.md");
 page!(SigningIn, "src/signing-in.md");
 page!(Onboarding, "src/onboarding.md");
 page!(Files, "src/files.md");
+page!(BringYourOwnFile, "src/bring-your-own-file.md");
 page!(Queues, "src/queues.md");
 page!(Operating, "src/operating.md");
 page!(Machines, "src/machines.md");

@@ -131,6 +131,11 @@ impl SourceFiles {
     /// Returns the text of a row, and the header line of its file.
     pub(crate) async fn text(&self, file: i64, location: RowLocation) -> Result<SourceText, Error> {
         let (path, header) = self.verify(file).await?;
+        if header.is_mapped() {
+            let message =
+                "the rows come from a file with a mapping: correct them in that file, and submit it again";
+            return Err(Error::new(ErrorKind::InvalidInput, message));
+        }
         let read = move || {
             let read = |location| header.text(&path, location).map(|text| text + "\n");
             Ok(SourceText { header: header.location().map(read).transpose()?, text: read(location)? })

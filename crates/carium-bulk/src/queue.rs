@@ -263,7 +263,8 @@ impl OnboardingQueue {
     /// - [`NotFound`](ErrorKind::NotFound): no row has this ID.
     /// - [`Corrupt`](ErrorKind::Corrupt): the file has changed since it was submitted.
     /// - [`Io`](ErrorKind::Io): the file cannot be read.
-    /// - [`InvalidInput`](ErrorKind::InvalidInput): the rows are stored in the database of a server.
+    /// - [`InvalidInput`](ErrorKind::InvalidInput): the rows are stored in the database of a server, or come from a file with a
+    ///   mapping.
     pub async fn source_text(&self, row: i64) -> Result<SourceText, Error> {
         let stored = self.0.database.row(row).await?.ok_or_else(no_row)?;
         let Some(file) = stored.file else {

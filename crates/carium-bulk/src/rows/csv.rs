@@ -11,9 +11,7 @@ use serde_json::{Map, Value};
 
 use super::check::{KeyFields, check_row};
 use super::columns::{BOOLEAN_APPOINTMENT_FIELDS, Column, Columns, LIST_FIELDS};
-use super::mapping::{
-    Cells, ConversionError, MappedColumns, Mapping, not_in_encoding, parse_cells, unwanted_character,
-};
+use super::mapping::{Cells, ConversionError, MappedColumns, Mapping, not_in_encoding, parse_cells};
 use super::problem::{RowError, RowProblem, RowProblems, SkipReason};
 use super::records::{Record, Records};
 use super::row::{Row, RowLocation};
@@ -221,14 +219,7 @@ impl Fields<'_> {
             return Err(problem.with_hint("name the column in the header line, or empty the field"));
         }
         let not_utf8 = |_| self.problem(index, "is not UTF-8").with_hint(NOT_UTF8_HINT);
-        let text = str::from_utf8(field).map_err(not_utf8)?;
-        if let Column::Patient("first-name" | "last-name" | "email" | "mobile-phone") = column
-            && let Some(invisible) = unwanted_character(text)
-        {
-            let message = format!("contains the invisible character U+{:04X}", u32::from(invisible));
-            return Err(self.problem(index, message).with_hint("remove it, or map the columns of the file"));
-        }
-        Ok(Some(text.to_owned()))
+        str::from_utf8(field).map(|text| Some(text.to_owned())).map_err(not_utf8)
     }
 
     /// Returns the text of a field, or `None` if it is empty or not valid text.

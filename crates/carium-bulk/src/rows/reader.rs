@@ -174,6 +174,11 @@ impl Header {
         })
     }
 
+    /// Checks whether the file is read with a mapping.
+    pub(crate) fn is_mapped(&self) -> bool {
+        self.0.mapping().is_some()
+    }
+
     /// Checks whether the offsets of rows are those of the file itself.
     pub(crate) fn has_offsets_of_file(&self) -> bool {
         self.0.extracted.is_none()

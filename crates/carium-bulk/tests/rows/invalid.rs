@@ -113,7 +113,7 @@ fn invalid_fields() {
         RowOptions::new(),
         "
         line 2, column 1, `first-name`: is missing: write the name on one line
-        line 2, column 2, `last-name`: contains the invisible character U+200B: remove it, or map the columns of the file
+        line 2, column 2, `last-name`: contains the invisible character U+200B: remove it, or replace it by a space
         line 2, column 3, `birth-date`: is not a valid date in the form YYYY-MM-DD: write a past date such as 1980-07-04
         line 2, column 4, `gender`: is not an allowed value: write `male`, `female`, `pnta`, `other` or `unknown`
         line 2, column 5, `email`: is not a valid email address: write an address such as ann@example.com

@@ -63,12 +63,11 @@ pub(crate) fn write_xlsx(
     for (number, row) in rows.enumerate() {
         write!(archive, "<row r=\"{}\">", number + 1)?;
         for cell in row {
-            match cell.strip_prefix('#') {
-                Some(date) => write!(archive, "<c s=\"1\"><v>{date}</v></c>")?,
-                None => {
-                    let cell = cell.replace('&', "&amp;").replace('<', "&lt;");
-                    write!(archive, "<c t=\"inlineStr\"><is><t>{cell}</t></is></c>")?;
-                }
+            if let Some(date) = cell.strip_prefix('#') {
+                write!(archive, "<c s=\"1\"><v>{date}</v></c>")?;
+            } else {
+                let cell = cell.replace('&', "&amp;").replace('<', "&lt;");
+                write!(archive, "<c t=\"inlineStr\"><is><t>{cell}</t></is></c>")?;
             }
         }
         archive.write_all(b"</row>")?;

@@ -185,7 +185,7 @@ pub(super) fn invisible_character(text: &str) -> Option<char> {
 
 /// Returns the first character of a text that no screen shows, and that is not a control character of ASCII: a format
 /// character, or a space other than the usual one at an edge of the text.
-pub(in crate::rows) fn unwanted_character(text: &str) -> Option<char> {
+pub(super) fn unwanted_character(text: &str) -> Option<char> {
     if text.is_ascii() {
         return None;
     }
