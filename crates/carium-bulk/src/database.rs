@@ -19,14 +19,14 @@ use std::time::{Duration, Instant};
 use carium::{Error, ErrorKind};
 use sqlx::ConnectOptions as _;
 #[cfg(feature = "postgres")]
-use sqlx::Connection as _;
-#[cfg(feature = "postgres")]
-use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 #[cfg(feature = "sqlite")]
 use sqlx::sqlite::{
     SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
+#[cfg(feature = "postgres")]
+use sqlx::{Connection as _, Executor as _, Row as _};
 
 pub(crate) use self::error::{open_error, unavailable};
 pub use self::location::QueueLocation;
@@ -183,12 +183,9 @@ impl Database {
             QueueLocation::Postgres(text) => {
                 let options = location::postgres_options(text)?.disable_statement_logging();
                 // A pool repeats a refused connection until its timeout, and does not return the reason.
-                let connection =
-                    tokio::time::timeout(CONNECT_TIMEOUT, PgConnection::connect_with(&options)).await;
-                let connection =
-                    connection.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()));
-                // An error of the end of the session does not matter.
-                let _ = connection.map_err(open_error)?.close().await;
+                let checked = tokio::time::timeout(CONNECT_TIMEOUT, check_sessions(&options)).await;
+                checked
+                    .unwrap_or_else(|_| Err(open_error(io::Error::from(io::ErrorKind::TimedOut).into())))?;
                 let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(LOCK_TIMEOUT);
                 let pool = Pool::Postgres(pool.connect_lazy_with(options));
                 Ok(Self { durable: pool.clone(), engine: pool, last_failure: LastFailure::default() })
@@ -290,6 +287,23 @@ impl Transaction {
     pub(crate) async fn commit(self) -> Result<(), Error> {
         for_backend!(Transaction, self, transaction => transaction.commit().await).map_err(unavailable)
     }
+}
+
+/// Connects to a server twice, and checks that the connections are separate sessions. Behind a pooler in transaction mode they
+/// are not: a prepared statement of one could be run in place of one of the other.
+#[cfg(feature = "postgres")]
+async fn check_sessions(options: &PgConnectOptions) -> Result<(), Error> {
+    let mut first = PgConnection::connect_with(options).await.map_err(open_error)?;
+    let mut second = PgConnection::connect_with(options).await.map_err(open_error)?;
+    for (connection, name) in [(&mut first, "first"), (&mut second, "second")] {
+        let set = sqlx::AssertSqlSafe(format!("SET carium.session = '{name}'"));
+        connection.execute(sqlx::raw_sql(set)).await.map_err(open_error)?;
+    }
+    let row = first.fetch_one(sqlx::raw_sql("SHOW carium.session")).await.map_err(open_error)?;
+    let session: String = row.try_get(0).map_err(open_error)?;
+    // An error at the end of a session does not matter.
+    let _ = (first.close().await, second.close().await);
+    if session == "first" { Ok(()) } else { Err(Error::new(ErrorKind::InvalidInput, error::NO_SESSIONS)) }
 }
 
 /// Rejects a database file of another program without changing it.

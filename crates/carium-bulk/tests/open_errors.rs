@@ -52,6 +52,70 @@ async fn databases_of_a_server() {
     assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
 }
 
+/// A running PgBouncer, which is ended on drop.
+#[cfg(feature = "postgres")]
+struct Pooler(std::process::Child);
+
+#[cfg(feature = "postgres")]
+impl Drop for Pooler {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[cfg(feature = "postgres")]
+#[tokio::test(flavor = "multi_thread")]
+async fn pooler_in_transaction_mode() {
+    use std::process::{Command, Stdio};
+
+    if Command::new("pgbouncer").arg("--version").output().is_err() {
+        println!("skipped: `pgbouncer` is not installed");
+        return;
+    }
+    let Some(fixture) = support::QueueFixture::postgres() else { return };
+    let QueueLocation::Postgres(url) = &fixture.location else { panic!("the queue is not on a server") };
+    let pool = sqlx::PgPool::connect(url).await.unwrap();
+    let sql = "SELECT current_database(), current_user::text, current_setting('port')";
+    let (name, user, port): (String, String, String) = sqlx::query_as(sql).fetch_one(&pool).await.unwrap();
+    for (mode, expected) in [("session", None), ("transaction", Some("does not keep sessions"))] {
+        let pooler_port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let folder = tempfile::tempdir().unwrap();
+        let users = folder.path().join("users.txt");
+        std::fs::write(&users, format!("\"{user}\" \"\"\n")).unwrap();
+        let settings = format!(
+            "[databases]\n{name} = host=127.0.0.1 port={port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
+             listen_port = {pooler_port}\nauth_type = trust\nauth_file = {}\npool_mode = {mode}\n\
+             unix_socket_dir =\nignore_startup_parameters = extra_float_digits,options\n",
+            users.display()
+        );
+        let file = folder.path().join("pgbouncer.ini");
+        std::fs::write(&file, settings).unwrap();
+        let mut command = Command::new("pgbouncer");
+        #[cfg(unix)]
+        if std::os::unix::fs::MetadataExt::uid(&folder.path().metadata().unwrap()) == 0 {
+            // It does not run as root.
+            let readable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+            std::fs::set_permissions(folder.path(), readable).unwrap();
+            command.args(["-u", "postgres"]);
+        }
+        let _pooler = Pooler(command.arg(&file).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+        while tokio::net::TcpStream::connect(("127.0.0.1", pooler_port)).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let location = QueueLocation::Postgres(format!("postgres://{user}@127.0.0.1:{pooler_port}/{name}"));
+        let (target, key) = (carium_bulk::Target::sandbox(None), carium_bulk::EncryptionKey::from([1; 32]));
+        let opened = OnboardingQueue::open_encrypted(&location, target, &key).await;
+        match expected {
+            None => opened.unwrap().close().await,
+            Some(message) => {
+                let error = opened.unwrap_err();
+                assert!(error.to_string().contains(message), "{error}");
+            }
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn files_that_are_no_queues() {
     let folder = tempfile::tempdir().unwrap();

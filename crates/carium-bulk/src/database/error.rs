@@ -77,6 +77,10 @@ fn sqlite_cause(code: u32) -> Cause {
     }
 }
 
+/// The message for a connection pooler in transaction mode.
+pub(crate) const NO_SESSIONS: &str = "a connection pooler between the program and the server of the queue does not keep \
+    sessions: connect to the server directly, or use the session mode of the pooler";
+
 /// Returns the cause for an SQLSTATE of PostgreSQL.
 fn postgres_cause(code: &str, message: &str) -> Cause {
     match code {
@@ -94,10 +98,7 @@ fn postgres_cause(code: &str, message: &str) -> Cause {
         "53100" => passing("the disk of the queue's server is full: free some space"),
         "57P01" | "57P02" | "57P03" => passing("the server of the queue is starting or shutting down"),
         // A pooler in transaction mode gives each transaction another session.
-        "26000" | "42P05" if message.contains("prepared statement") => lasting(
-            "a connection pooler between the program and the server of the queue does not keep sessions: connect directly, or use \
-             session mode",
-        ),
+        "26000" | "42P05" | "08P01" if message.contains("prepared statement") => lasting(NO_SESSIONS),
         _ => passing("the queue's database failed"),
     }
 }
