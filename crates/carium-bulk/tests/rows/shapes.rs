@@ -43,6 +43,7 @@ fn utf16(text: &str, encoding: &'static Encoding, mark: bool) -> Vec<u8> {
 
 const PLAIN: &str = "First,Last,DOB,Sex,Email\nAda,Quill,1984-02-29,F,ada@example.com\nBen,Okoro,1971-11-05,M,ben@example.com\n";
 
+#[allow(clippy::too_many_lines, reason = "a table")]
 fn shapes() -> Vec<Shape> {
     vec![
         shape("plain.csv", PLAIN, &["delimiter = \",\"", "encoding = \"utf-8\""], (2, 2)),
@@ -71,7 +72,7 @@ fn shapes() -> Vec<Shape> {
         shape(
             "windows-1252-late.csv",
             {
-                let mut bytes = PLAIN.repeat(1).into_bytes();
+                let mut bytes = PLAIN.to_string().into_bytes();
                 for row in 0..5000 {
                     bytes.extend(format!("Row{row},Quill,1984-02-29,F,row{row}@example.com\n").bytes());
                 }
