@@ -222,7 +222,7 @@ impl OnboardingQueue {
             return Ok(Err("does not exist".to_owned()));
         };
         let (key, state) = (RowKey::new(row.key.clone()), row.state);
-        let record = row.into_record()?;
+        let record = row.into_record(None)?;
         let unknown = record.outcome.iter().flat_map(OnboardingOutcome::unknown_steps);
         let unknown: Vec<Step> = unknown.map(|report| report.step.clone()).collect();
         if state != RowState::Unknown {

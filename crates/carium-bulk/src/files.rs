@@ -1,6 +1,6 @@
 //! The submitted files of a queue, from which workers read the rows again if the file has not changed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -8,12 +8,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use carium::api::Redacted;
 use carium::{Error, ErrorKind};
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
 use crate::database::{Database, json, run_sql, to_i64, to_u64};
+use crate::row_store::StoredRow;
 use crate::rows::{Header, Row, RowError, RowLocation, RowOptions, Salt, hex, read_row};
 
 /// A file as it was submitted: its length and the hash of its content. A file that has only grown since then still
@@ -96,6 +99,23 @@ impl fmt::Debug for SourceText {
     }
 }
 
+/// The key of a row as it is in its file, such as a patient number. `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct SourceKey(String);
+
+impl SourceKey {
+    /// Returns the key.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SourceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SourceKey").field(&Redacted::Phi).finish()
+    }
+}
+
 /// Reads rows from submitted files. Each file is verified when it is first used, and again when it was modified
 /// since. Cheap to clone.
 #[derive(Clone)]
@@ -126,6 +146,40 @@ impl SourceFiles {
     pub(crate) async fn read(&self, file: i64, location: RowLocation) -> Result<Row, Error> {
         let (path, header) = self.verify(file).await?;
         read_row(path, &header, location).await.map_err(row_error)
+    }
+
+    /// Returns the keys of rows as they are in their files, in the same order. A row has none if its file has no key
+    /// column or cannot be read, or if the row is no longer at its place. Files that cannot be read are added to
+    /// `unreadable`, and not read again.
+    pub(crate) async fn keys(
+        &self,
+        rows: &[StoredRow],
+        unreadable: &mut HashSet<i64>,
+    ) -> Vec<Option<SourceKey>> {
+        let mut sources: HashMap<i64, (PathBuf, Header)> = HashMap::new();
+        for file in rows.iter().filter_map(|row| row.file) {
+            if sources.contains_key(&file) || unreadable.contains(&file) {
+                continue;
+            }
+            match self.verify(file).await {
+                Ok((path, header)) if header.has_key() => drop(sources.insert(file, (path, header))),
+                _ => drop(unreadable.insert(file)),
+            }
+        }
+        if sources.is_empty() {
+            return vec![None; rows.len()];
+        }
+        let rows: Vec<_> = rows.iter().map(|row| (row.file, row.location, row.key.clone())).collect();
+        let count = rows.len();
+        let read = move || {
+            let key = |(file, location, hash): (Option<i64>, RowLocation, String)| {
+                let (path, header) = sources.get(&file?)?;
+                let text = header.key_text(path, location).ok()??;
+                header.is_key(&text, &hash).then_some(SourceKey(text))
+            };
+            rows.into_iter().map(key).collect()
+        };
+        spawn_blocking(read).await.unwrap_or_else(|_| vec![None; count])
     }
 
     /// Returns the text of a row, and the header line of its file.

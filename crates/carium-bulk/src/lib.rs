@@ -108,7 +108,7 @@ mod writer;
 pub use self::database::QueueLocation;
 pub use self::decisions::{Decision, DecisionProblem, DecisionsError};
 pub use self::encryption::{ENCRYPTION_KEY_VARIABLE, EncryptionKey};
-pub use self::files::SourceText;
+pub use self::files::{SourceKey, SourceText};
 pub use self::ledger::StepCounts;
 pub use self::limits::Limits;
 pub use self::outage::Outage;

@@ -1,5 +1,6 @@
 //! A queue: how it is opened, what it reports, and the decisions of a person about parked rows.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use crate::files::{SourceFiles, SourceText};
 use crate::ledger::{DatabaseLedger, StepCounts};
 use crate::limits::Limits;
 use crate::outage::Outage;
-use crate::row_store::{RowCounts, RowId, RowRecord, StoredRow};
+use crate::row_store::{RowCounts, RowId, RowRecord};
 use crate::rows::Salt;
 use crate::worker::{HEARTBEAT_TIMEOUT, ProgressMonitor, WorkProgress};
 use crate::writer::Writer;
@@ -294,11 +295,14 @@ impl OnboardingQueue {
     }
 
     fn records(&self, only_parked: bool) -> impl Stream<Item = Result<RowRecord, Error>> + Send + '_ {
-        let pages = stream::try_unfold(0, move |after| async move {
+        let files = SourceFiles::new(self.0.database.clone(), self.0.salt.clone());
+        let start = (0, files, HashSet::new());
+        let pages = stream::try_unfold(start, move |(after, files, mut unreadable)| async move {
             let page = self.0.database.rows_after(after, only_parked).await?;
             let last = page.last().map(|row| row.id);
-            let records = stream::iter(page.into_iter().map(StoredRow::into_record));
-            Ok::<_, Error>(last.map(|last| (records, last)))
+            let keys = files.keys(&page, &mut unreadable).await;
+            let records = stream::iter(page.into_iter().zip(keys).map(|(row, key)| row.into_record(key)));
+            Ok::<_, Error>(last.map(|last| (records, (last, files, unreadable))))
         });
         pages.try_flatten()
     }

@@ -19,7 +19,7 @@ impl ReportFormat {
     /// Returns the header line, if the format has one.
     pub fn header_line(self) -> Option<&'static str> {
         (self == Self::Csv).then_some(
-            "row,file,line,state,attempts,patient,invitation,documents,orphaned-documents,appointment,unknown,failed\n",
+            "row,file,line,key,state,attempts,patient,invitation,documents,orphaned-documents,appointment,unknown,failed\n",
         )
     }
 
@@ -65,6 +65,7 @@ fn csv_line(row: &RowRecord) -> String {
         row.row.to_string(),
         row.file.as_ref().map(|file| file.display().to_string()).unwrap_or_default(),
         row.line.to_string(),
+        row.key.as_ref().map(|key| key.as_str().to_owned()).unwrap_or_default(),
         row.state.as_str().to_owned(),
         row.attempts.to_string(),
         completed(|step| *step == Step::Patient),

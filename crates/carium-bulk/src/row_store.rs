@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 #[cfg(doc)]
 use crate::OnboardingQueue;
 use crate::database::{Database, Transaction, for_backend, json, run_sql, to_i64, to_u64, unavailable};
+use crate::files::SourceKey;
 use crate::rows::RowLocation;
 
 /// The ID of a row in the row store.
@@ -65,7 +66,8 @@ pub enum RowFailure {
     NotStarted(StepFailure),
 }
 
-/// A row in the row store. It contains IDs, kinds of errors and names of fields, but no data of the patient.
+/// A row in the row store. It contains IDs, kinds of errors and names of fields, but no data of the patient except the
+/// [key](Self::key), which `Debug` does not show.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -76,6 +78,11 @@ pub struct RowRecord {
     pub file: Option<PathBuf>,
     /// The line of the file on which the row begins, counted from 1.
     pub line: u64,
+    /// The key of the row in its file, such as a patient number, to join the result to the system that the file comes
+    /// from. `None` if the file has no key column, cannot be read or has changed. It is read from the file, because
+    /// the queue stores only its hash.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<SourceKey>,
     /// The state of the row.
     pub state: RowState,
     /// The number of attempts that failed with a retryable error, except those that ended with status 429.
@@ -185,13 +192,14 @@ impl StoredRow {
         self.state == RowState::Failed && failure == Some(RowFailure::Unreadable)
     }
 
-    pub(crate) fn into_record(self) -> Result<RowRecord, Error> {
+    pub(crate) fn into_record(self, key: Option<SourceKey>) -> Result<RowRecord, Error> {
         let outcome = self.outcome.map(|outcome| serde_json::from_str(&outcome)).transpose();
         let failure = self.failure.map(|failure| serde_json::from_str(&failure)).transpose();
         Ok(RowRecord {
             row: self.id,
             file: self.path.map(PathBuf::from),
             line: self.location.line,
+            key,
             state: self.state,
             attempts: to_u64(self.attempts),
             outcome: outcome.map_err(|_| invalid_record())?,

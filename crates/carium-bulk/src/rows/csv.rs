@@ -91,7 +91,7 @@ fn add_columns(record: &Record<'_>, settings: &mut FileSettings) -> Result<RowLo
 }
 
 /// Decodes a field. Returns `None` if it is not valid in the encoding.
-fn decode<'a>(encoding: &'static Encoding, field: &'a [u8]) -> Option<Cow<'a, str>> {
+pub(super) fn decode<'a>(encoding: &'static Encoding, field: &'a [u8]) -> Option<Cow<'a, str>> {
     encoding.decode_without_bom_handling_and_without_replacement(field)
 }
 

@@ -17,7 +17,7 @@ use super::settings::RowFormat;
 
 pub(super) use self::columns::{Cells, MappedColumns, not_in_encoding, parse_cells};
 use self::convert::Conversion;
-pub(super) use self::convert::ConversionError;
+pub(super) use self::convert::{ConversionError, trim};
 
 pub use self::propose::{MappingProposal, PreviewRow, propose};
 

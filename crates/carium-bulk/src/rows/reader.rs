@@ -13,11 +13,12 @@ use futures_util::Stream;
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
 use super::columns::{Column, Columns};
-use super::mapping::{MappedColumns, Mapping};
+use super::fhir::FhirPatient;
+use super::mapping::{MappedColumns, Mapping, trim};
 use super::ndjson::{self, Line, Lines};
 use super::problem::{RowError, RowProblem, RowProblems};
 use super::records::{Record, Records};
-use super::row::{Row, RowLocation, Salt};
+use super::row::{Row, RowIdentity, RowLocation, Salt};
 use super::settings::{FileSettings, Header, RowFormat, RowOptions};
 use super::source::{BoxedReader, Source};
 use super::window::{ByteWindow, Next};
@@ -172,6 +173,52 @@ impl Header {
             Some((_, row)) if self.0.format == RowFormat::Workbook => row.to_owned(),
             _ => text.into_owned(),
         })
+    }
+
+    /// Checks whether rows are identified by a column or a field of the file.
+    pub(crate) fn has_key(&self) -> bool {
+        self.0.key().is_some()
+    }
+
+    /// Reads the key of the row at a location, as it is in the file. Returns `None` if there is none.
+    pub(crate) fn key_text(&self, path: &Path, location: RowLocation) -> io::Result<Option<String>> {
+        if usize::try_from(location.length).is_ok_and(|length| length > self.0.max_row_bytes()) {
+            return Ok(None);
+        }
+        let mut reader = RowReader::at(location, self.bytes(path, location)?, self.clone());
+        Ok(match &mut reader.input {
+            Input::Csv(records) => {
+                let index = self.0.columns.key.or_else(|| self.0.mapped.key());
+                let Next::Item(record) = records.next()? else { return Ok(None) };
+                let field = index.and_then(|index| record.field(index));
+                let text = field.and_then(|field| csv::decode(self.0.encoding, field));
+                text.map(|text| trim(&text).to_owned())
+            }
+            Input::Ndjson(lines) => {
+                let Next::Item(line) = lines.next()? else { return Ok(None) };
+                let text = line.text().unwrap_or_default();
+                if self.0.format == RowFormat::Fhir {
+                    let patient = FhirPatient::parse(text, location.line).ok();
+                    let value = self.0.mapped.key().and_then(|index| patient?.values().get(index).cloned());
+                    value.map(|value| trim(&value).to_owned())
+                } else {
+                    let row: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+                    match self.0.key().and_then(|key| row.get(key)) {
+                        Some(serde_json::Value::String(text)) => Some(text.clone()),
+                        Some(serde_json::Value::Number(number)) => Some(number.to_string()),
+                        _ => None,
+                    }
+                }
+            }
+        })
+    }
+
+    /// Returns whether a key as it is in the file has this hash.
+    pub(crate) fn is_key(&self, text: &str, hash: &str) -> bool {
+        let salt = &self.0.salt;
+        [RowIdentity::of_key(salt, text), RowIdentity::of_username(salt, text)]
+            .iter()
+            .any(|identity| identity.to_string() == hash)
     }
 
     /// Checks whether the file is read with a mapping.

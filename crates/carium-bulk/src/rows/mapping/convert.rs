@@ -170,7 +170,7 @@ impl Part {
 }
 
 /// Removes white space and invisible characters from the edges.
-pub(super) fn trim(text: &str) -> &str {
+pub(in crate::rows) fn trim(text: &str) -> &str {
     text.trim_matches(|letter: char| letter.is_whitespace() || is_invisible(letter))
 }
 

@@ -108,7 +108,7 @@ async fn watch_progress(queue: &NamedQueue) -> Result<(), CliError> {
 /// List the parked rows and the reasons
 ///
 /// Prints one line for each step that failed or whose outcome is unknown. ROW is the number that `resolve` and
-/// `retry` take. LINE is the line in the file.
+/// `retry` take. LINE is the line in the file. If the file has a key column, KEY is the key of the row in the file.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -124,8 +124,16 @@ pub(super) struct ListParked {
 
 impl ListParked {
     async fn run(self, queue: &NamedQueue, settings: &Settings) -> Result<(), CliError> {
-        let mut output = ListWriter::new(settings.format, &["row", "line", "state", "step", "reason"]);
-        let mut parked = std::pin::pin!(queue.handle.parked());
+        let mut parked = std::pin::pin!(queue.handle.parked().peekable());
+        let has_keys = matches!(parked.as_mut().peek().await, Some(Ok(row)) if row.key.is_some());
+        let mut output = ListWriter::new(
+            settings.format,
+            if has_keys {
+                &["row", "line", "key", "state", "step", "reason"]
+            } else {
+                &["row", "line", "state", "step", "reason"]
+            },
+        );
         let mut count: u64 = 0;
         while output.is_open()
             && let Some(row) = parked.next().await
@@ -141,6 +149,7 @@ impl ListParked {
                     "file": row.file.as_ref().map(|file| file.display().to_string()),
                     "row": row.row,
                     "line": row.line,
+                    "key": row.key,
                     "attempts": row.attempts,
                 }))?;
             }
