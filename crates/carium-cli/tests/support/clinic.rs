@@ -115,5 +115,5 @@ pub(crate) const HEADER: &str = "first-name,last-name,birth-date,gender,email,or
 /// Returns a row whose values are canaries, except the email address.
 pub(crate) fn row(name: &str) -> String {
     let organization = "8d25a2a6-8219-40d1-a34f-c24ec69f4f72";
-    format!("Canary,Canary,1984-02-29,female,{name}@example.com,{organization}\n")
+    format!("Canary {name},Canary,1984-02-29,female,{name}@example.com,{organization}\n")
 }
