@@ -20,7 +20,7 @@
 //! columns, or the one that a first line such as `sep=;` names. A field that contains the delimiter, a quote or a line
 //! break is enclosed in double quotes (RFC 4180).
 //!
-//! A [`Mapping`] reads files with other columns, encodings and formats: CSV, workbooks (XLSX, XLSB, XLS and ODS) and
+//! A [`Mapping`] reads files with other columns, encodings and formats: CSV, workbooks (XLSX, XLS and ODS) and
 //! FHIR R4 patients. [`propose`] proposes one. The sheet of a workbook, and text in an encoding of several bytes per
 //! letter, are extracted to a temporary file that only this process can open. `TMPDIR` sets its folder.
 //!

@@ -262,9 +262,9 @@ impl fmt::Display for RowError {
             Self::Skipped(line, reason) => write!(f, "line {line}: skipped: {reason}"),
             // The message of an error from the caller's reader may contain data that it read.
             Self::Io(error) => write!(f, "could not read the file: {}", error.kind()),
-            Self::UnknownFormat => f.write_str(
-                "unknown file format: the file is neither text nor a workbook (XLSX, XLSB, XLS or ODS)",
-            ),
+            Self::UnknownFormat => {
+                f.write_str("unknown file format: the file is neither text nor a workbook (XLSX, XLS or ODS)")
+            }
         }
     }
 }

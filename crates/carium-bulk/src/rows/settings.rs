@@ -23,7 +23,7 @@ pub enum RowFormat {
     Csv,
     /// One JSON object per line, in the shape of `specs/onboarding.schema.json`.
     Ndjson,
-    /// A sheet of a workbook: XLSX, XLSB, XLS or ODS.
+    /// A sheet of a workbook: XLSX, XLS or ODS.
     Workbook,
     /// FHIR R4 `Patient` resources, one per line. Needs a [`Mapping`].
     Fhir,
@@ -56,14 +56,14 @@ impl RowFormat {
         named.or_else(|| is_text.then_some(Self::Csv))
     }
 
-    /// Returns the format for the extension of a file name: `.csv`, `.ndjson` or `.jsonl`, `.xlsx`, `.xlsb`, `.xls`
+    /// Returns the format for the extension of a file name: `.csv`, `.ndjson` or `.jsonl`, `.xlsx`, `.xls`
     /// or `.ods`.
     pub fn from_path(path: &Path) -> Option<Self> {
         let extension = path.extension().and_then(OsStr::to_str)?.to_ascii_lowercase();
         match extension.as_str() {
             "csv" => Some(Self::Csv),
             "ndjson" | "jsonl" => Some(Self::Ndjson),
-            "xlsx" | "xlsm" | "xlsb" | "xls" | "ods" => Some(Self::Workbook),
+            "xlsx" | "xlsm" | "xls" | "ods" => Some(Self::Workbook),
             _ => None,
         }
     }

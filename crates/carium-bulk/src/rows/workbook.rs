@@ -1,18 +1,23 @@
-//! Workbooks (XLSX, XLSB, XLS and ODS): extracts one sheet as CSV.
+//! Workbooks (XLSX, XLS and ODS): extracts one sheet as CSV.
 //!
 //! Each line of the extracted file begins with the number of its row in the sheet.
+
+mod ods;
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek as _, SeekFrom, Write};
 
-use calamine::{Data, DataRef, ExcelDateTime, Ods, Reader as _, SheetVisible, Sheets, Xls, Xlsb, Xlsx};
+use calamine::{Data, DataRef, ExcelDateTime, Ods, Reader as _, SheetVisible, Sheets, Xls, Xlsx};
 
+use self::ods::CellCounter;
 use super::problem::{RowError, RowProblem};
 
 /// The maximum size of the parts of a workbook after decompression: 1 GiB. It limits a zip bomb.
 const MAX_UNCOMPRESSED_BYTES: u64 = 1024 * 1024 * 1024;
 /// The maximum size of a workbook in the XLS format, which is not compressed but read as a whole: 256 MiB.
 const MAX_XLS_BYTES: u64 = 256 * 1024 * 1024;
+/// The maximum number of cells between the first and the last one with a value in an ODS file, which is read as a whole.
+const MAX_ODS_CELLS: u64 = 16_000_000;
 /// The maximum number of parts of a workbook.
 const MAX_PARTS: usize = 10_000;
 /// The maximum number of columns that are read.
@@ -66,7 +71,6 @@ type Workbook = Sheets<BufReader<File>>;
 enum Kind {
     Xls,
     Xlsx,
-    Xlsb,
     Ods,
 }
 
@@ -77,7 +81,7 @@ fn open(mut file: File, kind: Kind) -> Result<Workbook, RowError> {
     match kind {
         Kind::Xls => Xls::new(file).map(Sheets::Xls).map_err(|_| damaged()),
         Kind::Xlsx => Xlsx::new(file).map(Sheets::Xlsx).map_err(|_| damaged()),
-        Kind::Xlsb => Xlsb::new(file).map(Sheets::Xlsb).map_err(|_| damaged()),
+
         Kind::Ods => Ods::new(file).map(Sheets::Ods).map_err(|_| damaged()),
     }
 }
@@ -126,17 +130,21 @@ fn check_size(file: &mut File) -> Result<(Kind, Vec<String>), RowError> {
         return Err(too_large());
     }
     let mut kind = Kind::Xlsx;
+    let mut cells = CellCounter::default();
     let (mut read, mut hidden, mut merged) = (0, 0, 0);
     let mut block = vec![0; 64 * 1024];
     for index in 0..archive.len() {
         let mut part = archive.by_index(index).map_err(|_| damaged())?;
         let name = part.name().map_err(|_| damaged())?.into_owned();
         match name.as_str() {
-            "xl/workbook.bin" => kind = Kind::Xlsb,
+            "xl/workbook.bin" => {
+                return Err(invalid("the workbook has the binary format XLSB", "save it as XLSX"));
+            }
             "content.xml" => kind = Kind::Ods,
             _ => {}
         }
         let is_sheet = name.starts_with("xl/worksheets/");
+        let is_content = name == "content.xml";
         let mut kept = 0;
         loop {
             let length = part.read(&mut block[kept..]).map_err(|_| damaged())?;
@@ -146,6 +154,15 @@ fn check_size(file: &mut File) -> Result<(Kind, Vec<String>), RowError> {
             read += length as u64;
             if read > MAX_UNCOMPRESSED_BYTES {
                 return Err(too_large());
+            }
+            if is_content {
+                cells.feed(&block[..length]);
+                if cells.cells() > MAX_ODS_CELLS {
+                    return Err(invalid(
+                        "the workbook has more than 16,000,000 cells",
+                        "export the table as CSV",
+                    ));
+                }
             }
             if is_sheet {
                 let end = kept + length;

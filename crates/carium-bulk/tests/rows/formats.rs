@@ -132,6 +132,12 @@ fn reads_a_sheet_of_a_workbook() {
 }
 
 #[test]
+fn reads_an_old_workbook_with_a_title_above_the_table() {
+    assert_fixture("register.xls");
+    assert!(proposal("register.xls").text.contains("header-row = 3"));
+}
+
+#[test]
 fn reads_fhir_patients() {
     assert_fixture("fhir-patients.ndjson");
     let mapping = proposal("fhir-patients.ndjson").mapping().unwrap();

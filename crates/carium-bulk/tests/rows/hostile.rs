@@ -153,3 +153,61 @@ fn unclosed_quote_does_not_take_the_whole_file() {
         );
     });
 }
+
+/// Returns an ODS file with one table.
+fn ods(rows: &str) -> Vec<u8> {
+    let namespaces = ["office", "table", "text"]
+        .map(|name| format!("xmlns:{name}=\"urn:oasis:names:tc:opendocument:xmlns:{name}:1.0\""));
+    let content = format!(
+        "<office:document-content {}><office:body><office:spreadsheet><table:table table:name=\"Patients\">{rows}\
+         </table:table></office:spreadsheet></office:body></office:document-content>",
+        namespaces.join(" ")
+    );
+    let mut bytes = Vec::new();
+    let mut archive = ZipWriter::new(Cursor::new(&mut bytes));
+    let options = SimpleFileOptions::default();
+    archive.start_file("mimetype", options.compression_method(zip::CompressionMethod::Stored)).unwrap();
+    archive.write_all(b"application/vnd.oasis.opendocument.spreadsheet").unwrap();
+    archive.start_file("META-INF/manifest.xml", options).unwrap();
+    archive
+        .write_all(
+            b"<manifest:manifest xmlns:manifest=\"urn:oasis:names:tc:opendocument:xmlns:manifest:1.0\"/>",
+        )
+        .unwrap();
+    archive.start_file("content.xml", options).unwrap();
+    archive.write_all(content.as_bytes()).unwrap();
+    archive.finish().unwrap();
+    bytes
+}
+
+#[test]
+fn reads_an_ods_file_and_refuses_one_with_too_many_repeated_cells() {
+    let cell = |text: &str| {
+        format!("<table:table-cell office:value-type=\"string\"><text:p>{text}</text:p></table:table-cell>")
+    };
+    let row = |cells: [&str; 5]| format!("<table:table-row>{}</table:table-row>", cells.map(cell).concat());
+    let date = "<table:table-cell office:value-type=\"date\" office:date-value=\"1984-02-29\"/>";
+    let values = row(["Ada", "Quill", "<date>", "F", "030 5550001"]).replace(&cell("<date>"), date);
+    let end = "<table:table-row table:number-rows-repeated=\"1048573\"><table:table-cell \
+               table:number-columns-repeated=\"16384\"/></table:table-row>";
+    let table = row(["a", "b", "c", "d", "e"]) + &values + end;
+    let options = options("[file]\nformat = \"workbook\"");
+    let options = {
+        let mapping = MAPPING.replace("d/m/yyyy", "yyyy-mm-dd");
+        options.mapping(Mapping::parse(&mapping).unwrap())
+    };
+    let count = |bytes: Vec<u8>| {
+        block_on(async {
+            let rows =
+                Rows::from_reader(Cursor::new(bytes), RowFormat::Workbook, options.clone(), salt()).await?;
+            let report = rows.validate(10).await?;
+            Ok::<_, carium_bulk::rows::RowError>((report.rows, report.invalid_rows, report.problems))
+        })
+    };
+    assert_eq!(count(ods(&table)).unwrap(), (1, 0, vec![]));
+    let repeated = "<table:table-row table:number-rows-repeated=\"100000\"><table:table-cell \
+                    table:number-columns-repeated=\"1000\" office:value-type=\"string\"><text:p>x</text:p>\
+                    </table:table-cell></table:table-row>";
+    let error = count(ods(repeated)).unwrap_err().to_string();
+    assert!(error.contains("more than 16,000,000 cells"), "{error}");
+}

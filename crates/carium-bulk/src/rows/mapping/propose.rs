@@ -32,6 +32,8 @@ use crate::rows::workbook;
 const HEADER_SEARCH: usize = 30;
 /// The number of different values of a column that are kept, for codes.
 const MAX_VALUES: usize = 20;
+/// The number of values that are compared to find out whether a column is a key.
+const MAX_KEYS: usize = 2_000_000;
 /// The maximum length of a record.
 const MAX_RECORD_BYTES: usize = 1024 * 1024;
 /// The number of rows of the preview.
@@ -279,7 +281,9 @@ impl ColumnStats {
                 }
             }
             Some(Meaning::FullName) => self.commas += u64::from(value.matches(',').count() == 1),
-            Some(Meaning::Key) => self.has_duplicates |= !self.hashes.insert(hasher.hash_one(value)),
+            Some(Meaning::Key) if self.hashes.len() < MAX_KEYS => {
+                self.has_duplicates |= !self.hashes.insert(hasher.hash_one(value));
+            }
             Some(Meaning::Mobile | Meaning::Phone) => self.phones.add(value),
             _ => {}
         }

@@ -13,7 +13,7 @@ use crate::stderr::{self, counted};
 
 /// Propose a mapping from the columns of a file to the fields of a row
 ///
-/// Reads a CSV file, a workbook (XLSX, XLSB, XLS or ODS) or FHIR R4 patients as NDJSON, and writes a mapping in TOML,
+/// Reads a CSV file, a workbook (XLSX, XLS or ODS) or FHIR R4 patients as NDJSON, and writes a mapping in TOML,
 /// with a comment beside each decision. What cannot be decided, such as the order of day and month, is marked
 /// `FILL IN`, and the mapping is refused until then. The file is read on this machine, and nothing is sent.
 ///
