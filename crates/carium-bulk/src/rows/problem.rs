@@ -37,8 +37,9 @@ impl RowProblem {
         Self { column: Some(column), ..self }
     }
 
+    /// Sets the name of the column. Control characters of a name of the file would control the terminal.
     pub(super) fn with_column_name(self, name: impl Into<Box<str>>) -> Self {
-        Self { column_name: Some(name.into()), ..self }
+        Self { column_name: Some(without_controls(name.into())), ..self }
     }
 
     pub(super) fn with_field(self, field: Option<&str>) -> Self {
@@ -133,6 +134,11 @@ impl fmt::Display for RowProblem {
         write!(f, ": {}", self.message)?;
         self.hint.map_or(Ok(()), |hint| write!(f, ": {hint}"))
     }
+}
+
+/// Replaces the control characters of a text.
+pub(super) fn without_controls(text: Box<str>) -> Box<str> {
+    if text.contains(char::is_control) { text.replace(char::is_control, "\u{fffd}").into() } else { text }
 }
 
 /// All problems of one row, or of the header line of a file.

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use encoding_rs::{CoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
-use super::problem::{RowError, RowProblem};
+use super::problem::{RowError, RowProblem, without_controls};
 use super::settings::{RowFormat, RowOptions};
 use super::window::count_lines;
 use super::workbook;
@@ -107,7 +107,7 @@ impl Source {
             encoding: UTF_8,
             extracted: Some(shared),
             notes: extracted.notes,
-            sheet: Some(sheet.into()),
+            sheet: Some(without_controls(sheet.into()).into()),
         })
     }
 

@@ -211,3 +211,36 @@ fn reads_an_ods_file_and_refuses_one_with_too_many_repeated_cells() {
     let error = count(ods(repeated)).unwrap_err().to_string();
     assert!(error.contains("more than 16,000,000 cells"), "{error}");
 }
+
+#[test]
+fn names_of_columns_do_not_control_the_terminal() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let text = "first,last,dob,sex,email,no\u{1b}[31mte\nAda,Quill,1984-02-29,F,a@example.com,two\u{7}\n";
+    std::fs::write(file.path(), text).unwrap();
+    block_on(async {
+        let proposal = propose(file.path(), None).await.unwrap();
+        assert!(!proposal.text.contains('\u{1b}'), "{}", proposal.text);
+        let mapping = proposal.text.lines().filter(|line| !line.starts_with("ignore"));
+        let mapping = Mapping::parse(&mapping.collect::<Vec<_>>().join("\n")).unwrap();
+        let options = RowOptions::new().mapping(mapping).organization(ORGANIZATION.parse().ok());
+        let report = validate(file.path(), options, 10).await.unwrap();
+        let problem = report.problems[0].to_string();
+        assert!(problem.contains("`no\u{fffd}[31mte`: is neither used nor ignored"), "{problem}");
+    });
+}
+
+#[test]
+fn longer_texts_keep_their_line_breaks() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let text = "first,last,dob,sex,email,document-1-class,document-1-name,document-1-path,document-1-description\n\
+                Ada,Quill,1984-02-29,F,a@example.com,Letters,Letter,a.pdf,\"two\nlines\"\n";
+    std::fs::write(file.path(), text).unwrap();
+    block_on(async {
+        let mapping = propose(file.path(), None).await.unwrap().mapping().unwrap();
+        let options = RowOptions::new().mapping(mapping).organization(ORGANIZATION.parse().ok());
+        let mut rows = Rows::open(file.path(), options, salt()).await.unwrap();
+        let row = rows.next().await.unwrap().unwrap();
+        let row = serde_json::to_value(row.request.attributes()).unwrap();
+        assert_eq!(row["documents"][0]["description"], "two\nlines");
+    });
+}

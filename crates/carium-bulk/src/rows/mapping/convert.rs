@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use carium::patients::is_invisible;
 use phonenumber::Mode;
 use phonenumber::country::Id;
 use phonenumber::metadata::DATABASE;
@@ -172,6 +171,12 @@ impl Part {
 /// Removes white space and invisible characters from the edges.
 pub(in crate::rows) fn trim(text: &str) -> &str {
     text.trim_matches(|letter: char| letter.is_whitespace() || is_invisible(letter))
+}
+
+/// Checks whether a character is invisible, and not a line break or a tab, which longer texts have. Names with one of
+/// these are refused later.
+fn is_invisible(letter: char) -> bool {
+    carium::patients::is_invisible(letter) && !matches!(letter, '\n' | '\r' | '\t')
 }
 
 /// Returns the first invisible character of a text, if it has one.

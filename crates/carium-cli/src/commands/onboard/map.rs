@@ -70,12 +70,16 @@ impl MapFile {
     }
 }
 
+/// Formats a field. Control characters of a value would control the terminal.
+fn show((name, value): &(String, String)) -> String {
+    format!("{name}={}", value.replace(char::is_control, "\u{fffd}"))
+}
+
 /// Shows the first rows after conversion. They are shown on a terminal only, because they contain patient data.
 fn show_preview(proposal: &MappingProposal) {
     for row in &proposal.preview {
         if row.problems.is_empty() {
-            let values: Vec<String> =
-                row.values.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let values: Vec<String> = row.values.iter().map(show).collect();
             stderr::print(&format!("line {}: {}", row.line, values.join(", ")));
         }
         row.problems.iter().for_each(|problem| stderr::print(&problem.to_string()));
