@@ -81,7 +81,9 @@ mod workbook;
 mod reader;
 mod validate;
 
-pub use self::mapping::{Mapping, MappingError, MappingProblem, MappingProposal, PreviewRow, propose};
+pub use self::mapping::{
+    Mapping, MappingError, MappingProblem, MappingProposal, PreviewRow, preview, propose,
+};
 pub use self::problem::{RowError, RowProblem, RowProblems, SkipReason};
 pub use self::reader::{Rows, read_row};
 pub(crate) use self::row::hex;

@@ -111,6 +111,23 @@ fn asks_for_the_order_of_day_and_month() {
 }
 
 #[test]
+fn checks_an_edited_mapping() {
+    let files = Files::new();
+    let (_, text) = files.map("ambiguous-dates.csv");
+    let path = fixture("ambiguous-dates.csv");
+    let arguments = ["onboard", "map", path.to_str().unwrap(), "--mapping", "m.toml"];
+    let output = files.run(&arguments);
+    assert!(output.code == Some(3) && output.stderr.contains("is not decided"), "{output:?}");
+    let decided = text.replace("dates = []", "dates = [\"mm/dd/yyyy\"]");
+    std::fs::write(files.env.directory().join("m.toml"), &decided).unwrap();
+    let output = files.run(&arguments);
+    assert!(output.code == Some(0) && output.stderr.contains("the mapping fits the file"), "{output:?}");
+    std::fs::write(files.env.directory().join("m.toml"), decided.replace("\"dob\"", "\"dbo\"")).unwrap();
+    let output = files.run(&arguments);
+    assert!(output.code == Some(3) && output.stderr.contains("did you mean `dob`?"), "{output:?}");
+}
+
+#[test]
 fn refuses_a_file_without_contacts_once() {
     let files = Files::new();
     files.map("synthea-patients.csv");

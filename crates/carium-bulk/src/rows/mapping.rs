@@ -19,7 +19,7 @@ pub(super) use self::columns::{Cells, MappedColumns, not_in_encoding, parse_cell
 use self::convert::Conversion;
 pub(super) use self::convert::{ConversionError, trim};
 
-pub use self::propose::{MappingProposal, PreviewRow, propose};
+pub use self::propose::{MappingProposal, PreviewRow, preview, propose};
 
 /// A mapping from the columns of a file to the fields of a row, written in TOML.
 ///

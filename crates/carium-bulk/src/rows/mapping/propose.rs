@@ -113,8 +113,11 @@ pub async fn propose(path: impl AsRef<Path>, sheet: Option<&str>) -> Result<Mapp
     Ok(proposal)
 }
 
-/// Converts the first rows of a file.
-async fn preview(path: &Path, mapping: Mapping) -> Result<Vec<PreviewRow>, RowError> {
+/// Converts the first rows of a file with a mapping: at most 5.
+///
+/// # Errors
+/// The same as for [`Rows::open`]. Problems of rows are in the preview.
+pub async fn preview(path: impl AsRef<Path>, mapping: Mapping) -> Result<Vec<PreviewRow>, RowError> {
     // The organization is not shown. It only makes the rows complete.
     let organization = "00000000-0000-0000-0000-000000000000".parse().ok();
     let options = RowOptions::new().mapping(mapping).organization(organization);

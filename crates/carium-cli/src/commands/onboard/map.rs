@@ -3,9 +3,10 @@
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
-use carium_bulk::rows::{MappingProposal, RowError, propose};
+use carium_bulk::rows::{PreviewRow, RowError, preview, propose};
 use clap::Args;
 
+use super::onboard_file::read_mapping;
 use super::report::NewFile;
 use crate::error::{CliError, Exit};
 use crate::output;
@@ -23,6 +24,7 @@ use crate::stderr::{self, counted};
 Examples:
   carium onboard map patients.csv --write mapping.toml
   carium onboard map register.xlsx --sheet Patients --write mapping.toml
+  carium onboard map patients.csv --mapping mapping.toml
   carium onboard patients.csv --mapping mapping.toml --dry-run")]
 pub(super) struct MapFile {
     /// File of patients: CSV, a workbook, or FHIR as NDJSON
@@ -30,6 +32,9 @@ pub(super) struct MapFile {
     /// Write the mapping to this file, which must not exist, instead of stdout
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
+    /// Check this mapping instead of proposing one, and show the first rows as it converts them
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["write", "sheet"])]
+    mapping: Option<PathBuf>,
     /// Sheet of a workbook. Defaults to the sheet with the most known columns
     #[arg(long, value_name = "SHEET")]
     sheet: Option<String>,
@@ -41,10 +46,17 @@ impl MapFile {
             let message = format!("{} is not a file", self.file.display());
             return Err(CliError::new(Exit::InvalidInput, message).with_hint("check the path"));
         }
-        let proposal = propose(&self.file, self.sheet.as_deref()).await.map_err(|error| match error {
-            RowError::Io(error) => CliError::new(Exit::Other, "could not read the file").with_source(error),
-            error => CliError::new(Exit::InvalidInput, error.to_string()),
-        })?;
+        if let Some(mapping) = &self.mapping {
+            let rows = preview(&self.file, read_mapping(mapping)?).await.map_err(not_read)?;
+            if std::io::stderr().is_terminal() {
+                show_preview(&rows);
+            }
+            stderr::print(
+                "the mapping fits the file; check all rows with `carium onboard FILE --mapping … --dry-run`",
+            );
+            return Ok(());
+        }
+        let proposal = propose(&self.file, self.sheet.as_deref()).await.map_err(not_read)?;
         match &self.write {
             Some(path) => {
                 let mut file = NewFile::create(path)?;
@@ -56,7 +68,7 @@ impl MapFile {
         }
         stderr::print(&format!("{} read", counted(proposal.rows, "row")));
         if std::io::stderr().is_terminal() {
-            show_preview(&proposal);
+            show_preview(&proposal.preview);
         }
         for undecided in &proposal.undecided {
             stderr::print(&format!("not decided: {undecided}"));
@@ -70,14 +82,21 @@ impl MapFile {
     }
 }
 
+fn not_read(error: RowError) -> CliError {
+    match error {
+        RowError::Io(error) => CliError::new(Exit::Other, "could not read the file").with_source(error),
+        error => CliError::new(Exit::InvalidInput, error.to_string()),
+    }
+}
+
 /// Formats a field. Control characters of a value would control the terminal.
 fn show((name, value): &(String, String)) -> String {
     format!("{name}={}", value.replace(char::is_control, "\u{fffd}"))
 }
 
 /// Shows the first rows after conversion. They are shown on a terminal only, because they contain patient data.
-fn show_preview(proposal: &MappingProposal) {
-    for row in &proposal.preview {
+fn show_preview(rows: &[PreviewRow]) {
+    for row in rows {
         if row.problems.is_empty() {
             let values: Vec<String> = row.values.iter().map(show).collect();
             stderr::print(&format!("line {}: {}", row.line, values.join(", ")));

@@ -339,7 +339,7 @@ async fn validate_file(
 }
 
 /// Reads a mapping.
-fn read_mapping(path: &Path) -> Result<Mapping, CliError> {
+pub(super) fn read_mapping(path: &Path) -> Result<Mapping, CliError> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         CliError::new(Exit::InvalidInput, "could not read the mapping")
             .with_source(error)
