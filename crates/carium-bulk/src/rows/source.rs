@@ -139,11 +139,12 @@ pub(super) fn read_head(reader: &mut impl Read) -> io::Result<Vec<u8>> {
 }
 
 /// Rejects files whose first bytes identify a format that is not text.
-fn check_signature(head: &[u8]) -> Result<(), RowError> {
+pub(super) fn check_signature(head: &[u8]) -> Result<(), RowError> {
     let (message, hint) = match head {
-        [b'P', b'K', 3, 4, ..] | [0xd0, 0xcf, 0x11, 0xe0, ..] => {
-            ("the file is an archive or a spreadsheet workbook", "export the table as CSV in UTF-8")
-        }
+        [b'P', b'K', 3, 4, ..] | [0xd0, 0xcf, 0x11, 0xe0, ..] => (
+            "the file is an archive or a spreadsheet workbook",
+            "save it as a workbook or as CSV, or extract the archive",
+        ),
         [0x1f, 0x8b, ..] => ("the file is compressed", "decompress it"),
         _ => return Ok(()),
     };

@@ -43,7 +43,7 @@ fn files_that_are_not_csv() {
     assert_csv(
         "PK\u{3}\u{4}x",
         RowOptions::new(),
-        "line 1: the file is an archive or a spreadsheet workbook: export the table as CSV in UTF-8",
+        "line 1: the file is an archive or a spreadsheet workbook: save it as a workbook or as CSV, or extract the archive",
     );
     assert_csv(
         "Ann,Lee,1980-07-04\n",

@@ -24,7 +24,7 @@ use crate::rows::reader::{DELIMITERS, Rows, delimiter_line, read_interrupted};
 use crate::rows::records::{Record, Records};
 use crate::rows::row::Salt;
 use crate::rows::settings::{RowFormat, RowOptions};
-use crate::rows::source::{BoxedReader, SharedFile, decode, detect_utf16, read_head};
+use crate::rows::source::{BoxedReader, SharedFile, check_signature, decode, detect_utf16, read_head};
 use crate::rows::window::{ByteWindow, Next};
 use crate::rows::workbook;
 
@@ -410,8 +410,14 @@ impl Analysis {
     fn read(path: &Path, sheet: Option<&str>) -> Result<Self, RowError> {
         let mut file = open(path)?;
         let head = read_head(&mut file)?;
+        if head.is_empty() {
+            return Err(RowError::invalid(1, RowProblem::new(1, "the file is empty")));
+        }
         file.seek(SeekFrom::Start(0))?;
         let format = RowFormat::recognize(&head, Some(path)).ok_or(RowError::UnknownFormat)?;
+        if format != RowFormat::Workbook {
+            check_signature(&head)?;
+        }
         let mut analysis = Self {
             format,
             name: path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
