@@ -2,6 +2,7 @@
 
 use strsim::damerau_levenshtein;
 
+use super::mapping::common_name;
 use super::problem::RowProblem;
 use super::records::Record;
 pub(super) use crate::generated::columns::{
@@ -191,8 +192,9 @@ fn unknown_column(name: &str, known: usize, problem: impl FnOnce(String) -> RowP
     if looks_like_a_name && known >= 3 { problem.with_column_name(name) } else { problem }
 }
 
-/// Returns the known column whose name is closest to this one, if any is close enough.
+/// Returns the known column whose name is closest to this one, or that other systems give this name, such as `DOB`.
 pub(super) fn closest_column(name: &str) -> Option<String> {
+    let common = common_name(name);
     let name: String = name
         .trim()
         .chars()
@@ -217,7 +219,8 @@ pub(super) fn closest_column(name: &str) -> Option<String> {
         let is_beginning = known.starts_with(&name) && name.len() >= known.len() - length + 4;
         (distance * 3 <= length || is_beginning).then_some((distance, known))
     });
-    close.min_by_key(|(distance, _)| *distance).map(|(_, known)| known)
+    let closest = close.min_by_key(|(distance, _)| *distance).map(|(_, known)| known);
+    closest.or_else(|| common.map(str::to_owned))
 }
 
 #[cfg(test)]
@@ -230,6 +233,9 @@ mod tests {
             ("First Name", Some("first-name")),
             ("birthdate", Some("birth-date")),
             ("e-mail", Some("email")), // words: quoted
+            ("DOB", Some("birth-date")),
+            ("Cell Phone", Some("mobile-phone")),
+            ("Vorname", Some("first-name")),
             ("mobile_phone", Some("mobile-phone")),
             ("document-2-file", None),
             ("document-2-clas", Some("document-2-class")),

@@ -18,6 +18,7 @@ use super::settings::RowFormat;
 pub(super) use self::columns::{Cells, MappedColumns, not_in_encoding, parse_cells};
 use self::convert::Conversion;
 pub(super) use self::convert::{ConversionError, trim};
+pub(super) use self::names::common_name;
 
 pub use self::propose::{MappingProposal, PreviewRow, preview, propose};
 

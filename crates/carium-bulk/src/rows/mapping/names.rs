@@ -218,6 +218,20 @@ pub(super) fn meaning(name: &str) -> Option<(Meaning, Language)> {
     known.map(|(meaning, language, _)| (*meaning, *language))
 }
 
+/// Returns the field that a column with a common name holds, such as `birth-date` for `DOB`.
+pub(in crate::rows) fn common_name(name: &str) -> Option<&'static str> {
+    match meaning(name)?.0 {
+        Meaning::FirstName => Some("first-name"),
+        Meaning::LastName => Some("last-name"),
+        Meaning::BirthDate => Some("birth-date"),
+        Meaning::Gender => Some("gender"),
+        Meaning::Email => Some("email"),
+        Meaning::Mobile | Meaning::Phone => Some("mobile-phone"),
+        Meaning::Language => Some("locale"),
+        Meaning::FullName | Meaning::Key => None,
+    }
+}
+
 /// Returns a name in lower case without diacritics, spaces, punctuation and text in parentheses.
 fn simplify(name: &str) -> String {
     let mut depth = 0_u32;
