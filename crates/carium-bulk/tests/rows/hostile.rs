@@ -143,6 +143,12 @@ fn refuses_a_million_columns() {
 fn unclosed_quote_does_not_take_the_whole_file() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let text = format!("a;b;c;d;e\nAda;\"Quill;{}", "x;1\n".repeat(2_000_000));
+    std::fs::write(file.path(), text.replacen("a;b;c;d;e", "first;last;dob;sex;email", 1)).unwrap();
+    let error = block_on(propose(file.path(), None)).unwrap_err().to_string();
+    assert!(
+        error.contains("line 2: the row is longer than 1 MiB: check for a quote that is not closed"),
+        "{error}"
+    );
     std::fs::write(file.path(), text).unwrap();
     block_on(async {
         let report = validate(file.path(), options("[file]\ndelimiter = \";\""), 10).await.unwrap();

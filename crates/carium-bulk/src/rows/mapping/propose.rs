@@ -389,7 +389,7 @@ struct FoundHeader {
 fn find_header(table: Table) -> Result<FoundHeader, RowError> {
     let mut best = FoundHeader::default();
     let mut searched = 0;
-    table.each(|line, cells| {
+    let read = table.each(|line, cells| {
         let known = |name: &String| meaning(name).is_some() || Column::parse(name).is_some();
         let known = cells.iter().take(MAX_COLUMNS).filter(|name| known(name)).count();
         if known > best.known {
@@ -397,7 +397,11 @@ fn find_header(table: Table) -> Result<FoundHeader, RowError> {
         }
         searched += 1;
         searched < HEADER_SEARCH
-    })?;
+    });
+    // A row after the header that is too long is reported when all rows are read.
+    if best.known == 0 {
+        read?;
+    }
     Ok(best)
 }
 
