@@ -249,6 +249,10 @@ impl Database {
     }
 
     /// Returns the path of the file, if the database is one.
+    #[cfg_attr(
+        not(feature = "postgres"),
+        allow(clippy::unnecessary_wraps, reason = "a database on a server has no file")
+    )]
     pub(crate) fn file(&self) -> Option<PathBuf> {
         match &self.durable {
             #[cfg(feature = "sqlite")]
