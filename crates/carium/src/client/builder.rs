@@ -400,6 +400,14 @@ impl CariumBuilder {
     }
 }
 
+/// Returns a builder for an HTTP client that accepts TLS 1.2 or later. Not all TLS implementations have this default.
+fn default_http_client() -> reqwest::ClientBuilder {
+    let http = reqwest::ClientBuilder::new();
+    #[cfg(any(feature = "rustls", feature = "native-tls"))]
+    let http = http.tls_version_min(reqwest::tls::Version::TLS_1_2);
+    http
+}
+
 /// Applies the settings that every HTTP client of this crate needs, to the custom builder if one was set.
 fn configure_http_client(
     custom: Option<reqwest::ClientBuilder>,
@@ -409,7 +417,7 @@ fn configure_http_client(
 ) -> reqwest::ClientBuilder {
     let is_custom = custom.is_some();
     let http = custom
-        .unwrap_or_default()
+        .unwrap_or_else(default_http_client)
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         // Another crate in the program can enable these features of `reqwest`. Downloads need the bytes as
