@@ -6,8 +6,10 @@
 mod support;
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use carium_mock::FaultPlan;
@@ -119,15 +121,29 @@ async fn a_full_disk_pauses_a_run_which_then_continues() {
         return;
     }
     let clinic = TestClinic::start().await;
-    let onboard = clinic.onboard(&["--log", "run.log"]);
+    let onboard = clinic.onboard(&["--rate", "100/s"]);
+    // The signal of the limit is ignored, so that a write fails as on a full disk.
     let mut command = clinic.env.command("bash");
-    command.args(["-c", "trap '' XFSZ; ulimit -S -f 1500; exec \"$@\"", "bash"]);
+    command.args(["-c", "trap '' XFSZ; exec \"$@\"", "bash"]);
     command.arg(onboard.get_program()).args(onboard.get_args());
-    let stderr = clinic.env.directory().join("stderr.txt");
-    command.stderr(fs::File::create(&stderr).unwrap()).stdout(Stdio::null());
-    let mut process = command.spawn().unwrap();
-    while !clinic.read("stderr.txt").contains("the disk of the queue failed or is full") {
-        assert!(process.try_wait().unwrap().is_none(), "{}", clinic.read("stderr.txt"));
+    let mut process = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let pid = process.id().to_string();
+    let limit = |limit: &str| {
+        let status = Command::new("prlimit").args(["--pid", &pid, &format!("--fsize={limit}:")]).status();
+        assert!(status.unwrap().success());
+    };
+    let messages = Arc::new(Mutex::new(String::new()));
+    let (lines, text) = (BufReader::new(process.stderr.take().unwrap()).lines(), Arc::clone(&messages));
+    let reader = std::thread::spawn(move || {
+        lines.map_while(Result::ok).for_each(|line| *text.lock().unwrap() += &(line + "\n"));
+    });
+    let before = clinic.fake().patients().len();
+    while clinic.fake().patients().len() < before + 10 {
+        sleep(Duration::from_millis(20)).await;
+    }
+    limit("1");
+    while !messages.lock().unwrap().contains("the disk of the queue failed or is full") {
+        assert!(process.try_wait().unwrap().is_none(), "{}", messages.lock().unwrap());
         sleep(Duration::from_millis(50)).await;
     }
     // The queue can still be read.
@@ -135,10 +151,10 @@ async fn a_full_disk_pauses_a_run_which_then_continues() {
         let output = clinic.run_subcommand(&[subcommand]).await;
         assert_eq!(output.code, Some(0), "{output:?}");
     }
-    let pid = process.id().to_string();
-    assert!(Command::new("prlimit").args(["--pid", &pid, "--fsize=unlimited:"]).status().unwrap().success());
+    limit("unlimited");
     let status = tokio::task::spawn_blocking(move || process.wait().unwrap()).await.unwrap();
-    let text = clinic.read("stderr.txt");
+    reader.join().unwrap();
+    let text = messages.lock().unwrap().clone();
     // A call whose result could not be stored is left to a person.
     assert!([Some(0), Some(7)].contains(&status.code()), "{text}");
     assert!(text.contains("the outage is over"), "{text}");
