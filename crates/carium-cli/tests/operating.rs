@@ -97,6 +97,20 @@ async fn a_run_writes_its_report_and_metrics_even_if_rows_are_parked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_read_is_not_replaced() {
+    let clinic = TestClinic::start().await;
+    let rows = format!("{HEADER}\n{}", row("a"));
+    clinic.write("few.csv", &rows);
+    for option in ["--report", "--metrics", "--problems"] {
+        let mut command = clinic.env.carium(&["onboard", "few.csv", "--dry-run", option]);
+        command.arg(clinic.env.directory().join("./few.csv"));
+        let refused = output_of(command).await;
+        assert!(refused.code == Some(2) && refused.stderr.contains("would replace a file"), "{refused:?}");
+        assert_eq!(clinic.read("few.csv"), rows);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn orphans_are_counted_and_listed() {
     let clinic = TestClinic::start().await;
     clinic.inject(EXPIRE);

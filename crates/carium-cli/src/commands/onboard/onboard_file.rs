@@ -79,6 +79,7 @@ impl OnboardFile {
     pub(super) async fn run(self, queue_args: QueueArgs, settings: &Settings) -> Result<(), CliError> {
         let path = self.file.clone().unwrap_or_default();
         let documents = self.documents_dir(&path)?;
+        self.check_written_files(&path)?;
         let metrics = self.work.create_files()?;
         let interceptor = metrics.as_ref().map(Metrics::interceptor);
         let prepare = self.prepare(&path, &documents, &queue_args, settings, interceptor);
@@ -170,6 +171,24 @@ impl OnboardFile {
         let queue = queue_args.open(&location, connection.target()).await?;
         self.work.apply(&queue.handle).await?;
         Ok(Some(Job { connection, queue, temporary_dir, options, rows: report.rows }))
+    }
+
+    /// Checks that no file that the command writes is one that it reads, which would be lost.
+    fn check_written_files(&self, path: &Path) -> Result<(), CliError> {
+        let read = [Some(path), self.mapping.as_deref()].into_iter().flatten();
+        let read: Vec<PathBuf> = read.filter_map(|path| path.canonicalize().ok()).collect();
+        for (option, written) in [
+            ("--report", &self.work.report),
+            ("--metrics", &self.work.metrics),
+            ("--problems", &self.problems),
+        ] {
+            let written = written.as_ref().and_then(|path| path.canonicalize().ok());
+            if written.is_some_and(|path| read.contains(&path)) {
+                let message = format!("`{option}` would replace a file that the command reads");
+                return Err(CliError::new(Exit::Usage, message).with_hint("choose another name"));
+            }
+        }
+        Ok(())
     }
 
     fn documents_dir(&self, path: &Path) -> Result<PathBuf, CliError> {
