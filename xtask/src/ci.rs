@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use crate::process::Command;
 use crate::spec::Sources;
-use crate::{api, generate, interop, lint, rust_versions, words, workspace};
+use crate::{api, bench, generate, interop, lint, rust_versions, words, workspace};
 
 type Step = (&'static str, fn(&Path) -> Result<(), String>);
 
@@ -27,12 +27,13 @@ const STEPS: [Step; 10] = [
 ];
 
 /// The additional steps of `--full`.
-const FULL_STEPS: [Step; 5] = [
+const FULL_STEPS: [Step; 6] = [
     ("features", features),
     ("queue databases", queue_databases),
     ("licenses and sources", licenses),
     ("guide", guide),
     ("third-party tools", interop::run),
+    ("instruction counts", bench::check),
 ];
 
 /// Runs the steps of every run, and also the slow steps if `full` is set.
@@ -122,6 +123,7 @@ fn features(root: &Path) -> Result<(), String> {
         ("carium-mock", "sandbox"),
         ("carium-bulk", "rustls,sqlite"),
         ("carium-bulk", "rustls,postgres"),
+        ("carium-cli", "rustls,postgres"),
     ] {
         failures.extend(check(package, features).err());
     }
