@@ -26,6 +26,8 @@ mod support;
 use std::env;
 use std::io::{self, Write as _};
 
+use futures_util::stream::{self, StreamExt as _};
+
 use self::postgres::PostgresServer;
 use self::run::{Totals, run_seed};
 
@@ -51,18 +53,21 @@ async fn books_balance_with_given_seeds() {
     run_seeds(first..first + seeds, rows as usize, postgres == 1).await;
 }
 
-/// Runs seeds, two at a time, and prints the closing table. Fails with the plans of the seeds that do not balance.
+/// The number of runs at a time. They mostly wait.
+const CONCURRENT_RUNS: usize = 6;
+
+/// Runs seeds and prints the closing table. Fails with the plans of the seeds that do not balance.
 async fn run_seeds(seeds: std::ops::Range<u64>, rows: usize, has_server: bool) {
+    let runs = stream::iter(seeds).map(async |seed| {
+        let server = if has_server { Some(PostgresServer::start()?) } else { None };
+        Some(run_seed(seed, rows, server).await)
+    });
+    let mut runs = std::pin::pin!(runs.buffer_unordered(CONCURRENT_RUNS));
     let mut totals = Totals::default();
     let mut failures = Vec::new();
-    for seed in seeds {
-        let server = if has_server {
-            let Some(server) = PostgresServer::start() else { return };
-            Some(server)
-        } else {
-            None
-        };
-        let seed = run_seed(seed, rows, server).await;
+    while let Some(seed) = runs.next().await {
+        // Without a server, a message was printed.
+        let Some(seed) = seed else { return };
         if !seed.is_ok() {
             report(&seed.to_string());
             failures.push(seed.to_string());

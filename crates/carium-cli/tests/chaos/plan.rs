@@ -61,7 +61,7 @@ impl Plan {
         }
         events.sort_unstable();
         let workers = if has_server { 2 } else { random.usize(1..=2) };
-        Self { seed, percent: random.u64(2..12), concurrency: random.u64(1..=16), workers, events }
+        Self { seed, percent: random.u64(3..25), concurrency: random.u64(1..=16), workers, events }
     }
 
     /// Returns the fault of a request. It depends on the request alone, because the order of concurrent requests
