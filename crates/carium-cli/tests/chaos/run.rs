@@ -20,6 +20,7 @@ const TIME_LIMIT: Duration = Duration::from_mins(6);
 pub(crate) struct SeedReport {
     plan: Plan,
     rows: usize,
+    has_server: bool,
     counts: Counts,
     events: BTreeMap<&'static str, u64>,
     starts: u64,
@@ -39,13 +40,14 @@ impl SeedReport {
 
 impl fmt::Display for SeedReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { plan, rows, counts, balance, resolved, stuck, .. } = self;
+        let Self { plan, rows, has_server, counts, balance, resolved, stuck, .. } = self;
         writeln!(f, "{plan}\n  {rows} rows, {} requests, faults: {:?}", counts.total, counts.faults)?;
         writeln!(f, "  balance: {balance:#?}\n  after resolving: {resolved:#?}")?;
         if let Some(stuck) = stuck {
             writeln!(f, "  {stuck}")?;
         }
-        write!(f, "  again: cargo xtask chaos --seed {} --rows {rows}", plan.seed)
+        let option = if *has_server { " --postgres" } else { "" };
+        write!(f, "  again: cargo xtask chaos --seed {} --rows {rows}{option}", plan.seed)
     }
 }
 
@@ -63,6 +65,7 @@ pub(crate) async fn run_seed(seed: u64, rows: usize, server: Option<PostgresServ
     let mut report = SeedReport {
         plan,
         rows,
+        has_server: clinic.server.is_some(),
         counts,
         events: std::mem::take(&mut run.happened),
         starts: run.starts,
@@ -113,7 +116,10 @@ impl Run {
                 }
             }
             for process in &mut self.processes[1..] {
-                ended(process);
+                // Without a queue, a worker fails and is started again. 101 is the code of a panic.
+                if ended(process).is_some_and(|status| status.code() == Some(101)) {
+                    return Err(format!("a worker panicked:\n{}", clinic.messages()));
+                }
             }
             if started.elapsed() > TIME_LIMIT {
                 self.stop();
