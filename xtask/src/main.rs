@@ -4,6 +4,7 @@
 
 mod api;
 mod bench;
+mod chaos;
 mod ci;
 mod crates;
 mod diff;
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         XtaskCmd::Release(flags) => release::run(&flags),
         XtaskCmd::Api(flags) => api::run(&workspace::root(flags.root), flags.check),
         XtaskCmd::Bench(flags) => bench::run(&flags),
+        XtaskCmd::Chaos(flags) => chaos::run(&workspace::root(None), &flags),
         XtaskCmd::Interop(_) => interop::run(&workspace::root(None)),
     };
     match result {

@@ -32,6 +32,9 @@ Settings are read from flags, then from the environment, then from a profile.
   CARIUM_PASSWORD         password; if unset, read from the keyring or a prompt
   CARIUM_TOTP_SECRET      secret for one-time codes, in base32
   CARIUM_ORGANIZATION_ID  organization
+  CARIUM_CA_FILE          PEM file with authorities to trust, besides those of the system
+  CARIUM_CLIENT_CERTIFICATE_FILE
+                          PEM file with the certificate to present to the API, and its key
   CARIUM_OUTPUT           output format: table, json, ndjson or csv
   CARIUM_PROFILE          name of the profile
   CARIUM_CONFIG           path of the configuration file

@@ -104,6 +104,12 @@ fn client_builder(
     if settings.allows_plain_http {
         builder = builder.dangerously_allow_plain_http();
     }
+    if let Some(path) = &settings.ca_file {
+        builder = builder.ca_file(path);
+    }
+    if let Some(path) = &settings.client_certificate_file {
+        builder = builder.client_certificate_file(path);
+    }
     if let Some(interceptor) = interceptor {
         builder = builder.interceptor(interceptor);
     }

@@ -73,6 +73,10 @@ pub(crate) struct Settings {
     pub(crate) is_sandbox: bool,
     pub(crate) account: Option<String>,
     pub(crate) organization: Option<OrganizationId>,
+    /// PEM file with further authorities to trust.
+    pub(crate) ca_file: Option<PathBuf>,
+    /// PEM file with the certificate to present to the API, and its key.
+    pub(crate) client_certificate_file: Option<PathBuf>,
     pub(crate) format: Format,
     pub(crate) log: Option<PathBuf>,
     pub(crate) password_fd: Option<u32>,
@@ -123,6 +127,10 @@ impl Settings {
             is_sandbox: args.sandbox,
             account: args.account.or(text("CARIUM_USERNAME")?).or(profile.username),
             organization,
+            ca_file: text("CARIUM_CA_FILE")?.map(PathBuf::from).or(profile.ca_file),
+            client_certificate_file: text("CARIUM_CLIENT_CERTIFICATE_FILE")?
+                .map(PathBuf::from)
+                .or(profile.client_certificate_file),
             format: format.unwrap_or(Format::Table),
             log: args.log,
             password_fd: args.password_fd,
@@ -139,6 +147,8 @@ struct Profile {
     base_url: Option<String>,
     username: Option<String>,
     organization_id: Option<OrganizationId>,
+    ca_file: Option<PathBuf>,
+    client_certificate_file: Option<PathBuf>,
     output: Option<Format>,
 }
 
@@ -166,8 +176,8 @@ impl Profile {
             }
         };
         let invalid = |message: String| {
-            let allowed =
-                "a profile has `base-url`, `username`, `organization-id` and `output`, and no password";
+            let allowed = "a profile has `base-url`, `username`, `organization-id`, `ca-file`, \
+                `client-certificate-file` and `output`, and no password";
             CliError::new(Exit::InvalidInput, message)
                 .with_hint(format!("correct {}; {allowed}", path.display()))
         };
@@ -217,7 +227,8 @@ mod tests {
     fn flags_override_environment_and_environment_overrides_profile() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("config.toml");
-        let text = "[default]\nbase-url = \"https://profile.example.com\"\noutput = \"json\"\n[other]\n";
+        let text = "[default]\nbase-url = \"https://profile.example.com\"\noutput = \"json\"\n[other]\n\
+            [certificates]\nca-file = \"ca.pem\"\nclient-certificate-file = \"client.pem\"\n";
         std::fs::write(&file, text).unwrap();
         let config = ("CARIUM_CONFIG", file.to_str().unwrap());
         let url = |arguments: &[&str], variables: &[(&str, &str)]| {
@@ -236,6 +247,16 @@ mod tests {
             "an empty base URL must not fall back to another one"
         );
         assert_eq!(settings(&["login"], &[config]).unwrap().format, Format::Json);
+        let certificates = |profile, variables: &[_]| {
+            let settings = settings(&["login", "--profile", profile], variables).unwrap();
+            [settings.ca_file, settings.client_certificate_file].map(Option::unwrap_or_default)
+        };
+        let ca = ("CARIUM_CA_FILE", "variable.pem");
+        assert_eq!(certificates("certificates", &[config]), [PathBuf::from("ca.pem"), "client.pem".into()]);
+        assert_eq!(
+            certificates("certificates", &[config, ca]),
+            [PathBuf::from("variable.pem"), "client.pem".into()]
+        );
         let unknown = settings(&["login", "--profile", "unknown"], &[config]);
         assert_eq!(unknown.unwrap_err().exit(), Exit::InvalidInput);
     }

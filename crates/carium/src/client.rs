@@ -3,6 +3,7 @@
 mod builder;
 mod call_options;
 mod env;
+mod tls_files;
 
 use std::fmt;
 use std::sync::Arc;

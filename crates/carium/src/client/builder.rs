@@ -1,6 +1,7 @@
 //! The builder for a client.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -8,6 +9,7 @@ use carium_api::types::OrganizationId;
 use carium_api::{BaseUrl, Client, Transport};
 
 use super::Carium;
+use super::tls_files::{TlsFiles, TlsSettings};
 use crate::documents::{HttpTransfers, TransferRetries, Transfers};
 use crate::error::{Error, ErrorKind};
 use crate::problem::Problem;
@@ -65,6 +67,7 @@ pub struct CariumBuilder {
     max_concurrency: usize,
     max_response_bytes: usize,
     user_agent: String,
+    tls_files: TlsFiles,
     http_client: Option<reqwest::ClientBuilder>,
     transport: Option<Arc<dyn Transport>>,
     transport_wrapper: Option<Box<TransportWrapper>>,
@@ -92,6 +95,7 @@ impl Default for CariumBuilder {
             max_concurrency: 64,
             max_response_bytes: 16 * 1024 * 1024,
             user_agent: concat!("carium-rust/", env!("CARGO_PKG_VERSION")).to_owned(),
+            tls_files: TlsFiles::default(),
             http_client: None,
             transport: None,
             transport_wrapper: None,
@@ -219,6 +223,25 @@ impl CariumBuilder {
         self
     }
 
+    /// Sets a PEM file with certificates of authorities to trust, in addition to those of the operating system.
+    ///
+    /// It is for a proxy that inspects TLS, or a test system with an authority of its own, and applies to the API and to
+    /// the object store, also with custom HTTP clients. [`build`](Self::build) reads the file.
+    pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.tls_files.ca = Some(path.into());
+        self
+    }
+
+    /// Sets a PEM file with the certificate that the client presents to the API, and its private key without encryption.
+    ///
+    /// Intermediate certificates follow the first one. The file is not used for the object store; for that, set
+    /// a [`transfer_http_client`](Self::transfer_http_client). It cannot be combined with a custom
+    /// [`http_client`](Self::http_client). [`build`](Self::build) reads the file.
+    pub fn client_certificate_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.tls_files.client_certificate = Some(path.into());
+        self
+    }
+
     /// Sets a custom HTTP client for the API, for example to configure a proxy or certificates.
     ///
     /// The following settings are overridden: redirects, retries, response decompression and verbose connection
@@ -307,13 +330,13 @@ impl CariumBuilder {
         self
     }
 
-    /// Creates the client. Sends no request.
+    /// Creates the client. Reads the certificate files, and sends no request.
     ///
     /// # Errors
     /// Returns [`InvalidInput`](ErrorKind::InvalidInput) if settings are missing or invalid, or if the HTTP
     /// client cannot be created. [`Error::problems`] lists all invalid settings.
     pub fn build(self) -> Result<Carium, Error> {
-        let (base_url, credentials) = self.check()?;
+        let (base_url, credentials, tls) = self.check()?;
         let settings = TransportSettings {
             call_timeout: self.call_timeout.min(MAX_TIMEOUT),
             attempt_timeout: self.attempt_timeout.min(MAX_TIMEOUT),
@@ -333,6 +356,7 @@ impl CariumBuilder {
             Arc::new(CustomTransport(transport))
         } else {
             let is_custom = self.http_client.is_some();
+            let configure = |custom| tls.apply_with_identity(configure(custom));
             let http = configure(self.http_client);
             let (client, creation_client) = if is_custom {
                 let client = build_http_client(http.pool_idle_timeout(CUSTOM_CLIENT_IDLE_TIMEOUT))?;
@@ -350,7 +374,8 @@ impl CariumBuilder {
         let transfers = if let Some(transfers) = self.transfers {
             transfers
         } else {
-            let client = build_http_client(configure(self.transfer_http_client).http1_only())?;
+            let http = tls.apply(configure(self.transfer_http_client)).http1_only();
+            let client = build_http_client(http)?;
             Arc::new(HttpTransfers::new(client, self.transfer_idle_timeout.min(MAX_TIMEOUT), is_plain_http))
         };
         let retries = TransferRetries::new(settings.retry_policy.clone(), Arc::clone(&settings.random));
@@ -366,8 +391,8 @@ impl CariumBuilder {
         Ok(Carium::new(client, session, self.organization, transfers, retries, self.send_id_in_updates))
     }
 
-    /// Checks all settings. Returns the parsed base URL and the credentials.
-    fn check(&self) -> Result<(BaseUrl, CredentialSource), Error> {
+    /// Checks all settings. Returns the parsed base URL, the credentials and the certificates.
+    fn check(&self) -> Result<(BaseUrl, CredentialSource, TlsSettings), Error> {
         let mut problems = Vec::new();
         let base_url = if self.allow_plain_http {
             BaseUrl::parse_allowing_plain_http(&self.base_url)
@@ -393,8 +418,11 @@ impl CariumBuilder {
         if self.transfer_idle_timeout.is_zero() {
             problems.push(Problem::new("transfer-idle-timeout", "must be greater than 0"));
         }
+        let tls = self.tls_files.read(self.http_client.is_some(), &mut problems);
         match (base_url, &self.credentials) {
-            (Ok(base_url), Some(credentials)) if problems.is_empty() => Ok((base_url, credentials.clone())),
+            (Ok(base_url), Some(credentials)) if problems.is_empty() => {
+                Ok((base_url, credentials.clone(), tls))
+            }
             _ => Err(Error::invalid("the client configuration is invalid", problems)),
         }
     }

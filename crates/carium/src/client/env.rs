@@ -17,6 +17,8 @@ const USERNAME: &str = "CARIUM_USERNAME";
 const PASSWORD: &str = "CARIUM_PASSWORD";
 const TOTP_SECRET: &str = "CARIUM_TOTP_SECRET";
 const ORGANIZATION_ID: &str = "CARIUM_ORGANIZATION_ID";
+const CA_FILE: &str = "CARIUM_CA_FILE";
+const CLIENT_CERTIFICATE_FILE: &str = "CARIUM_CLIENT_CERTIFICATE_FILE";
 
 impl Carium {
     /// Creates a client from environment variables.
@@ -28,6 +30,8 @@ impl Carium {
     /// | `CARIUM_TOTP_SECRET` | The base32 secret of the account's one-time codes. Required if the account uses them. |
     /// | `CARIUM_ORGANIZATION_ID` | The default organization. Optional. |
     /// | `CARIUM_BASE_URL` | The base URL of the API. Defaults to `https://api.carium.com`. |
+    /// | `CARIUM_CA_FILE` | See [`CariumBuilder::ca_file`]. Optional. |
+    /// | `CARIUM_CLIENT_CERTIFICATE_FILE` | See [`CariumBuilder::client_certificate_file`]. Optional. |
     ///
     /// Line breaks at the end of a value are ignored.
     ///
@@ -46,7 +50,8 @@ impl Carium {
 fn builder(get_variable: impl Fn(&str) -> Option<OsString>) -> Result<CariumBuilder, Error> {
     let mut problems = Vec::new();
     let mut values = HashMap::new();
-    for name in [BASE_URL, USERNAME, PASSWORD, TOTP_SECRET, ORGANIZATION_ID] {
+    for name in [BASE_URL, USERNAME, PASSWORD, TOTP_SECRET, ORGANIZATION_ID, CA_FILE, CLIENT_CERTIFICATE_FILE]
+    {
         // A file that becomes a variable, such as a secret of Kubernetes, often ends with a line break.
         let value = get_variable(name).map(OsString::into_string);
         match value.map(|text| text.map(|text| text.trim_end_matches(['\r', '\n']).to_owned())) {
@@ -65,6 +70,12 @@ fn builder(get_variable: impl Fn(&str) -> Option<OsString>) -> Result<CariumBuil
             );
         }
         builder = builder.base_url(url);
+    }
+    if let Some(path) = take(CA_FILE) {
+        builder = builder.ca_file(path);
+    }
+    if let Some(path) = take(CLIENT_CERTIFICATE_FILE) {
+        builder = builder.client_certificate_file(path);
     }
     let mut required = |name| {
         let value = take(name);
@@ -119,6 +130,23 @@ mod tests {
         ];
         assert!(invalid_variables(&values).is_empty());
         assert_eq!(invalid_variables(&[(USERNAME, "\n"), values[1]]), [USERNAME]);
+    }
+
+    #[test]
+    fn reads_the_paths_of_certificate_files() {
+        let variables = [
+            (USERNAME, "username"),
+            (PASSWORD, "password"),
+            (CA_FILE, "/missing/ca.pem\n"),
+            (CLIENT_CERTIFICATE_FILE, "/missing/client.pem"),
+        ];
+        let get_variable = |name: &str| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value))
+        };
+        let error = builder(get_variable).unwrap().build().unwrap_err().to_string();
+        assert!(error.contains("`ca-file` is /missing/ca.pem, which does not exist"), "{error}");
+        let words = "`client-certificate-file` is /missing/client.pem, which does not exist";
+        assert!(error.contains(words), "{error}");
     }
 
     #[test]
