@@ -112,6 +112,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
+    use crate::Unknown;
     use crate::types::{DocumentReferenceAttributes, ErrorObject, Patient};
 
     const ID: &str = "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002";
@@ -139,9 +140,9 @@ mod tests {
     fn other_values_in_place_of_an_object_are_kept() {
         for value in [json!("text"), json!(1), json!([{"name": 1}]), json!(true)] {
             let patient: Patient = read(&json!({"id": ID, "attributes": value}).to_string());
-            assert_eq!(patient.attributes.unknown().map(|unknown| unknown.as_json()), Some(&value));
+            assert_eq!(patient.attributes.unknown().map(Unknown::as_json), Some(&value));
             let error: ErrorObject = read(&json!({"title": "a", "source": value}).to_string());
-            assert_eq!(error.source.unknown().map(|unknown| unknown.as_json()), Some(&value));
+            assert_eq!(error.source.unknown().map(Unknown::as_json), Some(&value));
             assert_eq!(serde_json::to_value(&error).unwrap()["source"], value);
         }
         let patient: Patient = read(&json!({"id": ID, "attributes": null}).to_string());
