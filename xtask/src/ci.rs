@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use crate::process::Command;
 use crate::spec::Sources;
-use crate::{api, generate, interop, lint, rust_versions, words, workspace};
+use crate::{api, chaos, generate, interop, lint, rust_versions, words, workspace};
 
 type Step = (&'static str, fn(&Path) -> Result<(), String>);
 
@@ -27,9 +27,10 @@ const STEPS: [Step; 10] = [
 ];
 
 /// The additional steps of `--full`.
-const FULL_STEPS: [Step; 5] = [
+const FULL_STEPS: [Step; 6] = [
     ("features", features),
     ("queue databases", queue_databases),
+    ("chaos", chaos::run_slow),
     ("licenses and sources", licenses),
     ("guide", guide),
     ("third-party tools", interop::run),

@@ -73,5 +73,17 @@ xflags::xflags! {
         /// Check that third-party tools accept the spec: validators, client generators, a mock server.
         cmd interop {
         }
+        /// Onboard files over a connection that fails at random, while processes are killed and the service, the disk
+        /// and the database fail, and check that nothing is lost, created twice or unreported.
+        cmd chaos {
+            /// Number of seeds. Defaults to 20.
+            optional --seeds number: u64
+            /// Number of rows of each file. Defaults to 20.
+            optional --rows number: u64
+            /// Run this seed only. The report of a seed that failed names it.
+            optional --seed number: u64
+            /// Use a PostgreSQL server and two workers instead of an SQLite file.
+            optional --postgres
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! `main` parses the command line and dispatches; each command is in its own module.
 
 mod api;
+mod chaos;
 mod ci;
 mod crates;
 mod diff;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
         XtaskCmd::Ci(flags) => ci::run(flags.full),
         XtaskCmd::Release(flags) => release::run(&flags),
         XtaskCmd::Api(flags) => api::run(&workspace::root(flags.root), flags.check),
+        XtaskCmd::Chaos(flags) => chaos::run(&workspace::root(None), &flags),
         XtaskCmd::Interop(_) => interop::run(&workspace::root(None)),
     };
     match result {

@@ -31,6 +31,8 @@ test_both_backends![
     rows_wait_while_every_call_is_rate_limited,
     rows_wait_while_every_creation_fails,
     missing_permissions_park_no_row,
+    unreadable_responses_to_lookups_park_no_row,
+    rows_wait_while_a_proxy_responds,
     row_that_alone_is_refused_is_parked,
     two_workers_share_one_outage,
     only_calls_that_cannot_be_looked_up_wait_for_a_person,
@@ -229,6 +231,30 @@ async fn missing_permissions_park_no_row(fixture: QueueFixture) {
     scene.fake.clear_faults();
     scene.work(WorkOptions::new()).await.join().await.unwrap();
     assert_eq!(scene.counts().await.completed, 100);
+}
+
+async fn unreadable_responses_to_lookups_park_no_row(fixture: QueueFixture) {
+    let scene = Scene::new(fixture, full_row, 30).await;
+    let html = FaultResponse::status(200).body("<html></html>");
+    scene.fake.set_faults([
+        Fault::on(&operations::LIST_PRACTITIONERS).respond(FaultResponse::status(302)),
+        Fault::on(&operations::LIST_APPOINTMENT_TYPES).respond(html),
+    ]);
+    scene.work(WorkOptions::new()).await.join().await.unwrap();
+    assert_eq!(scene.fake.unused_faults(), []);
+    assert_eq!(scene.counts().await.completed, 30);
+}
+
+async fn rows_wait_while_a_proxy_responds(fixture: QueueFixture) {
+    let scene = Scene::new(fixture, full_row, 60).await;
+    scene.fail_every_call(302);
+    let worker = scene.work(WorkOptions::new()).await;
+    wait_for_outage(&worker, ErrorKind::Undecodable).await;
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(scene.counts().await.parked(), 0);
+    scene.fake.clear_faults();
+    worker.join().await.unwrap();
+    assert_eq!(scene.counts().await.completed, 60);
 }
 
 async fn row_that_alone_is_refused_is_parked(fixture: QueueFixture) {

@@ -134,7 +134,7 @@ async fn does_not_wait_for_the_body_of_a_success_response() {
     timeout(Duration::from_secs(8), upload).await.unwrap().unwrap();
 }
 
-/// Responses with a success status to an upload, and whether they come from an object store.
+/// Responses with a success status or a redirect to an upload, and whether they come from an object store.
 #[tokio::test]
 async fn only_a_success_of_an_object_store_is_an_upload() {
     let posted = "<?xml version=\"1.0\"?>\n<PostResponse><Key>canary</Key></PostResponse>";
@@ -150,6 +150,8 @@ async fn only_a_success_of_an_object_store_is_an_upload() {
         ("203 Non-Authoritative", "", false),
         ("200 OK", "<Error><Code>InternalError</Code><Message>canary</Message></Error>", false),
         ("200 OK", posted, false),
+        ("302 Found", html, false),
+        ("307 Temporary Redirect", "", false),
     ] {
         let response =
             format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());

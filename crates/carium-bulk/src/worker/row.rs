@@ -28,7 +28,8 @@ const MAX_BACKOFF: Duration = Duration::from_secs(30);
 const DEFAULT_RATE_LIMIT_DELAY: Duration = Duration::from_secs(5);
 /// The delay before a row is assigned again that was not processed, because of an outage or because the worker stops.
 const UNPROCESSED_DELAY: Duration = Duration::from_secs(1);
-/// The maximum number of attempts for a row that the service refuses for a lack of permissions.
+/// The maximum number of attempts for a row that the service refuses for a lack of permissions, or whose responses cannot
+/// be read.
 const MAX_REFUSED_ATTEMPTS: i64 = 3;
 /// The delay before a row is assigned again after the queue's database failed.
 const DATABASE_RETRY_DELAY: Duration = Duration::from_secs(2);
@@ -101,7 +102,7 @@ struct Conclusion {
     is_rate_limited: bool,
     /// A failure that may concern every row.
     suspect: Option<StepFailure>,
-    /// The kind of the failure of a step for which the token was refused or the permissions are missing.
+    /// The kind of the failure of a step that was refused, or whose response could not be read.
     refused: Option<ErrorKind>,
     /// The state of the row if it needs a person.
     parked_state: RowState,
@@ -158,11 +159,13 @@ impl Conclusion {
         })
     }
 
-    /// Returns the next action and the maximum number of attempts. A refused token or a lack of permissions is retried: it
-    /// may concern every row and pass.
+    /// Returns the next action and the maximum number of attempts. A refused token, a lack of permissions and an unreadable
+    /// response, such as the page of a proxy, are retried: they may concern every row and pass.
     fn retry_if_refused(&self, max_attempts: i64) -> (NextAction, i64) {
         match self.refused {
-            Some(ErrorKind::Forbidden) if self.next_action == NextAction::NeedsPerson => {
+            Some(ErrorKind::Forbidden | ErrorKind::Undecodable)
+                if self.next_action == NextAction::NeedsPerson =>
+            {
                 (NextAction::Retry(None), max_attempts.min(MAX_REFUSED_ATTEMPTS))
             }
             Some(_) if self.next_action == NextAction::NeedsPerson => (NextAction::Retry(None), max_attempts),
@@ -180,14 +183,16 @@ fn failures(outcome: &OnboardingOutcome) -> impl Iterator<Item = &StepFailure> {
     })
 }
 
-/// Returns the kind of a failure if the token was refused or the permissions are missing.
+/// Returns the kind of a failure if the token was refused, the permissions are missing, or the response could not be read.
+/// The step was not applied.
 fn refused(failure: &StepFailure) -> Option<ErrorKind> {
-    Some(failure.kind).filter(|kind| matches!(kind, ErrorKind::Unauthenticated | ErrorKind::Forbidden))
+    let kinds = [ErrorKind::Unauthenticated, ErrorKind::Forbidden, ErrorKind::Undecodable];
+    Some(failure.kind).filter(|kind| kinds.contains(kind))
 }
 
 /// Checks whether a failure may concern every row.
 fn may_concern_run(failure: &StepFailure) -> bool {
-    concerns_service(failure) || failure.kind == ErrorKind::Forbidden
+    concerns_service(failure) || matches!(failure.kind, ErrorKind::Forbidden | ErrorKind::Undecodable)
 }
 
 /// Checks whether rate limits are the only reason to retry an outcome that can be retried.

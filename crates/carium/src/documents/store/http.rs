@@ -113,8 +113,10 @@ impl Transfers for HttpTransfers {
         }
         let response = result.map_err(|_| idle_timeout())?.map_err(connection_error)?;
         let http_status = response.status();
-        if !http_status.is_success() && !is_redirect_of_form(&response, form) {
-            return Err(error_of(response).await);
+        let is_redirect_of_form = is_redirect_of_form(&response, form);
+        if !http_status.is_success() && !is_redirect_of_form {
+            let headers = response.headers().clone();
+            return upload_result(http_status, &headers, &read_start_of_body(response).await);
         }
         if !status.is_sent() {
             let message = "the object store responded before it received the whole file";
@@ -122,7 +124,7 @@ impl Transfers for HttpTransfers {
         }
         let headers = response.headers().clone();
         let body = read_start_of_body(response).await;
-        if http_status.is_success() { upload_result(http_status, &headers, &body) } else { Ok(()) }
+        if is_redirect_of_form { Ok(()) } else { upload_result(http_status, &headers, &body) }
     }
 
     async fn get(&self, url: &Secret, range: Option<ByteRange>) -> Result<DownloadResponse, Error> {

@@ -67,7 +67,8 @@ pub fn store_error(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Erro
 /// [`Transfers`](super::Transfers).
 ///
 /// S3 responds to a form with 204, with 200 and no body, or with 201 and a `PostResponse`. Any other success can come from
-/// a captive portal or another proxy, and is an error of the kind [`Unavailable`](ErrorKind::Unavailable).
+/// a captive portal or another proxy, as can a redirect without an error code of S3. Both are errors of the kind
+/// [`Unavailable`](ErrorKind::Unavailable).
 ///
 /// # Errors
 /// Those of [`store_error`] for other statuses.
@@ -82,7 +83,9 @@ pub fn upload_result(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Re
     if is_confirmed {
         return Ok(());
     }
-    if !status.is_success() {
+    // The redirects of an object store have an error code; one without comes from a proxy, for example to a sign-in page.
+    let is_foreign = status.is_success() || status.is_redirection() && store_code(body).is_none();
+    if !is_foreign {
         return Err(store_error(status, headers, body));
     }
     let message = "the response is not one of an object store, for example a page of a proxy: \

@@ -1,0 +1,39 @@
+//! `cargo xtask chaos`: the chaos tests of `carium-cli` with many seeds.
+
+use std::path::Path;
+
+use crate::flags::Chaos;
+use crate::process::Command;
+
+/// Runs the seeds and prints a table of what happened.
+///
+/// # Errors
+/// If a seed does not balance. The output has its faults and events, and the command that runs it again.
+pub(crate) fn run(root: &Path, flags: &Chaos) -> Result<(), String> {
+    let (first, seeds) = match flags.seed {
+        Some(seed) => (seed, 1),
+        None => (0, flags.seeds.unwrap_or(20)),
+    };
+    run_seeds(root, first, seeds, flags.rows.unwrap_or(20), flags.postgres)
+}
+
+/// Runs the chaos tests that are too slow for every run: more seeds, and the program killed at each of its requests.
+pub(crate) fn run_slow(root: &Path) -> Result<(), String> {
+    run_seeds(root, 1000, 50, 20, false)?;
+    run_seeds(root, 2000, 10, 20, true)?;
+    let test = ["test", "--locked", "--package", "carium-cli", "--test", "chaos", "--"];
+    let kills = ["--ignored", "--nocapture", "--skip", "given_seeds"];
+    Command::new("cargo", &[&test[..], &kills].concat()).current_dir(root).run()
+}
+
+fn run_seeds(root: &Path, first: u64, seeds: u64, rows: u64, has_server: bool) -> Result<(), String> {
+    let test = ["test", "--locked", "--package", "carium-cli", "--test", "chaos", "--"];
+    let seeded = ["--ignored", "--nocapture", "--exact", "books_balance_with_given_seeds"];
+    Command::new("cargo", &[&test[..], &seeded].concat())
+        .current_dir(root)
+        .env("CHAOS_SEED", &first.to_string())
+        .env("CHAOS_SEEDS", &seeds.to_string())
+        .env("CHAOS_ROWS", &rows.to_string())
+        .env("CHAOS_POSTGRES", if has_server { "1" } else { "0" })
+        .run()
+}
