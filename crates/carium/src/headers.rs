@@ -89,4 +89,33 @@ mod tests {
         }
         assert_eq!(delay(&[]), None);
     }
+
+    mod fuzz {
+        use proptest::prelude::*;
+
+        use super::*;
+
+        proptest! {
+            #[test]
+            fn any_headers_give_a_limited_delay(
+                after in prop_oneof![
+                    proptest::collection::vec(any::<u8>(), 0..40),
+                    "[A-Z][a-z]{2},? [0-9]{1,3}[ -][A-Z][a-z]{2}[ -][0-9]{1,6} [0-9:]{3,9} GMT".prop_map(String::into_bytes),
+                    "[0-9]{0,30}".prop_map(String::into_bytes),
+                ],
+                date in proptest::option::of("Sun, [0-9]{2} Nov [0-9]{4} [0-2][0-9]:[0-5][0-9]:[0-6][0-9] GMT"),
+            ) {
+                let Ok(after) = http::HeaderValue::from_bytes(&after) else { return Ok(()) };
+                let mut headers = HeaderMap::new();
+                headers.insert(RETRY_AFTER, after.clone());
+                headers.insert("x-request-id", after);
+                if let Some(date) = date {
+                    headers.insert(DATE, date.parse().unwrap());
+                }
+                // A date has four digits for the year, so the delay is less than 10,000 years.
+                prop_assert!(retry_after(&headers).unwrap_or_default() < Duration::from_secs(10_000 * 366 * 86_400));
+                prop_assert!(request_id(&headers).is_none_or(str::is_ascii));
+            }
+        }
+    }
 }

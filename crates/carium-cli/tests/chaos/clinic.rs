@@ -5,6 +5,7 @@ use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use carium_mock::{FakeCarium, Sandbox};
 use serde_json::Value;
@@ -185,6 +186,55 @@ impl Clinic {
         self.proxy.set_hook(|_| crate::proxy::Action::Pass);
         killed.load(Ordering::Relaxed)
     }
+}
+
+impl Clinic {
+    /// Runs the program until it ends, and kills it after its system call with this number among those with these
+    /// names, in all threads together. Returns whether it was killed.
+    ///
+    /// `strace` delays the end of each of these calls, so that the program is killed before it goes on.
+    pub(crate) async fn run_and_kill_after(&self, system_calls: &str, number: usize) -> bool {
+        let inner = self.onboard(&[]);
+        let log = self.env.directory().join("strace");
+        let mut command = self.env.command("strace");
+        let delay = format!("inject={system_calls}:delay_exit=30000");
+        command.args([
+            "-f",
+            "-qq",
+            "-e",
+            "signal=none",
+            "-e",
+            &format!("trace={system_calls}"),
+            "-e",
+            &delay,
+            "-o",
+        ]);
+        command.arg(&log).arg(inner.get_program()).args(inner.get_args()).env("CARIUM_QUEUE_KEY", KEY);
+        let mut process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut is_killed = false;
+        while process.try_wait().unwrap().is_none() {
+            let text = fs::read_to_string(&log).unwrap_or_default();
+            let mut delayed = text.lines().filter(|line| line.ends_with("(DELAYED)"));
+            if let Some(line) = delayed.nth(number - 1).filter(|_| !is_killed) {
+                // The signal to a thread ends its process.
+                send_signal(line.split_whitespace().next().unwrap().parse().unwrap(), "KILL");
+                is_killed = true;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        is_killed
+    }
+}
+
+/// Returns whether `strace` can be used. Prints a message if it cannot.
+pub(crate) fn has_strace() -> bool {
+    let status =
+        Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).stderr(Stdio::null()).status();
+    let can_be_used = status.is_ok_and(|status| status.success());
+    if !can_be_used {
+        crate::report("SKIPPED kills at each write: `strace` is not installed, or tracing is not permitted");
+    }
+    can_be_used
 }
 
 pub(crate) fn send_signal(pid: u32, signal: &str) {

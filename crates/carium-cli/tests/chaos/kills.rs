@@ -1,9 +1,10 @@
-//! The program is killed at every single request, before and after the service has applied it.
+//! The program is killed at every single request, before and after the service has applied it, and after every single
+//! write.
 
 use futures_util::stream::{self, StreamExt as _};
 
 use crate::CONCURRENT_RUNS;
-use crate::clinic::Clinic;
+use crate::clinic::{Clinic, has_strace};
 use crate::postgres::PostgresServer;
 use crate::report;
 
@@ -37,18 +38,48 @@ async fn kill_at(
     after_applying: bool,
 ) -> Option<usize> {
     let clinic = Clinic::start(rows, server).await;
-    if !clinic.run_and_kill(after_applying, move |call| call.total == request).await {
-        return None;
+    let is_killed = clinic.run_and_kill(after_applying, move |call| call.total == request).await;
+    let point = format!("killed at request {request}, after applying: {after_applying}");
+    if is_killed { Some(finish(&clinic, &point).await) } else { None }
+}
+
+/// Kills the program after each system call with one of these names, up to a number of them, and then lets it finish.
+/// Tests one in `step` of them. Returns the number of kills, or `most` if the kills cannot be tested.
+async fn kill_after_every(
+    system_calls: &str,
+    rows: usize,
+    has_server: bool,
+    most: usize,
+    step: usize,
+) -> usize {
+    if !has_strace() {
+        return most;
     }
+    let runs = stream::iter((1..=most).step_by(step)).map(|number| async move {
+        let server = if has_server { Some(PostgresServer::start()?) } else { None };
+        let clinic = Clinic::start(rows, server).await;
+        let is_killed = clinic.run_and_kill_after(system_calls, number).await;
+        let point = format!("killed after call {number} of {system_calls}");
+        Some(if is_killed { Some(finish(&clinic, &point).await) } else { None })
+    });
+    let runs: Vec<_> = runs.buffer_unordered(CONCURRENT_RUNS).collect().await;
+    let Some(runs) = runs.into_iter().collect::<Option<Vec<_>>>() else { return most };
+    let kills = runs.iter().flatten().count();
+    let unknown: usize = runs.iter().flatten().sum();
+    report(&format!("{rows} rows, killed after each of {kills} {system_calls}, {unknown} unknown outcomes"));
+    kills
+}
+
+/// Lets the program finish after a kill, and balances the books. Returns the number of unknown outcomes.
+async fn finish(clinic: &Clinic, point: &str) -> usize {
     let last = clinic.run_onboard().await;
-    assert!([Some(0), Some(7)].contains(&last.code), "request {request}: {last:?}");
-    let place = format!("killed at request {request}, after applying: {after_applying}");
+    assert!([Some(0), Some(7)].contains(&last.code), "{point}: {last:?}");
     let balance = clinic.balance().await;
-    assert!(balance.is_even(), "{place}: {balance:#?}");
+    assert!(balance.is_even(), "{point}: {balance:#?}");
     clinic.complete().await;
     let resolved = clinic.balance().await;
-    assert!(resolved.is_even() && resolved.unknown == 0, "{place}: {resolved:#?}");
-    Some(balance.unknown)
+    assert!(resolved.is_even() && resolved.unknown == 0, "{point}: {resolved:#?}");
+    balance.unknown
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -67,3 +98,28 @@ async fn books_balance_after_a_kill_at_every_request_of_three_rows() {
 async fn books_balance_after_a_kill_at_every_request_with_postgres() {
     kill_at_every_request(2, true).await;
 }
+
+/// SQLite calls `fsync` for every transaction, so this is each point at which the queue's file has another state.
+#[tokio::test(flavor = "multi_thread")]
+async fn books_balance_after_a_kill_at_writes() {
+    let kills = kill_after_every(WRITES, 1, false, 60, 5).await;
+    assert!(kills >= 5, "{kills}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes; `cargo xtask ci --full` runs it"]
+async fn books_balance_after_a_kill_at_every_write_of_two_rows() {
+    let kills = kill_after_every(WRITES, 2, false, 120, 1).await;
+    assert!(kills > 30, "{kills}");
+}
+
+/// Whatever the program sends: to the service, to the object store, and to the database.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes; `cargo xtask ci --full` runs it"]
+async fn books_balance_after_a_kill_at_every_message_with_postgres() {
+    let kills = kill_after_every("sendto,sendmsg,writev", 1, true, 200, 1).await;
+    assert!(kills > 30, "{kills}");
+}
+
+/// The system calls that make a write durable.
+const WRITES: &str = "fsync,fdatasync";

@@ -54,7 +54,7 @@ async fn books_balance_with_given_seeds() {
 }
 
 /// The number of runs at a time. They mostly wait.
-const CONCURRENT_RUNS: usize = 6;
+const CONCURRENT_RUNS: usize = 12;
 
 /// Runs seeds and prints the closing table. Fails with the plans of the seeds that do not balance.
 async fn run_seeds(seeds: std::ops::Range<u64>, rows: usize, has_server: bool) {
