@@ -15,6 +15,8 @@ use crate::attribute::{Attribute, deserialize_object};
 /// long. A field that is marked with `as object` is itself a struct of this kind.
 macro_rules! open_object {
     ($name:ident { $($field:ident: $member:literal $(as $object:ident)?,)* }) => {
+        // Like the derived implementation, it is not part of the listing of the public API.
+        #[automatically_derived]
         impl<'de> ::serde::Deserialize<'de> for $name {
             fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 struct Members;
