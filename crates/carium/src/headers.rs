@@ -30,7 +30,12 @@ pub(crate) fn is_private_header(name: &HeaderName) -> bool {
 }
 
 /// The response headers in which services and reverse proxies return the request ID, by priority.
-const REQUEST_ID_NAMES: [&str; 4] = ["x-request-id", "request-id", "x-amzn-requestid", "x-correlation-id"];
+static REQUEST_ID_NAMES: [HeaderName; 4] = [
+    HeaderName::from_static("x-request-id"),
+    HeaderName::from_static("request-id"),
+    HeaderName::from_static("x-amzn-requestid"),
+    HeaderName::from_static("x-correlation-id"),
+];
 
 /// The maximum length of a request ID.
 const MAX_REQUEST_ID_LENGTH: usize = 64;
@@ -43,10 +48,7 @@ pub(crate) fn request_id(headers: &HeaderMap) -> Option<&str> {
         (1..=MAX_REQUEST_ID_LENGTH).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
-    REQUEST_ID_NAMES
-        .iter()
-        .filter_map(|name| headers.get(*name)?.to_str().ok())
-        .find(|text| is_loggable(text))
+    REQUEST_ID_NAMES.iter().filter_map(|name| headers.get(name)?.to_str().ok()).find(|text| is_loggable(text))
 }
 
 /// Returns the delay of the `Retry-After` header (RFC 9110, section 10.2.3), which is either seconds or an HTTP date.
