@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use carium::{Carium, CariumBuilder, Credentials, ErrorKind, Method, RetryPolicy, Secret};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -19,9 +19,11 @@ use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
-    fn new() -> Self {
+    fn new(name: &str) -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // OpenSSL finds the issuer of a certificate by its name.
+        params.distinguished_name.push(DnType::CommonName, name);
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
@@ -100,13 +102,13 @@ async fn call_both(client: &Carium, port: u16) {
 
 #[tokio::test]
 async fn trusts_the_authorities_of_a_file_for_the_api_and_the_object_store() {
-    let (authority, directory) = (Authority::new(), tempfile::tempdir().unwrap());
+    let (authority, directory) = (Authority::new("Authority"), tempfile::tempdir().unwrap());
     let (port, presented) = authority.start().await;
     let error = builder(port).build().unwrap().sign_in().await.unwrap_err();
     assert!(error.to_string().contains("is not trusted"), "{error}");
 
     // A file with several authorities.
-    let pem = format!("A comment\n{}{}", Authority::new().0.pem(), authority.0.pem());
+    let pem = format!("A comment\n{}{}", Authority::new("Other authority").0.pem(), authority.0.pem());
     let ca = write(directory.path(), "ca.pem", pem);
     call_both(&builder(port).ca_file(&ca).build().unwrap(), port).await;
     assert_eq!(*presented.lock().unwrap(), [false; 4], "a sign-in, two calls and a transfer");
@@ -117,7 +119,7 @@ async fn trusts_the_authorities_of_a_file_for_the_api_and_the_object_store() {
 
 #[tokio::test]
 async fn presents_a_client_certificate_to_the_api_only() {
-    let (authority, directory) = (Authority::new(), tempfile::tempdir().unwrap());
+    let (authority, directory) = (Authority::new("Authority"), tempfile::tempdir().unwrap());
     let (port, presented) = authority.start().await;
     let ca = write(directory.path(), "ca.pem", authority.0.pem());
     let (certificate, key) = authority.client_certificate();
@@ -131,7 +133,7 @@ async fn presents_a_client_certificate_to_the_api_only() {
 
 #[tokio::test]
 async fn names_a_certificate_file_that_cannot_be_used_and_quotes_nothing_of_it() {
-    let (authority, directory) = (Authority::new(), tempfile::tempdir().unwrap());
+    let (authority, directory) = (Authority::new("Authority"), tempfile::tempdir().unwrap());
     let (certificate, key) = authority.client_certificate();
     let (_, other_key) = authority.client_certificate();
     let path = |text: &[u8]| write(directory.path(), "file.pem", text);
