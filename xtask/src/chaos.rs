@@ -5,6 +5,9 @@ use std::path::Path;
 use crate::flags::Chaos;
 use crate::process::Command;
 
+const TEST: [&str; 9] =
+    ["test", "--locked", "--package", "carium-cli", "--features", "postgres", "--test", "chaos", "--"];
+
 /// Runs the seeds and prints a table of what happened.
 ///
 /// # Errors
@@ -22,17 +25,15 @@ pub(crate) fn run(root: &Path, flags: &Chaos) -> Result<(), String> {
 pub(crate) fn run_slow(root: &Path) -> Result<(), String> {
     run_seeds(root, 1000, 50, 20, false)?;
     run_seeds(root, 2000, 10, 20, true)?;
-    let test = ["test", "--locked", "--package", "carium-cli", "--test", "chaos", "--"];
     let kills = ["--ignored", "--nocapture", "--skip", "given_seeds"];
-    Command::new("cargo", &[&test[..], &kills].concat()).current_dir(root).run()?;
+    Command::new("cargo", &[&TEST[..], &kills].concat()).current_dir(root).run()?;
     let soak = ["test", "--locked", "--package", "carium", "--test", "soak", "--", "--ignored"];
     Command::new("cargo", &soak).current_dir(root).run()
 }
 
 fn run_seeds(root: &Path, first: u64, seeds: u64, rows: u64, has_server: bool) -> Result<(), String> {
-    let test = ["test", "--locked", "--package", "carium-cli", "--test", "chaos", "--"];
     let seeded = ["--ignored", "--nocapture", "--exact", "books_balance_with_given_seeds"];
-    Command::new("cargo", &[&test[..], &seeded].concat())
+    Command::new("cargo", &[&TEST[..], &seeded].concat())
         .current_dir(root)
         .env("CHAOS_SEED", &first.to_string())
         .env("CHAOS_SEEDS", &seeds.to_string())

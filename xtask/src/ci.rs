@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use crate::process::Command;
 use crate::spec::Sources;
-use crate::{api, chaos, generate, interop, lint, rust_versions, words, workspace};
+use crate::{api, bench, chaos, generate, interop, lint, rust_versions, words, workspace};
 
 type Step = (&'static str, fn(&Path) -> Result<(), String>);
 
@@ -27,13 +27,14 @@ const STEPS: [Step; 10] = [
 ];
 
 /// The additional steps of `--full`.
-const FULL_STEPS: [Step; 6] = [
+const FULL_STEPS: [Step; 7] = [
     ("features", features),
     ("queue databases", queue_databases),
     ("chaos", chaos::run_slow),
     ("licenses and sources", licenses),
     ("guide", guide),
     ("third-party tools", interop::run),
+    ("instruction counts", bench::check),
 ];
 
 /// Runs the steps of every run, and also the slow steps if `full` is set.
@@ -123,6 +124,7 @@ fn features(root: &Path) -> Result<(), String> {
         ("carium-mock", "sandbox"),
         ("carium-bulk", "rustls,sqlite"),
         ("carium-bulk", "rustls,postgres"),
+        ("carium-cli", "rustls,postgres"),
     ] {
         failures.extend(check(package, features).err());
     }

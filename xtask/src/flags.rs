@@ -70,6 +70,17 @@ xflags::xflags! {
             /// Root directory of the workspace. Defaults to this workspace.
             optional --root root: PathBuf
         }
+        /// Measure the client against code that is written by hand with `reqwest`, and against `curl`.
+        cmd bench {
+            /// The number of measurements of each pair. Defaults to 7.
+            optional --pairs number: usize
+            /// Measure one row, by the name of its work, such as `get`.
+            optional --only work: String
+            /// Count instructions instead, and fail if there are more than the stored ones.
+            optional --check
+            /// Count instructions, and store the counts.
+            optional --update
+        }
         /// Check that third-party tools accept the spec: validators, client generators, a mock server.
         cmd interop {
         }

@@ -3,6 +3,7 @@
 //! `main` parses the command line and dispatches; each command is in its own module.
 
 mod api;
+mod bench;
 mod chaos;
 mod ci;
 mod crates;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         XtaskCmd::Ci(flags) => ci::run(flags.full),
         XtaskCmd::Release(flags) => release::run(&flags),
         XtaskCmd::Api(flags) => api::run(&workspace::root(flags.root), flags.check),
+        XtaskCmd::Bench(flags) => bench::run(&flags),
         XtaskCmd::Chaos(flags) => chaos::run(&workspace::root(None), &flags),
         XtaskCmd::Interop(_) => interop::run(&workspace::root(None)),
     };

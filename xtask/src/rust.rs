@@ -9,6 +9,7 @@ pub(crate) mod calls;
 pub(crate) mod derives;
 pub(crate) mod docs;
 pub(crate) mod open;
+pub(crate) mod open_objects;
 pub(crate) mod options;
 pub(crate) mod privacy;
 mod syntax;

@@ -112,15 +112,28 @@ impl<T: Serialize> Serialize for Attribute<T> {
 
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Attribute<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Reader(PhantomData))
+        deserializer.deserialize_any(Reader { accepts_any_object: false, target: PhantomData })
     }
+}
+
+/// Deserializes an attribute whose type accepts any object: a type of [`open_object`]. Its members are read in place,
+/// while other types are read from a JSON value, which is kept if they reject it.
+pub(crate) fn deserialize_object<'de, T, D>(deserializer: D) -> Result<Attribute<T>, D::Error>
+where
+    T: DeserializeOwned,
+    D: Deserializer<'de>,
+{
+    deserializer.deserialize_any(Reader { accepts_any_object: true, target: PhantomData })
 }
 
 /// Deserializes a value as `T` and falls back to JSON.
 ///
 /// This is a visitor instead of a conversion from `serde_json::Value` for speed: a page of a list has thousands of
 /// scalars, and they are copied only if they turn out to be unknown.
-struct Reader<T>(PhantomData<T>);
+struct Reader<T> {
+    accepts_any_object: bool,
+    target: PhantomData<T>,
+}
 
 impl<T: DeserializeOwned> Reader<T> {
     fn read_scalar<'a, S, E>(scalar: S, to_json: impl FnOnce() -> Value) -> Attribute<T>
@@ -186,7 +199,11 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for Reader<T> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
-        Value::deserialize(MapAccessDeserializer::new(members)).map(Self::read_compound)
+        let members = MapAccessDeserializer::new(members);
+        if self.accepts_any_object {
+            return T::deserialize(members).map(Attribute::Known);
+        }
+        Value::deserialize(members).map(Self::read_compound)
     }
 }
 

@@ -50,6 +50,7 @@ mod form_fields;
 mod generated;
 mod http_transport;
 mod lenient_json;
+mod open_object;
 mod operation;
 mod optional;
 mod raw;

@@ -5,10 +5,9 @@ use std::fmt;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use progenitor_client::encode_path;
 
 use crate::error::Error;
-use crate::request::RequestBuilder;
+use crate::request::{RequestBuilder, encode_path};
 use crate::types::ErrorDocument;
 use crate::{Client, Operation, Response};
 

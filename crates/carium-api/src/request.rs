@@ -1,7 +1,9 @@
-//! The request builder that generated methods use.
+//! The request builder and the encoding of paths that generated methods use.
 //!
 //! It has the methods that `progenitor` calls on `reqwest`'s builder, but produces plain `http` types. So a transport
 //! without a network, such as a fake, needs no HTTP client.
+
+use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
@@ -80,4 +82,12 @@ impl RequestBuilder {
         *request.headers_mut() = self.headers;
         Ok(request)
     }
+}
+
+/// Percent-encodes a part of a path. Most parts are IDs, which are returned as they are.
+pub(crate) fn encode_path(part: &str) -> Cow<'_, str> {
+    if part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+        return Cow::Borrowed(part);
+    }
+    progenitor_client::encode_path(part).into()
 }

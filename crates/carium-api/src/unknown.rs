@@ -13,7 +13,8 @@ use crate::Redacted;
 /// The value is kept and serialized unchanged. It is treated as PHI, so `Debug` shows `[unknown]`.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Unknown(Value);
+// Boxed, because a `Value` is several times larger than most values of an `Attribute`, which contains one or the other.
+pub struct Unknown(Box<Value>);
 
 impl Unknown {
     /// Returns the value as JSON.
@@ -23,13 +24,13 @@ impl Unknown {
 
     /// Converts into the JSON value.
     pub fn into_json(self) -> Value {
-        self.0
+        *self.0
     }
 }
 
 impl From<Value> for Unknown {
     fn from(value: Value) -> Self {
-        Self(value)
+        Self(Box::new(value))
     }
 }
 

@@ -193,7 +193,8 @@ impl Database {
             #[allow(unreachable_patterns, reason = "reachable if a feature is disabled")]
             _ => Err(Error::new(
                 ErrorKind::InvalidInput,
-                "this program was built without support for this kind of database",
+                "this program was built without support for this kind of database: enable the feature `sqlite` or `postgres` \
+                 of `carium-bulk`",
             )),
         }
     }

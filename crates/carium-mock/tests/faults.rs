@@ -336,3 +336,57 @@ async fn random_faults_depend_only_on_the_seed() {
     assert_ne!(first, other);
     assert!(first.0.iter().any(Option::is_some) && first.0.iter().any(Option::is_none));
 }
+
+mod fuzz {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const PLAN: &str = r#"
+        [[fault]]
+        on = "create_patient"
+        calls = "2-4"
+        do = "respond"
+        status = 503
+        headers = { retry-after = "1" }
+
+        [[fault]]
+        on = "upload"
+        do = "reset"
+        bytes = 1000
+
+        [random]
+        seed = 7
+        one-in = 10
+    "#;
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_fault_plan_or_an_error_with_lines(
+            text in any::<String>(),
+            edits in proptest::collection::vec(
+                (any::<prop::sample::Index>(), 0_usize..20, prop_oneof![
+                    "[a-z-]{0,6} ?= ?[0-9\"a-z-]{0,8}\n?",
+                    "[\\[\\]{}=\"'\n,.#0-9-]{0,6}",
+                    Just("18446744073709551615".to_owned()),
+                    Just("\u{feff}\0é".to_owned()),
+                ]),
+                0..5,
+            ),
+        ) {
+            prop_assert!(PLAN.parse::<FaultPlan>().is_ok());
+            let mut plan = PLAN.to_owned();
+            for (index, length, replacement) in &edits {
+                let starts: Vec<_> = plan.char_indices().map(|(start, _)| start).chain([plan.len()]).collect();
+                let start = index.index(starts.len());
+                let end = starts[(start + length).min(starts.len() - 1)];
+                plan.replace_range(starts[start]..end, replacement);
+            }
+            for text in [&text, &plan] {
+                if let Err(error) = text.parse::<FaultPlan>() {
+                    prop_assert!(!error.to_string().is_empty());
+                }
+            }
+        }
+    }
+}

@@ -30,7 +30,12 @@ pub(crate) fn is_private_header(name: &HeaderName) -> bool {
 }
 
 /// The response headers in which services and reverse proxies return the request ID, by priority.
-const REQUEST_ID_NAMES: [&str; 4] = ["x-request-id", "request-id", "x-amzn-requestid", "x-correlation-id"];
+static REQUEST_ID_NAMES: [HeaderName; 4] = [
+    HeaderName::from_static("x-request-id"),
+    HeaderName::from_static("request-id"),
+    HeaderName::from_static("x-amzn-requestid"),
+    HeaderName::from_static("x-correlation-id"),
+];
 
 /// The maximum length of a request ID.
 const MAX_REQUEST_ID_LENGTH: usize = 64;
@@ -43,10 +48,7 @@ pub(crate) fn request_id(headers: &HeaderMap) -> Option<&str> {
         (1..=MAX_REQUEST_ID_LENGTH).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
-    REQUEST_ID_NAMES
-        .iter()
-        .filter_map(|name| headers.get(*name)?.to_str().ok())
-        .find(|text| is_loggable(text))
+    REQUEST_ID_NAMES.iter().filter_map(|name| headers.get(name)?.to_str().ok()).find(|text| is_loggable(text))
 }
 
 /// Returns the delay of the `Retry-After` header (RFC 9110, section 10.2.3), which is either seconds or an HTTP date.
@@ -86,5 +88,34 @@ mod tests {
             assert_eq!(delay(&[("retry-after", text)]), None, "{text}");
         }
         assert_eq!(delay(&[]), None);
+    }
+
+    mod fuzz {
+        use proptest::prelude::*;
+
+        use super::*;
+
+        proptest! {
+            #[test]
+            fn any_headers_give_a_limited_delay(
+                after in prop_oneof![
+                    proptest::collection::vec(any::<u8>(), 0..40),
+                    "[A-Z][a-z]{2},? [0-9]{1,3}[ -][A-Z][a-z]{2}[ -][0-9]{1,6} [0-9:]{3,9} GMT".prop_map(String::into_bytes),
+                    "[0-9]{0,30}".prop_map(String::into_bytes),
+                ],
+                date in proptest::option::of("Sun, [0-9]{2} Nov [0-9]{4} [0-2][0-9]:[0-5][0-9]:[0-6][0-9] GMT"),
+            ) {
+                let Ok(after) = http::HeaderValue::from_bytes(&after) else { return Ok(()) };
+                let mut headers = HeaderMap::new();
+                headers.insert(RETRY_AFTER, after.clone());
+                headers.insert("x-request-id", after);
+                if let Some(date) = date {
+                    headers.insert(DATE, date.parse().unwrap());
+                }
+                // A date has four digits for the year, so the delay is less than 10,000 years.
+                prop_assert!(retry_after(&headers).unwrap_or_default() < Duration::from_secs(10_000 * 366 * 86_400));
+                prop_assert!(request_id(&headers).is_none_or(str::is_ascii));
+            }
+        }
     }
 }

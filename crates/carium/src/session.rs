@@ -29,7 +29,7 @@ pub use credentials::{CredentialProvider, Credentials, OneTimeCode, SignIn};
 
 use crate::api_result;
 use crate::error::{Error, ErrorKind};
-use crate::transport::{CallContext, FailureCause, Layer, TransportFailure};
+use crate::transport::{CallContext, FailureCause, Layer, TransportFailure, is_written_like};
 
 /// The assumed lifetime of a token if no lifetime was requested: the maximum that the vendor's reference
 /// allows.
@@ -45,7 +45,7 @@ const CODE_TIMEOUT: Duration = Duration::from_secs(300);
 const FAILURE_COOLDOWN: Duration = Duration::from_secs(5);
 
 /// An access token.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Token {
     secret: Secret,
     /// The number of the sign-in that returned the token. It distinguishes tokens without comparing secrets.
@@ -69,7 +69,7 @@ fn authorization_header(secret: &Secret) -> Result<HeaderValue, Error> {
     Ok(header)
 }
 
-type SharedSignIn = Shared<BoxFuture<'static, Result<Token, Arc<Error>>>>;
+type SharedSignIn = Shared<BoxFuture<'static, Result<Arc<Token>, Arc<Error>>>>;
 
 /// Holds the credentials and the current access token, and signs in when a token is needed.
 pub(crate) struct Session {
@@ -83,7 +83,8 @@ pub(crate) struct Session {
 
 #[derive(Default)]
 struct SessionState {
-    token: Option<Token>,
+    // Shared, because copies of a secret are wiped one by one.
+    token: Option<Arc<Token>>,
     /// The last sign-in task and its result.
     sign_in: Option<(AbortHandle, SharedSignIn)>,
     /// The error of the last sign-in if it failed, and the end of the cooldown after it.
@@ -109,7 +110,7 @@ impl Session {
     }
 
     /// Returns a valid token. Signs in if there is none.
-    pub(crate) async fn token(self: &Arc<Self>) -> Result<Token, Error> {
+    pub(crate) async fn token(self: &Arc<Self>) -> Result<Arc<Token>, Error> {
         let sign_in = {
             let mut state = self.state();
             let now = Instant::now();
@@ -130,7 +131,7 @@ impl Session {
 
     /// Returns a token that replaces one that the service rejected. Signs in, unless the current token is a
     /// newer one.
-    async fn replace_token(self: &Arc<Self>, rejected: &Token) -> Result<Token, Error> {
+    async fn replace_token(self: &Arc<Self>, rejected: &Token) -> Result<Arc<Token>, Error> {
         let sign_in = {
             let mut state = self.state();
             match &state.token {
@@ -182,14 +183,14 @@ impl Session {
     }
 
     /// Signs in and stores the token or the failure in the state.
-    async fn run_sign_in(&self) -> Result<Token, Arc<Error>> {
+    async fn run_sign_in(&self) -> Result<Arc<Token>, Arc<Error>> {
         let result = self.request_token().await;
         let mut state = self.state();
         match result {
             Ok((secret, lifetime)) => {
                 state.sign_in_count += 1;
-                let token = Self::new_token(secret, lifetime, state.sign_in_count);
-                state.token = Some(token.clone());
+                let token = Arc::new(Self::new_token(secret, lifetime, state.sign_in_count));
+                state.token = Some(Arc::clone(&token));
                 state.failure = None;
                 Ok(token)
             }
@@ -299,7 +300,7 @@ impl<T: Layer> Authenticate<T> {
         token: &Token,
         call: &CallContext,
         operation: &Operation,
-        mut request: Request<Bytes>,
+        request: &mut Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportFailure> {
         request
             .headers_mut()
@@ -318,17 +319,18 @@ impl<T: Layer> Layer for Authenticate<T> {
         &self,
         call: &CallContext,
         operation: &Operation,
-        request: Request<Bytes>,
+        request: &mut Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportFailure> {
         if !operation.needs_token {
             return self.inner.send(call, operation, request).await;
         }
         // The token must not be sent to another origin than the one that issued it.
-        if !self.session.client.base_url().is_same_origin(&request.uri().to_string()) {
+        let (base_url, uri) = (self.session.client.base_url(), request.uri());
+        if !is_written_like(base_url, uri) && !base_url.is_same_origin(&uri.to_string()) {
             return Err(TransportFailure::new(FailureCause::OtherOrigin));
         }
         let token = self.session.token().await.map_err(sign_in_failed)?;
-        let response = self.send_with(&token, call, operation, request.clone()).await?;
+        let response = self.send_with(&token, call, operation, request).await?;
         if response.status() != StatusCode::UNAUTHORIZED || !call.claim_token_replacement() {
             return Ok(response);
         }

@@ -132,6 +132,40 @@ async fn list_sets_the_parameters_of_paging_itself() {
     client.request(Method::GET, PATH).query("page[limit]", 1).send().await.unwrap();
 }
 
+mod fuzz {
+    use super::*;
+
+    /// A page whose link is any text, followed by a page without a link.
+    async fn follow(link: &str) -> Vec<String> {
+        let page = |next: Value| Behavior::body(json!({"data": [{"id": "1"}], "links": {"next": next}}));
+        let service = Service::script([page(json!(link)), page(Value::Null)]);
+        let request = service.client().request(Method::GET, PATH);
+        let items = request.items::<Value>(ListOptions::default());
+        let _ = items.try_collect::<Vec<_>>().await;
+        service.requests_for("request").into_iter().map(|request| request.uri).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn any_link_stays_on_the_origin_of_the_api(
+            link in prop_oneof![
+                any::<String>(),
+                "(https?:|//|api\\.example\\.com|evil\\.example|[/\\\\@?#:%. \t]|page\\[number\\]=|\\.\\.|[a-z0-9é]){0,14}",
+                "https://api\\.example\\.com[@:.]?[a-z0-9.]{0,5}/{0,2}[a-z?=&#%]{0,8}",
+            ],
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+            let uris = runtime.block_on(follow(&link));
+            prop_assert!((1..=2).contains(&uris.len()), "{:?}", uris);
+            for uri in uris {
+                let url = Url::parse(&uri).unwrap();
+                prop_assert_eq!((url.scheme(), url.host_str(), url.port()), ("https", Some("api.example.com"), None));
+                prop_assert!(url.username().is_empty() && url.password().is_none());
+            }
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn link_is_relative_to_the_page_that_has_it() {
     let page = |id: &str, next: Value| Behavior::body(json!({"data": [{"id": id}], "links": {"next": next}}));

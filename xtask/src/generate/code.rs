@@ -93,11 +93,10 @@ fn calls(file: &mut File, spec: &Spec) -> Result<File, String> {
     // The generated imports are replaced: in this workspace, `carium-api` itself defines most of these names.
     builder.items.retain(|item| !matches!(item, Item::Use(_)));
     let imports: File = syn::parse_quote! {
-        #[allow(unused_imports)]
-        use progenitor_client::encode_path;
         use crate::error::Error;
         use crate::generated::types;
-        use crate::request::RequestBuilder;
+        #[allow(unused_imports)]
+        use crate::request::{RequestBuilder, encode_path};
         use crate::response::ResponseValue;
     };
     builder.items.splice(0..0, imports.items);
@@ -157,6 +156,7 @@ fn complete_types(types: &mut File, spec: &Spec, is_request: impl Fn(&str) -> bo
     rust::derives::complete(types);
     rust::privacy::hide_types(types, spec);
     rust::docs::document_types(types, spec);
+    rust::open_objects::read_in_place(types);
     rust::open::open(types, spec, is_request)
 }
 

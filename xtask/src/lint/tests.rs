@@ -372,3 +372,44 @@ fn assert_no_change_panics(original: &Document, step: usize, run: impl Fn(Docume
         let _ = run(changed);
     }
 }
+
+mod fuzz {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_spec_or_has_findings(
+            text in any::<String>(),
+            edits in proptest::collection::vec(
+                (any::<prop::sample::Index>(), 0_usize..30, prop_oneof![
+                    "[a-z$&*!|>-]{0,5}: ?[0-9\"a-z{\\[-]{0,8}\n?",
+                    "[\\[\\]{}\"'\n,:.# 0-9-]{0,6}",
+                    Just("{\"$ref\": \"#/definitions/Email\"}".to_owned()),
+                    Just("\"$ref\": \"#\"".to_owned()),
+                    Just("\u{feff}\0\té".to_owned()),
+                ]),
+                0..4,
+            ),
+        ) {
+            let mut schema = SMALL_JSON_SCHEMA.to_owned();
+            for (index, length, replacement) in &edits {
+                let starts: Vec<_> = schema.char_indices().map(|(start, _)| start).chain([schema.len()]).collect();
+                let start = index.index(starts.len());
+                let end = starts[(start + length).min(starts.len() - 1)];
+                schema.replace_range(starts[start]..end, replacement);
+            }
+            for text in [&text, &schema] {
+                match Document::parse("row.schema.json", text) {
+                    Ok(document) => {
+                        let findings = super::super::run_json_schema(&document);
+                        prop_assert!(!edits.is_empty() || text != &schema || findings.is_empty());
+                        let _ = (report(&findings), super::super::run_api(&Spec { document }));
+                    }
+                    Err(finding) => prop_assert!(finding.line >= 1 && !report(&[finding]).is_empty()),
+                }
+            }
+        }
+    }
+}

@@ -117,7 +117,7 @@ pub(super) fn doc_text(attribute: &Attribute) -> Option<String> {
     }
 }
 
-/// Removes a trait from the `derive` attributes. Returns whether it was present.
+/// Removes a trait from the `derive` attributes, however its path is written. Returns whether it was present.
 pub(super) fn remove_derive(attributes: &mut [Attribute], name: &str) -> bool {
     let mut found = false;
     for attribute in attributes.iter_mut().filter(|attribute| attribute.path().is_ident("derive")) {
@@ -126,7 +126,11 @@ pub(super) fn remove_derive(attributes: &mut [Attribute], name: &str) -> bool {
         else {
             continue;
         };
-        let kept: Vec<_> = paths.iter().filter(|path| !path.is_ident(name)).cloned().collect();
+        let kept: Vec<_> = paths
+            .iter()
+            .filter(|path| path.segments.last().is_none_or(|last| last.ident != name))
+            .cloned()
+            .collect();
         found |= kept.len() < paths.len();
         *attribute = syn::parse_quote!(#[derive(#(#kept),*)]);
     }

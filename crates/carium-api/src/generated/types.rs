@@ -13,6 +13,7 @@ pub struct Appointment {
         default,
         skip_serializing_if = "::carium_api::Attribute::is_missing"
     )]
+    #[serde(deserialize_with = "crate::attribute::deserialize_object")]
     pub attributes: ::carium_api::Attribute<AppointmentAttributes>,
     /// The ID of an appointment.
     pub id: AppointmentId,
@@ -33,7 +34,7 @@ impl Appointment {
 }
 
 /// The attributes of an appointment. The Examples page shows only the request, so none of them is guaranteed.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, PartialEq)]
+#[derive(::serde::Serialize, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct AppointmentAttributes {
     /// Whether the platform attached its own video channel.
@@ -133,6 +134,15 @@ pub struct AppointmentAttributes {
         ::std::string::String,
         ::carium_api::Unknown,
     >,
+}
+
+crate::open_object::open_object! {
+    AppointmentAttributes { add_video_channel : "add-video-channel", description :
+    "description", end_time : "end-time", guest_url : "guest-url", host_url : "host-url",
+    individual_id : "individual-id", location : "location", organization_id :
+    "organization-id", patient_instruction : "patient-instruction", practitioner_id :
+    "practitioner-id", start_time : "start-time", status_id : "status-id", type_id :
+    "type-id", }
 }
 
 impl ::std::fmt::Debug for AppointmentAttributes {
@@ -449,6 +459,7 @@ pub struct AppointmentStatus {
         default,
         skip_serializing_if = "::carium_api::Attribute::is_missing"
     )]
+    #[serde(deserialize_with = "crate::attribute::deserialize_object")]
     pub attributes: ::carium_api::Attribute<AppointmentStatusAttributes>,
     /// The ID of an appointment status, from `list_appointment_statuses`.
     pub id: AppointmentStatusId,
@@ -469,7 +480,7 @@ impl AppointmentStatus {
 }
 
 /// The attributes of an appointment status.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+#[derive(::serde::Serialize, Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct AppointmentStatusAttributes {
     /// The name of the status, as defined by the organization.
@@ -485,6 +496,10 @@ pub struct AppointmentStatusAttributes {
         ::std::string::String,
         ::carium_api::Unknown,
     >,
+}
+
+crate::open_object::open_object! {
+    AppointmentStatusAttributes { name : "name", }
 }
 
 impl AppointmentStatusAttributes {
@@ -582,6 +597,7 @@ pub struct AppointmentStatusList {
         default,
         skip_serializing_if = "::carium_api::Attribute::is_missing"
     )]
+    #[serde(deserialize_with = "crate::attribute::deserialize_object")]
     pub links: ::carium_api::Attribute<PageLinks>,
     /// The size of a list. Some services return `page[limit]` and `page[offset]` here, too.
     #[serde(
@@ -589,6 +605,7 @@ pub struct AppointmentStatusList {
         default,
         skip_serializing_if = "::carium_api::Attribute::is_missing"
     )]
+    #[serde(deserialize_with = "crate::attribute::deserialize_object")]
     pub meta: ::carium_api::Attribute<PageMeta>,
 }
 
@@ -609,6 +626,7 @@ pub struct AppointmentType {
         default,
         skip_serializing_if = "::carium_api::Attribute::is_missing"
     )]
+    #[serde(deserialize_with = "crate::attribute::deserialize_object")]
     pub attributes: ::carium_api::Attribute<AppointmentTypeAttributes>,
     /// The ID of an appointment type, from `list_appointment_types`.
     pub id: AppointmentTypeId,
@@ -629,7 +647,7 @@ impl AppointmentType {
 }
 
 /// The attributes of an appointment type.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+#[derive(::serde::Serialize, Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct AppointmentTypeAttributes {
     /// The name of the type, as defined by the organization.
@@ -645,6 +663,10 @@ pub struct AppointmentTypeAttributes {
         ::std::string::String,
         ::carium_api::Unknown,
     >,
+}
+
+crate::open_object::open_object! {
+    AppointmentTypeAttributes { name : "name", }
 }
 
 impl AppointmentTypeAttributes {
@@ -742,6 +764,7 @@ pub struct AppointmentTypeList {
         default,
         skip_serializing_if = "::carium_api::Attribute::is_missing"
     )]
+    #[serde(deserialize_with = "crate::attribute::deserialize_object")]
     pub links: ::carium_api::Attribute<PageLinks>,
     /// The size of a list. Some services return `page[limit]` and `page[offset]` here, too.
     #[serde(
@@ -749,6 +772,7 @@ pub struct AppointmentTypeList {
         default,
         skip_serializing_if = "::carium_api::Attribute::is_missing"
     )]
+    #[serde(deserialize_with = "crate::attribute::deserialize_object")]
     pub meta: ::carium_api::Attribute<PageMeta>,
 }
 
@@ -877,6 +901,7 @@ pub struct DocumentClass {
         default,
         skip_serializing_if = "::carium_api::Attribute::is_missing"
     )]
+    #[serde(deserialize_with = "crate::attribute::deserialize_object")]
     pub attributes: ::carium_api::Attribute<DocumentClassAttributes>,
     /// The ID of a document class, from `list_document_classes`.
     pub id: DocumentClassId,
@@ -897,7 +922,7 @@ impl DocumentClass {
 }
 
 /// The attributes of a document class.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+#[derive(::serde::Serialize, Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct DocumentClassAttributes {
     /// The name of the class, as defined by the organization.
@@ -913,6 +938,10 @@ pub struct DocumentClassAttributes {
         ::std::string::String,
         ::carium_api::Unknown,
     >,
+}
+
+crate::open_object::open_object! {
+    DocumentClassAttributes { name : "name", }
 }
 
 impl DocumentClassAttributes {
@@ -1010,6 +1039,7 @@ pub struct DocumentClassList {
         default,
         skip_serializing_if = "::carium_api::Attribute::is_missing"
     )]
+    #[serde(deserialize_with = "crate::attribute::deserialize_object")]
     pub links: ::carium_api::Attribute<PageLinks>,
     /// The size of a list. Some services return `page[limit]` and `page[offset]` here, too.
     #[serde(
@@ -1017,6 +1047,7 @@ pub struct DocumentClassList {
         default,
         skip_serializing_if = "::carium_api::Attribute::is_missing"
     )]
+    #[serde(deserialize_with = "crate::attribute::deserialize_object")]
     pub meta: ::carium_api::Attribute<PageMeta>,
 }
 
@@ -1150,6 +1181,7 @@ pub struct DocumentReference {
         default,
         skip_serializing_if = "::carium_api::Attribute::is_missing"
     )]
+    #[serde(deserialize_with = "crate::attribute::deserialize_object")]
     pub attributes: ::carium_api::Attribute<DocumentReferenceAttributes>,
     /// The ID of a document reference.
     pub id: DocumentReferenceId,
@@ -1171,7 +1203,7 @@ impl DocumentReference {
 
 /// The attributes of a document reference. The Examples page shows only `upload-info` of a new reference; the
 /// other attributes are those of the request.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, PartialEq)]
+#[derive(::serde::Serialize, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct DocumentReferenceAttributes {
     /// The media type of the file.
@@ -1229,6 +1261,7 @@ pub struct DocumentReferenceAttributes {
         default,
         skip_serializing_if = "::carium_api::Attribute::is_missing"
     )]
+    #[serde(deserialize_with = "crate::attribute::deserialize_object")]
     pub upload_info: ::carium_api::Attribute<UploadInfo>,
     /// Additional members that the spec does not describe, by name. They are kept, serialized, and never printed.
     #[serde(flatten)]
@@ -1236,6 +1269,13 @@ pub struct DocumentReferenceAttributes {
         ::std::string::String,
         ::carium_api::Unknown,
     >,
+}
+
+crate::open_object::open_object! {
+    DocumentReferenceAttributes { attachment_content_type : "attachment-content-type",
+    attachment_filename : "attachment-filename", class_id : "class-id", description :
+    "description", individual_id : "individual-id", name : "name", organization_id :
+    "organization-id", upload_info : "upload-info" as object, }
 }
 
 impl ::std::fmt::Debug for DocumentReferenceAttributes {
@@ -1374,6 +1414,7 @@ pub struct DocumentReferenceList {
         default,
         skip_serializing_if = "::carium_api::Attribute::is_missing"
     )]
+    #[serde(deserialize_with = "crate::attribute::deserialize_object")]
     pub links: ::carium_api::Attribute<PageLinks>,
     /// The size of a list. Some services return `page[limit]` and `page[offset]` here, too.
     #[serde(
@@ -1381,6 +1422,7 @@ pub struct DocumentReferenceList {
         default,
         skip_serializing_if = "::carium_api::Attribute::is_missing"
     )]
+    #[serde(deserialize_with = "crate::attribute::deserialize_object")]
     pub meta: ::carium_api::Attribute<PageMeta>,
 }
 
@@ -1471,6 +1513,7 @@ pub struct DownloadInfo {
         default,
         skip_serializing_if = "::carium_api::Attribute::is_missing"
     )]
+    #[serde(deserialize_with = "crate::attribute::deserialize_object")]
     pub attributes: ::carium_api::Attribute<DownloadInfoAttributes>,
     /// The document reference.
     #[serde(
@@ -1497,7 +1540,7 @@ impl DownloadInfo {
 
 /// The attributes that may contain the download URL. The client looks in `download-url`, then in `download-url` of
 /// `download-info`, then in `url`.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, PartialEq)]
+#[derive(::serde::Serialize, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct DownloadInfoAttributes {
     /// A download URL in the form of `upload-info`.
@@ -1506,6 +1549,7 @@ pub struct DownloadInfoAttributes {
         default,
         skip_serializing_if = "::carium_api::Attribute::is_missing"
     )]
+    #[serde(deserialize_with = "crate::attribute::deserialize_object")]
     pub download_info: ::carium_api::Attribute<DownloadLocation>,
     /// The download URL. It authorizes reading the document.
     #[serde(
@@ -1527,6 +1571,11 @@ pub struct DownloadInfoAttributes {
         ::std::string::String,
         ::carium_api::Unknown,
     >,
+}
+
+crate::open_object::open_object! {
+    DownloadInfoAttributes { download_info : "download-info" as object, download_url :
+    "download-url", url : "url", }
 }
 
 impl ::std::fmt::Debug for DownloadInfoAttributes {
@@ -1552,7 +1601,7 @@ impl DownloadInfoAttributes {
 
 /// A response with a download URL: a JSON:API document, or a bare object with the URL at the top level, as the
 /// vendor's SDK reads it from similar actions.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, PartialEq)]
+#[derive(::serde::Serialize, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct DownloadInfoDocument {
     /// The resource with a download URL.
@@ -1568,6 +1617,7 @@ pub struct DownloadInfoDocument {
         default,
         skip_serializing_if = "::carium_api::Attribute::is_missing"
     )]
+    #[serde(deserialize_with = "crate::attribute::deserialize_object")]
     pub download_info: ::carium_api::Attribute<DownloadLocation>,
     /// The download URL. It authorizes reading the document.
     #[serde(
@@ -1598,6 +1648,11 @@ pub struct DownloadInfoDocument {
     >,
 }
 
+crate::open_object::open_object! {
+    DownloadInfoDocument { data : "data", download_info : "download-info" as object,
+    download_url : "download-url", meta : "meta", url : "url", }
+}
+
 impl ::std::fmt::Debug for DownloadInfoDocument {
     fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
         f.debug_struct("DownloadInfoDocument")
@@ -1622,7 +1677,7 @@ impl DownloadInfoDocument {
 }
 
 /// A download URL in the form of `upload-info`.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, PartialEq)]
+#[derive(::serde::Serialize, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct DownloadLocation {
     /// The download URL. It authorizes reading the document.
@@ -1638,6 +1693,10 @@ pub struct DownloadLocation {
         ::std::string::String,
         ::carium_api::Unknown,
     >,
+}
+
+crate::open_object::open_object! {
+    DownloadLocation { download_url : "download-url", }
 }
 
 impl ::std::fmt::Debug for DownloadLocation {
@@ -1737,7 +1796,7 @@ impl<'de> ::serde::Deserialize<'de> for EmailAddress {
 
 /// The body of an error response. Some error responses have other JSON, HTML or no body, and only their status is
 /// meaningful.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+#[derive(::serde::Serialize, Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ErrorDocument {
     /// The problems that the service found.
@@ -1755,6 +1814,10 @@ pub struct ErrorDocument {
     >,
 }
 
+crate::open_object::open_object! {
+    ErrorDocument { errors : "errors", }
+}
+
 impl ErrorDocument {
     /// Returns a builder for an `ErrorDocument`.
     pub fn builder() -> builder::ErrorDocument {
@@ -1763,7 +1826,7 @@ impl ErrorDocument {
 }
 
 /// Metadata of an error.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+#[derive(::serde::Serialize, Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ErrorMeta {
     /// The ID of the existing resource, if the error is that the resource exists already.
@@ -1781,6 +1844,10 @@ pub struct ErrorMeta {
     >,
 }
 
+crate::open_object::open_object! {
+    ErrorMeta { id : "id", }
+}
+
 impl ErrorMeta {
     /// Returns a builder for an `ErrorMeta`.
     pub fn builder() -> builder::ErrorMeta {
@@ -1789,7 +1856,7 @@ impl ErrorMeta {
 }
 
 /// A JSON:API error object.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, PartialEq)]
+#[derive(::serde::Serialize, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ErrorObject {
     /// The service's error code, such as `DuplicateChannel`. The vendor's SDK shows codes in CamelCase.
@@ -1819,6 +1886,7 @@ pub struct ErrorObject {
         default,
         skip_serializing_if = "::carium_api::Attribute::is_missing"
     )]
+    #[serde(deserialize_with = "crate::attribute::deserialize_object")]
     pub meta: ::carium_api::Attribute<ErrorMeta>,
     /// The part of the request that caused the error.
     #[serde(
@@ -1826,6 +1894,7 @@ pub struct ErrorObject {
         default,
         skip_serializing_if = "::carium_api::Attribute::is_missing"
     )]
+    #[serde(deserialize_with = "crate::attribute::deserialize_object")]
     pub source: ::carium_api::Attribute<ErrorSource>,
     /// The HTTP status of the problem, as text.
     #[serde(
@@ -1847,6 +1916,11 @@ pub struct ErrorObject {
         ::std::string::String,
         ::carium_api::Unknown,
     >,
+}
+
+crate::open_object::open_object! {
+    ErrorObject { code : "code", detail : "detail", id : "id", meta : "meta" as object,
+    source : "source" as object, status : "status", title : "title", }
 }
 
 impl ::std::fmt::Debug for ErrorObject {
@@ -1872,7 +1946,7 @@ impl ErrorObject {
 }
 
 /// The part of the request that caused the error.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+#[derive(::serde::Serialize, Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ErrorSource {
     /// The name of a header.
@@ -1902,6 +1976,10 @@ pub struct ErrorSource {
         ::std::string::String,
         ::carium_api::Unknown,
     >,
+}
+
+crate::open_object::open_object! {
+    ErrorSource { header : "header", parameter : "parameter", pointer : "pointer", }
 }
 
 impl ErrorSource {
@@ -2089,6 +2167,7 @@ pub struct IndividualGroup {
         default,
         skip_serializing_if = "::carium_api::Attribute::is_missing"
     )]
+    #[serde(deserialize_with = "crate::attribute::deserialize_object")]
     pub attributes: ::carium_api::Attribute<IndividualGroupAttributes>,
     /// The ID of a group of individuals, from `list_individual_groups`.
     pub id: IndividualGroupId,
@@ -2109,7 +2188,7 @@ impl IndividualGroup {
 }
 
 /// The attributes of a group.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, PartialEq)]
+#[derive(::serde::Serialize, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct IndividualGroupAttributes {
     /// The name of the group.
@@ -2125,6 +2204,10 @@ pub struct IndividualGroupAttributes {
         ::std::string::String,
         ::carium_api::Unknown,
     >,
+}
+
+crate::open_object::open_object! {
+    IndividualGroupAttributes { name : "name", }
 }
 
 impl ::std::fmt::Debug for IndividualGroupAttributes {
@@ -2231,6 +2314,7 @@ pub struct IndividualGroupList {
         default,
         skip_serializing_if = "::carium_api::Attribute::is_missing"
     )]
+    #[serde(deserialize_with = "crate::attribute::deserialize_object")]
     pub links: ::carium_api::Attribute<PageLinks>,
     /// The size of a list. Some services return `page[limit]` and `page[offset]` here, too.
     #[serde(
@@ -2238,6 +2322,7 @@ pub struct IndividualGroupList {
         default,
         skip_serializing_if = "::carium_api::Attribute::is_missing"
     )]
+    #[serde(deserialize_with = "crate::attribute::deserialize_object")]
     pub meta: ::carium_api::Attribute<PageMeta>,
 }
 
@@ -3005,6 +3090,7 @@ pub struct Organization {
         default,
         skip_serializing_if = "::carium_api::Attribute::is_missing"
     )]
+    #[serde(deserialize_with = "crate::attribute::deserialize_object")]
     pub attributes: ::carium_api::Attribute<OrganizationAttributes>,
     /// The ID of an organization, from `list_organizations`.
     pub id: OrganizationId,
@@ -3025,7 +3111,7 @@ impl Organization {
 }
 
 /// The attributes of an organization.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+#[derive(::serde::Serialize, Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct OrganizationAttributes {
     /// The name of the organization.
@@ -3041,6 +3127,10 @@ pub struct OrganizationAttributes {
         ::std::string::String,
         ::carium_api::Unknown,
     >,
+}
+
+crate::open_object::open_object! {
+    OrganizationAttributes { name : "name", }
 }
 
 impl OrganizationAttributes {
@@ -3138,6 +3228,7 @@ pub struct OrganizationList {
         default,
         skip_serializing_if = "::carium_api::Attribute::is_missing"
     )]
+    #[serde(deserialize_with = "crate::attribute::deserialize_object")]
     pub links: ::carium_api::Attribute<PageLinks>,
     /// The size of a list. Some services return `page[limit]` and `page[offset]` here, too.
     #[serde(
@@ -3145,6 +3236,7 @@ pub struct OrganizationList {
         default,
         skip_serializing_if = "::carium_api::Attribute::is_missing"
     )]
+    #[serde(deserialize_with = "crate::attribute::deserialize_object")]
     pub meta: ::carium_api::Attribute<PageMeta>,
 }
 
@@ -3238,7 +3330,7 @@ impl ::std::convert::TryFrom<String> for PageLimit {
 
 /// Links to other pages of a list. Each is an absolute or relative URL, an object with such a URL in `href`, `null`
 /// or absent. The vendor's SDK does not read them.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, PartialEq)]
+#[derive(::serde::Serialize, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct PageLinks {
     /// The first page.
@@ -3284,6 +3376,11 @@ pub struct PageLinks {
     >,
 }
 
+crate::open_object::open_object! {
+    PageLinks { first : "first", last : "last", next : "next", prev : "prev", self_ :
+    "self", }
+}
+
 impl ::std::fmt::Debug for PageLinks {
     fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
         f.debug_struct("PageLinks")
@@ -3305,7 +3402,7 @@ impl PageLinks {
 }
 
 /// The size of a list. Some services return `page[limit]` and `page[offset]` here, too.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, PartialEq)]
+#[derive(::serde::Serialize, Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct PageMeta {
     /// The number of items of the whole list.
@@ -3321,6 +3418,10 @@ pub struct PageMeta {
         ::std::string::String,
         ::carium_api::Unknown,
     >,
+}
+
+crate::open_object::open_object! {
+    PageMeta { page_total : "page[total]", }
 }
 
 impl PageMeta {
@@ -3393,6 +3494,7 @@ pub struct Patient {
         default,
         skip_serializing_if = "::carium_api::Attribute::is_missing"
     )]
+    #[serde(deserialize_with = "crate::attribute::deserialize_object")]
     pub attributes: ::carium_api::Attribute<PatientAttributes>,
     /// The ID of a patient, which the vendor calls *individual-id*. It reveals nothing about the person without
     /// access to the service.
@@ -3414,7 +3516,7 @@ impl Patient {
 }
 
 /// The attributes of a patient. The Examples page shows only the request, so none of them is guaranteed.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, PartialEq)]
+#[derive(::serde::Serialize, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct PatientAttributes {
     /// The date of birth of the patient.
@@ -3495,6 +3597,13 @@ pub struct PatientAttributes {
         ::std::string::String,
         ::carium_api::Unknown,
     >,
+}
+
+crate::open_object::open_object! {
+    PatientAttributes { birth_date : "birth-date", email : "email", first_name :
+    "first-name", gender : "gender", individual_group_ids : "individual-group-ids",
+    last_name : "last-name", locale : "locale", mobile_phone : "mobile-phone",
+    organization_id : "organization-id", username : "username", }
 }
 
 impl ::std::fmt::Debug for PatientAttributes {
@@ -3780,6 +3889,7 @@ pub struct Practitioner {
         default,
         skip_serializing_if = "::carium_api::Attribute::is_missing"
     )]
+    #[serde(deserialize_with = "crate::attribute::deserialize_object")]
     pub attributes: ::carium_api::Attribute<PractitionerAttributes>,
     /// The ID of a practitioner, from `list_practitioners`.
     pub id: PractitionerId,
@@ -3800,7 +3910,7 @@ impl Practitioner {
 }
 
 /// The attributes of a practitioner.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, PartialEq)]
+#[derive(::serde::Serialize, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct PractitionerAttributes {
     /// The name of the practitioner.
@@ -3816,6 +3926,10 @@ pub struct PractitionerAttributes {
         ::std::string::String,
         ::carium_api::Unknown,
     >,
+}
+
+crate::open_object::open_object! {
+    PractitionerAttributes { name : "name", }
 }
 
 impl ::std::fmt::Debug for PractitionerAttributes {
@@ -3922,6 +4036,7 @@ pub struct PractitionerList {
         default,
         skip_serializing_if = "::carium_api::Attribute::is_missing"
     )]
+    #[serde(deserialize_with = "crate::attribute::deserialize_object")]
     pub links: ::carium_api::Attribute<PageLinks>,
     /// The size of a list. Some services return `page[limit]` and `page[offset]` here, too.
     #[serde(
@@ -3929,6 +4044,7 @@ pub struct PractitionerList {
         default,
         skip_serializing_if = "::carium_api::Attribute::is_missing"
     )]
+    #[serde(deserialize_with = "crate::attribute::deserialize_object")]
     pub meta: ::carium_api::Attribute<PageMeta>,
 }
 
@@ -4056,7 +4172,7 @@ impl UpdateAppointmentRequest {
 }
 
 /// The presigned upload form. Present only in the response to the creation.
-#[derive(::serde::Deserialize, ::serde::Serialize, Clone, PartialEq)]
+#[derive(::serde::Serialize, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct UploadInfo {
     /// The fields of the form, in the order in which they must be sent. Numbers and booleans are sent as text. The
@@ -4080,6 +4196,10 @@ pub struct UploadInfo {
         ::std::string::String,
         ::carium_api::Unknown,
     >,
+}
+
+crate::open_object::open_object! {
+    UploadInfo { upload_data : "upload-data", upload_url : "upload-url", }
 }
 
 impl ::std::fmt::Debug for UploadInfo {

@@ -56,11 +56,52 @@ fn read_everywhere(bytes: &[u8]) -> usize {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    // Each case reads the bytes a dozen times. `PROPTEST_CASES` still applies.
+    #![proptest_config(match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => ProptestConfig::default(),
+        None => ProptestConfig::with_cases(64),
+    })]
 
     #[test]
     fn random_bytes_do_not_panic(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
         read_everywhere(&bytes);
+    }
+
+    #[test]
+    fn changed_mappings_do_not_panic(
+        text in any::<String>(),
+        edits in prop::collection::vec(
+            (any::<prop::sample::Index>(), 0_usize..20, prop_oneof![
+                "[a-z-]{0,6} ?= ?[{\\[]?[0-9\"a-z-]{0,8}[\\]}]?\n?",
+                "[\\[\\]{}=\"'\n,.#0-9-]{0,6}",
+                Just("\u{feff}\0é".to_owned()),
+            ]),
+            0..5,
+        ),
+    ) {
+        let mut mapping = format!("[file]\ndelimiter = \";\"\nkey = \"f\"\nignore = [\"g\"]\n{MAPPING}");
+        for (index, length, replacement) in &edits {
+            let starts: Vec<_> = mapping.char_indices().map(|(start, _)| start).chain([mapping.len()]).collect();
+            let start = index.index(starts.len());
+            let end = starts[(start + length).min(starts.len() - 1)];
+            mapping.replace_range(starts[start]..end, replacement);
+        }
+        for text in [&text, &mapping] {
+            match Mapping::parse(text) {
+                // A file that the mapping may fit.
+                Ok(mapping) => {
+                    let file = "a;b;c;d;e;f;g\nAda;Lovelace;1/2/1980;F;0151 23456789;7;x\n".as_bytes();
+                    let options = RowOptions::new().mapping(mapping);
+                    block_on(async {
+                        let file = Cursor::new(file.to_vec());
+                        if let Ok(rows) = Rows::from_reader(file, RowFormat::Csv, options, salt()).await {
+                            assert!(rows.count().await <= 2);
+                        }
+                    });
+                }
+                Err(error) => prop_assert!(!error.to_string().is_empty() && !error.problems().is_empty()),
+            }
+        }
     }
 
     #[test]

@@ -31,7 +31,17 @@ impl TestEnv {
     /// Creates a command whose only settings are environment variables for the server.
     pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
-        for name in ["CONFIG", "OUTPUT", "PROFILE", "TOTP_SECRET", "MFA_USERNAME", "QUEUE", "QUEUE_KEY"] {
+        for name in [
+            "CONFIG",
+            "OUTPUT",
+            "PROFILE",
+            "TOTP_SECRET",
+            "MFA_USERNAME",
+            "QUEUE",
+            "QUEUE_KEY",
+            "CA_FILE",
+            "CLIENT_CERTIFICATE_FILE",
+        ] {
             command.env_remove(format!("CARIUM_{name}"));
         }
         command

@@ -365,7 +365,7 @@ impl CariumBuilder {
                 let creation = configure(None).pool_idle_timeout(CREATION_IDLE_TIMEOUT);
                 (build_http_client(http)?, build_http_client(creation)?)
             };
-            Arc::new(HttpLayer::new(client, creation_client, self.max_response_bytes))
+            Arc::new(HttpLayer::new(client, creation_client, &base_url, self.max_response_bytes))
         };
         let innermost: Arc<dyn Layer> = match self.transport_wrapper {
             Some(wrap) => Arc::new(CustomTransport(wrap(Arc::new(LayerTransport(innermost))))),

@@ -33,7 +33,7 @@ impl<T: Layer> Layer for ConcurrencyLimit<T> {
         &self,
         call: &CallContext,
         operation: &Operation,
-        request: Request<Bytes>,
+        request: &mut Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportFailure> {
         // The semaphore is never closed, so `acquire` does not fail.
         let _permit = self.permits.acquire().await.map_err(TransportFailure::not_sent)?;
@@ -62,13 +62,18 @@ impl Layer for Attempt {
         &self,
         call: &CallContext,
         operation: &Operation,
-        mut request: Request<Bytes>,
+        request: &mut Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportFailure> {
         call.check_deadline()?;
         // If this is the second attempt with another token, the retry layer has not reported the first.
         call.reporter.report_retry(operation, Duration::ZERO);
         let number = call.begin_attempt();
-        self.interceptors.before_attempt(operation, request.headers_mut());
+        let mut intercepted = None;
+        if !self.interceptors.is_empty() {
+            let request = intercepted.insert(request.clone());
+            self.interceptors.before_attempt(operation, request.headers_mut());
+        }
+        let request = intercepted.as_mut().unwrap_or(request);
         let limit = call.settings.attempt_timeout.unwrap_or(self.timeout);
         // If this future is dropped before the response arrives, the outcome of the request stays unknown.
         let was_unknown = call.set_outcome_unknown(true);

@@ -60,7 +60,7 @@ impl<T: Layer> Transport for Deadline<T> {
     async fn send(
         &self,
         operation: &Operation,
-        request: Request<Bytes>,
+        mut request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportError> {
         let start = Instant::now();
         let settings = request.extensions().get::<CallSettings>().copied().unwrap_or_default();
@@ -69,7 +69,7 @@ impl<T: Layer> Transport for Deadline<T> {
         let uri = RequestUri(request.uri().clone());
         let span = self.span(operation);
         let drop_guard = DropGuard { operation, call: &call, span: &span, start };
-        let inner = self.inner.send(&call, operation, request).instrument(span.clone());
+        let inner = self.inner.send(&call, operation, &mut request).instrument(span.clone());
         let result = timeout_at(call.deadline, inner)
             .await
             .unwrap_or_else(|_| Err(TransportFailure::new(FailureCause::CallTimeout)));
@@ -146,6 +146,9 @@ fn record_result(
     report: CallReport,
     duration: Duration,
 ) {
+    if span.is_disabled() {
+        return;
+    }
     span.record("duration_ms", millis(duration));
     span.record("http.request.resend_count", report.attempts.saturating_sub(1));
     match result {

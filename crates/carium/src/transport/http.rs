@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use carium_api::{Operation, RetryClass, Transport, TransportError};
-use http::{Request, Response};
+use carium_api::{BaseUrl, Operation, RetryClass, Transport, TransportError};
+use http::{Request, Response, Uri};
+use url::Url;
 
 use super::failure::{FailureCause, TransportFailure};
 use super::layer::{CallContext, Layer};
@@ -18,6 +19,8 @@ pub(crate) struct HttpLayer {
     client: reqwest::Client,
     /// Sends the operations of class [`RetryClass::Create`], on connections of its own.
     creation_client: reqwest::Client,
+    base_url: BaseUrl,
+    parsed_base_url: Option<Url>,
     max_response_bytes: usize,
 }
 
@@ -25,9 +28,34 @@ impl HttpLayer {
     pub(crate) fn new(
         client: reqwest::Client,
         creation_client: reqwest::Client,
+        base_url: &BaseUrl,
         max_response_bytes: usize,
     ) -> Self {
-        Self { client, creation_client, max_response_bytes }
+        let parsed_base_url = Url::parse(base_url.as_str()).ok();
+        Self { client, creation_client, base_url: base_url.clone(), parsed_base_url, max_response_bytes }
+    }
+
+    /// Converts a request. The body is shared, not copied.
+    fn request(&self, request: &Request<Bytes>) -> Result<reqwest::Request, TransportFailure> {
+        let url = self.url(request.uri()).map_err(TransportFailure::not_sent)?;
+        let mut converted = reqwest::Request::new(request.method().clone(), url);
+        *converted.headers_mut() = request.headers().clone();
+        *converted.body_mut() = Some(request.body().clone().into());
+        Ok(converted)
+    }
+
+    /// Converts a URI. If it has the origin of the base URL, only its path and query are parsed, which takes a third of the
+    /// time.
+    fn url(&self, uri: &Uri) -> Result<Url, url::ParseError> {
+        if let Some(base_url) = &self.parsed_base_url
+            && is_written_like(&self.base_url, uri)
+        {
+            let mut url = base_url.clone();
+            url.set_path(uri.path());
+            url.set_query(uri.query());
+            return Ok(url);
+        }
+        Url::parse(&uri.to_string())
     }
 }
 
@@ -37,22 +65,29 @@ impl Layer for HttpLayer {
         &self,
         _call: &CallContext,
         operation: &Operation,
-        request: Request<Bytes>,
+        request: &mut Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportFailure> {
         let is_creation = operation.retry == RetryClass::Create;
         let client = if is_creation { &self.creation_client } else { &self.client };
-        let request = reqwest::Request::try_from(request)
-            .map_err(|error| TransportFailure::not_sent(error.without_url()))?;
+        let request = self.request(request)?;
         let mut http_response = client.execute(request).await.map_err(classify)?;
         let is_too_large = |length: usize| length > self.max_response_bytes;
         // If the `Content-Length` header exceeds the limit, the body is not read at all.
         let announced = http_response.content_length().and_then(|length| usize::try_from(length).ok());
         let mut exceeds_limit = announced.is_some_and(is_too_large);
+        // Most bodies arrive as one chunk, which is not copied.
+        let mut first = Bytes::new();
         let mut body = BytesMut::new();
         while !exceeds_limit && let Some(chunk) = http_response.chunk().await.map_err(classify)? {
-            exceeds_limit = is_too_large(body.len() + chunk.len());
+            exceeds_limit = is_too_large(first.len() + body.len() + chunk.len());
+            if first.is_empty() && body.is_empty() {
+                first = chunk;
+                continue;
+            }
+            body.extend_from_slice(&std::mem::take(&mut first));
             body.extend_from_slice(&chunk);
         }
+        let mut body = if body.is_empty() { first } else { body.freeze() };
         if exceeds_limit {
             if http_response.status().is_success() {
                 return Err(TransportFailure::new(FailureCause::ResponseTooLarge));
@@ -60,11 +95,21 @@ impl Layer for HttpLayer {
             // The status alone describes a failure. Its body, for example a proxy's error page, is dropped.
             body.clear();
         }
-        let mut response = Response::new(body.freeze());
+        let mut response = Response::new(body);
         *response.status_mut() = http_response.status();
         *response.headers_mut() = std::mem::take(http_response.headers_mut());
         Ok(response)
     }
+}
+
+/// Returns whether the origin of a URI is written exactly like that of the base URL, which is true for nearly all
+/// requests. If it is not, the origins can still be the same.
+pub(crate) fn is_written_like(base_url: &BaseUrl, uri: &Uri) -> bool {
+    uri.scheme_str().zip(uri.authority()).is_some_and(|(scheme, authority)| {
+        let rest = base_url.as_str().strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://"));
+        let rest = rest.and_then(|rest| rest.strip_prefix(authority.as_str()));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })
 }
 
 /// A layer as a transport, which a custom transport can wrap.
@@ -77,9 +122,10 @@ impl Transport for LayerTransport {
         operation: &Operation,
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportError> {
+        let mut request = request;
         // The innermost layer does not use the context, which belongs to the layers around the custom transport.
         let call = CallContext::detached();
-        self.0.send(&call, operation, request).await.map_err(TransportError::from)
+        self.0.send(&call, operation, &mut request).await.map_err(TransportError::from)
     }
 }
 
@@ -116,8 +162,33 @@ impl Layer for CustomTransport {
         &self,
         _call: &CallContext,
         operation: &Operation,
-        request: Request<Bytes>,
+        request: &mut Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportFailure> {
-        self.0.send(operation, request).await.map_err(TransportFailure::from_error)
+        self.0.send(operation, request.clone()).await.map_err(TransportFailure::from_error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn urls_below_the_base_url_are_parsed_like_all_others(
+            base in "https?://(LOCALHOST|127\\.0\\.0\\.1)(:[1-9][0-9]{0,3})?(/v1)?",
+            other in "https?://(localhost|127\\.0\\.0\\.1|localhost\\.example\\.com)(:[1-9][0-9]{0,3})?",
+            is_other in any::<bool>(),
+            rest in "/([a-z./%\\\\;:@|'\"{}-]|%2[eE]){0,12}(\\?[a-z%5B=&'/?\\[\\]]{0,9})?",
+        ) {
+            let base: BaseUrl = base.replace("https://LOCALHOST", "https://api.example.com").parse().unwrap();
+            let client = reqwest::Client::new();
+            let layer = HttpLayer::new(client.clone(), client, &base, 1);
+            let text = if is_other { other + &rest } else { format!("{base}{rest}") };
+            if let Ok(uri) = text.parse::<Uri>() {
+                prop_assert_eq!(layer.url(&uri), Url::parse(&uri.to_string()));
+            }
+        }
     }
 }

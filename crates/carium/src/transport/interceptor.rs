@@ -96,10 +96,11 @@ impl FromIterator<Arc<dyn Interceptor>> for Interceptors {
 }
 
 impl Interceptors {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn before_attempt(&self, operation: &Operation, headers: &mut HeaderMap) {
-        if self.0.is_empty() {
-            return;
-        }
         let reserved: Vec<_> = RESERVED_HEADERS.iter().map(|name| (*name, headers.remove(*name))).collect();
         for interceptor in &*self.0 {
             interceptor.before_attempt(operation, headers);
@@ -148,7 +149,7 @@ impl AttemptReporter {
     }
 
     fn set(&self, attempt: Attempt) {
-        if !self.interceptors.0.is_empty() {
+        if !self.interceptors.is_empty() {
             *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(attempt);
         }
     }

@@ -13,13 +13,16 @@ use super::failure::{CallReport, FailureCause, TransportFailure};
 use super::interceptor::{AttemptReporter, Interceptors};
 
 /// A layer of the transport. It sends the requests of a call, usually through the next layer.
+///
+/// The request is passed by reference, because an attempt that fails may be followed by another. A layer that changes the
+/// request changes it in the same way for each attempt.
 #[async_trait]
 pub(crate) trait Layer: Send + Sync + 'static {
     async fn send(
         &self,
         call: &CallContext,
         operation: &Operation,
-        request: Request<Bytes>,
+        request: &mut Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportFailure>;
 }
 

@@ -196,12 +196,12 @@ impl<T: Layer> Layer for Retry<T> {
         &self,
         call: &CallContext,
         operation: &Operation,
-        request: Request<Bytes>,
+        request: &mut Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportFailure> {
         let has_code = has_one_time_code(operation, request.body());
         let (mut attempt, mut spent) = (1, 0);
         loop {
-            let result = self.inner.send(call, operation, request.clone()).await;
+            let result = self.inner.send(call, operation, request).await;
             let Some(retry) = allowed_retry(operation.retry, has_code, &result) else {
                 if result.as_ref().is_ok_and(|response| response.status().is_success()) {
                     self.budget.refund(spent);

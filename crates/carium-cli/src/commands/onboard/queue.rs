@@ -55,11 +55,18 @@ impl QueueArgs {
     pub(super) fn location(&self, is_sandbox: bool) -> Result<Option<QueueLocation>, CliError> {
         let from_env = || std::env::var_os("CARIUM_QUEUE").filter(|text| !text.is_empty() && !is_sandbox);
         let Some(queue) = self.queue.clone().or_else(from_env) else { return Ok(None) };
-        Ok(Some(match queue.to_str() {
+        let location = match queue.to_str() {
             Some("") => return Err(CliError::new(Exit::Usage, "the value of `--queue` is empty")),
             Some(text) => QueueLocation::parse(text),
             None => QueueLocation::Sqlite(PathBuf::from(queue)),
-        }))
+        };
+        if !cfg!(feature = "postgres") && matches!(location, QueueLocation::Postgres(_)) {
+            let message =
+                "the queue is a PostgreSQL database, and this program was built without support for it";
+            return Err(CliError::new(Exit::Usage, message)
+                .with_hint("build the program with `--features postgres`, or use a file as the queue"));
+        }
+        Ok(Some(location))
     }
 
     /// Opens a queue to submit rows to and to process them. Creates the queue if it does not exist.

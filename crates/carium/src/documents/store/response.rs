@@ -323,4 +323,30 @@ mod tests {
             assert!(!text.contains("anary") && !text.contains("AccessDenied"), "{text}");
         }
     }
+
+    mod fuzz {
+        use proptest::prelude::*;
+
+        use super::*;
+
+        proptest! {
+            #[test]
+            fn any_file_name_header_is_parsed_without_panic(
+                value in prop_oneof![
+                    proptest::collection::vec(any::<u8>(), 0..80),
+                    "(attachment|inline)?([;=\"\\\\' %é\t]|filename\\*?=|UTF-8''|%[0-9a-fA-F]{0,2}|[a-z./]){0,20}"
+                        .prop_map(String::into_bytes),
+                ],
+            ) {
+                let Ok(value) = http::HeaderValue::from_bytes(&value) else { return Ok(()) };
+                let headers: HeaderMap =
+                    [CONTENT_DISPOSITION, CONTENT_RANGE, ETAG].map(|name| (name, value.clone())).into_iter().collect();
+                if let Some(name) = file_name(&headers) {
+                    // The header is read as Latin-1 or UTF-8, so a byte becomes at most 3 bytes.
+                    prop_assert!(name.len() <= 3 * value.len());
+                }
+                let _ = (version(&headers), content_range(&headers));
+            }
+        }
+    }
 }

@@ -6,35 +6,73 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use std::thread;
+use std::time::Duration;
 
-use crate::BenchError;
-
-/// The ID of the server's only document reference, from the spec's example.
-const ID: &str = "2097e072-92f6-4333-99d6-9693d63be652";
+use crate::{BenchError, ID, ORGANIZATION, TOKEN};
 
 /// The length of the pattern that bodies consist of. It is odd, so that the blocks of a client differ.
 const PATTERN_LENGTH: usize = 1_000_003;
 
-/// Prints the URL of the service on standard output, and serves until standard input is closed. The object store is a
-/// second origin with its own connections. Both origins respond to all requests.
-pub(crate) fn serve(download: u64) -> Result<(), BenchError> {
-    let (service, store) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
+/// What the server responds with, beside texts of fixed content.
+struct Content {
+    /// The URL of the object store.
+    store: String,
+    /// The length of a download, in bytes.
+    download: u64,
+    /// The pages of the list of documents.
+    pages: Vec<String>,
+    page_size: usize,
+}
+
+/// Prints the URLs of the service on standard output, and serves until standard input is closed. The object store is an
+/// origin with its own connections. All origins respond to all requests; the second responds to lists after 2 ms.
+pub(crate) fn serve(download: u64, documents: usize, page_size: usize) -> Result<(), BenchError> {
+    let [service, slow, store] = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0"));
+    let (service, slow, store) = (service?, slow?, store?);
     let mut stdout = io::stdout();
-    writeln!(stdout, "http://{}", service.local_addr()?)?;
+    writeln!(stdout, "http://{}\nhttp://{}", service.local_addr()?, slow.local_addr()?)?;
     stdout.flush()?;
-    let origin = Arc::<str>::from(format!("http://{}", store.local_addr()?));
-    for listener in [service, store] {
-        let store = Arc::clone(&origin);
+    let content = Arc::new(Content {
+        store: format!("http://{}", store.local_addr()?),
+        download,
+        pages: (0..documents).step_by(page_size).map(|offset| page(offset, documents, page_size)).collect(),
+        page_size,
+    });
+    for (listener, latency) in [(service, 0), (slow, 2), (store, 0)] {
+        let content = Arc::clone(&content);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let store = Arc::clone(&store);
+                let content = Arc::clone(&content);
                 // Errors are ignored here: the client of a lost connection reports them.
-                thread::spawn(move || Connection::new(stream, store, download)?.run());
+                thread::spawn(move || {
+                    Connection::new(stream, content, Duration::from_millis(latency))?.run()
+                });
             }
         });
     }
     io::stdin().read_to_end(&mut Vec::new())?;
     Ok(())
+}
+
+/// Returns the name of the document at this place of the list.
+pub(crate) fn document_name(index: usize) -> String {
+    format!("Example Document {index}")
+}
+
+fn page(offset: usize, total: usize, page_size: usize) -> String {
+    let documents: Vec<_> = (offset..total.min(offset + page_size))
+        .map(|index| {
+            serde_json::json!({
+                "id": format!("00000000-0000-4000-8000-{index:012x}"), "type": "org-document-references",
+                "attributes": {
+                    "name": document_name(index), "description": "This is an example document",
+                    "attachment-content-type": "application/pdf", "attachment-filename": "example.pdf",
+                    "class-id": ID, "individual-id": ID, "organization-id": ORGANIZATION,
+                },
+            })
+        })
+        .collect();
+    serde_json::json!({"data": documents, "meta": {"page[total]": total}}).to_string()
 }
 
 /// Returns pseudo-random bytes that are the same in each run.
@@ -61,8 +99,9 @@ pub(crate) fn write(path: &Path, length: u64) -> io::Result<()> {
 
 struct Connection {
     stream: TcpStream,
-    store: Arc<str>,
-    download: u64,
+    content: Arc<Content>,
+    /// The time after which it responds to a list.
+    latency: Duration,
     /// Bytes that were read. Those from `start` to `end` have not been consumed.
     buffer: Vec<u8>,
     start: usize,
@@ -77,9 +116,9 @@ struct Head {
 }
 
 impl Connection {
-    fn new(stream: TcpStream, store: Arc<str>, download: u64) -> io::Result<Self> {
+    fn new(stream: TcpStream, content: Arc<Content>, latency: Duration) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        Ok(Self { stream, store, download, buffer: vec![0; 256 * 1024], start: 0, end: 0 })
+        Ok(Self { stream, content, latency, buffer: vec![0; 256 * 1024], start: 0, end: 0 })
     }
 
     fn run(mut self) -> io::Result<()> {
@@ -155,20 +194,33 @@ impl Connection {
     }
 
     fn respond(&mut self, head: &Head) -> io::Result<()> {
-        let store = &self.store;
-        match head.method_and_path.as_str() {
-            "POST /identity/v1/login/" => self.send_json(r#"{"access-token":"example-access-token"}"#),
+        let content = Arc::clone(&self.content);
+        let store = &content.store;
+        let (path, query) = head.method_and_path.split_once('?').unwrap_or((&head.method_and_path, ""));
+        match path {
+            "POST /identity/v1/login/" => self.send_json(&format!(r#"{{"access-token":"{TOKEN}"}}"#)),
+            "GET /caredb/v1/org-document-references/" => {
+                let offset = query.split('&').find_map(|pair| pair.strip_prefix("page%5Boffset%5D="));
+                let offset: usize = offset.map_or(Ok(0), str::parse).map_err(io::Error::other)?;
+                if !self.latency.is_zero() {
+                    thread::sleep(self.latency);
+                }
+                self.send_json(content.pages.get(offset / content.page_size).map_or("{}", String::as_str))
+            }
             "POST /caredb/v1/org-document-references/" => self.send_json(&format!(
-                r#"{{"data":{{"id":"{ID}","type":"org-document-references","attributes":{{"attachment-content-type":"application/pdf","attachment-filename":"example.pdf","class-id":"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002","name":"Example Document","individual-id":"aa6243fb-e4c1-44a0-ae3c-f4c4ab115002","organization-id":"8d25a2a6-8219-40d1-a34f-c24ec69f4f72","upload-info":{{"upload-url":"{store}/upload","upload-data":{{"key":"documents/2097e072","policy":"example-policy","x-amz-signature":"example-signature"}}}}}}}}}}"#
+                r#"{{"data":{{"id":"{ID}","type":"org-document-references","attributes":{{"attachment-content-type":"application/pdf","attachment-filename":"example.pdf","class-id":"{ID}","name":"Example Document","individual-id":"{ID}","organization-id":"{ORGANIZATION}","upload-info":{{"upload-url":"{store}/upload","upload-data":{{"key":"documents/2097e072","policy":"example-policy","x-amz-signature":"example-signature"}}}}}}}}}}"#
             )),
             "POST /upload" => self.stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n"),
+            "GET /download" => self.send_file(),
+            path if path.starts_with("GET /caredb/v1/org-appointments/") => self.send_json(&format!(
+                r#"{{"data":{{"id":"{ID}","type":"org-appointments","attributes":{{"description":"First visit","location":"Room 1","start-time":"2031-05-05 09:00:00","end-time":"2031-05-05 09:30:00","individual-id":"{ID}","organization-id":"{ORGANIZATION}","practitioner-id":"{ID}","status-id":"{ID}","type-id":"{ID}"}}}}}}"#
+            )),
             path if path.starts_with("POST ") && path.ends_with("/process-upload/") => {
                 self.stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
             }
             path if path.starts_with("GET ") && path.ends_with("/get-download-info/") => self.send_json(&format!(
                 r#"{{"data":{{"id":"{ID}","type":"org-document-references","attributes":{{"download-url":"{store}/download"}}}}}}"#
             )),
-            "GET /download" => self.send_file(),
             _ => self.stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"),
         }
     }
@@ -184,10 +236,10 @@ impl Connection {
     fn send_file(&mut self) -> io::Result<()> {
         let head = format!(
             "HTTP/1.1 200 OK\r\ncontent-type: application/pdf\r\ncontent-length: {}\r\n\r\n",
-            self.download
+            self.content.download
         );
         self.stream.write_all(head.as_bytes())?;
-        let mut remaining = self.download;
+        let mut remaining = self.content.download;
         while remaining > 0 {
             let chunk = usize::try_from(remaining).unwrap_or(usize::MAX).min(PATTERN_LENGTH);
             self.stream.write_all(&pattern()[..chunk])?;
