@@ -20,12 +20,15 @@ pub(crate) fn run(root: &Path, flags: &Chaos) -> Result<(), String> {
     run_seeds(root, first, seeds, flags.rows.unwrap_or(20), flags.postgres)
 }
 
-/// Runs the chaos tests that are too slow for every run: more seeds, and the program killed at each of its requests.
+/// Runs the tests that are too slow for every run: more seeds, the program killed at each of its requests and writes, and a
+/// long load on one client.
 pub(crate) fn run_slow(root: &Path) -> Result<(), String> {
     run_seeds(root, 1000, 50, 20, false)?;
     run_seeds(root, 2000, 10, 20, true)?;
     let kills = ["--ignored", "--nocapture", "--skip", "given_seeds"];
-    Command::new("cargo", &[&TEST[..], &kills].concat()).current_dir(root).run()
+    Command::new("cargo", &[&TEST[..], &kills].concat()).current_dir(root).run()?;
+    let soak = ["test", "--locked", "--package", "carium", "--test", "soak", "--", "--ignored"];
+    Command::new("cargo", &soak).current_dir(root).run()
 }
 
 fn run_seeds(root: &Path, first: u64, seeds: u64, rows: u64, has_server: bool) -> Result<(), String> {

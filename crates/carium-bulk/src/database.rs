@@ -317,13 +317,14 @@ async fn check_is_queue_file(path: &Path) -> Result<(), Error> {
     if length(path) == 0 {
         return Ok(());
     }
-    let options = read_only_options(path);
-    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.map_err(open_error)?;
-    // The tables of the engine are created first, so a queue whose creation was interrupted has at least these.
-    let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
-        AND NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name LIKE 'river_%' OR name = 'carium_queue')";
-    let foreign_tables: Result<i64, sqlx::Error> = sqlx::query_scalar(sql).fetch_one(&pool).await;
-    pool.close().await;
+    let foreign_tables = match count_foreign_tables(read_only_options(path)).await {
+        // A transaction was interrupted, which only a connection that can write may undo. In a queue, this happens before
+        // its log of changes is set up; any program that opens the file does the same.
+        Err(error) if is_interrupted_transaction(&error) => {
+            count_foreign_tables(SqliteConnectOptions::new().filename(path).busy_timeout(LOCK_TIMEOUT)).await
+        }
+        result => result,
+    };
     if foreign_tables.map_err(open_error)? > 0 {
         return Err(Error::new(
             ErrorKind::InvalidInput,
@@ -331,6 +332,25 @@ async fn check_is_queue_file(path: &Path) -> Result<(), Error> {
         ));
     }
     Ok(())
+}
+
+/// Counts the tables of a file if none of them belongs to a queue.
+#[cfg(feature = "sqlite")]
+async fn count_foreign_tables(options: SqliteConnectOptions) -> Result<i64, sqlx::Error> {
+    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+    // The tables of the engine are created first, so a queue whose creation was interrupted has at least these.
+    let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
+        AND NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name LIKE 'river_%' OR name = 'carium_queue')";
+    let count = sqlx::query_scalar(sql).fetch_one(&pool).await;
+    pool.close().await;
+    count
+}
+
+/// Checks whether a file has an interrupted transaction, which a connection that cannot write cannot undo.
+#[cfg(feature = "sqlite")]
+fn is_interrupted_transaction(error: &sqlx::Error) -> bool {
+    // SQLITE_READONLY_ROLLBACK
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "776")
 }
 
 /// Returns the options to open a file, and creates the file if it does not exist. A file that cannot be written is opened

@@ -127,3 +127,28 @@ async fn files_that_are_no_queues() {
     assert_error(missing.to_str().unwrap(), ErrorKind::NotFound, "no queue exists").await;
     assert!(!missing.exists());
 }
+
+/// A program that is killed during its first transaction leaves a journal, which only a connection that can write may use.
+#[cfg(feature = "sqlite")]
+#[tokio::test(flavor = "multi_thread")]
+async fn queue_whose_creation_was_interrupted_is_opened() {
+    use sqlx::Executor as _;
+    use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+
+    let folder = tempfile::tempdir().unwrap();
+    let (original, copy) = (folder.path().join("original.db"), folder.path().join("copy.db"));
+    let options = SqliteConnectOptions::new().filename(&original).create_if_missing(true);
+    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
+    // With so small a cache, SQLite writes to the file before the end of the transaction.
+    pool.execute("PRAGMA cache_size = 1").await.unwrap();
+    pool.execute("BEGIN").await.unwrap();
+    pool.execute("CREATE TABLE river_job (text TEXT)").await.unwrap();
+    for _ in 0..100 {
+        pool.execute("INSERT INTO river_job VALUES (hex(randomblob(2000)))").await.unwrap();
+    }
+    std::fs::copy(&original, &copy).unwrap();
+    std::fs::copy(folder.path().join("original.db-journal"), folder.path().join("copy.db-journal")).unwrap();
+    pool.close().await;
+    let target = carium_bulk::Target::sandbox(None);
+    OnboardingQueue::open(&QueueLocation::Sqlite(copy), target).await.unwrap().close().await;
+}
