@@ -350,7 +350,7 @@ async fn count_foreign_tables(options: SqliteConnectOptions) -> Result<i64, sqlx
 #[cfg(feature = "sqlite")]
 fn is_interrupted_transaction(error: &sqlx::Error) -> bool {
     // SQLITE_READONLY_ROLLBACK
-    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "776")
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "776")
 }
 
 /// Returns the options to open a file, and creates the file if it does not exist. A file that cannot be written is opened
