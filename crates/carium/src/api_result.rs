@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use carium_api::types::ErrorDocument;
 use carium_api::{Operation, Response, ResponseValue, RetryClass};
+use http::header::CONTENT_TYPE;
 use http::{Extensions, HeaderMap, StatusCode};
 use serde_json::{Map, Value};
 
@@ -19,6 +20,23 @@ type ApiResult<T> = Result<ResponseValue<T>, carium_api::Error<ErrorDocument>>;
 /// Returns the decoded value of a response.
 pub(crate) fn convert_result<T>(operation: &Operation, result: ApiResult<T>) -> Result<T, Error> {
     result.map(ResponseValue::into_inner).map_err(|error| convert_error(operation, error))
+}
+
+/// Checks the response of an operation whose result is only its status. A page of HTML is not a response of the service but
+/// of a proxy or a portal, which can have dropped the request.
+pub(crate) fn convert_empty_result(operation: &Operation, result: ApiResult<()>) -> Result<(), Error> {
+    let response = result.map_err(|error| convert_error(operation, error))?;
+    let media_type = response.headers().get(CONTENT_TYPE).map(|value| value.as_bytes().to_ascii_lowercase());
+    let is_page = media_type.is_some_and(|media_type| media_type.starts_with(b"text/html"));
+    // Status 204 has no body. A deletion that was retried gets it in place of 404.
+    if !is_page || response.status() == StatusCode::NO_CONTENT {
+        return Ok(());
+    }
+    let message =
+        "the response is a page of HTML, which the service does not send: check the proxy and the base URL";
+    let report = report(response.extensions());
+    Err(unreadable(operation, message, response.status(), response.headers(), report)
+        .with(|inner| inner.operation = Some(operation.clone())))
 }
 
 /// Returns the decoded value of a response, or `None` if the service reported success without a resource: the body is
@@ -143,8 +161,17 @@ fn from_unexpected_response(operation: &Operation, response: &Response) -> Error
 ///
 /// The operation was probably applied, but the result, such as the ID of a created patient, is lost.
 fn undecodable_response(operation: &Operation, message: &'static str, response: &Response) -> Error {
-    let report = report(response.extensions());
-    from_status(operation, response.status(), response.headers(), report).with(|inner| {
+    unreadable(operation, message, response.status(), response.headers(), report(response.extensions()))
+}
+
+fn unreadable(
+    operation: &Operation,
+    message: &'static str,
+    status: StatusCode,
+    headers: &HeaderMap,
+    report: CallReport,
+) -> Error {
+    from_status(operation, status, headers, report).with(|inner| {
         (inner.kind, inner.message) = (ErrorKind::Undecodable, message.into());
         inner.may_have_been_applied = operation.retry != RetryClass::Safe;
     })

@@ -237,7 +237,7 @@ impl Appointments for ApiAppointments {
 
     async fn delete(&self, id: AppointmentId) -> Result<(), Error> {
         let result = self.client.delete_appointment().id(id).send().await;
-        api_result::convert_result(&operations::DELETE_APPOINTMENT, result).map(drop)
+        api_result::convert_empty_result(&operations::DELETE_APPOINTMENT, result)
     }
 
     fn practitioners(&self, options: ListOptions) -> Items<Practitioner> {

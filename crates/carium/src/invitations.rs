@@ -89,6 +89,6 @@ impl Invitations for ApiInvitations {
         let data = types::required::InvitationData { attributes: invitation.0 }.into();
         let result =
             self.0.resend_invitation().body(types::required::InvitationRequest { data }).send().await;
-        api_result::convert_result(&operations::RESEND_INVITATION, result).map(drop)
+        api_result::convert_empty_result(&operations::RESEND_INVITATION, result)
     }
 }

@@ -158,3 +158,21 @@ fn rejects_unsafe_base_urls_and_lists_all_invalid_settings() {
         Carium::builder().base_url("x").max_concurrency(0).token_lifetime(Duration::from_secs(7200)).build();
     assert_eq!(error.unwrap_err().problems().len(), 4, "all problems are listed");
 }
+
+#[tokio::test]
+async fn page_of_html_is_not_a_success_of_an_operation_without_a_result() {
+    for operation in ["resend_invitation", "process_upload", "delete_appointment"] {
+        for (media_type, is_success) in
+            [("text/html; charset=utf-8", false), ("Text/HTML", false), ("text/plain", true)]
+        {
+            let reply = Reply::with(200, media_type, &[], "<html>canary: please sign in</html>");
+            let service = HttpService::start(move |path| login_or(path, &reply)).await;
+            let result = call(&service.builder().build().unwrap(), operation).await;
+            assert_eq!(result.is_ok(), is_success, "{operation} {media_type}: {result:?}");
+            if let Err(error) = result {
+                assert_eq!(error.kind(), ErrorKind::Undecodable, "{operation}: {error:?}");
+                assert!(error.may_have_been_applied() && !error.to_string().contains("canary"), "{error}");
+            }
+        }
+    }
+}

@@ -73,7 +73,7 @@ impl Documents for ApiDocuments {
 
     async fn process(&self, id: DocumentReferenceId) -> Result<(), Error> {
         let result = self.client.process_upload().id(id).send().await;
-        match api_result::convert_result(&operations::PROCESS_UPLOAD, result) {
+        match api_result::convert_empty_result(&operations::PROCESS_UPLOAD, result) {
             Err(error) if is_already_processed(&error) => Ok(()),
             result => result.map(drop),
         }

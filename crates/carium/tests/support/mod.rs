@@ -245,6 +245,7 @@ pub(crate) async fn call(carium: &Carium, operation: &str) -> Result<(), Error> 
         "list_practitioners" => {
             appointments.practitioners(ListOptions::default()).try_collect::<Vec<_>>().await.map(drop)
         }
+        "process_upload" => carium.documents().process(id()).await,
         other => panic!("`call` does not support {other}"),
     }
 }
