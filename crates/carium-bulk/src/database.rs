@@ -70,6 +70,27 @@ macro_rules! run_sql {
 }
 pub(crate) use run_sql;
 
+/// SQL with the elements of a JSON array, which is bound to `$1`, as a table with a column `value`. The parts are
+/// literals, `list` for the table, and `(from_hex "expression")` for the bytes of hexadecimal digits.
+macro_rules! sql_for_list {
+    ($enum:ident($value:expr), $($part:tt),+ $(,)?) => {
+        match $value {
+            #[cfg(feature = "sqlite")]
+            $crate::database::$enum::Sqlite(_) => concat!($($crate::database::sql_for_list!(@sqlite $part)),+),
+            #[cfg(feature = "postgres")]
+            $crate::database::$enum::Postgres(_) => {
+                concat!($($crate::database::sql_for_list!(@postgres $part)),+)
+            }
+        }
+    };
+    (@sqlite list) => { "json_each($1) AS list" };
+    (@postgres list) => { "json_array_elements($1::json) AS list" };
+    (@sqlite (from_hex $text:literal)) => { concat!("unhex(", $text, ")") };
+    (@postgres (from_hex $text:literal)) => { concat!("decode(", $text, ", 'hex')") };
+    (@$backend:ident $part:literal) => { $part };
+}
+pub(crate) use sql_for_list;
+
 /// The maximum time to connect to a server when a queue is opened.
 #[cfg(feature = "postgres")]
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

@@ -87,6 +87,7 @@
 //! The URL of a server determines whether the connection is encrypted. Use `?sslmode=verify-full` for any server that
 //! is not on the same machine.
 
+mod batch;
 mod database;
 mod decisions;
 mod encryption;

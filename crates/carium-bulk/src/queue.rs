@@ -15,13 +15,13 @@ use crate::database::{Database, QueueLocation, nanoseconds, run_sql};
 use crate::encryption::{EncryptionKey, RowCipher};
 use crate::engine::{Engine, RiverEngine};
 use crate::files::{SourceFiles, SourceText};
-use crate::ledger::{DatabaseLedger, StepCounts};
+use crate::ledger::{DatabaseLedger, EntryHandler, EntryReader, StepCounts};
 use crate::limits::Limits;
 use crate::outage::Outage;
 use crate::row_store::{RowCounts, RowId, RowRecord};
 use crate::rows::Salt;
 use crate::worker::{HEARTBEAT_TIMEOUT, ProgressMonitor, WorkProgress};
-use crate::writer::Writer;
+use crate::writer::{WriteHandler, Writer};
 
 /// The base URL and organization that a queue belongs to. A queue cannot be opened for any other target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +84,7 @@ pub(crate) struct QueueInner {
     pub(crate) database: Database,
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) writer: Writer,
+    pub(crate) entry_reader: EntryReader,
     pub(crate) salt: Salt,
     pub(crate) target: Target,
     pub(crate) cipher: Option<RowCipher>,
@@ -194,9 +195,19 @@ impl OnboardingQueue {
             Error::new(ErrorKind::Undecodable, "the stored salt of the queue is not 32 bytes")
         })?;
         let engine: Arc<dyn Engine> = Arc::new(RiverEngine::new(database.clone())?);
-        let writer = Writer::new(database.clone());
+        let writer = Writer::new(WriteHandler(database.clone()));
+        let entry_reader = EntryReader::new(EntryHandler(database.clone()));
         let salt = Salt::new(salt);
-        Ok(Self(Arc::new(QueueInner { database, engine, writer, salt, target, cipher, is_inspected })))
+        Ok(Self(Arc::new(QueueInner {
+            database,
+            engine,
+            writer,
+            entry_reader,
+            salt,
+            target,
+            cipher,
+            is_inspected,
+        })))
     }
 
     /// Returns the target of the queue.

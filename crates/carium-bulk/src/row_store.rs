@@ -1,6 +1,6 @@
 //! The row store: the database table with the state and outcome of every row, and all statements on it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use carium::onboarding::{OnboardingOutcome, StepFailure};
@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(doc)]
 use crate::OnboardingQueue;
-use crate::database::{Database, Transaction, for_backend, json, run_sql, to_i64, to_u64, unavailable};
+use crate::database::{
+    Database, Pool, Transaction, for_backend, json, run_sql, sql_for_list, to_i64, to_u64, unavailable,
+};
 use crate::files::SourceKey;
 use crate::rows::RowLocation;
 
@@ -249,17 +251,36 @@ const UNKNOWN: &str = RowState::Unknown.as_str();
 
 impl Database {
     pub(crate) async fn row(&self, id: RowId) -> Result<Option<StoredRow>, Error> {
-        let sql = select_rows!("WHERE r.id = $1");
-        let columns: Option<StoredColumns> = run_sql!(Pool(&self.durable), query_as(sql, id).fetch_optional)?;
-        columns.map(StoredRow::from_columns).transpose()
+        Ok(self.rows(&[id]).await?.into_values().next())
     }
 
-    /// Returns the encrypted content of a row, for a queue on a server.
-    pub(crate) async fn encrypted_row(&self, id: RowId) -> Result<Option<Vec<u8>>, Error> {
-        let sql = "SELECT encrypted FROM carium_row WHERE id = $1";
-        let encrypted: Option<Option<Vec<u8>>> =
-            run_sql!(Pool(&self.durable), query_scalar(sql, id).fetch_optional)?;
-        Ok(encrypted.flatten())
+    /// Returns the rows with these IDs, by ID.
+    pub(crate) async fn rows(&self, ids: &[RowId]) -> Result<HashMap<RowId, StoredRow>, Error> {
+        let sql = match &self.durable {
+            #[cfg(feature = "sqlite")]
+            Pool::Sqlite(_) => select_rows!("WHERE r.id IN (SELECT value FROM json_each($1))"),
+            #[cfg(feature = "postgres")]
+            Pool::Postgres(_) => {
+                select_rows!("WHERE r.id IN (SELECT value::bigint FROM json_array_elements_text($1::json))")
+            }
+        };
+        let rows: Vec<StoredColumns> = run_sql!(Pool(&self.durable), query_as(sql, json(&ids)?).fetch_all)?;
+        rows.into_iter().map(|columns| StoredRow::from_columns(columns).map(|row| (row.id, row))).collect()
+    }
+
+    /// Returns the encrypted contents of the rows with these IDs, by ID, for a queue on a server.
+    pub(crate) async fn encrypted_rows(&self, ids: &[RowId]) -> Result<HashMap<RowId, Vec<u8>>, Error> {
+        let sql = sql_for_list!(
+            Pool(&self.durable),
+            "SELECT id, encrypted FROM carium_row WHERE encrypted IS NOT NULL
+                AND carium_row.id IN (SELECT CAST(value->>0 AS BIGINT) FROM ",
+            list,
+            ")"
+        );
+        let ids: Vec<[RowId; 1]> = ids.iter().map(|id| [*id]).collect();
+        let rows: Vec<(RowId, Vec<u8>)> =
+            run_sql!(Pool(&self.durable), query_as(sql, json(&ids)?).fetch_all)?;
+        Ok(rows.into_iter().collect())
     }
 
     /// Returns a page of the rows after an ID.
@@ -399,27 +420,29 @@ impl Transaction {
         Ok(updated == 1)
     }
 
-    /// Stores the result of processing a row. Returns `false` if another worker has changed the row.
-    pub(crate) async fn update_row(&mut self, update: &RowUpdate) -> Result<bool, Error> {
-        let RowUpdate { row, version, state, attempts, outcome, failure, is_final } = update;
-        let sql = "UPDATE carium_row
-            SET state = $1, attempts = $2, outcome = coalesce($3, outcome), failure = $4, version = version + 1
-            WHERE id = $5 AND state <> $6 AND (version = $7 OR $8)";
-        let updated = run_sql!(
+    /// Stores the results of processing different rows. Returns the rows that were updated. The others were changed by
+    /// another worker.
+    pub(crate) async fn update_rows(&mut self, updates: &[&RowUpdate]) -> Result<HashSet<RowId>, Error> {
+        if updates.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let sql = sql_for_list!(
             Transaction(self),
-            query(
-                sql,
-                state.as_str(),
-                attempts,
-                outcome.as_deref(),
-                failure.as_deref(),
-                row,
-                COMPLETED,
-                version,
-                is_final
-            )
-            .execute
-        )?;
-        Ok(updated == 1)
+            "UPDATE carium_row SET state = value->>1, attempts = CAST(value->>2 AS BIGINT),
+                outcome = coalesce(value->>3, outcome), failure = value->>4, version = version + 1 FROM ",
+            list,
+            " WHERE carium_row.id = CAST(value->>0 AS BIGINT) AND state <> $2
+                AND (version = CAST(value->>5 AS BIGINT) OR value->>6 = 'final') RETURNING carium_row.id"
+        );
+        let list: Vec<_> = updates
+            .iter()
+            .map(|update| {
+                let RowUpdate { row, version, state, attempts, outcome, failure, is_final } = update;
+                (row, state.as_str(), attempts, outcome, failure, version, is_final.then_some("final"))
+            })
+            .collect();
+        let updated: Vec<RowId> =
+            run_sql!(Transaction(self), query_scalar(sql, json(&list)?, COMPLETED).fetch_all)?;
+        Ok(updated.into_iter().collect())
     }
 }

@@ -3,6 +3,7 @@
 mod circuit_breaker;
 mod handle;
 mod heartbeat;
+mod load;
 mod progress;
 mod row;
 
@@ -25,6 +26,7 @@ pub(crate) use self::progress::ProgressMonitor;
 use self::circuit_breaker::CircuitBreaker;
 use self::handle::Phase;
 use self::heartbeat::{HEARTBEAT_INTERVAL, Heartbeat};
+use self::load::{LoadHandler, RowLoader};
 use self::row::{ParkedLimit, RowProcessor, RowsInProgress};
 use crate::engine::EngineRun;
 use crate::files::SourceFiles;
@@ -145,7 +147,7 @@ impl OnboardingQueue {
             queue: Arc::clone(&queue),
             onboarding,
             ledger,
-            files,
+            loader: RowLoader::new(LoadHandler { queue: Arc::clone(&queue), files }),
             in_progress,
             max_attempts: options.max_attempts.into(),
             parked_limit: ParkedLimit::new(options.max_parked, stop.clone()),

@@ -6,17 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use carium::onboarding::{
-    NextAction, Onboarding, OnboardingOutcome, OnboardingRequest, OnboardingRow, RowKey, StepFailure,
-    StepOutcome,
-};
+use carium::onboarding::{NextAction, Onboarding, OnboardingOutcome, RowKey, StepFailure, StepOutcome};
 use carium::{Error, ErrorKind};
 
 use super::circuit_breaker::{Admission, CircuitBreaker, FailureScope, concerns_service};
 use super::handle::StopHandle;
+use super::load::{LoadedRow, RowLoader};
+use crate::batch::copy_error;
 use crate::database::{json, retry};
 use crate::engine::{Disposition, RowHandler};
-use crate::files::{SourceFiles, file_changed};
 use crate::ledger::DatabaseLedger;
 use crate::queue::QueueInner;
 use crate::row_store::{RowFailure, RowId, RowState, RowUpdate, StoredRow};
@@ -42,7 +40,7 @@ pub(super) struct RowProcessor {
     pub(super) queue: Arc<QueueInner>,
     pub(super) onboarding: Onboarding,
     pub(super) ledger: Arc<DatabaseLedger>,
-    pub(super) files: SourceFiles,
+    pub(super) loader: RowLoader,
     pub(super) in_progress: RowsInProgress,
     pub(super) max_attempts: i64,
     pub(super) parked_limit: ParkedLimit,
@@ -227,16 +225,16 @@ impl RowProcessor {
         if admission == Admission::Stopping {
             return Ok(Disposition::RetryAfter(UNPROCESSED_DELAY));
         }
-        let stored = self.queue.database.row(row).await?;
-        let Some(stored) = stored.filter(|stored| stored.state == RowState::Pending) else {
+        let Some(loaded) = self.loader.execute(row).await? else {
             // The row was on the queue twice, and is already settled.
             return Ok(Disposition::Finished);
         };
-        let conclusion = match self.request(&stored).await {
+        let LoadedRow { stored, request } = &*loaded;
+        let conclusion = match request {
             Ok(request) => {
                 let key = RowKey::new(stored.key.as_str());
                 let guard = PermitGuard { ledger: &self.ledger, row: &key };
-                let outcome = self.onboarding.run(&key, &request).await;
+                let outcome = self.onboarding.run(&key, request).await;
                 drop(guard);
                 match outcome {
                     Ok(outcome) => Conclusion::ran(&outcome)?,
@@ -244,7 +242,7 @@ impl RowProcessor {
                 }
             }
             Err(error) if matches!(error.kind(), ErrorKind::Canceled | ErrorKind::Unavailable) => {
-                return Err(error);
+                return Err(copy_error(error));
             }
             Err(error) => {
                 tracing::warn!(row, %error, "could not read the row");
@@ -260,32 +258,8 @@ impl RowProcessor {
             tracing::warn!(row, %error, "the queue's database failed: the outage could not be stored");
             FailureScope::Run
         });
-        let (update, disposition) = self.decide(&stored, conclusion, scope);
+        let (update, disposition) = self.decide(stored, conclusion, scope);
         self.store(update, disposition).await
-    }
-
-    /// Reads the onboarding request of a row from its file, or from the encrypted copy in the database.
-    async fn request(&self, stored: &StoredRow) -> Result<OnboardingRequest, Error> {
-        let encrypted = match &self.queue.cipher {
-            Some(cipher) => self.queue.database.encrypted_row(stored.id).await?.map(|row| (cipher, row)),
-            None => None,
-        };
-        match (stored.file, encrypted) {
-            (_, Some((cipher, encrypted))) => {
-                let row = cipher.decrypt(stored.key.as_bytes(), encrypted)?;
-                let row = serde_json::from_slice::<OnboardingRow>(&row);
-                row.map_err(|_| Error::new(ErrorKind::Corrupt, "the decrypted row cannot be parsed"))?.check()
-            }
-            (Some(file), None) => {
-                let row = self.files.read(file, stored.location).await?;
-                let is_same = row.key.to_string() == stored.key && row.digest.to_string() == stored.digest;
-                if is_same { Ok(row.request) } else { Err(file_changed()) }
-            }
-            (None, None) => Err(Error::new(
-                ErrorKind::InvalidInput,
-                "the row is encrypted, but the queue was opened without a key",
-            )),
-        }
     }
 
     /// Decides the new state of a row and whether it is retried.
@@ -326,7 +300,7 @@ impl RowProcessor {
     /// Stores the result of a row. If the database fails, it retries for about a minute, because the outcome would
     /// otherwise be lost.
     async fn store(&self, update: RowUpdate, disposition: Disposition) -> Result<Disposition, Error> {
-        let write = || self.queue.writer.write(WriteRequest::UpdateRow(update.clone()));
+        let write = || self.queue.writer.execute(WriteRequest::UpdateRow(update.clone()));
         let result = retry(MAX_STORE_RETRIES, STORE_RETRY_STEP, write).await?;
         if update.state.is_parked() {
             self.parked_limit.count_parked();
