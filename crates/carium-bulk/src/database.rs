@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use carium::{Error, ErrorKind};
 use sqlx::ConnectOptions as _;
+use sqlx::Executor as _;
 #[cfg(feature = "postgres")]
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 #[cfg(feature = "sqlite")]
@@ -26,7 +27,7 @@ use sqlx::sqlite::{
     SqliteSynchronous,
 };
 #[cfg(feature = "postgres")]
-use sqlx::{Connection as _, Executor as _, Row as _};
+use sqlx::{Connection as _, Row as _};
 
 pub(crate) use self::error::{open_error, unavailable};
 pub use self::location::QueueLocation;
@@ -97,6 +98,13 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The maximum time to wait for a lock (SQLite) or for a connection (PostgreSQL).
 const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Begins a transaction of SQLite whose commit waits until it is on disk.
+#[cfg(feature = "sqlite")]
+const BEGIN_DURABLE: &str = "PRAGMA synchronous = FULL; BEGIN IMMEDIATE";
+/// Ends the effect of [`BEGIN_DURABLE`] on later transactions of the connection.
+#[cfg(feature = "sqlite")]
+const NOT_DURABLE: &str = "PRAGMA synchronous = NORMAL";
+
 /// A pool of connections to the database of a queue. Cheap to clone.
 #[derive(Clone)]
 pub(crate) enum Pool {
@@ -106,15 +114,18 @@ pub(crate) enum Pool {
     Postgres(PgPool),
 }
 
-/// The database of a queue, with two pools of different durability.
+/// The database of a queue.
 #[derive(Clone)]
 pub(crate) struct Database {
-    /// Commits are on disk when they return.
-    pub(crate) durable: Pool,
-    /// For data of the engine. The last commits may be lost in a power cut, which is safe: the engine then assigns
-    /// rows again, and the ledger determines which work remains. With PostgreSQL, whose durable commits cost less,
-    /// this is the same pool.
-    pub(crate) engine: Pool,
+    /// For reads. With PostgreSQL, this is the same pool as `writes`.
+    pub(crate) reads: Pool,
+    /// For writes, with a single connection to a SQLite file: several would wait for the lock of the file in SQLite, which
+    /// sleeps, and not in the pool.
+    ///
+    /// The last commits to a SQLite file may be lost in a power cut, which is safe for data of the engine: it then assigns
+    /// rows again, and the ledger determines which work remains. Other data is written in transactions that
+    /// [`begin`](Self::begin) begins.
+    pub(crate) writes: Pool,
     last_failure: LastFailure,
 }
 
@@ -164,7 +175,7 @@ impl Database {
         let database = Self::connect(location).await?;
         let sql = "SELECT count(*) FROM carium_queue";
         let queues: Result<i64, sqlx::Error> =
-            for_backend!(Pool, &database.durable, pool => sqlx::query_scalar(sql).fetch_one(pool).await);
+            for_backend!(Pool, &database.reads, pool => sqlx::query_scalar(sql).fetch_one(pool).await);
         match queues {
             // The database rejects the query if the table does not exist.
             Ok(0) | Err(sqlx::Error::Database(_)) => Err(not_found()),
@@ -187,18 +198,25 @@ impl Database {
                 check_is_queue_file(path).await?;
                 let options = sqlite_options(path).await;
                 let last_failure = LastFailure::default();
-                let pool = |synchronous| {
+                let pool = |max_connections| {
                     let last_failure = last_failure.clone();
-                    let pool =
-                        SqlitePoolOptions::new().max_connections(4).before_acquire(move |_, connection| {
+                    SqlitePoolOptions::new()
+                        .max_connections(max_connections)
+                        // A transaction that waits for the lock of the file fails first, with the reason.
+                        .acquire_timeout(2 * LOCK_TIMEOUT)
+                        // A file needs no ping.
+                        .test_before_acquire(false)
+                        .before_acquire(move |_, connection| {
                             let is_usable = last_failure.is_before_connection(connection.age);
                             Box::pin(async move { Ok(is_usable) })
-                        });
-                    pool.connect_with(options.clone().synchronous(synchronous))
+                        })
                 };
-                let durable = Pool::Sqlite(pool(SqliteSynchronous::Full).await.map_err(open_error)?);
-                let engine = Pool::Sqlite(pool(SqliteSynchronous::Normal).await.map_err(open_error)?);
-                Ok(Self { durable, engine, last_failure })
+                let reads = pool(4).connect_with(options.clone()).await.map_err(open_error)?;
+                let writes = pool(1).after_release(|connection, _| {
+                    Box::pin(async { connection.execute(sqlx::raw_sql(NOT_DURABLE)).await.map(|_| true) })
+                });
+                let writes = writes.connect_with(options).await.map_err(open_error)?;
+                Ok(Self { reads: Pool::Sqlite(reads), writes: Pool::Sqlite(writes), last_failure })
             }
             #[cfg(feature = "postgres")]
             QueueLocation::Postgres(text) => {
@@ -209,7 +227,7 @@ impl Database {
                     .unwrap_or_else(|_| Err(open_error(io::Error::from(io::ErrorKind::TimedOut).into())))?;
                 let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(LOCK_TIMEOUT);
                 let pool = Pool::Postgres(pool.connect_lazy_with(options));
-                Ok(Self { durable: pool.clone(), engine: pool, last_failure: LastFailure::default() })
+                Ok(Self { reads: pool.clone(), writes: pool, last_failure: LastFailure::default() })
             }
             #[allow(unreachable_patterns, reason = "reachable if a feature is disabled")]
             _ => Err(Error::new(
@@ -220,14 +238,26 @@ impl Database {
         }
     }
 
-    /// Begins a durable write transaction.
+    /// Begins a write transaction, which is on disk when it was committed.
     pub(crate) async fn begin(&self) -> Result<Transaction, Error> {
-        self.durable.begin().await
+        match &self.writes {
+            #[cfg(feature = "sqlite")]
+            Pool::Sqlite(pool) => {
+                let pool = pool.clone();
+                // On a separate task, as in `Pool::begin`.
+                let begin = tokio::spawn(async move { pool.begin_with(BEGIN_DURABLE).await }).await;
+                let begin =
+                    begin.map_err(|_| Error::new(ErrorKind::Canceled, "the program is shutting down"))?;
+                begin.map(Transaction::Sqlite).map_err(unavailable)
+            }
+            #[cfg(feature = "postgres")]
+            Pool::Postgres(_) => self.writes.begin().await,
+        }
     }
 
     /// Begins a read transaction, all of whose queries see the same snapshot.
     pub(crate) async fn begin_read(&self) -> Result<Transaction, Error> {
-        match &self.durable {
+        match &self.reads {
             #[cfg(feature = "sqlite")]
             Pool::Sqlite(pool) => pool.begin().await.map(Transaction::Sqlite).map_err(unavailable),
             #[cfg(feature = "postgres")]
@@ -244,7 +274,7 @@ impl Database {
         allow(clippy::unused_async, reason = "PostgreSQL is queried for the time")
     )]
     pub(crate) async fn now(&self) -> Result<i64, Error> {
-        match &self.durable {
+        match &self.reads {
             // All workers of a queue in a file are on this machine.
             #[cfg(feature = "sqlite")]
             Pool::Sqlite(_) => {
@@ -262,7 +292,7 @@ impl Database {
     /// Checks whether the database stores the rows themselves, encrypted. A server does, because its workers may be
     /// on machines that do not have the submitted file.
     pub(crate) fn stores_rows(&self) -> bool {
-        match &self.durable {
+        match &self.reads {
             #[cfg(feature = "sqlite")]
             Pool::Sqlite(_) => false,
             #[cfg(feature = "postgres")]
@@ -276,7 +306,7 @@ impl Database {
         allow(clippy::unnecessary_wraps, reason = "a database on a server has no file")
     )]
     pub(crate) fn file(&self) -> Option<PathBuf> {
-        match &self.durable {
+        match &self.reads {
             #[cfg(feature = "sqlite")]
             Pool::Sqlite(pool) => Some(pool.connect_options().get_filename().to_owned()),
             #[cfg(feature = "postgres")]
@@ -285,12 +315,13 @@ impl Database {
     }
 
     pub(crate) async fn close(&self) {
-        for_backend!(Pool, &self.engine, pool => pool.close().await);
-        for_backend!(Pool, &self.durable, pool => pool.close().await);
+        for_backend!(Pool, &self.writes, pool => pool.close().await);
+        for_backend!(Pool, &self.reads, pool => pool.close().await);
     }
 }
 
 impl Pool {
+    /// Begins a write transaction, which in a SQLite file may be lost in a power cut.
     pub(crate) async fn begin(&self) -> Result<Transaction, Error> {
         // These functions begin the transaction on a separate task, so that a canceled call does not return a
         // connection to the pool with an open transaction.
@@ -388,6 +419,9 @@ async fn sqlite_options(path: &Path) -> SqliteConnectOptions {
         .busy_timeout(LOCK_TIMEOUT)
         .disable_statement_logging()
         .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Normal)
+        // No temporary files, which would hold parts of the ledger.
+        .pragma("temp_store", "MEMORY")
         // In KiB, for each connection. The file is cached by the operating system.
         .pragma("cache_size", "-512")
         // Overwrites deleted data, such as upload forms, where that needs no further writes.

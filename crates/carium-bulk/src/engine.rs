@@ -117,7 +117,7 @@ pub(crate) struct RiverEngine {
 
 impl RiverEngine {
     pub(crate) fn new(database: Database) -> Result<Self, Error> {
-        let client = for_backend!(Pool, &database.engine, pool => Client::builder(pool.clone())).build();
+        let client = for_backend!(Pool, &database.writes, pool => Client::builder(pool.clone())).build();
         Ok(Self { client: client.map_err(engine_error)?, database })
     }
 }
@@ -217,7 +217,7 @@ impl Engine for RiverEngine {
             .with_scheduler_interval(MAINTENANCE_INTERVAL)
             .with_completed_job_retention(Retention::DeleteAfter(COMPLETED_JOB_RETENTION));
         let queue = QueueConfig::new(max_concurrent_rows).with_fetch_poll_interval(POLL_INTERVAL);
-        let client = for_backend!(Pool, &self.database.engine, pool => Client::builder(pool.clone()))
+        let client = for_backend!(Pool, &self.database.writes, pool => Client::builder(pool.clone()))
             .id(worker)
             .workers(workers)
             .without_job_timeout()

@@ -50,13 +50,20 @@ impl FileSnapshot {
         let sql = "INSERT INTO carium_file (path, options, length, sha256) VALUES ($1, $2, $3, $4)
             ON CONFLICT (path, options, length, sha256) DO UPDATE SET length = excluded.length RETURNING id";
         let (options, length) = (json(options)?, to_i64(self.length));
-        run_sql!(Pool(&database.durable), query_scalar(sql, path, options, length, &self.sha256).fetch_one)
+        let mut transaction = database.begin().await?;
+        let query = run_sql!(
+            Transaction(&mut transaction),
+            query_scalar(sql, path, options, length, &self.sha256).fetch_one
+        );
+        let id = query?;
+        transaction.commit().await?;
+        Ok(id)
     }
 
     async fn load(database: &Database, id: i64) -> Result<(Self, RowOptions), Error> {
         let sql = "SELECT path, options, length, sha256 FROM carium_file WHERE id = $1";
         let (path, options, length, sha256): (String, String, i64, String) =
-            run_sql!(Pool(&database.durable), query_as(sql, id).fetch_one)?;
+            run_sql!(Pool(&database.reads), query_as(sql, id).fetch_one)?;
         let options = serde_json::from_str(&options);
         let options = options.map_err(|_| {
             Error::new(ErrorKind::Undecodable, "the stored options of a file cannot be parsed")

@@ -163,7 +163,7 @@ impl Ledger for DatabaseLedger {
         let sql = "SELECT row_key FROM carium_ledger WHERE step = $1 AND entry LIKE $2 LIMIT 1";
         let (step, pattern) = (step.to_string(), format!("%\"id\":\"{id}\"%"));
         let row: Option<String> =
-            run_sql!(Pool(&self.queue.database.durable), query_scalar(sql, step, pattern).fetch_optional)?;
+            run_sql!(Pool(&self.queue.database.reads), query_scalar(sql, step, pattern).fetch_optional)?;
         Ok(row.map(RowKey::new))
     }
 }
@@ -189,14 +189,14 @@ impl BatchHandler for EntryHandler {
 
     async fn execute(&self, rows: &[RowKey]) -> Result<Vec<Vec<StoredEntry>>, Error> {
         let sql = sql_for_list!(
-            Pool(&self.0.durable),
+            Pool(&self.0.reads),
             "SELECT row_key, step, entry, upload FROM carium_ledger WHERE row_key IN (SELECT value->>0 FROM ",
             list,
             ")"
         );
         let keys: Vec<[&str; 1]> = rows.iter().map(|row| [row.as_str()]).collect();
         let stored: Vec<(String, String, String, Option<Vec<u8>>)> =
-            run_sql!(Pool(&self.0.durable), query_as(sql, json(&keys)?).fetch_all)?;
+            run_sql!(Pool(&self.0.reads), query_as(sql, json(&keys)?).fetch_all)?;
         let mut entries: HashMap<String, Vec<StoredEntry>> = HashMap::new();
         for (row, step, entry, upload) in stored {
             entries.entry(row).or_default().push(StoredEntry { step, entry, upload });
@@ -232,7 +232,7 @@ impl Database {
         let sql = "SELECT CASE WHEN step LIKE 'invite%' THEN 'invitation' WHEN step LIKE 'documents%' THEN 'document'
                 ELSE step END AS kind, count(*)
             FROM carium_ledger WHERE entry LIKE '%\"state\":\"completed\"%' GROUP BY kind";
-        let kinds: Vec<(String, i64)> = run_sql!(Pool(&self.durable), query_as(sql).fetch_all)?;
+        let kinds: Vec<(String, i64)> = run_sql!(Pool(&self.reads), query_as(sql).fetch_all)?;
         let mut counts = StepCounts::default();
         for (kind, steps) in kinds {
             let count = match kind.as_str() {
@@ -244,7 +244,7 @@ impl Database {
             *count = to_u64(steps);
         }
         let sql = "SELECT entry FROM carium_ledger WHERE entry LIKE '%\"orphans\":[\"%'";
-        let entries: Vec<String> = run_sql!(Pool(&self.durable), query_scalar(sql).fetch_all)?;
+        let entries: Vec<String> = run_sql!(Pool(&self.reads), query_scalar(sql).fetch_all)?;
         for entry in entries {
             counts.orphans += parse_entry(&entry)?.orphans().len() as u64;
         }

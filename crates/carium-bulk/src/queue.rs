@@ -132,7 +132,7 @@ impl OnboardingQueue {
     pub async fn inspect(location: &QueueLocation) -> Result<Self, Error> {
         let database = Database::open_existing(location).await?;
         let (base_url, organization, salt, _): QueueColumns =
-            run_sql!(Pool(&database.durable), query_as(SELECT_QUEUE).fetch_one)?;
+            run_sql!(Pool(&database.reads), query_as(SELECT_QUEUE).fetch_one)?;
         let target = Target::from_parts(base_url, organization.as_deref())?;
         Self::new(database, target, salt, None, true)
     }
@@ -169,12 +169,14 @@ impl OnboardingQueue {
         let sql = "INSERT INTO carium_queue (singleton, base_url, organization, salt, key_check)
             VALUES (1, $1, $2, $3, $4) ON CONFLICT (singleton) DO NOTHING";
         let (base_url, organization) = (target.base_url(), target.organization().map(|id| id.to_string()));
+        let mut transaction = database.begin().await?;
         run_sql!(
-            Pool(&database.durable),
+            Transaction(&mut transaction),
             query(sql, base_url, organization, salt.as_slice(), key_check).execute
         )?;
+        transaction.commit().await?;
         let (base_url, organization, salt, key_check): QueueColumns =
-            run_sql!(Pool(&database.durable), query_as(SELECT_QUEUE).fetch_one)?;
+            run_sql!(Pool(&database.reads), query_as(SELECT_QUEUE).fetch_one)?;
         target.check(&Target::from_parts(base_url, organization.as_deref())?)?;
         if let (Some(cipher), Some(key_check)) = (&cipher, key_check) {
             let decrypted = cipher.decrypt(KEY_CHECK, key_check);

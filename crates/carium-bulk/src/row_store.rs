@@ -256,7 +256,7 @@ impl Database {
 
     /// Returns the rows with these IDs, by ID.
     pub(crate) async fn rows(&self, ids: &[RowId]) -> Result<HashMap<RowId, StoredRow>, Error> {
-        let sql = match &self.durable {
+        let sql = match &self.reads {
             #[cfg(feature = "sqlite")]
             Pool::Sqlite(_) => select_rows!("WHERE r.id IN (SELECT value FROM json_each($1))"),
             #[cfg(feature = "postgres")]
@@ -264,22 +264,21 @@ impl Database {
                 select_rows!("WHERE r.id IN (SELECT value::bigint FROM json_array_elements_text($1::json))")
             }
         };
-        let rows: Vec<StoredColumns> = run_sql!(Pool(&self.durable), query_as(sql, json(&ids)?).fetch_all)?;
+        let rows: Vec<StoredColumns> = run_sql!(Pool(&self.reads), query_as(sql, json(&ids)?).fetch_all)?;
         rows.into_iter().map(|columns| StoredRow::from_columns(columns).map(|row| (row.id, row))).collect()
     }
 
     /// Returns the encrypted contents of the rows with these IDs, by ID, for a queue on a server.
     pub(crate) async fn encrypted_rows(&self, ids: &[RowId]) -> Result<HashMap<RowId, Vec<u8>>, Error> {
         let sql = sql_for_list!(
-            Pool(&self.durable),
+            Pool(&self.reads),
             "SELECT id, encrypted FROM carium_row WHERE encrypted IS NOT NULL
                 AND carium_row.id IN (SELECT CAST(value->>0 AS BIGINT) FROM ",
             list,
             ")"
         );
         let ids: Vec<[RowId; 1]> = ids.iter().map(|id| [*id]).collect();
-        let rows: Vec<(RowId, Vec<u8>)> =
-            run_sql!(Pool(&self.durable), query_as(sql, json(&ids)?).fetch_all)?;
+        let rows: Vec<(RowId, Vec<u8>)> = run_sql!(Pool(&self.reads), query_as(sql, json(&ids)?).fetch_all)?;
         Ok(rows.into_iter().collect())
     }
 
@@ -287,10 +286,10 @@ impl Database {
     pub(crate) async fn rows_after(&self, after: RowId, only_parked: bool) -> Result<Vec<StoredRow>, Error> {
         let rows: Vec<StoredColumns> = if only_parked {
             let sql = select_rows!("WHERE r.id > $1 AND state IN ($3, $4) ORDER BY r.id LIMIT $2");
-            run_sql!(Pool(&self.durable), query_as(sql, after, PAGE_SIZE, FAILED, UNKNOWN).fetch_all)?
+            run_sql!(Pool(&self.reads), query_as(sql, after, PAGE_SIZE, FAILED, UNKNOWN).fetch_all)?
         } else {
             let sql = select_rows!("WHERE r.id > $1 ORDER BY r.id LIMIT $2");
-            run_sql!(Pool(&self.durable), query_as(sql, after, PAGE_SIZE).fetch_all)?
+            run_sql!(Pool(&self.reads), query_as(sql, after, PAGE_SIZE).fetch_all)?
         };
         rows.into_iter().map(StoredRow::from_columns).collect()
     }
@@ -298,15 +297,14 @@ impl Database {
     /// Checks whether a row waits for a worker or is in progress. Fast for any number of rows.
     pub(crate) async fn has_pending_rows(&self) -> Result<bool, Error> {
         let sql = "SELECT id FROM carium_row WHERE state = $1 LIMIT 1";
-        let pending: Option<RowId> =
-            run_sql!(Pool(&self.durable), query_scalar(sql, PENDING).fetch_optional)?;
+        let pending: Option<RowId> = run_sql!(Pool(&self.reads), query_scalar(sql, PENDING).fetch_optional)?;
         Ok(pending.is_some())
     }
 
     /// Returns the IDs of a page of the failed rows after an ID.
     pub(crate) async fn failed_rows(&self, after: RowId) -> Result<Vec<RowId>, Error> {
         let sql = "SELECT id FROM carium_row WHERE state = $1 AND id > $2 ORDER BY id LIMIT $3";
-        run_sql!(Pool(&self.durable), query_scalar(sql, FAILED, after, PAGE_SIZE).fetch_all)
+        run_sql!(Pool(&self.reads), query_scalar(sql, FAILED, after, PAGE_SIZE).fetch_all)
     }
 }
 

@@ -135,7 +135,7 @@ impl Database {
 
     /// Checks whether all tables have their current versions. Writes nothing.
     pub(super) async fn has_current_schema(&self) -> Result<bool, Error> {
-        let versions = match &self.durable {
+        let versions = match &self.reads {
             #[cfg(feature = "sqlite")]
             Pool::Sqlite(pool) => SqliteMigrator::new(pool.clone()).existing_versions().await,
             #[cfg(feature = "postgres")]
@@ -143,7 +143,7 @@ impl Database {
         };
         let is_current = versions.map_err(migration_error)?.iter().max() == Some(&MIGRATION_VERSION_LATEST);
         let sql = "SELECT version FROM carium_version";
-        let version: Option<i64> = run_sql!(Pool(&self.durable), query_scalar(sql).fetch_optional)?;
+        let version: Option<i64> = run_sql!(Pool(&self.reads), query_scalar(sql).fetch_optional)?;
         Ok(is_current && version == Some(to_i64(VERSIONS.len() as u64)))
     }
 
@@ -151,7 +151,7 @@ impl Database {
     async fn migrate_engine(&self) -> Result<(), Error> {
         // The engine's migrations do not lock the database, so they fail if another process migrates at the same
         // time.
-        let migrated = match &self.durable {
+        let migrated = match &self.writes {
             #[cfg(feature = "sqlite")]
             Pool::Sqlite(pool) => {
                 let migrator = SqliteMigrator::new(pool.clone());

@@ -51,7 +51,7 @@ impl Heartbeat {
         let share = self.limiter.share();
         let in_progress = self.in_progress.ids();
         let now = self.queue.database.now().await?;
-        let mut transaction = self.queue.database.engine.begin().await?;
+        let mut transaction = self.queue.database.writes.begin().await?;
         let worker = &self.worker_id;
         let sql = "UPDATE carium_worker SET last_heartbeat = $1 WHERE id = $2";
         let updated = run_sql!(Transaction(&mut transaction), query(sql, now, worker).execute)?;
@@ -83,7 +83,7 @@ impl Heartbeat {
     /// Unregisters the worker. Other workers reclaim its remaining rows at their next heartbeat.
     pub(crate) async fn unregister(&self) {
         let sql = "DELETE FROM carium_worker WHERE id = $1";
-        let deleted = run_sql!(Pool(&self.queue.database.engine), query(sql, &self.worker_id).execute);
+        let deleted = run_sql!(Pool(&self.queue.database.writes), query(sql, &self.worker_id).execute);
         if let Err(error) = deleted {
             tracing::warn!(%error, "could not unregister the worker: its rows are reclaimed after the heartbeat timeout");
         }
