@@ -1,7 +1,7 @@
 //! The database of a queue: a SQLite file or a PostgreSQL server.
 //!
 //! Most SQL statements work with both: integers have 64 bits, and parameters are written as `$1`. The differences are
-//! in this module, in [`schema`] and in the engine.
+//! in this module, in [`schema`] and in [`assignment`](crate::assignment).
 
 mod error;
 mod location;
@@ -98,10 +98,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The maximum time to wait for a lock (SQLite) or for a connection (PostgreSQL).
 const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Begins a transaction of SQLite whose commit waits until it is on disk.
-#[cfg(feature = "sqlite")]
-const BEGIN_DURABLE: &str = "PRAGMA synchronous = FULL; BEGIN IMMEDIATE";
-/// Ends the effect of [`BEGIN_DURABLE`] on later transactions of the connection.
+/// Ends the effect of [`Durability::Full`] on later transactions of the connection.
 #[cfg(feature = "sqlite")]
 const NOT_DURABLE: &str = "PRAGMA synchronous = NORMAL";
 
@@ -122,8 +119,8 @@ pub(crate) struct Database {
     /// For writes, with a single connection to a SQLite file: several would wait for the lock of the file in SQLite, which
     /// sleeps, and not in the pool.
     ///
-    /// The last commits to a SQLite file may be lost in a power cut, which is safe for data of the engine: it then assigns
-    /// rows again, and the ledger determines which work remains. Other data is written in transactions that
+    /// The last commits to a SQLite file may be lost in a power cut, which is safe for assignments and heartbeats: rows are
+    /// then assigned again, and the ledger determines which work remains. Other data is written in transactions that
     /// [`begin`](Self::begin) begins.
     pub(crate) writes: Pool,
     last_failure: LastFailure,
@@ -240,19 +237,12 @@ impl Database {
 
     /// Begins a write transaction, which is on disk when it was committed.
     pub(crate) async fn begin(&self) -> Result<Transaction, Error> {
-        match &self.writes {
-            #[cfg(feature = "sqlite")]
-            Pool::Sqlite(pool) => {
-                let pool = pool.clone();
-                // On a separate task, as in `Pool::begin`.
-                let begin = tokio::spawn(async move { pool.begin_with(BEGIN_DURABLE).await }).await;
-                let begin =
-                    begin.map_err(|_| Error::new(ErrorKind::Canceled, "the program is shutting down"))?;
-                begin.map(Transaction::Sqlite).map_err(unavailable)
-            }
-            #[cfg(feature = "postgres")]
-            Pool::Postgres(_) => self.writes.begin().await,
-        }
+        self.writes.begin_with(Durability::Full).await
+    }
+
+    /// Begins a write transaction, which in a SQLite file may be lost in a power cut.
+    pub(crate) async fn begin_not_durable(&self) -> Result<Transaction, Error> {
+        self.writes.begin_with(Durability::Normal).await
     }
 
     /// Begins a read transaction, all of whose queries see the same snapshot.
@@ -321,21 +311,36 @@ impl Database {
 }
 
 impl Pool {
-    /// Begins a write transaction, which in a SQLite file may be lost in a power cut.
-    pub(crate) async fn begin(&self) -> Result<Transaction, Error> {
-        // These functions begin the transaction on a separate task, so that a canceled call does not return a
-        // connection to the pool with an open transaction.
+    async fn begin_with(&self, durability: Durability) -> Result<Transaction, Error> {
+        let pool = self.clone();
+        // On a separate task, so that a canceled call does not return a connection to the pool with an open transaction.
+        let begin = tokio::spawn(async move {
+            match pool {
+                #[cfg(feature = "sqlite")]
+                Self::Sqlite(pool) => pool.begin_with(durability.sqlite()).await.map(Transaction::Sqlite),
+                #[cfg(feature = "postgres")]
+                Self::Postgres(pool) => pool.begin().await.map(Transaction::Postgres),
+            }
+        });
+        let canceled = |_| Error::new(ErrorKind::Canceled, "the program is shutting down");
+        begin.await.map_err(canceled)?.map_err(unavailable)
+    }
+}
+
+/// Whether the commit of a transaction waits until it is on disk. PostgreSQL always waits.
+#[derive(Clone, Copy)]
+enum Durability {
+    Full,
+    Normal,
+}
+
+impl Durability {
+    /// Returns the statements that begin a transaction of SQLite, which takes the lock of the file at once.
+    #[cfg(feature = "sqlite")]
+    fn sqlite(self) -> &'static str {
         match self {
-            #[cfg(feature = "sqlite")]
-            Self::Sqlite(pool) => {
-                let transaction = riverqueue::database::begin_sqlite_write(pool).await;
-                transaction.map(Transaction::Sqlite).map_err(unavailable)
-            }
-            #[cfg(feature = "postgres")]
-            Self::Postgres(pool) => {
-                let transaction = riverqueue::database::begin_postgres(pool).await;
-                transaction.map(Transaction::Postgres).map_err(unavailable)
-            }
+            Self::Full => "PRAGMA synchronous = FULL; BEGIN IMMEDIATE",
+            Self::Normal => "BEGIN IMMEDIATE",
         }
     }
 }
@@ -390,9 +395,8 @@ async fn check_is_queue_file(path: &Path) -> Result<(), Error> {
 #[cfg(feature = "sqlite")]
 async fn count_foreign_tables(options: SqliteConnectOptions) -> Result<i64, sqlx::Error> {
     let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-    // The tables of the engine are created first, so a queue whose creation was interrupted has at least these.
     let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
-        AND NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name LIKE 'river_%' OR name = 'carium_queue')";
+        AND NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'carium_queue')";
     let count = sqlx::query_scalar(sql).fetch_one(&pool).await;
     pool.close().await;
     count

@@ -13,7 +13,6 @@ use futures_util::stream::{self, TryStreamExt as _};
 
 use crate::database::{Database, QueueLocation, nanoseconds, run_sql};
 use crate::encryption::{EncryptionKey, RowCipher};
-use crate::engine::{Engine, RiverEngine};
 use crate::files::{SourceFiles, SourceText};
 use crate::ledger::{DatabaseLedger, EntryHandler, EntryReader, StepCounts};
 use crate::limits::Limits;
@@ -82,7 +81,6 @@ pub struct OnboardingQueue(pub(crate) Arc<QueueInner>);
 
 pub(crate) struct QueueInner {
     pub(crate) database: Database,
-    pub(crate) engine: Arc<dyn Engine>,
     pub(crate) writer: Writer,
     pub(crate) entry_reader: EntryReader,
     pub(crate) salt: Salt,
@@ -196,20 +194,10 @@ impl OnboardingQueue {
         let salt = salt.try_into().map_err(|_| {
             Error::new(ErrorKind::Undecodable, "the stored salt of the queue is not 32 bytes")
         })?;
-        let engine: Arc<dyn Engine> = Arc::new(RiverEngine::new(database.clone())?);
         let writer = Writer::new(WriteHandler(database.clone()));
         let entry_reader = EntryReader::new(EntryHandler(database.clone()));
         let salt = Salt::new(salt);
-        Ok(Self(Arc::new(QueueInner {
-            database,
-            engine,
-            writer,
-            entry_reader,
-            salt,
-            target,
-            cipher,
-            is_inspected,
-        })))
+        Ok(Self(Arc::new(QueueInner { database, writer, entry_reader, salt, target, cipher, is_inspected })))
     }
 
     /// Returns the target of the queue.
@@ -245,8 +233,7 @@ impl OnboardingQueue {
     /// [`Unavailable`](ErrorKind::Unavailable): the database cannot be used.
     pub async fn status(&self) -> Result<RowCounts, Error> {
         let mut transaction = self.0.database.begin_read().await?;
-        let running = self.0.engine.running_rows(&mut transaction).await?;
-        let counts = transaction.count_rows(&running).await?;
+        let counts = transaction.count_rows().await?;
         transaction.commit().await?;
         Ok(counts)
     }
@@ -360,15 +347,12 @@ impl OnboardingQueue {
     /// Puts those of the rows that are parked back on the queue, and returns their number.
     pub(crate) async fn requeue(&self, rows: &[RowId]) -> Result<u64, Error> {
         let mut transaction = self.0.database.begin().await?;
-        let mut unparked = Vec::with_capacity(rows.len());
+        let mut unparked = 0;
         for row in rows {
-            if transaction.unpark(*row).await? {
-                unparked.push(*row);
-            }
+            unparked += u64::from(transaction.unpark(*row).await?);
         }
-        self.0.engine.enqueue(&mut transaction, &unparked).await?;
         transaction.commit().await?;
-        Ok(unparked.len() as u64)
+        Ok(unparked)
     }
 
     /// Moves the queue to another base URL, for the case that the same service is reached under a new one. `old` must be

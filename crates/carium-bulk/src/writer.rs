@@ -65,12 +65,13 @@ impl BatchHandler for WriteHandler {
 }
 
 async fn write_batch(database: &Database, requests: &[WriteRequest]) -> Result<Vec<WriteResult>, Error> {
+    let now = database.now().await?;
     let mut transaction = database.begin().await?;
     let mut results = Vec::with_capacity(requests.len());
     let mut rest = requests;
     while !rest.is_empty() {
         let (group, others) = rest.split_at(count_distinct(rest));
-        results.extend(write_group(&mut transaction, group).await?);
+        results.extend(write_group(&mut transaction, group, now).await?);
         rest = others;
     }
     transaction.commit().await?;
@@ -88,6 +89,7 @@ fn count_distinct(requests: &[WriteRequest]) -> usize {
 async fn write_group(
     transaction: &mut Transaction,
     requests: &[WriteRequest],
+    now: i64,
 ) -> Result<Vec<WriteResult>, Error> {
     let (mut inserts, mut replacements, mut updates) = (Vec::new(), Vec::new(), Vec::new());
     for request in requests {
@@ -99,7 +101,7 @@ async fn write_group(
     }
     let mut entries = transaction.insert_entries(&inserts).await?;
     entries.extend(transaction.replace_entries(&replacements).await?);
-    let rows = transaction.update_rows(&updates).await?;
+    let rows = transaction.update_rows(&updates, now).await?;
     let mut results = Vec::with_capacity(requests.len());
     for request in requests {
         let is_written = match request.target() {

@@ -244,17 +244,12 @@ async fn execute_sql(location: &QueueLocation, [sqlite, postgres]: [&'static str
 async fn reclaims_a_lost_assignment(fixture: QueueFixture) {
     let fake = FakeCarium::new();
     let queue = submit(&fixture, &fake, 0..1).await;
-    let later = "UPDATE river_job SET scheduled_at = '2100-01-01 00:00:00.000'";
+    let later = "UPDATE carium_row SET next_attempt = 9000000000000000000";
     execute_sql(&fixture.location, [later, later]).await;
     let options = WorkOptions::new().stop_when_settled();
     let worker = queue.work(options, |ledger| fake.client().onboarding(ledger)).await.unwrap();
-    let assign = [
-        "UPDATE river_job SET state = 'running', attempt = 1, attempted_at = '2020-01-01 00:00:00.000',
-            attempted_by = (SELECT jsonb_array(id) FROM carium_worker)",
-        "UPDATE river_job SET state = 'running', attempt = 1, attempted_at = '2020-01-01 00:00:00.000',
-            attempted_by = (SELECT ARRAY[id] FROM carium_worker)",
-    ];
-    execute_sql(&fixture.location, assign).await;
+    let assign = "UPDATE carium_row SET next_attempt = 0, worker = (SELECT id FROM carium_worker)";
+    execute_sql(&fixture.location, [assign, assign]).await;
     assert_eq!(fake.patients().len(), 0);
     worker.join().await.unwrap();
     assert_eq!((queue.status().await.unwrap().completed, fake.patients().len()), (1, 1));
