@@ -102,6 +102,10 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 #[cfg(feature = "sqlite")]
 const NOT_DURABLE: &str = "PRAGMA synchronous = NORMAL";
 
+/// Ends the session of a worker that is suspended during a transaction, so that it does not keep its locks.
+#[cfg(feature = "postgres")]
+const END_IDLE_TRANSACTIONS: &str = "SET idle_in_transaction_session_timeout = '10s'";
+
 /// A pool of connections to the database of a queue. Cheap to clone.
 #[derive(Clone)]
 pub(crate) enum Pool {
@@ -223,6 +227,11 @@ impl Database {
                 checked
                     .unwrap_or_else(|_| Err(open_error(io::Error::from(io::ErrorKind::TimedOut).into())))?;
                 let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(LOCK_TIMEOUT);
+                let pool = pool.after_connect(|connection, _| {
+                    Box::pin(async {
+                        connection.execute(sqlx::raw_sql(END_IDLE_TRANSACTIONS)).await.map(drop)
+                    })
+                });
                 let pool = Pool::Postgres(pool.connect_lazy_with(options));
                 Ok(Self { reads: pool.clone(), writes: pool, last_failure: LastFailure::default() })
             }
