@@ -78,7 +78,7 @@ impl Dispatcher {
             tokio::select! {
                 biased;
                 () = stop.reached(Phase::Stopping) => break,
-                Some(ended) = self.tasks.join_next() => self.end_row(ended),
+                Some(ended) = self.tasks.join_next() => self.end_row(&ended),
                 () = sleep_until(self.next_assignment), if has_capacity => self.start_rows().await,
             }
         }
@@ -87,7 +87,7 @@ impl Dispatcher {
                 biased;
                 () = stop.reached(Phase::Stopped) => return self.tasks.shutdown().await,
                 ended = self.tasks.join_next() => match ended {
-                    Some(ended) => self.end_row(ended),
+                    Some(ended) => self.end_row(&ended),
                     None => return,
                 },
             }
@@ -136,11 +136,11 @@ impl Dispatcher {
         Ok(assigned)
     }
 
-    fn end_row(&mut self, ended: Result<(RowId, RowEnd), JoinError>) {
+    fn end_row(&mut self, ended: &Result<(RowId, RowEnd), JoinError>) {
         // Panics were caught, and tasks are canceled only when the worker stops.
         if let Ok((row, end)) = ended {
-            self.in_progress.remove(&row);
-            self.may_have_other_rows |= end == RowEnd::NotStored;
+            self.in_progress.remove(row);
+            self.may_have_other_rows |= *end == RowEnd::NotStored;
         }
     }
 }
