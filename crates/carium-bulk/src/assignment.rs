@@ -35,8 +35,10 @@ impl Database {
             Pool::Postgres(_) => assign_rows!("FOR UPDATE SKIP LOCKED"),
         };
         let (now, limit) = (self.now().await?, to_i64(limit as u64));
+        let mut transaction = self.begin_not_durable().await?;
         let mut rows: Vec<RowId> =
-            run_sql!(Pool(&self.writes), query_scalar(sql, now, limit, worker).fetch_all)?;
+            run_sql!(Transaction(&mut transaction), query_scalar(sql, now, limit, worker).fetch_all)?;
+        transaction.commit().await?;
         rows.sort_unstable();
         Ok(rows)
     }

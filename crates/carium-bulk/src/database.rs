@@ -18,7 +18,6 @@ use std::time::{Duration, Instant};
 
 use carium::{Error, ErrorKind};
 use sqlx::ConnectOptions as _;
-use sqlx::Executor as _;
 #[cfg(feature = "postgres")]
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 #[cfg(feature = "sqlite")]
@@ -27,7 +26,7 @@ use sqlx::sqlite::{
     SqliteSynchronous,
 };
 #[cfg(feature = "postgres")]
-use sqlx::{Connection as _, Row as _};
+use sqlx::{Connection as _, Executor as _, Row as _};
 
 pub(crate) use self::error::{open_error, unavailable};
 pub use self::location::QueueLocation;
@@ -98,9 +97,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The maximum time to wait for a lock (SQLite) or for a connection (PostgreSQL).
 const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Ends the effect of [`Durability::Full`] on later transactions of the connection.
+/// The cache of the connection that writes, in KiB. Keys are hashes, so each row changes other pages of their index.
 #[cfg(feature = "sqlite")]
-const NOT_DURABLE: &str = "PRAGMA synchronous = NORMAL";
+const WRITE_CACHE_SIZE: &str = "-4096";
 
 /// Ends the session of a worker that is suspended during a transaction, so that it does not keep its locks.
 #[cfg(feature = "postgres")]
@@ -213,10 +212,8 @@ impl Database {
                         })
                 };
                 let reads = pool(4).connect_with(options.clone()).await.map_err(open_error)?;
-                let writes = pool(1).after_release(|connection, _| {
-                    Box::pin(async { connection.execute(sqlx::raw_sql(NOT_DURABLE)).await.map(|_| true) })
-                });
-                let writes = writes.connect_with(options).await.map_err(open_error)?;
+                let options = options.pragma("cache_size", WRITE_CACHE_SIZE);
+                let writes = pool(1).connect_with(options).await.map_err(open_error)?;
                 Ok(Self { reads: Pool::Sqlite(reads), writes: Pool::Sqlite(writes), last_failure })
             }
             #[cfg(feature = "postgres")]
@@ -349,7 +346,7 @@ impl Durability {
     fn sqlite(self) -> &'static str {
         match self {
             Self::Full => "PRAGMA synchronous = FULL; BEGIN IMMEDIATE",
-            Self::Normal => "BEGIN IMMEDIATE",
+            Self::Normal => "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE",
         }
     }
 }

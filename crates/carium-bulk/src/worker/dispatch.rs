@@ -16,8 +16,9 @@ use super::row::RowProcessor;
 use crate::queue::QueueInner;
 use crate::row_store::RowId;
 
-/// The minimum time between two assignments. Rows that end in the meantime are replaced together.
-const MIN_INTERVAL: Duration = Duration::from_millis(5);
+/// The time between two assignments, so that rows which end in the meantime are replaced together, unless half of them end
+/// sooner.
+const ASSIGNMENT_INTERVAL: Duration = Duration::from_millis(5);
 /// How often a worker looks for rows that are due, while there are fewer than it could process.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 /// The delay before a row is assigned again, and before rows are assigned, after the queue's database failed.
@@ -37,6 +38,8 @@ pub(super) struct Dispatcher {
     /// Whether rows may be assigned to this worker that it does not process. This happens if the connection is lost after an
     /// assignment was committed.
     may_have_other_rows: bool,
+    /// Whether more rows were due than could be processed.
+    may_have_due_rows: bool,
     next_assignment: Instant,
 }
 
@@ -66,6 +69,7 @@ impl Dispatcher {
             in_progress: HashSet::new(),
             tasks: JoinSet::new(),
             may_have_other_rows: false,
+            may_have_due_rows: false,
             next_assignment: Instant::now(),
         }
     }
@@ -97,8 +101,10 @@ impl Dispatcher {
     /// Starts as many rows as are due and as may be processed.
     async fn start_rows(&mut self) {
         let capacity = self.max_concurrent_rows.saturating_sub(self.in_progress.len());
-        let delay = match self.assign_rows(capacity).await {
-            Ok(assigned) if assigned == capacity => MIN_INTERVAL,
+        let assigned = self.assign_rows(capacity).await;
+        self.may_have_due_rows = matches!(assigned, Ok(assigned) if assigned == capacity);
+        let delay = match assigned {
+            Ok(_) if self.may_have_due_rows => ASSIGNMENT_INTERVAL,
             Ok(_) => {
                 self.may_have_other_rows = true;
                 POLL_INTERVAL
@@ -141,6 +147,9 @@ impl Dispatcher {
         if let Ok((row, end)) = ended {
             self.in_progress.remove(row);
             self.may_have_other_rows |= *end == RowEnd::NotStored;
+        }
+        if self.may_have_due_rows && self.in_progress.len() <= self.max_concurrent_rows / 2 {
+            self.next_assignment = Instant::now();
         }
     }
 }
