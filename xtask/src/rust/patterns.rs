@@ -4,7 +4,8 @@
 //! would build a regex engine. The patterns of the specs are sequences of character classes. They become constants that
 //! `carium_api::pattern` checks. The linter reports a pattern that cannot be translated.
 
-use quote::quote;
+use proc_macro2::Literal;
+use quote::{ToTokens as _, quote};
 use syn::visit::{self, Visit};
 use syn::visit_mut::{self, VisitMut};
 use syn::{Block, Expr, File, Item, LitStr, Stmt};
@@ -187,7 +188,7 @@ impl VisitMut for Translate {
         for statement in &mut block.stmts {
             match statement {
                 Stmt::Item(Item::Static(item)) if item.ident == "PATTERN" => {
-                    let mut literal = Literal(String::new());
+                    let mut literal = StringLiteral(String::new());
                     literal.visit_expr(&item.expr);
                     match parse(&literal.0) {
                         Ok(parts) => *statement = constant(&parts),
@@ -204,9 +205,9 @@ impl VisitMut for Translate {
 }
 
 /// The string literal of an expression that has one.
-struct Literal(String);
+struct StringLiteral(String);
 
-impl Visit<'_> for Literal {
+impl Visit<'_> for StringLiteral {
     fn visit_lit_str(&mut self, literal: &LitStr) {
         self.0 = literal.value();
         visit::visit_lit_str(self, literal);
@@ -220,13 +221,9 @@ fn is_pattern_check(condition: &Expr) -> bool {
 fn constant(parts: &[Part]) -> Stmt {
     let parts = parts.iter().map(|Part { ranges, min, max }| {
         let ranges = ranges.iter().map(|(first, last)| quote!((#first, #last)));
-        let [min, max] = [Some(*min), *max].map(|number| match number {
-            Some(number) => {
-                let number = proc_macro2::Literal::usize_unsuffixed(number);
-                quote!(#number)
-            }
-            None => quote!(usize::MAX),
-        });
+        let min = Literal::usize_unsuffixed(*min);
+        let max =
+            max.map_or_else(|| quote!(usize::MAX), |max| Literal::usize_unsuffixed(max).to_token_stream());
         quote!(crate::pattern::Part { ranges: &[#(#ranges),*], min: #min, max: #max })
     });
     syn::parse_quote!(const PATTERN: &[crate::pattern::Part<'static>] = &[#(#parts),*];)
