@@ -44,8 +44,9 @@ enum Peer {
     /// The program that is written by hand with `reqwest`, with this work.
     Reqwest(&'static str),
     CurlUpload,
-    /// `curl -o`, and then `sync` of the file.
     CurlDownload,
+    /// `curl -o`, and then `sync` of the file.
+    CurlDownloadAndSync,
 }
 
 /// The largest ratio that a row should have.
@@ -55,7 +56,7 @@ enum Goal {
     Wall(f64),
 }
 
-const ROWS: [Row; 8] = [
+const ROWS: [Row; 11] = [
     Row {
         name: "GET, 64 at a time",
         work: "get",
@@ -97,6 +98,14 @@ const ROWS: [Row; 8] = [
         goal: Goal::Wall(1.05),
     },
     Row {
+        name: "10,000 documents from memory without digest",
+        work: "documents-no-digest",
+        peer: Peer::Reqwest("documents"),
+        count: 10_000,
+        is_slow: false,
+        goal: Goal::Wall(0.90),
+    },
+    Row {
         name: "10,000 documents from files",
         work: "document-files",
         peer: Peer::Reqwest("document-files"),
@@ -113,12 +122,28 @@ const ROWS: [Row; 8] = [
         goal: Goal::Wall(0.95),
     },
     Row {
+        name: "upload of 1 GiB without digest, against `curl -F`",
+        work: "upload-no-digest",
+        peer: Peer::CurlUpload,
+        count: 0,
+        is_slow: false,
+        goal: Goal::Wall(0.55),
+    },
+    Row {
         name: "download of 1 GiB, against `curl -o` and `sync`",
         work: "download",
-        peer: Peer::CurlDownload,
+        peer: Peer::CurlDownloadAndSync,
         count: 0,
         is_slow: false,
         goal: Goal::Wall(0.95),
+    },
+    Row {
+        name: "download of 1 GiB without digest and sync, against `curl -o`",
+        work: "download-no-digest",
+        peer: Peer::CurlDownload,
+        count: 0,
+        is_slow: false,
+        goal: Goal::Wall(0.75),
     },
 ];
 
@@ -211,7 +236,7 @@ impl Runner {
         let mut pairs = Vec::new();
         for index in 0..self.pairs {
             let run = |is_peer: bool| {
-                if row.work == "download" {
+                if row.work.starts_with("download") {
                     // Each program writes a new file.
                     let _ = fs::remove_file(&file);
                 }
@@ -233,7 +258,7 @@ impl Runner {
     /// Creates the files that the row uploads.
     fn prepare(&self, row: &Row, file: &Path) -> Result<(), String> {
         match row.work {
-            "upload" => {
+            "upload" | "upload-no-digest" => {
                 let mut command = Command::new(&self.program);
                 command.args(["run", "disk", "write", "-"]).arg(file).arg(MEBIBYTES);
                 output(&mut command).map(drop)
@@ -286,6 +311,11 @@ impl Runner {
                 command
             }
             Peer::CurlDownload => {
+                let mut command = Command::new("curl");
+                command.args(["-sS", "--fail", "-o"]).arg(file).arg(format!("{origin}/download"));
+                command
+            }
+            Peer::CurlDownloadAndSync => {
                 let mut command = Command::new("sh");
                 command.args(["-c", r#"curl -sS --fail -o "$1" "$2" && sync "$1""#, "sh"]);
                 command.arg(file).arg(format!("{origin}/download"));

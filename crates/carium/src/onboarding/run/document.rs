@@ -71,7 +71,7 @@ impl DocumentStep<'_> {
                 let completed = CompletedStep {
                     id: Some(receipt.id.into()),
                     size: Some(receipt.size),
-                    sha256: Some(receipt.sha256),
+                    sha256: receipt.sha256,
                 };
                 self.report(StepOutcome::Completed(completed), store.progress().current.as_ref())
             }
@@ -160,7 +160,10 @@ impl DocumentStep<'_> {
                 // This run filed the document all the same.
                 let (size, sha256) = state.file().unzip();
                 let id = state.reference().map(Into::into);
-                return self.report(StepOutcome::Completed(CompletedStep { id, size, sha256 }), None);
+                return self.report(
+                    StepOutcome::Completed(CompletedStep { id, size, sha256: sha256.flatten() }),
+                    None,
+                );
             }
             None => self.report(StepOutcome::Failed(taken_over()), None),
         };
