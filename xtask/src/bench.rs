@@ -6,6 +6,8 @@
 //!
 //! `--check` counts instructions with callgrind instead, which does not depend on the load of the machine.
 
+mod queue;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -127,20 +129,24 @@ const COUNTED: [(&str, &str, [usize; 2], usize); 3] = [
 
 pub(crate) fn run(flags: &Bench) -> Result<(), String> {
     let root = workspace::root(None);
-    let program = build(&root)?;
     if flags.check || flags.update {
-        return check_counts(&root, &program, flags.update);
+        return check_counts(&root, &build(&root, "carium", "client")?, flags.update);
     }
     let folder = workspace::target()?.join("bench");
     fs::create_dir_all(&folder).map_err(|error| format!("could not create {}: {error}", folder.display()))?;
-    let bench = Runner { program, folder, pairs: flags.pairs.unwrap_or(7).max(1) };
+    let pairs = flags.pairs.unwrap_or(7).max(1);
+    if let Some(revision) = &flags.base {
+        workspace::print(queue::measure(&root, &folder, revision, pairs)?.trim_end());
+        return Ok(());
+    }
+    let bench = Runner { program: build(&root, "carium", "client")?, folder, pairs };
     let rows = ROWS.iter().filter(|row| flags.only.as_ref().is_none_or(|only| row.work == only));
     let mut results = Vec::new();
     let mut table =
         String::from("| row | wall × | CPU × | peak MiB | goal |\n| --- | --- | --- | --- | --- |\n");
     for row in rows {
         let result = bench.measure(row)?;
-        let line = result.line(row);
+        let line = result.line(row.name, row.goal);
         workspace::print(line.trim_end());
         table.push_str(&line);
         results.push(result.json(row));
@@ -157,29 +163,20 @@ pub(crate) fn run(flags: &Bench) -> Result<(), String> {
 
 /// Fails if there are more instructions than the stored ones.
 pub(crate) fn check(root: &Path) -> Result<(), String> {
-    check_counts(root, &build(root)?, false)
+    check_counts(root, &build(root, "carium", "client")?, false)
 }
 
-/// Builds the measured program and returns its path.
-fn build(root: &Path) -> Result<PathBuf, String> {
-    let arguments = [
-        "bench",
-        "--locked",
-        "--package",
-        "carium",
-        "--bench",
-        "client",
-        "--no-run",
-        "--message-format",
-        "json",
-    ];
+/// Builds a benchmark and returns the path of its program.
+fn build(root: &Path, package: &str, bench: &str) -> Result<PathBuf, String> {
+    let arguments =
+        ["bench", "--locked", "--package", package, "--bench", bench, "--no-run", "--message-format", "json"];
     let messages = crate::process::Command::new("cargo", &arguments).current_dir(root).output()?;
     let mut executables = messages.lines().filter_map(|line| {
         let message: Value = serde_json::from_str(line).ok()?;
-        let is_bench = message.pointer("/target/name")? == "client";
+        let is_bench = message.pointer("/target/name")? == bench;
         is_bench.then(|| message.get("executable")?.as_str().map(PathBuf::from)).flatten()
     });
-    executables.next_back().ok_or_else(|| "cargo built no benchmark `client`".to_owned())
+    executables.next_back().ok_or_else(|| format!("cargo built no benchmark `{bench}`"))
 }
 
 /// What one process used.
@@ -309,16 +306,16 @@ impl Pairs {
         self.0.iter().filter_map(|(own, _)| own.peak).fold(0.0, f64::max)
     }
 
-    fn line(&self, row: &Row) -> String {
+    fn line(&self, name: &str, goal: Goal) -> String {
         let show = |[median, low, high]: [f64; 3]| format!("{median:.2} ({low:.2} to {high:.2})");
         let (wall, cpu) = (self.ratio(|usage| usage.wall), self.ratio(|usage| usage.cpu));
-        let (goal, is_met) = match row.goal {
+        let (goal, is_met) = match goal {
             Goal::Cpu(goal) => (format!("CPU ≤ {goal:.2}"), cpu[0] <= goal),
             Goal::Wall(goal) => (format!("wall ≤ {goal:.2}"), wall[0] <= goal),
         };
         let mark = if is_met { "met" } else { "missed" };
         let (wall, cpu, peak) = (show(wall), show(cpu), self.peak());
-        format!("| {} | {wall} | {cpu} | {peak:.1} | {goal}, {mark} |\n", row.name)
+        format!("| {name} | {wall} | {cpu} | {peak:.1} | {goal}, {mark} |\n")
     }
 
     fn json(&self, row: &Row) -> Value {

@@ -76,6 +76,8 @@ xflags::xflags! {
             optional --pairs number: usize
             /// Measure one row, by the name of its work, such as `get`.
             optional --only work: String
+            /// Measure the queue of rows instead, against that of this git revision.
+            optional --base revision: String
             /// Count instructions instead, and fail if there are more than the stored ones.
             optional --check
             /// Count instructions, and store the counts.

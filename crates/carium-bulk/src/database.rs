@@ -1,7 +1,7 @@
 //! The database of a queue: a SQLite file or a PostgreSQL server.
 //!
 //! Most SQL statements work with both: integers have 64 bits, and parameters are written as `$1`. The differences are
-//! in this module, in [`schema`] and in the engine.
+//! in this module, in [`schema`] and in [`assignment`](crate::assignment).
 
 mod error;
 mod location;
@@ -70,11 +70,40 @@ macro_rules! run_sql {
 }
 pub(crate) use run_sql;
 
+/// SQL with the elements of a JSON array, which is bound to `$1`, as a table with a column `value`. The parts are
+/// literals, `list` for the table, and `(from_hex "expression")` for the bytes of hexadecimal digits.
+macro_rules! sql_for_list {
+    ($enum:ident($value:expr), $($part:tt),+ $(,)?) => {
+        match $value {
+            #[cfg(feature = "sqlite")]
+            $crate::database::$enum::Sqlite(_) => concat!($($crate::database::sql_for_list!(@sqlite $part)),+),
+            #[cfg(feature = "postgres")]
+            $crate::database::$enum::Postgres(_) => {
+                concat!($($crate::database::sql_for_list!(@postgres $part)),+)
+            }
+        }
+    };
+    (@sqlite list) => { "json_each($1) AS list" };
+    (@postgres list) => { "json_array_elements($1::json) AS list" };
+    (@sqlite (from_hex $text:literal)) => { concat!("unhex(", $text, ")") };
+    (@postgres (from_hex $text:literal)) => { concat!("decode(", $text, ", 'hex')") };
+    (@$backend:ident $part:literal) => { $part };
+}
+pub(crate) use sql_for_list;
+
 /// The maximum time to connect to a server when a queue is opened.
 #[cfg(feature = "postgres")]
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The maximum time to wait for a lock (SQLite) or for a connection (PostgreSQL).
 const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The cache of the connection that writes, in KiB. Keys are hashes, so each row changes other pages of their index.
+#[cfg(feature = "sqlite")]
+const WRITE_CACHE_SIZE: &str = "-4096";
+
+/// Ends the session of a worker that is suspended during a transaction, so that it does not keep its locks.
+#[cfg(feature = "postgres")]
+const END_IDLE_TRANSACTIONS: &str = "SET idle_in_transaction_session_timeout = '10s'";
 
 /// A pool of connections to the database of a queue. Cheap to clone.
 #[derive(Clone)]
@@ -85,15 +114,18 @@ pub(crate) enum Pool {
     Postgres(PgPool),
 }
 
-/// The database of a queue, with two pools of different durability.
+/// The database of a queue.
 #[derive(Clone)]
 pub(crate) struct Database {
-    /// Commits are on disk when they return.
-    pub(crate) durable: Pool,
-    /// For data of the engine. The last commits may be lost in a power cut, which is safe: the engine then assigns
-    /// rows again, and the ledger determines which work remains. With PostgreSQL, whose durable commits cost less,
-    /// this is the same pool.
-    pub(crate) engine: Pool,
+    /// For reads. With PostgreSQL, this is the same pool as `writes`.
+    pub(crate) reads: Pool,
+    /// For writes, with a single connection to a SQLite file: several would wait for the lock of the file in SQLite, which
+    /// sleeps, and not in the pool.
+    ///
+    /// The last commits to a SQLite file may be lost in a power cut, which is safe for assignments and heartbeats: rows are
+    /// then assigned again, and the ledger determines which work remains. Other data is written in transactions that
+    /// [`begin`](Self::begin) begins.
+    pub(crate) writes: Pool,
     last_failure: LastFailure,
 }
 
@@ -143,7 +175,7 @@ impl Database {
         let database = Self::connect(location).await?;
         let sql = "SELECT count(*) FROM carium_queue";
         let queues: Result<i64, sqlx::Error> =
-            for_backend!(Pool, &database.durable, pool => sqlx::query_scalar(sql).fetch_one(pool).await);
+            for_backend!(Pool, &database.reads, pool => sqlx::query_scalar(sql).fetch_one(pool).await);
         match queues {
             // The database rejects the query if the table does not exist.
             Ok(0) | Err(sqlx::Error::Database(_)) => Err(not_found()),
@@ -166,18 +198,23 @@ impl Database {
                 check_is_queue_file(path).await?;
                 let options = sqlite_options(path).await;
                 let last_failure = LastFailure::default();
-                let pool = |synchronous| {
+                let pool = |max_connections| {
                     let last_failure = last_failure.clone();
-                    let pool =
-                        SqlitePoolOptions::new().max_connections(4).before_acquire(move |_, connection| {
+                    SqlitePoolOptions::new()
+                        .max_connections(max_connections)
+                        // A transaction that waits for the lock of the file fails first, with the reason.
+                        .acquire_timeout(2 * LOCK_TIMEOUT)
+                        // A file needs no ping.
+                        .test_before_acquire(false)
+                        .before_acquire(move |_, connection| {
                             let is_usable = last_failure.is_before_connection(connection.age);
                             Box::pin(async move { Ok(is_usable) })
-                        });
-                    pool.connect_with(options.clone().synchronous(synchronous))
+                        })
                 };
-                let durable = Pool::Sqlite(pool(SqliteSynchronous::Full).await.map_err(open_error)?);
-                let engine = Pool::Sqlite(pool(SqliteSynchronous::Normal).await.map_err(open_error)?);
-                Ok(Self { durable, engine, last_failure })
+                let reads = pool(4).connect_with(options.clone()).await.map_err(open_error)?;
+                let options = options.pragma("cache_size", WRITE_CACHE_SIZE);
+                let writes = pool(1).connect_with(options).await.map_err(open_error)?;
+                Ok(Self { reads: Pool::Sqlite(reads), writes: Pool::Sqlite(writes), last_failure })
             }
             #[cfg(feature = "postgres")]
             QueueLocation::Postgres(text) => {
@@ -187,8 +224,13 @@ impl Database {
                 checked
                     .unwrap_or_else(|_| Err(open_error(io::Error::from(io::ErrorKind::TimedOut).into())))?;
                 let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(LOCK_TIMEOUT);
+                let pool = pool.after_connect(|connection, _| {
+                    Box::pin(async {
+                        connection.execute(sqlx::raw_sql(END_IDLE_TRANSACTIONS)).await.map(drop)
+                    })
+                });
                 let pool = Pool::Postgres(pool.connect_lazy_with(options));
-                Ok(Self { durable: pool.clone(), engine: pool, last_failure: LastFailure::default() })
+                Ok(Self { reads: pool.clone(), writes: pool, last_failure: LastFailure::default() })
             }
             #[allow(unreachable_patterns, reason = "reachable if a feature is disabled")]
             _ => Err(Error::new(
@@ -199,14 +241,19 @@ impl Database {
         }
     }
 
-    /// Begins a durable write transaction.
+    /// Begins a write transaction, which is on disk when it was committed.
     pub(crate) async fn begin(&self) -> Result<Transaction, Error> {
-        self.durable.begin().await
+        self.writes.begin_with(Durability::Full).await
+    }
+
+    /// Begins a write transaction, which in a SQLite file may be lost in a power cut.
+    pub(crate) async fn begin_not_durable(&self) -> Result<Transaction, Error> {
+        self.writes.begin_with(Durability::Normal).await
     }
 
     /// Begins a read transaction, all of whose queries see the same snapshot.
     pub(crate) async fn begin_read(&self) -> Result<Transaction, Error> {
-        match &self.durable {
+        match &self.reads {
             #[cfg(feature = "sqlite")]
             Pool::Sqlite(pool) => pool.begin().await.map(Transaction::Sqlite).map_err(unavailable),
             #[cfg(feature = "postgres")]
@@ -223,7 +270,7 @@ impl Database {
         allow(clippy::unused_async, reason = "PostgreSQL is queried for the time")
     )]
     pub(crate) async fn now(&self) -> Result<i64, Error> {
-        match &self.durable {
+        match &self.reads {
             // All workers of a queue in a file are on this machine.
             #[cfg(feature = "sqlite")]
             Pool::Sqlite(_) => {
@@ -241,7 +288,7 @@ impl Database {
     /// Checks whether the database stores the rows themselves, encrypted. A server does, because its workers may be
     /// on machines that do not have the submitted file.
     pub(crate) fn stores_rows(&self) -> bool {
-        match &self.durable {
+        match &self.reads {
             #[cfg(feature = "sqlite")]
             Pool::Sqlite(_) => false,
             #[cfg(feature = "postgres")]
@@ -255,7 +302,7 @@ impl Database {
         allow(clippy::unnecessary_wraps, reason = "a database on a server has no file")
     )]
     pub(crate) fn file(&self) -> Option<PathBuf> {
-        match &self.durable {
+        match &self.reads {
             #[cfg(feature = "sqlite")]
             Pool::Sqlite(pool) => Some(pool.connect_options().get_filename().to_owned()),
             #[cfg(feature = "postgres")]
@@ -264,26 +311,42 @@ impl Database {
     }
 
     pub(crate) async fn close(&self) {
-        for_backend!(Pool, &self.engine, pool => pool.close().await);
-        for_backend!(Pool, &self.durable, pool => pool.close().await);
+        for_backend!(Pool, &self.writes, pool => pool.close().await);
+        for_backend!(Pool, &self.reads, pool => pool.close().await);
     }
 }
 
 impl Pool {
-    pub(crate) async fn begin(&self) -> Result<Transaction, Error> {
-        // These functions begin the transaction on a separate task, so that a canceled call does not return a
-        // connection to the pool with an open transaction.
+    async fn begin_with(&self, durability: Durability) -> Result<Transaction, Error> {
+        let pool = self.clone();
+        // On a separate task, so that a canceled call does not return a connection to the pool with an open transaction.
+        let begin = tokio::spawn(async move {
+            match pool {
+                #[cfg(feature = "sqlite")]
+                Self::Sqlite(pool) => pool.begin_with(durability.sqlite()).await.map(Transaction::Sqlite),
+                #[cfg(feature = "postgres")]
+                Self::Postgres(pool) => pool.begin().await.map(Transaction::Postgres),
+            }
+        });
+        let canceled = |_| Error::new(ErrorKind::Canceled, "the program is shutting down");
+        begin.await.map_err(canceled)?.map_err(unavailable)
+    }
+}
+
+/// Whether the commit of a transaction waits until it is on disk. PostgreSQL always waits.
+#[derive(Clone, Copy)]
+enum Durability {
+    Full,
+    Normal,
+}
+
+impl Durability {
+    /// Returns the statements that begin a transaction of SQLite, which takes the lock of the file at once.
+    #[cfg(feature = "sqlite")]
+    fn sqlite(self) -> &'static str {
         match self {
-            #[cfg(feature = "sqlite")]
-            Self::Sqlite(pool) => {
-                let transaction = riverqueue::database::begin_sqlite_write(pool).await;
-                transaction.map(Transaction::Sqlite).map_err(unavailable)
-            }
-            #[cfg(feature = "postgres")]
-            Self::Postgres(pool) => {
-                let transaction = riverqueue::database::begin_postgres(pool).await;
-                transaction.map(Transaction::Postgres).map_err(unavailable)
-            }
+            Self::Full => "PRAGMA synchronous = FULL; BEGIN IMMEDIATE",
+            Self::Normal => "PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE",
         }
     }
 }
@@ -338,9 +401,8 @@ async fn check_is_queue_file(path: &Path) -> Result<(), Error> {
 #[cfg(feature = "sqlite")]
 async fn count_foreign_tables(options: SqliteConnectOptions) -> Result<i64, sqlx::Error> {
     let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
-    // The tables of the engine are created first, so a queue whose creation was interrupted has at least these.
     let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
-        AND NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name LIKE 'river_%' OR name = 'carium_queue')";
+        AND NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'carium_queue')";
     let count = sqlx::query_scalar(sql).fetch_one(&pool).await;
     pool.close().await;
     count
@@ -367,6 +429,9 @@ async fn sqlite_options(path: &Path) -> SqliteConnectOptions {
         .busy_timeout(LOCK_TIMEOUT)
         .disable_statement_logging()
         .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Normal)
+        // No temporary files, which would hold parts of the ledger.
+        .pragma("temp_store", "MEMORY")
         // In KiB, for each connection. The file is cached by the operating system.
         .pragma("cache_size", "-512")
         // Overwrites deleted data, such as upload forms, where that needs no further writes.

@@ -15,9 +15,10 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
+use crate::batch::copy_error;
 use crate::database::{Database, json, run_sql, to_i64, to_u64};
 use crate::row_store::StoredRow;
-use crate::rows::{Header, Row, RowError, RowLocation, RowOptions, Salt, hex, read_row};
+use crate::rows::{Header, Row, RowError, RowLocation, RowOptions, Salt, hex};
 
 /// A file as it was submitted: its length and the hash of its content. A file that has only grown since then still
 /// matches, because the hash covers only this length.
@@ -49,13 +50,20 @@ impl FileSnapshot {
         let sql = "INSERT INTO carium_file (path, options, length, sha256) VALUES ($1, $2, $3, $4)
             ON CONFLICT (path, options, length, sha256) DO UPDATE SET length = excluded.length RETURNING id";
         let (options, length) = (json(options)?, to_i64(self.length));
-        run_sql!(Pool(&database.durable), query_scalar(sql, path, options, length, &self.sha256).fetch_one)
+        let mut transaction = database.begin().await?;
+        let query = run_sql!(
+            Transaction(&mut transaction),
+            query_scalar(sql, path, options, length, &self.sha256).fetch_one
+        );
+        let id = query?;
+        transaction.commit().await?;
+        Ok(id)
     }
 
     async fn load(database: &Database, id: i64) -> Result<(Self, RowOptions), Error> {
         let sql = "SELECT path, options, length, sha256 FROM carium_file WHERE id = $1";
         let (path, options, length, sha256): (String, String, i64, String) =
-            run_sql!(Pool(&database.durable), query_as(sql, id).fetch_one)?;
+            run_sql!(Pool(&database.reads), query_as(sql, id).fetch_one)?;
         let options = serde_json::from_str(&options);
         let options = options.map_err(|_| {
             Error::new(ErrorKind::Undecodable, "the stored options of a file cannot be parsed")
@@ -138,14 +146,23 @@ impl SourceFiles {
         Self { database, salt, verified: Arc::default() }
     }
 
-    /// Reads a row from its file.
+    /// Reads rows from their file, in the same order.
     ///
     /// # Errors
     /// - [`Corrupt`](ErrorKind::Corrupt): the file has changed since it was submitted.
     /// - [`Io`](ErrorKind::Io): the file cannot be read.
-    pub(crate) async fn read(&self, file: i64, location: RowLocation) -> Result<Row, Error> {
-        let (path, header) = self.verify(file).await?;
-        read_row(path, &header, location).await.map_err(row_error)
+    pub(crate) async fn read(&self, file: i64, locations: Vec<RowLocation>) -> Vec<Result<Row, Error>> {
+        let count = locations.len();
+        let rows = async {
+            let (path, header) = self.verify(file).await?;
+            let read = move || {
+                let rows =
+                    locations.into_iter().map(|location| header.row(&path, location).map_err(row_error));
+                rows.collect()
+            };
+            spawn_blocking(read).await.map_err(|_| shutting_down())
+        };
+        rows.await.unwrap_or_else(|error| (0..count).map(|_| Err(copy_error(&error))).collect())
     }
 
     /// Returns the keys of rows as they are in their files, in the same order. A row has none if its file has no key

@@ -1,6 +1,6 @@
 //! The ledger of a queue, stored in its database.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,10 +9,15 @@ use carium::api::uuid::Uuid;
 use carium::onboarding::{EntryState, EntryVersion, Ledger, LedgerEntry, RowKey, Step};
 use carium::{Error, ErrorKind};
 
-use crate::database::{Database, Transaction, json, run_sql, to_u64};
+use crate::batch::{BatchHandler, Batches};
+use crate::database::{Database, Transaction, json, run_sql, sql_for_list, to_u64};
 use crate::limits::{CallLimiter, CallPermit};
 use crate::queue::QueueInner;
-use crate::writer::{WriteRequest, WriteResult};
+use crate::rows::hex;
+use crate::writer::{EntryWrite, WriteRequest, WriteResult};
+
+/// The rows and steps of entries that were written.
+type WrittenEntries = HashSet<(String, String)>;
 
 /// The ledger of a queue: the permanent record of the intent and the result of every step.
 ///
@@ -45,20 +50,20 @@ impl DatabaseLedger {
         entry: &LedgerEntry,
         expected: Option<EntryVersion>,
     ) -> Result<WriteResult, Error> {
-        let request = WriteRequest::Entry {
+        let request = WriteRequest::Entry(EntryWrite {
             row: row.clone(),
             step: step.to_string(),
             version: entry.version().to_string(),
             entry: json(entry)?,
             upload: self.stored_upload(row, step, entry)?,
             expected: expected.map(|version| version.to_string()),
-        };
-        let Some(limiter) = &self.limiter else { return self.queue.writer.write(request).await };
+        });
+        let Some(limiter) = &self.limiter else { return self.queue.writer.execute(request).await };
         let key = (row.clone(), step.clone());
         // An intent that replaces one belongs to a call that has ended.
         let is_before_call = entry.state() == EntryState::Intent && !self.permits().contains_key(&key);
         let permit = if is_before_call { Some(limiter.acquire().await?) } else { None };
-        let result = self.queue.writer.write(request).await;
+        let result = self.queue.writer.execute(request).await;
         match permit.filter(|_| matches!(result, Ok(WriteResult::Written))) {
             Some(permit) => self.permits().insert(key, permit),
             None => self.permits().remove(&key),
@@ -116,12 +121,10 @@ impl DatabaseLedger {
 #[async_trait]
 impl Ledger for DatabaseLedger {
     async fn entries(&self, row: &RowKey) -> Result<Vec<(Step, LedgerEntry)>, Error> {
-        let sql = "SELECT step, entry, upload FROM carium_ledger WHERE row_key = $1";
-        let entries: Vec<(String, String, Option<Vec<u8>>)> =
-            run_sql!(Pool(&self.queue.database.durable), query_as(sql, row.as_str()).fetch_all)?;
-        let entries = entries.into_iter().map(|(step, entry, upload)| {
-            let (step, entry) = (step.parse()?, parse_entry(&entry)?);
-            let entry = match upload {
+        let stored = self.queue.entry_reader.execute(row.clone()).await?;
+        let entries = stored.into_iter().map(|stored| {
+            let (step, entry) = (stored.step.parse()?, parse_entry(&stored.entry)?);
+            let entry = match stored.upload {
                 Some(upload) => self.with_stored_upload(row, &step, entry, upload),
                 None => entry,
             };
@@ -160,8 +163,45 @@ impl Ledger for DatabaseLedger {
         let sql = "SELECT row_key FROM carium_ledger WHERE step = $1 AND entry LIKE $2 LIMIT 1";
         let (step, pattern) = (step.to_string(), format!("%\"id\":\"{id}\"%"));
         let row: Option<String> =
-            run_sql!(Pool(&self.queue.database.durable), query_scalar(sql, step, pattern).fetch_optional)?;
+            run_sql!(Pool(&self.queue.database.reads), query_scalar(sql, step, pattern).fetch_optional)?;
         Ok(row.map(RowKey::new))
+    }
+}
+
+/// Reads the ledger entries of rows.
+pub(crate) type EntryReader = Batches<EntryHandler>;
+
+/// Reads the entries of each batch of rows with one statement.
+pub(crate) struct EntryHandler(pub(crate) Database);
+
+/// An entry as it is stored.
+#[derive(Clone)]
+pub(crate) struct StoredEntry {
+    step: String,
+    entry: String,
+    upload: Option<Vec<u8>>,
+}
+
+#[async_trait]
+impl BatchHandler for EntryHandler {
+    type Request = RowKey;
+    type Response = Vec<StoredEntry>;
+
+    async fn execute(&self, rows: &[RowKey]) -> Result<Vec<Vec<StoredEntry>>, Error> {
+        let sql = sql_for_list!(
+            Pool(&self.0.reads),
+            "SELECT row_key, step, entry, upload FROM carium_ledger WHERE row_key IN (SELECT value->>0 FROM ",
+            list,
+            ")"
+        );
+        let keys: Vec<[&str; 1]> = rows.iter().map(|row| [row.as_str()]).collect();
+        let stored: Vec<(String, String, String, Option<Vec<u8>>)> =
+            run_sql!(Pool(&self.0.reads), query_as(sql, json(&keys)?).fetch_all)?;
+        let mut entries: HashMap<String, Vec<StoredEntry>> = HashMap::new();
+        for (row, step, entry, upload) in stored {
+            entries.entry(row).or_default().push(StoredEntry { step, entry, upload });
+        }
+        Ok(rows.iter().map(|row| entries.get(row.as_str()).cloned().unwrap_or_default()).collect())
     }
 }
 
@@ -192,7 +232,7 @@ impl Database {
         let sql = "SELECT CASE WHEN step LIKE 'invite%' THEN 'invitation' WHEN step LIKE 'documents%' THEN 'document'
                 ELSE step END AS kind, count(*)
             FROM carium_ledger WHERE entry LIKE '%\"state\":\"completed\"%' GROUP BY kind";
-        let kinds: Vec<(String, i64)> = run_sql!(Pool(&self.durable), query_as(sql).fetch_all)?;
+        let kinds: Vec<(String, i64)> = run_sql!(Pool(&self.reads), query_as(sql).fetch_all)?;
         let mut counts = StepCounts::default();
         for (kind, steps) in kinds {
             let count = match kind.as_str() {
@@ -204,7 +244,7 @@ impl Database {
             *count = to_u64(steps);
         }
         let sql = "SELECT entry FROM carium_ledger WHERE entry LIKE '%\"orphans\":[\"%'";
-        let entries: Vec<String> = run_sql!(Pool(&self.durable), query_scalar(sql).fetch_all)?;
+        let entries: Vec<String> = run_sql!(Pool(&self.reads), query_scalar(sql).fetch_all)?;
         for entry in entries {
             counts.orphans += parse_entry(&entry)?.orphans().len() as u64;
         }
@@ -213,6 +253,61 @@ impl Database {
 }
 
 impl Transaction {
+    /// Returns the entry of a step, as it is stored.
+    pub(crate) async fn entry(&mut self, row: &RowKey, step: &str) -> Result<Option<String>, Error> {
+        let sql = "SELECT entry FROM carium_ledger WHERE row_key = $1 AND step = $2";
+        run_sql!(Transaction(self), query_scalar(sql, row.as_str(), step).fetch_optional)
+    }
+
+    /// Inserts the entries of different steps that have none. Returns the rows and steps of those that were inserted.
+    pub(crate) async fn insert_entries(&mut self, writes: &[&EntryWrite]) -> Result<WrittenEntries, Error> {
+        let sql = sql_for_list!(
+            Transaction(self),
+            "INSERT INTO carium_ledger (row_key, step, version, entry, upload)
+            SELECT value->>0, value->>1, value->>2, value->>3, ",
+            (from_hex "value->>4"),
+            " FROM ",
+            list,
+            // Without a condition, SQLite would parse ON as part of a join.
+            " WHERE true ON CONFLICT (row_key, step) DO NOTHING RETURNING row_key, step"
+        );
+        self.write_entries(sql, writes).await
+    }
+
+    /// Replaces the entries of different steps that have the expected versions. Returns the rows and steps of those
+    /// that were replaced.
+    pub(crate) async fn replace_entries(&mut self, writes: &[&EntryWrite]) -> Result<WrittenEntries, Error> {
+        let sql = sql_for_list!(
+            Transaction(self),
+            "UPDATE carium_ledger SET version = value->>2, entry = value->>3, upload = ",
+            (from_hex "value->>4"),
+            " FROM ",
+            list,
+            " WHERE row_key = value->>0 AND step = value->>1 AND version = value->>5 RETURNING row_key, step"
+        );
+        self.write_entries(sql, writes).await
+    }
+
+    async fn write_entries(
+        &mut self,
+        sql: &'static str,
+        writes: &[&EntryWrite],
+    ) -> Result<WrittenEntries, Error> {
+        if writes.is_empty() {
+            return Ok(WrittenEntries::new());
+        }
+        let list: Vec<_> = writes
+            .iter()
+            .map(|write| {
+                let upload = write.upload.as_deref().map(hex);
+                (write.row.as_str(), &write.step, &write.version, &write.entry, upload, &write.expected)
+            })
+            .collect();
+        let written: Vec<(String, String)> =
+            run_sql!(Transaction(self), query_as(sql, json(&list)?).fetch_all)?;
+        Ok(written.into_iter().collect())
+    }
+
     /// Deletes the ledger entries of a row if none of its steps can have been applied. Returns whether they were
     /// deleted.
     pub(crate) async fn delete_ledger_if_not_applied(&mut self, key: &str) -> Result<bool, Error> {

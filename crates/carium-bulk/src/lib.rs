@@ -87,10 +87,11 @@
 //! The URL of a server determines whether the connection is encrypted. Use `?sslmode=verify-full` for any server that
 //! is not on the same machine.
 
+mod assignment;
+mod batch;
 mod database;
 mod decisions;
 mod encryption;
-mod engine;
 mod files;
 #[rustfmt::skip]
 mod generated;

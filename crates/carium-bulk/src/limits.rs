@@ -65,14 +65,16 @@ impl Database {
         let call_interval = limits.max_calls_per_second.map(|rate| (NANOS_PER_SECOND / rate) as i64);
         let sql = "UPDATE carium_limit SET call_interval = $1, max_in_flight = $2";
         let max_in_flight = limits.max_in_flight.map(i64::from);
-        run_sql!(Pool(&self.durable), query(sql, call_interval, max_in_flight).execute).map(drop)
+        let mut transaction = self.begin().await?;
+        run_sql!(Transaction(&mut transaction), query(sql, call_interval, max_in_flight).execute)?;
+        transaction.commit().await
     }
 
     /// Returns the limits.
     pub(crate) async fn limits(&self) -> Result<Limits, Error> {
         let sql = "SELECT call_interval, max_in_flight FROM carium_limit";
         let (call_interval, max_in_flight): (Option<i64>, Option<i64>) =
-            run_sql!(Pool(&self.durable), query_as(sql).fetch_one)?;
+            run_sql!(Pool(&self.reads), query_as(sql).fetch_one)?;
         #[allow(clippy::cast_precision_loss, reason = "the rate is only displayed")]
         let max_calls_per_second = call_interval.map(|interval| NANOS_PER_SECOND / interval as f64);
         Ok(Limits {
@@ -88,10 +90,10 @@ impl Database {
         let sql = "UPDATE carium_limit
             SET next_call = (CASE WHEN next_call > $1 THEN next_call ELSE $1 END) + $2 * call_interval
             WHERE call_interval IS NOT NULL RETURNING next_call, call_interval";
-        // With SQLite, the connections of the engine are less durable. That is sufficient: a power cut also stops the
+        // With SQLite, this may be lost in a power cut. That is sufficient: a power cut also stops the
         // workers, so a call whose reservation is lost does not start.
         let reserved: Option<(i64, i64)> =
-            run_sql!(Pool(&self.engine), query_as(sql, now, calls).fetch_optional)?;
+            run_sql!(Pool(&self.writes), query_as(sql, now, calls).fetch_optional)?;
         let duration = |nanoseconds: i64| Duration::from_nanos(to_u64(nanoseconds));
         Ok(reserved.map(|(next, interval)| (duration(next - calls * interval - now), duration(interval))))
     }

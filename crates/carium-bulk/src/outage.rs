@@ -73,7 +73,7 @@ impl Database {
     /// Returns the current outage of the queue.
     pub(crate) async fn outage(&self) -> Result<Option<StoredOutage>, Error> {
         let columns: Option<OutageColumns> =
-            run_sql!(Pool(&self.engine), query_as(SELECT_OUTAGE).fetch_optional)?;
+            run_sql!(Pool(&self.reads), query_as(SELECT_OUTAGE).fetch_optional)?;
         Ok(columns.map(from_columns))
     }
 
@@ -83,7 +83,7 @@ impl Database {
             VALUES (1, $1, $2, $3, $4, 0) ON CONFLICT (singleton) DO NOTHING";
         let StoredOutage { kind, message, since, next_attempt, .. } = outage;
         let (kind, message) = (json(kind)?, message.as_str());
-        run_sql!(Pool(&self.engine), query(sql, kind, message, since, next_attempt).execute).map(drop)
+        run_sql!(Pool(&self.writes), query(sql, kind, message, since, next_attempt).execute).map(drop)
     }
 
     /// Claims the next attempt to find out whether an outage is over. Returns `false` if another worker has claimed it.
@@ -94,7 +94,7 @@ impl Database {
     ) -> Result<bool, Error> {
         let sql = "UPDATE carium_outage SET attempts = attempts + 1, next_attempt = $1 WHERE attempts = $2";
         let next_attempt = self.now().await?.saturating_add(nanoseconds(next_attempt));
-        let claimed = run_sql!(Pool(&self.engine), query(sql, next_attempt, outage.attempts).execute)?;
+        let claimed = run_sql!(Pool(&self.writes), query(sql, next_attempt, outage.attempts).execute)?;
         Ok(claimed == 1)
     }
 
@@ -107,17 +107,17 @@ impl Database {
         let sql = "UPDATE carium_outage SET kind = $1, message = $2, next_attempt = $3";
         let next_attempt = self.now().await?.saturating_add(nanoseconds(next_attempt));
         let (kind, message) = (json(&failure.kind)?, failure.message.as_str());
-        run_sql!(Pool(&self.engine), query(sql, kind, message, next_attempt).execute).map(drop)
+        run_sql!(Pool(&self.writes), query(sql, kind, message, next_attempt).execute).map(drop)
     }
 
     pub(crate) async fn end_outage(&self) -> Result<(), Error> {
-        run_sql!(Pool(&self.engine), query("DELETE FROM carium_outage").execute).map(drop)
+        run_sql!(Pool(&self.writes), query("DELETE FROM carium_outage").execute).map(drop)
     }
 
     /// Makes the next attempt due at once, and restarts the time limit, because a worker starts.
     pub(crate) async fn restart_outage(&self) -> Result<(), Error> {
         let sql = "UPDATE carium_outage SET since = $1, next_attempt = $1, attempts = 0";
-        run_sql!(Pool(&self.engine), query(sql, self.now().await?).execute).map(drop)
+        run_sql!(Pool(&self.writes), query(sql, self.now().await?).execute).map(drop)
     }
 }
 

@@ -13,15 +13,14 @@ use futures_util::stream::{self, TryStreamExt as _};
 
 use crate::database::{Database, QueueLocation, nanoseconds, run_sql};
 use crate::encryption::{EncryptionKey, RowCipher};
-use crate::engine::{Engine, RiverEngine};
 use crate::files::{SourceFiles, SourceText};
-use crate::ledger::{DatabaseLedger, StepCounts};
+use crate::ledger::{DatabaseLedger, EntryHandler, EntryReader, StepCounts};
 use crate::limits::Limits;
 use crate::outage::Outage;
 use crate::row_store::{RowCounts, RowId, RowRecord};
 use crate::rows::Salt;
 use crate::worker::{HEARTBEAT_TIMEOUT, ProgressMonitor, WorkProgress};
-use crate::writer::Writer;
+use crate::writer::{WriteHandler, Writer};
 
 /// The base URL and organization that a queue belongs to. A queue cannot be opened for any other target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,8 +81,8 @@ pub struct OnboardingQueue(pub(crate) Arc<QueueInner>);
 
 pub(crate) struct QueueInner {
     pub(crate) database: Database,
-    pub(crate) engine: Arc<dyn Engine>,
     pub(crate) writer: Writer,
+    pub(crate) entry_reader: EntryReader,
     pub(crate) salt: Salt,
     pub(crate) target: Target,
     pub(crate) cipher: Option<RowCipher>,
@@ -131,7 +130,7 @@ impl OnboardingQueue {
     pub async fn inspect(location: &QueueLocation) -> Result<Self, Error> {
         let database = Database::open_existing(location).await?;
         let (base_url, organization, salt, _): QueueColumns =
-            run_sql!(Pool(&database.durable), query_as(SELECT_QUEUE).fetch_one)?;
+            run_sql!(Pool(&database.reads), query_as(SELECT_QUEUE).fetch_one)?;
         let target = Target::from_parts(base_url, organization.as_deref())?;
         Self::new(database, target, salt, None, true)
     }
@@ -168,12 +167,14 @@ impl OnboardingQueue {
         let sql = "INSERT INTO carium_queue (singleton, base_url, organization, salt, key_check)
             VALUES (1, $1, $2, $3, $4) ON CONFLICT (singleton) DO NOTHING";
         let (base_url, organization) = (target.base_url(), target.organization().map(|id| id.to_string()));
+        let mut transaction = database.begin().await?;
         run_sql!(
-            Pool(&database.durable),
+            Transaction(&mut transaction),
             query(sql, base_url, organization, salt.as_slice(), key_check).execute
         )?;
+        transaction.commit().await?;
         let (base_url, organization, salt, key_check): QueueColumns =
-            run_sql!(Pool(&database.durable), query_as(SELECT_QUEUE).fetch_one)?;
+            run_sql!(Pool(&database.reads), query_as(SELECT_QUEUE).fetch_one)?;
         target.check(&Target::from_parts(base_url, organization.as_deref())?)?;
         if let (Some(cipher), Some(key_check)) = (&cipher, key_check) {
             let decrypted = cipher.decrypt(KEY_CHECK, key_check);
@@ -193,10 +194,10 @@ impl OnboardingQueue {
         let salt = salt.try_into().map_err(|_| {
             Error::new(ErrorKind::Undecodable, "the stored salt of the queue is not 32 bytes")
         })?;
-        let engine: Arc<dyn Engine> = Arc::new(RiverEngine::new(database.clone())?);
-        let writer = Writer::new(database.clone());
+        let writer = Writer::new(WriteHandler(database.clone()));
+        let entry_reader = EntryReader::new(EntryHandler(database.clone()));
         let salt = Salt::new(salt);
-        Ok(Self(Arc::new(QueueInner { database, engine, writer, salt, target, cipher, is_inspected })))
+        Ok(Self(Arc::new(QueueInner { database, writer, entry_reader, salt, target, cipher, is_inspected })))
     }
 
     /// Returns the target of the queue.
@@ -232,8 +233,7 @@ impl OnboardingQueue {
     /// [`Unavailable`](ErrorKind::Unavailable): the database cannot be used.
     pub async fn status(&self) -> Result<RowCounts, Error> {
         let mut transaction = self.0.database.begin_read().await?;
-        let running = self.0.engine.running_rows(&mut transaction).await?;
-        let counts = transaction.count_rows(&running).await?;
+        let counts = transaction.count_rows().await?;
         transaction.commit().await?;
         Ok(counts)
     }
@@ -347,15 +347,12 @@ impl OnboardingQueue {
     /// Puts those of the rows that are parked back on the queue, and returns their number.
     pub(crate) async fn requeue(&self, rows: &[RowId]) -> Result<u64, Error> {
         let mut transaction = self.0.database.begin().await?;
-        let mut unparked = Vec::with_capacity(rows.len());
+        let mut unparked = 0;
         for row in rows {
-            if transaction.unpark(*row).await? {
-                unparked.push(*row);
-            }
+            unparked += u64::from(transaction.unpark(*row).await?);
         }
-        self.0.engine.enqueue(&mut transaction, &unparked).await?;
         transaction.commit().await?;
-        Ok(unparked.len() as u64)
+        Ok(unparked)
     }
 
     /// Moves the queue to another base URL, for the case that the same service is reached under a new one. `old` must be

@@ -1,7 +1,8 @@
 //! The row store: the database table with the state and outcome of every row, and all statements on it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use carium::onboarding::{OnboardingOutcome, StepFailure};
 use carium::{Error, ErrorKind};
@@ -9,7 +10,10 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(doc)]
 use crate::OnboardingQueue;
-use crate::database::{Database, Transaction, for_backend, json, run_sql, to_i64, to_u64, unavailable};
+use crate::database::{
+    Database, Pool, Transaction, for_backend, json, nanoseconds, run_sql, sql_for_list, to_i64, to_u64,
+    unavailable,
+};
 use crate::files::SourceKey;
 use crate::rows::RowLocation;
 
@@ -143,7 +147,7 @@ pub(crate) struct StoredRow {
     pub(crate) location: RowLocation,
     pub(crate) state: RowState,
     pub(crate) attempts: i64,
-    /// The fencing token, which changes with each update of the state.
+    /// The fencing token, which changes with each assignment and with each update of the state.
     pub(crate) version: i64,
     outcome: Option<String>,
     failure: Option<String>,
@@ -234,6 +238,8 @@ pub(crate) struct RowUpdate {
     pub(crate) attempts: i64,
     pub(crate) outcome: Option<String>,
     pub(crate) failure: Option<String>,
+    /// The time until the row may be assigned again, if it is pending.
+    pub(crate) delay: Duration,
     /// Whether to update the row even if its version has changed. Set for completed rows, because a completed row
     /// stays completed.
     pub(crate) is_final: bool,
@@ -249,27 +255,45 @@ const UNKNOWN: &str = RowState::Unknown.as_str();
 
 impl Database {
     pub(crate) async fn row(&self, id: RowId) -> Result<Option<StoredRow>, Error> {
-        let sql = select_rows!("WHERE r.id = $1");
-        let columns: Option<StoredColumns> = run_sql!(Pool(&self.durable), query_as(sql, id).fetch_optional)?;
-        columns.map(StoredRow::from_columns).transpose()
+        Ok(self.rows(&[id]).await?.pop())
     }
 
-    /// Returns the encrypted content of a row, for a queue on a server.
-    pub(crate) async fn encrypted_row(&self, id: RowId) -> Result<Option<Vec<u8>>, Error> {
-        let sql = "SELECT encrypted FROM carium_row WHERE id = $1";
-        let encrypted: Option<Option<Vec<u8>>> =
-            run_sql!(Pool(&self.durable), query_scalar(sql, id).fetch_optional)?;
-        Ok(encrypted.flatten())
+    /// Returns the rows with these IDs.
+    pub(crate) async fn rows(&self, ids: &[RowId]) -> Result<Vec<StoredRow>, Error> {
+        let sql = match &self.reads {
+            #[cfg(feature = "sqlite")]
+            Pool::Sqlite(_) => select_rows!("WHERE r.id IN (SELECT value FROM json_each($1))"),
+            #[cfg(feature = "postgres")]
+            Pool::Postgres(_) => {
+                select_rows!("WHERE r.id IN (SELECT value::bigint FROM json_array_elements_text($1::json))")
+            }
+        };
+        let rows: Vec<StoredColumns> = run_sql!(Pool(&self.reads), query_as(sql, json(&ids)?).fetch_all)?;
+        rows.into_iter().map(StoredRow::from_columns).collect()
+    }
+
+    /// Returns the encrypted contents of the rows with these IDs, by ID, for a queue on a server.
+    pub(crate) async fn encrypted_rows(&self, ids: &[RowId]) -> Result<HashMap<RowId, Vec<u8>>, Error> {
+        let sql = sql_for_list!(
+            Pool(&self.reads),
+            "SELECT id, encrypted FROM carium_row WHERE encrypted IS NOT NULL
+                AND carium_row.id IN (SELECT CAST(value->>0 AS BIGINT) FROM ",
+            list,
+            ")"
+        );
+        let ids: Vec<[RowId; 1]> = ids.iter().map(|id| [*id]).collect();
+        let rows: Vec<(RowId, Vec<u8>)> = run_sql!(Pool(&self.reads), query_as(sql, json(&ids)?).fetch_all)?;
+        Ok(rows.into_iter().collect())
     }
 
     /// Returns a page of the rows after an ID.
     pub(crate) async fn rows_after(&self, after: RowId, only_parked: bool) -> Result<Vec<StoredRow>, Error> {
         let rows: Vec<StoredColumns> = if only_parked {
             let sql = select_rows!("WHERE r.id > $1 AND state IN ($3, $4) ORDER BY r.id LIMIT $2");
-            run_sql!(Pool(&self.durable), query_as(sql, after, PAGE_SIZE, FAILED, UNKNOWN).fetch_all)?
+            run_sql!(Pool(&self.reads), query_as(sql, after, PAGE_SIZE, FAILED, UNKNOWN).fetch_all)?
         } else {
             let sql = select_rows!("WHERE r.id > $1 ORDER BY r.id LIMIT $2");
-            run_sql!(Pool(&self.durable), query_as(sql, after, PAGE_SIZE).fetch_all)?
+            run_sql!(Pool(&self.reads), query_as(sql, after, PAGE_SIZE).fetch_all)?
         };
         rows.into_iter().map(StoredRow::from_columns).collect()
     }
@@ -277,35 +301,22 @@ impl Database {
     /// Checks whether a row waits for a worker or is in progress. Fast for any number of rows.
     pub(crate) async fn has_pending_rows(&self) -> Result<bool, Error> {
         let sql = "SELECT id FROM carium_row WHERE state = $1 LIMIT 1";
-        let pending: Option<RowId> =
-            run_sql!(Pool(&self.durable), query_scalar(sql, PENDING).fetch_optional)?;
+        let pending: Option<RowId> = run_sql!(Pool(&self.reads), query_scalar(sql, PENDING).fetch_optional)?;
         Ok(pending.is_some())
     }
 
     /// Returns the IDs of a page of the failed rows after an ID.
     pub(crate) async fn failed_rows(&self, after: RowId) -> Result<Vec<RowId>, Error> {
         let sql = "SELECT id FROM carium_row WHERE state = $1 AND id > $2 ORDER BY id LIMIT $3";
-        run_sql!(Pool(&self.durable), query_scalar(sql, FAILED, after, PAGE_SIZE).fetch_all)
+        run_sql!(Pool(&self.reads), query_scalar(sql, FAILED, after, PAGE_SIZE).fetch_all)
     }
 }
 
 impl Transaction {
-    /// Counts the rows in each state. `running` are the rows that are assigned to a worker.
-    pub(crate) async fn count_rows(&mut self, running: &[RowId]) -> Result<RowCounts, Error> {
-        let sql = match self {
-            #[cfg(feature = "sqlite")]
-            Self::Sqlite(_) => {
-                "SELECT count(*) FROM carium_row WHERE state = $1 AND id IN (SELECT value FROM json_each($2))"
-            }
-            #[cfg(feature = "postgres")]
-            Self::Postgres(_) => {
-                "SELECT count(*) FROM carium_row
-                WHERE state = $1 AND id IN (SELECT value::bigint FROM json_array_elements_text($2::json))"
-            }
-        };
-        let pending = RowState::Pending.as_str();
-        let running: i64 =
-            run_sql!(Transaction(&mut *self), query_scalar(sql, pending, json(&running)?).fetch_one)?;
+    /// Counts the rows in each state.
+    pub(crate) async fn count_rows(&mut self) -> Result<RowCounts, Error> {
+        let sql = "SELECT count(*) FROM carium_row WHERE worker IS NOT NULL";
+        let running: i64 = run_sql!(Transaction(&mut *self), query_scalar(sql).fetch_one)?;
         let sql = "SELECT state, count(*) FROM carium_row GROUP BY state";
         let states: Vec<(String, i64)> = run_sql!(Transaction(self), query_as(sql).fetch_all)?;
         let mut counts = RowCounts::default();
@@ -323,9 +334,9 @@ impl Transaction {
         Ok(counts)
     }
 
-    /// Inserts the rows whose key is new, and returns their IDs by key.
-    pub(crate) async fn insert_rows(&mut self, rows: &[NewRow]) -> Result<HashMap<String, RowId>, Error> {
-        let inserted: Vec<(String, RowId)> = for_backend!(Transaction, self, transaction => {
+    /// Inserts the rows whose key is new, and returns these keys.
+    pub(crate) async fn insert_rows(&mut self, rows: &[NewRow]) -> Result<HashSet<String>, Error> {
+        let inserted: Vec<String> = for_backend!(Transaction, self, transaction => {
             let mut query = sqlx::QueryBuilder::new(
                 "INSERT INTO carium_row
                     (row_key, digest, file_id, line, byte_offset, byte_length, encrypted, state) ",
@@ -340,8 +351,8 @@ impl Transaction {
                 values.push_bind(&row.encrypted);
                 values.push_bind(PENDING);
             });
-            query.push(" ON CONFLICT (row_key) DO NOTHING RETURNING row_key, id");
-            query.build_query_as().fetch_all(&mut **transaction).await.map_err(unavailable)?
+            query.push(" ON CONFLICT (row_key) DO NOTHING RETURNING row_key");
+            query.build_query_scalar().fetch_all(&mut **transaction).await.map_err(unavailable)?
         });
         Ok(inserted.into_iter().collect())
     }
@@ -368,7 +379,7 @@ impl Transaction {
     pub(crate) async fn replace_row(&mut self, id: RowId, row: &NewRow) -> Result<(), Error> {
         let sql =
             "UPDATE carium_row SET digest = $1, encrypted = $2, state = $3, attempts = 0, outcome = NULL,
-            failure = NULL, version = version + 1 WHERE id = $4";
+            failure = NULL, next_attempt = 0, version = version + 1 WHERE id = $4";
         let encrypted = row.encrypted.as_deref();
         run_sql!(Transaction(&mut *self), query(sql, &row.digest, encrypted, PENDING, id).execute)?;
         self.move_row(id, row).await
@@ -385,41 +396,49 @@ impl Transaction {
 
     /// Sets a parked row to pending. Returns `false` if the row is not parked.
     pub(crate) async fn unpark(&mut self, id: RowId) -> Result<bool, Error> {
-        let sql = "UPDATE carium_row SET state = $1, attempts = 0, failure = NULL, version = version + 1
+        let sql = "UPDATE carium_row SET state = $1, attempts = 0, failure = NULL, next_attempt = 0, version = version + 1
             WHERE id = $2 AND state IN ($3, $4)";
         let updated = run_sql!(Transaction(self), query(sql, PENDING, id, FAILED, UNKNOWN).execute)?;
         Ok(updated == 1)
     }
 
-    /// Sets a row to pending unless it is completed, and keeps its attempts. Returns `false` if it is completed.
-    pub(crate) async fn set_pending(&mut self, id: RowId) -> Result<bool, Error> {
-        let sql = "UPDATE carium_row SET state = $1, failure = NULL, version = version + 1
-            WHERE id = $2 AND state <> $3";
-        let updated = run_sql!(Transaction(self), query(sql, PENDING, id, COMPLETED).execute)?;
-        Ok(updated == 1)
+    /// Sets a row to pending unless it is completed, ends its assignment, and keeps its attempts.
+    pub(crate) async fn set_pending(&mut self, id: RowId) -> Result<(), Error> {
+        let sql = "UPDATE carium_row SET state = $1, failure = NULL, worker = NULL, next_attempt = 0,
+            version = version + 1 WHERE id = $2 AND state <> $3";
+        run_sql!(Transaction(self), query(sql, PENDING, id, COMPLETED).execute).map(drop)
     }
 
-    /// Stores the result of processing a row. Returns `false` if another worker has changed the row.
-    pub(crate) async fn update_row(&mut self, update: &RowUpdate) -> Result<bool, Error> {
-        let RowUpdate { row, version, state, attempts, outcome, failure, is_final } = update;
-        let sql = "UPDATE carium_row
-            SET state = $1, attempts = $2, outcome = coalesce($3, outcome), failure = $4, version = version + 1
-            WHERE id = $5 AND state <> $6 AND (version = $7 OR $8)";
-        let updated = run_sql!(
+    /// Stores the results of processing different rows, and ends their assignments. Returns the rows that were updated. The
+    /// others were changed, or assigned to another worker. `now` is the time of the database in nanoseconds.
+    pub(crate) async fn update_rows(
+        &mut self,
+        updates: &[&RowUpdate],
+        now: i64,
+    ) -> Result<HashSet<RowId>, Error> {
+        if updates.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let sql = sql_for_list!(
             Transaction(self),
-            query(
-                sql,
-                state.as_str(),
-                attempts,
-                outcome.as_deref(),
-                failure.as_deref(),
-                row,
-                COMPLETED,
-                version,
-                is_final
-            )
-            .execute
-        )?;
-        Ok(updated == 1)
+            "UPDATE carium_row SET state = value->>1, attempts = CAST(value->>2 AS BIGINT),
+                outcome = coalesce(value->>3, outcome), failure = value->>4, worker = NULL,
+                next_attempt = CAST(value->>5 AS BIGINT), version = version + 1 FROM ",
+            list,
+            " WHERE carium_row.id = CAST(value->>0 AS BIGINT) AND state <> $2
+                AND (version = CAST(value->>6 AS BIGINT) OR value->>7 = 'final') RETURNING carium_row.id"
+        );
+        let list: Vec<_> = updates
+            .iter()
+            .map(|update| {
+                let RowUpdate { row, version, state, attempts, outcome, failure, delay, is_final } = update;
+                let next_attempt = now.saturating_add(nanoseconds(*delay));
+                let is_final = is_final.then_some("final");
+                (row, state.as_str(), attempts, outcome, failure, next_attempt, version, is_final)
+            })
+            .collect();
+        let updated: Vec<RowId> =
+            run_sql!(Transaction(self), query_scalar(sql, json(&list)?, COMPLETED).fetch_all)?;
+        Ok(updated.into_iter().collect())
     }
 }

@@ -133,47 +133,42 @@ impl OnboardingQueue {
     async fn submit_chunk(&self, rows: &[NewRow], submission: &mut Submission) -> Result<(), Error> {
         let mut transaction = self.0.database.begin().await?;
         let mut inserted = transaction.insert_rows(rows).await?;
-        let mut to_enqueue: Vec<_> = inserted.values().copied().collect();
-        to_enqueue.sort_unstable();
         let stored_rows =
             if inserted.len() < rows.len() { transaction.rows_by_key(rows).await? } else { HashMap::new() };
         for row in rows {
-            if inserted.remove(&row.key).is_some() {
+            if inserted.remove(&row.key) {
                 submission.new += 1;
-            } else if let Some(stored) = stored_rows.get(&row.key)
-                && submission.add_known(&mut transaction, stored, row).await?
-            {
-                to_enqueue.push(stored.id);
+            } else if let Some(stored) = stored_rows.get(&row.key) {
+                submission.add_known(&mut transaction, stored, row).await?;
             }
         }
-        self.0.engine.enqueue(&mut transaction, &to_enqueue).await?;
         transaction.commit().await
     }
 }
 
 impl Submission {
-    /// Submits a row whose key is known. Returns whether it must be put on the queue again.
+    /// Submits a row whose key is known.
     async fn add_known(
         &mut self,
         transaction: &mut Transaction,
         stored: &StoredRow,
         row: &NewRow,
-    ) -> Result<bool, Error> {
+    ) -> Result<(), Error> {
         let line = row.location.line;
         if stored.file.is_some() && stored.file == row.file && stored.location.line != line {
             self.duplicates += 1;
             list(&mut self.duplicate_lines, line);
-            return Ok(false);
+            return Ok(());
         }
         if stored.digest != row.digest {
             if stored.state == RowState::Failed && transaction.delete_ledger_if_not_applied(&row.key).await? {
                 transaction.replace_row(stored.id, row).await?;
                 self.corrected += 1;
-                return Ok(true);
+                return Ok(());
             }
             self.changed += 1;
             list(&mut self.changed_lines, line);
-            return Ok(false);
+            return Ok(());
         }
         self.known += 1;
         let was_unreadable = stored.is_unreadable();
@@ -183,7 +178,7 @@ impl Submission {
         if was_unreadable {
             transaction.set_pending(stored.id).await?;
         }
-        Ok(was_unreadable)
+        Ok(())
     }
 }
 

@@ -1,8 +1,10 @@
 //! Workers, which process the rows of a queue. Any number of processes can run workers. Each worker sends heartbeats.
 
 mod circuit_breaker;
+mod dispatch;
 mod handle;
 mod heartbeat;
+mod load;
 mod progress;
 mod row;
 
@@ -23,11 +25,9 @@ pub(crate) use self::heartbeat::HEARTBEAT_TIMEOUT;
 pub(crate) use self::progress::ProgressMonitor;
 
 use self::circuit_breaker::CircuitBreaker;
-use self::handle::Phase;
+use self::dispatch::Dispatcher;
 use self::heartbeat::{HEARTBEAT_INTERVAL, Heartbeat};
-use self::row::{ParkedLimit, RowProcessor, RowsInProgress};
-use crate::engine::EngineRun;
-use crate::files::SourceFiles;
+use self::row::{ParkedLimit, RowProcessor};
 use crate::ledger::DatabaseLedger;
 use crate::limits::CallLimiter;
 use crate::queue::OnboardingQueue;
@@ -117,7 +117,7 @@ impl OnboardingQueue {
     /// `|ledger| carium.onboarding(ledger).documents_folder("scans/")`.
     ///
     /// # Errors
-    /// - [`Unavailable`](ErrorKind::Unavailable): the database or the queue engine cannot be used.
+    /// - [`Unavailable`](ErrorKind::Unavailable): the database cannot be used.
     /// - [`Conflict`](ErrorKind::Conflict): the queue was opened with [`inspect`](Self::inspect).
     pub async fn work(
         &self,
@@ -130,37 +130,31 @@ impl OnboardingQueue {
         let ledger = DatabaseLedger::new(Arc::clone(&queue));
         let ledger = Arc::new(ledger.with_limiter(limiter.clone()));
         let onboarding = onboarding(Arc::<DatabaseLedger>::clone(&ledger));
-        let in_progress = RowsInProgress::default();
         let stop = StopHandle::new();
         let (database, services) = (queue.database.clone(), onboarding.clone());
         let breaker = CircuitBreaker::new(database, services, stop.clone(), options.max_outage);
-        let heartbeat =
-            Heartbeat::new(Arc::clone(&queue), limiter, in_progress.clone(), Arc::clone(&breaker));
+        let heartbeat = Heartbeat::new(Arc::clone(&queue), limiter, Arc::clone(&breaker));
         queue.database.restart_outage().await?;
         // The first heartbeat registers the worker, which must happen before rows are assigned to it. It also
         // reclaims the rows of stale workers.
         heartbeat.send().await?;
-        let files = SourceFiles::new(queue.database.clone(), queue.salt.clone());
         let processor = RowProcessor {
             queue: Arc::clone(&queue),
             onboarding,
             ledger,
-            files,
-            in_progress,
             max_attempts: options.max_attempts.into(),
             parked_limit: ParkedLimit::new(options.max_parked, stop.clone()),
             breaker: Arc::clone(&breaker),
         };
         let max_concurrent_rows = options.max_concurrent_rows.get();
-        let engine_run =
-            queue.engine.start(heartbeat.worker_id(), max_concurrent_rows, Arc::new(processor))?;
+        let dispatcher = Dispatcher::new(queue, heartbeat.worker_id(), max_concurrent_rows, processor);
         let (progress_sender, progress) = watch::channel(WorkProgress::default());
         let outage = breaker.outage();
         let run = run(
             self.clone(),
             heartbeat,
             breaker,
-            engine_run,
+            dispatcher,
             progress_sender,
             stop.clone(),
             options.stop_when_settled,
@@ -174,7 +168,7 @@ async fn run(
     queue: OnboardingQueue,
     heartbeat: Heartbeat,
     breaker: Arc<CircuitBreaker>,
-    mut engine_run: Box<dyn EngineRun>,
+    mut dispatcher: Dispatcher,
     progress: watch::Sender<WorkProgress>,
     stop: StopHandle,
     stop_when_settled: bool,
@@ -214,21 +208,14 @@ async fn run(
         }
         stop.stop();
     };
-    let wait_for_stop = async {
-        stop.reached(Phase::Stopping).await;
-        engine_run.stop();
-        tokio::select! {
-            result = engine_run.stopped() => return result,
-            () = stop.reached(Phase::Stopped) => {}
-        }
-        engine_run.stop_now();
-        engine_run.stopped().await
+    let monitor = async {
+        tokio::join!(send_heartbeats, monitor_progress, stop_if_settled, breaker.enforce_time_limit());
     };
-    let result = tokio::select! {
-        result = wait_for_stop => result,
-        () = async { tokio::join!(send_heartbeats, monitor_progress, stop_if_settled, breaker.enforce_time_limit()); } => Ok(()),
-    };
-    let result = breaker.take_fatal_error().map_or(result, Err);
+    tokio::select! {
+        () = dispatcher.run(&stop) => {}
+        () = monitor => {}
+    }
+    let result = breaker.take_fatal_error().map_or(Ok(()), Err);
     heartbeat.unregister().await;
     if let Ok(current) = ProgressMonitor::new(&queue).measure().await {
         progress.send_replace(current);

@@ -1,41 +1,39 @@
 //! Writes to the ledger and to the row store, batched so that the writes of many rows share one transaction.
 //!
 //! Each write must be on disk before its row continues, and a disk can flush only a limited number of times per
-//! second. While one transaction is being committed, new requests collect for the next one.
+//! second.
 
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use carium::Error;
 use carium::onboarding::RowKey;
-use carium::{Error, ErrorKind};
-use tokio::sync::{mpsc, oneshot};
 
-use crate::database::{Database, Transaction, run_sql};
-use crate::row_store::RowUpdate;
+use crate::batch::{BatchHandler, Batches};
+use crate::database::{Database, Transaction};
+use crate::row_store::{RowId, RowUpdate};
 
-/// The maximum number of requests that wait for a transaction. Further callers wait until there is capacity.
-const CHANNEL_CAPACITY: usize = 1024;
-/// The maximum number of requests in one transaction.
-const MAX_BATCH: usize = 256;
-
-type PendingWrite = (WriteRequest, oneshot::Sender<Result<WriteResult, Error>>);
-
-/// Accepts write requests, and responds when they are on disk. Cheap to clone.
-#[derive(Clone, Debug)]
-pub(crate) struct Writer(mpsc::Sender<PendingWrite>);
+/// Accepts write requests, and responds when they are on disk.
+pub(crate) type Writer = Batches<WriteHandler>;
 
 /// A write to the ledger or to the row store.
 #[derive(Debug)]
 pub(crate) enum WriteRequest {
-    /// Inserts the ledger entry of a step that has none, or replaces the one with the expected version.
-    Entry {
-        row: RowKey,
-        step: String,
-        version: String,
-        entry: String,
-        /// The state of an upload with its presigned form, encrypted if the database is on a server.
-        upload: Option<Vec<u8>>,
-        expected: Option<String>,
-    },
+    Entry(EntryWrite),
     /// Updates a row in the row store.
     UpdateRow(RowUpdate),
+}
+
+/// Inserts the ledger entry of a step that has none, or replaces the one with the expected version.
+#[derive(Debug)]
+pub(crate) struct EntryWrite {
+    pub(crate) row: RowKey,
+    pub(crate) step: String,
+    pub(crate) version: String,
+    pub(crate) entry: String,
+    /// The state of an upload with its presigned form, encrypted if the database is on a server.
+    pub(crate) upload: Option<Vec<u8>>,
+    pub(crate) expected: Option<String>,
 }
 
 /// The result of a write.
@@ -48,87 +46,91 @@ pub(crate) enum WriteResult {
     Conflict(Option<String>),
 }
 
-impl Writer {
-    /// Starts the background task that executes the writes.
-    pub(crate) fn new(database: Database) -> Self {
-        let (sender, receiver) = mpsc::channel(CHANNEL_CAPACITY);
-        tokio::spawn(write_batches(database, receiver));
-        Self(sender)
-    }
+/// Executes each batch of writes in one transaction.
+pub(crate) struct WriteHandler(pub(crate) Database);
 
-    /// Executes a write. After an error it is not known whether the write was applied.
-    pub(crate) async fn write(&self, request: WriteRequest) -> Result<WriteResult, Error> {
-        let (sender, receiver) = oneshot::channel();
-        let stopped = || Error::new(ErrorKind::Unavailable, "the queue is closed");
-        self.0.send((request, sender)).await.map_err(|_| stopped())?;
-        receiver.await.map_err(|_| stopped())?
-    }
-}
+#[async_trait]
+impl BatchHandler for WriteHandler {
+    type Request = WriteRequest;
+    type Response = WriteResult;
 
-async fn write_batches(database: Database, mut receiver: mpsc::Receiver<PendingWrite>) {
-    let mut pending = Vec::with_capacity(MAX_BATCH);
-    while receiver.recv_many(&mut pending, MAX_BATCH).await > 0 {
-        let (requests, senders): (Vec<_>, Vec<_>) = pending.drain(..).unzip();
-        // Each sender gets its result, or the same error. The receiver may have been canceled.
-        match write_batch(&database, &requests).await {
-            Ok(results) => {
-                for (sender, result) in senders.into_iter().zip(results) {
-                    let _ = sender.send(Ok(result));
-                }
-            }
-            Err(error) => {
-                database.record_failure();
-                tracing::warn!(%error, writes = requests.len(), "could not write to the queue's database");
-                for sender in senders {
-                    let _ = sender.send(Err(Error::new(error.kind(), error.to_string())));
-                }
-            }
+    async fn execute(&self, requests: &[WriteRequest]) -> Result<Vec<WriteResult>, Error> {
+        let results = write_batch(&self.0, requests).await;
+        if let Err(error) = &results {
+            self.0.record_failure();
+            tracing::warn!(%error, writes = requests.len(), "could not write to the queue's database");
         }
+        results
     }
 }
 
 async fn write_batch(database: &Database, requests: &[WriteRequest]) -> Result<Vec<WriteResult>, Error> {
+    let now = database.now().await?;
     let mut transaction = database.begin().await?;
     let mut results = Vec::with_capacity(requests.len());
-    for request in requests {
-        results.push(request.execute(&mut transaction).await?);
+    let mut rest = requests;
+    while !rest.is_empty() {
+        let (group, others) = rest.split_at(count_distinct(rest));
+        results.extend(write_group(&mut transaction, group, now).await?);
+        rest = others;
     }
     transaction.commit().await?;
     Ok(results)
 }
 
-impl WriteRequest {
-    async fn execute(&self, transaction: &mut Transaction) -> Result<WriteResult, Error> {
-        let is_written = match self {
-            Self::Entry { row, step, version, entry, upload, expected: Some(expected) } => {
-                let sql = "UPDATE carium_ledger SET version = $1, entry = $2, upload = $3
-                    WHERE row_key = $4 AND step = $5 AND version = $6";
-                let row = row.as_str();
-                let updated = run_sql!(
-                    Transaction(transaction),
-                    query(sql, version, entry, upload, row, step, expected).execute
-                );
-                updated? == 1
-            }
-            Self::Entry { row, step, version, entry, upload, expected: None } => {
-                let row = row.as_str();
-                let sql = "INSERT INTO carium_ledger (row_key, step, version, entry, upload)
-                    VALUES ($1, $2, $3, $4, $5)
-                    ON CONFLICT (row_key, step) DO NOTHING";
-                let inserted = run_sql!(
-                    Transaction(&mut *transaction),
-                    query(sql, row, step, version, entry, upload).execute
-                )?;
-                if inserted == 0 {
-                    let sql = "SELECT entry FROM carium_ledger WHERE row_key = $1 AND step = $2";
-                    let existing =
-                        run_sql!(Transaction(transaction), query_scalar(sql, row, step).fetch_optional);
-                    return existing.map(WriteResult::Conflict);
-                }
-                true
-            }
-            Self::UpdateRow(update) => transaction.update_row(update).await?,
+/// Returns how many of the first requests write to different ledger entries and rows. A later request may depend on
+/// theirs.
+fn count_distinct(requests: &[WriteRequest]) -> usize {
+    let mut targets = HashSet::new();
+    requests.iter().take_while(|request| targets.insert(request.target())).count()
+}
+
+/// Writes to different ledger entries and rows, with one statement for each kind of write.
+async fn write_group(
+    transaction: &mut Transaction,
+    requests: &[WriteRequest],
+    now: i64,
+) -> Result<Vec<WriteResult>, Error> {
+    let (mut inserts, mut replacements, mut updates) = (Vec::new(), Vec::new(), Vec::new());
+    for request in requests {
+        match request {
+            WriteRequest::Entry(write) if write.expected.is_none() => inserts.push(write),
+            WriteRequest::Entry(write) => replacements.push(write),
+            WriteRequest::UpdateRow(update) => updates.push(update),
+        }
+    }
+    let mut entries = transaction.insert_entries(&inserts).await?;
+    entries.extend(transaction.replace_entries(&replacements).await?);
+    let rows = transaction.update_rows(&updates, now).await?;
+    let mut results = Vec::with_capacity(requests.len());
+    for request in requests {
+        let is_written = match request.target() {
+            WriteTarget::Entry(row, step) => entries.contains(&(row.to_owned(), step.to_owned())),
+            WriteTarget::Row(row) => rows.contains(&row),
         };
-        Ok(if is_written { WriteResult::Written } else { WriteResult::Conflict(None) })
+        results.push(match request {
+            _ if is_written => WriteResult::Written,
+            WriteRequest::Entry(write) if write.expected.is_none() => {
+                WriteResult::Conflict(transaction.entry(&write.row, &write.step).await?)
+            }
+            _ => WriteResult::Conflict(None),
+        });
+    }
+    Ok(results)
+}
+
+/// The ledger entry or the row that a request writes to.
+#[derive(PartialEq, Eq, Hash)]
+enum WriteTarget<'a> {
+    Entry(&'a str, &'a str),
+    Row(RowId),
+}
+
+impl WriteRequest {
+    fn target(&self) -> WriteTarget<'_> {
+        match self {
+            Self::Entry(write) => WriteTarget::Entry(write.row.as_str(), &write.step),
+            Self::UpdateRow(update) => WriteTarget::Row(update.row),
+        }
     }
 }

@@ -142,9 +142,9 @@ async fn queue_whose_creation_was_interrupted_is_opened() {
     // With so small a cache, SQLite writes to the file before the end of the transaction.
     pool.execute("PRAGMA cache_size = 1").await.unwrap();
     pool.execute("BEGIN").await.unwrap();
-    pool.execute("CREATE TABLE river_job (text TEXT)").await.unwrap();
+    pool.execute("CREATE TABLE carium_queue (text TEXT)").await.unwrap();
     for _ in 0..100 {
-        pool.execute("INSERT INTO river_job VALUES (hex(randomblob(2000)))").await.unwrap();
+        pool.execute("INSERT INTO carium_queue VALUES (hex(randomblob(2000)))").await.unwrap();
     }
     std::fs::copy(&original, &copy).unwrap();
     std::fs::copy(folder.path().join("original.db-journal"), folder.path().join("copy.db-journal")).unwrap();

@@ -109,7 +109,7 @@ async fn neither_stores_nor_logs_patient_data() {
     assert_no_canary(&fs::read(fixture.path("queue.db")).unwrap(), "the closed database");
     let text = log.0.lock().unwrap().clone();
     let log = String::from_utf8_lossy(&text);
-    for target in ["riverqueue", "carium_bulk", "carium.onboarding"] {
+    for target in ["carium_bulk", "carium.onboarding"] {
         assert!(log.contains(target), "the log has no events of {target}");
     }
     assert_no_canary(&text, "the log");
@@ -129,7 +129,7 @@ async fn encrypts_rows_on_a_server() {
         panic!("the queue is not on a server")
     };
     let pool = sqlx::PgPool::connect(url).await.unwrap();
-    for table in ["carium_row", "carium_ledger", "carium_file", "carium_queue", "river_job"] {
+    for table in ["carium_row", "carium_ledger", "carium_file", "carium_queue"] {
         let rows = format!("SELECT coalesce(string_agg(t::text, ' '), '') FROM {table} t");
         let text: String = sqlx::query_scalar(sqlx::AssertSqlSafe(rows)).fetch_one(&pool).await.unwrap();
         assert_no_canary(text.as_bytes(), table);

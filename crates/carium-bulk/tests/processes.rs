@@ -292,6 +292,35 @@ async fn creates_everything_once_when_workers_are_killed_and_suspended_in_ten_th
     completes_after_kill_suspension_and_restart(10_000).await;
 }
 
+/// A worker that is suspended during a transaction keeps the locks of the transaction for a limited time only.
+#[cfg(feature = "postgres")]
+#[tokio::test(flavor = "multi_thread")]
+async fn continues_the_row_of_a_worker_that_is_suspended_during_a_transaction() {
+    let Some(fixture) = QueueFixture::postgres() else { return };
+    let sandbox = Sandbox::start().await.unwrap();
+    let queue = submit_rows(&fixture, &sandbox, 1).await;
+    let QueueLocation::Postgres(url) = &fixture.location else { panic!("the queue is not on a server") };
+    let pool = sqlx::PgPool::connect(url).await.unwrap();
+    // The worker waits for the end of this transaction when it writes its first intent.
+    let mut transaction = pool.begin().await.unwrap();
+    let sql = "INSERT INTO carium_ledger (row_key, step, version, entry)
+        SELECT row_key, 'patient', '', '' FROM carium_row";
+    sqlx::query(sql).execute(&mut *transaction).await.unwrap();
+    let suspended = WorkerProcess::start(&fixture, &sandbox);
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+    while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&pool).await.unwrap() == 0 {
+        sleep(Duration::from_millis(10)).await;
+    }
+    suspended.signal("-STOP");
+    transaction.rollback().await.unwrap();
+    let other = WorkerProcess::start(&fixture, &sandbox);
+    wait_for_patients(sandbox.fake(), 1).await;
+    other.finish().await;
+    suspended.signal("-CONT");
+    suspended.finish().await;
+    assert_everything_created_once(&queue, sandbox.fake(), 1).await;
+}
+
 async fn two_workers_share_one_rate_limit(fixture: QueueFixture) {
     const RATE: f64 = 20.0;
     let sandbox = Sandbox::start().await.unwrap();

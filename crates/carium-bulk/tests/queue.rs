@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use carium::api::{BaseUrl, async_trait, operations};
-use carium::onboarding::{Ledger, Onboarding, OnboardingServices, Resolution, Step, StepOutcome};
+use carium::onboarding::{
+    Ledger, LedgerEntry, Onboarding, OnboardingServices, Resolution, RowKey, Step, StepOutcome,
+};
 use carium::patients::{IndividualId, NewPatient, Patients};
 use carium::{Carium, Credentials, Error, ErrorKind};
 use carium_bulk::rows::RowOptions;
@@ -18,7 +20,7 @@ use carium_bulk::{
     RowState, Target, WorkOptions,
 };
 use carium_mock::{FakeCarium, Fault};
-use futures_util::TryStreamExt as _;
+use futures_util::{TryStreamExt as _, future};
 use tokio::time::sleep;
 
 use self::support::{
@@ -42,6 +44,9 @@ test_both_backends![
     stops_gracefully_on_request,
     stores_and_applies_limits,
     reclaims_a_lost_assignment,
+    continues_a_queue_of_the_version_before,
+    writes_one_of_many_entries_for_a_step,
+    processes_a_row_again_after_a_panic,
 ];
 
 fn rows(fake: &FakeCarium, numbers: Range<usize>) -> String {
@@ -244,20 +249,71 @@ async fn execute_sql(location: &QueueLocation, [sqlite, postgres]: [&'static str
 async fn reclaims_a_lost_assignment(fixture: QueueFixture) {
     let fake = FakeCarium::new();
     let queue = submit(&fixture, &fake, 0..1).await;
-    let later = "UPDATE river_job SET scheduled_at = '2100-01-01 00:00:00.000'";
+    let later = "UPDATE carium_row SET next_attempt = 9000000000000000000";
     execute_sql(&fixture.location, [later, later]).await;
     let options = WorkOptions::new().stop_when_settled();
     let worker = queue.work(options, |ledger| fake.client().onboarding(ledger)).await.unwrap();
-    let assign = [
-        "UPDATE river_job SET state = 'running', attempt = 1, attempted_at = '2020-01-01 00:00:00.000',
-            attempted_by = (SELECT jsonb_array(id) FROM carium_worker)",
-        "UPDATE river_job SET state = 'running', attempt = 1, attempted_at = '2020-01-01 00:00:00.000',
-            attempted_by = (SELECT ARRAY[id] FROM carium_worker)",
-    ];
-    execute_sql(&fixture.location, assign).await;
+    let assign = "UPDATE carium_row SET next_attempt = 0, worker = (SELECT id FROM carium_worker)";
+    execute_sql(&fixture.location, [assign, assign]).await;
     assert_eq!(fake.patients().len(), 0);
     worker.join().await.unwrap();
     assert_eq!((queue.status().await.unwrap().completed, fake.patients().len()), (1, 1));
+}
+
+/// Rows that were submitted with a version that kept the assignments of rows in a job queue.
+async fn continues_a_queue_of_the_version_before(fixture: QueueFixture) {
+    let fake = FakeCarium::new();
+    let queue = submit(&fixture, &fake, 0..3).await;
+    queue.close().await;
+    for statement in [
+        "DROP INDEX carium_row_due",
+        "DROP INDEX carium_row_worker",
+        "ALTER TABLE carium_row DROP COLUMN next_attempt",
+        "ALTER TABLE carium_row DROP COLUMN worker",
+        "UPDATE carium_version SET version = 3",
+    ] {
+        execute_sql(&fixture.location, [statement, statement]).await;
+    }
+    let queue = fixture.open(&fake).await;
+    assert_eq!(work(&queue, &fake, &fixture).await.completed, 3);
+    assert_eq!(fake.patients().len(), 3);
+}
+
+/// The entries are written in one batch.
+async fn writes_one_of_many_entries_for_a_step(fixture: QueueFixture) {
+    let queue = fixture.open(&FakeCarium::new()).await;
+    let entry = |run: u128, number: u64| {
+        let request = serde_json::json!({"salt": "00", "digest": "0".repeat(64)});
+        let version = format!("{run:032x}-{number}");
+        let entry = serde_json::json!({"version": version, "state": "not-applied", "request": request});
+        serde_json::from_value::<LedgerEntry>(entry).unwrap()
+    };
+    let (ledger, row, step) = (queue.ledger(), RowKey::new("row"), Step::Patient);
+    let entries: Vec<_> = (0..200).map(|run| entry(run, 1)).collect();
+    let inserted = entries.iter().map(|entry| ledger.insert(&row, &step, entry));
+    let inserted = future::try_join_all(inserted).await.unwrap();
+    let winners: Vec<_> = (0..200).filter(|index| inserted[*index].is_none()).collect();
+    let [winner] = winners[..] else { panic!("{winners:?}") };
+    let winner = &entries[winner];
+    assert!(inserted.iter().flatten().all(|existing| existing == winner));
+    let replacements: Vec<_> = (0..200).map(|number| entry(1000, number)).collect();
+    let replaced =
+        replacements.iter().map(|entry| ledger.compare_and_swap(&row, &step, winner.version(), entry));
+    let replaced = future::try_join_all(replaced).await.unwrap();
+    assert_eq!(replaced.iter().filter(|is_replaced| **is_replaced).count(), 1);
+    let stored = ledger.entries(&row).await.unwrap();
+    let replacement = replaced.iter().position(|is_replaced| *is_replaced).unwrap();
+    assert_eq!(stored, [(step, replacements[replacement].clone())]);
+}
+
+/// It is not known whether the call that panicked was sent, so a person must decide. The other rows are not affected.
+async fn processes_a_row_again_after_a_panic(fixture: QueueFixture) {
+    let fake = FakeCarium::new();
+    let queue = submit(&fixture, &fake, 0..3).await;
+    let services = failing(&fake, 1, false, || panic!("the call panics"));
+    work_with(&queue, WorkOptions::new(), services).await;
+    let counts = queue.status().await.unwrap();
+    assert_eq!((counts.completed, counts.unknown, counts.rows()), (2, 1, 3), "{counts:?}");
 }
 
 /// A service whose first calls to create a patient fail with an error.

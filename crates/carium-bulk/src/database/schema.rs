@@ -1,15 +1,8 @@
 //! The schema of a queue's database and its migrations.
 
-use std::time::Duration;
-
 use carium::{Error, ErrorKind};
-use riverqueue::migrate::MIGRATION_VERSION_LATEST;
-#[cfg(feature = "postgres")]
-use riverqueue::migrate::PostgresMigrator;
-#[cfg(feature = "sqlite")]
-use riverqueue::migrate::SqliteMigrator;
 
-use super::{Database, Pool, Transaction, retry, run_sql, to_i64};
+use super::{Database, Transaction, run_sql, to_i64};
 
 /// The statements that each version adds. Released versions must not be edited; add a new one instead.
 const VERSIONS: &[&[&str]] = &[
@@ -88,6 +81,14 @@ const VERSIONS: &[&[&str]] = &[
         // The state of an upload whose file is not uploaded yet, with its presigned form. Encrypted in a queue on a server.
         "ALTER TABLE carium_ledger ADD COLUMN upload {bytes}",
     ],
+    &[
+        // The assignment of rows. A pending row may be assigned from `next_attempt` on, in nanoseconds. `worker` is the worker
+        // that it is assigned to. Earlier versions kept both in tables of a job queue, `river_…`, which are no longer used.
+        "ALTER TABLE carium_row ADD COLUMN next_attempt BIGINT NOT NULL DEFAULT 0",
+        "ALTER TABLE carium_row ADD COLUMN worker TEXT",
+        "CREATE INDEX carium_row_due ON carium_row (next_attempt, id) WHERE state = 'pending' AND worker IS NULL",
+        "CREATE INDEX carium_row_worker ON carium_row (worker) WHERE worker IS NOT NULL",
+    ],
 ];
 
 /// The table that holds the version of the schema.
@@ -102,7 +103,6 @@ const MIGRATION_LOCK: i64 = 0x0063_6172_6975_6d01;
 impl Database {
     /// Creates or updates the tables.
     pub(super) async fn migrate(&self) -> Result<(), Error> {
-        self.migrate_engine().await?;
         let mut transaction = self.begin().await?;
         match &mut transaction {
             // The transaction already holds the write lock.
@@ -135,51 +135,11 @@ impl Database {
 
     /// Checks whether all tables have their current versions. Writes nothing.
     pub(super) async fn has_current_schema(&self) -> Result<bool, Error> {
-        let versions = match &self.durable {
-            #[cfg(feature = "sqlite")]
-            Pool::Sqlite(pool) => SqliteMigrator::new(pool.clone()).existing_versions().await,
-            #[cfg(feature = "postgres")]
-            Pool::Postgres(pool) => PostgresMigrator::new(pool.clone()).existing_versions().await,
-        };
-        let is_current = versions.map_err(migration_error)?.iter().max() == Some(&MIGRATION_VERSION_LATEST);
         let sql = "SELECT version FROM carium_version";
-        let version: Option<i64> = run_sql!(Pool(&self.durable), query_scalar(sql).fetch_optional)?;
-        Ok(is_current && version == Some(to_i64(VERSIONS.len() as u64)))
-    }
-
-    /// Creates or updates the tables of the engine.
-    async fn migrate_engine(&self) -> Result<(), Error> {
-        // The engine's migrations do not lock the database, so they fail if another process migrates at the same
-        // time.
-        let migrated = match &self.durable {
-            #[cfg(feature = "sqlite")]
-            Pool::Sqlite(pool) => {
-                let migrator = SqliteMigrator::new(pool.clone());
-                check_engine_version(&migrator.existing_versions().await.map_err(migration_error)?)?;
-                retry(MAX_MIGRATION_RETRIES, RETRY_STEP, || migrator.migrate_up()).await
-            }
-            #[cfg(feature = "postgres")]
-            Pool::Postgres(pool) => {
-                let migrator = PostgresMigrator::new(pool.clone());
-                check_engine_version(&migrator.existing_versions().await.map_err(migration_error)?)?;
-                retry(MAX_MIGRATION_RETRIES, RETRY_STEP, || migrator.migrate_up()).await
-            }
-        };
-        migrated.map(drop).map_err(migration_error)
+        let version: Option<i64> = run_sql!(Pool(&self.reads), query_scalar(sql).fetch_optional)?;
+        Ok(version == Some(to_i64(VERSIONS.len() as u64)))
     }
 }
-
-fn migration_error(error: riverqueue::migrate::Error) -> Error {
-    match error {
-        riverqueue::migrate::Error::Database(error) => super::open_error(error),
-        error => Error::new(ErrorKind::Unavailable, "could not create the tables of the queue engine")
-            .with_source(error),
-    }
-}
-
-/// The maximum number of retries of the engine's migrations.
-const MAX_MIGRATION_RETRIES: u32 = 10;
-const RETRY_STEP: Duration = Duration::from_millis(100);
 
 impl Transaction {
     /// Executes a statement of [`VERSIONS`] with the types of the backend.
@@ -194,14 +154,6 @@ impl Transaction {
         // The statement consists only of constants of this file.
         let statement = sqlx::AssertSqlSafe(statement);
         run_sql!(Transaction(self), query(statement).execute).map(drop)
-    }
-}
-
-fn check_engine_version(versions: &[i64]) -> Result<(), Error> {
-    if versions.iter().any(|version| *version > MIGRATION_VERSION_LATEST) {
-        Err(newer_version())
-    } else {
-        Ok(())
     }
 }
 

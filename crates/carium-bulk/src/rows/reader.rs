@@ -226,6 +226,23 @@ impl Header {
         self.0.mapping().is_some()
     }
 
+    /// Reads the row at a location, as [`read_row`] does, on the caller's thread.
+    pub(crate) fn row(&self, path: &Path, location: RowLocation) -> Result<Row, RowError> {
+        let problem = RowProblem::new(location.line, "there is no longer a row at this location");
+        let no_row = RowError::Invalid(RowProblems::new(location.line, Some(location), vec![problem]));
+        let length = usize::try_from(location.length).ok();
+        if length.is_none_or(|length| length > self.0.max_row_bytes()) {
+            return Err(no_row);
+        }
+        let bytes = self.bytes(path, location)?;
+        let mut reader = RowReader::at(location, bytes, self.clone());
+        match (reader.next(), reader.next()) {
+            (Some(Ok(row)), None) if row.location == location => Ok(row),
+            (Some(Err(error)), _) => Err(error),
+            _ => Err(no_row),
+        }
+    }
+
     /// Checks whether the offsets of rows are those of the file itself.
     pub(crate) fn has_offsets_of_file(&self) -> bool {
         self.0.extracted.is_none()
@@ -244,22 +261,7 @@ pub async fn read_row(
     location: RowLocation,
 ) -> Result<Row, RowError> {
     let (path, header) = (path.as_ref().to_owned(), header.clone());
-    let read = move || {
-        let problem = RowProblem::new(location.line, "there is no longer a row at this location");
-        let no_row = RowError::Invalid(RowProblems::new(location.line, Some(location), vec![problem]));
-        let length = usize::try_from(location.length).ok();
-        if length.is_none_or(|length| length > header.0.max_row_bytes()) {
-            return Err(no_row);
-        }
-        let bytes = header.bytes(&path, location)?;
-        let mut reader = RowReader::at(location, bytes, header);
-        match (reader.next(), reader.next()) {
-            (Some(Ok(row)), None) if row.location == location => Ok(row),
-            (Some(Err(error)), _) => Err(error),
-            _ => Err(no_row),
-        }
-    };
-    spawn_blocking(read).await.map_err(read_interrupted)?
+    spawn_blocking(move || header.row(&path, location)).await.map_err(read_interrupted)?
 }
 
 /// Reads one row at a time, on the caller's thread.

@@ -97,7 +97,6 @@ impl WorkerHandle {
     /// # Errors
     /// - The kind of an [`Outage`] that lasted longer than [`WorkOptions::max_outage`](crate::WorkOptions::max_outage),
     ///   or [`Unauthenticated`](ErrorKind::Unauthenticated) if the service refused the sign-in. The rows stay pending.
-    /// - [`Unavailable`](ErrorKind::Unavailable): the queue engine failed.
     /// - [`Canceled`](ErrorKind::Canceled): the task of the worker was canceled or panicked.
     pub async fn join(mut self) -> Result<(), Error> {
         let run = (&mut self.run).await;

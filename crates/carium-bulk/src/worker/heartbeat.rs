@@ -6,7 +6,6 @@ use std::time::Duration;
 use carium::Error;
 
 use super::circuit_breaker::CircuitBreaker;
-use super::row::RowsInProgress;
 use crate::database::{nanoseconds, run_sql};
 use crate::limits::CallLimiter;
 use crate::queue::QueueInner;
@@ -23,21 +22,15 @@ pub(crate) const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) struct Heartbeat {
     queue: Arc<QueueInner>,
     limiter: CallLimiter,
-    in_progress: RowsInProgress,
     breaker: Arc<CircuitBreaker>,
     worker_id: String,
 }
 
 impl Heartbeat {
-    pub(crate) fn new(
-        queue: Arc<QueueInner>,
-        limiter: CallLimiter,
-        in_progress: RowsInProgress,
-        breaker: Arc<CircuitBreaker>,
-    ) -> Self {
+    pub(crate) fn new(queue: Arc<QueueInner>, limiter: CallLimiter, breaker: Arc<CircuitBreaker>) -> Self {
         // The ID is stored and logged, so it contains no names of the machine or the user.
         let worker_id = format!("carium-{}-{:016x}", std::process::id(), fastrand::u64(..));
-        Self { queue, limiter, in_progress, breaker, worker_id }
+        Self { queue, limiter, breaker, worker_id }
     }
 
     /// Returns the ID of the worker.
@@ -49,9 +42,8 @@ impl Heartbeat {
     /// worker's share of the calls in flight, and reads the state of the circuit breaker.
     pub(crate) async fn send(&self) -> Result<(), Error> {
         let share = self.limiter.share();
-        let in_progress = self.in_progress.ids();
         let now = self.queue.database.now().await?;
-        let mut transaction = self.queue.database.engine.begin().await?;
+        let mut transaction = self.queue.database.begin_not_durable().await?;
         let worker = &self.worker_id;
         let sql = "UPDATE carium_worker SET last_heartbeat = $1 WHERE id = $2";
         let updated = run_sql!(Transaction(&mut transaction), query(sql, now, worker).execute)?;
@@ -66,26 +58,30 @@ impl Heartbeat {
             // The worker was not registered, so others may use its share.
             share.revoke();
         }
-        let engine = &self.queue.engine;
-        let rows = engine.reclaim(&mut transaction, worker, &in_progress, now).await?;
-        engine.enqueue(&mut transaction, &rows).await?;
+        let reclaimed = transaction.release_rows_of_stale_workers().await?;
         let outage = transaction.outage().await?;
         let new_share = share.negotiate(worker, &mut transaction).await?;
         transaction.commit().await?;
         share.apply(new_share);
         self.breaker.update(outage, now);
-        if !rows.is_empty() {
-            tracing::info!(rows = rows.len(), "reclaimed rows of stale workers or of lost assignments");
+        if reclaimed > 0 {
+            tracing::info!(rows = reclaimed, "reclaimed the rows of stale workers");
         }
         Ok(())
     }
 
-    /// Unregisters the worker. Other workers reclaim its remaining rows at their next heartbeat.
+    /// Unregisters the worker, and ends the assignments of its remaining rows.
     pub(crate) async fn unregister(&self) {
-        let sql = "DELETE FROM carium_worker WHERE id = $1";
-        let deleted = run_sql!(Pool(&self.queue.database.engine), query(sql, &self.worker_id).execute);
-        if let Err(error) = deleted {
+        if let Err(error) = self.delete_worker().await {
             tracing::warn!(%error, "could not unregister the worker: its rows are reclaimed after the heartbeat timeout");
         }
+    }
+
+    async fn delete_worker(&self) -> Result<(), Error> {
+        let mut transaction = self.queue.database.begin_not_durable().await?;
+        let sql = "DELETE FROM carium_worker WHERE id = $1";
+        run_sql!(Transaction(&mut transaction), query(sql, &self.worker_id).execute)?;
+        transaction.release_rows_of_stale_workers().await?;
+        transaction.commit().await
     }
 }

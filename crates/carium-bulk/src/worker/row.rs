@@ -1,22 +1,17 @@
 //! Processing of one row: reads it, onboards the patient, and stores the outcome.
 
-use std::collections::HashSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use carium::onboarding::{
-    NextAction, Onboarding, OnboardingOutcome, OnboardingRequest, OnboardingRow, RowKey, StepFailure,
-    StepOutcome,
-};
+use carium::onboarding::{NextAction, Onboarding, OnboardingOutcome, RowKey, StepFailure, StepOutcome};
 use carium::{Error, ErrorKind};
 
 use super::circuit_breaker::{Admission, CircuitBreaker, FailureScope, concerns_service};
+use super::dispatch::RowEnd;
 use super::handle::StopHandle;
+use super::load::LoadedRow;
 use crate::database::{json, retry};
-use crate::engine::{Disposition, RowHandler};
-use crate::files::{SourceFiles, file_changed};
 use crate::ledger::DatabaseLedger;
 use crate::queue::QueueInner;
 use crate::row_store::{RowFailure, RowId, RowState, RowUpdate, StoredRow};
@@ -26,24 +21,20 @@ use crate::writer::{WriteRequest, WriteResult};
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
 /// The delay after a response with status 429 that does not specify one.
 const DEFAULT_RATE_LIMIT_DELAY: Duration = Duration::from_secs(5);
-/// The delay before a row is assigned again that was not processed, because of an outage or because the worker stops.
+/// The delay before a row is assigned again that was not processed because of an outage.
 const UNPROCESSED_DELAY: Duration = Duration::from_secs(1);
 /// The maximum number of attempts for a row that the service refuses for a lack of permissions, or whose responses cannot
 /// be read.
 const MAX_REFUSED_ATTEMPTS: i64 = 3;
-/// The delay before a row is assigned again after the queue's database failed.
-const DATABASE_RETRY_DELAY: Duration = Duration::from_secs(2);
 /// The maximum number of retries to store the outcome of a row. Together with the delays, they take about a minute.
 const MAX_STORE_RETRIES: u32 = 24;
 const STORE_RETRY_STEP: Duration = Duration::from_millis(200);
 
-/// Processes the rows that the engine assigns to a worker.
+/// Processes the rows that are assigned to a worker.
 pub(super) struct RowProcessor {
     pub(super) queue: Arc<QueueInner>,
     pub(super) onboarding: Onboarding,
     pub(super) ledger: Arc<DatabaseLedger>,
-    pub(super) files: SourceFiles,
-    pub(super) in_progress: RowsInProgress,
     pub(super) max_attempts: i64,
     pub(super) parked_limit: ParkedLimit,
     pub(super) breaker: Arc<CircuitBreaker>,
@@ -67,31 +58,6 @@ impl ParkedLimit {
         if before.is_ok_and(|before| before <= 1) {
             self.stop.stop();
         }
-    }
-}
-
-/// The rows that a worker is processing.
-#[derive(Clone, Default)]
-pub(super) struct RowsInProgress(Arc<Mutex<HashSet<RowId>>>);
-
-impl RowsInProgress {
-    /// Adds a row until the guard is dropped.
-    fn start(&self, row: RowId) -> InProgressGuard<'_> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(row);
-        InProgressGuard(self, row)
-    }
-
-    pub(super) fn ids(&self) -> Vec<RowId> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
-    }
-}
-
-/// Removes a row from [`RowsInProgress`] when it is dropped.
-struct InProgressGuard<'a>(&'a RowsInProgress, RowId);
-
-impl Drop for InProgressGuard<'_> {
-    fn drop(&mut self) {
-        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.1);
     }
 }
 
@@ -207,32 +173,16 @@ fn is_only_rate_limited(outcome: &OnboardingOutcome) -> bool {
     })
 }
 
-#[async_trait]
-impl RowHandler for RowProcessor {
-    async fn handle(&self, row: RowId) -> Disposition {
-        let _guard = self.in_progress.start(row);
-        match self.process(row).await {
-            Ok(disposition) => disposition,
-            Err(error) => {
-                tracing::warn!(row, %error, "the queue's database failed: the row is retried later");
-                Disposition::RetryAfter(DATABASE_RETRY_DELAY)
-            }
-        }
-    }
-}
-
 impl RowProcessor {
-    async fn process(&self, row: RowId) -> Result<Disposition, Error> {
+    /// Processes a row. An error means that the database failed, and that the result is not stored.
+    pub(super) async fn process(&self, loaded: LoadedRow) -> Result<RowEnd, Error> {
+        let LoadedRow { stored, request } = loaded;
+        let row = stored.id;
         let admission = self.breaker.admit().await?;
         if admission == Admission::Stopping {
-            return Ok(Disposition::RetryAfter(UNPROCESSED_DELAY));
+            return Ok(RowEnd::NotStored);
         }
-        let stored = self.queue.database.row(row).await?;
-        let Some(stored) = stored.filter(|stored| stored.state == RowState::Pending) else {
-            // The row was on the queue twice, and is already settled.
-            return Ok(Disposition::Finished);
-        };
-        let conclusion = match self.request(&stored).await {
+        let conclusion = match request {
             Ok(request) => {
                 let key = RowKey::new(stored.key.as_str());
                 let guard = PermitGuard { ledger: &self.ledger, row: &key };
@@ -260,94 +210,56 @@ impl RowProcessor {
             tracing::warn!(row, %error, "the queue's database failed: the outage could not be stored");
             FailureScope::Run
         });
-        let (update, disposition) = self.decide(&stored, conclusion, scope);
-        self.store(update, disposition).await
+        self.store(self.decide(&stored, conclusion, scope)).await
     }
 
-    /// Reads the onboarding request of a row from its file, or from the encrypted copy in the database.
-    async fn request(&self, stored: &StoredRow) -> Result<OnboardingRequest, Error> {
-        let encrypted = match &self.queue.cipher {
-            Some(cipher) => self.queue.database.encrypted_row(stored.id).await?.map(|row| (cipher, row)),
-            None => None,
-        };
-        match (stored.file, encrypted) {
-            (_, Some((cipher, encrypted))) => {
-                let row = cipher.decrypt(stored.key.as_bytes(), encrypted)?;
-                let row = serde_json::from_slice::<OnboardingRow>(&row);
-                row.map_err(|_| Error::new(ErrorKind::Corrupt, "the decrypted row cannot be parsed"))?.check()
-            }
-            (Some(file), None) => {
-                let row = self.files.read(file, stored.location).await?;
-                let is_same = row.key.to_string() == stored.key && row.digest.to_string() == stored.digest;
-                if is_same { Ok(row.request) } else { Err(file_changed()) }
-            }
-            (None, None) => Err(Error::new(
-                ErrorKind::InvalidInput,
-                "the row is encrypted, but the queue was opened without a key",
-            )),
-        }
-    }
-
-    /// Decides the new state of a row and whether it is retried.
-    fn decide(
-        &self,
-        stored: &StoredRow,
-        conclusion: Conclusion,
-        scope: FailureScope,
-    ) -> (RowUpdate, Disposition) {
+    /// Decides the new state of a row and when it is retried.
+    fn decide(&self, stored: &StoredRow, conclusion: Conclusion, scope: FailureScope) -> RowUpdate {
         let mut attempts = stored.attempts;
         let (next_action, max_attempts) = conclusion.retry_if_refused(self.max_attempts);
-        let (state, disposition) = match next_action {
-            NextAction::None => (RowState::Completed, Disposition::Finished),
+        let (state, delay) = match next_action {
+            NextAction::None => (RowState::Completed, Duration::ZERO),
             NextAction::Retry(delay) if scope == FailureScope::Run => {
-                let delay = add_jitter(delay.unwrap_or_default().max(UNPROCESSED_DELAY));
-                (RowState::Pending, Disposition::RetryAfter(delay))
+                (RowState::Pending, add_jitter(delay.unwrap_or_default().max(UNPROCESSED_DELAY)))
             }
             NextAction::Retry(delay) if conclusion.is_rate_limited => {
-                let delay = add_jitter(delay.unwrap_or(DEFAULT_RATE_LIMIT_DELAY));
-                (RowState::Pending, Disposition::RetryAfter(delay))
+                (RowState::Pending, add_jitter(delay.unwrap_or(DEFAULT_RATE_LIMIT_DELAY)))
             }
             NextAction::Retry(delay) if attempts + 1 < max_attempts => {
                 attempts += 1;
-                let delay = backoff(attempts).max(delay.unwrap_or_default());
-                (RowState::Pending, Disposition::RetryAfter(delay))
+                (RowState::Pending, backoff(attempts).max(delay.unwrap_or_default()))
             }
             NextAction::Retry(_) => {
                 attempts += 1;
-                (conclusion.parked_state, Disposition::Finished)
+                (conclusion.parked_state, Duration::ZERO)
             }
-            _ => (conclusion.parked_state, Disposition::Finished),
+            _ => (conclusion.parked_state, Duration::ZERO),
         };
         let Conclusion { outcome, failure, is_final, .. } = conclusion;
         let (row, version) = (stored.id, stored.version);
-        (RowUpdate { row, version, state, attempts, outcome, failure, is_final }, disposition)
+        RowUpdate { row, version, state, attempts, outcome, failure, delay, is_final }
     }
 
     /// Stores the result of a row. If the database fails, it retries for about a minute, because the outcome would
     /// otherwise be lost.
-    async fn store(&self, update: RowUpdate, disposition: Disposition) -> Result<Disposition, Error> {
-        let write = || self.queue.writer.write(WriteRequest::UpdateRow(update.clone()));
+    async fn store(&self, update: RowUpdate) -> Result<RowEnd, Error> {
+        let write = || self.queue.writer.execute(WriteRequest::UpdateRow(update.clone()));
         let result = retry(MAX_STORE_RETRIES, STORE_RETRY_STEP, write).await?;
         if update.state.is_parked() {
             self.parked_limit.count_parked();
         }
-        match result {
-            WriteResult::Written => Ok(disposition),
-            WriteResult::Conflict(_) => self.requeue_after_conflict(update.row).await,
+        if let WriteResult::Conflict(_) = result {
+            self.requeue_after_conflict(update.row).await?;
         }
+        Ok(RowEnd::Stored)
     }
 
-    /// Puts a row back on the queue if another worker has processed it at the same time, because this worker was
-    /// considered stale. The outcome of either worker may be out of date. The next run determines the current outcome
-    /// from the ledger.
-    async fn requeue_after_conflict(&self, row: RowId) -> Result<Disposition, Error> {
+    /// Puts a row back on the queue if it was assigned to another worker in the meantime, because this worker was considered
+    /// stale. The outcome of either worker may be out of date. The next run determines the current outcome from the ledger.
+    async fn requeue_after_conflict(&self, row: RowId) -> Result<(), Error> {
         let mut transaction = self.queue.database.begin().await?;
-        if transaction.set_pending(row).await? {
-            // The job of this worker was removed when its rows were reclaimed, so a new one is needed.
-            self.queue.engine.enqueue(&mut transaction, &[row]).await?;
-        }
-        transaction.commit().await?;
-        Ok(Disposition::Finished)
+        transaction.set_pending(row).await?;
+        transaction.commit().await
     }
 }
 
