@@ -64,21 +64,12 @@ async fn ledger_of_a_queue_does_what_the_model_does() {
                         let existing = ledger.insert(&row, &step, &entry).await.unwrap();
                         // The ledger returns the existing entry without its presigned form.
                         let without_form = |entry: &LedgerEntry| serde_json::to_value(entry).unwrap();
-                        assert_eq!(
-                            existing.as_ref().map(without_form),
-                            current.map(without_form),
-                            "{place}"
-                        );
+                        assert_eq!(existing.as_ref().map(without_form), current.map(without_form), "{place}");
                         existing.is_none()
                     }
                     Some(version) => {
-                        let is_written =
-                            ledger.compare_and_swap(&row, &step, version, &entry).await.unwrap();
-                        assert_eq!(
-                            is_written,
-                            current.map(LedgerEntry::version) == Some(version),
-                            "{place}"
-                        );
+                        let is_written = ledger.compare_and_swap(&row, &step, version, &entry).await.unwrap();
+                        assert_eq!(is_written, current.map(LedgerEntry::version) == Some(version), "{place}");
                         is_written
                     }
                 };

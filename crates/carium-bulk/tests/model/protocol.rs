@@ -11,7 +11,9 @@ use carium::onboarding::{
 use futures_util::FutureExt as _;
 use stateright::{Model, Property};
 
-use crate::run::{Call, EntryId, Next, Number, Part, Reply, Report, RunId, Runs, Strand, model_version, reference, run_of};
+use crate::run::{
+    Call, EntryId, Next, Number, Part, Reply, Report, RunId, Runs, Strand, model_version, reference, run_of,
+};
 
 /// A rule of the protocol that is removed, to check that the model finds the error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +92,7 @@ struct Reference {
     document: u8,
     has_file: bool,
     is_processed: bool,
-    /// The run that created it, if its intent had been replaced before the call.
+    /// The run that created it, if another run had, or could have, looked the document up before.
     late_run: Option<u8>,
     /// Whether that run did not receive the response, or was killed. Then only the service knows the reference.
     is_untraceable: bool,
@@ -226,13 +228,12 @@ impl Protocol {
             None => current.is_none(),
             Some(expected) => current.is_some_and(|current| runs.entry(current).version == expected),
         };
-        let is_written =
-            is_expected || self.has(Mutation::NoVersionCheck) || self.has(Mutation::LostIntent);
+        let is_written = is_expected || self.has(Mutation::NoVersionCheck) || self.has(Mutation::LostIntent);
         if is_written {
             let was_completed = current.filter(|id| runs.entry(*id).state == EntryState::Completed);
-            if was_completed.is_some_and(|current| {
-                new.state != EntryState::Completed || runs.entry(current).id != new.id
-            }) {
+            if was_completed
+                .is_some_and(|current| new.state != EntryState::Completed || runs.entry(current).id != new.id)
+            {
                 state.violation = Some(Violation::RecordLost);
             }
             state.ledger.insert(part, entry);
@@ -252,9 +253,7 @@ impl Protocol {
                 Reply::Entries(state.ledger.iter().map(|(part, entry)| (*part, *entry)).collect())
             }
             Call::Write { part, expected, entry } => self.write(state, part, expected, entry),
-            Call::CreatePatient => {
-                Self::create(state, run, Part::Patient, |service| &mut service.patients)
-            }
+            Call::CreatePatient => Self::create(state, run, Part::Patient, |service| &mut service.patients),
             Call::Invite => {
                 Self::create(state, run, Part::Invitation, |service| &mut service.invitations);
                 Reply::Done
@@ -266,8 +265,10 @@ impl Protocol {
             Call::CreateReference { document, patient } => {
                 self.check_patient(state, patient);
                 Self::send(state, run, Part::Document(document));
-                let entry = state.ledger.get(&Part::Document(document)).map(|id| self.runs().entry(*id).version);
-                let is_late = entry.is_none_or(|version| run_of(version) != run);
+                let entry =
+                    state.ledger.get(&Part::Document(document)).map(|id| self.runs().entry(*id).version);
+                let has_other = state.workers.iter().flatten().count() > 1;
+                let is_late = has_other || entry.is_none_or(|version| run_of(version) != run);
                 let number = reference(document, state.service.references.len());
                 state.service.references.push(Reference {
                     number,
@@ -444,9 +445,10 @@ impl Protocol {
             Part::Invitation => Resolution::NotApplied,
             Part::Document(index) => {
                 let known = self.runs().entry(entry).references.clone();
-                let mut new = state.service.references.iter().filter(|reference| {
-                    reference.document == index && !known.contains(&reference.number)
-                });
+                let mut new =
+                    state.service.references.iter().filter(|reference| {
+                        reference.document == index && !known.contains(&reference.number)
+                    });
                 new.next().map_or(Resolution::NotApplied, |reference| created(reference.number))
             }
         }

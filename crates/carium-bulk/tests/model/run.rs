@@ -1,8 +1,8 @@
 //! Runs of a row as a state machine: the real code of [`Onboarding::run`], stopped at every call.
 //!
-//! A run is deterministic if the replies to its calls are given. Its state is therefore the list of replies that it has
-//! received, and it is restored by running the real code again with the same replies. Random numbers are replaced in
-//! everything that leaves a run, so that two runs with the same replies make the same calls.
+//! A run is deterministic if the replies to its calls are given. Its state is therefore the list of replies that it
+//! has received, and it is restored by running the real code again with the same replies. Random numbers are replaced
+//! in everything that leaves a run, so that two runs with the same replies make the same calls.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
@@ -17,8 +17,8 @@ use carium::appointments::{
     Practitioner,
 };
 use carium::documents::{
-    ByteRange, CreatedDocument, Document, DocumentClass, DocumentQuery, DocumentReferenceId, DownloadResponse,
-    FilePart, NewDocument, UploadForm, UploadState,
+    ByteRange, CreatedDocument, Document, DocumentClass, DocumentQuery, DocumentReferenceId,
+    DownloadResponse, FilePart, NewDocument, UploadForm, UploadState,
 };
 use carium::onboarding::{
     EntryState, EntryVersion, Ledger, LedgerEntry, NextAction, Onboarding, OnboardingOutcome,
@@ -26,8 +26,8 @@ use carium::onboarding::{
 };
 use carium::patients::{IndividualId, NewPatient};
 use carium::{
-    Appointments, Documents, Error, ErrorKind, Invitations, Items, ListOptions, NewInvitation, Organizations, Patients,
-    Secret, Transfers,
+    Appointments, Documents, Error, ErrorKind, Invitations, Items, ListOptions, NewInvitation, Organizations,
+    Patients, Secret, Transfers,
 };
 use carium_mock::FakeCarium;
 use futures_util::{StreamExt as _, stream};
@@ -67,8 +67,8 @@ impl Part {
     }
 }
 
-/// A part of a run that makes one call at a time. Strands share no data, so the order of the replies to different strands
-/// does not matter.
+/// A part of a run that makes one call at a time. Strands share no data, so the order of the replies to different
+/// strands does not matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Strand {
     Run,
@@ -638,7 +638,12 @@ impl Ledger for Port {
         }
     }
 
-    async fn insert(&self, _: &RowKey, step: &Step, entry: &LedgerEntry) -> Result<Option<LedgerEntry>, Error> {
+    async fn insert(
+        &self,
+        _: &RowKey,
+        step: &Step,
+        entry: &LedgerEntry,
+    ) -> Result<Option<LedgerEntry>, Error> {
         match self.write(step, None, entry).await? {
             RealReply::Inserted(existing) => Ok(existing.map(|entry| *entry)),
             _ => panic!("not a reply to `insert`"),

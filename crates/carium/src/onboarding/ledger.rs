@@ -271,7 +271,8 @@ impl LedgerEntry {
         }
     }
 
-    /// Creates the same entry with a further orphan: a reference that a run created after this entry had replaced its own.
+    /// Creates the same entry with a further orphan: a reference that a run created after this entry had replaced its
+    /// own.
     pub(super) fn with_orphan(self, version: EntryVersion, orphan: DocumentReferenceId) -> Self {
         let upload = Some(self.upload.unwrap_or_default().with_orphan(orphan));
         let resumable_upload = self.resumable_upload.map(|upload| upload.with_orphan(orphan));

@@ -282,9 +282,9 @@ impl LedgerStateStore {
         LedgerEntry::from_upload(version, state, upload.clone(), self.request.clone(), previous)
     }
 
-    /// Adds what this run has done to the entry of another run: that the document is filed, or otherwise the reference,
-    /// which the other run does not use. The report of this run is not enough, because a queue does not store it if the
-    /// other run completes the row.
+    /// Adds what this run has done to the entry of another run: that the document is filed, or otherwise the
+    /// reference, which the other run does not use. The report of this run is not enough, because a queue does not
+    /// store it if the other run completes the row.
     ///
     /// Returns the entry, and the reference if it could not be added.
     async fn add_to_other_entry(
@@ -296,8 +296,7 @@ impl LedgerStateStore {
             let current = self.step_ledger().current_entry_with_retries().await.ok().flatten();
             let Some(entry) = &current else { break };
             let is_open = self.step_ledger().report_if_settled(Some(entry)).is_none();
-            let is_known =
-                entry.document_references().any(|reference| Some(reference) == state.reference());
+            let is_known = entry.document_references().any(|reference| Some(reference) == state.reference());
             let next = match state.reference() {
                 Some(_) if is_open && state.stage() == UploadStage::Processed => {
                     let filed = entry.orphans().iter().copied().fold(state.clone(), UploadState::with_orphan);

@@ -207,10 +207,7 @@ impl StepLedger<'_> {
     }
 
     /// Calls the ledger until it responds, for half a minute.
-    async fn retry<T, F: Future<Output = Result<T, Error>>>(
-        &self,
-        call: impl Fn() -> F,
-    ) -> Result<T, Error> {
+    async fn retry<T, F: Future<Output = Result<T, Error>>>(&self, call: impl Fn() -> F) -> Result<T, Error> {
         let mut delays = RETRY_DELAYS.iter();
         loop {
             let error = match call().await {
