@@ -23,6 +23,8 @@ use crate::workspace;
 const COUNTS: &str = "crates/carium/benches/instructions.json";
 /// By how much a ratio may exceed the stored one.
 const TOLERANCE: f64 = 0.03;
+/// The same for rows of a queue. The number that share a statement depends on the load.
+const QUEUE_TOLERANCE: f64 = 0.1;
 const MEBIBYTES: &str = "1024";
 
 /// A row of the table: this client and its peer.
@@ -42,8 +44,9 @@ enum Peer {
     /// The program that is written by hand with `reqwest`, with this work.
     Reqwest(&'static str),
     CurlUpload,
-    /// `curl -o`, and then `sync` of the file.
     CurlDownload,
+    /// `curl -o`, and then `sync` of the file.
+    CurlDownloadAndSync,
 }
 
 /// The largest ratio that a row should have.
@@ -53,7 +56,7 @@ enum Goal {
     Wall(f64),
 }
 
-const ROWS: [Row; 8] = [
+const ROWS: [Row; 11] = [
     Row {
         name: "GET, 64 at a time",
         work: "get",
@@ -95,6 +98,14 @@ const ROWS: [Row; 8] = [
         goal: Goal::Wall(1.05),
     },
     Row {
+        name: "10,000 documents from memory without digest",
+        work: "documents-no-digest",
+        peer: Peer::Reqwest("documents"),
+        count: 10_000,
+        is_slow: false,
+        goal: Goal::Wall(0.90),
+    },
+    Row {
         name: "10,000 documents from files",
         work: "document-files",
         peer: Peer::Reqwest("document-files"),
@@ -111,12 +122,28 @@ const ROWS: [Row; 8] = [
         goal: Goal::Wall(0.95),
     },
     Row {
+        name: "upload of 1 GiB without digest, against `curl -F`",
+        work: "upload-no-digest",
+        peer: Peer::CurlUpload,
+        count: 0,
+        is_slow: false,
+        goal: Goal::Wall(0.55),
+    },
+    Row {
         name: "download of 1 GiB, against `curl -o` and `sync`",
         work: "download",
-        peer: Peer::CurlDownload,
+        peer: Peer::CurlDownloadAndSync,
         count: 0,
         is_slow: false,
         goal: Goal::Wall(0.95),
+    },
+    Row {
+        name: "download of 1 GiB without digest and sync, against `curl -o`",
+        work: "download-no-digest",
+        peer: Peer::CurlDownload,
+        count: 0,
+        is_slow: false,
+        goal: Goal::Wall(0.75),
     },
 ];
 
@@ -130,13 +157,12 @@ const COUNTED: [(&str, &str, [usize; 2], usize); 3] = [
 pub(crate) fn run(flags: &Bench) -> Result<(), String> {
     let root = workspace::root(None);
     if flags.check || flags.update {
-        return check_counts(&root, &build(&root, "carium", "client")?, flags.update);
+        return check_counts(&root, flags.update);
     }
-    let folder = workspace::target()?.join("bench");
-    fs::create_dir_all(&folder).map_err(|error| format!("could not create {}: {error}", folder.display()))?;
+    let folder = folder()?;
     let pairs = flags.pairs.unwrap_or(7).max(1);
     if let Some(revision) = &flags.base {
-        workspace::print(queue::measure(&root, &folder, revision, pairs)?.trim_end());
+        workspace::print(queue::compare(&root, &folder, revision, pairs)?.trim_end());
         return Ok(());
     }
     let bench = Runner { program: build(&root, "carium", "client")?, folder, pairs };
@@ -161,9 +187,16 @@ pub(crate) fn run(flags: &Bench) -> Result<(), String> {
     Ok(())
 }
 
+/// Returns the folder of the results and of temporary files.
+fn folder() -> Result<PathBuf, String> {
+    let folder = workspace::target()?.join("bench");
+    fs::create_dir_all(&folder).map_err(|error| format!("could not create {}: {error}", folder.display()))?;
+    Ok(folder)
+}
+
 /// Fails if there are more instructions than the stored ones.
 pub(crate) fn check(root: &Path) -> Result<(), String> {
-    check_counts(root, &build(root, "carium", "client")?, false)
+    check_counts(root, false)
 }
 
 /// Builds a benchmark and returns the path of its program.
@@ -203,7 +236,7 @@ impl Runner {
         let mut pairs = Vec::new();
         for index in 0..self.pairs {
             let run = |is_peer: bool| {
-                if row.work == "download" {
+                if row.work.starts_with("download") {
                     // Each program writes a new file.
                     let _ = fs::remove_file(&file);
                 }
@@ -225,7 +258,7 @@ impl Runner {
     /// Creates the files that the row uploads.
     fn prepare(&self, row: &Row, file: &Path) -> Result<(), String> {
         match row.work {
-            "upload" => {
+            "upload" | "upload-no-digest" => {
                 let mut command = Command::new(&self.program);
                 command.args(["run", "disk", "write", "-"]).arg(file).arg(MEBIBYTES);
                 output(&mut command).map(drop)
@@ -278,6 +311,11 @@ impl Runner {
                 command
             }
             Peer::CurlDownload => {
+                let mut command = Command::new("curl");
+                command.args(["-sS", "--fail", "-o"]).arg(file).arg(format!("{origin}/download"));
+                command
+            }
+            Peer::CurlDownloadAndSync => {
                 let mut command = Command::new("sh");
                 command.args(["-c", r#"curl -sS --fail -o "$1" "$2" && sync "$1""#, "sh"]);
                 command.arg(file).arg(format!("{origin}/download"));
@@ -332,7 +370,7 @@ impl Pairs {
 }
 
 /// Counts instructions, and compares their ratios with the stored ones, or stores them.
-fn check_counts(root: &Path, program: &Path, update: bool) -> Result<(), String> {
+fn check_counts(root: &Path, update: bool) -> Result<(), String> {
     if Command::new("valgrind").arg("--version").stdout(Stdio::null()).status().is_err() {
         workspace::print("SKIPPED instruction counts: valgrind is not installed");
         return Ok(());
@@ -343,16 +381,27 @@ fn check_counts(root: &Path, program: &Path, update: bool) -> Result<(), String>
     };
     let stored = read(&path).unwrap_or(Value::Null);
     let (mut counted, mut failures) = (serde_json::Map::new(), Vec::new());
-    for (name, work, counts, per_unit) in COUNTED {
-        let own = instructions(program, "carium", work, counts)? * per_unit;
-        let peer = instructions(program, "reqwest", work, counts)? * per_unit;
+    let client = build(root, "carium", "client")?;
+    let mut counts = Vec::new();
+    for (name, work, repetitions, per_unit) in COUNTED {
+        let count = |program| Ok::<_, String>(instructions(&client, program, work, repetitions)? * per_unit);
+        counts.push((name, count("carium")?, count("reqwest")?, TOLERANCE));
+    }
+    let get = counts.first().map_or(1, |(_, _, peer, _)| *peer);
+    counts.push((
+        "row of a queue, against GET",
+        queue::instructions(root, &folder()?)?,
+        get,
+        QUEUE_TOLERANCE,
+    ));
+    for (name, own, peer, tolerance) in counts {
         #[expect(clippy::cast_precision_loss, reason = "counts of single calls are far below 2^52")]
         let ratio = own as f64 / peer as f64;
         let limit = stored.get(name).and_then(Value::as_f64);
         workspace::print(&format!(
-            "{name}: {own} instructions, by hand {peer}, ratio {ratio:.3}, stored {limit:?}"
+            "{name}: {own} instructions, peer {peer}, ratio {ratio:.3}, stored {limit:?}"
         ));
-        if limit.is_none_or(|limit| ratio > limit * (1.0 + TOLERANCE)) {
+        if limit.is_none_or(|limit| ratio > limit * (1.0 + tolerance)) {
             failures.push(name);
         }
         counted.insert(name.to_owned(), json!((ratio * 1000.0).round() / 1000.0));
@@ -372,22 +421,25 @@ fn check_counts(root: &Path, program: &Path, update: bool) -> Result<(), String>
 
 /// Returns the instructions of one repetition.
 fn instructions(program: &Path, client: &str, work: &str, counts: [usize; 2]) -> Result<usize, String> {
-    let total = |count: usize| {
+    let [few, many] = counts.map(|count| {
         let server = Server::start(program, "1", count)?;
-        let mut command = Command::new("valgrind");
-        command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(program);
-        command.args(["run", client, work, &server.origins[0], "-", &count.to_string()]);
-        let output =
-            command.env("BENCH_ONE_THREAD", "1").output().map_err(|error| format!("valgrind: {error}"))?;
-        let text = String::from_utf8_lossy(&output.stderr);
-        let collected =
-            text.lines().find_map(|line| line.split_once("Collected :")?.1.trim().parse::<usize>().ok());
-        collected
-            .filter(|_| output.status.success())
-            .ok_or_else(|| format!("valgrind failed for `{work}`:\n{text}"))
-    };
-    let [few, many] = counts;
-    Ok((total(many)?.saturating_sub(total(few)?)) / (many - few))
+        callgrind(program, &["run", client, work, &server.origins[0], "-", &count.to_string()])
+    });
+    Ok(many?.saturating_sub(few?) / (counts[1] - counts[0]))
+}
+
+/// Runs a program and returns the number of its instructions.
+fn callgrind(program: &Path, arguments: &[&str]) -> Result<usize, String> {
+    let mut command = Command::new("valgrind");
+    command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(program).args(arguments);
+    let output =
+        command.env("BENCH_ONE_THREAD", "1").output().map_err(|error| format!("valgrind: {error}"))?;
+    let text = String::from_utf8_lossy(&output.stderr);
+    let collected =
+        text.lines().find_map(|line| line.split_once("Collected :")?.1.trim().parse::<usize>().ok());
+    collected
+        .filter(|_| output.status.success())
+        .ok_or_else(|| format!("valgrind failed for {arguments:?}:\n{text}"))
 }
 
 /// The server's process. It exits when its standard input is closed.

@@ -72,6 +72,7 @@ const API_RULES: &[Rule] = &[
     ("generator-limit", generator::combinations),
     ("generator-limit", generator::objects),
     ("generator-limit", generator::types),
+    ("generator-limit", generator::patterns),
     ("description", documentation::descriptions),
     ("example", documentation::missing_examples),
     ("invalid-example", documentation::invalid_examples),
@@ -92,6 +93,7 @@ const JSON_SCHEMA_RULES: &[Rule] = &[
     ("generator-limit", generator::combinations),
     ("generator-limit", generator::objects),
     ("generator-limit", generator::types),
+    ("generator-limit", generator::patterns),
     ("description", documentation::descriptions),
     ("invalid-example", documentation::invalid_examples),
 ];

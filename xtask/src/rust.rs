@@ -11,6 +11,7 @@ pub(crate) mod docs;
 pub(crate) mod open;
 pub(crate) mod open_objects;
 pub(crate) mod options;
+pub(crate) mod patterns;
 pub(crate) mod privacy;
 mod syntax;
 

@@ -53,6 +53,7 @@ mod lenient_json;
 mod open_object;
 mod operation;
 mod optional;
+mod pattern;
 mod raw;
 mod redacted;
 mod request;

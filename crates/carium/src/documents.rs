@@ -24,10 +24,11 @@
 //! # }
 //! ```
 
-// `service` and `store` implement the two traits over HTTP. `transfer` and `blocking` are what the two pipelines,
-// `upload` and `download`, share. The other modules are values and rules.
+// `service` and `store` implement the two traits over HTTP. `transfer`, `digest` and `blocking` are what the two
+// pipelines, `upload` and `download`, share. The other modules are values and rules.
 mod blocking;
 mod conflict;
+mod digest;
 mod download;
 mod file_name;
 mod new_document;
@@ -45,6 +46,7 @@ pub use carium_api::types::{DocumentClassId, DocumentReferenceId, IndividualId, 
 use carium_api::{Redacted, Secret};
 
 pub use crate::sha256::Sha256Digest;
+pub use digest::Digest;
 pub use download::{Download, DownloadBatch, DownloadReceipt, DownloadRequest, DownloadStream, Downloads};
 pub(crate) use new_document::DocumentFields;
 pub use new_document::{NewDocument, NewDocumentBuilder};

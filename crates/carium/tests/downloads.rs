@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use carium::ErrorKind;
-use carium::documents::{Document, DocumentReferenceId, DownloadRequest, Sha256Digest, TransferStage};
+use carium::documents::{
+    Digest, Document, DocumentReferenceId, DownloadRequest, Sha256Digest, TransferStage,
+};
 use futures_util::StreamExt as _;
 use futures_util::future::join;
 use support::faulty_documents::{CHUNK, Call, Fault, FaultyDocuments, always, sequence};
@@ -55,13 +57,16 @@ fn assert_only_file(folder: &Path, name: &str, content: &[u8], label: &str) {
 /// Asserts that a download to a file succeeds, and that its folder has this content and no other file.
 async fn assert_downloads_file(
     record: &Arc<FaultyDocuments>,
-    id: DocumentReferenceId,
+    request: impl Into<DownloadRequest>,
+    digest: Digest,
     content: &[u8],
     label: &str,
 ) {
     let folder = temp_folder();
-    let receipt = record.downloads().to_path(id, folder.path().join("a.bin")).await.unwrap();
-    let expected = (content.len() as u64, Sha256Digest::of(content));
+    let request = request.into().digest(digest);
+    let receipt = record.downloads().to_path(request, folder.path().join("a.bin")).await.unwrap();
+    let sha256 = (digest == Digest::Sha256).then(|| Sha256Digest::of(content));
+    let expected = (content.len() as u64, sha256);
     assert_eq!((receipt.size, receipt.sha256), expected, "{label}");
     assert_only_file(folder.path(), "a.bin", content, label);
 }
@@ -81,7 +86,7 @@ async fn assert_leaves_no_file(
 #[tokio::test(start_paused = true)]
 async fn downloads_to_a_path_a_writer_and_a_stream() {
     let (record, id) = with_document(|_, _| None);
-    let (digest, size) = (Sha256Digest::of(&CONTENT), SIZE as u64);
+    let (digest, size) = (Some(Sha256Digest::of(&CONTENT)), SIZE as u64);
     let folder = temp_folder();
 
     let download = record.downloads().to_path(id, folder.path().join("a.bin"));
@@ -112,7 +117,7 @@ async fn downloads_to_a_path_a_writer_and_a_stream() {
 
     let empty = record.add_document(Bytes::new());
     let receipt = record.downloads().to_path(empty, folder.path().join("empty")).await.unwrap();
-    assert_eq!((receipt.size, receipt.sha256), (0, Sha256Digest::of(b"")));
+    assert_eq!((receipt.size, receipt.sha256), (0, Some(Sha256Digest::of(b""))));
 }
 
 /// Each fault happens to the first request. In every case, the file is complete in the end.
@@ -136,7 +141,7 @@ async fn recovers_from_every_fault_of_the_first_request() {
                 (record, id)
             };
             let (record, id) = with_document();
-            assert_downloads_file(&record, id, &CONTENT, &label).await;
+            assert_downloads_file(&record, id, Digest::Sha256, &CONTENT, &label).await;
             assert_eq!(record.count(Call::Info), 1 + usize::from(expires), "{label}");
             // Without a version, the whole document is requested again.
             let is_ranged = record.ranges().iter().any(Option::is_some);
@@ -153,7 +158,7 @@ async fn recovers_from_every_fault_of_the_first_request() {
 #[tokio::test(start_paused = true)]
 async fn continues_where_each_connection_was_lost() {
     let (record, id) = with_document(always(Call::Get, Fault::Reset(CHUNK as u64)));
-    assert_downloads_file(&record, id, &CONTENT, "").await;
+    assert_downloads_file(&record, id, Digest::Sha256, &CONTENT, "").await;
     let ranges = record.ranges().into_iter();
     let starts: Vec<_> = ranges.map(|range| range.map_or(0, |range| range.from)).collect();
     assert_eq!(starts[..CHUNKS], chunk_boundaries().take(CHUNKS).collect::<Vec<_>>());
@@ -172,7 +177,7 @@ async fn downloads_a_document_larger_than_all_buffers() {
         (FaultyDocuments::new(sequence(Call::Get, [middle, Fault::Changed])), &changed),
     ] {
         let id = record.add_document(content.clone());
-        assert_downloads_file(&record, id, expected, "").await;
+        assert_downloads_file(&record, id, Digest::Sha256, expected, "").await;
     }
 }
 
@@ -182,7 +187,7 @@ async fn skips_written_bytes_if_the_store_ignores_the_range() {
     for after in chunk_boundaries() {
         let plan = sequence(Call::Get, [Fault::Reset(after), Fault::IgnoresRange]);
         let (record, id) = with_document(plan);
-        assert_downloads_file(&record, id, &CONTENT, "").await;
+        assert_downloads_file(&record, id, Digest::Sha256, &CONTENT, "").await;
         let (record, id) = with_document(plan);
         let mut written = Vec::new();
         record.downloads().to_writer(id, &mut written).await.unwrap();
@@ -204,7 +209,7 @@ async fn restarts_or_fails_if_the_document_changes() {
                 (record, id)
             };
             let (record, id) = with_document();
-            assert_downloads_file(&record, id, &changed, &label).await;
+            assert_downloads_file(&record, id, Digest::Sha256, &changed, &label).await;
 
             // Bytes that a writer or a stream has received cannot be discarded.
             let (record, id) = with_document();
@@ -253,6 +258,86 @@ async fn verifies_the_expected_digest() {
     assert_eq!(error.kind(), ErrorKind::Corrupt);
     let matching = DownloadRequest::new(id).expected_sha256(Sha256Digest::of(&CONTENT));
     record.downloads().to_path(matching, temp_folder().path()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn computes_no_digest_and_skips_syncing() {
+    let (record, id) = with_document(|_, _| None);
+    let request = DownloadRequest::new(id).skip_sync();
+    assert_downloads_file(&record, request.clone(), Digest::None, &CONTENT, "without digest").await;
+    assert_downloads_file(&record, request.clone(), Digest::Sha256, &CONTENT, "with digest").await;
+
+    let request = request.digest(Digest::None);
+    let mut writer = Vec::new();
+    let receipt = record.downloads().to_writer(request.clone(), &mut writer).await.unwrap();
+    assert_eq!((receipt.size, receipt.sha256), (SIZE as u64, None));
+    assert!(writer == *CONTENT);
+    let mut stream = record.downloads().stream(request.clone());
+    while let Some(bytes) = stream.next().await {
+        bytes.unwrap();
+    }
+    assert_eq!(stream.receipt().unwrap().sha256, None);
+
+    // A digest that is expected and not computed could not be compared.
+    let requests = record.count(Call::Info);
+    let expecting = request.expected_sha256(Sha256Digest::of(&CONTENT));
+    assert_leaves_no_file(&record, expecting, ErrorKind::InvalidInput, "expects a digest").await;
+    assert_eq!(record.count(Call::Info), requests);
+}
+
+/// Without a digest, only a version shows that the bytes that were already written are still the same. Bytes of two
+/// versions must never be combined, and a writer must never get the same bytes twice.
+#[tokio::test(start_paused = true)]
+async fn continues_without_digest_only_if_the_version_is_known() {
+    let changed: Bytes = CONTENT.iter().map(|byte| !byte).collect();
+    for after in chunk_boundaries() {
+        for (has_versions, second) in [
+            (true, None),
+            (true, Some(Fault::IgnoresRange)),
+            (true, Some(Fault::IgnoresRangeAndVersion)),
+            (true, Some(Fault::Changed)),
+            (false, None),
+            (false, Some(Fault::Changed)),
+        ] {
+            let label = format!("{after} {second:?} versions {has_versions}");
+            let with_document = || {
+                let plan = move |call, earlier_calls| match (call, earlier_calls) {
+                    (Call::Get, 0) => Some(Fault::Reset(after)),
+                    (Call::Get, 1) => second,
+                    _ => None,
+                };
+                let record = FaultyDocuments::without(!has_versions, false, plan);
+                let id = record.add_document(CONTENT.clone());
+                (record, id)
+            };
+            let expected = if second == Some(Fault::Changed) { &changed } else { &*CONTENT };
+            let (record, id) = with_document();
+            assert_downloads_file(&record, id, Digest::None, expected, &label).await;
+
+            let (record, id) = with_document();
+            let mut written = Vec::new();
+            let request = DownloadRequest::new(id).digest(Digest::None);
+            let result = record.downloads().to_writer(request, &mut written).await;
+            match (result, has_versions, second) {
+                (Ok(_), ..) if after == 0 => assert!(written == *expected, "{label}"),
+                (Ok(_), true, None | Some(Fault::IgnoresRange)) => assert!(written == *CONTENT, "{label}"),
+                (Err(error), true, Some(_)) => assert_eq!(error.kind(), ErrorKind::Corrupt, "{label}"),
+                (Err(error), false, _) => assert_eq!(error.kind(), ErrorKind::Unavailable, "{label}"),
+                (result, ..) => panic!("{label}: {result:?}"),
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn restarts_at_most_three_times_without_digest() {
+    let plan = always(Call::Get, Fault::Reset(CHUNK as u64));
+    let record = FaultyDocuments::without(true, false, plan);
+    let id = record.add_document(CONTENT.clone());
+    let request = DownloadRequest::new(id).digest(Digest::None);
+    assert_leaves_no_file(&record, request, ErrorKind::Unavailable, "").await;
+    assert_eq!(record.count(Call::Get), 4);
+    assert!(record.ranges().iter().all(Option::is_none));
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,8 +12,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use carium::documents::{
-    Sha256Digest, TransferStage, Upload, UploadError, UploadReceipt, UploadSource, UploadStage, UploadState,
-    UploadStateStore, Uploads,
+    Digest, Sha256Digest, TransferStage, Upload, UploadError, UploadReceipt, UploadSource, UploadStage,
+    UploadState, UploadStateStore, Uploads,
 };
 use carium::{Error, ErrorKind};
 use futures_util::future::join;
@@ -67,7 +67,7 @@ async fn assert_fails(upload: Upload, kind: ErrorKind, stage: UploadStage) -> Up
 /// Asserts that one reference has the whole file and is processed, and that all others have no file.
 fn assert_uploaded_once(record: &FaultyDocuments, receipt: &UploadReceipt, label: &str) {
     assert_eq!(receipt.size, SIZE as u64, "{label}");
-    assert_eq!(receipt.sha256, Sha256Digest::of(&content()), "{label}");
+    assert_eq!(receipt.sha256, Some(Sha256Digest::of(&content())), "{label}");
     for (id, reference) in record.references() {
         if id == receipt.id {
             assert!(reference.is_processed && reference.file.as_deref() == Some(&content()[..]), "{label}");
@@ -398,19 +398,60 @@ async fn uploads_every_kind_and_size_of_source() {
         let path = folder.path().join(size.to_string());
         std::fs::write(&path, &content).unwrap();
         let length = size as u64;
-        let sources = [
-            UploadSource::path(&path),
-            UploadSource::bytes(content.clone()),
-            UploadSource::reader(reader(content.clone()), length),
-            UploadSource::async_reader(io::Cursor::new(content.clone()), length),
-        ];
-        for source in sources {
-            let label = format!("{source:?} of {size}");
-            let record = FaultyDocuments::healthy();
-            let receipt = record.uploads().upload(document(), source).await.unwrap();
-            assert_eq!((receipt.size, receipt.sha256), (length, Sha256Digest::of(&content)), "{label}");
-            assert_eq!(record.references()[0].1.file.as_deref(), Some(&content[..]), "{label}");
+        let sources = || {
+            [
+                UploadSource::path(&path),
+                UploadSource::bytes(content.clone()),
+                UploadSource::reader(reader(content.clone()), length),
+                UploadSource::async_reader(io::Cursor::new(content.clone()), length),
+            ]
+        };
+        let with_digests =
+            [(Digest::Sha256, sources(), Some(Sha256Digest::of(&content))), (Digest::None, sources(), None)];
+        for (digest, sources, expected) in with_digests {
+            for source in sources {
+                let label = format!("{source:?} of {size}, {digest:?}");
+                let record = FaultyDocuments::healthy();
+                let upload = record.uploads().upload(document(), source).digest(digest);
+                let receipt = upload.await.unwrap();
+                assert_eq!((receipt.size, receipt.sha256), (length, expected), "{label}");
+                assert_eq!(record.references()[0].1.file.as_deref(), Some(&content[..]), "{label}");
+            }
         }
+    }
+}
+
+/// A file that changes between two runs is sent as a whole or not at all, with and without a digest.
+#[tokio::test(start_paused = true)]
+async fn resumes_with_a_changed_file() {
+    let changed = Bytes::from(vec![b'c'; SIZE - 1]);
+    for (first, second) in
+        [(Digest::None, Digest::None), (Digest::None, Digest::Sha256), (Digest::Sha256, Digest::None)]
+    {
+        let label = format!("{first:?} {second:?}");
+        let digest_of =
+            |digest, content: &Bytes| (digest == Digest::Sha256).then(|| Sha256Digest::of(content));
+        // The first run fails in the middle of the file: the second one sends the changed file from its first byte.
+        let record = FaultyDocuments::new(sequence(Call::Post, [Fault::Reset(5 * CHUNK as u64); 5]));
+        let uploads = record.uploads();
+        let upload = uploads.upload(document(), source()).digest(first);
+        let error = assert_fails(upload, ErrorKind::Unavailable, UploadStage::Created).await;
+        let source_of = |content: &Bytes| UploadSource::bytes(content.clone());
+        let upload = uploads.resume(stored(error.state()), document(), source_of(&changed)).digest(second);
+        let receipt = upload.await.unwrap();
+        assert_eq!((receipt.size, receipt.sha256), (SIZE as u64 - 1, digest_of(second, &changed)), "{label}");
+        assert_eq!(record.references()[0].1.file.as_ref(), Some(&changed), "{label}");
+
+        // The first run has sent the file: the second one neither sends nor hashes the changed file.
+        let record = FaultyDocuments::fails_once(Call::Process, Fault::NotApplied);
+        let uploads = record.uploads();
+        let upload = uploads.upload(document(), source()).digest(first);
+        let error = assert_fails(upload, ErrorKind::Unavailable, UploadStage::Uploaded).await;
+        let upload = uploads.resume(stored(error.state()), document(), source_of(&changed)).digest(second);
+        let receipt = upload.await.unwrap();
+        assert_eq!((receipt.size, receipt.sha256), (SIZE as u64, digest_of(first, &content())), "{label}");
+        assert_eq!(record.references()[0].1.file.as_ref(), Some(&content()), "{label}");
+        assert_eq!(record.count(Call::Post), 1, "{label}");
     }
 }
 
@@ -445,13 +486,15 @@ async fn rejects_sources_whose_length_is_not_the_announced_length() {
     for (size, announced) in [(100, 101), (101, 100), (SIZE, SIZE + 1), (SIZE + 1, SIZE), (2 << 20, 1 << 20)]
     {
         let bytes: Vec<u8> = vec![7; size];
-        for source in [
-            UploadSource::reader(reader(bytes.clone()), announced as u64),
-            UploadSource::async_reader(io::Cursor::new(bytes.clone()), announced as u64),
+        for (source, digest) in [
+            (UploadSource::reader(reader(bytes.clone()), announced as u64), Digest::Sha256),
+            (UploadSource::reader(reader(bytes.clone()), announced as u64), Digest::None),
+            (UploadSource::async_reader(io::Cursor::new(bytes.clone()), announced as u64), Digest::Sha256),
+            (UploadSource::async_reader(io::Cursor::new(bytes.clone()), announced as u64), Digest::None),
         ] {
-            let label = format!("{source:?} of {size} bytes, announced {announced}");
+            let label = format!("{source:?} of {size} bytes, announced {announced}, {digest:?}");
             let record = FaultyDocuments::healthy();
-            let error = record.uploads().upload(document(), source).await.unwrap_err();
+            let error = record.uploads().upload(document(), source).digest(digest).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Io, "{label}");
             assert!(record.references().iter().all(|(_, reference)| reference.uploads == 0), "{label}");
         }

@@ -59,7 +59,7 @@ pub(super) fn client(spec: &Spec, header: &Header) -> Result<Vec<Output>, String
         Output::code(format!("{API}/client/builder.rs"), &header.api, &builder),
     ];
     let sides = spec.sides();
-    let required = complete_types(&mut types, spec, |name| sides.of(name).request);
+    let required = complete_types(&mut types, spec, |name| sides.of(name).request)?;
     types.attrs.insert(
         0,
         syn::parse_quote!(#![doc = " Types of requests and responses: one per schema of the spec."]),
@@ -122,7 +122,7 @@ pub(super) fn onboarding(sources: &Sources, header: &Header) -> Result<Vec<Outpu
         syn::parse2(space.to_stream()).map_err(|error| format!("typify generated invalid Rust: {error}"))
     })?;
     // Rows are written by users, like requests.
-    let required = complete_types(&mut types, &schema, |_| true);
+    let required = complete_types(&mut types, &schema, |_| true)?;
     types.attrs.insert(0, syn::parse_quote!(#![doc = " One row of an onboarding file, and its parts."]));
     Ok(type_files("onboarding", types, &required, &header.both))
 }
@@ -151,13 +151,14 @@ pub(super) fn mocks(spec: &Spec, header: &Header) -> Result<Vec<Output>, String>
 }
 
 /// Completes generated types with the passes of [`crate::rust`]. Returns the module `required`.
-fn complete_types(types: &mut File, spec: &Spec, is_request: impl Fn(&str) -> bool) -> File {
+fn complete_types(types: &mut File, spec: &Spec, is_request: impl Fn(&str) -> bool) -> Result<File, String> {
+    rust::patterns::translate(types)?;
     rust::options::unwrap(types);
     rust::derives::complete(types);
     rust::privacy::hide_types(types, spec);
     rust::docs::document_types(types, spec);
     rust::open_objects::read_in_place(types);
-    rust::open::open(types, spec, is_request)
+    Ok(rust::open::open(types, spec, is_request))
 }
 
 /// Returns the file of a module of types, and one file for each of its submodules.

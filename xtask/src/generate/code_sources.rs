@@ -1,5 +1,6 @@
 //! The hand-written code that generated code refers to, read as text, so that it does not have to compile.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +22,8 @@ const RETRY_CLASSES_HEADING: &str = "| class | operations |";
 pub(crate) struct CodeSources {
     /// The path of each file relative to the workspace, and its text, sorted by path.
     files: Vec<(String, String)>,
+    /// The names in upper case in these files, such as those of operations.
+    constants: HashSet<String>,
     rules: String,
     retry_classes: String,
 }
@@ -39,8 +42,10 @@ impl CodeSources {
             let relative = path.strip_prefix(root).unwrap_or(&path);
             Ok((relative.to_string_lossy().replace('\\', "/"), text))
         });
+        let files = files.collect::<Result<Vec<_>, String>>()?;
         Ok(Self {
-            files: files.collect::<Result<_, String>>()?,
+            constants: files.iter().flat_map(|(_, text)| constants(text)).map(str::to_owned).collect(),
+            files,
             rules: workspace::read(&root.join(RULES))?,
             retry_classes: workspace::read(&root.join(RETRY_CLASSES))?,
         })
@@ -54,10 +59,7 @@ impl CodeSources {
 
     /// Returns whether the domain crate calls an operation: login is called by its session.
     pub(super) fn calls_operation(&self, id: &str) -> bool {
-        let name = id.to_uppercase();
-        let is_name = |word: &str| word == name;
-        let words = |text: &str| text.split(|char: char| !char.is_alphanumeric() && char != '_').any(is_name);
-        self.files.iter().any(|(_, text)| words(text))
+        self.constants.contains(&id.to_uppercase())
     }
 
     /// Returns whether the fake has a rule for an operation.
@@ -102,6 +104,14 @@ impl CodeSources {
             Some((file.as_str(), text[..start].lines().count() + 1, &block[..end]))
         })
     }
+}
+
+/// Returns the names in upper case.
+fn constants(text: &str) -> impl Iterator<Item = &str> {
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let words = text.as_bytes().split(move |byte| !is_part(byte));
+    let is_constant = |word: &&[u8]| !word.is_empty() && !word.iter().any(u8::is_ascii_lowercase);
+    words.filter(is_constant).filter_map(|word| str::from_utf8(word).ok())
 }
 
 fn collect(directory: &Path, paths: &mut Vec<PathBuf>) -> Result<(), String> {

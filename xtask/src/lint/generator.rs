@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::outline::{Context, Findings, Kind, Node, listed, operation_name};
 use crate::json::{is_true, items, join, members, strings, text};
+use crate::rust::patterns;
 use crate::spec::Operation;
 
 /// Members that the generators do not support, with their effect and a fix.
@@ -266,6 +267,15 @@ pub(super) fn types(context: &Context<'_>, findings: &mut Findings<'_>) {
                 let problem = format!("has `{flag}` without `{limit}`");
                 report(flag, &problem, &format!("add `{limit}:` with the limit, or remove `{flag}`"));
             }
+        }
+    }
+}
+
+/// `generator-limit`: a pattern can be translated into a check without a regex engine.
+pub(super) fn patterns(context: &Context<'_>, findings: &mut Findings<'_>) {
+    for node in context.schemas() {
+        if let Some(Err(problem)) = node.text("pattern").map(patterns::parse) {
+            findings.add((node, "pattern"), problem, patterns::SUPPORTED);
         }
     }
 }

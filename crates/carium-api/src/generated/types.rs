@@ -3837,9 +3837,24 @@ impl ::std::str::FromStr for PhoneNumber {
     fn from_str(
         value: &str,
     ) -> ::std::result::Result<Self, self::error::ConversionError> {
-        static PATTERN: ::std::sync::LazyLock<::regress::Regex> = ::std::sync::LazyLock::new(||
-        { ::regress::Regex::new("^\\+[1-9][0-9]{1,14}$").unwrap() });
-        if PATTERN.find(value).is_none() {
+        const PATTERN: &[crate::pattern::Part<'static>] = &[
+            crate::pattern::Part {
+                ranges: &[('+', '+')],
+                min: 1,
+                max: 1,
+            },
+            crate::pattern::Part {
+                ranges: &[('1', '9')],
+                min: 1,
+                max: 1,
+            },
+            crate::pattern::Part {
+                ranges: &[('0', '9')],
+                min: 1,
+                max: 14,
+            },
+        ];
+        if !crate::pattern::matches(value, PATTERN) {
             return Err("doesn't match pattern \"^\\+[1-9][0-9]{1,14}$\"".into());
         }
         Ok(Self(value.to_string()))

@@ -4,7 +4,9 @@ use std::hint::black_box;
 use std::path::Path;
 
 use carium::appointments::AppointmentId;
-use carium::documents::{DocumentQuery, DocumentReferenceId, NewDocument, UploadSource};
+use carium::documents::{
+    Digest, DocumentQuery, DocumentReferenceId, DownloadRequest, NewDocument, UploadSource,
+};
 use carium::{Carium, Credentials, ListOptions};
 use futures_util::TryStreamExt as _;
 
@@ -26,15 +28,21 @@ pub(crate) fn run(work: &str, origin: &str, path: &Path, count: usize) -> Result
             "get" | "get-traced" => get(carium, count).await?,
             "list" => list(&carium, count, 0, false).await?,
             "list-ahead" => list(&carium, count, 1, true).await?,
-            "documents" => documents(carium, path, count, false).await?,
-            "document-files" => documents(carium, path, count, true).await?,
-            "upload" => {
-                let receipt = carium.uploads().upload(document()?, UploadSource::path(path)).await?;
-                sha256 = hex(receipt.sha256.as_bytes());
+            "documents" => documents(carium, path, count, false, Digest::Sha256).await?,
+            "documents-no-digest" => documents(carium, path, count, false, Digest::None).await?,
+            "document-files" => documents(carium, path, count, true, Digest::Sha256).await?,
+            "upload" | "upload-no-digest" => {
+                let digest = if work == "upload" { Digest::Sha256 } else { Digest::None };
+                let upload = carium.uploads().upload(document()?, UploadSource::path(path)).digest(digest);
+                sha256 = upload.await?.sha256.map(|sha256| hex(sha256.as_bytes())).unwrap_or_default();
             }
             "download" => {
                 let receipt = carium.downloads().to_path(document_id()?, path).await?;
-                sha256 = hex(receipt.sha256.as_bytes());
+                sha256 = receipt.sha256.map(|sha256| hex(sha256.as_bytes())).unwrap_or_default();
+            }
+            "download-no-digest" => {
+                let request = DownloadRequest::new(document_id()?).digest(Digest::None).skip_sync();
+                black_box(carium.downloads().to_path(request, path).await?);
             }
             other => return Err(format!("unknown work `{other}`").into()),
         }
@@ -77,7 +85,13 @@ async fn list(carium: &Carium, count: usize, prefetch: usize, with_work: bool) -
 }
 
 /// Uploads documents from memory, or from the files of a folder.
-async fn documents(carium: Carium, folder: &Path, count: usize, files: bool) -> Result<(), BenchError> {
+async fn documents(
+    carium: Carium,
+    folder: &Path,
+    count: usize,
+    files: bool,
+    digest: Digest,
+) -> Result<(), BenchError> {
     let folder = folder.to_owned();
     repeat(count, CONCURRENT_DOCUMENTS, move |index| {
         let source = if files {
@@ -87,7 +101,7 @@ async fn documents(carium: Carium, folder: &Path, count: usize, files: bool) -> 
         };
         let uploads = carium.uploads().clone();
         async move {
-            black_box(uploads.upload(document()?, source).await?);
+            black_box(uploads.upload(document()?, source).digest(digest).await?);
             Ok(())
         }
     })

@@ -3,14 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
-use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 
 use crate::error::Error;
 use crate::local_io::shutting_down;
-use crate::sha256::Sha256Digest;
 
 /// Maximum number of jobs that wait in a queue.
 const MAX_PENDING: usize = 2;
@@ -176,30 +173,5 @@ impl<T> Drop for JobQueue<T> {
     /// Discards the jobs that have not started.
     fn drop(&mut self) {
         self.0.state().pending.clear();
-    }
-}
-
-/// A SHA-256 hasher that runs in the background: hashing costs as much CPU time as reading and sending together.
-pub(super) type BackgroundHasher = JobQueue<Sha256>;
-
-impl BackgroundHasher {
-    pub(super) fn sha256() -> Self {
-        Self::new(Sha256::new())
-    }
-
-    pub(super) async fn update(&self, piece: Bytes) -> Result<(), Error> {
-        self.push(move |hasher| {
-            hasher.update(&piece);
-            Ok(())
-        })
-        .await
-    }
-
-    /// Returns the digest of all pieces so far. More can be added afterwards.
-    pub(super) async fn digest(&self) -> Result<Sha256Digest, Error> {
-        let hasher = self.take().await?;
-        let digest = Sha256Digest::from_hasher(&hasher);
-        self.put_back(hasher);
-        Ok(digest)
     }
 }

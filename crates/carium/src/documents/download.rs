@@ -15,13 +15,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::Stream;
-use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 
 pub use batch::DownloadBatch;
 pub use request::{DownloadReceipt, DownloadRequest};
 
+use super::digest::Hasher;
 use super::transfer::{DocumentServices, ProgressReporter, TransferHandle};
 use super::{Documents, Transfers};
 use crate::error::Error;
@@ -44,10 +44,13 @@ use pipeline::{DownloadPipeline, DownloadSink, write_error};
 /// # async fn run(downloads: &Downloads, document: &Document) -> Result<(), carium::Error> {
 /// // Into a directory: the file gets the name of the document, sanitized.
 /// let receipt = downloads.to_path(document, "letters/").await?;
-/// println!("{} bytes, SHA-256 {}", receipt.size, receipt.sha256);
+/// println!("{} bytes, SHA-256 {:?}", receipt.size, receipt.sha256);
 ///
 /// // An existing file is kept unless `overwrite` is set.
-/// let request = DownloadRequest::from(document).overwrite().expected_sha256(receipt.sha256);
+/// let mut request = DownloadRequest::from(document).overwrite();
+/// if let Some(digest) = receipt.sha256 {
+///     request = request.expected_sha256(digest);
+/// }
 /// downloads.to_path(request, "letters/").await?;
 /// # Ok(())
 /// # }
@@ -79,13 +82,16 @@ impl Downloads {
     /// the one that the object store sends if the request has none, or the document's ID if there is neither.
     ///
     /// The document is written to a temporary file in the target's directory. When it is complete and verified, the
-    /// file is synced and renamed, so that the target is never incomplete. On Unix, only its owner can read the file.
+    /// file is synced (unless [`skip_sync`](DownloadRequest::skip_sync) is set) and renamed, so that the target is never
+    /// incomplete. On Unix, only its owner can read the file.
     /// An existing target is kept, and the download fails, unless [`overwrite`](DownloadRequest::overwrite) is set.
     ///
     /// If the program is killed during the download, the temporary file `.carium-….part` remains with part of the
     /// document. It is not removed automatically, because another program may be writing it.
     ///
     /// # Errors
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput): the request expects a digest and sets
+    ///   [`Digest::None`](crate::documents::Digest::None).
     /// - [`AlreadyExists`](crate::ErrorKind::AlreadyExists): the target exists and must not be overwritten.
     /// - [`Io`](crate::ErrorKind::Io): the file could not be written.
     /// - [`Corrupt`](crate::ErrorKind::Corrupt): the document does not have the expected digest, is longer than the
@@ -129,7 +135,7 @@ impl Downloads {
     ) -> Download<'a> {
         let (reporter, handle) = ProgressReporter::new();
         let pipeline = self.pipeline(request.into(), reporter);
-        let mut sink = WriterSink { writer, hasher: Sha256::new() };
+        let mut sink = WriterSink { writer, hasher: Hasher::new(pipeline.request.digest) };
         let run = async move {
             let download = pipeline.run(&mut sink).await?;
             sink.writer.flush().await.map_err(|error| write_error(&error))?;
@@ -147,7 +153,7 @@ impl Downloads {
         let pipeline = self.pipeline(request.into(), reporter);
         let (sender, bytes) = mpsc::channel(1);
         let run = async move {
-            let mut sink = ChannelSink { sender, hasher: Sha256::new() };
+            let mut sink = ChannelSink { sender, hasher: Hasher::new(pipeline.request.digest) };
             pipeline.run(&mut sink).await.map(|download| download.receipt(None))
         };
         DownloadStream { run: Some(Box::pin(run)), bytes, result: None, receipt: None, handle }
@@ -261,7 +267,7 @@ impl fmt::Debug for DownloadStream {
 /// A sink for an asynchronous writer.
 struct WriterSink<W> {
     writer: W,
-    hasher: Sha256,
+    hasher: Hasher,
 }
 
 #[async_trait]
@@ -271,15 +277,15 @@ impl<W: AsyncWrite + Send + Unpin> DownloadSink for WriterSink<W> {
         self.writer.write_all(&bytes).await.map_err(|error| write_error(&error))
     }
 
-    async fn digest(&mut self) -> Result<Sha256Digest, Error> {
-        Ok(Sha256Digest::from_hasher(&self.hasher))
+    async fn digest(&mut self) -> Result<Option<Sha256Digest>, Error> {
+        Ok(self.hasher.digest())
     }
 }
 
 /// A sink that passes the bytes to a [`DownloadStream`].
 struct ChannelSink {
     sender: mpsc::Sender<Bytes>,
-    hasher: Sha256,
+    hasher: Hasher,
 }
 
 #[async_trait]
@@ -289,7 +295,7 @@ impl DownloadSink for ChannelSink {
         self.sender.send(bytes).await.map_err(|_| shutting_down())
     }
 
-    async fn digest(&mut self) -> Result<Sha256Digest, Error> {
-        Ok(Sha256Digest::from_hasher(&self.hasher))
+    async fn digest(&mut self) -> Result<Option<Sha256Digest>, Error> {
+        Ok(self.hasher.digest())
     }
 }

@@ -17,7 +17,7 @@ pub use source::UploadSource;
 pub use state::{UploadError, UploadReceipt, UploadStage, UploadState, UploadStateStore};
 
 use super::transfer::{DocumentServices, Progress, ProgressReporter, TransferHandle};
-use super::{Documents, NewDocument, Transfers};
+use super::{Digest, Documents, NewDocument, Transfers};
 use crate::transport::RetryPolicy;
 use pipeline::UploadPipeline;
 use state::SharedState;
@@ -44,7 +44,7 @@ use state::SharedState;
 ///         uploads.resume(error.into_state(), document, UploadSource::path("scans/letter.pdf")).await?
 ///     }
 /// };
-/// println!("{} bytes, SHA-256 {}", receipt.size, receipt.sha256);
+/// println!("{} bytes, SHA-256 {:?}", receipt.size, receipt.sha256);
 /// # Ok(())
 /// # }
 /// ```
@@ -78,6 +78,7 @@ impl Uploads {
             services: self.0.clone(),
             document,
             source,
+            digest: Digest::default(),
             reporter,
             state: state.clone(),
             store: None,
@@ -144,6 +145,21 @@ impl Upload {
     /// Returns a handle to watch the upload and to cancel it.
     pub fn handle(&self) -> UploadHandle {
         self.handle.clone()
+    }
+
+    /// Sets the digest to compute of the file. Defaults to [`Digest::Sha256`]. Must be called before the upload is
+    /// awaited.
+    ///
+    /// With [`Digest::None`], nothing is hashed, and the receipt has no digest to compare the document with later. The
+    /// length of the file is checked in any case. The object store compares no digest either way.
+    ///
+    /// A resumed upload hashes the file only if it sends it. If an earlier run has sent it, the receipt has what that
+    /// run computed.
+    pub fn digest(mut self, digest: Digest) -> Self {
+        if let Some(pipeline) = &mut self.pipeline {
+            pipeline.digest = digest;
+        }
+        self
     }
 
     /// Sets a store for the state of the upload. Must be called before the upload is awaited.

@@ -55,7 +55,7 @@ impl StepReport {
             EntryState::Intent => StepOutcome::unknown(entry.unknown_reason(), None),
             EntryState::Completed => {
                 let (size, sha256) = entry.upload().and_then(UploadState::file).unzip();
-                StepOutcome::Completed(CompletedStep { id: entry.id(), size, sha256 })
+                StepOutcome::Completed(CompletedStep { id: entry.id(), size, sha256: sha256.flatten() })
             }
         };
         Some(Self::new(step, result, Some(entry)))

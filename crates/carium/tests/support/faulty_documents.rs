@@ -58,6 +58,8 @@ pub(crate) enum Fault {
     SilentAfter(u64),
     /// The store ignores the requested range and returns the whole file.
     IgnoresRange,
+    /// The same, and the response has no version.
+    IgnoresRangeAndVersion,
     /// The content has changed, and the store returns the whole new file.
     Changed,
     /// The store ends the response after this number of bytes, which is less than the announced length.
@@ -351,7 +353,7 @@ impl Transfers for FaultyDocuments {
         let version = format!("\"{}\"", self.contents.lock().unwrap().version);
         let total = content.len() as u64;
         let range = range.filter(|range| {
-            fault != Some(Fault::IgnoresRange)
+            !matches!(fault, Some(Fault::IgnoresRange | Fault::IgnoresRangeAndVersion))
                 && range.if_version.as_ref().is_none_or(|expected| *expected == version)
         });
         let start = range.map_or(0, |range| range.from);
@@ -371,7 +373,8 @@ impl Transfers for FaultyDocuments {
         let mut response =
             DownloadResponse::whole(self.announces_length.then_some(total), stream::iter(chunks).boxed());
         response.start = start;
-        response.version = self.has_versions.then_some(version);
+        let sends_version = self.has_versions && fault != Some(Fault::IgnoresRangeAndVersion);
+        response.version = sends_version.then_some(version);
         response.file_name = Some("../letter.pdf".to_owned());
         Ok(response)
     }

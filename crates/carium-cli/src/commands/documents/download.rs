@@ -9,7 +9,7 @@ use carium::{Error, ErrorKind};
 use clap::Args;
 use futures_util::stream::{StreamExt as _, iter};
 
-use super::transfers::{Status, TransferResult, run_transfers, write_results};
+use super::transfers::{DigestOption, Status, TransferResult, run_transfers, write_results};
 use crate::connection::connect;
 use crate::error::{CliError, Exit};
 use crate::interrupt::unless_interrupted;
@@ -45,6 +45,12 @@ pub(crate) struct DownloadDocuments {
     /// Expected SHA-256 of the document, in hexadecimal. For one document only
     #[arg(long, value_name = "DIGEST")]
     sha256: Option<Sha256Digest>,
+    /// Digest to compute of each document. Without one, only the length is checked
+    #[arg(long, value_name = "DIGEST", default_value = "sha256")]
+    digest: DigestOption,
+    /// Do not sync the files to the disk: a crash of the system can lose them
+    #[arg(long)]
+    skip_sync: bool,
     /// Maximum number of concurrent downloads
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
     concurrency: u8,
@@ -67,6 +73,13 @@ impl DownloadDocuments {
             let message = "several documents require an existing directory for `--to`, and no `--sha256`";
             return Err(CliError::new(Exit::Usage, message)
                 .with_hint("create the directory, or download the documents one by one"));
+        }
+        if self.sha256.is_some() && self.digest == DigestOption::None {
+            return Err(CliError::new(
+                Exit::Usage,
+                "`--sha256` requires a digest, and `--digest none` computes none",
+            )
+            .with_hint("omit one of the two options"));
         }
         let connection = unless_interrupted(connect(settings), false).await?;
         let downloads = connection.client.downloads();
@@ -98,7 +111,10 @@ impl DownloadDocuments {
     }
 
     fn request(&self, id: DocumentReferenceId) -> DownloadRequest {
-        let mut request = DownloadRequest::new(id);
+        let mut request = DownloadRequest::new(id).digest(self.digest.into());
+        if self.skip_sync {
+            request = request.skip_sync();
+        }
         if self.replace {
             request = request.overwrite();
         }

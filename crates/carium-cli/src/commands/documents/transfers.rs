@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use carium::documents::{DocumentReferenceId, Sha256Digest};
+use carium::documents::{Digest, DocumentReferenceId, Sha256Digest};
+use clap::ValueEnum;
 use futures_util::stream::{Stream, StreamExt as _};
 use serde::Serialize;
 use serde_json::json;
@@ -25,13 +26,29 @@ pub(super) enum Status {
     Interrupted,
 }
 
+/// The argument of `--digest`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum DigestOption {
+    Sha256,
+    None,
+}
+
+impl From<DigestOption> for Digest {
+    fn from(option: DigestOption) -> Self {
+        match option {
+            DigestOption::Sha256 => Self::Sha256,
+            DigestOption::None => Self::None,
+        }
+    }
+}
+
 /// The result of a transfer: one row of the output.
 pub(super) struct TransferResult {
     pub(super) status: Status,
     pub(super) id: Option<DocumentReferenceId>,
     pub(super) file: Option<PathBuf>,
-    /// The size and the digest of a transferred document.
-    pub(super) content: Option<(u64, Sha256Digest)>,
+    /// The size and the digest of a transferred document. There is no digest with `--digest none`.
+    pub(super) content: Option<(u64, Option<Sha256Digest>)>,
 }
 
 pub(super) fn write_results(format: Format, results: &[TransferResult]) -> Result<(), CliError> {
@@ -41,7 +58,7 @@ pub(super) fn write_results(format: Format, results: &[TransferResult]) -> Resul
             "status": result.status,
             "id": result.id,
             "file": result.file.as_ref().map(|path| path.display().to_string()),
-            "sha256": result.content.map(|(_, sha256)| sha256),
+            "sha256": result.content.and_then(|(_, sha256)| sha256),
             "size": result.content.map(|(size, _)| size),
         }))?;
     }

@@ -14,7 +14,8 @@ use tempfile::NamedTempFile;
 use super::batch::BatchTurn;
 use super::pipeline::{DownloadSink, write_error};
 use super::request::DownloadRequest;
-use crate::documents::blocking::{BackgroundHasher, JobQueue};
+use crate::documents::blocking::JobQueue;
+use crate::documents::digest::{BackgroundHasher, Digest};
 use crate::documents::file_name;
 use crate::error::{Error, ErrorKind};
 use crate::local_io::{directory_of, run_blocking, shutting_down, sync_directory, wait_for_descriptor};
@@ -32,6 +33,8 @@ const SYNC_INTERVAL: usize = 8 * 1024 * 1024;
 pub(super) struct FileSink {
     target: PathBuf,
     overwrite: bool,
+    skip_sync: bool,
+    digest: Digest,
     batch: Option<BatchTurn>,
     file_name_template: Option<String>,
     /// The fallback for the file name.
@@ -55,13 +58,15 @@ impl FileSink {
         Self {
             target,
             overwrite: request.overwrite,
+            skip_sync: request.skip_sync,
+            digest: request.digest,
             batch: request.batch.clone(),
             file_name_template: request.file_name_template.clone(),
             id: request.id,
             piece: BytesMut::new(),
             used_pieces: VecDeque::new(),
             file: JobQueue::new(None),
-            hasher: BackgroundHasher::sha256(),
+            hasher: BackgroundHasher::new(request.digest),
             unsynced_bytes: 0,
             sync_handle: JobQueue::new(Arc::default()),
         }
@@ -73,12 +78,13 @@ impl FileSink {
         run_blocking(move || check_target(&target, overwrite)).await?
     }
 
-    /// Syncs the file, renames it to its target, and returns the target's path.
+    /// Syncs the file unless that is skipped, renames it to its target, and returns the target's path.
     pub(super) async fn commit(&mut self) -> Result<PathBuf, Error> {
         let file = self.file.take().await?.ok_or_else(shutting_down)?;
         // The operating system reports a failed sync only once, which may have been to the background sync.
         self.sync_handle.take().await?;
-        run_blocking(move || file.commit()).await?
+        let skip_sync = self.skip_sync;
+        run_blocking(move || file.commit(skip_sync)).await?
     }
 
     /// Waits for the background jobs and removes a file that was not committed.
@@ -98,7 +104,7 @@ impl FileSink {
         self.unsynced_bytes += piece.len();
         self.hasher.update(piece.clone()).await?;
         self.file.push(move |file| file.as_mut().map_or(Ok(()), |file| file.write(&piece))).await?;
-        if self.unsynced_bytes >= SYNC_INTERVAL && self.sync_handle.is_idle() {
+        if !self.skip_sync && self.unsynced_bytes >= SYNC_INTERVAL && self.sync_handle.is_idle() {
             self.unsynced_bytes = 0;
             let sync = |file: &File| file.sync_data().map_err(|error| write_error(&error));
             self.sync_handle.push(move |file| file.get().map_or(Ok(()), sync)).await?;
@@ -171,15 +177,16 @@ impl DownloadSink for FileSink {
         Ok(())
     }
 
-    async fn digest(&mut self) -> Result<Sha256Digest, Error> {
+    async fn digest(&mut self) -> Result<Option<Sha256Digest>, Error> {
         self.write_piece().await?;
         self.hasher.digest().await
     }
 
-    async fn restart(&mut self) -> Result<(), Error> {
+    async fn restart(&mut self) -> Result<bool, Error> {
         self.piece.clear();
-        self.hasher = BackgroundHasher::sha256();
-        self.file.push(|file| file.as_mut().map_or(Ok(()), PartFile::truncate)).await
+        self.hasher = BackgroundHasher::new(self.digest);
+        self.file.push(|file| file.as_mut().map_or(Ok(()), PartFile::truncate)).await?;
+        Ok(true)
     }
 }
 
@@ -211,8 +218,10 @@ impl PartFile {
         file.set_len(0).and_then(|()| file.rewind()).map_err(|error| write_error(&error))
     }
 
-    fn commit(self) -> Result<PathBuf, Error> {
-        self.file.as_file().sync_all().map_err(|error| write_error(&error))?;
+    fn commit(self, skip_sync: bool) -> Result<PathBuf, Error> {
+        if !skip_sync {
+            self.file.as_file().sync_all().map_err(|error| write_error(&error))?;
+        }
         let renamed = if self.overwrite {
             self.file.persist(&self.target)
         } else {
@@ -222,7 +231,9 @@ impl PartFile {
             io::ErrorKind::AlreadyExists => target_exists(),
             _ => write_error(&error.error),
         })?;
-        sync_directory(directory_of(&self.target)).map_err(|error| write_error(&error))?;
+        if !skip_sync {
+            sync_directory(directory_of(&self.target)).map_err(|error| write_error(&error))?;
+        }
         Ok(self.target)
     }
 }

@@ -7,10 +7,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use carium_api::Secret;
 use futures_util::stream::StreamExt as _;
-use sha2::{Digest as _, Sha256};
 use tracing::Instrument as _;
 
 use super::request::{DownloadReceipt, DownloadRequest};
+use crate::documents::digest::{Digest, Hasher};
 use crate::documents::transfer::{
     AttemptProgress, Canceled, DocumentServices, ProgressReporter, TransferStage,
 };
@@ -18,7 +18,7 @@ use crate::documents::{ByteRange, DownloadResponse};
 use crate::error::{Error, ErrorKind};
 use crate::sha256::Sha256Digest;
 
-/// The target of a download. Receives the bytes in order and computes their digest.
+/// The target of a download. Receives the bytes in order and computes the digest that the request sets.
 #[async_trait]
 pub(super) trait DownloadSink: Send {
     /// Sets the file name, if one is known. Called once, before the first bytes. By default, the name is ignored.
@@ -28,12 +28,13 @@ pub(super) trait DownloadSink: Send {
 
     async fn write(&mut self, bytes: Bytes) -> Result<(), Error>;
 
-    /// Returns the digest of all bytes since the first or the last [`restart`](Self::restart).
-    async fn digest(&mut self) -> Result<Sha256Digest, Error>;
+    /// Passes on all bytes that were written, and returns the digest of those since the first or the last
+    /// [`restart`](Self::restart).
+    async fn digest(&mut self) -> Result<Option<Sha256Digest>, Error>;
 
-    /// Discards all bytes. Fails if they cannot be discarded, which is the default.
-    async fn restart(&mut self) -> Result<(), Error> {
-        Err(document_changed())
+    /// Discards all bytes. Returns `false` if they cannot be discarded, which is the default.
+    async fn restart(&mut self) -> Result<bool, Error> {
+        Ok(false)
     }
 }
 
@@ -57,7 +58,7 @@ pub(super) struct DownloadPipeline {
 /// A document whose bytes have all been written to a sink.
 pub(super) struct CompleteDownload {
     size: u64,
-    sha256: Sha256Digest,
+    sha256: Option<Sha256Digest>,
     reporter: ProgressReporter,
 }
 
@@ -92,7 +93,7 @@ impl DownloadState {
     fn accept(
         &mut self,
         response: &DownloadResponse,
-        digest_is_expected: bool,
+        request: &DownloadRequest,
     ) -> Result<Option<ConnectionOutcome>, Error> {
         let DownloadResponse { start, total, version, .. } = response;
         if *start > 0 && *start != self.offset {
@@ -108,16 +109,37 @@ impl DownloadState {
         {
             return Ok(Some(ConnectionOutcome::Restart));
         }
-        if *start > 0 && version.is_none() && self.version.is_some() && !digest_is_expected {
+        if *start > 0 && version.is_none() && self.version.is_some() && request.expected_sha256.is_none() {
             // RFC 9110, section 15.3.7, requires the entity tag in a response with a range. An object store that does
             // not send it may have ignored `If-Range`, so the range may be of another version.
             self.sends_unversioned_ranges = true;
             let message = "the object store sent a range without an entity tag";
             return Ok(Some(ConnectionOutcome::Retry(Error::new(ErrorKind::Unavailable, message))));
         }
+        // Without a digest, only the version shows that the bytes that have already been written are the same.
+        if *start == 0 && request.digest == Digest::None && (self.version.is_none() || version.is_none()) {
+            return Ok(Some(ConnectionOutcome::Restart));
+        }
         self.total = self.total.or(*total);
         self.version = self.version.take().or_else(|| version.clone());
         Ok(None)
+    }
+
+    /// Discards what was written and starts from the first byte. Returns `false` if the sink cannot discard it, or if
+    /// the download was restarted too often.
+    async fn restart(&mut self, sink: &mut dyn DownloadSink) -> Result<bool, Error> {
+        if self.restarts >= MAX_RESTARTS || !sink.restart().await? {
+            return Ok(false);
+        }
+        *self = Self {
+            restarts: self.restarts + 1,
+            url: self.url.take(),
+            rejected_urls: self.rejected_urls,
+            sink_is_open: true,
+            sends_unversioned_ranges: self.sends_unversioned_ranges,
+            ..Self::default()
+        };
+        Ok(true)
     }
 
     /// Writes new bytes to the sink.
@@ -139,7 +161,7 @@ impl DownloadState {
     }
 }
 
-/// Maximum number of restarts, for a document that keeps changing.
+/// Maximum number of restarts, for a document that keeps changing or connections that cannot be continued.
 const MAX_RESTARTS: u32 = 3;
 
 /// How often a 403 without a reason is taken as an expired URL. If a fresh URL is rejected too, the URL's age is not
@@ -164,11 +186,15 @@ impl DownloadPipeline {
         );
         let reporter = self.reporter.clone();
         let run = async {
+            if self.request.expected_sha256.is_some() && self.request.digest == Digest::None {
+                let message = "the download expects a SHA-256 digest and is set to compute none";
+                return Err(Error::new(ErrorKind::InvalidInput, message));
+            }
             let size = self.write_all(sink).await?;
             self.reporter.set_stage(TransferStage::Finishing);
             let sha256 = sink.digest().await?;
             match self.request.expected_sha256 {
-                Some(expected) if expected != sha256 => Err(Error::new(
+                Some(expected) if sha256 != Some(expected) => Err(Error::new(
                     ErrorKind::Corrupt,
                     "the SHA-256 digest of the document is not the expected digest",
                 )),
@@ -197,17 +223,11 @@ impl DownloadPipeline {
             }
             match result? {
                 ConnectionOutcome::Complete => return Ok(state.offset),
-                ConnectionOutcome::Restart if state.restarts < MAX_RESTARTS => {
-                    sink.restart().await?;
-                    state = DownloadState {
-                        restarts: state.restarts + 1,
-                        url: state.url,
-                        sink_is_open: true,
-                        sends_unversioned_ranges: state.sends_unversioned_ranges,
-                        ..DownloadState::default()
-                    };
+                ConnectionOutcome::Restart => {
+                    if !state.restart(sink).await? {
+                        return Err(document_changed());
+                    }
                 }
-                ConnectionOutcome::Restart => return Err(document_changed()),
                 ConnectionOutcome::Retry(error) => {
                     tracing::debug!(
                         error.r#type = ?error.kind(),
@@ -226,9 +246,22 @@ impl DownloadPipeline {
                     } else if !retries.wait_before_retry(&error).await {
                         return Err(error);
                     }
+                    // Without a digest, bytes that have already been written cannot be compared.
+                    let cannot_continue = state.offset > 0
+                        && self.request.digest == Digest::None
+                        && !self.would_notice_change(&state);
+                    if cannot_continue && !state.restart(sink).await? {
+                        return Err(error);
+                    }
                 }
             }
         }
+    }
+
+    /// Checks whether a change of the document would be noticed if only the rest of it is requested: by the version, or
+    /// at the end by the expected digest.
+    fn would_notice_change(&self, state: &DownloadState) -> bool {
+        self.request.expected_sha256.is_some() || (state.version.is_some() && !state.sends_unversioned_ranges)
     }
 
     /// Opens one connection and writes its bytes to the sink. An error ends the download.
@@ -243,12 +276,8 @@ impl DownloadPipeline {
             let url = self.services.documents.download_url(self.request.id).await?;
             state.url.insert(url).clone()
         };
-        // A range is requested only if a change of the document would be noticed: by the version, or at the end by
-        // the expected digest. Otherwise, the whole document is requested, and the bytes that have already been
-        // written are compared.
-        let would_notice_change = self.request.expected_sha256.is_some()
-            || (state.version.is_some() && !state.sends_unversioned_ranges);
-        let range = (state.offset > 0 && would_notice_change).then(|| ByteRange {
+        // Otherwise, the whole document is requested, and the bytes that have already been written are compared.
+        let range = (state.offset > 0 && self.would_notice_change(state)).then(|| ByteRange {
             from: state.offset,
             until: None,
             if_version: state.version.clone(),
@@ -266,7 +295,7 @@ impl DownloadPipeline {
         state: &mut DownloadState,
         sink: &mut dyn DownloadSink,
     ) -> Result<ConnectionOutcome, Error> {
-        if let Some(outcome) = state.accept(&response, self.request.expected_sha256.is_some())? {
+        if let Some(outcome) = state.accept(&response, &self.request)? {
             return Ok(outcome);
         }
         let DownloadResponse { start, file_name, mut body, .. } = response;
@@ -277,7 +306,7 @@ impl DownloadPipeline {
         // If the response has the whole document although some of it has already been written, those bytes are hashed
         // and compared instead of written again.
         let mut written_prefix = (start == 0 && state.offset > 0)
-            .then(|| WrittenPrefix { remaining: state.offset, hasher: Sha256::new() });
+            .then(|| WrittenPrefix { remaining: state.offset, hasher: Hasher::new(self.request.digest) });
         let progress = self.reporter.start_attempt(state.offset, state.total);
         loop {
             let mut bytes = match body.next().await {
@@ -292,7 +321,7 @@ impl DownloadPipeline {
                 if prefix.remaining > 0 {
                     continue;
                 }
-                if Sha256Digest::from_hasher(&prefix.hasher) != sink.digest().await? {
+                if prefix.hasher.digest() != sink.digest().await? {
                     return Ok(ConnectionOutcome::Restart);
                 }
                 written_prefix = None;
@@ -312,7 +341,7 @@ impl DownloadPipeline {
 /// The part of a response with bytes that have already been written.
 struct WrittenPrefix {
     remaining: u64,
-    hasher: Sha256,
+    hasher: Hasher,
 }
 
 impl WrittenPrefix {

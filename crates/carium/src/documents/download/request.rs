@@ -7,7 +7,7 @@ use carium_api::Redacted;
 use carium_api::types::DocumentReferenceId;
 
 use super::batch::{BatchTurn, DownloadBatch};
-use crate::documents::Document;
+use crate::documents::{Digest, Document};
 use crate::sha256::Sha256Digest;
 
 /// The document to download, with options. Can be converted from a document's ID, or from a [`Document`], whose file
@@ -19,7 +19,9 @@ pub struct DownloadRequest {
     pub(super) file_name: Option<String>,
     pub(super) file_name_template: Option<String>,
     pub(super) expected_sha256: Option<Sha256Digest>,
+    pub(super) digest: Digest,
     pub(super) overwrite: bool,
+    pub(super) skip_sync: bool,
     pub(super) batch: Option<BatchTurn>,
 }
 
@@ -31,7 +33,9 @@ impl DownloadRequest {
             file_name: None,
             file_name_template: None,
             expected_sha256: None,
+            digest: Digest::default(),
             overwrite: false,
+            skip_sync: false,
             batch: None,
         }
     }
@@ -54,6 +58,25 @@ impl DownloadRequest {
     /// [`UploadReceipt`](crate::documents::UploadReceipt).
     pub fn expected_sha256(mut self, sha256: Sha256Digest) -> Self {
         self.expected_sha256 = Some(sha256);
+        self
+    }
+
+    /// Sets the digest to compute of the document. Defaults to [`Digest::Sha256`].
+    ///
+    /// With [`Digest::None`], nothing is hashed, the receipt has no digest, and only the length of the document is
+    /// checked. A download whose connection was lost continues only if the object store sends a strong `ETag`.
+    /// Otherwise, a file is downloaded again from its first byte, at most three times, and a download to a writer or a
+    /// stream fails. Together with [`expected_sha256`](Self::expected_sha256), the download fails before any request.
+    pub fn digest(mut self, digest: Digest) -> Self {
+        self.digest = digest;
+        self
+    }
+
+    /// Skips syncing the file to the disk. It is written under a temporary name and renamed as usual, but after a power
+    /// failure or a crash of the operating system, the file can be missing, empty or incomplete. Takes effect for a
+    /// download to a path.
+    pub fn skip_sync(mut self) -> Self {
+        self.skip_sync = true;
         self
     }
 
@@ -88,7 +111,9 @@ impl fmt::Debug for DownloadRequest {
             .field("id", &self.id)
             .field("file_name", &self.file_name.as_ref().map(|_| Redacted::Phi))
             .field("expected_sha256", &self.expected_sha256)
+            .field("digest", &self.digest)
             .field("overwrite", &self.overwrite)
+            .field("skip_sync", &self.skip_sync)
             .finish_non_exhaustive()
     }
 }
@@ -99,15 +124,15 @@ impl fmt::Debug for DownloadRequest {
 pub struct DownloadReceipt {
     /// The size of the document in bytes.
     pub size: u64,
-    /// The digest of the document, computed during the download.
-    pub sha256: Sha256Digest,
+    /// The digest of the document, computed during the download. `None` if the request set [`Digest::None`].
+    pub sha256: Option<Sha256Digest>,
     pub(super) path: Option<PathBuf>,
 }
 
 impl DownloadReceipt {
     /// Creates a receipt without a path. For tests of code that handles receipts.
-    pub fn new(size: u64, sha256: Sha256Digest) -> Self {
-        Self { size, sha256, path: None }
+    pub fn new(size: u64, sha256: impl Into<Option<Sha256Digest>>) -> Self {
+        Self { size, sha256: sha256.into(), path: None }
     }
 
     /// Returns the path of the file, if the document was downloaded with [`Downloads::to_path`](super::Downloads::to_path).

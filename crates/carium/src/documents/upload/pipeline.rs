@@ -19,7 +19,7 @@ use crate::documents::conflict::reports_missing_file;
 use crate::documents::transfer::{
     AttemptProgress, Canceled, DocumentServices, ProgressReporter, TransferStage,
 };
-use crate::documents::{Content, CreatedDocument, FilePart, NewDocument, UploadForm};
+use crate::documents::{Content, CreatedDocument, Digest, FilePart, NewDocument, UploadForm};
 use crate::error::{Error, ErrorKind};
 use crate::sha256::Sha256Digest;
 
@@ -28,6 +28,7 @@ pub(super) struct UploadPipeline {
     pub(super) services: DocumentServices,
     pub(super) document: NewDocument,
     pub(super) source: UploadSource,
+    pub(super) digest: Digest,
     pub(super) reporter: ProgressReporter,
     pub(super) state: SharedState,
     pub(super) store: Option<Arc<dyn UploadStateStore>>,
@@ -195,7 +196,7 @@ impl UploadPipeline {
     }
 
     /// Posts the file and retries transient failures.
-    async fn post_with_retries(&mut self, form: &UploadForm) -> Result<(u64, Sha256Digest), Error> {
+    async fn post_with_retries(&mut self, form: &UploadForm) -> Result<(u64, Option<Sha256Digest>), Error> {
         let mut retries = self.services.retries.clone();
         retries.reset();
         loop {
@@ -220,8 +221,8 @@ impl UploadPipeline {
         }
     }
 
-    async fn post_once(&self, form: &UploadForm) -> Result<(u64, Sha256Digest), Error> {
-        let OpenSource { length, content, digest } = self.source.open().await?;
+    async fn post_once(&self, form: &UploadForm) -> Result<(u64, Option<Sha256Digest>), Error> {
+        let OpenSource { length, content, digest } = self.source.open(self.digest).await?;
         let progress = self.reporter.start_attempt(0, Some(length));
         let is_one_buffer = matches!(content, Content::Bytes(_));
         let content = if is_one_buffer { content } else { with_progress(content, progress.clone()) };

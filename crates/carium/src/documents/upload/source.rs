@@ -14,12 +14,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::{Bytes, BytesMut};
 use carium_api::Redacted;
 use futures_util::stream::{self, StreamExt as _};
-use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::documents::blocking::BackgroundHasher;
+use crate::documents::digest::{BackgroundHasher, Digest, Hasher};
 use crate::documents::{ByteStream, Content};
 use crate::error::{Error, ErrorKind};
 use crate::local_io::{run_blocking, wait_for_descriptor};
@@ -86,16 +85,16 @@ impl UploadSource {
         }
     }
 
-    /// Prepares the source to be sent.
-    pub(super) async fn open(&self) -> Result<OpenSource, Error> {
+    /// Prepares the source to be sent and hashed.
+    pub(super) async fn open(&self, digest: Digest) -> Result<OpenSource, Error> {
         match &self.0 {
             SourceKind::Path(path) => {
                 let path = path.clone();
-                let opened = run_blocking(move || open_file(&path)).await?;
+                let opened = run_blocking(move || open_file(&path, digest)).await?;
                 opened.map_err(|error| Error::from_io("the file to upload could not be read", &error))
             }
-            SourceKind::Bytes(bytes) => Ok(OpenSource::from_bytes(bytes.clone())),
-            SourceKind::Reader { length, reader } => open_reader(*length, reader).await,
+            SourceKind::Bytes(bytes) => Ok(OpenSource::from_bytes(bytes.clone(), digest)),
+            SourceKind::Reader { length, reader } => open_reader(*length, reader, digest).await,
         }
     }
 }
@@ -118,15 +117,22 @@ pub(super) struct OpenSource {
     pub(super) digest: SourceDigest,
 }
 
-/// The digest of a source, which becomes known when the source has been read to its end.
+/// The digest of a source, which becomes known when the source has been read to its end. It is `None` if none is
+/// computed.
 pub(super) enum SourceDigest {
-    Known(Sha256Digest),
-    Pending(oneshot::Receiver<Sha256Digest>),
+    Known(Option<Sha256Digest>),
+    Pending(oneshot::Receiver<Option<Sha256Digest>>),
+}
+
+/// The stream's side of a pending [`SourceDigest`].
+struct PendingDigest {
+    digest: Digest,
+    sender: oneshot::Sender<Option<Sha256Digest>>,
 }
 
 impl SourceDigest {
     /// Returns the digest, or `None` if the source was not read to its end.
-    pub(super) async fn get(self) -> Option<Sha256Digest> {
+    pub(super) async fn get(self) -> Option<Option<Sha256Digest>> {
         match self {
             Self::Known(digest) => Some(digest),
             Self::Pending(digest) => digest.await.ok(),
@@ -136,28 +142,31 @@ impl SourceDigest {
 
 impl OpenSource {
     /// Prepares bytes in memory. Small ones are hashed here, which is faster than passing them to another thread.
-    fn from_bytes(bytes: Bytes) -> Self {
+    fn from_bytes(bytes: Bytes, digest: Digest) -> Self {
         let length = bytes.len() as u64;
         if length > MAX_BUFFERED {
-            return Self::from_stream(length, move |digest| stream_bytes(bytes, digest));
+            return Self::from_stream(length, digest, move |digest| stream_bytes(bytes, digest));
         }
-        let digest = SourceDigest::Known(Sha256Digest::of(&bytes));
+        let mut hasher = Hasher::new(digest);
+        hasher.update(&bytes);
+        let digest = SourceDigest::Known(hasher.digest());
         Self { length, content: Content::Bytes(bytes), digest }
     }
 
     /// Prepares a stream, which is started when its first item is polled, and which sends its digest at the end.
     fn from_stream(
         length: u64,
-        start: impl FnOnce(oneshot::Sender<Sha256Digest>) -> ByteStream<io::Error> + Send + 'static,
+        digest: Digest,
+        start: impl FnOnce(PendingDigest) -> ByteStream<io::Error> + Send + 'static,
     ) -> Self {
-        let (sender, digest) = oneshot::channel();
-        let content = stream::once(async move { start(sender) }).flatten().boxed();
-        Self { length, content: Content::Stream(content), digest: SourceDigest::Pending(digest) }
+        let (sender, receiver) = oneshot::channel();
+        let content = stream::once(async move { start(PendingDigest { digest, sender }) }).flatten().boxed();
+        Self { length, content: Content::Stream(content), digest: SourceDigest::Pending(receiver) }
     }
 }
 
 /// Opens a file, and reads it if it is small. Blocks the thread.
-fn open_file(path: &Path) -> io::Result<OpenSource> {
+fn open_file(path: &Path, digest: Digest) -> io::Result<OpenSource> {
     // Checked before the file is opened: opening a named pipe blocks until it has a writer.
     if !std::fs::metadata(path)?.is_file() {
         return Err(io::ErrorKind::InvalidInput.into());
@@ -165,12 +174,18 @@ fn open_file(path: &Path) -> io::Result<OpenSource> {
     let file = wait_for_descriptor(|| File::open(path))?;
     let length = file.metadata()?.len();
     if length > MAX_BUFFERED {
-        return Ok(OpenSource::from_stream(length, move |digest| stream_reader(file, length, digest)));
+        return Ok(OpenSource::from_stream(length, digest, move |digest| {
+            stream_reader(file, length, digest)
+        }));
     }
-    read_exact(file, length).map(OpenSource::from_bytes)
+    read_exact(file, length).map(|bytes| OpenSource::from_bytes(bytes, digest))
 }
 
-async fn open_reader(length: u64, reader: &Arc<Mutex<SingleUseReader>>) -> Result<OpenSource, Error> {
+async fn open_reader(
+    length: u64,
+    reader: &Arc<Mutex<SingleUseReader>>,
+    digest: Digest,
+) -> Result<OpenSource, Error> {
     if i64::try_from(length).is_err() {
         let message = "the length of the source is larger than the maximum size of a file";
         return Err(Error::new(ErrorKind::InvalidInput, message));
@@ -179,7 +194,7 @@ async fn open_reader(length: u64, reader: &Arc<Mutex<SingleUseReader>>) -> Resul
         let reader = Arc::clone(reader);
         // The reader is taken when the first byte is requested, so that it is still available after a failed
         // connection.
-        return Ok(OpenSource::from_stream(length, move |digest| match take(&reader) {
+        return Ok(OpenSource::from_stream(length, digest, move |digest| match take(&reader) {
             SingleUseReader::Blocking(reader) => stream_reader(reader, length, digest),
             SingleUseReader::Async(reader) => stream_async_reader(reader, length, digest),
             SingleUseReader::Buffered(bytes) => stream_bytes(bytes, digest),
@@ -195,7 +210,7 @@ async fn open_reader(length: u64, reader: &Arc<Mutex<SingleUseReader>>) -> Resul
     let message = "the source could not be read, or its length is not the announced length";
     let bytes = result.map_err(|error| Error::from_io(message, &error))?;
     *lock(reader) = SingleUseReader::Buffered(bytes.clone());
-    Ok(OpenSource::from_bytes(bytes))
+    Ok(OpenSource::from_bytes(bytes, digest))
 }
 
 fn lock(reader: &Mutex<SingleUseReader>) -> MutexGuard<'_, SingleUseReader> {
@@ -235,7 +250,7 @@ async fn read_exact_async(reader: impl AsyncRead + Send, length: u64) -> io::Res
 fn stream_reader(
     mut reader: impl Read + Send + 'static,
     length: u64,
-    digest: oneshot::Sender<Sha256Digest>,
+    digest: PendingDigest,
 ) -> ByteStream<io::Error> {
     let mut remaining = length;
     read_ahead(digest, move || {
@@ -249,7 +264,7 @@ fn stream_reader(
 }
 
 /// Streams bytes in memory.
-fn stream_bytes(bytes: Bytes, digest: oneshot::Sender<Sha256Digest>) -> ByteStream<io::Error> {
+fn stream_bytes(bytes: Bytes, digest: PendingDigest) -> ByteStream<io::Error> {
     let mut remaining = bytes;
     read_ahead(digest, move || {
         let block = remaining.split_to(remaining.len().min(BLOCK));
@@ -263,11 +278,12 @@ type NextBlock = Box<dyn FnMut() -> io::Result<(Bytes, bool)> + Send>;
 /// Streams blocks that are read on blocking threads, one block ahead of the consumer. No thread is occupied while the
 /// consumer does not poll. The digest is sent before the last block is yielded.
 fn read_ahead(
-    digest: oneshot::Sender<Sha256Digest>,
+    digest: PendingDigest,
     next_block: impl FnMut() -> io::Result<(Bytes, bool)> + Send + 'static,
 ) -> ByteStream<io::Error> {
-    let blocks =
-        ReadAhead { reading: spawn_read(Box::new(next_block)), hasher: BackgroundHasher::sha256(), digest };
+    let PendingDigest { digest, sender } = digest;
+    let reading = spawn_read(Box::new(next_block));
+    let blocks = ReadAhead { reading, hasher: BackgroundHasher::new(digest), sender };
     stream::try_unfold(Some(blocks), |blocks| async {
         let Some(blocks) = blocks else { return Ok(None) };
         blocks.next().await.map(Some)
@@ -278,7 +294,7 @@ fn read_ahead(
 struct ReadAhead {
     reading: JoinHandle<io::Result<(Bytes, bool, NextBlock)>>,
     hasher: BackgroundHasher,
-    digest: oneshot::Sender<Sha256Digest>,
+    sender: oneshot::Sender<Option<Sha256Digest>>,
 }
 
 fn spawn_read(mut next_block: NextBlock) -> JoinHandle<io::Result<(Bytes, bool, NextBlock)>> {
@@ -295,7 +311,7 @@ impl ReadAhead {
             return Ok((block, Some(Self { reading, ..self })));
         }
         // The receiver may have been dropped.
-        let _ = self.digest.send(self.hasher.digest().await.map_err(|_| interrupted())?);
+        let _ = self.sender.send(self.hasher.digest().await.map_err(|_| interrupted())?);
         Ok((block, None))
     }
 }
@@ -332,9 +348,10 @@ fn too_long() -> io::Error {
 fn stream_async_reader(
     reader: impl AsyncRead + Send + Unpin + 'static,
     length: u64,
-    digest: oneshot::Sender<Sha256Digest>,
+    digest: PendingDigest,
 ) -> ByteStream<io::Error> {
-    let blocks = AsyncBlocks { reader, remaining: length, hasher: Sha256::new(), digest: Some(digest) };
+    let PendingDigest { digest, sender } = digest;
+    let blocks = AsyncBlocks { reader, remaining: length, hasher: Hasher::new(digest), sender: Some(sender) };
     stream::try_unfold(blocks, |mut blocks| async {
         let block = blocks.next().await?;
         Ok(block.map(|block| (block, blocks)))
@@ -345,8 +362,8 @@ fn stream_async_reader(
 struct AsyncBlocks<R> {
     reader: R,
     remaining: u64,
-    hasher: Sha256,
-    digest: Option<oneshot::Sender<Sha256Digest>>,
+    hasher: Hasher,
+    sender: Option<oneshot::Sender<Option<Sha256Digest>>>,
 }
 
 impl<R: AsyncRead + Unpin> AsyncBlocks<R> {
@@ -366,9 +383,9 @@ impl<R: AsyncRead + Unpin> AsyncBlocks<R> {
             if self.reader.read(&mut [0]).await? != 0 {
                 return Err(too_long());
             }
-            if let Some(digest) = self.digest.take() {
+            if let Some(sender) = self.sender.take() {
                 // The receiver may have been dropped.
-                let _ = digest.send(Sha256Digest::from_hasher(&self.hasher));
+                let _ = sender.send(self.hasher.digest());
             }
         }
         Ok(Some(block.freeze()))

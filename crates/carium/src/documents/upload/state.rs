@@ -45,12 +45,14 @@ pub(super) enum UploadPhase {
     Uploaded {
         id: DocumentReferenceId,
         size: u64,
-        sha256: Sha256Digest,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sha256: Option<Sha256Digest>,
     },
     Processed {
         id: DocumentReferenceId,
         size: u64,
-        sha256: Sha256Digest,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sha256: Option<Sha256Digest>,
     },
 }
 
@@ -93,8 +95,8 @@ impl UploadState {
         }
     }
 
-    /// Returns the size and the digest of the file, if it is uploaded.
-    pub(crate) fn file(&self) -> Option<(u64, Sha256Digest)> {
+    /// Returns the size and the digest of the file, if it is uploaded. The upload may have computed no digest.
+    pub(crate) fn file(&self) -> Option<(u64, Option<Sha256Digest>)> {
         match &self.phase {
             UploadPhase::New | UploadPhase::Creating | UploadPhase::Created { .. } => None,
             UploadPhase::Uploaded { size, sha256, .. } | UploadPhase::Processed { size, sha256, .. } => {
@@ -249,8 +251,9 @@ pub struct UploadReceipt {
     pub id: DocumentReferenceId,
     /// The size of the file in bytes.
     pub size: u64,
-    /// The digest of the file, computed during the upload.
-    pub sha256: Sha256Digest,
+    /// The digest of the file, computed during the upload. `None` if the file was sent with
+    /// [`Digest::None`](crate::documents::Digest::None).
+    pub sha256: Option<Sha256Digest>,
     /// References that the upload created and abandoned because their forms had expired. They stay in the record
     /// without a file and must be removed manually.
     pub orphans: Vec<DocumentReferenceId>,
@@ -258,8 +261,8 @@ pub struct UploadReceipt {
 
 impl UploadReceipt {
     /// Creates a receipt without orphans. For tests of code that handles receipts.
-    pub fn new(id: DocumentReferenceId, size: u64, sha256: Sha256Digest) -> Self {
-        Self { id, size, sha256, orphans: Vec::new() }
+    pub fn new(id: DocumentReferenceId, size: u64, sha256: impl Into<Option<Sha256Digest>>) -> Self {
+        Self { id, size, sha256: sha256.into(), orphans: Vec::new() }
     }
 }
 
@@ -346,8 +349,8 @@ mod tests {
         UploadState { phase, document: None, orphans: Vec::new() }
     }
 
-    fn phases() -> [UploadPhase; 5] {
-        let (id, size, sha256) = (ID.parse().unwrap(), 3, Sha256Digest::of(b"abc"));
+    fn phases() -> [UploadPhase; 6] {
+        let (id, size, sha256) = (ID.parse().unwrap(), 3, Some(Sha256Digest::of(b"abc")));
         let form =
             UploadForm::new("https://example.com/canary".into(), [("key", "canary")].into_iter().collect());
         [
@@ -355,6 +358,7 @@ mod tests {
             UploadPhase::Creating,
             UploadPhase::Created { id, form },
             UploadPhase::Uploaded { id, size, sha256 },
+            UploadPhase::Uploaded { id, size, sha256: None },
             UploadPhase::Processed { id, size, sha256 },
         ]
     }
@@ -382,7 +386,7 @@ mod tests {
             state_in(UploadPhase::Uploaded {
                 id: ID.parse().unwrap(),
                 size: 3,
-                sha256: Sha256Digest::of(b"abc")
+                sha256: Some(Sha256Digest::of(b"abc"))
             })
         );
         assert_eq!(

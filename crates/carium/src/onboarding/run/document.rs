@@ -71,7 +71,7 @@ impl DocumentStep<'_> {
                 let completed = CompletedStep {
                     id: Some(receipt.id.into()),
                     size: Some(receipt.size),
-                    sha256: Some(receipt.sha256),
+                    sha256: receipt.sha256,
                 };
                 self.report(StepOutcome::Completed(completed), store.progress().current.as_ref())
             }
