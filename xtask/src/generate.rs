@@ -9,6 +9,8 @@ mod code;
 mod code_sources;
 mod contract;
 mod files;
+#[cfg(test)]
+mod large_spec;
 mod mocks;
 mod rows;
 mod tables;
