@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use serde_json::Value;
+
 use crate::workspace;
 
 /// The name of this measurement for `--only`.
@@ -45,7 +47,9 @@ async fn main() -> Result<(), reqwest::Error> {
 
 /// Builds the two programs in turn, and prints the median of the ratios and the number of additional crates.
 pub(super) fn measure(root: &Path, folder: &Path, pairs: usize) -> Result<(), String> {
-    let carium = format!("carium = {{ path = {:?} }}\n{TOKIO}", root.join("crates/carium"));
+    // Quoted as in JSON, because the path may have backslashes.
+    let path = Value::from(root.join("crates/carium").display().to_string());
+    let carium = format!("carium = {{ path = {path} }}\n{TOKIO}");
     let own = Consumer::create(root, &folder.join("with-carium"), &carium, CARIUM_MAIN)?;
     let peer = Consumer::create(root, &folder.join("with-reqwest"), &format!("{PEER}\n{TOKIO}"), PEER_MAIN)?;
     let mut ratios = Vec::new();
