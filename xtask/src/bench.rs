@@ -24,6 +24,8 @@ use crate::workspace;
 const COUNTS: &str = "crates/carium/benches/instructions.json";
 /// By how much a ratio may exceed the stored one.
 const TOLERANCE: f64 = 0.03;
+/// The same for rows of a queue. The number that share a statement depends on the load.
+const QUEUE_TOLERANCE: f64 = 0.1;
 const MEBIBYTES: &str = "1024";
 
 /// A row of the table: this client and its peer.
@@ -156,13 +158,12 @@ const COUNTED: [(&str, &str, [usize; 2], usize); 3] = [
 pub(crate) fn run(flags: &Bench) -> Result<(), String> {
     let root = workspace::root(None);
     if flags.check || flags.update {
-        return check_counts(&root, &build(&root, "carium", "client")?, flags.update);
+        return check_counts(&root, flags.update);
     }
-    let folder = workspace::target()?.join("bench");
-    fs::create_dir_all(&folder).map_err(|error| format!("could not create {}: {error}", folder.display()))?;
+    let folder = folder()?;
     let pairs = flags.pairs.unwrap_or(7).max(1);
     if let Some(revision) = &flags.base {
-        workspace::print(queue::measure(&root, &folder, revision, pairs)?.trim_end());
+        workspace::print(queue::compare(&root, &folder, revision, pairs)?.trim_end());
         return Ok(());
     }
     if flags.only.as_deref() == Some(cold_build::WORK) {
@@ -190,9 +191,16 @@ pub(crate) fn run(flags: &Bench) -> Result<(), String> {
     Ok(())
 }
 
+/// Returns the folder of the results and of temporary files.
+fn folder() -> Result<PathBuf, String> {
+    let folder = workspace::target()?.join("bench");
+    fs::create_dir_all(&folder).map_err(|error| format!("could not create {}: {error}", folder.display()))?;
+    Ok(folder)
+}
+
 /// Fails if there are more instructions than the stored ones.
 pub(crate) fn check(root: &Path) -> Result<(), String> {
-    check_counts(root, &build(root, "carium", "client")?, false)
+    check_counts(root, false)
 }
 
 /// Builds a benchmark and returns the path of its program.
@@ -366,7 +374,7 @@ impl Pairs {
 }
 
 /// Counts instructions, and compares their ratios with the stored ones, or stores them.
-fn check_counts(root: &Path, program: &Path, update: bool) -> Result<(), String> {
+fn check_counts(root: &Path, update: bool) -> Result<(), String> {
     if Command::new("valgrind").arg("--version").stdout(Stdio::null()).status().is_err() {
         workspace::print("SKIPPED instruction counts: valgrind is not installed");
         return Ok(());
@@ -377,16 +385,27 @@ fn check_counts(root: &Path, program: &Path, update: bool) -> Result<(), String>
     };
     let stored = read(&path).unwrap_or(Value::Null);
     let (mut counted, mut failures) = (serde_json::Map::new(), Vec::new());
-    for (name, work, counts, per_unit) in COUNTED {
-        let own = instructions(program, "carium", work, counts)? * per_unit;
-        let peer = instructions(program, "reqwest", work, counts)? * per_unit;
+    let client = build(root, "carium", "client")?;
+    let mut counts = Vec::new();
+    for (name, work, repetitions, per_unit) in COUNTED {
+        let count = |program| Ok::<_, String>(instructions(&client, program, work, repetitions)? * per_unit);
+        counts.push((name, count("carium")?, count("reqwest")?, TOLERANCE));
+    }
+    let get = counts.first().map_or(1, |(_, _, peer, _)| *peer);
+    counts.push((
+        "row of a queue, against GET",
+        queue::instructions(root, &folder()?)?,
+        get,
+        QUEUE_TOLERANCE,
+    ));
+    for (name, own, peer, tolerance) in counts {
         #[expect(clippy::cast_precision_loss, reason = "counts of single calls are far below 2^52")]
         let ratio = own as f64 / peer as f64;
         let limit = stored.get(name).and_then(Value::as_f64);
         workspace::print(&format!(
-            "{name}: {own} instructions, by hand {peer}, ratio {ratio:.3}, stored {limit:?}"
+            "{name}: {own} instructions, peer {peer}, ratio {ratio:.3}, stored {limit:?}"
         ));
-        if limit.is_none_or(|limit| ratio > limit * (1.0 + TOLERANCE)) {
+        if limit.is_none_or(|limit| ratio > limit * (1.0 + tolerance)) {
             failures.push(name);
         }
         counted.insert(name.to_owned(), json!((ratio * 1000.0).round() / 1000.0));
@@ -406,22 +425,25 @@ fn check_counts(root: &Path, program: &Path, update: bool) -> Result<(), String>
 
 /// Returns the instructions of one repetition.
 fn instructions(program: &Path, client: &str, work: &str, counts: [usize; 2]) -> Result<usize, String> {
-    let total = |count: usize| {
+    let [few, many] = counts.map(|count| {
         let server = Server::start(program, "1", count)?;
-        let mut command = Command::new("valgrind");
-        command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(program);
-        command.args(["run", client, work, &server.origins[0], "-", &count.to_string()]);
-        let output =
-            command.env("BENCH_ONE_THREAD", "1").output().map_err(|error| format!("valgrind: {error}"))?;
-        let text = String::from_utf8_lossy(&output.stderr);
-        let collected =
-            text.lines().find_map(|line| line.split_once("Collected :")?.1.trim().parse::<usize>().ok());
-        collected
-            .filter(|_| output.status.success())
-            .ok_or_else(|| format!("valgrind failed for `{work}`:\n{text}"))
-    };
-    let [few, many] = counts;
-    Ok((total(many)?.saturating_sub(total(few)?)) / (many - few))
+        callgrind(program, &["run", client, work, &server.origins[0], "-", &count.to_string()])
+    });
+    Ok(many?.saturating_sub(few?) / (counts[1] - counts[0]))
+}
+
+/// Runs a program and returns the number of its instructions.
+fn callgrind(program: &Path, arguments: &[&str]) -> Result<usize, String> {
+    let mut command = Command::new("valgrind");
+    command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(program).args(arguments);
+    let output =
+        command.env("BENCH_ONE_THREAD", "1").output().map_err(|error| format!("valgrind: {error}"))?;
+    let text = String::from_utf8_lossy(&output.stderr);
+    let collected =
+        text.lines().find_map(|line| line.split_once("Collected :")?.1.trim().parse::<usize>().ok());
+    collected
+        .filter(|_| output.status.success())
+        .ok_or_else(|| format!("valgrind failed for {arguments:?}:\n{text}"))
 }
 
 /// The server's process. It exits when its standard input is closed.

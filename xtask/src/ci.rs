@@ -27,9 +27,10 @@ const STEPS: [Step; 10] = [
 ];
 
 /// The additional steps of `--full`.
-const FULL_STEPS: [Step; 7] = [
+const FULL_STEPS: [Step; 8] = [
     ("features", features),
     ("queue databases", queue_databases),
+    ("model", model),
     ("chaos", chaos::run_slow),
     ("licenses and sources", licenses),
     ("guide", guide),
@@ -140,6 +141,12 @@ fn features(root: &Path) -> Result<(), String> {
 /// while ten thousand rows are processed.
 fn queue_databases(root: &Path) -> Result<(), String> {
     test(root, &["--locked", "--package", "carium-bulk", "--features", "postgres", "--", "--include-ignored"])
+}
+
+/// Explores the model of the ledger with more faults than every run does.
+fn model(root: &Path) -> Result<(), String> {
+    let arguments = ["test", "--locked", "--package", "carium-bulk", "--test", "model"];
+    Command::new("cargo", &arguments).current_dir(root).env("MODEL_DEEP", "1").run()
 }
 
 /// Checks the rules of `deny.toml`, except the advisories: their database is not in a package registry.

@@ -160,6 +160,27 @@ async fn valid_token_is_used_while_renewal_fails() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn rejected_renewal_is_repeated_after_its_cooldown_only() {
+    let service = Service::new(|request, earlier| match (request.operation, earlier) {
+        ("login", 0) => Behavior::token("token"),
+        ("login", _) => Behavior::status(401),
+        _ => Behavior::success(request.operation),
+    });
+    let client = service.builder().token_lifetime(Duration::from_secs(600)).build().unwrap();
+    call(&client, "get_appointment").await.unwrap();
+    // The token is valid, but due for renewal.
+    sleep(Duration::from_secs(550)).await;
+    for logins in 2..5 {
+        for _ in 0..40 {
+            call(&client, "get_appointment").await.unwrap();
+            sleep(Duration::from_millis(100)).await;
+        }
+        assert_eq!(service.count("login"), logins, "repeated sign-ins could lock the account");
+        sleep(Duration::from_secs(2)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn all_waiting_calls_get_the_cause_of_a_failed_sign_in() {
     let service = Service::new(|_, _| Behavior::NotSent);
     let client = service.client();

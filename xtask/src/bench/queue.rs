@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Goal, Pairs, Usage, build, children_cpu, output};
+use super::{Goal, Pairs, Usage, build, callgrind, children_cpu, output};
 
 const ROWS: u32 = 30_000;
 
@@ -16,7 +16,7 @@ const TASKS: [(&str, &str, Goal); 2] = [
 ];
 
 /// Measures each task in pairs with the program of `revision`.
-pub(super) fn measure(root: &Path, folder: &Path, revision: &str, pairs: usize) -> Result<String, String> {
+pub(super) fn compare(root: &Path, folder: &Path, revision: &str, pairs: usize) -> Result<String, String> {
     let own = build(root, "carium-bulk", "bulk")?;
     let checkout = checkout(root, folder, revision)?;
     let base = build(&checkout, "carium-bulk", "bulk")?;
@@ -50,31 +50,52 @@ fn checkout(root: &Path, folder: &Path, revision: &str) -> Result<PathBuf, Strin
 
 /// Runs a task with a new queue.
 fn run(program: &Path, folder: &Path, task: &str) -> Result<Usage, String> {
-    let folder = folder.join("queue");
-    let failed = |error| format!("could not write to {}: {error}", folder.display());
-    fs::create_dir_all(&folder).map_err(failed)?;
-    let rows: String = (0..ROWS).map(row).collect();
-    fs::write(folder.join("rows.ndjson"), rows).map_err(failed)?;
-    let measure = |task: &str| {
-        let (cpu, text) =
-            (children_cpu()?, output(Command::new(program).args(["measure", task]).arg(&folder))?);
-        let [count, seconds, kibibytes] = text.split_whitespace().collect::<Vec<_>>()[..] else {
-            return Err(format!("{task} printed `{text}`"));
-        };
-        if count.parse() != Ok(ROWS) {
-            return Err(format!("{task} processed {count} rows instead of {ROWS}"));
-        }
-        let number =
-            |text: &str| text.parse::<f64>().map_err(|error| format!("{task} printed {text}: {error}"));
-        let peak = Some(number(kibibytes)? / 1024.0);
-        Ok(Usage { wall: number(seconds)?, cpu: children_cpu()? - cpu, peak })
-    };
+    let folder = Folder::create(folder, ROWS)?;
     if task != "submit" {
-        measure("submit")?;
+        measure(program, &folder, "submit")?;
     }
-    let usage = measure(task);
-    fs::remove_dir_all(&folder).map_err(failed)?;
-    usage
+    measure(program, &folder, task)
+}
+
+/// Returns the instructions to process one row.
+pub(super) fn instructions(root: &Path, folder: &Path) -> Result<usize, String> {
+    const COUNTS: [u32; 2] = [300, 2300];
+    let program = build(root, "carium-bulk", "bulk")?;
+    let [few, many] = COUNTS.map(|rows| {
+        let folder = Folder::create(folder, rows)?;
+        measure(&program, &folder, "submit")?;
+        callgrind(&program, &["measure", "work", &folder.0.display().to_string()])
+    });
+    Ok(many?.saturating_sub(few?) / (COUNTS[1] - COUNTS[0]) as usize)
+}
+
+/// A folder with a file of rows. Its queue is created by the first task.
+struct Folder(PathBuf, u32);
+
+impl Folder {
+    fn create(parent: &Path, rows: u32) -> Result<Self, String> {
+        let folder = parent.join("queue");
+        // Fails if there is none.
+        let _ = fs::remove_dir_all(&folder);
+        let text: String = (0..rows).map(row).collect();
+        let write = || fs::create_dir_all(&folder).and_then(|()| fs::write(folder.join("rows.ndjson"), text));
+        write().map_err(|error| format!("could not write to {}: {error}", folder.display()))?;
+        Ok(Self(folder, rows))
+    }
+}
+
+/// Runs a task, and checks that it processed all rows.
+fn measure(program: &Path, Folder(folder, rows): &Folder, task: &str) -> Result<Usage, String> {
+    let (cpu, text) = (children_cpu()?, output(Command::new(program).args(["measure", task]).arg(folder))?);
+    let [count, seconds, kibibytes] = text.split_whitespace().collect::<Vec<_>>()[..] else {
+        return Err(format!("{task} printed `{text}`"));
+    };
+    if count.parse() != Ok(*rows) {
+        return Err(format!("{task} processed {count} rows instead of {rows}"));
+    }
+    let number = |text: &str| text.parse::<f64>().map_err(|error| format!("{task} printed {text}: {error}"));
+    let peak = Some(number(kibibytes)? / 1024.0);
+    Ok(Usage { wall: number(seconds)?, cpu: children_cpu()? - cpu, peak })
 }
 
 fn row(number: u32) -> String {

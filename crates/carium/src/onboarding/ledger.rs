@@ -271,6 +271,14 @@ impl LedgerEntry {
         }
     }
 
+    /// Creates the same entry with a further orphan: a reference that a run created after this entry had replaced its
+    /// own.
+    pub(super) fn with_orphan(self, version: EntryVersion, orphan: DocumentReferenceId) -> Self {
+        let upload = Some(self.upload.unwrap_or_default().with_orphan(orphan));
+        let resumable_upload = self.resumable_upload.map(|upload| upload.with_orphan(orphan));
+        Self { version, upload, resumable_upload, ..self }
+    }
+
     /// Creates the entry for a person's decision that the call was applied and created `id`.
     pub(super) fn resolved_as_completed(&self, id: Option<Uuid>) -> Result<Self, Error> {
         Ok(Self { id, ..self.resolution(EntryState::Completed)? })

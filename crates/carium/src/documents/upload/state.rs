@@ -128,6 +128,14 @@ impl UploadState {
         fingerprint.is_none_or(|fingerprint| fingerprint.matches_texts(&fingerprint_texts(document)))
     }
 
+    /// Adds a reference that another upload of the same document created and abandoned, unless it is known.
+    pub(crate) fn with_orphan(mut self, orphan: DocumentReferenceId) -> Self {
+        if !self.orphans.contains(&orphan) {
+            self.orphans.push(orphan);
+        }
+        self
+    }
+
     /// Returns to the first phase, in which the state belongs to no document. The reference becomes an orphan, if
     /// there is one.
     pub(super) fn reset(&mut self, orphan: Option<DocumentReferenceId>) {

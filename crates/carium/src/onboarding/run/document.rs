@@ -99,6 +99,7 @@ impl DocumentStep<'_> {
                 current: self.previous.clone(),
                 last_version: EntryVersion::new_run()?,
                 has_conflict: false,
+                has_failed: false,
             }),
         })
     }
@@ -110,9 +111,9 @@ impl DocumentStep<'_> {
         error: &Error,
         state: UploadState,
     ) -> StepReport {
-        let (current, last_version, has_conflict) = {
+        let (current, last_version, has_conflict, has_failed) = {
             let progress = store.progress();
-            (progress.current.clone(), progress.last_version, progress.has_conflict)
+            (progress.current.clone(), progress.last_version, progress.has_conflict, progress.has_failed)
         };
         if has_conflict {
             return self.report_conflict(store, &state).await;
@@ -121,7 +122,7 @@ impl DocumentStep<'_> {
         let result = outcome_of_failure(error, state.stage(), entry.orphans().len());
         // If the creation is unknown, the intent stays in the ledger, and the next run looks the document up.
         let is_unchanged = state.stage() == UploadStage::Creating
-            || current.as_ref().is_some_and(|current| current.has_same_progress(&entry));
+            || !has_failed && current.as_ref().is_some_and(|current| current.has_same_progress(&entry));
         if is_unchanged {
             return self.report(result, current.as_ref());
         }
@@ -129,17 +130,20 @@ impl DocumentStep<'_> {
             // The document is filed, and its result was not written despite retries.
             return self.report(result, Some(&entry));
         }
-        // The ledger has either the entry that was written last, or a later one whose write seemed to fail.
-        let written =
-            current.map(|current| current.version()).filter(|version| version.is_same_run(last_version));
-        match store.step_ledger().write(written.into_iter().chain([last_version]), &entry).await {
+        // The ledger has either the entry that was read or written last, or a later one whose write seemed to fail.
+        let version = current.as_ref().map(LedgerEntry::version);
+        match store.step_ledger().write(version.into_iter().chain([last_version]), &entry).await {
             WriteResult::Written => self.report(result, Some(&entry)),
-            // No entry of this run is in the ledger, so the upload has sent nothing.
-            WriteResult::VersionConflict => self.report(result, self.previous.as_ref()),
+            // There is no entry, so the upload has sent nothing.
+            WriteResult::VersionConflict if version.is_none() => self.report(result, None),
+            WriteResult::VersionConflict => self.report_conflict(store, &state).await,
             WriteResult::Failed(_) => {
+                // If the ledger has an intent or another entry of this run, something may have been sent.
+                let may_be_applied = current.is_some_and(|current| {
+                    current.state() == EntryState::Intent || current.version().is_same_run(last_version)
+                });
                 let result = match result {
-                    // The ledger has an earlier entry of this run, so something was sent.
-                    StepOutcome::Failed(failure) if written.is_some() => {
+                    StepOutcome::Failed(failure) if may_be_applied => {
                         let retryable = failure.retryable;
                         unknown(UnknownReason::LedgerWriteFailed, failure, retryable)
                     }
@@ -152,25 +156,17 @@ impl DocumentStep<'_> {
 
     /// Reports on a step whose entry was changed by another run.
     async fn report_conflict(&self, store: &LedgerStateStore, state: &UploadState) -> StepReport {
-        let current = store.step_ledger().current_entry().await.ok().flatten();
-        let settled = store.step_ledger().report_if_settled(current.as_ref());
-        let mut report = match settled {
+        let (current, unrecorded) = store.add_to_other_entry(state).await;
+        let mut report = match store.step_ledger().report_if_settled(current.as_ref()) {
             Some(report) => report,
             None if state.stage() == UploadStage::Processed => {
-                // This run filed the document all the same.
-                let (size, sha256) = state.file().unzip();
-                let id = state.reference().map(Into::into);
-                return self.report(
-                    StepOutcome::Completed(CompletedStep { id, size, sha256: sha256.flatten() }),
-                    None,
-                );
+                // The document is filed. The next run requests the processing again, and records that.
+                let result = unknown(UnknownReason::LedgerWriteFailed, taken_over(), true);
+                self.report(result, current.as_ref())
             }
-            None => self.report(StepOutcome::Failed(taken_over()), None),
+            None => self.report(StepOutcome::Failed(taken_over()), current.as_ref()),
         };
-        // This upload is not continued. If the other run does not use its reference, the reference is an orphan.
-        let is_known =
-            current.iter().flat_map(LedgerEntry::document_references).any(|id| Some(id) == state.reference());
-        report.orphans.extend(state.reference().filter(|_| !is_known));
+        report.orphans.extend(unrecorded);
         report
     }
 
@@ -199,6 +195,9 @@ impl DocumentStep<'_> {
 /// A form remains valid for all attempts of one run, so a short outage leaves one orphan at most. An outage that
 /// outlasts three runs is not temporary.
 const MAX_ORPHANS: usize = 3;
+
+/// The maximum number of attempts to add to the entry of another run.
+const MAX_CONFLICTS: usize = 8;
 
 /// Checks whether errors of this kind are temporary. An undecodable response is not: the next one will not be
 /// readable either.
@@ -259,6 +258,8 @@ struct StoreProgress {
     last_version: EntryVersion,
     /// Whether a write found an entry of another run.
     has_conflict: bool,
+    /// Whether the last write failed, so that the ledger may have a later entry than the current one.
+    has_failed: bool,
 }
 
 impl LedgerStateStore {
@@ -277,9 +278,47 @@ impl LedgerStateStore {
             UploadStage::Processed => EntryState::Completed,
             UploadStage::New | UploadStage::Created | UploadStage::Uploaded => EntryState::NotApplied,
         };
+        let version = self.next_version();
+        LedgerEntry::from_upload(version, state, upload.clone(), self.request.clone(), previous)
+    }
+
+    /// Adds what this run has done to the entry of another run: that the document is filed, or otherwise the
+    /// reference, which the other run does not use. The report of this run is not enough, because a queue does not
+    /// store it if the other run completes the row.
+    ///
+    /// Returns the entry, and the reference if it could not be added.
+    async fn add_to_other_entry(
+        &self,
+        state: &UploadState,
+    ) -> (Option<LedgerEntry>, Option<DocumentReferenceId>) {
+        // The other run writes a few entries at most.
+        for _ in 0..MAX_CONFLICTS {
+            let current = self.step_ledger().current_entry_with_retries().await.ok().flatten();
+            let Some(entry) = &current else { break };
+            let is_open = self.step_ledger().report_if_settled(Some(entry)).is_none();
+            let is_known = entry.document_references().any(|reference| Some(reference) == state.reference());
+            let next = match state.reference() {
+                Some(_) if is_open && state.stage() == UploadStage::Processed => {
+                    let filed = entry.orphans().iter().copied().fold(state.clone(), UploadState::with_orphan);
+                    self.next_entry(&filed, Some(entry))
+                }
+                Some(reference) if !is_known => entry.clone().with_orphan(self.next_version(), reference),
+                _ => return (current, None),
+            };
+            match self.step_ledger().write([entry.version()], &next).await {
+                WriteResult::Written => return (Some(next), None),
+                WriteResult::VersionConflict => {}
+                WriteResult::Failed(_) => return (current, state.reference().filter(|_| !is_known)),
+            }
+        }
+        (None, state.reference())
+    }
+
+    /// Draws the version of the next entry of this run.
+    fn next_version(&self) -> EntryVersion {
         let mut progress = self.progress();
         progress.last_version = progress.last_version.next();
-        LedgerEntry::from_upload(progress.last_version, state, upload.clone(), self.request.clone(), previous)
+        progress.last_version
     }
 
     fn conflict(&self) -> Error {
@@ -304,6 +343,7 @@ impl UploadStateStore for LedgerStateStore {
                 Err(error) => WriteResult::Failed(ledger_error(error)),
             },
         };
+        self.progress().has_failed = matches!(result, WriteResult::Failed(_));
         match result {
             WriteResult::Written => {
                 self.progress().current = Some(entry);

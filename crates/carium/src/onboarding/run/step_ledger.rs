@@ -15,7 +15,7 @@ use crate::onboarding::step::{RowKey, Step};
 
 /// Delays between the attempts to write a result to the ledger. Without the result, a person has to resolve the step,
 /// so waiting for half a minute is worthwhile.
-const WRITE_RETRY_DELAYS: [Duration; 5] = [
+const RETRY_DELAYS: [Duration; 5] = [
     Duration::from_millis(100),
     Duration::from_millis(400),
     Duration::from_millis(1_600),
@@ -194,21 +194,30 @@ impl StepLedger<'_> {
     ) -> WriteResult {
         // The new version is expected too: a failed attempt may have written the entry.
         let expected: Vec<EntryVersion> = expected.into_iter().chain([entry.version()]).collect();
-        let mut delays = WRITE_RETRY_DELAYS.iter();
+        match self.retry(|| self.replace_any(&expected, entry)).await {
+            Ok(true) => WriteResult::Written,
+            Ok(false) => WriteResult::VersionConflict,
+            Err(error) => WriteResult::Failed(ledger_error(error)),
+        }
+    }
+
+    /// Reads the current entry of the step. Retries if the ledger fails.
+    pub(super) async fn current_entry_with_retries(&self) -> Result<Option<LedgerEntry>, Error> {
+        self.retry(|| self.current_entry()).await
+    }
+
+    /// Calls the ledger until it responds, for half a minute.
+    async fn retry<T, F: Future<Output = Result<T, Error>>>(&self, call: impl Fn() -> F) -> Result<T, Error> {
+        let mut delays = RETRY_DELAYS.iter();
         loop {
-            let error = match self.replace_any(&expected, entry).await {
-                Ok(true) => return WriteResult::Written,
-                Ok(false) => return WriteResult::VersionConflict,
+            let error = match call().await {
+                Ok(result) => return Ok(result),
                 Err(error) => error,
             };
-            tracing::debug!(
-                carium.step = %self.step,
-                error.r#type = ?error.kind(),
-                "could not write to the ledger"
-            );
+            tracing::debug!(carium.step = %self.step, error.r#type = ?error.kind(), "the ledger failed");
             match delays.next() {
                 Some(delay) => sleep(*delay).await,
-                None => return WriteResult::Failed(ledger_error(error)),
+                None => return Err(error),
             }
         }
     }
