@@ -6,6 +6,7 @@
 //!
 //! `--check` counts instructions with callgrind instead, which does not depend on the load of the machine.
 
+mod cold_build;
 mod queue;
 
 use std::fs;
@@ -164,6 +165,9 @@ pub(crate) fn run(flags: &Bench) -> Result<(), String> {
     if let Some(revision) = &flags.base {
         workspace::print(queue::compare(&root, &folder, revision, pairs)?.trim_end());
         return Ok(());
+    }
+    if flags.only.as_deref() == Some(cold_build::WORK) {
+        return cold_build::measure(&root, &folder, pairs);
     }
     let bench = Runner { program: build(&root, "carium", "client")?, folder, pairs };
     let rows = ROWS.iter().filter(|row| flags.only.as_ref().is_none_or(|only| row.work == only));

@@ -74,7 +74,8 @@ xflags::xflags! {
         cmd bench {
             /// The number of measurements of each pair. Defaults to 7.
             optional --pairs number: usize
-            /// Measure one row, by the name of its work, such as `get`.
+            /// Measure one row, by the name of its work, such as `get`. `cold-build` measures the first build of a program
+            /// with `carium`, which takes minutes for each pair.
             optional --only work: String
             /// Measure the queue of rows instead, against that of this git revision.
             optional --base revision: String

@@ -9,6 +9,8 @@ mod code;
 mod code_sources;
 mod contract;
 mod files;
+#[cfg(test)]
+mod large_spec;
 mod mocks;
 mod rows;
 mod tables;
@@ -62,7 +64,8 @@ pub(crate) fn notes(sources: &Sources, code: &CodeSources) -> Vec<String> {
 fn all(sources: &Sources, code: &CodeSources) -> Result<Vec<Output>, String> {
     let header = Header::of(sources);
     let api = &sources.api;
-    let mut outputs = code::client(api, &header)?;
+    let mut generated = code::Generated::from_spec(api)?;
+    let mut outputs = code::client(&mut generated, api, &header)?;
     outputs.push(tables::operations(api, &header));
     outputs.extend(code::onboarding(sources, &header)?);
     outputs.extend(rows::outputs(sources, code, &header)?);
@@ -70,7 +73,7 @@ fn all(sources: &Sources, code: &CodeSources) -> Result<Vec<Output>, String> {
     outputs.push(contract::examples(api));
     outputs.push(contract::success_examples(api));
     outputs.extend(calls::outputs(api, &header));
-    outputs.extend(code::mocks(api, &header)?);
+    outputs.extend(code::mocks(&mut generated, api, &header)?);
     outputs.push(mocks::output(code)?);
     outputs.push(contract::schemas(api));
     outputs.extend(tables::commands(api, &header));

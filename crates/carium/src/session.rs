@@ -7,6 +7,7 @@
 //! - After the service has rejected the credentials, the session does not sign in again for 5 seconds.
 
 mod credentials;
+mod totp;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

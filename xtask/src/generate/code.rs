@@ -44,18 +44,36 @@ pub(crate) mod expectations;
 pub(crate) mod wire;
 ";
 
+/// What `progenitor` makes of the spec: the code of the client, and the code of the helpers for `httpmock`, which refers to
+/// the types of the client.
+pub(super) struct Generated {
+    client: File,
+    helpers: File,
+}
+
+impl Generated {
+    pub(super) fn from_spec(spec: &Spec) -> Result<Self, String> {
+        let openapi = lowered(spec)?;
+        let parse = |tokens| {
+            syn::parse2(tokens).map_err(|error| format!("progenitor generated invalid Rust: {error}"))
+        };
+        without_panic("cannot generate the client", || {
+            let mut generator = generator();
+            let client = generator.generate_tokens(&openapi).map_err(|error| error.to_string())?;
+            let helpers = generator.httpmock(&openapi, "carium_api").map_err(|error| error.to_string())?;
+            Ok(Self { client: parse(client)?, helpers: parse(helpers)? })
+        })
+    }
+}
+
 /// Generates the client: types, builders and one method per operation.
-pub(super) fn client(spec: &Spec, header: &Header) -> Result<Vec<Output>, String> {
-    let openapi = lowered(spec)?;
-    let mut file: File = without_panic("cannot generate the client", || {
-        let tokens = generator().generate_tokens(&openapi).map_err(|error| error.to_string())?;
-        syn::parse2(tokens).map_err(|error| format!("progenitor generated invalid Rust: {error}"))
-    })?;
+pub(super) fn client(generated: &mut Generated, spec: &Spec, header: &Header) -> Result<Vec<Output>, String> {
+    let file = &mut generated.client;
     let mut types = take_module(&mut file.items, "types").ok_or("progenitor generated no types")?;
-    let builder = calls(&mut file, spec)?;
+    let builder = calls(file, spec)?;
     let mut outputs = vec![
         Output::text(format!("{API}/mod.rs"), &header.both, API_ROOT),
-        Output::code(format!("{API}/client.rs"), &header.api, &file),
+        Output::code(format!("{API}/client.rs"), &header.api, file),
         Output::code(format!("{API}/client/builder.rs"), &header.api, &builder),
     ];
     let sides = spec.sides();
@@ -96,7 +114,7 @@ fn calls(file: &mut File, spec: &Spec) -> Result<File, String> {
         use crate::error::Error;
         use crate::generated::types;
         #[allow(unused_imports)]
-        use crate::request::{RequestBuilder, encode_path};
+        use crate::request::{QueryParam, RequestBuilder, encode_path};
         use crate::response::ResponseValue;
     };
     builder.items.splice(0..0, imports.items);
@@ -128,23 +146,16 @@ pub(super) fn onboarding(sources: &Sources, header: &Header) -> Result<Vec<Outpu
 }
 
 /// Generates files of the mock crate: typed helpers for `httpmock`, and a copy of the spec.
-pub(super) fn mocks(spec: &Spec, header: &Header) -> Result<Vec<Output>, String> {
-    let openapi = lowered(spec)?;
-    let mut file: File = without_panic("cannot generate the httpmock helpers", || {
-        let mut generator = generator();
-        // The helpers refer to the types of the client, so the generator has to generate those first.
-        generator.generate_tokens(&openapi).map_err(|error| error.to_string())?;
-        let tokens = generator.httpmock(&openapi, "carium_api").map_err(|error| error.to_string())?;
-        syn::parse2(tokens).map_err(|error| format!("progenitor generated invalid Rust: {error}"))
-    })?;
-    rust::calls::set_media_type(&mut file);
-    rust::docs::document_mocks(&mut file);
+pub(super) fn mocks(generated: &mut Generated, spec: &Spec, header: &Header) -> Result<Vec<Output>, String> {
+    let file = &mut generated.helpers;
+    rust::calls::set_media_type(file);
+    rust::docs::document_mocks(file);
     let operations =
         take_module(&mut file.items, "operations").ok_or("progenitor generated no httpmock helpers")?;
     let yaml_header = header.api.replace("// ", "# ");
     Ok(vec![
         Output::text(format!("{MOCK}/mod.rs"), &header.api, MOCK_ROOT),
-        Output::code(format!("{MOCK}/wire.rs"), &header.api, &file),
+        Output::code(format!("{MOCK}/wire.rs"), &header.api, file),
         Output::code(format!("{MOCK}/wire/operations.rs"), &header.api, &operations),
         Output::text(format!("{MOCK}/carium.yaml"), &yaml_header, &spec.document.text),
     ])

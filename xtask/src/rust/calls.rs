@@ -82,6 +82,7 @@ impl VisitMut for Rewrite {
         }
     }
 
+    /// Replaces paths into crates that `carium-api` does not depend on.
     fn visit_path_mut(&mut self, path: &mut Path) {
         let mut names = path.segments.iter_mut().map(|segment| &mut segment.ident);
         if let (Some(first), Some(second)) = (names.next(), names.next())
@@ -89,6 +90,8 @@ impl VisitMut for Rewrite {
             && second == "header"
         {
             *first = Ident::new("http", first.span());
+        } else if path.segments.first().is_some_and(|first| first.ident == "progenitor_client") {
+            path.segments = path.segments.iter().skip(1).cloned().collect();
         }
         visit_mut::visit_path_mut(self, path);
     }

@@ -11,8 +11,8 @@ use carium_api::{Redacted, Secret};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::time::sleep;
-use totp_rs::{Builder, Totp};
 
+use super::totp::{TIME_STEP, TotpKey};
 use crate::error::{Error, ErrorKind};
 use crate::problem::Problem;
 
@@ -155,9 +155,6 @@ impl fmt::Debug for CredentialSource {
     }
 }
 
-/// The time step of TOTP codes in seconds. RFC 6238 recommends 30, and all common authenticator apps use it.
-const TIME_STEP: u64 = 30;
-
 /// A source of one-time codes for an account.
 ///
 /// The session never sends a code twice. If the current code was already used, signing in waits for the next
@@ -181,7 +178,7 @@ struct CodeCallback {
 }
 
 struct TotpGenerator {
-    totp: Totp,
+    key: TotpKey,
     last_step: Mutex<Option<u64>>,
 }
 
@@ -218,21 +215,14 @@ impl OneTimeCode {
     /// # Errors
     /// Returns [`InvalidInput`](ErrorKind::InvalidInput) if the secret is empty or not valid base32.
     pub fn from_totp_secret(secret: &Secret) -> Result<Self, Error> {
-        // Intermediate copies are `Secret`s too, so that they are wiped from memory when they are dropped.
-        let base32 = Secret::from(secret.expose().split_whitespace().collect::<String>());
-        let base32 = Secret::from(base32.expose().to_uppercase());
-        let bytes = totp_rs::Secret::try_from_base32(base32.expose().trim_end_matches('='));
-        let Some(bytes) = bytes.ok().filter(|bytes| !bytes.is_empty()) else {
+        let Some(key) = TotpKey::from_base32(secret) else {
             let problem = Problem::new(
                 "totp-secret",
                 "is not valid base32; copy the letters and digits of the setup key",
             );
             return Err(Error::invalid("the TOTP secret is invalid", vec![problem]));
         };
-        // `build_noncompliant` accepts secrets that are shorter than the RFC recommends. Some accounts have
-        // them.
-        let totp = Builder::new().with_secret(bytes).with_step_duration(TIME_STEP).build_noncompliant();
-        Ok(Self(CodeSource::Totp(Arc::new(TotpGenerator { totp, last_step: Mutex::new(None) }))))
+        Ok(Self(CodeSource::Totp(Arc::new(TotpGenerator { key, last_step: Mutex::new(None) }))))
     }
 
     /// Returns whether another code is, or may be, available.
@@ -303,7 +293,7 @@ impl TotpGenerator {
                 is_unused
             };
             if is_unused {
-                return Secret::from(self.totp.generate(now).to_string());
+                return self.key.code(now);
             }
             sleep(Duration::from_secs(TIME_STEP - now % TIME_STEP)).await;
         }

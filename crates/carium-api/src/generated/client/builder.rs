@@ -4,7 +4,7 @@
 use crate::error::Error;
 use crate::generated::types;
 #[allow(unused_imports)]
-use crate::request::{RequestBuilder, encode_path};
+use crate::request::{QueryParam, RequestBuilder, encode_path};
 use crate::response::ResponseValue;
 
 /// Builder for [`ClientIdentityExt::login`]
@@ -219,8 +219,8 @@ impl<'a> ListOrganizations<'a> {
                 ::http::header::ACCEPT,
                 ::http::header::HeaderValue::from_static("application/vnd.api+json"),
             )
-            .query(&progenitor_client::QueryParam::new("page[limit]", &page_limit))
-            .query(&progenitor_client::QueryParam::new("page[offset]", &page_offset))
+            .query(&QueryParam::new("page[limit]", &page_limit))
+            .query(&QueryParam::new("page[offset]", &page_offset))
             .build()?;
         let response = client
             .call(&crate::operations::LIST_ORGANIZATIONS, request)
@@ -309,11 +309,9 @@ impl<'a> ListIndividualGroups<'a> {
                 ::http::header::ACCEPT,
                 ::http::header::HeaderValue::from_static("application/vnd.api+json"),
             )
-            .query(
-                &progenitor_client::QueryParam::new("organization-id", &organization_id),
-            )
-            .query(&progenitor_client::QueryParam::new("page[limit]", &page_limit))
-            .query(&progenitor_client::QueryParam::new("page[offset]", &page_offset))
+            .query(&QueryParam::new("organization-id", &organization_id))
+            .query(&QueryParam::new("page[limit]", &page_limit))
+            .query(&QueryParam::new("page[offset]", &page_offset))
             .build()?;
         let response = client
             .call(&crate::operations::LIST_INDIVIDUAL_GROUPS, request)
@@ -797,11 +795,9 @@ impl<'a> ListPractitioners<'a> {
                 ::http::header::ACCEPT,
                 ::http::header::HeaderValue::from_static("application/vnd.api+json"),
             )
-            .query(
-                &progenitor_client::QueryParam::new("organization-id", &organization_id),
-            )
-            .query(&progenitor_client::QueryParam::new("page[limit]", &page_limit))
-            .query(&progenitor_client::QueryParam::new("page[offset]", &page_offset))
+            .query(&QueryParam::new("organization-id", &organization_id))
+            .query(&QueryParam::new("page[limit]", &page_limit))
+            .query(&QueryParam::new("page[offset]", &page_offset))
             .build()?;
         let response = client
             .call(&crate::operations::LIST_PRACTITIONERS, request)
@@ -893,11 +889,9 @@ impl<'a> ListAppointmentStatuses<'a> {
                 ::http::header::ACCEPT,
                 ::http::header::HeaderValue::from_static("application/vnd.api+json"),
             )
-            .query(
-                &progenitor_client::QueryParam::new("organization-id", &organization_id),
-            )
-            .query(&progenitor_client::QueryParam::new("page[limit]", &page_limit))
-            .query(&progenitor_client::QueryParam::new("page[offset]", &page_offset))
+            .query(&QueryParam::new("organization-id", &organization_id))
+            .query(&QueryParam::new("page[limit]", &page_limit))
+            .query(&QueryParam::new("page[offset]", &page_offset))
             .build()?;
         let response = client
             .call(&crate::operations::LIST_APPOINTMENT_STATUSES, request)
@@ -986,11 +980,9 @@ impl<'a> ListAppointmentTypes<'a> {
                 ::http::header::ACCEPT,
                 ::http::header::HeaderValue::from_static("application/vnd.api+json"),
             )
-            .query(
-                &progenitor_client::QueryParam::new("organization-id", &organization_id),
-            )
-            .query(&progenitor_client::QueryParam::new("page[limit]", &page_limit))
-            .query(&progenitor_client::QueryParam::new("page[offset]", &page_offset))
+            .query(&QueryParam::new("organization-id", &organization_id))
+            .query(&QueryParam::new("page[limit]", &page_limit))
+            .query(&QueryParam::new("page[offset]", &page_offset))
             .build()?;
         let response = client
             .call(&crate::operations::LIST_APPOINTMENT_TYPES, request)
@@ -1081,11 +1073,9 @@ impl<'a> ListDocumentClasses<'a> {
                 ::http::header::ACCEPT,
                 ::http::header::HeaderValue::from_static("application/vnd.api+json"),
             )
-            .query(
-                &progenitor_client::QueryParam::new("organization-id", &organization_id),
-            )
-            .query(&progenitor_client::QueryParam::new("page[limit]", &page_limit))
-            .query(&progenitor_client::QueryParam::new("page[offset]", &page_offset))
+            .query(&QueryParam::new("organization-id", &organization_id))
+            .query(&QueryParam::new("page[limit]", &page_limit))
+            .query(&QueryParam::new("page[offset]", &page_offset))
             .build()?;
         let response = client
             .call(&crate::operations::LIST_DOCUMENT_CLASSES, request)
@@ -1212,20 +1202,11 @@ impl<'a> ListDocumentReferences<'a> {
                 ::http::header::ACCEPT,
                 ::http::header::HeaderValue::from_static("application/vnd.api+json"),
             )
-            .query(
-                &progenitor_client::QueryParam::new("filter[class-id]", &filter_class_id),
-            )
-            .query(
-                &progenitor_client::QueryParam::new(
-                    "filter[individual-id]",
-                    &filter_individual_id,
-                ),
-            )
-            .query(
-                &progenitor_client::QueryParam::new("organization-id", &organization_id),
-            )
-            .query(&progenitor_client::QueryParam::new("page[limit]", &page_limit))
-            .query(&progenitor_client::QueryParam::new("page[offset]", &page_offset))
+            .query(&QueryParam::new("filter[class-id]", &filter_class_id))
+            .query(&QueryParam::new("filter[individual-id]", &filter_individual_id))
+            .query(&QueryParam::new("organization-id", &organization_id))
+            .query(&QueryParam::new("page[limit]", &page_limit))
+            .query(&QueryParam::new("page[offset]", &page_offset))
             .build()?;
         let response = client
             .call(&crate::operations::LIST_DOCUMENT_REFERENCES, request)
