@@ -107,7 +107,7 @@ impl Clinic {
 
     /// Resolves each unknown outcome as a person would who looks at the service. Returns their number.
     pub(crate) async fn resolve_all(&self) -> usize {
-        let parked = self.list("parked").await;
+        let (parked, orphans) = (self.list("parked").await, self.list("orphans").await);
         let mut decisions = String::from("row,decision,id,step\n");
         let mut resolved = 0;
         for line in parked.lines() {
@@ -124,7 +124,10 @@ impl Clinic {
                 "appointment" => first(&created.appointments),
                 _ if step.starts_with("documents[") => {
                     let number: usize = step["documents[".len()..step.len() - 1].parse().unwrap();
-                    first(&created.documents[number].0)
+                    let (processed, without_file) = &created.documents[number];
+                    // A reference without a file that the program does not know becomes an orphan.
+                    let unknown = without_file.iter().find(|id| !orphans.contains(id.as_str()));
+                    first(processed).or_else(|| unknown.map(|id| ("created", id.clone())))
                 }
                 _ => (created.invitations > 0).then(|| ("sent", String::new())),
             };
