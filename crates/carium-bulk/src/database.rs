@@ -328,8 +328,7 @@ impl Pool {
                 Self::Postgres(pool) => pool.begin().await.map(Transaction::Postgres),
             }
         });
-        let canceled = |_| Error::new(ErrorKind::Canceled, "the program is shutting down");
-        begin.await.map_err(canceled)?.map_err(unavailable)
+        begin.await.map_err(|_| shutting_down())?.map_err(unavailable)
     }
 }
 
@@ -474,6 +473,11 @@ async fn create_private_file(path: &Path) {
     #[cfg(unix)]
     options.mode(0o600);
     let _ = options.open(path).await;
+}
+
+/// Returns the error for a task that was canceled because the runtime is shutting down.
+pub(crate) fn shutting_down() -> Error {
+    Error::new(ErrorKind::Canceled, "the program is shutting down")
 }
 
 /// Converts a number to the signed type of the database columns.

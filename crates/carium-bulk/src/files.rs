@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
 use crate::batch::copy_error;
-use crate::database::{Database, json, run_sql, to_i64, to_u64};
+use crate::database::{Database, json, run_sql, shutting_down, to_i64, to_u64};
 use crate::row_store::StoredRow;
 use crate::rows::{Header, Row, RowError, RowLocation, RowOptions, Salt, hex};
 
@@ -262,8 +262,4 @@ pub(crate) fn file_changed() -> Error {
 
 pub(crate) fn read_error(error: &io::Error) -> Error {
     Error::from_io("could not read the file of rows", error)
-}
-
-fn shutting_down() -> Error {
-    Error::new(ErrorKind::Canceled, "the program is shutting down")
 }
