@@ -9,14 +9,15 @@ use carium::Error;
 use crate::database::{Database, Pool, Transaction, json, run_sql, sql_for_list, to_i64};
 use crate::row_store::RowId;
 
-/// The statement that assigns rows. The condition is that of an index. The version is the fencing token: results of an
-/// earlier assignment no longer match it.
+/// The statement that assigns rows. The condition is that of the index `carium_row_due`. The version is the fencing token:
+/// results of an earlier assignment no longer match it.
 macro_rules! assign_rows {
-    ($lock:literal) => {
+    ($index:literal, $lock:literal) => {
         concat!(
             "WITH due AS MATERIALIZED (
-                SELECT id FROM carium_row WHERE state = 'pending' AND worker IS NULL AND next_attempt <= $1
-                ORDER BY next_attempt, id LIMIT $2 ",
+                SELECT id FROM carium_row ",
+            $index,
+            " WHERE state = 'pending' AND worker IS NULL AND next_attempt <= $1 ORDER BY next_attempt, id LIMIT $2 ",
             $lock,
             ") UPDATE carium_row SET worker = $3, version = version + 1 WHERE id IN (SELECT id FROM due) RETURNING id"
         )
@@ -29,10 +30,11 @@ impl Database {
     pub(crate) async fn assign_rows(&self, worker: &str, limit: usize) -> Result<Vec<RowId>, Error> {
         let sql = match &self.writes {
             #[cfg(feature = "sqlite")]
-            Pool::Sqlite(_) => assign_rows!(""),
+            // SQLite would read all pending rows, by the index of their state.
+            Pool::Sqlite(_) => assign_rows!("INDEXED BY carium_row_due", ""),
             // Several workers assign different rows at the same time.
             #[cfg(feature = "postgres")]
-            Pool::Postgres(_) => assign_rows!("FOR UPDATE SKIP LOCKED"),
+            Pool::Postgres(_) => assign_rows!("", "FOR UPDATE SKIP LOCKED"),
         };
         let (now, limit) = (self.now().await?, to_i64(limit as u64));
         let mut transaction = self.begin_not_durable().await?;
@@ -47,13 +49,12 @@ impl Database {
     pub(crate) async fn release_rows(&self, worker: &str, in_progress: &[RowId]) -> Result<u64, Error> {
         let sql = sql_for_list!(
             Pool(&self.writes),
-            "UPDATE carium_row SET worker = NULL WHERE worker = $2
-                AND carium_row.id NOT IN (SELECT CAST(value->>0 AS BIGINT) FROM ",
-            list,
+            "UPDATE carium_row SET worker = NULL
+            WHERE worker = $2 AND carium_row.id NOT IN (SELECT CAST(value AS BIGINT) FROM ",
+            values,
             ")"
         );
-        let list: Vec<[RowId; 1]> = in_progress.iter().map(|row| [*row]).collect();
-        run_sql!(Pool(&self.writes), query(sql, json(&list)?, worker).execute)
+        run_sql!(Pool(&self.writes), query(sql, json(&in_progress)?, worker).execute)
     }
 }
 

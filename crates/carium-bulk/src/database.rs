@@ -71,7 +71,8 @@ macro_rules! run_sql {
 pub(crate) use run_sql;
 
 /// SQL with the elements of a JSON array, which is bound to `$1`, as a table with a column `value`. The parts are
-/// literals, `list` for the table, and `(from_hex "expression")` for the bytes of hexadecimal digits.
+/// literals, `list` for the table of JSON values, `values` for the table of plain values, and `(from_hex "expression")` for
+/// the bytes of hexadecimal digits.
 macro_rules! sql_for_list {
     ($enum:ident($value:expr), $($part:tt),+ $(,)?) => {
         match $value {
@@ -85,6 +86,8 @@ macro_rules! sql_for_list {
     };
     (@sqlite list) => { "json_each($1) AS list" };
     (@postgres list) => { "json_array_elements($1::json) AS list" };
+    (@sqlite values) => { "json_each($1)" };
+    (@postgres values) => { "json_array_elements_text($1::json)" };
     (@sqlite (from_hex $text:literal)) => { concat!("unhex(", $text, ")") };
     (@postgres (from_hex $text:literal)) => { concat!("decode(", $text, ", 'hex')") };
     (@$backend:ident $part:literal) => { $part };

@@ -190,11 +190,11 @@ impl BatchHandler for EntryHandler {
     async fn execute(&self, rows: &[RowKey]) -> Result<Vec<Vec<StoredEntry>>, Error> {
         let sql = sql_for_list!(
             Pool(&self.0.reads),
-            "SELECT row_key, step, entry, upload FROM carium_ledger WHERE row_key IN (SELECT value->>0 FROM ",
-            list,
+            "SELECT row_key, step, entry, upload FROM carium_ledger WHERE row_key IN (SELECT value FROM ",
+            values,
             ")"
         );
-        let keys: Vec<[&str; 1]> = rows.iter().map(|row| [row.as_str()]).collect();
+        let keys: Vec<&str> = rows.iter().map(RowKey::as_str).collect();
         let stored: Vec<(String, String, String, Option<Vec<u8>>)> =
             run_sql!(Pool(&self.0.reads), query_as(sql, json(&keys)?).fetch_all)?;
         let mut entries: HashMap<String, Vec<StoredEntry>> = HashMap::new();
@@ -293,9 +293,6 @@ impl Transaction {
         sql: &'static str,
         writes: &[&EntryWrite],
     ) -> Result<WrittenEntries, Error> {
-        if writes.is_empty() {
-            return Ok(WrittenEntries::new());
-        }
         let list: Vec<_> = writes
             .iter()
             .map(|write| {

@@ -277,11 +277,10 @@ impl Database {
         let sql = sql_for_list!(
             Pool(&self.reads),
             "SELECT id, encrypted FROM carium_row WHERE encrypted IS NOT NULL
-                AND carium_row.id IN (SELECT CAST(value->>0 AS BIGINT) FROM ",
-            list,
+                AND carium_row.id IN (SELECT CAST(value AS BIGINT) FROM ",
+            values,
             ")"
         );
-        let ids: Vec<[RowId; 1]> = ids.iter().map(|id| [*id]).collect();
         let rows: Vec<(RowId, Vec<u8>)> = run_sql!(Pool(&self.reads), query_as(sql, json(&ids)?).fetch_all)?;
         Ok(rows.into_iter().collect())
     }
@@ -289,7 +288,14 @@ impl Database {
     /// Returns a page of the rows after an ID.
     pub(crate) async fn rows_after(&self, after: RowId, only_parked: bool) -> Result<Vec<StoredRow>, Error> {
         let rows: Vec<StoredColumns> = if only_parked {
-            let sql = select_rows!("WHERE r.id > $1 AND state IN ($3, $4) ORDER BY r.id LIMIT $2");
+            // One condition on both states would sort all parked rows for each page.
+            let sql = select_rows!(
+                "WHERE r.id IN (
+                    SELECT id FROM (SELECT id FROM carium_row WHERE state = $3 AND id > $1 ORDER BY id LIMIT $2) AS failed
+                    UNION ALL
+                    SELECT id FROM (SELECT id FROM carium_row WHERE state = $4 AND id > $1 ORDER BY id LIMIT $2) AS unknown
+                ) ORDER BY r.id LIMIT $2"
+            );
             run_sql!(Pool(&self.reads), query_as(sql, after, PAGE_SIZE, FAILED, UNKNOWN).fetch_all)?
         } else {
             let sql = select_rows!("WHERE r.id > $1 ORDER BY r.id LIMIT $2");
@@ -416,9 +422,6 @@ impl Transaction {
         updates: &[&RowUpdate],
         now: i64,
     ) -> Result<HashSet<RowId>, Error> {
-        if updates.is_empty() {
-            return Ok(HashSet::new());
-        }
         let sql = sql_for_list!(
             Transaction(self),
             "UPDATE carium_row SET state = value->>1, attempts = CAST(value->>2 AS BIGINT),

@@ -99,9 +99,16 @@ async fn write_group(
             WriteRequest::UpdateRow(update) => updates.push(update),
         }
     }
-    let mut entries = transaction.insert_entries(&inserts).await?;
-    entries.extend(transaction.replace_entries(&replacements).await?);
-    let rows = transaction.update_rows(&updates, now).await?;
+    let (mut entries, mut rows) = (HashSet::new(), HashSet::new());
+    if !inserts.is_empty() {
+        entries.extend(transaction.insert_entries(&inserts).await?);
+    }
+    if !replacements.is_empty() {
+        entries.extend(transaction.replace_entries(&replacements).await?);
+    }
+    if !updates.is_empty() {
+        rows.extend(transaction.update_rows(&updates, now).await?);
+    }
     let mut results = Vec::with_capacity(requests.len());
     for request in requests {
         let is_written = match request.target() {
