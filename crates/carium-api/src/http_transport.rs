@@ -68,7 +68,7 @@ impl Transport for HttpTransport {
         mut request: Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportError> {
         if let Some((base_url, token)) = self.token.as_ref().filter(|_| operation.needs_token) {
-            if !base_url.is_same_origin(&request.uri().to_string()) {
+            if !base_url.is_same_origin(request.uri()) {
                 return Err(TransportError::new(
                     "the request was not sent, because the access token belongs to another origin",
                 ));

@@ -30,7 +30,7 @@ pub use credentials::{CredentialProvider, Credentials, OneTimeCode, SignIn};
 
 use crate::api_result;
 use crate::error::{Error, ErrorKind};
-use crate::transport::{CallContext, FailureCause, Layer, TransportFailure, is_written_like};
+use crate::transport::{CallContext, FailureCause, Layer, TransportFailure};
 
 /// The assumed lifetime of a token if no lifetime was requested: the maximum that the vendor's reference
 /// allows.
@@ -326,8 +326,7 @@ impl<T: Layer> Layer for Authenticate<T> {
             return self.inner.send(call, operation, request).await;
         }
         // The token must not be sent to another origin than the one that issued it.
-        let (base_url, uri) = (self.session.client.base_url(), request.uri());
-        if !is_written_like(base_url, uri) && !base_url.is_same_origin(&uri.to_string()) {
+        if !self.session.client.base_url().is_same_origin(request.uri()) {
             return Err(TransportFailure::new(FailureCause::OtherOrigin));
         }
         let token = self.session.token().await.map_err(sign_in_failed)?;

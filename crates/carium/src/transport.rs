@@ -40,7 +40,7 @@ use self::attempt::ConcurrencyLimit;
 use self::deadline::Deadline;
 use self::retry::{Retry, RetryBudget};
 
-pub(crate) use self::http::{CustomTransport, HttpLayer, LayerTransport, is_written_like};
+pub(crate) use self::http::{CustomTransport, HttpLayer, LayerTransport};
 pub(crate) use attempt::Attempt;
 pub(crate) use deadline::RequestUri;
 pub use failure::TransportFailure;

@@ -48,7 +48,7 @@ impl HttpLayer {
     /// time.
     fn url(&self, uri: &Uri) -> Result<Url, url::ParseError> {
         if let Some(base_url) = &self.parsed_base_url
-            && is_written_like(&self.base_url, uri)
+            && self.base_url.is_same_origin(uri)
         {
             let mut url = base_url.clone();
             url.set_path(uri.path());
@@ -100,16 +100,6 @@ impl Layer for HttpLayer {
         *response.headers_mut() = std::mem::take(http_response.headers_mut());
         Ok(response)
     }
-}
-
-/// Returns whether the origin of a URI is written exactly like that of the base URL, which is true for nearly all
-/// requests. If it is not, the origins can still be the same.
-pub(crate) fn is_written_like(base_url: &BaseUrl, uri: &Uri) -> bool {
-    uri.scheme_str().zip(uri.authority()).is_some_and(|(scheme, authority)| {
-        let rest = base_url.as_str().strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://"));
-        let rest = rest.and_then(|rest| rest.strip_prefix(authority.as_str()));
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    })
 }
 
 /// A layer as a transport, which a custom transport can wrap.
