@@ -20,13 +20,15 @@ pub(crate) fn run(root: &Path, flags: &Chaos) -> Result<(), String> {
     run_seeds(root, first, seeds, flags.rows.unwrap_or(20), flags.postgres)
 }
 
-/// Runs the tests that are too slow for every run: more seeds, the program killed at each of its requests and writes, and a
-/// long load on one client.
+/// Runs the tests that are too slow for every run: more seeds, the program killed at each of its requests and writes, the
+/// files of a server searched for health information, and a long load on one client.
 pub(crate) fn run_slow(root: &Path) -> Result<(), String> {
     run_seeds(root, 1000, 50, 20, false)?;
     run_seeds(root, 2000, 10, 20, true)?;
     let kills = ["--ignored", "--nocapture", "--skip", "given_seeds"];
     Command::new("cargo", &[&TEST[..], &kills].concat()).current_dir(root).run()?;
+    let leaks = ["test", "--locked", "--package", "carium-cli", "--features", "postgres", "--test", "leaks"];
+    Command::new("cargo", &leaks).current_dir(root).run()?;
     let soak = ["test", "--locked", "--package", "carium", "--test", "soak", "--", "--ignored"];
     Command::new("cargo", &soak).current_dir(root).run()
 }

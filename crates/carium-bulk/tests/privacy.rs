@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -113,6 +114,29 @@ async fn neither_stores_nor_logs_patient_data() {
         assert!(log.contains(target), "the log has no events of {target}");
     }
     assert_no_canary(&text, "the log");
+}
+
+/// A new column needs a line in the guide that says what it holds, and why.
+#[tokio::test]
+async fn guide_lists_every_column_of_the_database() {
+    let fixture = QueueFixture::sqlite();
+    fixture.open(&FakeCarium::new()).await.close().await;
+    let url = format!("sqlite://{}", fixture.path("queue.db").display());
+    let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
+    let sql =
+        "SELECT t.name, c.name FROM sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table'";
+    let columns: Vec<(String, String)> = sqlx::query_as(sql).fetch_all(&pool).await.unwrap();
+    let columns: BTreeSet<_> = columns.into_iter().collect();
+
+    let guide = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/src/phi.md")).unwrap();
+    let mut listed = BTreeSet::new();
+    for line in guide.lines().filter(|line| line.starts_with("| `carium_")) {
+        let cells: Vec<_> = line.split('|').map(str::trim).collect();
+        for column in cells[2].split(", ") {
+            listed.insert((cells[1].trim_matches('`').to_owned(), column.trim_matches('`').to_owned()));
+        }
+    }
+    assert_eq!(columns, listed);
 }
 
 /// Rows on a server are encrypted, and can be decrypted only with the key of the queue.

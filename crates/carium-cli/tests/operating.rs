@@ -15,7 +15,6 @@ use std::time::Duration;
 use carium_mock::FaultPlan;
 use serde_json::Value;
 use support::clinic::{HEADER, TestClinic, output_of, row};
-use support::{CommandOutput, TestEnv};
 use tokio::time::sleep;
 
 const REJECT: &str = "[[fault]]\non = \"create_patient\"\ndo = \"respond\"\nstatus = 422\n";
@@ -196,9 +195,9 @@ async fn watching_ends_when_no_row_is_pending() {
 #[cfg(not(feature = "postgres"))]
 #[test]
 fn a_queue_on_a_server_needs_a_feature() {
-    let env = TestEnv::new("http://127.0.0.1:9");
+    let env = support::TestEnv::new("http://127.0.0.1:9");
     let status = ["onboard", "status", "--queue", "postgres://u:canary@db.example.com/carium"];
-    let output = CommandOutput::new(&env.carium(&status).output().unwrap());
+    let output = support::CommandOutput::new(&env.carium(&status).output().unwrap());
     assert_eq!(output.code, Some(2), "{output:?}");
     assert!(output.stderr.contains("--features postgres") && !output.stderr.contains("canary"), "{output:?}");
 }
