@@ -386,6 +386,32 @@ fn downloads_of_one_command_never_share_a_file() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn downloads_are_synced_unless_skip_sync_is_set() {
+    if !support::has_strace() {
+        return;
+    }
+    let server = SandboxProcess::start("");
+    std::fs::write(server.directory().join("letter.txt"), "Letter").unwrap();
+    let upload = ["documents", "upload", "letter.txt", "--patient", PATIENT, "--class", "Referral letter"];
+    let uploaded = server.run(&[&upload[..], &["-o", "ndjson"]].concat());
+    let id: Value = serde_json::from_str(&uploaded.stdout).unwrap();
+    let syncs = |target: &str, options: &[&str]| {
+        let mut command = server.command("strace");
+        command.args(["-f", "-qq", "-e", "trace=fsync,fdatasync", "-o", "syncs"]);
+        command.arg(env!("CARGO_BIN_EXE_carium")).args(["documents", "download", id["id"].as_str().unwrap()]);
+        let output = CommandOutput::new(&command.args(["--to", target]).args(options).output().unwrap());
+        assert_eq!(output.code, Some(0), "{output:?}");
+        assert_eq!(std::fs::read_to_string(server.directory().join(target)).unwrap(), "Letter");
+        let calls = std::fs::read_to_string(server.directory().join("syncs")).unwrap();
+        calls.matches("sync(").count()
+    };
+    // The file and its folder.
+    assert_eq!(syncs("synced.txt", &[]), 2);
+    assert_eq!(syncs("unsynced.txt", &["--skip-sync"]), 0);
+}
+
 /// Files are opened when their turn comes: the number of arguments is not limited by that of open files.
 #[cfg(unix)]
 #[test]

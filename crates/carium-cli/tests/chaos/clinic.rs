@@ -229,17 +229,6 @@ impl Clinic {
     }
 }
 
-/// Returns whether `strace` can be used. Prints a message if it cannot.
-pub(crate) fn has_strace() -> bool {
-    let status =
-        Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).stderr(Stdio::null()).status();
-    let can_be_used = status.is_ok_and(|status| status.success());
-    if !can_be_used {
-        crate::report("SKIPPED kills at each write: `strace` is not installed, or tracing is not permitted");
-    }
-    can_be_used
-}
-
 pub(crate) fn send_signal(pid: u32, signal: &str) {
     // The process may have ended already.
     let _ =

@@ -4,7 +4,7 @@
 
 pub(crate) mod clinic;
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -125,4 +125,18 @@ impl CommandOutput {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Self { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
     }
+}
+
+/// Returns whether `strace` can be used. Prints a message if it cannot.
+pub(crate) fn has_strace() -> bool {
+    let status =
+        Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).stderr(Stdio::null()).status();
+    let can_be_used = status.is_ok_and(|status| status.success());
+    if !can_be_used {
+        // The test harness does not capture direct writes to stderr, so the message is visible.
+        let message =
+            "SKIPPED a test of system calls: `strace` is not installed, or tracing is not permitted";
+        let _ = writeln!(io::stderr(), "{message}");
+    }
+    can_be_used
 }
