@@ -10,6 +10,7 @@ mod cold_build;
 mod queue;
 
 use std::fs;
+use std::hint::black_box;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -216,6 +217,12 @@ fn build(root: &Path, package: &str, bench: &str) -> Result<PathBuf, String> {
     executables.next_back().ok_or_else(|| format!("cargo built no benchmark `{bench}`"))
 }
 
+/// Uses and frees the memory that the next download needs as page cache. A virtual machine may have returned it to its
+/// host, and then the first program that uses it again takes several times as long.
+fn use_memory() {
+    black_box(vec![1_u8; 2 << 30]);
+}
+
 /// What one process used.
 #[derive(Clone, Copy)]
 struct Usage {
@@ -243,6 +250,7 @@ impl Runner {
                 if row.work.starts_with("download") {
                     // Each program writes a new file.
                     let _ = fs::remove_file(&file);
+                    use_memory();
                 }
                 if is_peer {
                     self.run_peer(row, origin, &file)
