@@ -104,6 +104,11 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 #[cfg(feature = "sqlite")]
 const WRITE_CACHE_SIZE: &str = "-4096";
 
+/// The length of the write-ahead log, in pages of 4 KiB, from which its pages are copied to the file. In a large file, most
+/// of them differ, and each copy waits for the disk.
+#[cfg(feature = "sqlite")]
+const PAGES_PER_CHECKPOINT: &str = "8000";
+
 /// Ends the session of a worker that is suspended during a transaction, so that it does not keep its locks.
 #[cfg(feature = "postgres")]
 const END_IDLE_TRANSACTIONS: &str = "SET idle_in_transaction_session_timeout = '10s'";
@@ -215,7 +220,9 @@ impl Database {
                         })
                 };
                 let reads = pool(4).connect_with(options.clone()).await.map_err(open_error)?;
-                let options = options.pragma("cache_size", WRITE_CACHE_SIZE);
+                let options = options
+                    .pragma("cache_size", WRITE_CACHE_SIZE)
+                    .pragma("wal_autocheckpoint", PAGES_PER_CHECKPOINT);
                 let writes = pool(1).connect_with(options).await.map_err(open_error)?;
                 Ok(Self { reads: Pool::Sqlite(reads), writes: Pool::Sqlite(writes), last_failure })
             }

@@ -43,7 +43,7 @@ pub struct WorkOptions {
     max_outage: Duration,
 }
 
-/// How often a worker checks whether all rows are settled, if it stops then.
+/// How often a worker checks whether all rows are settled, if it stops then and others may process the last ones.
 const SETTLED_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The default of [`WorkOptions::max_outage`].
@@ -194,6 +194,7 @@ async fn run(
             monitor.pause().await;
         }
     };
+    let idle = dispatcher.idle();
     let stop_if_settled = async {
         if !stop_when_settled {
             return;
@@ -204,7 +205,8 @@ async fn run(
                 Ok(true) => {}
                 Err(error) => tracing::warn!(%error, "could not look for pending rows of the queue"),
             }
-            tokio::time::sleep(SETTLED_INTERVAL).await;
+            // The time limit passes while others process the last rows.
+            let _ = tokio::time::timeout(SETTLED_INTERVAL, idle.notified()).await;
         }
         stop.stop();
     };

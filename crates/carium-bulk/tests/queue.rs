@@ -38,6 +38,7 @@ test_both_backends![
     moves_to_another_base_url_on_purpose,
     rejects_a_newer_schema,
     resolves_unknown_steps,
+    lists_parked_rows_in_order_over_several_pages,
     parks_and_retries_failed_rows,
     rate_limits_do_not_count_as_attempts,
     outcome_is_stored_although_an_outage_cannot_be,
@@ -367,6 +368,24 @@ async fn work_with(queue: &OnboardingQueue, options: WorkOptions, services: Onbo
 
 fn response_lost() -> Error {
     Error::new(ErrorKind::TimedOut, "the response was lost").with_unknown_outcome()
+}
+
+/// A page has 1,000 rows. Failed and unknown rows are listed together.
+async fn lists_parked_rows_in_order_over_several_pages(fixture: QueueFixture) {
+    let fake = FakeCarium::new();
+    let queue = submit(&fixture, &fake, 0..2500).await;
+    let error = || {
+        static CALLS: AtomicUsize = AtomicUsize::new(0);
+        let is_lost = CALLS.fetch_add(1, Ordering::Relaxed).is_multiple_of(3);
+        if is_lost { response_lost() } else { Error::new(ErrorKind::Rejected, "rejected") }
+    };
+    work_with(&queue, WorkOptions::new(), failing(&fake, 2400, false, error)).await;
+    let counts = queue.status().await.unwrap();
+    assert_eq!((counts.completed, counts.parked()), (100, 2400), "{counts:?}");
+    assert!(counts.failed > 1000 && counts.unknown > 500, "{counts:?}");
+    let ids = |rows: Vec<RowRecord>| rows.into_iter().map(|row| row.row).collect::<Vec<_>>();
+    let expected = report(&queue).await.into_iter().filter(|row| row.state != RowState::Completed).collect();
+    assert_eq!(ids(parked(&queue).await), ids(expected));
 }
 
 async fn resolves_unknown_steps(fixture: QueueFixture) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use carium::Error;
 use futures_util::FutureExt as _;
+use tokio::sync::Notify;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -41,6 +42,8 @@ pub(super) struct Dispatcher {
     /// Whether more rows were due than could be processed.
     may_have_due_rows: bool,
     next_assignment: Instant,
+    /// Notified when no row is in progress and none is due.
+    idle: Arc<Notify>,
 }
 
 /// How the processing of a row ended.
@@ -71,7 +74,14 @@ impl Dispatcher {
             may_have_other_rows: false,
             may_have_due_rows: false,
             next_assignment: Instant::now(),
+            idle: Arc::default(),
         }
+    }
+
+    /// Returns what is notified when no row is in progress and none is due. There may be rows of other workers, and rows that
+    /// are due later.
+    pub(super) fn idle(&self) -> Arc<Notify> {
+        Arc::clone(&self.idle)
     }
 
     /// Processes rows until the worker is stopped. Rows in progress are then finished, or canceled if the worker is stopped
@@ -148,8 +158,12 @@ impl Dispatcher {
             self.in_progress.remove(row);
             self.may_have_other_rows |= *end == RowEnd::NotStored;
         }
-        if self.may_have_due_rows && self.in_progress.len() <= self.max_concurrent_rows / 2 {
-            self.next_assignment = Instant::now();
+        if self.may_have_due_rows {
+            if self.in_progress.len() <= self.max_concurrent_rows / 2 {
+                self.next_assignment = Instant::now();
+            }
+        } else if self.in_progress.is_empty() {
+            self.idle.notify_one();
         }
     }
 }
