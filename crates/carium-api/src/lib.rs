@@ -48,6 +48,7 @@ mod extra_query;
 mod form_fields;
 #[rustfmt::skip]
 mod generated;
+#[cfg(feature = "http-transport")]
 mod http_transport;
 mod lenient_json;
 mod open_object;
@@ -76,6 +77,7 @@ pub use error::{Error, Undecodable};
 pub use form_fields::FormFields;
 pub use generated::client::*;
 pub use generated::{onboarding, operations, types};
+#[cfg(feature = "http-transport")]
 pub use http_transport::HttpTransport;
 pub use operation::{Operation, RetryClass};
 pub use optional::{FromText, IntoOptional};
