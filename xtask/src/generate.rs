@@ -15,6 +15,8 @@ mod mocks;
 mod rows;
 mod tables;
 
+use std::{panic, thread};
+
 use crate::document;
 use crate::lint;
 use crate::spec::{SPEC, Sources};
@@ -31,7 +33,12 @@ pub(crate) fn outputs(sources: &Sources, code: &CodeSources) -> Result<Vec<Outpu
     if !findings.is_empty() {
         return Err(document::report(&findings));
     }
-    code::without_panic("cannot generate the outputs", || all(sources, code))
+    // Errors report the panics of generators.
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(|_| {}));
+    let outputs = code::catch_panic("cannot generate the outputs", || all(sources, code));
+    panic::set_hook(hook);
+    outputs
 }
 
 /// Returns what an operation lacks that only a person can write, one line each with a file and a line.
@@ -62,20 +69,24 @@ pub(crate) fn notes(sources: &Sources, code: &CodeSources) -> Vec<String> {
 }
 
 fn all(sources: &Sources, code: &CodeSources) -> Result<Vec<Output>, String> {
-    let header = Header::of(sources);
-    let api = &sources.api;
-    let mut generated = code::Generated::from_spec(api)?;
-    let mut outputs = code::client(&mut generated, api, &header)?;
-    outputs.push(tables::operations(api, &header));
-    outputs.extend(code::onboarding(sources, &header)?);
-    outputs.extend(rows::outputs(sources, code, &header)?);
-    outputs.push(canaries::output(sources, &header));
-    outputs.push(contract::examples(api));
-    outputs.push(contract::success_examples(api));
-    outputs.extend(calls::outputs(api, &header));
-    outputs.extend(code::mocks(&mut generated, api, &header)?);
-    outputs.push(mocks::output(code)?);
-    outputs.push(contract::schemas(api));
-    outputs.extend(tables::commands(api, &header));
-    Ok(outputs)
+    let (header, api) = (Header::of(sources), &sources.api);
+    // The client takes half of the time.
+    thread::scope(|scope| {
+        let client = scope.spawn(|| code::client(api, &header));
+        let mut outputs = vec![
+            tables::operations(api, &header),
+            canaries::output(sources, &header),
+            contract::examples(api),
+            contract::success_examples(api),
+            contract::schemas(api),
+            mocks::output(code)?,
+        ];
+        outputs.extend(rows::outputs(sources, code, &header)?);
+        outputs.extend(calls::outputs(api, &header));
+        outputs.extend(tables::commands(api, &header));
+        outputs.extend(code::onboarding(sources, &header)?);
+        outputs.extend(code::mocks(api, &header)?);
+        outputs.extend(client.join().unwrap_or_else(|cause| panic::resume_unwind(cause))?);
+        Ok(outputs)
+    })
 }

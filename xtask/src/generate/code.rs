@@ -3,6 +3,7 @@
 
 use std::panic::{self, AssertUnwindSafe};
 
+use proc_macro2::TokenStream;
 use progenitor::{CrateVers, GenerationSettings, Generator, InterfaceStyle, TagStyle};
 use schemars::schema::Schema;
 use syn::{File, Item};
@@ -44,36 +45,17 @@ pub(crate) mod expectations;
 pub(crate) mod wire;
 ";
 
-/// What `progenitor` makes of the spec: the code of the client, and the code of the helpers for `httpmock`, which refers to
-/// the types of the client.
-pub(super) struct Generated {
-    client: File,
-    helpers: File,
-}
-
-impl Generated {
-    pub(super) fn from_spec(spec: &Spec) -> Result<Self, String> {
-        let openapi = lowered(spec)?;
-        let parse = |tokens| {
-            syn::parse2(tokens).map_err(|error| format!("progenitor generated invalid Rust: {error}"))
-        };
-        without_panic("cannot generate the client", || {
-            let mut generator = generator();
-            let client = generator.generate_tokens(&openapi).map_err(|error| error.to_string())?;
-            let helpers = generator.httpmock(&openapi, "carium_api").map_err(|error| error.to_string())?;
-            Ok(Self { client: parse(client)?, helpers: parse(helpers)? })
-        })
-    }
-}
-
 /// Generates the client: types, builders and one method per operation.
-pub(super) fn client(generated: &mut Generated, spec: &Spec, header: &Header) -> Result<Vec<Output>, String> {
-    let file = &mut generated.client;
+pub(super) fn client(spec: &Spec, header: &Header) -> Result<Vec<Output>, String> {
+    let openapi = lowered(spec)?;
+    let mut file = catch_panic("cannot generate the client", || {
+        parse(generator().generate_tokens(&openapi).map_err(|error| error.to_string())?)
+    })?;
     let mut types = take_module(&mut file.items, "types").ok_or("progenitor generated no types")?;
-    let builder = calls(file, spec)?;
+    let builder = calls(&mut file, spec)?;
     let mut outputs = vec![
         Output::text(format!("{API}/mod.rs"), &header.both, API_ROOT),
-        Output::code(format!("{API}/client.rs"), &header.api, file),
+        Output::code(format!("{API}/client.rs"), &header.api, &file),
         Output::code(format!("{API}/client/builder.rs"), &header.api, &builder),
     ];
     let sides = spec.sides();
@@ -132,12 +114,12 @@ pub(super) fn onboarding(sources: &Sources, header: &Header) -> Result<Vec<Outpu
             Ok((name.to_owned(), schema))
         })
         .collect::<Result<Vec<_>, String>>()?;
-    let mut types: File = without_panic("cannot generate the types of the onboarding file", || {
+    let mut types: File = catch_panic("cannot generate the types of the onboarding file", || {
         let mut settings = TypeSpaceSettings::default();
         settings.with_struct_builder(true).with_crate("carium_api", CrateVers::Any, None);
         let mut space = TypeSpace::new(&settings);
         space.add_ref_types(schemas).map_err(|error| error.to_string())?;
-        syn::parse2(space.to_stream()).map_err(|error| format!("typify generated invalid Rust: {error}"))
+        parse(space.to_stream())
     })?;
     // Rows are written by users, like requests.
     let required = complete_types(&mut types, &schema, |_| true)?;
@@ -146,16 +128,22 @@ pub(super) fn onboarding(sources: &Sources, header: &Header) -> Result<Vec<Outpu
 }
 
 /// Generates files of the mock crate: typed helpers for `httpmock`, and a copy of the spec.
-pub(super) fn mocks(generated: &mut Generated, spec: &Spec, header: &Header) -> Result<Vec<Output>, String> {
-    let file = &mut generated.helpers;
-    rust::calls::set_media_type(file);
-    rust::docs::document_mocks(file);
+pub(super) fn mocks(spec: &Spec, header: &Header) -> Result<Vec<Output>, String> {
+    let openapi = lowered(spec)?;
+    let mut file = catch_panic("cannot generate the helpers for `httpmock`", || {
+        let mut generator = generator();
+        // The helpers refer to the types of the client.
+        generator.generate_tokens(&openapi).map_err(|error| error.to_string())?;
+        parse(generator.httpmock(&openapi, "carium_api").map_err(|error| error.to_string())?)
+    })?;
+    rust::calls::set_media_type(&mut file);
+    rust::docs::document_mocks(&mut file);
     let operations =
         take_module(&mut file.items, "operations").ok_or("progenitor generated no httpmock helpers")?;
     let yaml_header = header.api.replace("// ", "# ");
     Ok(vec![
         Output::text(format!("{MOCK}/mod.rs"), &header.api, MOCK_ROOT),
-        Output::code(format!("{MOCK}/wire.rs"), &header.api, file),
+        Output::code(format!("{MOCK}/wire.rs"), &header.api, &file),
         Output::code(format!("{MOCK}/wire/operations.rs"), &header.api, &operations),
         Output::text(format!("{MOCK}/carium.yaml"), &yaml_header, &spec.document.text),
     ])
@@ -216,12 +204,13 @@ fn generator() -> Generator {
     Generator::new(&settings)
 }
 
+fn parse(code: TokenStream) -> Result<File, String> {
+    syn::parse2(code).map_err(|error| format!("the generator wrote invalid Rust: {error}"))
+}
+
 /// Runs a generator and converts a panic into an error. The linter reports the known causes; this covers others.
-pub(super) fn without_panic<T>(failure: &str, run: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    let hook = panic::take_hook();
-    panic::set_hook(Box::new(|_| {}));
+pub(super) fn catch_panic<T>(failure: &str, run: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     let result = panic::catch_unwind(AssertUnwindSafe(run));
-    panic::set_hook(hook);
     result.unwrap_or_else(|cause| {
         let message = cause
             .downcast_ref::<&str>()
