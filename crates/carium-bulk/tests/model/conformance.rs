@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use carium::onboarding::{EntryVersion, LedgerEntry, RowKey};
+use carium::onboarding::{EntryVersion, Ledger, LedgerEntry, RowKey};
 use carium_bulk::{OnboardingQueue, QueueLocation, Target};
 use carium_mock::FakeCarium;
 use fastrand::Rng;
@@ -49,7 +49,20 @@ async fn ledger_of_a_queue_does_what_the_model_does() {
     let folder = tempfile::tempdir().unwrap();
     let location = QueueLocation::Sqlite(folder.path().join("queue.db"));
     let target = Target::sandbox(FakeCarium::new().organization());
-    let ledger = OnboardingQueue::open(&location, target).await.unwrap().ledger();
+    repeat_paths(&*OnboardingQueue::open(&location, target).await.unwrap().ledger()).await;
+}
+
+#[cfg(feature = "postgres")]
+#[tokio::test(flavor = "multi_thread")]
+async fn ledger_of_a_queue_on_a_server_does_what_the_model_does() {
+    let Some(server) = crate::postgres::PostgresServer::start() else { return };
+    let location = QueueLocation::Postgres(server.url());
+    let target = Target::sandbox(FakeCarium::new().organization());
+    let key = carium_bulk::EncryptionKey::from([1; 32]);
+    repeat_paths(&*OnboardingQueue::open_encrypted(&location, target, &key).await.unwrap().ledger()).await;
+}
+
+async fn repeat_paths(ledger: &dyn Ledger) {
     let (mut writes, mut refused, mut decisions) = (0, 0, 0);
     for seed in 0..PATHS {
         // The runs of the model have a runtime of their own.
