@@ -67,3 +67,133 @@ impl Transaction {
         run_sql!(Transaction(self), query(sql).execute)
     }
 }
+
+#[cfg(all(test, feature = "sqlite"))]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::time::Duration;
+
+    use fastrand::Rng;
+
+    use super::*;
+    use crate::database::QueueLocation;
+    use crate::row_store::{NewRow, RowState, RowUpdate};
+    use crate::rows::RowLocation;
+
+    const WORKERS: [&str; 2] = ["registered", "stale"];
+    const OPEN_STATES: [RowState; 3] = [RowState::Pending, RowState::Failed, RowState::Unknown];
+
+    /// A row with the rules that the model of `tests/model.rs` has, too.
+    #[derive(Clone, Debug, PartialEq)]
+    struct Row {
+        state: RowState,
+        version: i64,
+        attempts: i64,
+        worker: String,
+    }
+
+    impl Row {
+        fn update(&mut self, update: &RowUpdate) -> bool {
+            let is_applied =
+                self.state != RowState::Completed && (self.version == update.version || update.is_final);
+            if is_applied {
+                let (state, attempts) = (update.state, update.attempts);
+                *self = Self { state, version: self.version + 1, attempts, worker: String::new() };
+            }
+            is_applied
+        }
+    }
+
+    async fn stored(database: &Database) -> Vec<Row> {
+        let sql = "SELECT id, coalesce(worker, '') FROM carium_row ORDER BY id";
+        let workers: Vec<(RowId, String)> = run_sql!(Pool(&database.reads), query_as(sql).fetch_all).unwrap();
+        let ids: Vec<_> = workers.iter().map(|(id, _)| *id).collect();
+        let rows = database.rows(&ids).await.unwrap();
+        let with_worker = rows.into_iter().zip(workers);
+        let row = |(row, (_, worker)): (crate::row_store::StoredRow, _)| Row {
+            state: row.state,
+            version: row.version,
+            attempts: row.attempts,
+            worker,
+        };
+        with_worker.map(row).collect()
+    }
+
+    #[tokio::test]
+    async fn random_operations_follow_the_rules_of_the_model() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&QueueLocation::Sqlite(folder.path().join("queue.db"))).await.unwrap();
+        let location = RowLocation { line: 1, offset: 0, length: 1 };
+        let new_row = |number| NewRow {
+            key: format!("row {number}"),
+            digest: String::new(),
+            file: None,
+            location,
+            encrypted: None,
+        };
+        let mut transaction = database.begin().await.unwrap();
+        transaction.insert_rows(&(0..6).map(new_row).collect::<Vec<_>>()).await.unwrap();
+        let sql = "INSERT INTO carium_worker (id, last_heartbeat) VALUES ($1, 0)";
+        run_sql!(Transaction(&mut transaction), query(sql, WORKERS[0]).execute).unwrap();
+        transaction.commit().await.unwrap();
+        let mut rows = stored(&database).await;
+        let (mut random, mut applied, mut refused) = (Rng::with_seed(1), 0, 0);
+        for number in 0..600 {
+            let index = random.usize(0..rows.len());
+            let (id, worker) = (to_i64(index as u64 + 1), WORKERS[random.usize(0..2)]);
+            let operation = random.usize(0..10);
+            match operation {
+                0..3 => {
+                    let is_due = |row: &&Row| row.state == RowState::Pending && row.worker.is_empty();
+                    let limit = random.usize(1..4);
+                    let assigned = database.assign_rows(worker, limit).await.unwrap();
+                    assert_eq!(assigned.len(), rows.iter().filter(is_due).count().min(limit), "{number}");
+                    for id in assigned {
+                        let row = &mut rows[usize::try_from(id).unwrap() - 1];
+                        assert!(is_due(&&*row), "{number}");
+                        (row.version, row.worker) = (row.version + 1, worker.to_owned());
+                    }
+                }
+                3..7 => {
+                    // Completed rows are rare, because they stay completed.
+                    let is_final = random.usize(0..40) == 0;
+                    let state = if is_final { RowState::Completed } else { OPEN_STATES[random.usize(0..3)] };
+                    let version = rows[index].version - random.i64(0..2);
+                    let (attempts, delay) = (random.i64(0..9), Duration::ZERO);
+                    let (outcome, failure) = (None, None);
+                    let update =
+                        RowUpdate { row: id, version, state, attempts, outcome, failure, delay, is_final };
+                    let mut transaction = database.begin().await.unwrap();
+                    let updated = transaction.update_rows(&[&update], 0).await.unwrap();
+                    transaction.commit().await.unwrap();
+                    let is_applied = rows[index].update(&update);
+                    assert_eq!(updated.contains(&id), is_applied, "{number}");
+                    (applied, refused) = (applied + i32::from(is_applied), refused + i32::from(!is_applied));
+                }
+                7 => {
+                    database.release_rows(worker, &[id]).await.unwrap();
+                    let others = rows.iter_mut().enumerate().filter(|(other, _)| *other != index);
+                    others.filter(|(_, row)| row.worker == worker).for_each(|(_, row)| row.worker.clear());
+                }
+                8 => {
+                    let mut transaction = database.begin().await.unwrap();
+                    transaction.release_rows_of_stale_workers().await.unwrap();
+                    transaction.commit().await.unwrap();
+                    rows.iter_mut().filter(|row| row.worker == WORKERS[1]).for_each(|row| row.worker.clear());
+                }
+                _ => {
+                    let mut transaction = database.begin().await.unwrap();
+                    transaction.set_pending(id).await.unwrap();
+                    transaction.commit().await.unwrap();
+                    let row = &mut rows[index];
+                    if row.state != RowState::Completed {
+                        (row.state, row.version) = (RowState::Pending, row.version + 1);
+                        row.worker.clear();
+                    }
+                }
+            }
+            assert_eq!(stored(&database).await, rows, "{number}: {operation}");
+        }
+        assert!(applied > 50 && refused > 50, "{applied}, {refused}");
+    }
+}

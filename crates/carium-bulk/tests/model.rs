@@ -3,7 +3,8 @@
 //!
 //! The workers run the real code of an onboarding, and the person's decisions are those of the real `resolve`. The
 //! model has the service, and a ledger and a row store with the rules of the database: entries are replaced by
-//! compare-and-swap, and a row by its version. It makes no assumption about who is assigned a row: a second worker
+//! compare-and-swap, and a row by its version. `conformance.rs` compares the ledger with the real one, and
+//! `src/assignment.rs` the row store. It makes no assumption about who is assigned a row: a second worker
 //! may take a pending row at any time. This includes a lease that expires while its worker is frozen, a clock that
 //! jumps, and a worker that lost the database.
 //!
