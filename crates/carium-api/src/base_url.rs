@@ -111,13 +111,13 @@ impl BaseUrl {
 
     /// Returns `true` if a URL has the same scheme, host and port, so that the access token may be sent to it.
     pub fn is_same_origin(&self, other: &Uri) -> bool {
-        self.has_same_text_of_origin(other)
+        self.has_same_origin_text(other)
             || Url::parse(&other.to_string()).is_ok_and(|other| other.origin() == self.url.origin())
     }
 
     /// Checks whether scheme and authority are the same text, which is true for nearly all requests. This takes less time
     /// than parsing the URL.
-    fn has_same_text_of_origin(&self, other: &Uri) -> bool {
+    fn has_same_origin_text(&self, other: &Uri) -> bool {
         other.scheme_str().zip(other.authority()).is_some_and(|(scheme, authority)| {
             let rest = self.text.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://"));
             let rest = rest.and_then(|rest| rest.strip_prefix(authority.as_str()));

@@ -43,7 +43,7 @@ pub struct WorkOptions {
     max_outage: Duration,
 }
 
-/// How often a worker checks whether all rows are settled, if it stops then and others may process the last ones.
+/// How often a worker that stops when all rows are settled checks whether they are, while it has no rows itself.
 const SETTLED_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The default of [`WorkOptions::max_outage`].
@@ -205,7 +205,7 @@ async fn run(
                 Ok(true) => {}
                 Err(error) => tracing::warn!(%error, "could not look for pending rows of the queue"),
             }
-            // The time limit passes while others process the last rows.
+            // Other workers may process the last rows.
             let _ = tokio::time::timeout(SETTLED_INTERVAL, idle.notified()).await;
         }
         stop.stop();
