@@ -183,8 +183,9 @@ fn new_operation_can_be_called_after_generate() {
     assert!(output.success, "{}", output.stderr);
     copy.write("crates/carium-api/tests/drill.rs", include_str!("fixtures/drill_operation.rs"));
     let test = ["test", "--locked", "--package", "carium-api", "--no-default-features"];
+    let features = ["--features", "http-transport"];
     // The test `redaction` covers every type, including the new ones.
-    let output = copy.cargo(&[&test[..], &["--test", "drill", "--test", "redaction"]].concat());
+    let output = copy.cargo(&[&test[..], &features, &["--test", "drill", "--test", "redaction"]].concat());
     assert!(output.success, "{}\n{}", output.stdout, output.stderr);
     assert!(output.stdout.contains("new_method_exists ... ok"), "{}", output.stdout);
     let canaries = copy.read("crates/carium-api/tests/generated/canaries.rs");
