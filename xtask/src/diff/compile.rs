@@ -30,7 +30,8 @@ const PACKAGES: [&str; 9] = [
     "carium-mock",
     "--no-default-features",
     "--features",
-    "carium-mock/expectations,carium-mock/strategies,carium-mock/contract-tests,carium-mock/wire,carium-mock/sandbox",
+    "carium-api/http-transport,carium-mock/expectations,carium-mock/strategies,carium-mock/contract-tests,carium-mock/wire,\
+     carium-mock/sandbox",
 ];
 
 const SEMVER_TOOL: &str = "cargo-semver-checks";
