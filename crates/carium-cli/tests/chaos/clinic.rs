@@ -193,10 +193,10 @@ impl Clinic {
 
 impl Clinic {
     /// Runs the program until it ends, and kills it after its system call with this number among those with these
-    /// names, in all threads together. Returns whether it was killed.
+    /// names, in all threads together. Returns whether it was killed, or `None` if it has fewer of these calls.
     ///
     /// `strace` delays the end of each of these calls, so that the program is killed before it goes on.
-    pub(crate) async fn run_and_kill_after(&self, system_calls: &str, number: usize) -> bool {
+    pub(crate) async fn run_and_kill_after(&self, system_calls: &str, number: usize) -> Option<bool> {
         let inner = self.onboard(&[]);
         let log = self.env.directory().join("strace");
         let mut command = self.env.command("strace");
@@ -214,18 +214,25 @@ impl Clinic {
         ]);
         command.arg(&log).arg(inner.get_program()).args(inner.get_args()).env("CARIUM_QUEUE_KEY", KEY);
         let mut process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let mut is_killed = false;
-        while process.try_wait().unwrap().is_none() {
+        let thread = || {
             let text = fs::read_to_string(&log).unwrap_or_default();
             let mut delayed = text.lines().filter(|line| line.ends_with("(DELAYED)"));
-            if let Some(line) = delayed.nth(number - 1).filter(|_| !is_killed) {
+            delayed.nth(number - 1).map(|line| line.split_whitespace().next().unwrap().parse().unwrap())
+        };
+        let mut is_killed = false;
+        loop {
+            if let Some(status) = process.try_wait().unwrap() {
+                let is_finished = [Some(0), Some(7)].contains(&status.code());
+                assert!(is_killed || is_finished, "{status}, {} calls", thread().is_some());
+                return if is_killed { Some(true) } else { thread().map(|_: u32| false) };
+            }
+            if let Some(thread) = thread().filter(|_| !is_killed) {
                 // The signal to a thread ends its process.
-                send_signal(line.split_whitespace().next().unwrap().parse().unwrap(), "KILL");
+                send_signal(thread, "KILL");
                 is_killed = true;
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
-        is_killed
     }
 }
 
