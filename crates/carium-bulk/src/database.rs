@@ -71,8 +71,8 @@ macro_rules! run_sql {
 pub(crate) use run_sql;
 
 /// SQL with the elements of a JSON array, which is bound to `$1`, as a table with a column `value`. The parts are
-/// literals, `list` for the table of JSON values, `values` for the table of plain values, and `(from_hex "expression")` for
-/// the bytes of hexadecimal digits.
+/// literals, `list` for the table of JSON values, `values` for the table of plain values, `(from_hex "expression")` for the
+/// bytes of hexadecimal digits, and `(text macro!())` for a macro that returns a literal.
 macro_rules! sql_for_list {
     ($enum:ident($value:expr), $($part:tt),+ $(,)?) => {
         match $value {
@@ -90,6 +90,7 @@ macro_rules! sql_for_list {
     (@postgres values) => { "json_array_elements_text($1::json)" };
     (@sqlite (from_hex $text:literal)) => { concat!("unhex(", $text, ")") };
     (@postgres (from_hex $text:literal)) => { concat!("decode(", $text, ", 'hex')") };
+    (@$backend:ident (text $text:expr)) => { $text };
     (@$backend:ident $part:literal) => { $part };
 }
 pub(crate) use sql_for_list;
@@ -327,6 +328,10 @@ impl Database {
 }
 
 impl Pool {
+    #[cfg_attr(
+        not(feature = "sqlite"),
+        allow(unused_variables, reason = "PostgreSQL always waits for the disk")
+    )]
     async fn begin_with(&self, durability: Durability) -> Result<Transaction, Error> {
         let pool = self.clone();
         // On a separate task, so that a canceled call does not return a connection to the pool with an open transaction.

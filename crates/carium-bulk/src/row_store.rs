@@ -11,8 +11,7 @@ use serde::{Deserialize, Serialize};
 #[cfg(doc)]
 use crate::OnboardingQueue;
 use crate::database::{
-    Database, Pool, Transaction, for_backend, json, nanoseconds, run_sql, sql_for_list, to_i64, to_u64,
-    unavailable,
+    Database, Transaction, for_backend, json, nanoseconds, run_sql, sql_for_list, to_i64, to_u64, unavailable,
 };
 use crate::files::SourceKey;
 use crate::rows::RowLocation;
@@ -260,14 +259,12 @@ impl Database {
 
     /// Returns the rows with these IDs.
     pub(crate) async fn rows(&self, ids: &[RowId]) -> Result<Vec<StoredRow>, Error> {
-        let sql = match &self.reads {
-            #[cfg(feature = "sqlite")]
-            Pool::Sqlite(_) => select_rows!("WHERE r.id IN (SELECT value FROM json_each($1))"),
-            #[cfg(feature = "postgres")]
-            Pool::Postgres(_) => {
-                select_rows!("WHERE r.id IN (SELECT value::bigint FROM json_array_elements_text($1::json))")
-            }
-        };
+        let sql = sql_for_list!(
+            Pool(&self.reads),
+            (text select_rows!("WHERE r.id IN (SELECT CAST(value AS BIGINT) FROM ")),
+            values,
+            ")"
+        );
         let rows: Vec<StoredColumns> = run_sql!(Pool(&self.reads), query_as(sql, json(&ids)?).fetch_all)?;
         rows.into_iter().map(StoredRow::from_columns).collect()
     }

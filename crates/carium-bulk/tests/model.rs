@@ -19,7 +19,6 @@
 #[path = "model/conformance.rs"]
 mod conformance;
 #[cfg(feature = "postgres")]
-#[allow(dead_code, reason = "other tests use the rest of it")]
 #[path = "support/postgres.rs"]
 mod postgres;
 #[path = "model/protocol.rs"]

@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[cfg(feature = "postgres")]
-#[allow(dead_code, reason = "other tests use the rest of it")]
 #[path = "../../carium-bulk/tests/support/postgres.rs"]
 mod postgres;
 mod support;
@@ -17,6 +16,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use carium_mock::FaultPlan;
+use support::KEY;
 use support::clinic::{TestClinic, output_of};
 use tokio::time::sleep;
 
@@ -24,9 +24,6 @@ use tokio::time::sleep;
 const INPUT: &str = "rows.ndjson";
 const DOCUMENTS: &str = "documents";
 const METRICS: &str = "metrics.prom";
-
-/// The encryption key of queues on a server.
-const KEY: &str = "6120333220627974652d6b657920666f7220746573747320616e64206e6f2031";
 
 /// The key, and parts of the values of [`rows`] and of the document's content.
 const CANARIES: [&str; 10] = [

@@ -132,7 +132,7 @@ pub(super) fn mocks(spec: &Spec, header: &Header) -> Result<Vec<Output>, String>
     let openapi = lowered(spec)?;
     let mut file = catch_panic("cannot generate the helpers for `httpmock`", || {
         let mut generator = generator();
-        // The helpers refer to the types of the client.
+        // The helpers refer to the types of the client. These are generated here again, beside the thread of the client.
         generator.generate_tokens(&openapi).map_err(|error| error.to_string())?;
         parse(generator.httpmock(&openapi, "carium_api").map_err(|error| error.to_string())?)
     })?;

@@ -1,5 +1,7 @@
 //! A PostgreSQL server in a temporary folder, from the Debian package.
 
+#![allow(dead_code, reason = "each test uses only some of the functions")]
+
 use std::fs;
 use std::io::{self, Write as _};
 use std::net::TcpListener;

@@ -14,10 +14,7 @@ use crate::balance::{Balance, balance, created, documents, email, letter};
 use crate::postgres::PostgresServer;
 use crate::proxy::{Call, Proxy};
 use crate::support::clinic::output_of;
-use crate::support::{CommandOutput, TestEnv};
-
-/// The encryption key of queues on a server.
-const KEY: &str = "6120333220627974652d6b657920666f7220746573747320616e64206e6f2031";
+use crate::support::{CommandOutput, KEY, TestEnv};
 
 pub(crate) struct Clinic {
     pub(crate) sandbox: Sandbox,

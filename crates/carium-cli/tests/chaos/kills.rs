@@ -46,7 +46,8 @@ async fn kill_at(
 
 /// Kills the program after each system call with one of these names, or after one in `step` of them, until a run has no
 /// more of them. Lets the program finish after each kill. Returns the number of kills, or `None` if the kills cannot be
-/// tested.
+/// tested. Needs a thread for each concurrent run, because a run blocks its thread while its server starts, and the others
+/// must notice in time that their program is to be killed.
 async fn kill_after_every(
     system_calls: &'static str,
     rows: usize,
@@ -129,7 +130,6 @@ async fn books_balance_after_a_kill_at_every_request_with_postgres() {
     kill_at_every_request(2, true).await;
 }
 
-/// Each run blocks a thread while its server starts, and the others must notice in time that their program is to be killed.
 /// SQLite calls `fsync` for every transaction, so this is each point at which the queue's file has another state.
 #[tokio::test(flavor = "multi_thread", worker_threads = 16)]
 async fn books_balance_after_a_kill_at_writes() {

@@ -16,7 +16,6 @@ mod balance;
 mod clinic;
 mod kills;
 mod plan;
-#[allow(dead_code, reason = "other tests use the rest of it")]
 #[path = "../../../carium-bulk/tests/support/postgres.rs"]
 mod postgres;
 mod proxy;

@@ -10,6 +10,8 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
+/// The encryption key of queues on a server.
+pub(crate) const KEY: &str = "6120333220627974652d6b657920666f7220746573747320616e64206e6f2031";
 pub(crate) const PATIENT: &str = "aa6243fb-e4c1-44a0-ae3c-f4c4ab115002";
 
 /// An isolated environment for commands that call one server: a working directory that is also the home directory.
