@@ -194,19 +194,24 @@ async fn jitter_ranges_from_zero_to_the_delay_bound() {
     }
 }
 
+/// Checks that a call whose first attempt gets this response is retried 7 seconds after it.
+async fn assert_retried_after_7_s(operation: &'static str, response: Behavior) {
+    let service = Service::script([response, Behavior::success(operation)]);
+    call(&service.client(), operation).await.unwrap();
+    assert_eq!(service.times(operation), [0, 7].map(Duration::from_secs), "{operation}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn waits_for_retry_after_within_the_call_timeout_and_reports_it_otherwise() {
     let (now, later) = ("Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:44 GMT");
     let response = |status: u16| Behavior::status(status).with_header("date", now);
-    for (step, seconds) in [
-        (response(429).with_header("retry-after", "7"), 7),
-        (response(503).with_header("retry-after", "7"), 7),
-        (response(429).with_header("retry-after", later), 7),
-    ] {
+    for (status, retry_after) in [(429, "7"), (503, "7"), (429, later)] {
         // A creation is retried too, because these statuses mean that it was not applied.
-        let service = Service::script([step, Behavior::success("create_patient")]);
-        call(&service.client(), "create_patient").await.unwrap();
-        assert_eq!(service.times("create_patient"), [0, seconds].map(Duration::from_secs));
+        assert_retried_after_7_s("create_patient", response(status).with_header("retry-after", retry_after))
+            .await;
+    }
+    for status in [408, 429, 500, 502, 503, 504] {
+        assert_retried_after_7_s("get_appointment", response(status).with_header("retry-after", "7")).await;
     }
     let service = Service::script([response(429).with_header("retry-after", "61")]);
     let error = call(&service.client(), "get_appointment").await.unwrap_err();
