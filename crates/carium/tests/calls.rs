@@ -1,4 +1,4 @@
-//! Options of single calls, interceptors, dropped calls and credential providers.
+//! Options of single calls, interceptors, spans, dropped calls and credential providers.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests panic to fail")]
 
@@ -349,6 +349,45 @@ fn debug_of_an_error_is_its_sentence() {
     let boxed: Box<dyn std::error::Error> = error.into();
     assert_eq!(format!("{boxed:?}"), "the username is taken (status 409)");
     assert!(format!("{boxed:#?}").contains("kind: Conflict"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn spans_of_calls_have_the_documented_fields() {
+    let retried = Behavior::status(503).with_header("retry-after", "7");
+    for (operation, steps, expected) in [
+        ("get_appointment", vec![retried.clone(), Behavior::success("get_appointment")], "200 1 - - 7000"),
+        ("get_appointment", vec![Behavior::status(404)], "404 0 404 - 0"),
+        ("get_appointment", vec![Behavior::Lost], "- 0 lost - 0"),
+        ("update_appointment", vec![Behavior::Lost], "- 0 lost unknown 0"),
+        ("create_patient", vec![Behavior::Lost], "- 0 lost unknown 0"),
+        ("create_patient", vec![retried, Behavior::status(422)], "422 1 422 - 7000"),
+        ("create_patient", vec![Behavior::Lost, Behavior::success("create_patient")], "- 0 lost unknown 0"),
+    ] {
+        let never = RetryPolicy::never();
+        let service = Service::script(steps.clone());
+        let client = service.builder();
+        let client = if steps.len() == 1 { client.retry_policy(never) } else { client }.build().unwrap();
+        client.sign_in().await.unwrap();
+        let (log, guard) = Log::capture_thread();
+        drop(call(&client, operation).await);
+        drop(guard);
+        let text = log.text();
+        let line = text.lines().find(|line| line.ends_with(" close")).unwrap();
+        let field = |name: &str| {
+            let value =
+                line.split([' ', '{', '}']).find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
+            value.unwrap_or("-").trim_matches('"')
+        };
+        let names = [
+            "http.response.status_code",
+            "http.request.resend_count",
+            "error.type",
+            "carium.outcome",
+            "duration_ms",
+        ];
+        assert_eq!(names.map(field).join(" "), expected, "{operation}: {steps:?}");
+        assert_eq!(field("carium.operation"), operation);
+    }
 }
 
 #[tokio::test(start_paused = true)]

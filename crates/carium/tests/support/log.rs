@@ -10,6 +10,9 @@ use std::error::Error as StdError;
 use std::io;
 use std::sync::{Arc, Mutex};
 
+use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+
 /// The captured output.
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
@@ -18,14 +21,24 @@ impl Log {
     /// Starts to capture the output of all crates and threads, at level TRACE. Can be called once per process.
     pub(crate) fn capture_all() -> Self {
         let log = Self::default();
-        let writer = log.clone();
+        log.subscriber().init();
+        log
+    }
+
+    /// Starts to capture the output of this thread, at level TRACE, until the guard is dropped.
+    pub(crate) fn capture_thread() -> (Self, impl Drop) {
+        let log = Self::default();
+        let guard = log.subscriber().set_default();
+        (log, guard)
+    }
+
+    fn subscriber(&self) -> impl SubscriberInitExt {
+        let writer = self.clone();
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(tracing::Level::TRACE)
             .with_writer(move || writer.clone());
         // A timestamp could contain the digits of a canary.
-        let subscriber = subscriber.without_time();
-        subscriber.with_ansi(false).with_span_events(tracing_subscriber::fmt::format::FmtSpan::FULL).init();
-        log
+        subscriber.without_time().with_ansi(false).with_span_events(FmtSpan::FULL)
     }
 
     pub(crate) fn text(&self) -> String {
