@@ -95,6 +95,6 @@ fn with_fields(message: &str, fields: &[String]) -> String {
 
 /// Quotes a field as in RFC 4180. A field that a spreadsheet would evaluate as a formula gets a leading apostrophe.
 fn quote(field: String) -> String {
-    let field = if field.starts_with(['=', '+', '-', '@']) { format!("'{field}") } else { field };
+    let field = if field.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{field}") } else { field };
     if field.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field }
 }

@@ -161,20 +161,22 @@ fn check_written(result: io::Result<()>) -> Result<(), CliError> {
 /// Formats records as CSV (RFC 4180), under a line of column names.
 fn format_csv(columns: &[&str], records: &[Value]) -> String {
     let line = |cells: Vec<String>| cells.join(",") + "\r\n";
-    let heading = line(columns.iter().map(|name| quote_csv((*name).to_owned())).collect());
+    let heading = line(columns.iter().map(|name| quote_csv(name)).collect());
     records.iter().fold(heading, |text, record| {
         let cell = |name: &&str| match record.get(*name) {
             None | Some(Value::Null) => String::new(),
-            Some(value) => quote_csv(format_cell(value)),
+            Some(value) => quote_csv(&format_cell(value)),
         };
         text + &line(columns.iter().map(cell).collect())
     })
 }
 
-/// Quotes a cell. One that a spreadsheet would evaluate as a formula gets a leading apostrophe.
-fn quote_csv(cell: String) -> String {
-    let cell = if cell.starts_with(['=', '+', '-', '@']) { format!("'{cell}") } else { cell };
-    if cell.contains(['"', ',', ';']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell }
+/// Quotes a field of CSV as in RFC 4180. One that a spreadsheet would evaluate as a formula gets a leading
+/// apostrophe.
+pub(crate) fn quote_csv(field: &str) -> String {
+    let guard = if field.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
+    let quote = if field.contains(['"', ',', ';', '\n', '\r']) { "\"" } else { "" };
+    format!("{quote}{guard}{}{quote}", field.replace('"', "\"\""))
 }
 
 /// Formats one record, one line per field.

@@ -151,7 +151,7 @@ fn reports_the_problems_of_fhir_patients_without_values() {
     assert_eq!(
         table,
         "place,column,field,problem,hint\n\
-         \"line 6\",\"birthDate\",\"birth-date\",\"has no day\",\"write the complete date\"\n"
+         line 6,birthDate,birth-date,has no day,write the complete date\n"
     );
     for value in ["Quill", "Lind", "1999-01", "chris.lind"] {
         assert!(!output.stderr.contains(value) && !output.stdout.contains(value), "{value}: {output:?}");

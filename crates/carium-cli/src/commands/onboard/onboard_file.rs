@@ -14,13 +14,13 @@ use tokio::time::Instant;
 
 use super::metrics::Metrics;
 use super::queue::{NamedQueue, QueueArgs, WorkArgs, check_documents_dir, default_location, queue_error};
-use super::report::not_written;
+use super::report::write_text;
 use super::summary::Summary;
 use super::worker::{StopReason, WorkSession};
 use crate::connection::{Connection, connect_with_interceptor};
 use crate::error::{CliError, Exit};
 use crate::interrupt::unless_interrupted;
-use crate::output::{self, Format};
+use crate::output::{self, Format, quote_csv};
 use crate::settings::Settings;
 use crate::stderr::{self, counted, listed};
 
@@ -397,17 +397,11 @@ fn write_problems(path: &Path, report: &ValidationReport) -> Result<(), CliError
         let column = problem.column_name().unwrap_or_default();
         let field = problem.field().unwrap_or_default();
         let fields = [&place, column, field, problem.message(), problem.hint().unwrap_or_default()];
-        let fields: Vec<String> = fields.iter().map(|text| csv_field(text)).collect();
+        let fields: Vec<String> = fields.iter().map(|text| quote_csv(text)).collect();
         table.push_str(&fields.join(","));
         table.push('\n');
     }
-    std::fs::write(path, table).map_err(not_written)
-}
-
-/// Quotes a field for CSV. A spreadsheet must not take a column name of the file as a formula.
-fn csv_field(text: &str) -> String {
-    let guard = if text.starts_with(['=', '+', '-', '@', '\t']) { "'" } else { "" };
-    format!("\"{guard}{}\"", text.replace('"', "\"\""))
+    write_text(path, &table)
 }
 
 fn report_to_json(report: &ValidationReport) -> Value {

@@ -53,6 +53,17 @@ pub(super) async fn write_file(queue: &OnboardingQueue, path: &Path) -> Result<(
     let format = if is_ndjson { ReportFormat::Ndjson } else { ReportFormat::Csv };
     let mut file = temporary_file(path)?;
     write(queue, format, false, |bytes| file.write_all(bytes).map_err(not_written)).await?;
+    replace(path, file)
+}
+
+/// Writes a text to a file, and replaces an earlier one when the new one is complete.
+pub(super) fn write_text(path: &Path, text: &str) -> Result<(), CliError> {
+    let mut file = temporary_file(path)?;
+    file.write_all(text.as_bytes()).map_err(not_written)?;
+    replace(path, file)
+}
+
+fn replace(path: &Path, file: NamedTempFile) -> Result<(), CliError> {
     file.persist(path).map(drop).map_err(|error| not_written(error.error))
 }
 
