@@ -6,10 +6,13 @@
 
 mod support;
 
+use std::error::Error as StdError;
+use std::iter::successors;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use carium::api::ClientCaredbExt as _;
 use carium::{Carium, CariumBuilder, Credentials, Error, ErrorKind, Method, RetryPolicy, reqwest};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -175,6 +178,14 @@ async fn proxies_that_refuse_are_named() {
     }
 }
 
+/// Returns the sentences of the sources of an error.
+fn causes(error: &dyn StdError) -> String {
+    successors(error.source(), |cause| (*cause).source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
 #[tokio::test]
 async fn unknown_hosts_and_refused_connections_are_named() {
     let http_client = || reqwest::Client::builder().tls_certs_only([]).no_proxy();
@@ -187,9 +198,16 @@ async fn unknown_hosts_and_refused_connections_are_named() {
     assert_eq!(error.attempts(), 5);
 
     // Port 1 needs a privilege, so nothing listens on it.
-    let error = sign_in_error(builder("https://localhost:1").http_client(http_client())).await;
-    check(&error, ErrorKind::Unavailable, "the connection to the service (or to the proxy) was refused");
+    let refused = "the connection to the service (or to the proxy) was refused";
+    let client = builder("https://localhost:1").http_client(http_client()).build().unwrap();
+    let error = client.sign_in().await.unwrap_err();
+    check(&error, ErrorKind::Unavailable, refused);
     assert_eq!(error.attempts(), 5);
+    assert!(causes(&error).contains("os error"), "{}", causes(&error));
+    // An error of the low-level client has the error of the sign-in as its source.
+    let call = client.api().get_appointment().id("20aebcf1-0d5e-4a9a-9a3c-3a51c5b2d0f1");
+    let error = call.send().await.unwrap_err();
+    assert!(causes(&error).contains(refused), "{}", causes(&error));
 }
 
 #[tokio::test]

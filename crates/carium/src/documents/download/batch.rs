@@ -153,6 +153,7 @@ mod tests {
             "letter.pdf",
         ];
         let turns: Vec<_> = names.iter().map(|_| batch.join()).collect();
+        assert!(turns[0] == turns[0].clone() && turns[0] != turns[1]);
         // They choose in the reverse order, and one of them never does.
         let tasks: Vec<_> = turns.into_iter().zip(names).rev().collect();
         let chosen = tasks.into_iter().map(|(turn, name)| async move {
