@@ -65,6 +65,22 @@ async fn invalid_responses_cause_the_right_error_kind_in_time() {
 }
 
 #[tokio::test]
+async fn responses_up_to_the_size_limit_are_read() {
+    let body = format!(r#"{{"data": {{"id": "{}"}}}}"#, support::ID);
+    let chunks = body.chars().map(|letter| format!("1\r\n{letter}\r\n")).collect::<String>();
+    let chunked = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n{chunks}0\r\n\r\n"
+    );
+    for reply in [Reply::json(200, &body), Reply::Bytes(chunked.into_bytes())] {
+        let service = HttpService::start(move |path| login_or(path, &reply)).await;
+        let client = |limit| service.builder().max_response_bytes(limit).build().unwrap();
+        assert!(call(&client(body.len()), "get_appointment").await.is_ok());
+        let error = call(&client(body.len() - 1), "get_appointment").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Undecodable);
+    }
+}
+
+#[tokio::test]
 async fn large_error_responses_are_classified_by_status() {
     for (status, kind) in [(503, ErrorKind::Unavailable), (422, ErrorKind::Rejected)] {
         let page = Reply::with(status, "text/html", &[], &"canary".repeat(1_000));
