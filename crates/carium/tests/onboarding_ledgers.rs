@@ -276,6 +276,21 @@ async fn compaction_keeps_the_current_entries() {
 }
 
 #[tokio::test]
+async fn is_compacted_only_if_at_least_64_records_and_more_than_half_are_superseded() {
+    for (rows, replacements, is_compacted) in [(1, 63, false), (1, 64, true), (65, 1, false), (33, 2, true)] {
+        let folder = LedgerFolder::new();
+        let ledger = folder.open().await;
+        for number in 0..rows {
+            write(&ledger, &row(number), &Step::Patient, replacements).await;
+        }
+        drop(ledger);
+        drop(folder.open().await);
+        let records = if is_compacted { rows } else { rows * (replacements as usize + 1) };
+        assert_eq!(folder.lines(), 1 + records, "{rows} rows, {replacements} replacements");
+    }
+}
+
+#[tokio::test]
 async fn debug_hides_row_keys_and_paths() {
     let folder = LedgerFolder::new();
     let (memory, file) = (MemoryLedger::new(), folder.open().await);

@@ -160,9 +160,31 @@ impl Layer for CustomTransport {
 
 #[cfg(test)]
 mod tests {
+    use hyper::client::conn::http1::handshake;
+    use hyper_util::rt::TokioIo;
     use proptest::prelude::*;
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_request_that_was_queued_when_the_connection_was_closed_was_not_sent() {
+        let (client_end, service_end) = tokio::io::duplex(1024);
+        let (mut queue, connection) = handshake(TokioIo::new(client_end)).await.unwrap();
+        drop(connection);
+        let error = queue.send_request(Request::new(String::new())).await.unwrap_err();
+        assert!(was_closed_before_sending(&TransportFailure::lost(error)));
+        drop(service_end);
+
+        let (client_end, service_end) = tokio::io::duplex(1024);
+        let (mut queue, connection) = handshake(TokioIo::new(client_end)).await.unwrap();
+        tokio::spawn(connection);
+        let response = queue.send_request(Request::new(String::new()));
+        let close = async {
+            tokio::io::AsyncReadExt::read_u8(&mut { service_end }).await.unwrap();
+        };
+        let (response, ()) = tokio::join!(response, close);
+        assert!(!was_closed_before_sending(&response.unwrap_err()));
+    }
 
     proptest! {
         #[test]
