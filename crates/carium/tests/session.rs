@@ -138,6 +138,11 @@ async fn status_401_renews_the_token_once_and_resends_once() {
     assert!(!error.may_have_been_applied());
     let tokens: BTreeSet<_> = service.requests().into_iter().filter_map(|request| request.token).collect();
     assert_eq!(tokens.len(), 2);
+    // All attempts of a call replace one token.
+    let service = Service::script([401, 503, 401].map(Behavior::status));
+    let error = call(&service.client(), "create_patient").await.unwrap_err();
+    assert_eq!((service.count("login"), service.count("create_patient")), (2, 3));
+    assert_eq!(error.kind(), ErrorKind::Unauthenticated);
 }
 
 #[tokio::test(start_paused = true)]
