@@ -315,13 +315,31 @@ async fn retries_with_retry_after_do_not_use_the_budget() {
 
 #[tokio::test(start_paused = true)]
 async fn all_calls_of_a_client_share_one_retry_budget() {
-    let service = Service::script([Behavior::status(503)]);
+    let failures = std::iter::repeat_n(Behavior::status(503), 300);
+    let successes = std::iter::repeat_n(Behavior::success("get_appointment"), 5);
+    let service = Service::script(failures.chain(successes).chain([Behavior::status(503)]));
     let client = service.client();
     for _ in 0..200 {
         call(&client, "get_appointment").await.unwrap_err();
     }
     // 200 first attempts and the 100 retries that the budget allows.
     assert_eq!(service.count("get_appointment"), 300);
+    for _ in 0..5 {
+        call(&client, "get_appointment").await.unwrap();
+    }
+    // Five successes pay for one retry.
+    for _ in 0..2 {
+        call(&client, "get_appointment").await.unwrap_err();
+    }
+    assert_eq!(service.count("get_appointment"), 308);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_without_retries_allows_one_attempt() {
+    let service = Service::script([Behavior::status(503)]);
+    let client = service.builder().retry_policy(RetryPolicy::never()).build().unwrap();
+    call(&client, "get_appointment").await.unwrap_err();
+    assert_eq!(service.count("get_appointment"), 1);
 }
 
 #[tokio::test(start_paused = true)]
