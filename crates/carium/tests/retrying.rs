@@ -335,6 +335,20 @@ async fn all_calls_of_a_client_share_one_retry_budget() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn calls_that_succeed_after_retries_use_no_budget() {
+    let service = Service::new(|request, earlier| match request.operation {
+        "login" => Behavior::token("token"),
+        operation if earlier % 3 == 2 => Behavior::success(operation),
+        _ => Behavior::status(503),
+    });
+    let client = service.client();
+    for _ in 0..100 {
+        call(&client, "get_appointment").await.unwrap();
+    }
+    assert_eq!(service.count("get_appointment"), 300);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_policy_without_retries_allows_one_attempt() {
     let service = Service::script([Behavior::status(503)]);
     let client = service.builder().retry_policy(RetryPolicy::never()).build().unwrap();

@@ -99,7 +99,7 @@ async fn uploads_a_document_with_three_calls() {
 /// For each fault of each call: whether the pipeline recovers by itself or stops and has to be resumed.
 #[tokio::test(start_paused = true)]
 async fn recovers_or_can_be_resumed_after_every_fault() {
-    use Fault::{Expired, Forbidden, NoForm, NotApplied, Refused, RequestLost, ResponseLost};
+    use Fault::{Conflict, Expired, Forbidden, NoForm, NotApplied, Refused, RequestLost, ResponseLost};
     use UploadStage::{Created, Creating, New, Uploaded};
     // The call, its fault, the stage at which the upload stops (`None` if it recovers by itself), and the number of
     // references and of posted files in the end.
@@ -115,7 +115,9 @@ async fn recovers_or_can_be_resumed_after_every_fault() {
         (Call::Post, Expired, None, 2, 1),
         (Call::Post, Forbidden, Some(Created), 1, 1),
         (Call::Process, NotApplied, Some(Uploaded), 1, 1),
-        (Call::Process, ResponseLost, Some(Uploaded), 1, 1),
+        (Call::Process, RequestLost, Some(Uploaded), 1, 1),
+        (Call::Process, ResponseLost, None, 1, 1),
+        (Call::Process, Conflict, None, 1, 1),
         (Call::Process, Refused, Some(Uploaded), 1, 1),
     ];
     for (call, fault, stops_at, references, files) in table {
@@ -129,11 +131,8 @@ async fn recovers_or_can_be_resumed_after_every_fault() {
             }
             Err(error) => {
                 assert_eq!(Some(error.state().stage()), stops_at, "{label}: {error}");
-                assert_eq!(
-                    error.error().may_have_been_applied(),
-                    error.state().stage() == Creating,
-                    "{label}"
-                );
+                let is_lost = matches!(fault, RequestLost | ResponseLost);
+                assert_eq!(error.error().may_have_been_applied(), is_lost, "{label}");
                 resume(&uploads, error).await
             }
         };

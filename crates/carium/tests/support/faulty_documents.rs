@@ -42,6 +42,8 @@ pub(crate) enum Fault {
     ResponseLost,
     /// The call is not applied, because the request is lost.
     RequestLost,
+    /// The call was applied before, and is reported as a conflict.
+    Conflict,
     /// The call is rejected permanently.
     Refused,
     /// The presigned form or URL has expired.
@@ -224,14 +226,18 @@ impl FaultyDocuments {
 }
 
 /// Runs a call of the service. The fault decides whether it fails before or after it is applied.
-async fn run_call<T>(fault: Option<Fault>, creates: bool, apply: impl FnOnce() -> T) -> Result<T, Error> {
-    let may_be_applied = |error: Error| if creates { error.with_unknown_outcome() } else { error };
+async fn run_call<T>(fault: Option<Fault>, changes: bool, apply: impl FnOnce() -> T) -> Result<T, Error> {
+    let may_be_applied = |error: Error| if changes { error.with_unknown_outcome() } else { error };
     match fault {
         Some(Fault::NotApplied) => Err(Error::new(ErrorKind::Unavailable, "not applied")),
         Some(Fault::RequestLost) => Err(may_be_applied(Error::new(ErrorKind::Unavailable, "request lost"))),
         Some(Fault::ResponseLost) => {
             apply();
             Err(may_be_applied(Error::new(ErrorKind::Unavailable, "response lost")))
+        }
+        Some(Fault::Conflict) => {
+            apply();
+            Err(Error::new(ErrorKind::Conflict, "conflict"))
         }
         Some(Fault::Refused) => Err(Error::new(ErrorKind::Rejected, "refused")),
         Some(Fault::Expired) => Err(Error::new(ErrorKind::Expired, "expired")),
@@ -286,7 +292,7 @@ impl Documents for FaultyDocuments {
 
     async fn process(&self, id: DocumentReferenceId) -> Result<(), Error> {
         let fault = self.fault(Call::Process);
-        run_call(fault, false, || {
+        run_call(fault, true, || {
             self.with(id, |reference| reference.is_processed = reference.file.is_some());
         })
         .await
@@ -295,7 +301,11 @@ impl Documents for FaultyDocuments {
     async fn download_url(&self, id: DocumentReferenceId) -> Result<Secret, Error> {
         let fault = self.fault(Call::Info);
         let url = self.fixed_url.clone().unwrap_or_else(|| format!("https://store.example.com/{id}?canary"));
-        run_call(fault, false, || url.into()).await
+        let url = run_call(fault, false, || url.into()).await?;
+        if !self.with(id, |reference| reference.is_processed) {
+            return Err(Error::new(ErrorKind::NotFound, "not processed"));
+        }
+        Ok(url)
     }
 }
 

@@ -254,3 +254,28 @@ fn check_target(target: &Path, overwrite: bool) -> Result<(), Error> {
 fn target_exists() -> Error {
     Error::new(ErrorKind::AlreadyExists, "a file already exists at the target; it was not overwritten")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_a_few_pieces_of_a_file_are_in_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("letter.pdf");
+        let id = "00000000-0000-4000-8000-000000000001".parse().unwrap();
+        let mut sink = FileSink::new(target.clone(), &DownloadRequest::new(id));
+        sink.open(None).await.unwrap();
+        let mut written = 0;
+        for length in [1, 2, PIECE / 3, PIECE, PIECE * 5 / 2, 7].repeat(6) {
+            sink.write(Bytes::from(vec![b'x'; length])).await.unwrap();
+            written += length;
+            assert_eq!(sink.piece.len(), written % PIECE, "small parts are collected");
+            // Each of the two queues has two waiting pieces and one in progress.
+            assert!(sink.used_pieces.len() <= 8, "{}", sink.used_pieces.len());
+        }
+        assert!(sink.digest().await.unwrap().is_some());
+        assert_eq!(sink.commit().await.unwrap(), target);
+        assert_eq!(fs::metadata(&target).unwrap().len(), written as u64);
+    }
+}

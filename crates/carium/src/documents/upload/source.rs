@@ -391,3 +391,23 @@ impl<R: AsyncRead + Unpin> AsyncBlocks<R> {
         Ok(Some(block.freeze()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn large_sources_are_streamed() {
+        for (length, is_streamed) in [(0, false), (MAX_BUFFERED, false), (MAX_BUFFERED + 1, true)] {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            file.as_file().set_len(length).unwrap();
+            let bytes = Bytes::from(vec![0; usize::try_from(length).unwrap()]);
+            for source in
+                [open_file(file.path(), Digest::None).unwrap(), OpenSource::from_bytes(bytes, Digest::None)]
+            {
+                assert_eq!(matches!(source.content, Content::Stream(_)), is_streamed, "{length} bytes");
+                assert_eq!(source.length, length);
+            }
+        }
+    }
+}
