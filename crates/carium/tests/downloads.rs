@@ -13,7 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use carium::ErrorKind;
 use carium::documents::{
-    Digest, Document, DocumentReferenceId, DownloadRequest, Sha256Digest, TransferStage,
+    Digest, Document, DocumentReferenceId, DownloadBatch, DownloadRequest, Sha256Digest, TransferStage,
 };
 use futures_util::StreamExt as _;
 use futures_util::future::join;
@@ -210,6 +210,7 @@ async fn restarts_or_fails_if_the_document_changes() {
             };
             let (record, id) = with_document();
             assert_downloads_file(&record, id, Digest::Sha256, &changed, &label).await;
+            assert_eq!(record.count(Call::Info), 1, "{label}: a restart uses the same URL");
 
             // Bytes that a writer or a stream has received cannot be discarded.
             let (record, id) = with_document();
@@ -338,6 +339,42 @@ async fn restarts_at_most_three_times_without_digest() {
     assert_leaves_no_file(&record, request, ErrorKind::Unavailable, "").await;
     assert_eq!(record.count(Call::Get), 4);
     assert!(record.ranges().iter().all(Option::is_none));
+}
+
+/// What is known of the object store and of the target outlasts a restart.
+#[tokio::test(start_paused = true)]
+async fn restarts_keep_what_is_known() {
+    let reset = Fault::Reset(CHUNK as u64);
+    // A second rejected URL in a row is not replaced.
+    let record =
+        FaultyDocuments::without(true, false, move |call, earlier_calls| match (call, earlier_calls) {
+            (Call::Get, 0) => Some(reset),
+            (Call::Get, _) => Some(Fault::Forbidden),
+            _ => None,
+        });
+    let request = DownloadRequest::new(record.add_document(CONTENT.clone())).digest(Digest::None);
+    assert_leaves_no_file(&record, request, ErrorKind::Forbidden, "").await;
+    assert_eq!((record.count(Call::Get), record.count(Call::Info)), (3, 2));
+
+    // No range is requested from a store that sent one without its version.
+    let record = FaultyDocuments::new(sequence(Call::Get, [reset, Fault::OmitsVersion, reset]));
+    let id = record.add_document(CONTENT.clone());
+    assert_downloads_file(&record, id, Digest::None, &CONTENT, "").await;
+    let ranges: Vec<_> = record.ranges().iter().map(Option::is_some).collect();
+    assert_eq!(ranges, [false, true, false, false]);
+
+    // A name that was chosen is kept.
+    let record = FaultyDocuments::new(|call, earlier_calls| match (call, earlier_calls % 3) {
+        (Call::Get, 0) => Some(Fault::Reset(CHUNK as u64)),
+        (Call::Get, 1) => Some(Fault::Changed),
+        _ => None,
+    });
+    let (folder, batch) = (temp_folder(), DownloadBatch::default());
+    for name in ["letter.pdf", "letter (2).pdf"] {
+        let request = DownloadRequest::new(record.add_document(CONTENT.clone())).in_batch(&batch);
+        let receipt = record.downloads().to_path(request, folder.path()).await.unwrap();
+        assert_eq!(receipt.path(), Some(&*folder.path().join(name)));
+    }
 }
 
 #[tokio::test(start_paused = true)]

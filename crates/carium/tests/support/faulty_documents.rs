@@ -62,6 +62,8 @@ pub(crate) enum Fault {
     IgnoresRange,
     /// The same, and the response has no version.
     IgnoresRangeAndVersion,
+    /// The response has no version.
+    OmitsVersion,
     /// The content has changed, and the store returns the whole new file.
     Changed,
     /// The store ends the response after this number of bytes, which is less than the announced length.
@@ -383,7 +385,8 @@ impl Transfers for FaultyDocuments {
         let mut response =
             DownloadResponse::whole(self.announces_length.then_some(total), stream::iter(chunks).boxed());
         response.start = start;
-        let sends_version = self.has_versions && fault != Some(Fault::IgnoresRangeAndVersion);
+        let omits_version = matches!(fault, Some(Fault::IgnoresRangeAndVersion | Fault::OmitsVersion));
+        let sends_version = self.has_versions && !omits_version;
         response.version = sends_version.then_some(version);
         response.file_name = Some("../letter.pdf".to_owned());
         Ok(response)
