@@ -410,4 +410,26 @@ mod tests {
             }
         }
     }
+
+    /// A reader that returns these results, and then the end.
+    struct Results(Vec<Result<usize, io::ErrorKind>>);
+
+    impl Read for Results {
+        fn read(&mut self, _buffer: &mut [u8]) -> io::Result<usize> {
+            if self.0.is_empty() { Ok(0) } else { self.0.remove(0).map_err(io::Error::from) }
+        }
+    }
+
+    #[test]
+    fn interrupted_reads_are_repeated() {
+        use io::ErrorKind::{Interrupted, InvalidData, PermissionDenied};
+        for (results, expected) in [
+            (vec![Err(Interrupted), Ok(0)], None),
+            (vec![Err(Interrupted), Ok(1)], Some(InvalidData)),
+            (vec![Err(PermissionDenied)], Some(PermissionDenied)),
+        ] {
+            let kind = expect_end(&mut Results(results)).err().map(|error| error.kind());
+            assert_eq!(kind, expected);
+        }
+    }
 }
