@@ -259,6 +259,7 @@ async fn verifies_the_expected_digest() {
     assert_eq!(error.kind(), ErrorKind::Corrupt);
     let matching = DownloadRequest::new(id).expected_sha256(Sha256Digest::of(&CONTENT));
     record.downloads().to_path(matching, temp_folder().path()).await.unwrap();
+    assert!(record.ranges().iter().all(Option::is_none));
 }
 
 #[tokio::test(start_paused = true)]

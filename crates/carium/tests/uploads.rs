@@ -133,6 +133,7 @@ async fn recovers_or_can_be_resumed_after_every_fault() {
                 assert_eq!(Some(error.state().stage()), stops_at, "{label}: {error}");
                 let is_lost = matches!(fault, RequestLost | ResponseLost);
                 assert_eq!(error.error().may_have_been_applied(), is_lost, "{label}");
+                assert_eq!(error.needs_check(), error.state().stage() == Creating, "{label}");
                 resume(&uploads, error).await
             }
         };
@@ -184,6 +185,22 @@ async fn ends_if_a_fresh_form_is_rejected() {
         let state = stored(error.state());
         let error = record.uploads().resume(state, document(), source()).await.unwrap_err();
         assert_eq!(error.state().orphans().len(), orphans + 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_say_whether_a_reference_was_left() {
+    // The creation with this number is refused, after the form of the one before has expired.
+    for (refused, sentence) in
+        [(0, "no document reference was created"), (1, "a resumed upload creates a new document reference")]
+    {
+        let record = FaultyDocuments::new(move |call, earlier_calls| match call {
+            Call::Create => (earlier_calls == refused).then_some(Fault::Refused),
+            _ => (call == Call::Post).then_some(Fault::Expired),
+        });
+        let error = record.uploads().upload(document(), source()).await.unwrap_err();
+        assert_eq!(error.state().stage(), UploadStage::New, "{error}");
+        assert!(error.to_string().contains(sentence), "{error}");
     }
 }
 
