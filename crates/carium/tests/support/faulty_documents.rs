@@ -304,7 +304,8 @@ impl Documents for FaultyDocuments {
         let fault = self.fault(Call::Info);
         let url = self.fixed_url.clone().unwrap_or_else(|| format!("https://store.example.com/{id}?canary"));
         let url = run_call(fault, false, || url.into()).await?;
-        if !self.with(id, |reference| reference.is_processed) {
+        let is_unprocessed = |(other, reference): &(_, Reference)| *other == id && !reference.is_processed;
+        if self.references().iter().any(is_unprocessed) {
             return Err(Error::new(ErrorKind::NotFound, "not processed"));
         }
         Ok(url)
