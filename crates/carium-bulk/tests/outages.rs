@@ -228,6 +228,9 @@ async fn missing_permissions_park_no_row(fixture: QueueFixture) {
     assert_eq!(error.kind(), ErrorKind::Forbidden, "{error}");
     let counts = scene.counts().await;
     assert_eq!((counts.pending, counts.rows()), (100, 100), "{counts:?}");
+    // The tenth row shows that the cause does not concern the rows. No later attempt is counted.
+    let attempts: u64 = scene.rows().await.iter().map(|row| row.attempts).sum();
+    assert!(attempts <= 9, "{attempts}");
     scene.fake.clear_faults();
     scene.work(WorkOptions::new()).await.join().await.unwrap();
     assert_eq!(scene.counts().await.completed, 100);
