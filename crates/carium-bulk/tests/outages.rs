@@ -110,10 +110,10 @@ impl Scene {
         self.is_cut.store(is_cut, Ordering::Relaxed);
     }
 
-    /// Fails every call except sign-ins with this status.
-    fn fail_every_call(&self, status: u16) {
+    /// Responds in this way to every call except sign-ins.
+    fn fail_every_call(&self, response: &FaultResponse) {
         let failing = operations::ALL.iter().filter(|operation| operation.id != "login");
-        let respond = |operation| Fault::on(operation).every_call().respond(FaultResponse::status(status));
+        let respond = |operation| Fault::on(operation).every_call().respond(response.clone());
         self.fake.set_faults(failing.map(|operation| respond(operation)).collect::<Vec<_>>());
     }
 
@@ -195,9 +195,12 @@ async fn refused_sign_in_stops_the_worker_at_once(fixture: QueueFixture) {
 
 async fn rows_wait_while_every_call_is_rate_limited(fixture: QueueFixture) {
     let scene = Scene::new(fixture, patient_row, 100).await;
-    scene.fail_every_call(429);
+    scene.fail_every_call(&FaultResponse::status(429).header("retry-after", "3"));
     let worker = scene.work(WorkOptions::new().max_attempts(1)).await;
     wait_for_outage(&worker, ErrorKind::RateLimited).await;
+    let outage = scene.queue.outage().await.unwrap().unwrap();
+    let delay = outage.next_attempt.duration_since(outage.since).unwrap();
+    assert!(delay >= Duration::from_secs(3), "the service asked for a delay: {delay:?}");
     sleep(Duration::from_secs(1)).await;
     scene.fake.clear_faults();
     worker.join().await.unwrap();
@@ -250,7 +253,7 @@ async fn unreadable_responses_to_lookups_park_no_row(fixture: QueueFixture) {
 
 async fn rows_wait_while_a_proxy_responds(fixture: QueueFixture) {
     let scene = Scene::new(fixture, full_row, 60).await;
-    scene.fail_every_call(302);
+    scene.fail_every_call(&FaultResponse::status(302));
     let worker = scene.work(WorkOptions::new()).await;
     wait_for_outage(&worker, ErrorKind::Undecodable).await;
     sleep(Duration::from_secs(3)).await;
@@ -272,7 +275,7 @@ async fn two_workers_share_one_outage(fixture: QueueFixture) {
     let scene = Scene::new(fixture, patient_row, 100).await;
     let checks =
         || scene.fake.calls().iter().filter(|call| call.operation == "list_appointment_statuses").count();
-    scene.fail_every_call(503);
+    scene.fail_every_call(&FaultResponse::status(503));
     let workers = [scene.work(WorkOptions::new()).await, scene.work(WorkOptions::new()).await];
     for worker in &workers {
         wait_for_outage(worker, ErrorKind::Unavailable).await;
