@@ -347,15 +347,11 @@ async fn restarts_at_most_three_times_without_digest() {
 async fn restarts_keep_what_is_known() {
     let reset = Fault::Reset(CHUNK as u64);
     // A second rejected URL in a row is not replaced.
-    let record =
-        FaultyDocuments::without(true, false, move |call, earlier_calls| match (call, earlier_calls) {
-            (Call::Get, 0) => Some(reset),
-            (Call::Get, _) => Some(Fault::Forbidden),
-            _ => None,
-        });
-    let request = DownloadRequest::new(record.add_document(CONTENT.clone())).digest(Digest::None);
-    assert_leaves_no_file(&record, request, ErrorKind::Forbidden, "").await;
-    assert_eq!((record.count(Call::Get), record.count(Call::Info)), (3, 2));
+    let faults = [reset, Fault::Forbidden, Fault::Changed, Fault::Forbidden, Fault::Forbidden];
+    let record = FaultyDocuments::new(sequence(Call::Get, faults));
+    let id = record.add_document(CONTENT.clone());
+    assert_leaves_no_file(&record, id, ErrorKind::Forbidden, "").await;
+    assert_eq!((record.count(Call::Get), record.count(Call::Info)), (4, 2));
 
     // No range is requested from a store that sent one without its version.
     let record = FaultyDocuments::new(sequence(Call::Get, [reset, Fault::OmitsVersion, reset]));
