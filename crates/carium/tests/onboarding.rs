@@ -13,7 +13,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use carium::ErrorKind;
-use carium::documents::DocumentReferenceId;
+use carium::documents::{DocumentReferenceId, Sha256Digest};
 use carium::onboarding::{
     MemoryLedger, NextAction, OnboardingOutcome, Resolution, RowKey, Step, StepOutcome, resolve,
 };
@@ -229,7 +229,11 @@ async fn suspended_run_files_nothing_after_another_run_took_over() {
     let outcome = suspended.await.unwrap().unwrap();
     let report = outcome.step(&Step::Document(0)).unwrap();
     let StepOutcome::Completed(completed) = &report.result else { panic!("{report:?}") };
-    assert_eq!(completed.id.map(DocumentReferenceId), case.outcome().document(0));
+    let id = case.outcome().document(0).unwrap();
+    assert_eq!(completed.id.map(DocumentReferenceId), Some(id));
+    let file = case.harness.fake.document_bytes(id).unwrap();
+    let expected = (Some(file.len() as u64), Some(Sha256Digest::of(&file)));
+    assert_eq!((completed.size, completed.sha256), expected);
     assert_eq!(report.orphans.len(), 1);
     case.record_orphans(&outcome);
     case.assert_applied_once();

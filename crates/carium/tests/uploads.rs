@@ -201,6 +201,7 @@ async fn errors_say_whether_a_reference_was_left() {
         let error = record.uploads().upload(document(), source()).await.unwrap_err();
         assert_eq!(error.state().stage(), UploadStage::New, "{error}");
         assert!(error.to_string().contains(sentence), "{error}");
+        assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "a rule");
     }
 }
 

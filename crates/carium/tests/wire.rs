@@ -67,7 +67,7 @@ async fn invalid_responses_cause_the_right_error_kind_in_time() {
 #[tokio::test]
 async fn responses_up_to_the_size_limit_are_read() {
     let body = format!(r#"{{"data": {{"id": "{}"}}}}"#, support::ID);
-    let chunks = body.chars().map(|letter| format!("1\r\n{letter}\r\n")).collect::<String>();
+    let chunks = body.chars().map(|letter| format!("1\r\n{letter}\r\n")).collect::<Vec<_>>().concat();
     let chunked = format!(
         "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n{chunks}0\r\n\r\n"
     );

@@ -241,7 +241,7 @@ async fn run_call<T>(fault: Option<Fault>, changes: bool, apply: impl FnOnce() -
             apply();
             Err(Error::new(ErrorKind::Conflict, "conflict"))
         }
-        Some(Fault::Refused) => Err(Error::new(ErrorKind::Rejected, "refused")),
+        Some(Fault::Refused) => Err(Error::new(ErrorKind::Rejected, "refused").with_source("a rule")),
         Some(Fault::Expired) => Err(Error::new(ErrorKind::Expired, "expired")),
         Some(Fault::Forbidden) => Err(Error::new(ErrorKind::Forbidden, "forbidden")),
         Some(Fault::Silent) => {
