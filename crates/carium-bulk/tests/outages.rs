@@ -201,7 +201,12 @@ async fn rows_wait_while_every_call_is_rate_limited(fixture: QueueFixture) {
     let outage = scene.queue.outage().await.unwrap().unwrap();
     let delay = outage.next_attempt.duration_since(outage.since).unwrap();
     assert!(delay >= Duration::from_secs(3), "the service asked for a delay: {delay:?}");
-    sleep(Duration::from_secs(1)).await;
+    // The heartbeat reads the outage each second, and announces only what has changed.
+    let mut announced = worker.outage();
+    let before = announced.borrow_and_update().clone();
+    sleep(Duration::from_millis(2_200)).await;
+    let is_changed = announced.has_changed().unwrap();
+    assert_eq!(is_changed, *announced.borrow() != before);
     scene.fake.clear_faults();
     worker.join().await.unwrap();
     assert_eq!(scene.counts().await.completed, 100);
