@@ -374,3 +374,35 @@ pub(super) fn concerns_service(failure: &StepFailure) -> bool {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn circuits_with_other_outages_differ() {
+        let outage = |message: &str| Outage {
+            kind: ErrorKind::Io,
+            message: message.to_owned(),
+            since: SystemTime::UNIX_EPOCH,
+            next_attempt: SystemTime::UNIX_EPOCH,
+        };
+        let stored = StoredOutage {
+            kind: ErrorKind::Unavailable,
+            message: "refused".to_owned(),
+            since: 1,
+            next_attempt: 2,
+            attempts: 0,
+        };
+        let now = Instant::now();
+        let database = |message| Circuit { shared: None, database: Some((outage(message), now)) };
+        let shared = |time| Circuit { shared: Some((stored.clone(), time, time)), database: None };
+        let circuits = [Circuit::default(), database("full"), database("failed"), shared(now)];
+        for (left, circuit) in circuits.iter().enumerate() {
+            for (right, other) in circuits.iter().enumerate() {
+                assert_eq!(circuit.is_same(other), left == right, "{left} {right}");
+            }
+        }
+        assert!(shared(now).is_same(&shared(now + FIRST_DELAY)), "derived times are not compared");
+    }
+}
