@@ -172,6 +172,10 @@ async fn a_full_disk_pauses_a_run_which_then_continues() {
     // A call whose result could not be stored is left to a person.
     assert!([Some(0), Some(7)].contains(&status.code()), "{text}");
     assert!(text.contains("the outage is over"), "{text}");
+    // Such as `paused since 09:30:00 UTC, next attempt at 09:30:01 UTC`.
+    let time = |prefix: &str| text.split_once(prefix).map(|(_, rest)| &rest[..8]).unwrap();
+    let (since, next) = (time("paused since "), time("next attempt at "));
+    assert!(since < next || next.starts_with("00:00:"), "{text}");
     let status = clinic.status().await;
     assert_eq!((status.pending, status.failed), (0, 0), "{status:?}");
     assert!(status.unknown <= 16, "{status:?}");
