@@ -43,6 +43,7 @@ test_both_backends![
     rate_limits_do_not_count_as_attempts,
     outcome_is_stored_although_an_outage_cannot_be,
     stops_gracefully_on_request,
+    stops_when_its_handle_is_dropped,
     stores_and_applies_limits,
     reclaims_a_lost_assignment,
     continues_a_queue_of_the_version_before,
@@ -612,6 +613,22 @@ async fn stops_gracefully_on_request(fixture: QueueFixture) {
     // The rows in progress were finished.
     assert_eq!((counts.running, counts.unknown, counts.failed, counts.rows()), (0, 0, 0, 2000));
     assert_eq!(fake.patients().len() as u64, counts.completed);
+}
+
+async fn stops_when_its_handle_is_dropped(fixture: QueueFixture) {
+    let fake = FakeCarium::new();
+    let queue = submit(&fixture, &fake, 0..200).await;
+    queue.set_limits(carium_bulk::Limits::unlimited().max_calls_per_second(100.0)).await.unwrap();
+    let worker = queue.work(WorkOptions::new(), |ledger| fake.client().onboarding(ledger)).await.unwrap();
+    worker.progress().wait_for(|progress| progress.counts.completed > 0).await.unwrap();
+    drop(worker);
+    while queue.status().await.unwrap().running > 0 {
+        sleep(Duration::from_millis(20)).await;
+    }
+    let patients = fake.patients().len();
+    assert!(patients < 200, "{patients}");
+    sleep(Duration::from_millis(500)).await;
+    assert_eq!(fake.patients().len(), patients);
 }
 
 async fn stores_and_applies_limits(fixture: QueueFixture) {
