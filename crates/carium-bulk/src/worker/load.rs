@@ -60,7 +60,9 @@ impl RowLoader {
             let locations = rows.iter().map(|row| row.location).collect();
             let read = self.files.read(file, locations).await;
             let read = read.into_iter().zip(rows);
-            requests.extend(read.map(|(row, stored)| (stored.id, row.and_then(|row| check(row, stored)))));
+            requests.extend(read.map(|(row, stored)| {
+                (stored.id, row.and_then(|row| check(row, &stored.key, &stored.digest)))
+            }));
         }
         requests
     }
@@ -78,9 +80,10 @@ impl RowLoader {
     }
 }
 
-/// Returns the request of a row that was read from its file, if it is the row that was submitted.
-fn check(row: Row, stored: &StoredRow) -> Result<OnboardingRequest, Error> {
-    let is_same = row.key.to_string() == stored.key && row.digest.to_string() == stored.digest;
+/// Returns the request of a row that was read from its file, if it is the row that was submitted with this key and
+/// digest.
+fn check(row: Row, key: &str, digest: &str) -> Result<OnboardingRequest, Error> {
+    let is_same = row.key.to_string() == key && row.digest.to_string() == digest;
     if is_same { Ok(row.request) } else { Err(file_changed()) }
 }
 
@@ -91,4 +94,36 @@ fn parse(row: &[u8]) -> Result<OnboardingRequest, Error> {
 
 fn no_content() -> Error {
     Error::new(ErrorKind::InvalidInput, "the row is encrypted, but the queue was opened without a key")
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::StreamExt as _;
+
+    use super::*;
+    use crate::rows::{RowFormat, RowOptions, Rows, Salt};
+
+    async fn read(first_name: &str, email: &str) -> Row {
+        let organization = "8d25a2a6-8219-40d1-a34f-c24ec69f4f72";
+        let text = format!(
+            "first-name,last-name,birth-date,gender,email,organization-id\n\
+             {first_name},Quill,1984-12-31,female,{email},{organization}\n"
+        );
+        let (reader, salt) = (std::io::Cursor::new(text), Salt::new([1; 32]));
+        let rows = Rows::from_reader(reader, RowFormat::Csv, RowOptions::new(), salt).await;
+        rows.unwrap().next().await.unwrap().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_row_with_another_key_or_another_content_was_not_submitted() {
+        let submitted = read("Ada", "ada@example.com").await;
+        let (key, digest) = (submitted.key.to_string(), submitted.digest.to_string());
+        assert!(check(submitted, &key, &digest).is_ok());
+        let other = read("Eve", "eve@example.com").await;
+        let other_digest = other.digest.to_string();
+        assert_eq!(check(other, &key, &other_digest).unwrap_err().kind(), ErrorKind::Corrupt);
+        let edited = read("Eve", "ada@example.com").await;
+        assert_eq!(edited.key.to_string(), key);
+        assert_eq!(check(edited, &key, &digest).unwrap_err().kind(), ErrorKind::Corrupt);
+    }
 }
