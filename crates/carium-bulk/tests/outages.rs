@@ -32,6 +32,7 @@ test_both_backends![
     rows_wait_while_every_creation_fails,
     missing_permissions_park_no_row,
     unreadable_responses_to_lookups_park_no_row,
+    a_failed_lookup_is_repeated,
     rows_wait_while_a_proxy_responds,
     row_that_alone_is_refused_is_parked,
     two_workers_share_one_outage,
@@ -254,6 +255,18 @@ async fn unreadable_responses_to_lookups_park_no_row(fixture: QueueFixture) {
     scene.work(WorkOptions::new()).await.join().await.unwrap();
     assert_eq!(scene.fake.unused_faults(), []);
     assert_eq!(scene.counts().await.completed, 30);
+}
+
+async fn a_failed_lookup_is_repeated(fixture: QueueFixture) {
+    let scene = Scene::new(fixture, full_row, 1).await;
+    let faults = [429, 503, 503].into_iter().zip(1..).map(|(status, call)| {
+        let response = FaultResponse::status(status).header("retry-after", "1");
+        Fault::on(&operations::LIST_PRACTITIONERS).call(call).respond(response)
+    });
+    scene.fake.set_faults(faults.collect::<Vec<_>>());
+    scene.work(WorkOptions::new()).await.join().await.unwrap();
+    assert_eq!((scene.fake.unused_faults(), scene.counts().await.completed), (Vec::new(), 1));
+    assert_eq!(scene.rows().await[0].attempts, 2, "a rate limit does not count");
 }
 
 async fn rows_wait_while_a_proxy_responds(fixture: QueueFixture) {
