@@ -196,16 +196,16 @@ async fn refused_sign_in_stops_the_worker_at_once(fixture: QueueFixture) {
 
 async fn rows_wait_while_every_call_is_rate_limited(fixture: QueueFixture) {
     let scene = Scene::new(fixture, patient_row, 100).await;
-    scene.fail_every_call(&FaultResponse::status(429).header("retry-after", "3"));
+    scene.fail_every_call(&FaultResponse::status(429).header("retry-after", "4"));
     let worker = scene.work(WorkOptions::new().max_attempts(1)).await;
     wait_for_outage(&worker, ErrorKind::RateLimited).await;
     let outage = scene.queue.outage().await.unwrap().unwrap();
     let delay = outage.next_attempt.duration_since(outage.since).unwrap();
-    assert!(delay >= Duration::from_secs(3), "the service asked for a delay: {delay:?}");
+    assert!(delay >= Duration::from_secs(4), "the service asked for a delay: {delay:?}");
     // The heartbeat reads the outage each second, and announces only what has changed.
     let mut announced = worker.outage();
     let before = announced.borrow_and_update().clone();
-    sleep(Duration::from_millis(2_200)).await;
+    sleep(Duration::from_millis(1_300)).await;
     let is_changed = announced.has_changed().unwrap();
     assert_eq!(is_changed, *announced.borrow() != before);
     scene.fake.clear_faults();
