@@ -361,10 +361,9 @@ async fn restarts_keep_what_is_known() {
     assert_eq!(ranges, [false, true, false, false]);
 
     // A name that was chosen is kept.
-    let record = FaultyDocuments::new(|call, earlier_calls| match (call, earlier_calls % 3) {
-        (Call::Get, 0) => Some(Fault::Reset(CHUNK as u64)),
-        (Call::Get, 1) => Some(Fault::Changed),
-        _ => None,
+    let faults = [Some(reset), Some(Fault::Changed), None];
+    let record = FaultyDocuments::new(move |call, earlier_calls| {
+        (call == Call::Get).then_some(faults[earlier_calls % 3]).flatten()
     });
     let (folder, batch) = (temp_folder(), DownloadBatch::default());
     for name in ["letter.pdf", "letter (2).pdf"] {
