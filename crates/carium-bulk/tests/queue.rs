@@ -20,8 +20,8 @@ use carium_bulk::{
     RowState, Target, WorkOptions,
 };
 use carium_mock::{FakeCarium, Fault};
-use futures_util::{TryStreamExt as _, future};
-use tokio::time::sleep;
+use futures_util::{StreamExt as _, TryStreamExt as _, future};
+use tokio::time::{Instant, sleep};
 
 use self::support::{
     QueueFixture, add_lookups, full_row, letter, lines, patient_row, test_both_backends, work, write_letters,
@@ -42,6 +42,7 @@ test_both_backends![
     parks_and_retries_failed_rows,
     rate_limits_do_not_count_as_attempts,
     outcome_is_stored_although_an_outage_cannot_be,
+    measures_the_progress_at_intervals,
     stops_gracefully_on_request,
     stops_when_its_handle_is_dropped,
     stores_and_applies_limits,
@@ -599,6 +600,15 @@ async fn rejects_another_programs_database_without_changing_it() {
     fixture.write("queue.db", "first-name,last-name\n".repeat(100).as_str());
     let result = OnboardingQueue::open(&fixture.location, Target::sandbox(None)).await;
     assert_eq!(result.unwrap_err().kind(), ErrorKind::InvalidInput);
+}
+
+async fn measures_the_progress_at_intervals(fixture: QueueFixture) {
+    let fake = FakeCarium::new();
+    let queue = submit(&fixture, &fake, 0..5).await;
+    let started = Instant::now();
+    let measured: Vec<_> = queue.progress().take(3).try_collect().await.unwrap();
+    assert!(started.elapsed() >= 2 * Duration::from_millis(200), "{:?}", started.elapsed());
+    assert_eq!(measured.iter().map(|progress| progress.counts.pending).collect::<Vec<_>>(), [5, 5, 5]);
 }
 
 async fn stops_gracefully_on_request(fixture: QueueFixture) {
