@@ -33,6 +33,7 @@ test_both_backends![
     missing_permissions_park_no_row,
     unreadable_responses_to_lookups_park_no_row,
     a_failed_lookup_is_repeated,
+    an_earlier_check_does_not_hide_an_outage,
     rows_wait_while_a_proxy_responds,
     row_that_alone_is_refused_is_parked,
     two_workers_share_one_outage,
@@ -267,6 +268,21 @@ async fn a_failed_lookup_is_repeated(fixture: QueueFixture) {
     scene.work(WorkOptions::new()).await.join().await.unwrap();
     assert_eq!((scene.fake.unused_faults(), scene.counts().await.completed), (Vec::new(), 1));
     assert_eq!(scene.rows().await[0].attempts, 2, "a rate limit does not count");
+}
+
+/// A check of the service is valid for a second. Then a failed row is a reason to check again.
+async fn an_earlier_check_does_not_hide_an_outage(fixture: QueueFixture) {
+    let scene = Scene::new(fixture, patient_row, 1).await;
+    let unavailable = Fault::on(&operations::CREATE_PATIENT).every_call();
+    scene.fake.set_faults([unavailable.respond(FaultResponse::status(503))]);
+    let worker = scene.work(WorkOptions::new().max_attempts(3).max_outage(Duration::from_secs(1))).await;
+    while scene.rows().await[0].attempts < 2 {
+        sleep(Duration::from_millis(10)).await;
+    }
+    // The third attempt is at least a second later.
+    scene.cut(true);
+    assert_eq!(worker.join().await.unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!((scene.counts().await.pending, scene.rows().await[0].attempts), (1, 2));
 }
 
 async fn rows_wait_while_a_proxy_responds(fixture: QueueFixture) {
