@@ -48,8 +48,8 @@
 //! # Row states
 //! Every submitted row is in one of five states, which [`status`](OnboardingQueue::status) counts: pending, running,
 //! completed, failed or unknown. A row with a retryable error is retried automatically, with a backoff of up to 30
-//! seconds, or after the time that the service requests if that is longer. A row with another error, or without
-//! attempts left, is *parked* until a person handles it:
+//! seconds, or after the time that the service requests if that is longer, up to 15 minutes. A row with another error,
+//! or without attempts left, is *parked* until a person handles it:
 //!
 //! - *Failed*: a person fixes the cause, such as a missing document, an unknown name or missing permissions, and
 //!   [retries](OnboardingQueue::retry) the row. If the content of the row is wrong, it is corrected in the file, and

@@ -1,6 +1,7 @@
 //! Workers, which process the rows of a queue. Any number of processes can run workers. Each worker sends heartbeats.
 
 mod circuit_breaker;
+mod conclusion;
 mod dispatch;
 mod handle;
 mod heartbeat;

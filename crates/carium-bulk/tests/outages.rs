@@ -15,7 +15,7 @@ use carium::api::{Operation, Transport, TransportError, async_trait, operations}
 use carium::onboarding::{OnboardingOutcome, SkipReason, Step, StepOutcome};
 use carium::{Carium, ErrorKind, RetryPolicy, TransportFailure};
 use carium_bulk::rows::RowOptions;
-use carium_bulk::{OnboardingQueue, RowCounts, RowRecord, WorkOptions, WorkerHandle};
+use carium_bulk::{Limits, OnboardingQueue, RowCounts, RowRecord, WorkOptions, WorkerHandle};
 use carium_mock::{FakeCarium, Fault, FaultResponse};
 use futures_util::TryStreamExt as _;
 use tokio::time::sleep;
@@ -31,6 +31,7 @@ test_both_backends![
     rows_wait_while_every_call_is_rate_limited,
     rows_wait_while_every_creation_fails,
     missing_permissions_park_no_row,
+    missing_permissions_are_noticed_at_a_low_rate,
     unreadable_responses_to_lookups_park_no_row,
     a_failed_lookup_is_repeated,
     an_earlier_check_does_not_hide_an_outage,
@@ -244,6 +245,17 @@ async fn missing_permissions_park_no_row(fixture: QueueFixture) {
     scene.fake.clear_faults();
     scene.work(WorkOptions::new()).await.join().await.unwrap();
     assert_eq!(scene.counts().await.completed, 100);
+}
+
+/// The failed rows are counted until one succeeds, however long this takes.
+async fn missing_permissions_are_noticed_at_a_low_rate(fixture: QueueFixture) {
+    let scene = Scene::new(fixture, patient_row, 12).await;
+    scene.queue.set_limits(Limits::unlimited().max_calls_per_second(5.0)).await.unwrap();
+    let forbidden = Fault::on(&operations::CREATE_PATIENT).every_call();
+    scene.fake.set_faults([forbidden.respond(FaultResponse::status(403))]);
+    let worker = scene.work(WorkOptions::new().max_outage(Duration::from_secs(1))).await;
+    assert_eq!(worker.join().await.unwrap_err().kind(), ErrorKind::Forbidden);
+    assert_eq!(scene.counts().await.pending, 12);
 }
 
 async fn unreadable_responses_to_lookups_park_no_row(fixture: QueueFixture) {

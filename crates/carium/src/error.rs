@@ -102,7 +102,8 @@ impl Error {
         self.0.attempts
     }
 
-    /// Returns the delay that the service requested before the next attempt, from the `Retry-After` header.
+    /// Returns the delay that the service requested before the next attempt, from the `Retry-After` header. It is not
+    /// limited: a wrong header can ask for years.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }

@@ -24,7 +24,7 @@ const MAX_DELAY: Duration = Duration::from_mins(1);
 /// The maximum delay while the service answers, but every row fails.
 const MAX_DELAY_IF_ANSWERED: Duration = Duration::from_secs(10);
 /// The upper bound for a delay that the service requests.
-const MAX_REQUESTED_DELAY: Duration = Duration::from_mins(15);
+pub(super) const MAX_REQUESTED_DELAY: Duration = Duration::from_mins(15);
 /// If this many different rows fail and none succeeds in between, the cause does not concern the rows, even if the
 /// service answers other calls.
 const MAX_FAILING_ROWS: usize = 10;

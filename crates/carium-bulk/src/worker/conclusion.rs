@@ -1,0 +1,367 @@
+//! What follows for a row from one attempt to process it: its new state, and when it is retried.
+
+use std::time::Duration;
+
+use carium::onboarding::{NextAction, OnboardingOutcome, StepFailure, StepOutcome};
+use carium::{Error, ErrorKind};
+
+use super::circuit_breaker::{FailureScope, MAX_REQUESTED_DELAY, concerns_service};
+use crate::database::json;
+use crate::row_store::{RowFailure, RowState};
+
+/// The maximum delay between two attempts.
+const MAX_BACKOFF: Duration = Duration::from_secs(30);
+/// The delay after a response with status 429 that does not specify one.
+const DEFAULT_RATE_LIMIT_DELAY: Duration = Duration::from_secs(5);
+/// The minimum delay before a row is assigned again whose attempt is not counted.
+const MIN_UNCOUNTED_DELAY: Duration = Duration::from_secs(1);
+/// The maximum number of attempts for a row that the service refuses for a lack of permissions, or whose responses cannot
+/// be read.
+const MAX_REFUSED_ATTEMPTS: i64 = 3;
+
+/// The conclusion from one attempt to process a row.
+pub(super) struct Conclusion {
+    next_action: NextAction,
+    /// Whether rate limits are the only reason to retry.
+    is_rate_limited: bool,
+    /// A failure that may concern every row.
+    pub(super) suspect: Option<StepFailure>,
+    /// The kind of the failure of a step that was refused, or whose response could not be read.
+    refused: Option<ErrorKind>,
+    /// The state of the row if it needs a person.
+    parked_state: RowState,
+    /// The outcome of the onboarding as JSON, if it ran.
+    pub(super) outcome: Option<String>,
+    /// The failure of the row as JSON, if the onboarding did not run.
+    pub(super) failure: Option<String>,
+    /// Whether the row is completed, whatever another worker stored in the meantime.
+    pub(super) is_final: bool,
+}
+
+/// The state of a row after an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NextState {
+    pub(super) state: RowState,
+    /// The number of counted attempts.
+    pub(super) attempts: i64,
+    /// The time until the row may be assigned again, if it is pending.
+    pub(super) delay: Duration,
+}
+
+impl Conclusion {
+    /// Creates the conclusion of an onboarding that ran and had this outcome.
+    pub(super) fn ran(outcome: &OnboardingOutcome) -> Result<Self, Error> {
+        let has_unknown_step = outcome.unknown_steps().next().is_some();
+        Ok(Self {
+            next_action: outcome.next_action(),
+            is_rate_limited: matches!(outcome.next_action(), NextAction::Retry(_))
+                && is_only_rate_limited(outcome),
+            suspect: failures(outcome).find(|failure| may_concern_run(failure)).cloned(),
+            refused: outcome.steps().iter().find_map(|report| match &report.result {
+                StepOutcome::Failed(failure) => refused(failure),
+                _ => None,
+            }),
+            parked_state: if has_unknown_step { RowState::Unknown } else { RowState::Failed },
+            outcome: Some(json(outcome)?),
+            failure: None,
+            is_final: outcome.is_complete(),
+        })
+    }
+
+    /// Creates the conclusion of an onboarding that failed before it sent anything.
+    pub(super) fn not_started(error: &Error) -> Result<Self, Error> {
+        let failure = StepFailure::from(error);
+        let retry = failure.retryable.then(|| NextAction::Retry(failure.retry_after()));
+        let conclusion = Self::failed(&RowFailure::NotStarted(failure))?;
+        Ok(Self {
+            next_action: retry.unwrap_or(NextAction::NeedsPerson),
+            is_rate_limited: error.kind() == ErrorKind::RateLimited,
+            suspect: Some(StepFailure::from(error)).filter(may_concern_run),
+            refused: refused(&StepFailure::from(error)),
+            ..conclusion
+        })
+    }
+
+    /// Creates the conclusion of an attempt that started no step and whose cause of failure a person must fix.
+    pub(super) fn failed(failure: &RowFailure) -> Result<Self, Error> {
+        Ok(Self {
+            next_action: NextAction::NeedsPerson,
+            is_rate_limited: false,
+            suspect: None,
+            refused: None,
+            parked_state: RowState::Failed,
+            outcome: None,
+            failure: Some(json(failure)?),
+            is_final: false,
+        })
+    }
+
+    /// Decides the new state of a row after this number of counted attempts, and when it is retried.
+    pub(super) fn next_state(&self, attempts: i64, max_attempts: i64, scope: FailureScope) -> NextState {
+        let (next_action, max_attempts) = self.retry_if_refused(max_attempts);
+        let NextAction::Retry(requested) = next_action else {
+            let is_completed = next_action == NextAction::None;
+            let state = if is_completed { RowState::Completed } else { self.parked_state };
+            return NextState { state, attempts, delay: Duration::ZERO };
+        };
+        let requested = requested.map(|delay| delay.min(MAX_REQUESTED_DELAY));
+        let retry = |attempts, delay| NextState { state: RowState::Pending, attempts, delay };
+        let retry_uncounted = |delay: Duration| retry(attempts, add_jitter(delay.max(MIN_UNCOUNTED_DELAY)));
+        if scope == FailureScope::Run {
+            retry_uncounted(requested.unwrap_or_default())
+        } else if self.is_rate_limited {
+            retry_uncounted(requested.unwrap_or(DEFAULT_RATE_LIMIT_DELAY))
+        } else if attempts + 1 < max_attempts {
+            retry(attempts + 1, backoff(attempts + 1).max(requested.unwrap_or_default()))
+        } else {
+            NextState { state: self.parked_state, attempts: attempts + 1, delay: Duration::ZERO }
+        }
+    }
+
+    /// Returns the next action and the maximum number of attempts. A refused token, a lack of permissions and an unreadable
+    /// response, such as the page of a proxy, are retried: they may concern every row and pass.
+    fn retry_if_refused(&self, max_attempts: i64) -> (NextAction, i64) {
+        match self.refused {
+            Some(ErrorKind::Forbidden | ErrorKind::Undecodable)
+                if self.next_action == NextAction::NeedsPerson =>
+            {
+                (NextAction::Retry(None), max_attempts.min(MAX_REFUSED_ATTEMPTS))
+            }
+            Some(_) if self.next_action == NextAction::NeedsPerson => (NextAction::Retry(None), max_attempts),
+            _ => (self.next_action, max_attempts),
+        }
+    }
+}
+
+/// Returns the failures of the steps.
+fn failures(outcome: &OnboardingOutcome) -> impl Iterator<Item = &StepFailure> {
+    outcome.steps().iter().filter_map(|report| match &report.result {
+        StepOutcome::Failed(failure) => Some(failure),
+        StepOutcome::Unknown(unknown) => unknown.failure.as_ref(),
+        _ => None,
+    })
+}
+
+/// Returns the kind of a failure if the token was refused, the permissions are missing, or the response could not be read.
+/// The step was not applied.
+fn refused(failure: &StepFailure) -> Option<ErrorKind> {
+    let kinds = [ErrorKind::Unauthenticated, ErrorKind::Forbidden, ErrorKind::Undecodable];
+    Some(failure.kind).filter(|kind| kinds.contains(kind))
+}
+
+/// Checks whether a failure may concern every row.
+fn may_concern_run(failure: &StepFailure) -> bool {
+    concerns_service(failure) || matches!(failure.kind, ErrorKind::Forbidden | ErrorKind::Undecodable)
+}
+
+/// Checks whether rate limits are the only reason to retry an outcome that can be retried.
+fn is_only_rate_limited(outcome: &OnboardingOutcome) -> bool {
+    let is_rate_limit = |failure: &StepFailure| failure.kind == ErrorKind::RateLimited;
+    outcome.steps().iter().all(|report| match &report.result {
+        StepOutcome::Failed(failure) if failure.retryable => is_rate_limit(failure),
+        StepOutcome::Unknown(unknown) if unknown.retryable => {
+            unknown.failure.as_ref().is_some_and(is_rate_limit)
+        }
+        _ => true,
+    })
+}
+
+/// Returns the delay after a number of failed attempts: one second, doubled with each attempt up to [`MAX_BACKOFF`],
+/// and reduced by up to half at random.
+fn backoff(attempts: i64) -> Duration {
+    let doublings = u32::try_from(attempts.saturating_sub(1)).unwrap_or(u32::MAX).min(16);
+    let delay = Duration::from_secs(1).saturating_mul(1 << doublings).min(MAX_BACKOFF);
+    delay.mul_f64(0.5 + fastrand::f64() / 2.0)
+}
+
+/// Extends a delay by up to a quarter at random, so that rows do not all retry at the same time.
+fn add_jitter(delay: Duration) -> Duration {
+    delay + delay.mul_f64(fastrand::f64() / 4.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use FailureScope::{Row, Run};
+    use RowState::{Completed, Failed, Pending, Unknown};
+
+    const MAX_ATTEMPTS: i64 = 10;
+
+    /// Returns the conclusion of an onboarding whose first steps had these results.
+    fn conclusion(results: &[Value]) -> Conclusion {
+        let steps = ["patient", "invite[email]", "appointment"];
+        let steps = steps.iter().zip(results).map(|(step, result)| json!({"step": step, "result": result}));
+        let outcome = serde_json::from_value(json!({"steps": steps.collect::<Vec<_>>()})).unwrap();
+        Conclusion::ran(&outcome).unwrap()
+    }
+
+    fn completed() -> Value {
+        json!({"outcome": "completed"})
+    }
+
+    fn failed(kind: &str, retryable: bool) -> Value {
+        json!({"outcome": "failed", "kind": kind, "message": "m", "retryable": retryable})
+    }
+
+    fn failed_with_retry_after(kind: &str, seconds: u64) -> Value {
+        let mut result = failed(kind, true);
+        result["retry-after-seconds"] = seconds.into();
+        result
+    }
+
+    fn unknown(kind: Option<&str>, retryable: bool) -> Value {
+        let mut result = json!({"outcome": "unknown", "reason": "response-lost", "retryable": retryable});
+        if let Some(kind) = kind {
+            result["failure"] = json!({"kind": kind, "message": "m", "retryable": retryable});
+        }
+        result
+    }
+
+    /// Checks the next state, the counted attempts and the bounds of the delay in seconds. The delay is random.
+    #[track_caller]
+    fn assert_next(
+        conclusion: &Conclusion,
+        (attempts, scope): (i64, FailureScope),
+        (state, next_attempts): (RowState, i64),
+        (shortest, longest): (f64, f64),
+    ) {
+        for _ in 0..100 {
+            let next = conclusion.next_state(attempts, MAX_ATTEMPTS, scope);
+            assert_eq!((next.state, next.attempts), (state, next_attempts));
+            assert!((shortest..=longest).contains(&next.delay.as_secs_f64()), "{next:?}");
+        }
+    }
+
+    #[test]
+    fn a_settled_row_is_not_retried() {
+        for (results, state) in [
+            (vec![completed(), completed()], Completed),
+            (vec![failed("conflict", false)], Failed),
+            (vec![completed(), failed("invalid-input", false)], Failed),
+            (vec![completed(), unknown(Some("timed-out"), false)], Unknown),
+            (vec![completed(), unknown(None, false), failed("conflict", false)], Unknown),
+        ] {
+            let conclusion = conclusion(&results);
+            assert_next(&conclusion, (4, Row), (state, 4), (0.0, 0.0));
+            assert_eq!(conclusion.is_final, state == Completed);
+            assert!(conclusion.outcome.is_some() && conclusion.failure.is_none());
+        }
+    }
+
+    #[test]
+    fn a_failed_row_is_retried_with_backoff_until_the_maximum_of_attempts() {
+        let unavailable = conclusion(&[failed("unavailable", true)]);
+        for (attempts, longest) in [(0, 1.0), (1, 2.0), (2, 4.0), (3, 8.0), (4, 16.0), (5, 30.0), (8, 30.0)] {
+            assert_next(&unavailable, (attempts, Row), (Pending, attempts + 1), (longest / 2.0, longest));
+        }
+        for attempts in [9, 10, i64::from(u32::MAX)] {
+            assert_next(&unavailable, (attempts, Row), (Failed, attempts + 1), (0.0, 0.0));
+        }
+        assert_next(&conclusion(&[unknown(None, true)]), (9, Row), (Unknown, 10), (0.0, 0.0));
+        assert!((15.0..=30.0).contains(&backoff(i64::MAX).as_secs_f64()));
+    }
+
+    #[test]
+    fn a_requested_delay_is_respected_up_to_15_minutes() {
+        let unavailable = |seconds| conclusion(&[failed_with_retry_after("unavailable", seconds)]);
+        assert_next(&unavailable(7), (0, Row), (Pending, 1), (7.0, 7.0));
+        assert_next(&unavailable(7), (8, Row), (Pending, 9), (15.0, 30.0));
+        assert_next(&unavailable(8), (0, Run), (Pending, 0), (8.0, 10.0));
+        let rate_limited = |seconds| conclusion(&[failed_with_retry_after("rate-limited", seconds)]);
+        assert_next(&rate_limited(0), (0, Row), (Pending, 0), (1.0, 1.25));
+        assert_next(&rate_limited(8), (0, Row), (Pending, 0), (8.0, 10.0));
+        for seconds in [901, u64::from(u32::MAX), u64::MAX] {
+            assert_next(&unavailable(seconds), (0, Row), (Pending, 1), (900.0, 900.0));
+            assert_next(&unavailable(seconds), (0, Run), (Pending, 0), (900.0, 1125.0));
+            assert_next(&rate_limited(seconds), (0, Row), (Pending, 0), (900.0, 1125.0));
+        }
+    }
+
+    #[test]
+    fn an_outage_is_not_counted() {
+        for results in [failed("unavailable", true), unknown(None, true), failed("forbidden", false)] {
+            assert_next(&conclusion(&[results]), (9, Run), (Pending, 9), (1.0, 1.25));
+        }
+        assert_next(&conclusion(&[failed("conflict", false)]), (3, Run), (Failed, 3), (0.0, 0.0));
+    }
+
+    #[test]
+    fn a_rate_limit_is_not_counted_if_it_is_the_only_reason_to_retry() {
+        let rate_limited = || failed("rate-limited", true);
+        for results in [
+            vec![rate_limited()],
+            vec![rate_limited(), failed("conflict", false)],
+            vec![unknown(Some("rate-limited"), true), rate_limited()],
+            vec![unknown(Some("unavailable"), false), rate_limited()],
+        ] {
+            assert_next(&conclusion(&results), (9, Row), (Pending, 9), (5.0, 6.25));
+        }
+        for results in [
+            vec![rate_limited(), failed("unavailable", true)],
+            vec![rate_limited(), unknown(Some("unavailable"), true)],
+            vec![rate_limited(), unknown(None, true)],
+        ] {
+            assert_next(&conclusion(&results), (0, Row), (Pending, 1), (0.5, 1.0));
+        }
+    }
+
+    #[test]
+    fn a_refused_row_is_retried() {
+        for kind in ["forbidden", "undecodable"] {
+            let refused = conclusion(&[completed(), failed(kind, false)]);
+            assert_next(&refused, (0, Row), (Pending, 1), (0.5, 1.0));
+            assert_next(&refused, (1, Row), (Pending, 2), (1.0, 2.0));
+            assert_next(&refused, (2, Row), (Failed, 3), (0.0, 0.0));
+            assert_eq!(refused.next_state(1, 2, Row).state, Failed, "the maximum of the options is smaller");
+            // With another reason to retry, its maximum applies.
+            let retryable = conclusion(&[failed(kind, false), failed("unavailable", true)]);
+            assert_next(&retryable, (5, Row), (Pending, 6), (15.0, 30.0));
+        }
+        let unauthenticated = conclusion(&[failed("unauthenticated", false)]);
+        assert_next(&unauthenticated, (8, Row), (Pending, 9), (15.0, 30.0));
+        assert_next(&unauthenticated, (9, Row), (Failed, 10), (0.0, 0.0));
+        let retryable =
+            conclusion(&[failed("unauthenticated", false), failed_with_retry_after("unavailable", 40)]);
+        assert_next(&retryable, (0, Row), (Pending, 1), (40.0, 40.0));
+    }
+
+    #[test]
+    fn failures_that_may_concern_every_row_are_suspect() {
+        for (kind, is_suspect) in [
+            ("unavailable", true),
+            ("timed-out", true),
+            ("rate-limited", true),
+            ("unauthenticated", true),
+            ("forbidden", true),
+            ("undecodable", true),
+            ("conflict", false),
+            ("invalid-input", false),
+            ("not-found", false),
+        ] {
+            for result in [failed(kind, false), unknown(Some(kind), false)] {
+                let suspect = conclusion(&[completed(), failed("conflict", false), result]).suspect;
+                assert_eq!(suspect.is_some(), is_suspect, "{kind}");
+            }
+        }
+        assert!(conclusion(&[unknown(None, true)]).suspect.is_none());
+    }
+
+    #[test]
+    fn a_row_that_did_not_start_follows_the_same_rules() {
+        let not_started = |kind| Conclusion::not_started(&Error::new(kind, "m")).unwrap();
+        let invalid = not_started(ErrorKind::InvalidInput);
+        assert_next(&invalid, (2, Row), (Failed, 2), (0.0, 0.0));
+        assert!(invalid.suspect.is_none() && invalid.outcome.is_none() && !invalid.is_final);
+        assert!(invalid.failure.is_some_and(|failure| failure.contains("not-started")));
+        let unavailable = not_started(ErrorKind::Unavailable);
+        assert_next(&unavailable, (0, Row), (Pending, 1), (0.5, 1.0));
+        assert!(unavailable.suspect.is_some());
+        assert_next(&not_started(ErrorKind::RateLimited), (9, Row), (Pending, 9), (5.0, 6.25));
+        assert_next(&not_started(ErrorKind::Forbidden), (2, Row), (Failed, 3), (0.0, 0.0));
+        assert_next(&not_started(ErrorKind::Forbidden), (1, Row), (Pending, 2), (1.0, 2.0));
+        let unreadable = Conclusion::failed(&RowFailure::Unreadable).unwrap();
+        assert_next(&unreadable, (0, Row), (Failed, 0), (0.0, 0.0));
+    }
+}
