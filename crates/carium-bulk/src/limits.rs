@@ -52,7 +52,8 @@ impl Limits {
 const NANOS_PER_SECOND: f64 = 1e9;
 
 impl Database {
-    /// Stores the limits for all workers.
+    /// Stores the limits for all workers. With another rate, the next call can start after the new interval at the latest, because
+    /// the start times that were reserved at a lower rate may be far in the future.
     pub(crate) async fn set_limits(&self, limits: Limits) -> Result<(), Error> {
         let valid_rates = 0.001..=1_000_000.0;
         if limits.max_calls_per_second.is_some_and(|rate| !valid_rates.contains(&rate))
@@ -63,10 +64,12 @@ impl Database {
         }
         #[allow(clippy::cast_possible_truncation, reason = "at most 1,000 seconds in nanoseconds")]
         let call_interval = limits.max_calls_per_second.map(|rate| (NANOS_PER_SECOND / rate) as i64);
-        let sql = "UPDATE carium_limit SET call_interval = $1, max_in_flight = $2";
+        let sql = "UPDATE carium_limit SET call_interval = $1, max_in_flight = $2,
+            next_call = CASE WHEN call_interval IS DISTINCT FROM $1 AND next_call > $3 THEN $3 ELSE next_call END";
         let max_in_flight = limits.max_in_flight.map(i64::from);
+        let latest = self.now().await?.saturating_add(call_interval.unwrap_or(0));
         let mut transaction = self.begin().await?;
-        run_sql!(Transaction(&mut transaction), query(sql, call_interval, max_in_flight).execute)?;
+        run_sql!(Transaction(&mut transaction), query(sql, call_interval, max_in_flight, latest).execute)?;
         transaction.commit().await
     }
 
@@ -138,17 +141,27 @@ impl CallLimiter {
     /// Waits until a call may start.
     pub(crate) async fn acquire(&self) -> Result<CallPermit, Error> {
         let permit = self.0.share.acquire().await?;
-        if let Some(start) = self.next_call_start().await? {
-            sleep_until(start).await;
-        }
+        self.wait_for_call_start().await?;
         Ok(permit)
     }
 
-    /// Returns the start time of the next call, or `None` if the rate is not limited.
-    async fn next_call_start(&self) -> Result<Option<Instant>, Error> {
-        // The lock is held during the reservation, so that other calls wait for its result instead of making their
-        // own.
+    /// Waits until a call may start, if the rate is limited.
+    async fn wait_for_call_start(&self) -> Result<(), Error> {
+        // The lock is held during the reservation, so that other calls wait for its result instead of making their own, and
+        // until the start time is near. When a worker ends, its reservations are lost, and all workers wait for the time that
+        // they take.
         let mut starts = self.0.call_starts.lock().await;
+        let Some(start) = self.next_call_start(&mut starts).await? else { return Ok(()) };
+        if let Some(almost) = start.checked_sub(RESERVATION_WINDOW) {
+            sleep_until(almost).await;
+        }
+        drop(starts);
+        sleep_until(start).await;
+        Ok(())
+    }
+
+    /// Returns the start time of the next call, or `None` if the rate is not limited.
+    async fn next_call_start(&self, starts: &mut CallStarts) -> Result<Option<Instant>, Error> {
         if let Some(start) = starts.reserved.pop_front() {
             return Ok(Some(start));
         }
@@ -281,4 +294,60 @@ impl Drop for DemandGuard {
 pub(crate) struct NewShare {
     size: i64,
     permits_to_add: usize,
+}
+
+#[cfg(all(test, feature = "sqlite"))]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use futures_util::future::join_all;
+    use tempfile::TempDir;
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::QueueLocation;
+
+    async fn open(folder: &TempDir) -> Database {
+        Database::open(&QueueLocation::Sqlite(folder.path().join("queue.db"))).await.unwrap()
+    }
+
+    async fn set_rate(database: &Database, calls_per_second: f64) {
+        database.set_limits(Limits::unlimited().max_calls_per_second(calls_per_second)).await.unwrap();
+    }
+
+    /// Returns the time in seconds until a call may start.
+    async fn wait_of_next_call(database: &Database) -> f64 {
+        database.reserve_call_starts(1).await.unwrap().unwrap().0.as_secs_f64()
+    }
+
+    /// Reserved start times are lost when a worker ends.
+    #[tokio::test]
+    async fn waiting_calls_reserve_one_start_time() {
+        let folder = TempDir::new().unwrap();
+        let database = open(&folder).await;
+        set_rate(&database, 0.01).await;
+        let limiter = CallLimiter::new(database.clone());
+        let calls = join_all((0..16).map(|_| limiter.wait_for_call_start()));
+        assert!(timeout(Duration::from_millis(200), calls).await.is_err(), "15 calls wait");
+        let wait = wait_of_next_call(&database).await;
+        assert!((190.0..=200.0).contains(&wait), "{wait}");
+    }
+
+    #[tokio::test]
+    async fn a_changed_rate_applies_to_the_next_call() {
+        let folder = TempDir::new().unwrap();
+        let database = open(&folder).await;
+        set_rate(&database, 0.01).await;
+        for calls in 0..3 {
+            assert!((f64::from(calls) * 100.0 - wait_of_next_call(&database).await).abs() < 10.0);
+        }
+        // The same rate again.
+        set_rate(&database, 0.01).await;
+        assert!(wait_of_next_call(&database).await > 290.0);
+        set_rate(&database, 0.1).await;
+        let wait = wait_of_next_call(&database).await;
+        assert!((5.0..=10.0).contains(&wait), "{wait}");
+        database.set_limits(Limits::unlimited()).await.unwrap();
+        set_rate(&database, 0.02).await;
+        assert!(wait_of_next_call(&database).await <= 50.0);
+    }
 }
