@@ -15,7 +15,7 @@ use carium::api::{Operation, Transport, TransportError, async_trait, operations}
 use carium::onboarding::{OnboardingOutcome, SkipReason, Step, StepOutcome};
 use carium::{Carium, ErrorKind, RetryPolicy, TransportFailure};
 use carium_bulk::rows::RowOptions;
-use carium_bulk::{Limits, OnboardingQueue, RowCounts, RowRecord, WorkOptions, WorkerHandle};
+use carium_bulk::{Limits, OnboardingQueue, QueueLocation, RowCounts, RowRecord, WorkOptions, WorkerHandle};
 use carium_mock::{FakeCarium, Fault, FaultResponse};
 use futures_util::TryStreamExt as _;
 use tokio::time::sleep;
@@ -36,6 +36,7 @@ test_both_backends![
     a_failed_lookup_is_repeated,
     an_earlier_check_does_not_hide_an_outage,
     rows_wait_while_a_proxy_responds,
+    rows_wait_while_their_files_cannot_be_read,
     row_that_alone_is_refused_is_parked,
     two_workers_share_one_outage,
     only_calls_that_cannot_be_looked_up_wait_for_a_person,
@@ -307,6 +308,34 @@ async fn rows_wait_while_a_proxy_responds(fixture: QueueFixture) {
     scene.fake.clear_faults();
     worker.join().await.unwrap();
     assert_eq!(scene.counts().await.completed, 60);
+}
+
+/// The files are on a network share, for example.
+async fn rows_wait_while_their_files_cannot_be_read(fixture: QueueFixture) {
+    let scene = Scene::new(fixture, full_row, 60).await;
+    let documents = scene.fixture.path("documents");
+    std::fs::create_dir(&documents).unwrap();
+    write_letters(&documents, 0..60);
+    let onboarding = |ledger| scene.client.onboarding(ledger).documents_folder(&documents);
+    let work = || scene.queue.work(WorkOptions::new().max_attempts(3).stop_when_settled(), onboarding);
+    let mut files = vec![(documents.clone(), 10)];
+    if matches!(scene.fixture.location, QueueLocation::Sqlite(_)) {
+        // A server stores the rows themselves.
+        files.push((scene.fixture.path("rows.ndjson"), 30));
+    }
+    for (path, patients) in files {
+        let worker = work().await.unwrap();
+        scene.wait_for_patients(patients).await;
+        std::fs::rename(&path, scene.fixture.path("away")).unwrap();
+        wait_for_outage(&worker, ErrorKind::Io).await;
+        sleep(Duration::from_secs(3)).await;
+        assert_eq!(scene.counts().await.parked(), 0);
+        worker.stop_handle().stop();
+        worker.join().await.unwrap();
+        std::fs::rename(scene.fixture.path("away"), &path).unwrap();
+    }
+    work().await.unwrap().join().await.unwrap();
+    assert_eq!((scene.counts().await.completed, scene.fake.patients().len()), (60, 60));
 }
 
 async fn row_that_alone_is_refused_is_parked(fixture: QueueFixture) {

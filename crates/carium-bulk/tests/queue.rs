@@ -5,7 +5,7 @@ mod support;
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use carium::api::{BaseUrl, async_trait, operations};
@@ -16,11 +16,12 @@ use carium::patients::{IndividualId, NewPatient, Patients};
 use carium::{Carium, Credentials, Error, ErrorKind};
 use carium_bulk::rows::RowOptions;
 use carium_bulk::{
-    Decision, DecisionsError, OnboardingQueue, QueueLocation, ReportFormat, RetrySelection, RowRecord,
-    RowState, Target, WorkOptions,
+    Decision, DecisionsError, Limits, OnboardingQueue, QueueLocation, ReportFormat, RetrySelection,
+    RowRecord, RowState, Target, WorkOptions,
 };
 use carium_mock::{FakeCarium, Fault};
 use futures_util::{StreamExt as _, TryStreamExt as _, future};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
 use self::support::{
@@ -40,6 +41,8 @@ test_both_backends![
     resolves_unknown_steps,
     lists_parked_rows_in_order_over_several_pages,
     parks_and_retries_failed_rows,
+    a_row_that_two_workers_processed_is_processed_again,
+    a_row_that_cannot_be_loaded_is_processed_later,
     rate_limits_do_not_count_as_attempts,
     outcome_is_stored_although_an_outage_cannot_be,
     measures_the_progress_at_intervals,
@@ -313,6 +316,8 @@ async fn writes_one_of_many_entries_for_a_step(fixture: QueueFixture) {
 async fn processes_a_row_again_after_a_panic(fixture: QueueFixture) {
     let fake = FakeCarium::new();
     let queue = submit(&fixture, &fake, 0..3).await;
+    // The call that panicked is no longer in flight.
+    queue.set_limits(Limits::unlimited().max_in_flight(1)).await.unwrap();
     let services = failing(&fake, 1, false, || panic!("the call panics"));
     work_with(&queue, WorkOptions::new(), services).await;
     let counts = queue.status().await.unwrap();
@@ -528,6 +533,58 @@ async fn outcome_is_stored_although_an_outage_cannot_be(fixture: QueueFixture) {
     assert_eq!(unknown.failure.as_ref().map(|failure| failure.kind), Some(ErrorKind::TimedOut));
 }
 
+/// A service that rejects the first patient, when the test permits it, and creates the others.
+struct DelayedRejection {
+    patients: Arc<dyn Patients>,
+    has_started: AtomicBool,
+    permission: Semaphore,
+}
+
+#[async_trait]
+impl Patients for DelayedRejection {
+    async fn create(&self, patient: NewPatient) -> Result<IndividualId, Error> {
+        if self.has_started.swap(true, Ordering::SeqCst) {
+            return self.patients.create(patient).await;
+        }
+        let _permit = self.permission.acquire().await.unwrap();
+        Err(Error::new(ErrorKind::Rejected, "rejected"))
+    }
+}
+
+/// Another worker processes a row whose worker is suspended. It cannot know the outcome of the call in flight.
+async fn a_row_that_two_workers_processed_is_processed_again(fixture: QueueFixture) {
+    let fake = FakeCarium::new();
+    let queue = submit(&fixture, &fake, 0..1).await;
+    let mut services = failing(&fake, 0, false, response_lost);
+    let (patients, has_started) = (Arc::clone(&services.patients), AtomicBool::new(false));
+    let rejection = Arc::new(DelayedRejection { patients, has_started, permission: Semaphore::new(0) });
+    services.patients = Arc::<DelayedRejection>::clone(&rejection);
+    let options = WorkOptions::new().max_concurrent_rows(1).stop_when_settled();
+    let suspended = queue.work(options, |ledger| Onboarding::new(services, ledger)).await.unwrap();
+    while !rejection.has_started.load(Ordering::SeqCst) {
+        sleep(Duration::from_millis(10)).await;
+    }
+    let release = "UPDATE carium_row SET worker = NULL";
+    execute_sql(&fixture.location, [release, release]).await;
+    assert_eq!(work(&queue, &fake, &fixture).await.unknown, 1);
+    rejection.permission.add_permits(1);
+    suspended.join().await.unwrap();
+    assert_eq!((work(&queue, &fake, &fixture).await.completed, fake.patients().len()), (1, 1));
+}
+
+async fn a_row_that_cannot_be_loaded_is_processed_later(fixture: QueueFixture) {
+    let fake = FakeCarium::new();
+    let queue = submit(&fixture, &fake, 0..1).await;
+    let (away, back) = ("ALTER TABLE carium_file RENAME TO away", "ALTER TABLE away RENAME TO carium_file");
+    execute_sql(&fixture.location, [away, away]).await;
+    let options = WorkOptions::new().stop_when_settled();
+    let worker = queue.work(options, |ledger| fake.client().onboarding(ledger)).await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    execute_sql(&fixture.location, [back, back]).await;
+    worker.join().await.unwrap();
+    assert_eq!(queue.status().await.unwrap().completed, 1);
+}
+
 async fn rate_limits_do_not_count_as_attempts(fixture: QueueFixture) {
     let fake = FakeCarium::new();
     let queue = submit(&fixture, &fake, 0..1).await;
@@ -628,7 +685,7 @@ async fn stops_gracefully_on_request(fixture: QueueFixture) {
 async fn stops_when_its_handle_is_dropped(fixture: QueueFixture) {
     let fake = FakeCarium::new();
     let queue = submit(&fixture, &fake, 0..200).await;
-    queue.set_limits(carium_bulk::Limits::unlimited().max_calls_per_second(100.0)).await.unwrap();
+    queue.set_limits(Limits::unlimited().max_calls_per_second(100.0)).await.unwrap();
     let worker = queue.work(WorkOptions::new(), |ledger| fake.client().onboarding(ledger)).await.unwrap();
     worker.progress().wait_for(|progress| progress.counts.completed > 0).await.unwrap();
     drop(worker);
@@ -644,12 +701,11 @@ async fn stops_when_its_handle_is_dropped(fixture: QueueFixture) {
 async fn stores_and_applies_limits(fixture: QueueFixture) {
     let fake = FakeCarium::new();
     let queue = fixture.open(&fake).await;
-    assert_eq!(queue.limits().await.unwrap(), carium_bulk::Limits::unlimited());
-    let limits = carium_bulk::Limits::unlimited().max_calls_per_second(50.0).max_in_flight(3);
+    assert_eq!(queue.limits().await.unwrap(), Limits::unlimited());
+    let limits = Limits::unlimited().max_calls_per_second(50.0).max_in_flight(3);
     queue.set_limits(limits).await.unwrap();
     assert_eq!(queue.limits().await.unwrap(), limits);
-    let error =
-        queue.set_limits(carium_bulk::Limits::unlimited().max_calls_per_second(0.0)).await.unwrap_err();
+    let error = queue.set_limits(Limits::unlimited().max_calls_per_second(0.0)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
 
     let file = fixture.write("patients.ndjson", &rows(&fake, 0..100));

@@ -205,9 +205,10 @@ impl CircuitBreaker {
             let delay = backoff(outage.attempts).min(MAX_DELAY_IF_ANSWERED).max(requested_delay(failure));
             self.database.update_outage(failure, delay).await?;
             self.refresh().await?;
-            // The service answers, so the failure may concern the row. Refused permissions more likely concern all rows.
-            let is_refused = failure.kind == ErrorKind::Forbidden;
-            return Ok(if is_refused { FailureScope::Run } else { FailureScope::Row });
+            // The service answers, so the failure may concern the row. Refused permissions, and files that cannot be read, more
+            // likely concern all rows.
+            let concerns_all = matches!(failure.kind, ErrorKind::Forbidden | ErrorKind::Io);
+            return Ok(if concerns_all { FailureScope::Run } else { FailureScope::Row });
         }
         let failing_rows = {
             let mut failing_rows = lock(&self.failing_rows);

@@ -15,8 +15,8 @@ const MAX_BACKOFF: Duration = Duration::from_secs(30);
 const DEFAULT_RATE_LIMIT_DELAY: Duration = Duration::from_secs(5);
 /// The minimum delay before a row is assigned again whose attempt is not counted.
 const MIN_UNCOUNTED_DELAY: Duration = Duration::from_secs(1);
-/// The maximum number of attempts for a row that the service refuses for a lack of permissions, or whose responses cannot
-/// be read.
+/// The maximum number of attempts for a row that the service refuses for a lack of permissions, whose responses cannot be
+/// read, or whose files cannot be read.
 const MAX_REFUSED_ATTEMPTS: i64 = 3;
 
 /// The conclusion from one attempt to process a row.
@@ -26,7 +26,7 @@ pub(super) struct Conclusion {
     is_rate_limited: bool,
     /// A failure that may concern every row.
     pub(super) suspect: Option<StepFailure>,
-    /// The kind of the failure of a step that was refused, or whose response could not be read.
+    /// The kind of the failure of a step that was refused, or whose response or files could not be read.
     refused: Option<ErrorKind>,
     /// The state of the row if it needs a person.
     parked_state: RowState,
@@ -70,28 +70,25 @@ impl Conclusion {
 
     /// Creates the conclusion of an onboarding that failed before it sent anything.
     pub(super) fn not_started(error: &Error) -> Result<Self, Error> {
+        Self::not_run(error, &RowFailure::NotStarted(StepFailure::from(error)))
+    }
+
+    /// Creates the conclusion of a row that could not be read from its file.
+    pub(super) fn unreadable(error: &Error) -> Result<Self, Error> {
+        Self::not_run(error, &RowFailure::Unreadable)
+    }
+
+    fn not_run(error: &Error, row_failure: &RowFailure) -> Result<Self, Error> {
         let failure = StepFailure::from(error);
         let retry = failure.retryable.then(|| NextAction::Retry(failure.retry_after()));
-        let conclusion = Self::failed(&RowFailure::NotStarted(failure))?;
         Ok(Self {
             next_action: retry.unwrap_or(NextAction::NeedsPerson),
             is_rate_limited: error.kind() == ErrorKind::RateLimited,
-            suspect: Some(StepFailure::from(error)).filter(may_concern_run),
-            refused: refused(&StepFailure::from(error)),
-            ..conclusion
-        })
-    }
-
-    /// Creates the conclusion of an attempt that started no step and whose cause of failure a person must fix.
-    pub(super) fn failed(failure: &RowFailure) -> Result<Self, Error> {
-        Ok(Self {
-            next_action: NextAction::NeedsPerson,
-            is_rate_limited: false,
-            suspect: None,
-            refused: None,
+            refused: refused(&failure),
+            suspect: Some(failure).filter(may_concern_run),
             parked_state: RowState::Failed,
             outcome: None,
-            failure: Some(json(failure)?),
+            failure: Some(json(row_failure)?),
             is_final: false,
         })
     }
@@ -118,11 +115,12 @@ impl Conclusion {
         }
     }
 
-    /// Returns the next action and the maximum number of attempts. A refused token, a lack of permissions and an unreadable
-    /// response, such as the page of a proxy, are retried: they may concern every row and pass.
+    /// Returns the next action and the maximum number of attempts. A refused token, a lack of permissions, an unreadable
+    /// response, such as the page of a proxy, and unreadable files, such as those of a network share, are retried: they may
+    /// concern every row and pass.
     fn retry_if_refused(&self, max_attempts: i64) -> (NextAction, i64) {
         match self.refused {
-            Some(ErrorKind::Forbidden | ErrorKind::Undecodable)
+            Some(ErrorKind::Forbidden | ErrorKind::Undecodable | ErrorKind::Io)
                 if self.next_action == NextAction::NeedsPerson =>
             {
                 (NextAction::Retry(None), max_attempts.min(MAX_REFUSED_ATTEMPTS))
@@ -142,16 +140,17 @@ fn failures(outcome: &OnboardingOutcome) -> impl Iterator<Item = &StepFailure> {
     })
 }
 
-/// Returns the kind of a failure if the token was refused, the permissions are missing, or the response could not be read.
-/// The step was not applied.
+/// Returns the kind of a failure if the token was refused, the permissions are missing, or the response or a file could not
+/// be read. The step was not applied.
 fn refused(failure: &StepFailure) -> Option<ErrorKind> {
-    let kinds = [ErrorKind::Unauthenticated, ErrorKind::Forbidden, ErrorKind::Undecodable];
+    let kinds = [ErrorKind::Unauthenticated, ErrorKind::Forbidden, ErrorKind::Undecodable, ErrorKind::Io];
     Some(failure.kind).filter(|kind| kinds.contains(kind))
 }
 
 /// Checks whether a failure may concern every row.
 fn may_concern_run(failure: &StepFailure) -> bool {
-    concerns_service(failure) || matches!(failure.kind, ErrorKind::Forbidden | ErrorKind::Undecodable)
+    let kinds = [ErrorKind::Forbidden, ErrorKind::Undecodable, ErrorKind::Io];
+    concerns_service(failure) || kinds.contains(&failure.kind)
 }
 
 /// Checks whether rate limits are the only reason to retry an outcome that can be retried.
@@ -309,7 +308,7 @@ mod tests {
 
     #[test]
     fn a_refused_row_is_retried() {
-        for kind in ["forbidden", "undecodable"] {
+        for kind in ["forbidden", "undecodable", "io"] {
             let refused = conclusion(&[completed(), failed(kind, false)]);
             assert_next(&refused, (0, Row), (Pending, 1), (0.5, 1.0));
             assert_next(&refused, (1, Row), (Pending, 2), (1.0, 2.0));
@@ -336,6 +335,7 @@ mod tests {
             ("unauthenticated", true),
             ("forbidden", true),
             ("undecodable", true),
+            ("io", true),
             ("conflict", false),
             ("invalid-input", false),
             ("not-found", false),
@@ -361,7 +361,9 @@ mod tests {
         assert_next(&not_started(ErrorKind::RateLimited), (9, Row), (Pending, 9), (5.0, 6.25));
         assert_next(&not_started(ErrorKind::Forbidden), (2, Row), (Failed, 3), (0.0, 0.0));
         assert_next(&not_started(ErrorKind::Forbidden), (1, Row), (Pending, 2), (1.0, 2.0));
-        let unreadable = Conclusion::failed(&RowFailure::Unreadable).unwrap();
-        assert_next(&unreadable, (0, Row), (Failed, 0), (0.0, 0.0));
+        let unreadable = |kind| Conclusion::unreadable(&Error::new(kind, "m")).unwrap();
+        assert_next(&unreadable(ErrorKind::Corrupt), (0, Row), (Failed, 0), (0.0, 0.0));
+        assert_next(&unreadable(ErrorKind::Io), (1, Row), (Pending, 2), (1.0, 2.0));
+        assert!(unreadable(ErrorKind::Io).failure.is_some_and(|failure| failure.contains("unreadable")));
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use carium::Error;
 use carium::onboarding::{Onboarding, RowKey};
-use carium::{Error, ErrorKind};
 
 use super::circuit_breaker::{Admission, CircuitBreaker, FailureScope};
 use super::conclusion::{Conclusion, NextState};
@@ -15,7 +15,7 @@ use super::load::LoadedRow;
 use crate::database::retry;
 use crate::ledger::DatabaseLedger;
 use crate::queue::QueueInner;
-use crate::row_store::{RowFailure, RowId, RowUpdate};
+use crate::row_store::{RowId, RowUpdate};
 use crate::writer::{WriteRequest, WriteResult};
 
 /// The maximum number of retries to store the outcome of a row. Together with the delays, they take about a minute.
@@ -73,12 +73,9 @@ impl RowProcessor {
                     Err(error) => Conclusion::not_started(&error)?,
                 }
             }
-            Err(error) if matches!(error.kind(), ErrorKind::Canceled | ErrorKind::Unavailable) => {
-                return Err(error);
-            }
             Err(error) => {
                 tracing::warn!(row, %error, "could not read the row");
-                Conclusion::failed(&RowFailure::Unreadable)?
+                Conclusion::unreadable(&error)?
             }
         };
         let scope = match &conclusion.suspect {
