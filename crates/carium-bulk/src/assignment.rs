@@ -6,8 +6,9 @@
 
 use carium::Error;
 
-use crate::database::{Database, Pool, Transaction, json, run_sql, sql_for_list, to_i64};
+use crate::database::{Database, Pool, Transaction, json, nanoseconds, run_sql, sql_for_list, to_i64};
 use crate::row_store::RowId;
+use crate::worker::MAX_ROW_DELAY;
 
 /// The statement that assigns rows. The condition is that of the index `carium_row_due`. The version is the fencing token:
 /// results of an earlier assignment no longer match it.
@@ -20,6 +21,16 @@ macro_rules! assign_rows {
             " WHERE state = 'pending' AND worker IS NULL AND next_attempt <= $1 ORDER BY next_attempt, id LIMIT $2 ",
             $lock,
             ") UPDATE carium_row SET worker = $3, version = version + 1 WHERE id IN (SELECT id FROM due) RETURNING id"
+        )
+    };
+}
+
+macro_rules! advance_rows {
+    ($index:literal) => {
+        concat!(
+            "UPDATE carium_row ",
+            $index,
+            " SET next_attempt = $1 WHERE state = 'pending' AND worker IS NULL AND next_attempt > $2"
         )
     };
 }
@@ -65,6 +76,18 @@ impl Transaction {
         let sql = "UPDATE carium_row SET worker = NULL
             WHERE worker IS NOT NULL AND worker NOT IN (SELECT id FROM carium_worker)";
         run_sql!(Transaction(self), query(sql).execute)
+    }
+
+    /// Makes rows due that would wait longer than any row has to, because the clock was set back since.
+    pub(crate) async fn advance_rows_after_clock_change(&mut self, now: i64) -> Result<(), Error> {
+        let latest = now.saturating_add(nanoseconds(MAX_ROW_DELAY));
+        let sql = match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => advance_rows!("INDEXED BY carium_row_due"),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => advance_rows!(""),
+        };
+        run_sql!(Transaction(self), query(sql, now, latest).execute).map(drop)
     }
 }
 

@@ -13,7 +13,7 @@ use carium::{Error, ErrorKind};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 
-use crate::database::{Database, Transaction, run_sql, to_u64};
+use crate::database::{Database, Transaction, nanoseconds, run_sql, to_u64};
 
 /// Limits that apply to all workers of a queue together, on any number of machines.
 ///
@@ -88,15 +88,20 @@ impl Database {
 
     /// Reserves the next `calls` start times. Returns the time until the first one and the interval between them, or
     /// `None` if the rate is not limited.
+    ///
+    /// Start times that are further in the future than the running workers can have reserved are ignored. They were
+    /// reserved by workers that have ended, or before the clock was set back.
     async fn reserve_call_starts(&self, calls: i64) -> Result<Option<(Duration, Duration)>, Error> {
-        let now = self.now().await?;
+        let (now, longest_wait) = (self.now().await?, nanoseconds(MAX_RESERVED_TIME));
         let sql = "UPDATE carium_limit
-            SET next_call = (CASE WHEN next_call > $1 THEN next_call ELSE $1 END) + $2 * call_interval
+            SET next_call = $2 * call_interval + CASE WHEN next_call BETWEEN $1 AND $1 + $3
+                    + call_interval * (SELECT 2 * count(*) + 2 FROM carium_worker)
+                THEN next_call ELSE $1 END
             WHERE call_interval IS NOT NULL RETURNING next_call, call_interval";
         // With SQLite, this may be lost in a power cut. That is sufficient: a power cut also stops the
         // workers, so a call whose reservation is lost does not start.
         let reserved: Option<(i64, i64)> =
-            run_sql!(Pool(&self.writes), query_as(sql, now, calls).fetch_optional)?;
+            run_sql!(Pool(&self.writes), query_as(sql, now, calls, longest_wait).fetch_optional)?;
         let duration = |nanoseconds: i64| Duration::from_nanos(to_u64(nanoseconds));
         Ok(reserved.map(|(next, interval)| (duration(next - calls * interval - now), duration(interval))))
     }
@@ -104,6 +109,8 @@ impl Database {
 
 /// The period for which a worker reserves start times at once.
 const RESERVATION_WINDOW: Duration = Duration::from_millis(100);
+/// The maximum time for which all workers have reserved start times, apart from the two intervals of each.
+const MAX_RESERVED_TIME: Duration = Duration::from_mins(1);
 /// How often a worker without a rate limit checks whether one was set.
 const UNLIMITED_RECHECK_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -337,17 +344,32 @@ mod tests {
         let folder = TempDir::new().unwrap();
         let database = open(&folder).await;
         set_rate(&database, 0.01).await;
-        for calls in 0..3 {
-            assert!((f64::from(calls) * 100.0 - wait_of_next_call(&database).await).abs() < 10.0);
-        }
+        assert!(wait_of_next_call(&database).await < 1.0);
+        assert!(wait_of_next_call(&database).await > 90.0);
         // The same rate again.
         set_rate(&database, 0.01).await;
-        assert!(wait_of_next_call(&database).await > 290.0);
+        assert!(wait_of_next_call(&database).await > 190.0);
         set_rate(&database, 0.1).await;
         let wait = wait_of_next_call(&database).await;
         assert!((5.0..=10.0).contains(&wait), "{wait}");
         database.set_limits(Limits::unlimited()).await.unwrap();
         set_rate(&database, 0.02).await;
         assert!(wait_of_next_call(&database).await <= 50.0);
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_was_set_back_delays_no_call() {
+        let folder = TempDir::new().unwrap();
+        let database = open(&folder).await;
+        set_rate(&database, 0.1).await;
+        let set_next_call = async |seconds: u64| {
+            let next = database.now().await.unwrap() + nanoseconds(Duration::from_secs(seconds));
+            let sql = "UPDATE carium_limit SET next_call = $1";
+            run_sql!(Pool(&database.writes), query(sql, next).execute).unwrap();
+        };
+        set_next_call(75).await;
+        assert!(wait_of_next_call(&database).await > 70.0, "reserved by other workers");
+        set_next_call(3600).await;
+        assert!(wait_of_next_call(&database).await < 1.0);
     }
 }

@@ -365,10 +365,13 @@ impl OnboardingQueue {
     /// - [`Conflict`](ErrorKind::Conflict): the queue belongs to another base URL than `old`, or a worker is running.
     /// - [`Unavailable`](ErrorKind::Unavailable): the database cannot be used.
     pub async fn retarget(&self, old: &BaseUrl, new: &BaseUrl) -> Result<(), Error> {
-        let earliest = self.0.database.now().await? - nanoseconds(HEARTBEAT_TIMEOUT);
+        let (now, timeout) = (self.0.database.now().await?, nanoseconds(HEARTBEAT_TIMEOUT));
         let mut transaction = self.0.database.begin().await?;
-        let sql = "SELECT count(*) FROM carium_worker WHERE last_heartbeat >= $1";
-        let workers: i64 = run_sql!(Transaction(&mut transaction), query_scalar(sql, earliest).fetch_one)?;
+        let sql = "SELECT count(*) FROM carium_worker WHERE last_heartbeat BETWEEN $1 AND $2";
+        let workers: i64 = run_sql!(
+            Transaction(&mut transaction),
+            query_scalar(sql, now - timeout, now + timeout).fetch_one
+        )?;
         if workers > 0 {
             let message = "a worker of the queue is running: stop it first";
             return Err(Error::new(ErrorKind::Conflict, message));

@@ -22,6 +22,7 @@ use tokio::sync::watch;
 pub use self::handle::{StopHandle, WorkerHandle};
 pub use self::progress::WorkProgress;
 
+pub(crate) use self::conclusion::MAX_ROW_DELAY;
 pub(crate) use self::heartbeat::HEARTBEAT_TIMEOUT;
 pub(crate) use self::progress::ProgressMonitor;
 

@@ -50,6 +50,7 @@ test_both_backends![
     stops_when_its_handle_is_dropped,
     stores_and_applies_limits,
     reclaims_a_lost_assignment,
+    a_clock_that_was_set_back_delays_no_row,
     continues_a_queue_of_the_version_before,
     writes_one_of_many_entries_for_a_step,
     processes_a_row_again_after_a_panic,
@@ -255,8 +256,11 @@ async fn execute_sql(location: &QueueLocation, [sqlite, postgres]: [&'static str
 async fn reclaims_a_lost_assignment(fixture: QueueFixture) {
     let fake = FakeCarium::new();
     let queue = submit(&fixture, &fake, 0..1).await;
-    let later = "UPDATE carium_row SET next_attempt = 9000000000000000000";
-    execute_sql(&fixture.location, [later, later]).await;
+    let later = [
+        "UPDATE carium_row SET next_attempt = (unixepoch() + 600) * 1000000000",
+        "UPDATE carium_row SET next_attempt = (extract(epoch FROM now())::bigint + 600) * 1000000000",
+    ];
+    execute_sql(&fixture.location, later).await;
     let options = WorkOptions::new().stop_when_settled();
     let worker = queue.work(options, |ledger| fake.client().onboarding(ledger)).await.unwrap();
     let assign = "UPDATE carium_row SET next_attempt = 0, worker = (SELECT id FROM carium_worker)";
@@ -264,6 +268,19 @@ async fn reclaims_a_lost_assignment(fixture: QueueFixture) {
     assert_eq!(fake.patients().len(), 0);
     worker.join().await.unwrap();
     assert_eq!((queue.status().await.unwrap().completed, fake.patients().len()), (1, 1));
+}
+
+/// Times that were stored before the clock was set back are far in the future.
+async fn a_clock_that_was_set_back_delays_no_row(fixture: QueueFixture) {
+    let fake = FakeCarium::new();
+    let queue = submit(&fixture, &fake, 0..2).await;
+    let insert = "INSERT INTO carium_worker (id, last_heartbeat) VALUES ('crashed', 9000000000000000000)";
+    let assign = "UPDATE carium_row SET worker = 'crashed' WHERE id = 1";
+    let delay = "UPDATE carium_row SET next_attempt = 9000000000000000000 WHERE id <> 1";
+    for statement in [insert, assign, delay] {
+        execute_sql(&fixture.location, [statement, statement]).await;
+    }
+    assert_eq!(work(&queue, &fake, &fixture).await.completed, 2);
 }
 
 /// Rows that were submitted with a version that kept the assignments of rows in a job queue.
@@ -469,12 +486,18 @@ async fn moves_to_another_base_url_on_purpose(fixture: QueueFixture) {
     let queue = fixture.try_open(target(old)).await.unwrap();
     let error = queue.retarget(&url(new), &url(old)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict);
+    // The worker crashed before the clock was set back.
+    let crashed = "INSERT INTO carium_worker (id, last_heartbeat) VALUES ('crashed', 9000000000000000000)";
+    execute_sql(&fixture.location, [crashed, crashed]).await;
     queue.retarget(&url(old), &url(new)).await.unwrap();
     assert_eq!(fixture.try_open(target(old)).await.unwrap_err().kind(), ErrorKind::Conflict);
     fixture.try_open(target(new)).await.unwrap();
     // A worker would go on with the old base URL.
-    let now = "INSERT INTO carium_worker (id, last_heartbeat) VALUES ('worker', 9000000000000000000)";
-    execute_sql(&fixture.location, [now, now]).await;
+    let running = [
+        "INSERT INTO carium_worker (id, last_heartbeat) VALUES ('worker', unixepoch() * 1000000000)",
+        "INSERT INTO carium_worker (id, last_heartbeat) VALUES ('worker', extract(epoch FROM now())::bigint * 1000000000)",
+    ];
+    execute_sql(&fixture.location, running).await;
     let error = queue.retarget(&url(new), &url(old)).await.unwrap_err();
     assert!(error.to_string().contains("a worker of the queue is running"), "{error}");
 }

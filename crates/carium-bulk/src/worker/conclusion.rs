@@ -19,6 +19,9 @@ const MIN_UNCOUNTED_DELAY: Duration = Duration::from_secs(1);
 /// read, or whose files cannot be read.
 const MAX_REFUSED_ATTEMPTS: i64 = 3;
 
+/// An upper bound of the delay of a row, including the random part.
+pub(crate) const MAX_ROW_DELAY: Duration = MAX_REQUESTED_DELAY.saturating_mul(2);
+
 /// The conclusion from one attempt to process a row.
 pub(super) struct Conclusion {
     next_action: NextAction,

@@ -38,8 +38,8 @@ impl Heartbeat {
         &self.worker_id
     }
 
-    /// Sends one heartbeat. This also removes stale workers, puts their rows back on the queue, and negotiates the
-    /// worker's share of the calls in flight, and reads the state of the circuit breaker.
+    /// Sends one heartbeat. This also removes stale workers, puts their rows back on the queue, negotiates the worker's
+    /// share of the calls in flight, and reads the state of the circuit breaker.
     pub(crate) async fn send(&self) -> Result<(), Error> {
         let share = self.limiter.share();
         let now = self.queue.database.now().await?;
@@ -51,14 +51,16 @@ impl Heartbeat {
             let sql = "INSERT INTO carium_worker (id, last_heartbeat) VALUES ($1, $2)";
             run_sql!(Transaction(&mut transaction), query(sql, worker, now).execute)?;
         }
-        let sql = "DELETE FROM carium_worker WHERE last_heartbeat < $1";
-        let limit = now - nanoseconds(HEARTBEAT_TIMEOUT);
-        run_sql!(Transaction(&mut transaction), query(sql, limit).execute)?;
+        // A heartbeat in the future was sent before the clock was set back.
+        let sql = "DELETE FROM carium_worker WHERE last_heartbeat NOT BETWEEN $1 AND $2";
+        let timeout = nanoseconds(HEARTBEAT_TIMEOUT);
+        run_sql!(Transaction(&mut transaction), query(sql, now - timeout, now + timeout).execute)?;
         if updated == 0 {
             // The worker was not registered, so others may use its share.
             share.revoke();
         }
         let reclaimed = transaction.release_rows_of_stale_workers().await?;
+        transaction.advance_rows_after_clock_change(now).await?;
         let outage = transaction.outage().await?;
         let new_share = share.negotiate(worker, &mut transaction).await?;
         transaction.commit().await?;
