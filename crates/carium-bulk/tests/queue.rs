@@ -48,6 +48,7 @@ test_both_backends![
     measures_the_progress_at_intervals,
     stops_gracefully_on_request,
     stops_when_its_handle_is_dropped,
+    two_workers_share_the_calls_in_flight,
     stores_and_applies_limits,
     reclaims_a_lost_assignment,
     a_clock_that_was_set_back_delays_no_row,
@@ -719,6 +720,41 @@ async fn stops_when_its_handle_is_dropped(fixture: QueueFixture) {
     assert!(patients < 200, "{patients}");
     sleep(Duration::from_millis(500)).await;
     assert_eq!(fake.patients().len(), patients);
+}
+
+/// A service that takes longer than the interval of heartbeats, and counts the calls in flight.
+struct SlowPatients {
+    patients: Arc<dyn Patients>,
+    in_flight: AtomicUsize,
+    most_in_flight: AtomicUsize,
+}
+
+#[async_trait]
+impl Patients for SlowPatients {
+    async fn create(&self, patient: NewPatient) -> Result<IndividualId, Error> {
+        let in_flight = self.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most_in_flight.fetch_max(in_flight, Ordering::SeqCst);
+        sleep(Duration::from_millis(1_200)).await;
+        self.in_flight.fetch_sub(1, Ordering::SeqCst);
+        self.patients.create(patient).await
+    }
+}
+
+async fn two_workers_share_the_calls_in_flight(fixture: QueueFixture) {
+    let fake = FakeCarium::new();
+    let queue = submit(&fixture, &fake, 0..12).await;
+    queue.set_limits(Limits::unlimited().max_in_flight(3)).await.unwrap();
+    let mut services = failing(&fake, 0, false, response_lost);
+    let (patients, [in_flight, most_in_flight]) = (Arc::clone(&services.patients), Default::default());
+    let slow = Arc::new(SlowPatients { patients, in_flight, most_in_flight });
+    services.patients = Arc::<SlowPatients>::clone(&slow);
+    future::join(
+        work_with(&queue, WorkOptions::new(), services.clone()),
+        work_with(&queue, WorkOptions::new(), services),
+    )
+    .await;
+    assert_eq!((queue.status().await.unwrap().completed, fake.patients().len()), (12, 12));
+    assert_eq!(slow.most_in_flight.load(Ordering::SeqCst), 3);
 }
 
 async fn stores_and_applies_limits(fixture: QueueFixture) {
