@@ -137,7 +137,8 @@ pub struct UnknownOutcome {
     /// The error that the call ended with, if it ended in this run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<StepFailure>,
-    /// The decision that matches the response to the call, if only its result could not be written to the ledger.
+    /// The decision that matches the response to the call, if only its result could not be written to the ledger, or the
+    /// patient that has the username, if the service names it: check first that it is this patient.
     ///
     /// `None` for documents, because the next run finds out how far the upload came.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -299,6 +299,9 @@ fn unknown_message(unknown: &UnknownOutcome) -> String {
         _ => "it is unknown whether the operation was applied",
     };
     match unknown.resolution {
+        Some(Resolution::Created(id)) if unknown.reason == UnknownReason::UsernameTaken => {
+            format!("{message}; it belongs to {id}")
+        }
         Some(Resolution::Created(id)) => format!("{message}: it created {id}"),
         Some(Resolution::Sent) => format!("{message}: the invitation was sent"),
         Some(Resolution::NotApplied) => format!("{message}: the operation was not applied"),

@@ -81,12 +81,6 @@ impl StepLedger<'_> {
         let reason = if error.may_have_been_applied() {
             UnknownReason::ResponseLost
         } else if duplicate != Duplicate::No && is_repeated {
-            if let Duplicate::Of(id) = duplicate
-                && self.may_own(id).await
-            {
-                let result = StepOutcome::Completed(CompletedStep::with_id(Some(id)));
-                return self.write_result(&intent, result, intent.completed(Some(id))).await;
-            }
             UnknownReason::UsernameTaken
         } else {
             let entry =
@@ -95,7 +89,13 @@ impl StepLedger<'_> {
         };
         // If this cannot be written, the intent remains, and later runs know less about the reason.
         let _ = self.replace_any(&[intent.version()], &intent.unknown(reason)).await;
-        self.report(StepOutcome::unknown(reason, Some((&error).into())))
+        // The existing object may be that of another person, so the ID is only a proposal.
+        let resolution = match duplicate {
+            Duplicate::Of(id) if self.may_own(id).await => Some(Resolution::Created(id)),
+            _ => None,
+        };
+        let failure = Some((&error).into());
+        self.report(StepOutcome::Unknown(UnknownOutcome { reason, retryable: false, failure, resolution }))
     }
 
     /// Checks that an existing object with this ID does not belong to another row.
