@@ -221,12 +221,16 @@ async fn waits_for_retry_after_within_the_call_timeout_and_reports_it_otherwise(
 }
 
 #[tokio::test(start_paused = true)]
-async fn status_404_counts_as_success_for_retried_deletions_only() {
-    let service = Service::script([Behavior::Lost, Behavior::status(404)]);
-    call(&service.client(), "delete_appointment").await.unwrap();
-    let service = Service::script([Behavior::status(404)]);
-    let error = call(&service.client(), "delete_appointment").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotFound);
+async fn status_404_counts_as_success_for_deletions_that_may_have_been_applied_only() {
+    for first in [Behavior::Lost, Behavior::status(500), Behavior::status(503)] {
+        let service = Service::script([first, Behavior::status(404)]);
+        call(&service.client(), "delete_appointment").await.unwrap();
+    }
+    for first in [Behavior::status(404), Behavior::NotSent, Behavior::status(429)] {
+        let service = Service::script([first, Behavior::status(404)]);
+        let error = call(&service.client(), "delete_appointment").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+    }
     let service = Service::script([Behavior::Lost, Behavior::status(404)]);
     let error = call(&service.client(), "update_appointment").await.unwrap_err();
     assert!(error.may_have_been_applied(), "the first attempt may have been applied: {error}");

@@ -199,14 +199,14 @@ impl<T: Layer> Layer for Retry<T> {
         request: &mut Request<Bytes>,
     ) -> Result<Response<Bytes>, TransportFailure> {
         let has_code = has_one_time_code(operation, request.body());
-        let (mut attempt, mut spent) = (1, 0);
+        let (mut attempt, mut spent, mut may_be_deleted) = (1, 0, false);
         loop {
             let result = self.inner.send(call, operation, request).await;
             let Some(retry) = allowed_retry(operation.retry, has_code, &result) else {
                 if result.as_ref().is_ok_and(|response| response.status().is_success()) {
                     self.budget.refund(spent);
                 }
-                return if attempt > 1 { Ok(not_found_to_deleted(operation, result?)) } else { result };
+                return if may_be_deleted { Ok(not_found_to_deleted(operation, result?)) } else { result };
             };
             let Some(delay) = self.next_delay(attempt, retry, call) else { return result };
             call.reporter.report_retry(operation, delay);
@@ -214,10 +214,16 @@ impl<T: Layer> Layer for Retry<T> {
             if retry.outcome_unknown {
                 call.set_outcome_unknown(true);
             }
+            // A 503 can come from a proxy in front of the service.
+            may_be_deleted |= retry.outcome_unknown || has_status(&result, StatusCode::SERVICE_UNAVAILABLE);
             sleep(delay).await;
             attempt += 1;
         }
     }
+}
+
+fn has_status(result: &Result<Response<Bytes>, TransportFailure>, status: StatusCode) -> bool {
+    result.as_ref().is_ok_and(|response| response.status() == status)
 }
 
 /// Returns whether a request is a sign-in with a one-time code, which must not reach the service twice.
@@ -280,8 +286,7 @@ fn allowed_retry(
     }
 }
 
-/// Changes a 404 response for a retried `DELETE` to success, because an earlier attempt has probably deleted the
-/// resource.
+/// Changes a 404 response for a `DELETE` to success, because an earlier attempt has probably deleted the resource.
 fn not_found_to_deleted(operation: &Operation, mut response: Response<Bytes>) -> Response<Bytes> {
     if operation.method == Method::DELETE && response.status() == StatusCode::NOT_FOUND {
         *response.status_mut() = StatusCode::NO_CONTENT;
