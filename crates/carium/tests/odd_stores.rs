@@ -278,11 +278,21 @@ async fn never_reports_success_if_completeness_cannot_be_verified() {
         ),
         (
             "a length that is known only from the second response",
-            vec![truncated_chunked, part("etag: \"one\"\r\n", "12"), part("etag: \"one\"\r\n", "12")],
+            vec![truncated_chunked.clone(), part("etag: \"one\"\r\n", "12"), part("etag: \"one\"\r\n", "12")],
             // Two bytes are missing, and the store sends the same range again.
             Err(ErrorKind::Undecodable),
         ),
+        (
+            "a range of a file whose length is unknown, then the whole",
+            vec![truncated_chunked, part("etag: \"one\"\r\n", "*"), whole("AAAAABBBBBCC")],
+            Ok("AAAAABBBBBCC"),
+        ),
         ("no length", vec!["HTTP/1.1 200 OK\r\n\r\nAAAAA".to_owned()], Err(ErrorKind::Undecodable)),
+        (
+            "a coding that does not show where the file ends",
+            vec!["HTTP/1.1 200 OK\r\ntransfer-encoding: identity\r\n\r\nAAAAA".to_owned()],
+            Err(ErrorKind::Undecodable),
+        ),
     ];
     for (label, responses, expected) in table {
         let url = start_store(move |number, _, mut socket| {

@@ -82,7 +82,7 @@ struct DownloadState {
     total: Option<u64>,
     version: Option<String>,
     /// Whether the object store sent a range without its version.
-    sends_unversioned_ranges: bool,
+    cannot_verify_ranges: bool,
     /// How often the download was restarted from the first byte.
     restarts: u32,
 }
@@ -112,8 +112,14 @@ impl DownloadState {
         if *start > 0 && version.is_none() && self.version.is_some() && request.expected_sha256.is_none() {
             // RFC 9110, section 15.3.7, requires the entity tag in a response with a range. An object store that does
             // not send it may have ignored `If-Range`, so the range may be of another version.
-            self.sends_unversioned_ranges = true;
+            self.cannot_verify_ranges = true;
             let message = "the object store sent a range without an entity tag";
+            return Ok(Some(ConnectionOutcome::Retry(Error::new(ErrorKind::Unavailable, message))));
+        }
+        if *start > 0 && self.total.or(*total).is_none() && request.expected_sha256.is_none() {
+            // A range may be shorter than requested (RFC 9110, section 15.3.7).
+            self.cannot_verify_ranges = true;
+            let message = "the object store sent a range without the length of the file";
             return Ok(Some(ConnectionOutcome::Retry(Error::new(ErrorKind::Unavailable, message))));
         }
         // Without a digest, only the version shows that the bytes that have already been written are the same.
@@ -136,7 +142,7 @@ impl DownloadState {
             url: self.url.take(),
             rejected_urls: self.rejected_urls,
             sink_is_open: true,
-            sends_unversioned_ranges: self.sends_unversioned_ranges,
+            cannot_verify_ranges: self.cannot_verify_ranges,
             ..Self::default()
         };
         Ok(true)
@@ -261,7 +267,7 @@ impl DownloadPipeline {
     /// Checks whether a change of the document would be noticed if only the rest of it is requested: by the version, or
     /// at the end by the expected digest.
     fn would_notice_change(&self, state: &DownloadState) -> bool {
-        self.request.expected_sha256.is_some() || (state.version.is_some() && !state.sends_unversioned_ranges)
+        self.request.expected_sha256.is_some() || (state.version.is_some() && !state.cannot_verify_ranges)
     }
 
     /// Opens one connection and writes its bytes to the sink. An error ends the download.

@@ -13,7 +13,7 @@ use http::header::{
     ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, IF_RANGE, LOCATION, RANGE,
     TRANSFER_ENCODING,
 };
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode, Version};
 use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
@@ -191,17 +191,17 @@ fn download_response(response: reqwest::Response, read_timeout: Duration) -> Res
                        the file cannot be verified and was not saved";
         return Err(undecodable(message));
     }
+    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    // The end of a body that is delimited by the end of the connection cannot be told from a lost connection.
+    if length.is_none() && response.version() < Version::HTTP_2 && !is_chunked(headers) {
+        return Err(undecodable("the object store did not send the length of the file"));
+    }
     let (start, total) = if response.status() == StatusCode::PARTIAL_CONTENT {
         let Some((Some(start), total)) = content_range(headers) else {
             return Err(undecodable("the object store sent a range without a valid `Content-Range`"));
         };
         (start, total)
     } else {
-        let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        // The end of a body that is delimited by the end of the connection cannot be told from a lost connection.
-        if length.is_none() && !headers.contains_key(TRANSFER_ENCODING) {
-            return Err(undecodable("the object store did not send the length of the file"));
-        }
         (0, length)
     };
     let (version, file_name) = (version(headers), file_name(headers));
@@ -210,6 +210,13 @@ fn download_response(response: reqwest::Response, read_timeout: Duration) -> Res
         Ok(chunk.map_err(connection_error)?.map(|chunk| (chunk, response)))
     });
     Ok(DownloadResponse { start, total, version, file_name, body: body.boxed() })
+}
+
+/// Checks whether the last transfer coding of a body is `chunked` (RFC 9112, section 6.3).
+fn is_chunked(headers: &HeaderMap) -> bool {
+    let last = headers.get_all(TRANSFER_ENCODING).iter().next_back();
+    let coding = last.and_then(|value| value.to_str().ok()?.rsplit(',').next());
+    coding.is_some_and(|coding| coding.trim().eq_ignore_ascii_case("chunked"))
 }
 
 /// Handles a 416: a range that starts exactly at the end of the file is empty, which is not an error.
