@@ -99,7 +99,9 @@ async fn uploads_a_document_with_three_calls() {
 /// For each fault of each call: whether the pipeline recovers by itself or stops and has to be resumed.
 #[tokio::test(start_paused = true)]
 async fn recovers_or_can_be_resumed_after_every_fault() {
-    use Fault::{Conflict, Expired, Forbidden, NoForm, NotApplied, Refused, RequestLost, ResponseLost};
+    use Fault::{
+        Conflict, Expired, Forbidden, NoForm, NotApplied, NotFound, Refused, RequestLost, ResponseLost,
+    };
     use UploadStage::{Created, Creating, New, Uploaded};
     // The call, its fault, the stage at which the upload stops (`None` if it recovers by itself), and the number of
     // references and of posted files in the end.
@@ -118,6 +120,7 @@ async fn recovers_or_can_be_resumed_after_every_fault() {
         (Call::Process, RequestLost, Some(Uploaded), 1, 1),
         (Call::Process, ResponseLost, None, 1, 1),
         (Call::Process, Conflict, None, 1, 1),
+        (Call::Process, NotFound, None, 1, 1),
         (Call::Process, Refused, Some(Uploaded), 1, 1),
     ];
     for (call, fault, stops_at, references, files) in table {

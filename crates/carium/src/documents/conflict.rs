@@ -10,18 +10,27 @@ use crate::problem::Problem;
 ///
 /// A conflict after an earlier attempt that may have been applied also counts, unless its words contradict that.
 pub(super) fn is_already_processed(error: &Error) -> bool {
-    let texts: Vec<_> = error.problems().iter().map(Problem::words).collect();
-    let contain_any = |words: &[&str]| texts.iter().any(|text| text.contain_any(words));
-    let has_completion_word = contain_any(&["processed", "completed", "done", "finished"]);
-    let has_contradicting_word = contain_any(&[
-        "not", "no", "cannot", "never", "without", "being", "progress", "failed", "fail", "failure", "error",
-        "pending", "must", "before", "until", "unless", "another",
-        // The end of "isn't", "can't" and similar words.
-        "t",
-    ]);
+    let has_completion_word = has_any_word(error, &["processed", "completed", "done", "finished"]);
     error.kind() == ErrorKind::Conflict
-        && !has_contradicting_word
+        && !contradicts_processing(error)
         && (has_completion_word || error.may_have_been_applied())
+}
+
+/// Checks whether the words of a conflict say that an upload is not processed.
+pub(super) fn contradicts_processing(error: &Error) -> bool {
+    has_any_word(
+        error,
+        &[
+            "not", "no", "cannot", "never", "without", "being", "progress", "failed", "fail", "failure",
+            "error", "pending", "must", "before", "until", "unless", "another",
+            // The end of "isn't", "can't" and similar words.
+            "t",
+        ],
+    )
+}
+
+fn has_any_word(error: &Error, words: &[&str]) -> bool {
+    error.problems().iter().any(|problem| problem.words().contain_any(words))
 }
 
 /// Checks whether the service reports that a document reference does not exist or has no file.

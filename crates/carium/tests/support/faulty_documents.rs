@@ -44,6 +44,8 @@ pub(crate) enum Fault {
     RequestLost,
     /// The call was applied before, and is reported as a conflict.
     Conflict,
+    /// The call was applied before, and the object that it changes is reported as missing.
+    NotFound,
     /// The call is rejected permanently.
     Refused,
     /// The presigned form or URL has expired.
@@ -240,6 +242,10 @@ async fn run_call<T>(fault: Option<Fault>, changes: bool, apply: impl FnOnce() -
         Some(Fault::Conflict) => {
             apply();
             Err(Error::new(ErrorKind::Conflict, "conflict"))
+        }
+        Some(Fault::NotFound) => {
+            apply();
+            Err(Error::new(ErrorKind::NotFound, "not found"))
         }
         Some(Fault::Refused) => Err(Error::new(ErrorKind::Rejected, "refused").with_source("a rule")),
         Some(Fault::Expired) => Err(Error::new(ErrorKind::Expired, "expired")),

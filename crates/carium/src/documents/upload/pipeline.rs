@@ -15,7 +15,7 @@ use super::source::{OpenSource, UploadSource, already_read};
 use super::state::{
     SharedState, UploadError, UploadPhase, UploadReceipt, UploadStage, UploadState, UploadStateStore,
 };
-use crate::documents::conflict::reports_missing_file;
+use crate::documents::conflict::{contradicts_processing, reports_missing_file};
 use crate::documents::transfer::{
     AttemptProgress, Canceled, DocumentServices, ProgressReporter, TransferStage,
 };
@@ -153,15 +153,21 @@ impl UploadPipeline {
     async fn process(&mut self, id: DocumentReferenceId) -> Result<(), Error> {
         self.reporter.set_stage(TransferStage::Finishing);
         let result = self.unless_canceled(self.services.documents.process(id)).await;
-        if result.as_ref().is_err_and(reports_missing_file) {
-            tracing::debug!(carium.document_reference_id = %id, "uploaded file not found");
-            // If the state store fails too, the service's error is the one to return.
-            let _ = self.abandon_reference(id).await;
-        } else if result.as_ref().is_err_and(may_be_processed)
-            && self.unless_canceled(self.services.documents.download_url(id)).await.is_ok()
-        {
-            // Only a processed document can be downloaded.
-            return Ok(());
+        let Err(error) = &result else { return result };
+        let is_missing = reports_missing_file(error);
+        if is_missing || may_be_processed(error) {
+            // A processed document can be downloaded. Another attempt may have processed it, so that nothing is left to do.
+            let is_downloadable = self.unless_canceled(self.services.documents.download_url(id)).await;
+            match is_downloadable {
+                Ok(_) => return Ok(()),
+                Err(lookup) if is_missing && is_conclusive(&lookup) => {
+                    tracing::debug!(carium.document_reference_id = %id, "uploaded file not found");
+                    // If the state store fails too, the service's error is the one to return.
+                    let _ = self.abandon_reference(id).await;
+                }
+                // The upload can be resumed.
+                Err(_) => {}
+            }
         }
         result
     }
@@ -270,9 +276,14 @@ impl Iterator for Slices {
 }
 
 /// Checks whether a document may be processed although the service reported an error: the response was lost or odd, or it
-/// says that there is nothing left to do.
+/// is a conflict whose words do not say otherwise.
 fn may_be_processed(error: &Error) -> bool {
-    error.may_have_been_applied() || error.kind() == ErrorKind::Conflict
+    error.may_have_been_applied() || (error.kind() == ErrorKind::Conflict && !contradicts_processing(error))
+}
+
+/// Checks whether a lookup shows that a document cannot be downloaded.
+fn is_conclusive(lookup: &Error) -> bool {
+    matches!(lookup.kind(), ErrorKind::NotFound | ErrorKind::Conflict | ErrorKind::Rejected)
 }
 
 /// Checks whether an error may mean that the form has expired. Some object stores respond to an expired form with a
