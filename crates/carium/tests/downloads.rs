@@ -373,6 +373,20 @@ async fn restarts_keep_what_is_known() {
     }
 }
 
+#[tokio::test]
+async fn a_failed_download_of_a_batch_delays_no_other() {
+    let record = FaultyDocuments::new(|call, earlier_calls| {
+        (call == Call::Info && earlier_calls == 0).then_some(Fault::Refused)
+    });
+    let (folder, batch) = (temp_folder(), DownloadBatch::default());
+    let [refused, letter] =
+        [(), ()].map(|()| DownloadRequest::new(record.add_document(CONTENT.clone())).in_batch(&batch));
+    // The request is kept, for example to report it.
+    assert!(record.downloads().to_path(refused.clone(), folder.path()).await.is_err());
+    record.downloads().to_path(letter, folder.path()).await.unwrap();
+    drop(refused);
+}
+
 #[tokio::test(start_paused = true)]
 async fn canceling_at_any_chunk_leaves_no_file() {
     for after in chunk_boundaries() {

@@ -63,10 +63,13 @@ impl fmt::Debug for DownloadBatch {
     }
 }
 
-/// The place of a request in its batch. The next one can choose its name when all clones are dropped, or this one has
-/// chosen.
+/// The place of a request in its batch. The next one can choose its name when all clones are dropped, or when the download of
+/// this one has chosen its name or has ended.
 #[derive(Clone)]
 pub(super) struct BatchTurn(Arc<TurnInner>);
+
+/// The place of a download that runs. Its turn ends when this is dropped, even if the caller keeps the request.
+pub(super) struct RunningTurn(BatchTurn);
 
 struct TurnInner {
     batch: Arc<BatchState>,
@@ -74,9 +77,15 @@ struct TurnInner {
 }
 
 impl BatchTurn {
+    pub(super) fn run(self) -> RunningTurn {
+        RunningTurn(self)
+    }
+}
+
+impl RunningTurn {
     /// Waits until all earlier requests have chosen their names, and returns a target that no other request has.
-    pub(super) async fn choose_target(&self, target: &Path) -> PathBuf {
-        let TurnInner { batch, number } = &*self.0;
+    pub(super) async fn choose_target(self, target: &Path) -> PathBuf {
+        let TurnInner { batch, number } = &*self.0.0;
         // The sender is not dropped while `batch` exists, so this does not fail.
         let _ = batch.turn.subscribe().wait_for(|turn| turn >= number).await;
         let chosen = {
@@ -86,8 +95,14 @@ impl BatchTurn {
             let chosen = candidates.find(|candidate| progress.targets.insert(comparable(candidate)));
             chosen.unwrap_or_else(|| target.to_owned())
         };
-        batch.end_turn(*number);
+        drop(self);
         chosen
+    }
+}
+
+impl Drop for RunningTurn {
+    fn drop(&mut self) {
+        self.0.0.end();
     }
 }
 
@@ -109,12 +124,18 @@ impl BatchState {
     }
 }
 
-impl Drop for TurnInner {
-    fn drop(&mut self) {
+impl TurnInner {
+    fn end(&self) {
         // If the turn has ended already, this only leaves a number that is never reached again.
         if *self.batch.turn.borrow() <= self.number {
             self.batch.end_turn(self.number);
         }
+    }
+}
+
+impl Drop for TurnInner {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
@@ -161,7 +182,7 @@ mod tests {
                 drop(turn);
                 return "none".to_owned();
             }
-            turn.choose_target(&Path::new("folder").join(name)).await.to_string_lossy().into_owned()
+            turn.run().choose_target(&Path::new("folder").join(name)).await.to_string_lossy().into_owned()
         });
         let mut chosen = futures_util::future::join_all(chosen).await;
         chosen.reverse();

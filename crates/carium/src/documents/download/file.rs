@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use carium_api::types::DocumentReferenceId;
 use tempfile::NamedTempFile;
 
-use super::batch::BatchTurn;
+use super::batch::{BatchTurn, RunningTurn};
 use super::pipeline::{DownloadSink, write_error};
 use super::request::DownloadRequest;
 use crate::documents::blocking::JobQueue;
@@ -35,7 +35,7 @@ pub(super) struct FileSink {
     overwrite: bool,
     skip_sync: bool,
     digest: Digest,
-    batch: Option<BatchTurn>,
+    batch: Option<RunningTurn>,
     file_name_template: Option<String>,
     /// The fallback for the file name.
     id: DocumentReferenceId,
@@ -60,7 +60,7 @@ impl FileSink {
             overwrite: request.overwrite,
             skip_sync: request.skip_sync,
             digest: request.digest,
-            batch: request.batch.clone(),
+            batch: request.batch.clone().map(BatchTurn::run),
             file_name_template: request.file_name_template.clone(),
             id: request.id,
             piece: BytesMut::new(),
