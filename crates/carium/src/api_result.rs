@@ -107,7 +107,11 @@ fn from_failure(operation: &Operation, failure: TransportFailure) -> Error {
         // The error describes the failed sign-in. Only an earlier attempt of the operation itself can have been
         // applied.
         FailureCause::SignIn(error) => {
-            return error.with(|inner| inner.may_have_been_applied = may_have_been_applied);
+            return error.with(|inner| {
+                inner.may_have_been_applied = may_have_been_applied;
+                inner.attempts += report.attempts;
+                inner.not_sent &= report.attempts == 0;
+            });
         }
         FailureCause::NotSent => (ErrorKind::Unavailable, "could not reach the service; retry later"),
         FailureCause::OtherOrigin => (

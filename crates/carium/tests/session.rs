@@ -207,6 +207,22 @@ async fn rejected_credentials_are_not_retried() {
     assert_eq!((service.count("login"), service.count("get_appointment")), (1, 0));
 }
 
+/// The error describes the sign-in, but an earlier attempt of the call was sent.
+#[tokio::test(start_paused = true)]
+async fn failed_sign_in_counts_the_attempts_of_the_call() {
+    for login in [Behavior::status(401), Behavior::NotSent] {
+        let service = Service::new(move |request, earlier| match (request.operation, earlier) {
+            ("login", 0) => Behavior::token("token"),
+            ("login", _) => login.clone(),
+            (_, 0) => Behavior::status(503),
+            _ => Behavior::status(401),
+        });
+        let error = call(&service.client(), "create_patient").await.unwrap_err();
+        assert_eq!(error.operation(), Some("login"));
+        assert!(error.attempts() > 2, "{error}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn rejected_credentials_are_cached_briefly_and_reported_as_unauthenticated() {
     for status in [400, 401, 403, 404, 409, 422] {
