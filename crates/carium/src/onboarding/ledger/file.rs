@@ -189,7 +189,10 @@ impl LedgerFile {
         let superseded = content.records - entries;
         if superseded > entries && superseded >= MIN_SUPERSEDED {
             tracing::debug!(entries, superseded, "compacting the ledger file");
-            opened.compact(&path, &content.table).map_err(|error| io_error(&error))?;
+            if let Err(error) = opened.compact(&path, &content.table) {
+                tracing::warn!(error.r#type = ?error.kind(), "could not compact the ledger file: it stays as it is");
+                opened.reopen(&path).map_err(|error| io_error(&error))?;
+            }
         }
         Ok((opened, content.table))
     }
@@ -232,9 +235,18 @@ impl LedgerFile {
         drop(writer);
         compacted.as_file().set_permissions(self.file.metadata()?.permissions())?;
         compacted.as_file().sync_all()?;
+        // Windows does not replace a file that is open.
+        self.file = compacted.reopen()?;
         self.file = compacted.persist(path)?;
         self.length = self.file.stream_position()?;
         local_io::sync_directory(directory)
+    }
+
+    /// Opens the file again, after it may have been replaced.
+    fn reopen(&mut self, path: &Path) -> io::Result<()> {
+        self.file = OpenOptions::new().read(true).write(true).open(path)?;
+        self.length = self.file.seek(SeekFrom::End(0))?;
+        Ok(())
     }
 }
 
@@ -385,6 +397,7 @@ mod tests {
             "request": {"salt": "", "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}}"#;
         let entry: LedgerEntry = serde_json::from_str(entry).unwrap();
         let record = Record { row: "row".to_owned(), step: Step::Patient, entry };
+        assert!(ledger.compact(&folder.path().join("missing/ledger"), &EntryTable::default()).is_err());
         assert_eq!(ledger.append(&record).unwrap_err().kind(), ErrorKind::Io);
         ledger.file = OpenOptions::new().append(true).open(&path).unwrap();
         assert!(ledger.append(&record).unwrap_err().to_string().contains("open the ledger again"));
