@@ -164,7 +164,15 @@ impl DocumentStep<'_> {
                 let result = unknown(UnknownReason::LedgerWriteFailed, taken_over(), true);
                 self.report(result, current.as_ref())
             }
-            None => self.report(StepOutcome::Failed(taken_over()), current.as_ref()),
+            None => {
+                // The other run uploads the file to one of its references, and reports the others itself.
+                let mut report = self.report(StepOutcome::Failed(taken_over()), current.as_ref());
+                let upload = current.as_ref().and_then(LedgerEntry::resumable_upload);
+                let in_use = upload.and_then(UploadState::reference);
+                let is_own = |orphan| state.reference() == Some(orphan) || state.orphans().contains(&orphan);
+                report.orphans.retain(|orphan| is_own(*orphan) && Some(*orphan) != in_use);
+                report
+            }
         };
         report.orphans.extend(unrecorded);
         report
