@@ -40,8 +40,26 @@ pub(super) fn check_relative(path: &str) -> Result<&Path, &'static str> {
     if names == 0 { Err("does not name a file") } else { Ok(path) }
 }
 
-/// The absolute path of a file, or the message of the problem with its path.
-pub(super) type FileResult = Result<PathBuf, &'static str>;
+/// The absolute path of a file.
+pub(super) type FileResult = Result<PathBuf, FileProblem>;
+
+/// Why a file cannot be used.
+#[derive(Debug)]
+pub(super) enum FileProblem {
+    /// The message of a problem with the path.
+    Invalid(&'static str),
+    /// The file exists, or may exist, but cannot be read now, for example because its network share is not available.
+    Unreadable(io::Error),
+}
+
+impl FileProblem {
+    pub(super) fn message(&self) -> &'static str {
+        match self {
+            Self::Invalid(message) => message,
+            Self::Unreadable(_) => "cannot be read",
+        }
+    }
+}
 
 /// Locates files by their paths relative to a folder.
 ///
@@ -49,37 +67,46 @@ pub(super) type FileResult = Result<PathBuf, &'static str>;
 /// process that can write to the folder in the meantime can replace them. The folder is trusted in this respect.
 ///
 /// # Errors
-/// - `Io`: the folder itself cannot be read.
+/// - `Io`: the folder itself cannot be read, or a file does not exist and the folder is empty, as the mount point of a share
+///   that is not mounted.
 /// - `Canceled`: the runtime is shutting down.
 pub(super) async fn locate_all(folder: PathBuf, paths: Vec<String>) -> Result<Vec<FileResult>, Error> {
     let located = run_blocking(move || {
         let root = folder.canonicalize()?;
-        Ok(paths.iter().map(|path| locate_in(&root, path)).collect())
+        let files: Vec<FileResult> = paths.iter().map(|path| locate_in(&root, path)).collect();
+        let is_missing = |file: &FileResult| matches!(file, Err(FileProblem::Invalid(DOES_NOT_EXIST)));
+        if files.iter().any(is_missing) && fs::read_dir(&root)?.next().is_none() {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        Ok(files)
     })
     .await?;
     located.map_err(|error: io::Error| Error::from_io("the documents folder cannot be read", &error))
 }
 
+const DOES_NOT_EXIST: &str = "does not exist in the documents folder";
+
 /// Locates a file in a folder whose path is already canonical. Blocks the thread.
 pub(super) fn locate_in(root: &Path, path: &str) -> FileResult {
-    let given = root.join(check_relative(path)?).canonicalize();
+    let given = root.join(check_relative(path).map_err(FileProblem::Invalid)?).canonicalize();
     let path =
         given.or_else(|error| find_normalized(root, path).ok_or(error)).map_err(|error| {
             match error.kind() {
                 io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-                    "does not exist in the documents folder"
+                    FileProblem::Invalid(DOES_NOT_EXIST)
                 }
-                _ => "cannot be read",
+                _ => FileProblem::Unreadable(error),
             }
         })?;
     if !path.starts_with(root) {
-        return Err("leaves the documents folder through a symbolic link");
+        return Err(FileProblem::Invalid("leaves the documents folder through a symbolic link"));
     }
     // Checked before the file is opened: opening a named pipe blocks until another process writes to it.
-    if !fs::metadata(&path).is_ok_and(|metadata| metadata.is_file()) {
-        return Err("is not a regular file");
+    if !fs::metadata(&path).map_err(FileProblem::Unreadable)?.is_file() {
+        return Err(FileProblem::Invalid("is not a regular file"));
     }
-    wait_for_descriptor(|| File::open(&path)).map(|_| path).map_err(|_| "cannot be read")
+    wait_for_descriptor(|| File::open(&path)).map_err(FileProblem::Unreadable)?;
+    Ok(path)
 }
 
 /// Finds a file whose path is the given one in another Unicode normalization. macOS and some file servers decompose names:
@@ -104,11 +131,29 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let root = folder.path().canonicalize().unwrap();
             fs::write(root.join(on_disk), "x").unwrap();
-            assert_eq!(locate_in(&root, given), Ok(root.join(on_disk)));
+            assert_eq!(locate_in(&root, given).unwrap(), root.join(on_disk));
         }
         let folder = tempfile::tempdir().unwrap();
-        let missing = locate_in(&folder.path().canonicalize().unwrap(), composed);
-        assert_eq!(missing, Err("does not exist in the documents folder"));
+        let missing = locate_in(&folder.path().canonicalize().unwrap(), composed).unwrap_err();
+        assert_eq!(missing.message(), DOES_NOT_EXIST);
+    }
+
+    #[tokio::test]
+    async fn an_empty_folder_may_be_a_share_that_is_not_mounted() {
+        let folder = tempfile::tempdir().unwrap();
+        let locate = async || locate_all(folder.path().to_owned(), vec!["letter.pdf".to_owned()]).await;
+        assert_eq!(locate().await.unwrap_err().kind(), crate::ErrorKind::Io);
+        fs::write(folder.path().join("another.pdf"), "x").unwrap();
+        assert!(matches!(locate().await.unwrap()[..], [Err(FileProblem::Invalid(DOES_NOT_EXIST))]));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_cannot_be_read_may_be_readable_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        std::os::unix::fs::symlink("loop", root.join("loop")).unwrap();
+        assert!(matches!(locate_in(&root, "loop"), Err(FileProblem::Unreadable(_))));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use carium_api::types::{
 };
 use carium_api::uuid::Uuid;
 
-use super::documents_folder;
+use super::documents_folder::{self, FileProblem};
 use super::ledger::{EntryState, LedgerEntry};
 use super::lookup_cache::{LookupCache, LookupList};
 use super::request::OnboardingRequest;
@@ -186,7 +186,15 @@ impl InputResolver {
             Ok(located) => documents
                 .iter()
                 .zip(located)
-                .map(|(index, file)| (*index, file.map_err(|message| invalid_path(index, message))))
+                .map(|(index, file)| {
+                    let file = file.map_err(|problem| match problem {
+                        FileProblem::Invalid(message) => invalid_path(index, message),
+                        FileProblem::Unreadable(error) => {
+                            Error::from_io("a document of the row cannot be read", &error)
+                        }
+                    });
+                    (*index, file)
+                })
                 .collect(),
             Err(error) => documents.iter().map(|index| (*index, Err(error.duplicate()))).collect(),
         }

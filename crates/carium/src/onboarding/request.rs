@@ -134,7 +134,7 @@ impl OnboardingRow {
             let problem = |message| Problem::new(format!("documents[{index}].path"), message);
             match root.as_deref().map(|root| documents_folder::locate_in(root, path)) {
                 Ok(Ok(_)) => {}
-                Ok(Err(message)) => problems.add(problem(message)),
+                Ok(Err(file)) => problems.add(problem(file.message())),
                 Err(_) => problems.add(
                     problem("cannot be found")
                         .with_hint("check that the documents folder exists and can be read"),
