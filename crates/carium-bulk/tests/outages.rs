@@ -36,6 +36,7 @@ test_both_backends![
     a_failed_lookup_is_repeated,
     an_earlier_check_does_not_hide_an_outage,
     rows_wait_while_a_proxy_responds,
+    creations_wait_while_a_proxy_responds,
     rows_wait_while_their_files_cannot_be_read,
     row_that_alone_is_refused_is_parked,
     two_workers_share_one_outage,
@@ -310,6 +311,21 @@ async fn rows_wait_while_a_proxy_responds(fixture: QueueFixture) {
     assert_eq!(scene.counts().await.completed, 60);
 }
 
+/// The response to a creation is lost behind the page of a proxy, so its outcome is unknown. The check of the service sees the
+/// page, too.
+async fn creations_wait_while_a_proxy_responds(fixture: QueueFixture) {
+    let scene = Scene::new(fixture, patient_row, 60).await;
+    scene.fail_every_call(&FaultResponse::status(200).body("<html></html>"));
+    let worker = scene.work(WorkOptions::new().max_concurrent_rows(4)).await;
+    wait_for_outage(&worker, ErrorKind::Undecodable).await;
+    sleep(Duration::from_secs(4)).await;
+    let counts = scene.counts().await;
+    assert!(counts.unknown <= 4 && counts.failed == 0, "{counts:?}");
+    scene.fake.clear_faults();
+    worker.join().await.unwrap();
+    assert_eq!(scene.counts().await.completed, 60 - counts.unknown);
+}
+
 /// The files are on a network share, for example.
 async fn rows_wait_while_their_files_cannot_be_read(fixture: QueueFixture) {
     let scene = Scene::new(fixture, full_row, 60).await;
@@ -318,20 +334,27 @@ async fn rows_wait_while_their_files_cannot_be_read(fixture: QueueFixture) {
     write_letters(&documents, 0..60);
     let onboarding = |ledger| scene.client.onboarding(ledger).documents_folder(&documents);
     let work = || scene.queue.work(WorkOptions::new().max_attempts(3).stop_when_settled(), onboarding);
-    let mut files = vec![(documents.clone(), 10)];
+    // A share that is not mounted leaves an empty folder.
+    let mut files = vec![(documents.clone(), 10, false), (documents.clone(), 20, true)];
     if matches!(scene.fixture.location, QueueLocation::Sqlite(_)) {
         // A server stores the rows themselves.
-        files.push((scene.fixture.path("rows.ndjson"), 30));
+        files.push((scene.fixture.path("rows.ndjson"), 30, false));
     }
-    for (path, patients) in files {
+    for (path, patients, leaves_empty_folder) in files {
         let worker = work().await.unwrap();
         scene.wait_for_patients(patients).await;
         std::fs::rename(&path, scene.fixture.path("away")).unwrap();
+        if leaves_empty_folder {
+            std::fs::create_dir(&path).unwrap();
+        }
         wait_for_outage(&worker, ErrorKind::Io).await;
         sleep(Duration::from_secs(3)).await;
         assert_eq!(scene.counts().await.parked(), 0);
         worker.stop_handle().stop();
         worker.join().await.unwrap();
+        if leaves_empty_folder {
+            std::fs::remove_dir(&path).unwrap();
+        }
         std::fs::rename(scene.fixture.path("away"), &path).unwrap();
     }
     work().await.unwrap().join().await.unwrap();

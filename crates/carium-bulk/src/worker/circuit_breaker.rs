@@ -171,8 +171,9 @@ impl CircuitBreaker {
             self.stop_with(failure.kind, &failure.message);
             return Err(failure);
         }
-        // Any other answer shows that the service works.
-        if concerns_service(&failure) { Err(failure) } else { Ok(()) }
+        // Any other answer of the service shows that it works. The page of a proxy is none.
+        let is_answer = !concerns_service(&failure) && failure.kind != ErrorKind::Undecodable;
+        if is_answer { Ok(()) } else { Err(failure) }
     }
 
     /// Records that the service processed a row, whatever the result.
@@ -205,9 +206,10 @@ impl CircuitBreaker {
             let delay = backoff(outage.attempts).min(MAX_DELAY_IF_ANSWERED).max(requested_delay(failure));
             self.database.update_outage(failure, delay).await?;
             self.refresh().await?;
-            // The service answers, so the failure may concern the row. Refused permissions, and files that cannot be read, more
-            // likely concern all rows.
-            let concerns_all = matches!(failure.kind, ErrorKind::Forbidden | ErrorKind::Io);
+            // The service answers, so the failure may concern the row. Refused permissions, and responses and files that cannot
+            // be read, more likely concern all rows.
+            let concerns_all =
+                matches!(failure.kind, ErrorKind::Forbidden | ErrorKind::Undecodable | ErrorKind::Io);
             return Ok(if concerns_all { FailureScope::Run } else { FailureScope::Row });
         }
         let failing_rows = {
