@@ -378,6 +378,14 @@ impl Transaction {
         rows.collect()
     }
 
+    /// Locks a row that failed or is pending, and that is not assigned to a worker. Returns whether it is such a row.
+    pub(crate) async fn lock_unprocessed_row(&mut self, id: RowId) -> Result<bool, Error> {
+        let sql = "UPDATE carium_row SET version = version + 1
+            WHERE id = $1 AND state IN ($2, $3) AND worker IS NULL";
+        let updated = run_sql!(Transaction(self), query(sql, id, PENDING, FAILED).execute)?;
+        Ok(updated > 0)
+    }
+
     /// Replaces the content of a row, and resets its state.
     pub(crate) async fn replace_row(&mut self, id: RowId, row: &NewRow) -> Result<(), Error> {
         let sql =

@@ -1,6 +1,6 @@
 //! Submitting the rows of a file to a queue.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use carium::{Error, ErrorKind};
@@ -10,7 +10,7 @@ use crate::database::{Transaction, json};
 use crate::files::{FileSnapshot, read_error};
 use crate::queue::OnboardingQueue;
 use crate::row_store::{NewRow, RowState, StoredRow};
-use crate::rows::{Row, RowError, RowOptions, RowProblems, Rows};
+use crate::rows::{Row, RowError, RowIdentity, RowOptions, RowProblems, Rows};
 
 /// The number of rows in one transaction.
 const CHUNK_SIZE: usize = 1000;
@@ -27,8 +27,8 @@ pub struct Submission {
     /// The number of rows that were submitted before with the same content. Steps that are completed are not run
     /// again.
     pub known: u64,
-    /// The number of rows with a known key and different content whose earlier version is failed, without anything
-    /// having been created for it. They are on the queue again, with the new content.
+    /// The number of rows with a known key and different content whose earlier version is failed or pending, without
+    /// anything having been created for it. They are on the queue with the new content.
     pub corrected: u64,
     /// The number of other rows with a known key and different content. They are not processed, because the patient
     /// may already exist, and a person must decide what to do.
@@ -85,12 +85,16 @@ impl OnboardingQueue {
             let end = if rows.header().has_offsets_of_file() { snapshot.length } else { u64::MAX };
             (Some(snapshot.save(&self.0.database, &options).await?), end)
         };
-        let mut chunk = Vec::with_capacity(CHUNK_SIZE);
+        let (mut chunk, mut keys) = (Vec::with_capacity(CHUNK_SIZE), HashSet::new());
         while let Some(row) = rows.next().await {
             match row {
                 // Rows that were appended after the snapshot are not covered by its hash. The next submission adds
                 // them.
                 Ok(row) if row.location.offset + row.location.length > end => break,
+                Ok(row) if !keys.insert(shortened(&row.key)) => {
+                    submission.duplicates += 1;
+                    list(&mut submission.duplicate_lines, row.location.line);
+                }
                 Ok(row) => chunk.push(self.new_row(file, &row)?),
                 Err(RowError::Skipped(..)) => submission.skipped += 1,
                 Err(RowError::Invalid(problems)) => {
@@ -155,13 +159,10 @@ impl Submission {
         row: &NewRow,
     ) -> Result<(), Error> {
         let line = row.location.line;
-        if stored.file.is_some() && stored.file == row.file && stored.location.line != line {
-            self.duplicates += 1;
-            list(&mut self.duplicate_lines, line);
-            return Ok(());
-        }
         if stored.digest != row.digest {
-            if stored.state == RowState::Failed && transaction.delete_ledger_if_not_applied(&row.key).await? {
+            if transaction.lock_unprocessed_row(stored.id).await?
+                && transaction.delete_ledger_if_not_applied(&row.key).await?
+            {
                 transaction.replace_row(stored.id, row).await?;
                 self.corrected += 1;
                 return Ok(());
@@ -180,6 +181,11 @@ impl Submission {
         }
         Ok(())
     }
+}
+
+/// Returns the first 16 bytes of a key, which are different for different keys.
+fn shortened(key: &RowIdentity) -> u128 {
+    u128::from_be_bytes(std::array::from_fn(|index| key.as_bytes()[index]))
 }
 
 /// Adds an item unless the list already has [`MAX_LISTED`] items.

@@ -30,6 +30,8 @@ use self::support::{
 
 test_both_backends![
     accepts_corrected_row_if_nothing_was_created,
+    accepts_a_corrected_row_that_is_pending,
+    a_later_row_with_the_same_key_replaces_no_earlier_one,
     stops_after_max_parked_rows,
     completes_full_rows,
     continues_an_upload_with_its_stored_form,
@@ -649,6 +651,30 @@ async fn accepts_corrected_row_if_nothing_was_created(fixture: QueueFixture) {
     fixture.write("patients.ndjson", &rows(&fake, 0..1).replace("O'Hara", "O'Hora"));
     let late = queue.submit(&file, RowOptions::new()).await.unwrap();
     assert_eq!((late.corrected, late.changed), (0, 1));
+}
+
+/// Nothing was sent for a pending row, so its correction replaces it.
+async fn accepts_a_corrected_row_that_is_pending(fixture: QueueFixture) {
+    let fake = FakeCarium::new();
+    let queue = submit(&fixture, &fake, 0..2).await;
+    let file = fixture.write("patients.ndjson", &rows(&fake, 0..2).replace("Zoë1\"", "Zoe1\""));
+    let submission = queue.submit(&file, RowOptions::new()).await.unwrap();
+    assert_eq!((submission.known, submission.corrected, submission.changed), (1, 1, 0));
+    assert_eq!(work(&queue, &fake, &fixture).await.completed, 2);
+    assert!(fake.patients().iter().any(|(_, patient)| patient.first_name.as_str() == "Zoe1"));
+}
+
+async fn a_later_row_with_the_same_key_replaces_no_earlier_one(fixture: QueueFixture) {
+    let fake = FakeCarium::new();
+    let queue = fixture.open(&fake).await;
+    let child = patient_row(&fake, 1).replace("Zoë1\"", "Max\"");
+    let file = fixture.write("patients.ndjson", &lines([patient_row(&fake, 1), child]));
+    let submission = queue.submit(&file, RowOptions::new()).await.unwrap();
+    assert_eq!((submission.new, submission.duplicate_lines), (1, vec![2]));
+    let rejected = || Error::new(ErrorKind::Rejected, "rejected");
+    work_with(&queue, WorkOptions::new(), failing(&fake, 1, false, rejected)).await;
+    let again = queue.submit(&file, RowOptions::new()).await.unwrap();
+    assert_eq!((again.known, again.corrected, again.changed, again.duplicates), (1, 0, 0, 1));
 }
 
 async fn stops_after_max_parked_rows(fixture: QueueFixture) {

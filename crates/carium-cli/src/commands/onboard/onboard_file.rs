@@ -278,7 +278,7 @@ fn print_submission(submission: &Submission) {
         stderr::print(&format!("{known} of {rows} {verb} submitted before and will not be processed twice"));
     }
     if corrected > 0 {
-        let rows = counted(corrected, "failed row");
+        let rows = counted(corrected, "row");
         stderr::print(&format!("replaced {rows} with the corrected version"));
     }
     for (count, reason, lines) in [
