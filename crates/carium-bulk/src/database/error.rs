@@ -47,7 +47,8 @@ fn find_cause(error: &sqlx::Error) -> Cause {
              `sslrootcert` of the URL",
         ),
         sqlx::Error::PoolTimedOut => passing(
-            "the server of the queue does not accept a further connection: check its load and its `max_connections`",
+            "no connection to the server of the queue could be made in time: check that it runs, its load, and its \
+             `max_connections`",
         ),
         _ => passing("the queue's database failed"),
     }

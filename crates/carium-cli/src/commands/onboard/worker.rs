@@ -196,7 +196,15 @@ impl WorkSession {
             let exit = Exit::for_error(&error);
             reason = StopReason::Failed(queue_error(error).with_exit(exit).with_hint(hint));
         }
-        let counts = self.queue.status().await.map_err(queue_error)?;
+        let counts = match (self.queue.status().await, reason) {
+            (Ok(counts), before) => {
+                reason = before;
+                counts
+            }
+            // The outage of the queue's database lasts.
+            (Err(_), StopReason::Failed(error)) => return Err(error),
+            (Err(error), _) => return Err(queue_error(error)),
+        };
         if let Some(metrics) = &self.metrics {
             metrics.set_rows(&counts);
             self.write_metrics(&bar).await;
@@ -212,8 +220,10 @@ impl WorkSession {
             }
         }
         let newly_parked = counts.parked().saturating_sub(before.parked());
+        let has_open_rows = counts.pending + counts.running > 0;
         if matches!(reason, StopReason::Settled)
-            && self.max_parked.is_some_and(|maximum| newly_parked >= maximum)
+            // A person may have retried the parked rows in the meantime.
+            && self.max_parked.is_some_and(|maximum| newly_parked >= maximum || has_open_rows)
         {
             reason = StopReason::TooManyParked;
         }
