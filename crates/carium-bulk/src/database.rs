@@ -101,6 +101,17 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The maximum time to wait for a lock (SQLite) or for a connection (PostgreSQL).
 const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The maximum time of a statement or a transaction of a worker, including the time that it waits for a lock.
+const RESPONSE_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Ends an operation of a worker with an error if the database does not respond, as a server whose machine was lost.
+pub(crate) async fn in_time<T>(operation: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let result = tokio::time::timeout(RESPONSE_TIMEOUT, operation).await;
+    result.unwrap_or_else(|_| {
+        Err(Error::new(ErrorKind::Unavailable, "the queue's database did not respond within a minute"))
+    })
+}
+
 /// The cache of the connection that writes, in KiB. Keys are hashes, so each row changes other pages of their index.
 #[cfg(feature = "sqlite")]
 const WRITE_CACHE_SIZE: &str = "-4096";

@@ -30,6 +30,7 @@ use self::circuit_breaker::CircuitBreaker;
 use self::dispatch::Dispatcher;
 use self::heartbeat::{HEARTBEAT_INTERVAL, Heartbeat};
 use self::row::{ParkedLimit, RowProcessor};
+use crate::database::in_time;
 use crate::ledger::DatabaseLedger;
 use crate::limits::CallLimiter;
 use crate::queue::OnboardingQueue;
@@ -178,7 +179,7 @@ async fn run(
     let send_heartbeats = async {
         loop {
             tokio::time::sleep(HEARTBEAT_INTERVAL).await;
-            if let Err(error) = heartbeat.send().await {
+            if let Err(error) = in_time(heartbeat.send()).await {
                 breaker.report_database_failure(&error, HEARTBEAT_INTERVAL);
                 tracing::warn!(%error, "could not send the heartbeat of the worker");
             }
@@ -220,9 +221,13 @@ async fn run(
         () = monitor => {}
     }
     let result = breaker.take_fatal_error().map_or(Ok(()), Err);
-    heartbeat.unregister().await;
-    if let Ok(current) = ProgressMonitor::new(&queue).measure().await {
-        progress.send_replace(current);
-    }
+    let unregister = async {
+        heartbeat.unregister().await;
+        if let Ok(current) = ProgressMonitor::new(&queue).measure().await {
+            progress.send_replace(current);
+        }
+    };
+    // Otherwise the other workers notice that this one has ended.
+    let _ = tokio::time::timeout(HEARTBEAT_TIMEOUT, unregister).await;
     result
 }

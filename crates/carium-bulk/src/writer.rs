@@ -10,7 +10,7 @@ use carium::Error;
 use carium::onboarding::RowKey;
 
 use crate::batch::{BatchHandler, Batches};
-use crate::database::{Database, Transaction};
+use crate::database::{Database, Transaction, in_time};
 use crate::row_store::{RowId, RowUpdate};
 
 /// Accepts write requests, and responds when they are on disk.
@@ -55,7 +55,7 @@ impl BatchHandler for WriteHandler {
     type Response = WriteResult;
 
     async fn execute(&self, requests: &[WriteRequest]) -> Result<Vec<WriteResult>, Error> {
-        let results = write_batch(&self.0, requests).await;
+        let results = in_time(write_batch(&self.0, requests)).await;
         if let Err(error) = &results {
             self.0.record_failure();
             tracing::warn!(%error, writes = requests.len(), "could not write to the queue's database");

@@ -748,6 +748,27 @@ async fn stops_when_its_handle_is_dropped(fixture: QueueFixture) {
     assert_eq!(fake.patients().len(), patients);
 }
 
+#[cfg(feature = "postgres")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_stops_although_the_server_does_not_respond() {
+    let Some(fixture) = QueueFixture::postgres() else { return };
+    let fake = FakeCarium::new();
+    let queue = submit(&fixture, &fake, 0..100).await;
+    queue.set_limits(Limits::unlimited().max_calls_per_second(20.0)).await.unwrap();
+    let worker = queue.work(WorkOptions::new(), |ledger| fake.client().onboarding(ledger)).await.unwrap();
+    worker.progress().wait_for(|progress| progress.counts.completed > 0).await.unwrap();
+    let QueueLocation::Postgres(url) = &fixture.location else { panic!("the queue is not on a server") };
+    let mut lock = sqlx::PgPool::connect(url).await.unwrap().begin().await.unwrap();
+    let sql = "LOCK TABLE carium_row, carium_worker, carium_ledger IN ACCESS EXCLUSIVE MODE";
+    sqlx::query(sql).execute(&mut *lock).await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    worker.stop_handle().stop_now();
+    let stopped = tokio::time::timeout(Duration::from_secs(60), worker.join()).await;
+    stopped.expect("the worker does not wait for the server").unwrap();
+    lock.rollback().await.unwrap();
+    assert_eq!(work(&queue, &fake, &fixture).await.pending, 0);
+}
+
 /// A service that takes longer than the interval of heartbeats, and counts the calls in flight.
 struct SlowPatients {
     patients: Arc<dyn Patients>,

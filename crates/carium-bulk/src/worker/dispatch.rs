@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::handle::{Phase, StopHandle};
 use super::load::{LoadedRow, RowLoader};
 use super::row::RowProcessor;
+use crate::database::in_time;
 use crate::queue::QueueInner;
 use crate::row_store::RowId;
 
@@ -93,7 +94,12 @@ impl Dispatcher {
                 biased;
                 () = stop.reached(Phase::Stopping) => break,
                 Some(ended) = self.tasks.join_next() => self.end_row(&ended),
-                () = sleep_until(self.next_assignment), if has_capacity => self.start_rows().await,
+                () = sleep_until(self.next_assignment), if has_capacity => tokio::select! {
+                    biased;
+                    // The database may not respond.
+                    () = stop.reached(Phase::Stopping) => break,
+                    () = self.start_rows() => {}
+                },
             }
         }
         loop {
@@ -133,10 +139,10 @@ impl Dispatcher {
         let database = &self.queue.database;
         if self.may_have_other_rows {
             let in_progress: Vec<RowId> = self.in_progress.iter().copied().collect();
-            database.release_rows(&self.worker_id, &in_progress).await?;
+            in_time(database.release_rows(&self.worker_id, &in_progress)).await?;
             self.may_have_other_rows = false;
         }
-        let mut rows = database.assign_rows(&self.worker_id, limit).await?;
+        let mut rows = in_time(database.assign_rows(&self.worker_id, limit)).await?;
         let assigned = rows.len();
         if assigned == 0 {
             return Ok(0);
