@@ -755,7 +755,9 @@ async fn a_worker_stops_although_the_server_does_not_respond() {
     let fake = FakeCarium::new();
     let queue = submit(&fixture, &fake, 0..100).await;
     queue.set_limits(Limits::unlimited().max_calls_per_second(20.0)).await.unwrap();
-    let worker = queue.work(WorkOptions::new(), |ledger| fake.client().onboarding(ledger)).await.unwrap();
+    // With room for more rows, the worker looks for rows that are due.
+    let options = WorkOptions::new().max_concurrent_rows(200);
+    let worker = queue.work(options, |ledger| fake.client().onboarding(ledger)).await.unwrap();
     worker.progress().wait_for(|progress| progress.counts.completed > 0).await.unwrap();
     let QueueLocation::Postgres(url) = &fixture.location else { panic!("the queue is not on a server") };
     let mut lock = sqlx::PgPool::connect(url).await.unwrap().begin().await.unwrap();
