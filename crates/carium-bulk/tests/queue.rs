@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use carium::api::{BaseUrl, async_trait, operations};
 use carium::onboarding::{
-    Ledger, LedgerEntry, Onboarding, OnboardingServices, Resolution, RowKey, Step, StepOutcome,
+    Ledger, LedgerEntry, Onboarding, OnboardingOutcome, OnboardingServices, Resolution, RowKey, Step,
+    StepOutcome,
 };
 use carium::patients::{IndividualId, NewPatient, Patients};
 use carium::{Carium, Credentials, Error, ErrorKind};
@@ -596,6 +597,25 @@ async fn a_row_that_two_workers_processed_is_processed_again(fixture: QueueFixtu
     rejection.permission.add_permits(1);
     suspended.join().await.unwrap();
     assert_eq!((work(&queue, &fake, &fixture).await.completed, fake.patients().len()), (1, 1));
+}
+
+/// What was sent for a row is reported even if its file has changed since.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_row_with_a_call_in_flight_is_unknown() {
+    let (fixture, fake) = (QueueFixture::sqlite(), FakeCarium::new());
+    let queue = submit(&fixture, &fake, 0..1).await;
+    fake.set_faults([Fault::on(&operations::CREATE_PATIENT).hang()]);
+    let worker = queue.work(WorkOptions::new(), |ledger| fake.client().onboarding(ledger)).await.unwrap();
+    while fake.calls().iter().all(|call| call.operation != "create_patient") {
+        sleep(Duration::from_millis(10)).await;
+    }
+    worker.stop_handle().stop_now();
+    worker.join().await.unwrap();
+    fixture.write("patients.ndjson", &rows(&fake, 0..1).replace("Zoë", "Zoe"));
+    assert_eq!(work(&queue, &fake, &fixture).await.unknown, 1);
+    let parked = parked(&queue).await;
+    let unknown: Vec<_> = parked[0].outcome.iter().flat_map(OnboardingOutcome::unknown_steps).collect();
+    assert_eq!((unknown.len(), &unknown[0].step), (1, &Step::Patient));
 }
 
 async fn a_row_that_cannot_be_loaded_is_processed_later(fixture: QueueFixture) {

@@ -101,7 +101,7 @@ pub use carium_api::onboarding as schema;
 
 pub use ledger::file::FileLedger;
 pub use ledger::memory::MemoryLedger;
-pub use ledger::{EntryState, EntryVersion, Ledger, LedgerEntry, Resolution, resolve};
+pub use ledger::{EntryState, EntryVersion, Ledger, LedgerEntry, Resolution, recorded_outcome, resolve};
 pub use outcome::{
     CompletedStep, NextAction, OnboardingOutcome, SkipReason, StepFailure, StepOutcome, StepReport,
     UnknownOutcome, UnknownReason,

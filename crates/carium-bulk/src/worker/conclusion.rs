@@ -54,7 +54,6 @@ pub(super) struct NextState {
 impl Conclusion {
     /// Creates the conclusion of an onboarding that ran and had this outcome.
     pub(super) fn ran(outcome: &OnboardingOutcome) -> Result<Self, Error> {
-        let has_unknown_step = outcome.unknown_steps().next().is_some();
         Ok(Self {
             next_action: outcome.next_action(),
             is_rate_limited: matches!(outcome.next_action(), NextAction::Retry(_))
@@ -64,7 +63,7 @@ impl Conclusion {
                 StepOutcome::Failed(failure) => refused(failure),
                 _ => None,
             }),
-            parked_state: if has_unknown_step { RowState::Unknown } else { RowState::Failed },
+            parked_state: parked_state(outcome),
             outcome: Some(json(outcome)?),
             failure: None,
             is_final: outcome.is_complete(),
@@ -76,9 +75,14 @@ impl Conclusion {
         Self::not_run(error, &RowFailure::NotStarted(StepFailure::from(error)))
     }
 
-    /// Creates the conclusion of a row that could not be read from its file.
-    pub(super) fn unreadable(error: &Error) -> Result<Self, Error> {
-        Self::not_run(error, &RowFailure::Unreadable)
+    /// Creates the conclusion of a row that could not be read from its file. `recorded` is what the ledger has of it.
+    pub(super) fn unreadable(error: &Error, recorded: &OnboardingOutcome) -> Result<Self, Error> {
+        let conclusion = Self::not_run(error, &RowFailure::Unreadable)?;
+        if recorded.steps().is_empty() {
+            return Ok(conclusion);
+        }
+        let outcome = Some(json(recorded)?);
+        Ok(Self { parked_state: parked_state(recorded), outcome, ..conclusion })
     }
 
     fn not_run(error: &Error, row_failure: &RowFailure) -> Result<Self, Error> {
@@ -132,6 +136,11 @@ impl Conclusion {
             _ => (self.next_action, max_attempts),
         }
     }
+}
+
+/// Returns the state of a row with this outcome if it needs a person.
+fn parked_state(outcome: &OnboardingOutcome) -> RowState {
+    if outcome.unknown_steps().next().is_some() { RowState::Unknown } else { RowState::Failed }
 }
 
 /// Returns the failures of the steps.
@@ -193,10 +202,13 @@ mod tests {
 
     /// Returns the conclusion of an onboarding whose first steps had these results.
     fn conclusion(results: &[Value]) -> Conclusion {
+        Conclusion::ran(&outcome(results)).unwrap()
+    }
+
+    fn outcome(results: &[Value]) -> OnboardingOutcome {
         let steps = ["patient", "invite[email]", "appointment"];
         let steps = steps.iter().zip(results).map(|(step, result)| json!({"step": step, "result": result}));
-        let outcome = serde_json::from_value(json!({"steps": steps.collect::<Vec<_>>()})).unwrap();
-        Conclusion::ran(&outcome).unwrap()
+        serde_json::from_value(json!({"steps": steps.collect::<Vec<_>>()})).unwrap()
     }
 
     fn completed() -> Value {
@@ -364,7 +376,7 @@ mod tests {
         assert_next(&not_started(ErrorKind::RateLimited), (9, Row), (Pending, 9), (5.0, 6.25));
         assert_next(&not_started(ErrorKind::Forbidden), (2, Row), (Failed, 3), (0.0, 0.0));
         assert_next(&not_started(ErrorKind::Forbidden), (1, Row), (Pending, 2), (1.0, 2.0));
-        let unreadable = |kind| Conclusion::unreadable(&Error::new(kind, "m")).unwrap();
+        let unreadable = |kind| Conclusion::unreadable(&Error::new(kind, "m"), &outcome(&[])).unwrap();
         assert_next(&unreadable(ErrorKind::Corrupt), (0, Row), (Failed, 0), (0.0, 0.0));
         assert_next(&unreadable(ErrorKind::Io), (1, Row), (Pending, 2), (1.0, 2.0));
         assert!(unreadable(ErrorKind::Io).failure.is_some_and(|failure| failure.contains("unreadable")));

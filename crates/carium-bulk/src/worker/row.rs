@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use carium::Error;
-use carium::onboarding::{Onboarding, RowKey};
+use carium::onboarding::{Onboarding, RowKey, recorded_outcome};
 
 use super::circuit_breaker::{Admission, CircuitBreaker, FailureScope};
 use super::conclusion::{Conclusion, NextState};
@@ -62,9 +62,9 @@ impl RowProcessor {
         if admission == Admission::Stopping {
             return Ok(RowEnd::NotStored);
         }
+        let key = RowKey::new(stored.key.as_str());
         let conclusion = match request {
             Ok(request) => {
-                let key = RowKey::new(stored.key.as_str());
                 let guard = PermitGuard { ledger: &self.ledger, row: &key };
                 let outcome = self.onboarding.run(&key, &request).await;
                 drop(guard);
@@ -75,7 +75,8 @@ impl RowProcessor {
             }
             Err(error) => {
                 tracing::warn!(row, %error, "could not read the row");
-                Conclusion::unreadable(&error)?
+                // An earlier run may have been interrupted.
+                Conclusion::unreadable(&error, &recorded_outcome(&*self.ledger, &key).await?)?
             }
         };
         let scope = match &conclusion.suspect {

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use carium_api::uuid::Uuid;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::outcome::UnknownReason;
+use super::outcome::{OnboardingOutcome, StepReport, UnknownReason};
 use super::step::{RowKey, Step};
 use crate::api;
 use crate::documents::{DocumentReferenceId, UploadStage, UploadState};
@@ -422,6 +422,18 @@ pub async fn resolve(
     let is_replaced =
         ledger.compare_and_swap(row, step, entry.version(), &resolved).await.map_err(ledger_error)?;
     if is_replaced { Ok(()) } else { Err(no_unknown_outcome()) }
+}
+
+/// Returns what a ledger has recorded of a row: the steps that are completed, and those whose outcome is unknown. Sends nothing.
+///
+/// It is for a row that cannot be run again, for example because its request can no longer be read.
+///
+/// # Errors
+/// Errors of the [ledger](Ledger).
+pub async fn recorded_outcome(ledger: &dyn Ledger, row: &RowKey) -> Result<OnboardingOutcome, Error> {
+    let entries = ledger.entries(row).await.map_err(ledger_error)?;
+    let steps = entries.iter().filter_map(|(step, entry)| StepReport::if_settled(step, entry)).collect();
+    Ok(OnboardingOutcome { steps })
 }
 
 /// Returns the entry that records a person's decision about `entry`.
