@@ -81,6 +81,8 @@ pub(super) struct CircuitBreaker {
     last_check: tokio::sync::Mutex<Option<Instant>>,
     /// The rows that failed since the last one that did not.
     failing_rows: Mutex<HashSet<RowId>>,
+    /// The rows that were refused as attempts during the current outage.
+    refused_attempts: Mutex<HashSet<RowId>>,
     /// The error that the worker ends with.
     fatal: Mutex<Option<Error>>,
 }
@@ -101,6 +103,7 @@ impl CircuitBreaker {
             outage: watch::Sender::default(),
             last_check: tokio::sync::Mutex::default(),
             failing_rows: Mutex::default(),
+            refused_attempts: Mutex::default(),
             fatal: Mutex::default(),
         })
     }
@@ -207,9 +210,13 @@ impl CircuitBreaker {
             self.database.update_outage(failure, delay).await?;
             self.refresh().await?;
             // The service answers, so the failure may concern the row. Refused permissions, and responses and files that cannot
-            // be read, more likely concern all rows.
-            let concerns_all =
-                matches!(failure.kind, ErrorKind::Forbidden | ErrorKind::Undecodable | ErrorKind::Io);
+            // be read, more likely concern all rows. A row that is refused again concerns itself: otherwise rows that are all
+            // refused would never be parked. Rows that were not an attempt yet come first.
+            let concerns_all = match failure.kind {
+                ErrorKind::Forbidden => lock(&self.refused_attempts).insert(row),
+                ErrorKind::Undecodable | ErrorKind::Io => true,
+                _ => false,
+            };
             return Ok(if concerns_all { FailureScope::Run } else { FailureScope::Row });
         }
         let failing_rows = {
@@ -274,6 +281,7 @@ impl CircuitBreaker {
             (outage, due, give_up)
         });
         if shared.is_none() && self.circuit.borrow().shared.is_some() {
+            lock(&self.refused_attempts).clear();
             lock(&self.failing_rows).clear();
         }
         self.set(Circuit { shared, database: None });
@@ -407,5 +415,29 @@ mod tests {
             }
         }
         assert!(shared(now).is_same(&shared(now + FIRST_DELAY)), "derived times are not compared");
+    }
+    #[cfg(feature = "sqlite")]
+    #[tokio::test]
+    async fn a_row_that_is_refused_again_concerns_itself() {
+        use FailureScope::{Row, Run};
+
+        let folder = tempfile::TempDir::new().unwrap();
+        let location = crate::QueueLocation::Sqlite(folder.path().join("queue.db"));
+        let database = Database::open(&location).await.unwrap();
+        let ledger = Arc::new(carium::onboarding::MemoryLedger::new());
+        let onboarding = carium_mock::FakeCarium::new().client().onboarding(ledger);
+        let breaker = CircuitBreaker::new(database, onboarding, StopHandle::new(), MAX_DELAY);
+        for kind in [ErrorKind::Forbidden, ErrorKind::Io] {
+            let failure = StepFailure::from(&Error::new(kind, "m"));
+            let attempt = async |row| {
+                breaker.report_failure(row, &failure, Admission::AdmittedAsAttempt).await.unwrap()
+            };
+            let second = if kind == ErrorKind::Forbidden { Row } else { Run };
+            for _ in 0..2 {
+                breaker.begin_outage(&failure).await.unwrap();
+                assert_eq!([attempt(1).await, attempt(2).await, attempt(1).await], [Run, Run, second]);
+                breaker.report_processed(Admission::AdmittedAsAttempt).await.unwrap();
+            }
+        }
     }
 }
