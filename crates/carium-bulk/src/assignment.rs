@@ -25,6 +25,7 @@ macro_rules! assign_rows {
     };
 }
 
+/// The statement that makes rows due. Its condition is that of the index, too.
 macro_rules! advance_rows {
     ($index:literal) => {
         concat!(

@@ -52,8 +52,8 @@ impl Limits {
 const NANOS_PER_SECOND: f64 = 1e9;
 
 impl Database {
-    /// Stores the limits for all workers. With another rate, the next call can start after the new interval at the latest, because
-    /// the start times that were reserved at a lower rate may be far in the future.
+    /// Stores the limits for all workers. With another rate, the next call can start after the new interval at the latest,
+    /// because the start times that were reserved at a lower rate may be far in the future.
     pub(crate) async fn set_limits(&self, limits: Limits) -> Result<(), Error> {
         let valid_rates = 0.001..=1_000_000.0;
         if limits.max_calls_per_second.is_some_and(|rate| !valid_rates.contains(&rate))

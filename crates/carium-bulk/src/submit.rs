@@ -57,7 +57,7 @@ impl Submission {
 impl OnboardingQueue {
     /// Submits the rows of a file, and puts those with a new key on the queue. If the same file is submitted again,
     /// only new and corrected rows, and rows that could not be read from the file before, are put on the queue. The
-    /// file is read as a stream, in chunks of 1,000 rows.
+    /// file is read as a stream, in chunks of 1,000 rows. Detecting duplicate keys takes 20 to 40 bytes of memory per row.
     ///
     /// A queue in a SQLite file stores only the location of each row, so the submitted file must stay in place until
     /// its rows are completed. A queue on a server stores the rows encrypted, and does not need the file again.

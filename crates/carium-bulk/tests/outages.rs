@@ -311,8 +311,8 @@ async fn rows_wait_while_a_proxy_responds(fixture: QueueFixture) {
     assert_eq!(scene.counts().await.completed, 60);
 }
 
-/// The response to a creation is lost behind the page of a proxy, so its outcome is unknown. The check of the service sees the
-/// page, too.
+/// The response to a creation is lost behind the page of a proxy, so its outcome is unknown. The check of the service sees
+/// the page, too.
 async fn creations_wait_while_a_proxy_responds(fixture: QueueFixture) {
     let scene = Scene::new(fixture, patient_row, 60).await;
     scene.fail_every_call(&FaultResponse::status(200).body("<html></html>"));

@@ -209,9 +209,9 @@ impl CircuitBreaker {
             let delay = backoff(outage.attempts).min(MAX_DELAY_IF_ANSWERED).max(requested_delay(failure));
             self.database.update_outage(failure, delay).await?;
             self.refresh().await?;
-            // The service answers, so the failure may concern the row. Refused permissions, and responses and files that cannot
-            // be read, more likely concern all rows. A row that is refused again concerns itself: otherwise rows that are all
-            // refused would never be parked. Rows that were not an attempt yet come first.
+            // The service answers, so the failure may concern the row. Refused permissions, and responses and files that
+            // cannot be read, more likely concern all rows. A row that is refused again concerns itself: otherwise rows that
+            // are all refused would never be parked. Rows that were not an attempt yet come first.
             let concerns_all = match failure.kind {
                 ErrorKind::Forbidden => lock(&self.refused_attempts).insert(row),
                 ErrorKind::Undecodable | ErrorKind::Io => true,

@@ -424,7 +424,8 @@ pub async fn resolve(
     if is_replaced { Ok(()) } else { Err(no_unknown_outcome()) }
 }
 
-/// Returns what a ledger has recorded of a row: the steps that are completed, and those whose outcome is unknown. Sends nothing.
+/// Returns what a ledger has recorded of a row: the steps that are completed, and those whose outcome is unknown. Sends
+/// nothing.
 ///
 /// It is for a row that cannot be run again, for example because its request can no longer be read.
 ///

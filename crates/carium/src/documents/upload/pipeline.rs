@@ -157,8 +157,7 @@ impl UploadPipeline {
         let is_missing = reports_missing_file(error);
         if is_missing || may_be_processed(error) {
             // A processed document can be downloaded. Another attempt may have processed it, so that nothing is left to do.
-            let is_downloadable = self.unless_canceled(self.services.documents.download_url(id)).await;
-            match is_downloadable {
+            match self.unless_canceled(self.services.documents.download_url(id)).await {
                 Ok(_) => return Ok(()),
                 Err(lookup) if is_missing && is_conclusive(&lookup) => {
                     tracing::debug!(carium.document_reference_id = %id, "uploaded file not found");
