@@ -181,6 +181,27 @@ async fn a_full_disk_pauses_a_run_which_then_continues() {
     assert!(status.unknown <= 16, "{status:?}");
 }
 
+/// While the last call of a run is in flight, another person retries the rows whose failure stopped it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_stopped_early_does_not_succeed_because_its_rows_are_retried() {
+    let clinic = TestClinic::start().await;
+    clinic.inject(REJECT);
+    clinic.write("few.csv", &format!("{HEADER}\n{}{}{}", row("a"), row("b"), row("c")));
+    let options = ["--max-failures", "1", "--concurrency", "2", "--rate", "0.25"];
+    let command =
+        clinic.env.carium(&[&["onboard", "few.csv", "--queue", "clinic.db"], &options[..]].concat());
+    let run = tokio::spawn(output_of(command));
+    let retry = async || clinic.run_subcommand(&["retry"]).await;
+    while clinic.env.directory().join("clinic.db").metadata().is_err() || clinic.status().await.failed == 0 {
+        sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(retry().await.code, Some(0));
+    let output = run.await.unwrap();
+    let status = clinic.status().await;
+    assert_eq!([status.completed, status.pending], [1, 2], "{output:?}");
+    assert_eq!(output.code, Some(7), "{output:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn watching_ends_when_no_row_is_pending() {
     let clinic = TestClinic::start().await;
