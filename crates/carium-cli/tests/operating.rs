@@ -192,7 +192,8 @@ async fn a_run_that_stopped_early_does_not_succeed_because_its_rows_are_retried(
         clinic.env.carium(&[&["onboard", "few.csv", "--queue", "clinic.db"], &options[..]].concat());
     let run = tokio::spawn(output_of(command));
     let retry = async || clinic.run_subcommand(&["retry"]).await;
-    while clinic.env.directory().join("clinic.db").metadata().is_err() || clinic.status().await.failed == 0 {
+    let is_called = || clinic.fake().calls().iter().any(|call| call.operation == "create_patient");
+    while !is_called() || clinic.status().await.failed == 0 {
         sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(retry().await.code, Some(0));
