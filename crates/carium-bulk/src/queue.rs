@@ -11,7 +11,7 @@ use carium::{Carium, Error, ErrorKind};
 use futures_util::Stream;
 use futures_util::stream::{self, TryStreamExt as _};
 
-use crate::database::{Database, QueueLocation, nanoseconds, run_sql};
+use crate::database::{Database, QueueLocation, run_sql};
 use crate::encryption::{EncryptionKey, RowCipher};
 use crate::files::{SourceFiles, SourceText};
 use crate::ledger::{DatabaseLedger, EntryHandler, EntryReader, StepCounts};
@@ -19,7 +19,7 @@ use crate::limits::Limits;
 use crate::outage::Outage;
 use crate::row_store::{RowCounts, RowId, RowRecord};
 use crate::rows::Salt;
-use crate::worker::{HEARTBEAT_TIMEOUT, ProgressMonitor, WorkProgress};
+use crate::worker::{ProgressMonitor, WorkProgress, current_heartbeats};
 use crate::writer::{WriteHandler, Writer};
 
 /// The base URL and organization that a queue belongs to. A queue cannot be opened for any other target.
@@ -365,13 +365,10 @@ impl OnboardingQueue {
     /// - [`Conflict`](ErrorKind::Conflict): the queue belongs to another base URL than `old`, or a worker is running.
     /// - [`Unavailable`](ErrorKind::Unavailable): the database cannot be used.
     pub async fn retarget(&self, old: &BaseUrl, new: &BaseUrl) -> Result<(), Error> {
-        let (now, timeout) = (self.0.database.now().await?, nanoseconds(HEARTBEAT_TIMEOUT));
+        let (first, last) = current_heartbeats(self.0.database.now().await?);
         let mut transaction = self.0.database.begin().await?;
         let sql = "SELECT count(*) FROM carium_worker WHERE last_heartbeat BETWEEN $1 AND $2";
-        let workers: i64 = run_sql!(
-            Transaction(&mut transaction),
-            query_scalar(sql, now - timeout, now + timeout).fetch_one
-        )?;
+        let workers: i64 = run_sql!(Transaction(&mut transaction), query_scalar(sql, first, last).fetch_one)?;
         if workers > 0 {
             let message = "a worker of the queue is running: stop it first";
             return Err(Error::new(ErrorKind::Conflict, message));

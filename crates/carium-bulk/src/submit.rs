@@ -10,7 +10,7 @@ use crate::database::{Transaction, json};
 use crate::files::{FileSnapshot, read_error};
 use crate::queue::OnboardingQueue;
 use crate::row_store::{NewRow, RowState, StoredRow};
-use crate::rows::{Row, RowError, RowIdentity, RowOptions, RowProblems, Rows};
+use crate::rows::{Row, RowError, RowOptions, RowProblems, Rows};
 
 /// The number of rows in one transaction.
 const CHUNK_SIZE: usize = 1000;
@@ -91,7 +91,7 @@ impl OnboardingQueue {
                 // Rows that were appended after the snapshot are not covered by its hash. The next submission adds
                 // them.
                 Ok(row) if row.location.offset + row.location.length > end => break,
-                Ok(row) if !keys.insert(shortened(&row.key)) => {
+                Ok(row) if !keys.insert(row.key.shortened::<16>()) => {
                     submission.duplicates += 1;
                     list(&mut submission.duplicate_lines, row.location.line);
                 }
@@ -158,7 +158,6 @@ impl Submission {
         stored: &StoredRow,
         row: &NewRow,
     ) -> Result<(), Error> {
-        let line = row.location.line;
         if stored.digest != row.digest {
             if transaction.lock_unprocessed_row(stored.id).await?
                 && transaction.delete_ledger_if_not_applied(&row.key).await?
@@ -168,7 +167,7 @@ impl Submission {
                 return Ok(());
             }
             self.changed += 1;
-            list(&mut self.changed_lines, line);
+            list(&mut self.changed_lines, row.location.line);
             return Ok(());
         }
         self.known += 1;
@@ -181,11 +180,6 @@ impl Submission {
         }
         Ok(())
     }
-}
-
-/// Returns the first 16 bytes of a key, which are different for different keys.
-fn shortened(key: &RowIdentity) -> u128 {
-    u128::from_be_bytes(std::array::from_fn(|index| key.as_bytes()[index]))
 }
 
 /// Adds an item unless the list already has [`MAX_LISTED`] items.

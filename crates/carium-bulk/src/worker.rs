@@ -23,12 +23,12 @@ pub use self::handle::{StopHandle, WorkerHandle};
 pub use self::progress::WorkProgress;
 
 pub(crate) use self::conclusion::MAX_ROW_DELAY;
-pub(crate) use self::heartbeat::HEARTBEAT_TIMEOUT;
+pub(crate) use self::heartbeat::current_heartbeats;
 pub(crate) use self::progress::ProgressMonitor;
 
 use self::circuit_breaker::CircuitBreaker;
 use self::dispatch::Dispatcher;
-use self::heartbeat::{HEARTBEAT_INTERVAL, Heartbeat};
+use self::heartbeat::{HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, Heartbeat};
 use self::row::{ParkedLimit, RowProcessor};
 use crate::database::in_time;
 use crate::ledger::DatabaseLedger;

@@ -274,14 +274,17 @@ async fn reclaims_a_lost_assignment(fixture: QueueFixture) {
     assert_eq!((queue.status().await.unwrap().completed, fake.patients().len()), (1, 1));
 }
 
+/// A worker that crashed before the clock was set back: its heartbeat is far in the future.
+const INSERT_CRASHED_WORKER: &str =
+    "INSERT INTO carium_worker (id, last_heartbeat) VALUES ('crashed', 9000000000000000000)";
+
 /// Times that were stored before the clock was set back are far in the future.
 async fn a_clock_that_was_set_back_delays_no_row(fixture: QueueFixture) {
     let fake = FakeCarium::new();
     let queue = submit(&fixture, &fake, 0..2).await;
-    let insert = "INSERT INTO carium_worker (id, last_heartbeat) VALUES ('crashed', 9000000000000000000)";
     let assign = "UPDATE carium_row SET worker = 'crashed' WHERE id = 1";
     let delay = "UPDATE carium_row SET next_attempt = 9000000000000000000 WHERE id <> 1";
-    for statement in [insert, assign, delay] {
+    for statement in [INSERT_CRASHED_WORKER, assign, delay] {
         execute_sql(&fixture.location, [statement, statement]).await;
     }
     assert_eq!(work(&queue, &fake, &fixture).await.completed, 2);
@@ -373,20 +376,26 @@ impl Patients for FailingPatients {
 
 /// Returns services in which the first `failures` calls to create a patient fail.
 fn failing(fake: &FakeCarium, failures: usize, is_created: bool, error: fn() -> Error) -> OnboardingServices {
+    let remaining_failures = failures.into();
+    services_with(fake, |patients| FailingPatients { patients, remaining_failures, is_created, error }).0
+}
+
+/// Returns services whose patients are created by another one, which is given that of the fake.
+fn services_with<P: Patients + 'static>(
+    fake: &FakeCarium,
+    wrap: impl FnOnce(Arc<dyn Patients>) -> P,
+) -> (OnboardingServices, Arc<P>) {
     let client = fake.client();
-    OnboardingServices {
+    let patients = Arc::new(wrap(Arc::clone(client.patients())));
+    let services = OnboardingServices {
         organizations: Arc::clone(client.organizations()),
-        patients: Arc::new(FailingPatients {
-            patients: Arc::clone(client.patients()),
-            remaining_failures: failures.into(),
-            is_created,
-            error,
-        }),
+        patients: Arc::<P>::clone(&patients),
         invitations: Arc::clone(client.invitations()),
         appointments: Arc::clone(client.appointments()),
         documents: Arc::clone(client.documents()),
         transfers: Arc::clone(client.transfers()),
-    }
+    };
+    (services, patients)
 }
 
 async fn work_with(queue: &OnboardingQueue, options: WorkOptions, services: OnboardingServices) {
@@ -491,8 +500,7 @@ async fn moves_to_another_base_url_on_purpose(fixture: QueueFixture) {
     let error = queue.retarget(&url(new), &url(old)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict);
     // The worker crashed before the clock was set back.
-    let crashed = "INSERT INTO carium_worker (id, last_heartbeat) VALUES ('crashed', 9000000000000000000)";
-    execute_sql(&fixture.location, [crashed, crashed]).await;
+    execute_sql(&fixture.location, [INSERT_CRASHED_WORKER; 2]).await;
     queue.retarget(&url(old), &url(new)).await.unwrap();
     assert_eq!(fixture.try_open(target(old)).await.unwrap_err().kind(), ErrorKind::Conflict);
     fixture.try_open(target(new)).await.unwrap();
@@ -551,8 +559,8 @@ async fn outcome_is_stored_although_an_outage_cannot_be(fixture: QueueFixture) {
     let queue = submit(&fixture, &fake, 0..1).await;
     // The check of the service fails, so an outage begins.
     fake.set_faults([Fault::on(&operations::LIST_APPOINTMENT_STATUSES).every_call().respond(503)]);
-    let mut services = failing(&fake, 0, false, response_lost);
-    services.patients = Arc::new(PatientsWithoutOutageTable { location: fixture.location.clone() });
+    let location = fixture.location.clone();
+    let (services, _) = services_with(&fake, |_| PatientsWithoutOutageTable { location });
     work_with(&queue, WorkOptions::new(), services).await;
     let parked = parked(&queue).await;
     let outcome = parked[0].outcome.as_ref().unwrap();
@@ -582,10 +590,9 @@ impl Patients for DelayedRejection {
 async fn a_row_that_two_workers_processed_is_processed_again(fixture: QueueFixture) {
     let fake = FakeCarium::new();
     let queue = submit(&fixture, &fake, 0..1).await;
-    let mut services = failing(&fake, 0, false, response_lost);
-    let (patients, has_started) = (Arc::clone(&services.patients), AtomicBool::new(false));
-    let rejection = Arc::new(DelayedRejection { patients, has_started, permission: Semaphore::new(0) });
-    services.patients = Arc::<DelayedRejection>::clone(&rejection);
+    let (has_started, permission) = (AtomicBool::new(false), Semaphore::new(0));
+    let (services, rejection) =
+        services_with(&fake, |patients| DelayedRejection { patients, has_started, permission });
     let options = WorkOptions::new().max_concurrent_rows(1).stop_when_settled();
     let suspended = queue.work(options, |ledger| Onboarding::new(services, ledger)).await.unwrap();
     while !rejection.has_started.load(Ordering::SeqCst) {
@@ -813,10 +820,9 @@ async fn two_workers_share_the_calls_in_flight(fixture: QueueFixture) {
     let fake = FakeCarium::new();
     let queue = submit(&fixture, &fake, 0..12).await;
     queue.set_limits(Limits::unlimited().max_in_flight(3)).await.unwrap();
-    let mut services = failing(&fake, 0, false, response_lost);
-    let (patients, [in_flight, most_in_flight]) = (Arc::clone(&services.patients), Default::default());
-    let slow = Arc::new(SlowPatients { patients, in_flight, most_in_flight });
-    services.patients = Arc::<SlowPatients>::clone(&slow);
+    let [in_flight, most_in_flight] = Default::default();
+    let (services, slow) =
+        services_with(&fake, |patients| SlowPatients { patients, in_flight, most_in_flight });
     future::join(
         work_with(&queue, WorkOptions::new(), services.clone()),
         work_with(&queue, WorkOptions::new(), services),

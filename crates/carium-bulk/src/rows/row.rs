@@ -85,6 +85,12 @@ impl RowIdentity {
         Self(salt.hash(b"key\0", key.as_bytes()))
     }
 
+    /// Returns the first `N` bytes of the hash, at most 32, to save memory where many keys are compared.
+    pub(crate) fn shortened<const N: usize>(&self) -> [u8; N] {
+        const { assert!(N <= 32) };
+        std::array::from_fn(|index| self.0[index])
+    }
+
     /// Returns the hash.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0

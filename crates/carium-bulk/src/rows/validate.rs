@@ -177,11 +177,9 @@ const INVALID_FLAG: u32 = 1 << 31;
 
 impl KeyIndex {
     fn add(&mut self, key: RowIdentity, line: u64, is_invalid: bool) {
-        let mut short_key = [0; 12];
-        short_key.copy_from_slice(&key.as_bytes()[..12]);
         // All lines after line 2³¹ − 1 are reported as that line.
         let line = u32::try_from(line).unwrap_or(INVALID_FLAG).min(INVALID_FLAG - 1);
-        self.0.push((short_key, if is_invalid { line | INVALID_FLAG } else { line }));
+        self.0.push((key.shortened(), if is_invalid { line | INVALID_FLAG } else { line }));
     }
 
     /// Returns the rows that have the same key as an earlier row, in the order of the file.

@@ -212,11 +212,8 @@ impl CircuitBreaker {
             // The service answers, so the failure may concern the row. Refused permissions, and responses and files that
             // cannot be read, more likely concern all rows. A row that is refused again concerns itself: otherwise rows that
             // are all refused would never be parked. Rows that were not an attempt yet come first.
-            let concerns_all = match failure.kind {
-                ErrorKind::Forbidden => lock(&self.refused_attempts).insert(row),
-                ErrorKind::Undecodable | ErrorKind::Io => true,
-                _ => false,
-            };
+            let concerns_all = may_concern_all_rows(failure.kind)
+                && (failure.kind != ErrorKind::Forbidden || lock(&self.refused_attempts).insert(row));
             return Ok(if concerns_all { FailureScope::Run } else { FailureScope::Row });
         }
         let failing_rows = {
@@ -382,6 +379,12 @@ pub(super) fn concerns_service(failure: &StepFailure) -> bool {
     )
 }
 
+/// Checks whether an error of this kind may concern every row although the service answers: missing permissions, and responses
+/// and files that cannot be read.
+pub(super) fn may_concern_all_rows(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Forbidden | ErrorKind::Undecodable | ErrorKind::Io)
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -416,6 +419,7 @@ mod tests {
         }
         assert!(shared(now).is_same(&shared(now + FIRST_DELAY)), "derived times are not compared");
     }
+
     #[cfg(feature = "sqlite")]
     #[tokio::test]
     async fn a_row_that_is_refused_again_concerns_itself() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use carium::onboarding::{NextAction, OnboardingOutcome, StepFailure, StepOutcome};
 use carium::{Error, ErrorKind};
 
-use super::circuit_breaker::{FailureScope, MAX_REQUESTED_DELAY, concerns_service};
+use super::circuit_breaker::{FailureScope, MAX_REQUESTED_DELAY, concerns_service, may_concern_all_rows};
 use crate::database::json;
 use crate::row_store::{RowFailure, RowState};
 
@@ -72,12 +72,13 @@ impl Conclusion {
 
     /// Creates the conclusion of an onboarding that failed before it sent anything.
     pub(super) fn not_started(error: &Error) -> Result<Self, Error> {
-        Self::not_run(error, &RowFailure::NotStarted(StepFailure::from(error)))
+        let failure = StepFailure::from(error);
+        Self::not_run(failure.clone(), &RowFailure::NotStarted(failure))
     }
 
     /// Creates the conclusion of a row that could not be read from its file. `recorded` is what the ledger has of it.
     pub(super) fn unreadable(error: &Error, recorded: &OnboardingOutcome) -> Result<Self, Error> {
-        let conclusion = Self::not_run(error, &RowFailure::Unreadable)?;
+        let conclusion = Self::not_run(error.into(), &RowFailure::Unreadable)?;
         if recorded.steps().is_empty() {
             return Ok(conclusion);
         }
@@ -85,12 +86,11 @@ impl Conclusion {
         Ok(Self { parked_state: parked_state(recorded), outcome, ..conclusion })
     }
 
-    fn not_run(error: &Error, row_failure: &RowFailure) -> Result<Self, Error> {
-        let failure = StepFailure::from(error);
+    fn not_run(failure: StepFailure, row_failure: &RowFailure) -> Result<Self, Error> {
         let retry = failure.retryable.then(|| NextAction::Retry(failure.retry_after()));
         Ok(Self {
             next_action: retry.unwrap_or(NextAction::NeedsPerson),
-            is_rate_limited: error.kind() == ErrorKind::RateLimited,
+            is_rate_limited: failure.kind == ErrorKind::RateLimited,
             refused: refused(&failure),
             suspect: Some(failure).filter(may_concern_run),
             parked_state: RowState::Failed,
@@ -127,12 +127,10 @@ impl Conclusion {
     /// concern every row and pass.
     fn retry_if_refused(&self, max_attempts: i64) -> (NextAction, i64) {
         match self.refused {
-            Some(ErrorKind::Forbidden | ErrorKind::Undecodable | ErrorKind::Io)
-                if self.next_action == NextAction::NeedsPerson =>
-            {
-                (NextAction::Retry(None), max_attempts.min(MAX_REFUSED_ATTEMPTS))
+            Some(kind) if self.next_action == NextAction::NeedsPerson => {
+                let maximum = if may_concern_all_rows(kind) { MAX_REFUSED_ATTEMPTS } else { max_attempts };
+                (NextAction::Retry(None), max_attempts.min(maximum))
             }
-            Some(_) if self.next_action == NextAction::NeedsPerson => (NextAction::Retry(None), max_attempts),
             _ => (self.next_action, max_attempts),
         }
     }
@@ -155,14 +153,12 @@ fn failures(outcome: &OnboardingOutcome) -> impl Iterator<Item = &StepFailure> {
 /// Returns the kind of a failure if the token was refused, the permissions are missing, or the response or a file could not
 /// be read. The step was not applied.
 fn refused(failure: &StepFailure) -> Option<ErrorKind> {
-    let kinds = [ErrorKind::Unauthenticated, ErrorKind::Forbidden, ErrorKind::Undecodable, ErrorKind::Io];
-    Some(failure.kind).filter(|kind| kinds.contains(kind))
+    Some(failure.kind).filter(|kind| *kind == ErrorKind::Unauthenticated || may_concern_all_rows(*kind))
 }
 
 /// Checks whether a failure may concern every row.
 fn may_concern_run(failure: &StepFailure) -> bool {
-    let kinds = [ErrorKind::Forbidden, ErrorKind::Undecodable, ErrorKind::Io];
-    concerns_service(failure) || kinds.contains(&failure.kind)
+    concerns_service(failure) || may_concern_all_rows(failure.kind)
 }
 
 /// Checks whether rate limits are the only reason to retry an outcome that can be retried.

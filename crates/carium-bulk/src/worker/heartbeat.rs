@@ -16,7 +16,14 @@ pub(super) const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 /// A worker without a heartbeat for this time is stale, and other workers reclaim its rows. It is safe to reclaim
 /// the rows of a worker that is still running: the rows are processed again, but the ledger prevents steps from being
 /// executed twice.
-pub(crate) const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Returns the times of the first and the last heartbeat with which a worker is not stale now. A heartbeat in the future was
+/// sent before the clock was set back.
+pub(crate) fn current_heartbeats(now: i64) -> (i64, i64) {
+    let timeout = nanoseconds(HEARTBEAT_TIMEOUT);
+    (now - timeout, now + timeout)
+}
 
 /// Sends the heartbeats of one worker.
 pub(crate) struct Heartbeat {
@@ -51,10 +58,9 @@ impl Heartbeat {
             let sql = "INSERT INTO carium_worker (id, last_heartbeat) VALUES ($1, $2)";
             run_sql!(Transaction(&mut transaction), query(sql, worker, now).execute)?;
         }
-        // A heartbeat in the future was sent before the clock was set back.
         let sql = "DELETE FROM carium_worker WHERE last_heartbeat NOT BETWEEN $1 AND $2";
-        let timeout = nanoseconds(HEARTBEAT_TIMEOUT);
-        run_sql!(Transaction(&mut transaction), query(sql, now - timeout, now + timeout).execute)?;
+        let (first, last) = current_heartbeats(now);
+        run_sql!(Transaction(&mut transaction), query(sql, first, last).execute)?;
         if updated == 0 {
             // The worker was not registered, so others may use its share.
             share.revoke();

@@ -46,6 +46,7 @@ pub(super) type FileResult = Result<PathBuf, FileProblem>;
 /// Why a file cannot be used.
 #[derive(Debug)]
 pub(super) enum FileProblem {
+    Missing,
     /// The message of a problem with the path.
     Invalid(&'static str),
     /// The file exists, or may exist, but cannot be read now, for example because its network share is not available.
@@ -55,6 +56,7 @@ pub(super) enum FileProblem {
 impl FileProblem {
     pub(super) fn message(&self) -> &'static str {
         match self {
+            Self::Missing => "does not exist in the documents folder",
             Self::Invalid(message) => message,
             Self::Unreadable(_) => "cannot be read",
         }
@@ -74,7 +76,7 @@ pub(super) async fn locate_all(folder: PathBuf, paths: Vec<String>) -> Result<Ve
     let located = run_blocking(move || {
         let root = folder.canonicalize()?;
         let files: Vec<FileResult> = paths.iter().map(|path| locate_in(&root, path)).collect();
-        let is_missing = |file: &FileResult| matches!(file, Err(FileProblem::Invalid(DOES_NOT_EXIST)));
+        let is_missing = |file: &FileResult| matches!(file, Err(FileProblem::Missing));
         if files.iter().any(is_missing) && fs::read_dir(&root)?.next().is_none() {
             return Err(io::ErrorKind::NotFound.into());
         }
@@ -84,17 +86,13 @@ pub(super) async fn locate_all(folder: PathBuf, paths: Vec<String>) -> Result<Ve
     located.map_err(|error: io::Error| Error::from_io("the documents folder cannot be read", &error))
 }
 
-const DOES_NOT_EXIST: &str = "does not exist in the documents folder";
-
 /// Locates a file in a folder whose path is already canonical. Blocks the thread.
 pub(super) fn locate_in(root: &Path, path: &str) -> FileResult {
     let given = root.join(check_relative(path).map_err(FileProblem::Invalid)?).canonicalize();
     let path =
         given.or_else(|error| find_normalized(root, path).ok_or(error)).map_err(|error| {
             match error.kind() {
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-                    FileProblem::Invalid(DOES_NOT_EXIST)
-                }
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => FileProblem::Missing,
                 _ => FileProblem::Unreadable(error),
             }
         })?;
@@ -135,7 +133,7 @@ mod tests {
         }
         let folder = tempfile::tempdir().unwrap();
         let missing = locate_in(&folder.path().canonicalize().unwrap(), composed).unwrap_err();
-        assert_eq!(missing.message(), DOES_NOT_EXIST);
+        assert_eq!(missing.message(), "does not exist in the documents folder");
     }
 
     #[tokio::test]
@@ -144,7 +142,7 @@ mod tests {
         let locate = async || locate_all(folder.path().to_owned(), vec!["letter.pdf".to_owned()]).await;
         assert_eq!(locate().await.unwrap_err().kind(), crate::ErrorKind::Io);
         fs::write(folder.path().join("another.pdf"), "x").unwrap();
-        assert!(matches!(locate().await.unwrap()[..], [Err(FileProblem::Invalid(DOES_NOT_EXIST))]));
+        assert!(matches!(locate().await.unwrap()[..], [Err(FileProblem::Missing)]));
     }
 
     #[cfg(unix)]

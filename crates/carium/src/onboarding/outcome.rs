@@ -52,7 +52,7 @@ impl StepReport {
     pub(super) fn if_settled(step: &Step, entry: &LedgerEntry) -> Option<Self> {
         let result = match entry.state() {
             EntryState::NotApplied => return None,
-            EntryState::Intent => StepOutcome::unknown(entry.unknown_reason(), None),
+            EntryState::Intent => StepOutcome::unknown(entry.unknown_reason(), None, None),
             EntryState::Completed => {
                 let (size, sha256) = entry.upload().and_then(UploadState::file).unzip();
                 StepOutcome::Completed(CompletedStep { id: entry.id(), size, sha256: sha256.flatten() })
@@ -88,8 +88,12 @@ pub enum StepOutcome {
 
 impl StepOutcome {
     /// Creates an unknown outcome that needs a person.
-    pub(super) fn unknown(reason: UnknownReason, failure: Option<StepFailure>) -> Self {
-        Self::Unknown(UnknownOutcome { reason, retryable: false, failure, resolution: None })
+    pub(super) fn unknown(
+        reason: UnknownReason,
+        failure: Option<StepFailure>,
+        resolution: Option<Resolution>,
+    ) -> Self {
+        Self::Unknown(UnknownOutcome { reason, retryable: false, failure, resolution })
     }
 }
 

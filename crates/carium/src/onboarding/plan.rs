@@ -188,10 +188,10 @@ impl InputResolver {
                 .zip(located)
                 .map(|(index, file)| {
                     let file = file.map_err(|problem| match problem {
-                        FileProblem::Invalid(message) => invalid_path(index, message),
                         FileProblem::Unreadable(error) => {
                             Error::from_io("a document of the row cannot be read", &error)
                         }
+                        problem => invalid_path(index, problem.message()),
                     });
                     (*index, file)
                 })

@@ -214,16 +214,11 @@ impl<T: Layer> Layer for Retry<T> {
             if retry.outcome_unknown {
                 call.set_outcome_unknown(true);
             }
-            // A 503 can come from a proxy in front of the service.
-            may_be_deleted |= retry.outcome_unknown || has_status(&result, StatusCode::SERVICE_UNAVAILABLE);
+            may_be_deleted |= retry.is_unconfirmed;
             sleep(delay).await;
             attempt += 1;
         }
     }
-}
-
-fn has_status(result: &Result<Response<Bytes>, TransportFailure>, status: StatusCode) -> bool {
-    result.as_ref().is_ok_and(|response| response.status() == status)
 }
 
 /// Returns whether a request is a sign-in with a one-time code, which must not reach the service twice.
@@ -241,6 +236,8 @@ struct AllowedRetry {
     cost: u32,
     /// Whether the failed attempt may have been applied.
     outcome_unknown: bool,
+    /// Whether it is not certain that the failed attempt was not applied: a 503 can come from a proxy in front of the service.
+    is_unconfirmed: bool,
 }
 
 /// Returns whether and how a failed attempt may be retried, by the rules of [`RetryPolicy`].
@@ -250,7 +247,12 @@ fn allowed_retry(
     result: &Result<Response<Bytes>, TransportFailure>,
 ) -> Option<AllowedRetry> {
     let is_idempotent = class != RetryClass::Create;
-    let retry = |cost, outcome_unknown| AllowedRetry { retry_after: None, cost, outcome_unknown };
+    let retry = |cost, outcome_unknown| AllowedRetry {
+        retry_after: None,
+        cost,
+        outcome_unknown,
+        is_unconfirmed: outcome_unknown,
+    };
     match result {
         // The configuration has to be corrected first.
         Err(failure) if failure.connect.is_some_and(ConnectFailure::is_permanent) => None,
@@ -270,7 +272,8 @@ fn allowed_retry(
                     // A service that sends `Retry-After` controls its load, so such a retry does not use the
                     // budget.
                     let cost = if retry_after.is_some() { 0 } else { RETRY_COST };
-                    Some(AllowedRetry { retry_after, ..retry(cost, false) })
+                    let is_unconfirmed = response.status() == StatusCode::SERVICE_UNAVAILABLE;
+                    Some(AllowedRetry { retry_after, is_unconfirmed, ..retry(cost, false) })
                 }
                 StatusCode::REQUEST_TIMEOUT
                 | StatusCode::INTERNAL_SERVER_ERROR

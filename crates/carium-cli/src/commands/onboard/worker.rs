@@ -196,14 +196,15 @@ impl WorkSession {
             let exit = Exit::for_error(&error);
             reason = StopReason::Failed(queue_error(error).with_exit(exit).with_hint(hint));
         }
-        let counts = match (self.queue.status().await, reason) {
-            (Ok(counts), before) => {
-                reason = before;
-                counts
+        let counts = match self.queue.status().await {
+            Ok(counts) => counts,
+            Err(error) => {
+                return Err(match reason {
+                    // The outage of the queue's database lasts.
+                    StopReason::Failed(cause) => cause,
+                    _ => queue_error(error),
+                });
             }
-            // The outage of the queue's database lasts.
-            (Err(_), StopReason::Failed(error)) => return Err(error),
-            (Err(error), _) => return Err(queue_error(error)),
         };
         if let Some(metrics) = &self.metrics {
             metrics.set_rows(&counts);

@@ -112,23 +112,18 @@ impl PartialEq for BatchTurn {
     }
 }
 
-impl BatchState {
-    fn end_turn(&self, number: u64) {
-        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
-        progress.early.insert(number);
-        self.turn.send_modify(|turn| {
-            while progress.early.remove(turn) {
-                *turn += 1;
-            }
-        });
-    }
-}
-
 impl TurnInner {
     fn end(&self) {
+        let Self { batch, number } = self;
         // If the turn has ended already, this only leaves a number that is never reached again.
-        if *self.batch.turn.borrow() <= self.number {
-            self.batch.end_turn(self.number);
+        if *batch.turn.borrow() <= *number {
+            let mut progress = batch.progress.lock().unwrap_or_else(PoisonError::into_inner);
+            progress.early.insert(*number);
+            batch.turn.send_modify(|turn| {
+                while progress.early.remove(turn) {
+                    *turn += 1;
+                }
+            });
         }
     }
 }

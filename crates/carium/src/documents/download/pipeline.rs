@@ -81,7 +81,7 @@ struct DownloadState {
     offset: u64,
     total: Option<u64>,
     version: Option<String>,
-    /// Whether the object store sent a range without its version.
+    /// Whether the object store sent a range without its version, or of a file whose length is unknown.
     cannot_verify_ranges: bool,
     /// How often the download was restarted from the first byte.
     restarts: u32,
@@ -109,17 +109,21 @@ impl DownloadState {
         {
             return Ok(Some(ConnectionOutcome::Restart));
         }
-        if *start > 0 && version.is_none() && self.version.is_some() && request.expected_sha256.is_none() {
+        let missing = if version.is_none() && self.version.is_some() {
             // RFC 9110, section 15.3.7, requires the entity tag in a response with a range. An object store that does
             // not send it may have ignored `If-Range`, so the range may be of another version.
+            Some("the object store sent a range without an entity tag")
+        } else if self.total.or(*total).is_none() {
+            // A range may be shorter than requested, according to the same section.
+            Some("the object store sent a range without the length of the file")
+        } else {
+            None
+        };
+        if let Some(message) = missing
+            && *start > 0
+            && request.expected_sha256.is_none()
+        {
             self.cannot_verify_ranges = true;
-            let message = "the object store sent a range without an entity tag";
-            return Ok(Some(ConnectionOutcome::Retry(Error::new(ErrorKind::Unavailable, message))));
-        }
-        if *start > 0 && self.total.or(*total).is_none() && request.expected_sha256.is_none() {
-            // A range may be shorter than requested (RFC 9110, section 15.3.7).
-            self.cannot_verify_ranges = true;
-            let message = "the object store sent a range without the length of the file";
             return Ok(Some(ConnectionOutcome::Retry(Error::new(ErrorKind::Unavailable, message))));
         }
         // Without a digest, only the version shows that the bytes that have already been written are the same.

@@ -179,8 +179,7 @@ impl LedgerFile {
         let path = path.canonicalize().map_err(|error| io_error(&error))?;
         let lock = acquire_lock(&path)?;
         // Opened only now, because another process may have replaced the file before the lock was acquired.
-        let mut file =
-            OpenOptions::new().read(true).write(true).open(&path).map_err(|error| io_error(&error))?;
+        let mut file = open_existing(&path).map_err(|error| io_error(&error))?;
         let content = Content::read(&file)?;
         let prepared = prepare(&mut file, &path, &content);
         let length = prepared.map_err(|error| io_error(&error))?;
@@ -244,10 +243,14 @@ impl LedgerFile {
 
     /// Opens the file again, after it may have been replaced.
     fn reopen(&mut self, path: &Path) -> io::Result<()> {
-        self.file = OpenOptions::new().read(true).write(true).open(path)?;
+        self.file = open_existing(path)?;
         self.length = self.file.seek(SeekFrom::End(0))?;
         Ok(())
     }
+}
+
+fn open_existing(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).open(path)
 }
 
 /// Creates the file if it does not exist. On Unix, only its owner can read it.

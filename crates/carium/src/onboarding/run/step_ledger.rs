@@ -8,9 +8,7 @@ use tokio::time::sleep;
 use crate::error::{Error, ErrorKind};
 use crate::onboarding::identity::{StepIdentity, concurrent_request_error};
 use crate::onboarding::ledger::{EntryVersion, Ledger, LedgerEntry, Resolution, ledger_error};
-use crate::onboarding::outcome::{
-    CompletedStep, StepFailure, StepOutcome, StepReport, UnknownOutcome, UnknownReason,
-};
+use crate::onboarding::outcome::{CompletedStep, StepFailure, StepOutcome, StepReport, UnknownReason};
 use crate::onboarding::step::{RowKey, Step};
 
 /// Delays between the attempts to write a result to the ledger. Without the result, a person has to resolve the step,
@@ -94,8 +92,7 @@ impl StepLedger<'_> {
             Duplicate::Of(id) if self.may_own(id).await => Some(Resolution::Created(id)),
             _ => None,
         };
-        let failure = Some((&error).into());
-        self.report(StepOutcome::Unknown(UnknownOutcome { reason, retryable: false, failure, resolution }))
+        self.report(StepOutcome::unknown(reason, Some((&error).into()), resolution))
     }
 
     /// Checks that an existing object with this ID does not belong to another row.
@@ -178,12 +175,7 @@ impl StepLedger<'_> {
             (_, Some(id)) => (Resolution::Created(id), StepFailure::from(&error)),
             (_, None) => (Resolution::Sent, StepFailure::from(&error)),
         };
-        self.report(StepOutcome::Unknown(UnknownOutcome {
-            reason: UnknownReason::LedgerWriteFailed,
-            retryable: false,
-            failure: Some(failure),
-            resolution: Some(resolution),
-        }))
+        self.report(StepOutcome::unknown(UnknownReason::LedgerWriteFailed, Some(failure), Some(resolution)))
     }
 
     /// Replaces the current entry, which is expected to have one of these versions. Retries if the ledger fails.
